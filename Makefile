@@ -1,0 +1,43 @@
+# make app: the app in the browser.  make test: the whole suite.  Both set themselves up.
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO := artifacts/datasets/demo/dataset.json
+
+.PHONY: app test check demo-runs clean
+
+app: $(VENV)/.run $(DEMO)
+	$(BIN)/streamlit run app.py
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# Trains the runs and picks the examples that the repository ships.
+demo-runs: $(VENV)/.run $(DEMO)
+	rm -rf artifacts/runs/demo-cnn-16 artifacts/runs/demo-cnn-dropout artifacts/examples
+	$(BIN)/python -m core train demo --architecture cnn-dropout --run-id demo-cnn-dropout
+	$(BIN)/python -m core train demo --architecture cnn-16 --run-id demo-cnn-16
+	$(BIN)/python -m core examples demo-cnn-dropout
+	rm -f artifacts/runs/demo-*/worker.log artifacts/runs/*.lock
+
+$(DEMO): | $(VENV)/.run
+	$(BIN)/python -m core demo
+
+$(VENV)/.run: requirements.txt requirements.lock
+	@set -e; test -x $(BIN)/python || for python in python3 python3.13 python3.12 python3.11; do \
+	  if $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; \
+	  then $$python -m venv $(VENV); break; fi; done
+	@test -x $(BIN)/python || { echo "BlastLens needs Python 3.11, 3.12 or 3.13 on the PATH."; exit 1; }
+	$(BIN)/python -m pip install --disable-pip-version-check -q -r requirements.txt -c requirements.lock
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run requirements-dev.txt
+	$(BIN)/python -m pip install --disable-pip-version-check -q -r requirements-dev.txt -c requirements.lock
+	@touch $@
+
+clean:
+	rm -rf $(VENV) artifacts/cache artifacts/datasets
