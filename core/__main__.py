@@ -1,0 +1,239 @@
+"""The command line: the same verbs as the pages. `python -m core VERB --help` lists options.
+
+With --json, one JSON document on standard output and nothing else. Errors are one line on
+standard error and exit status 2.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from core import storage
+from core.data import manifest, sources, synthetic
+from core.errors import BlastLensError, ConfigError, RunError, UploadError
+from core.jobs import local
+from core.models import catalog
+from core.runs import config, store
+from core.runs.store import Run, Status
+
+
+def demo(options: argparse.Namespace) -> dict[str, Any]:
+    """Draws the synthetic demo set."""
+    root = Path(options.directory) if options.directory else storage.demo_dir()
+    synthetic.write_dataset(
+        root, cells=options.cells, seed=options.seed, progress=_progress("drawing cells")
+    )
+    return {"dataset": str(root.absolute()), "synthetic": True, "cells": options.cells}
+
+
+def index(options: argparse.Namespace) -> dict[str, Any]:
+    """Indexes a data set: labels, subjects, duplicates, rejected files."""
+    started = time.perf_counter()
+    found = manifest.index(sources.resolve(options.dataset), _progress("indexing"))
+    return manifest.summarise(found, started)
+
+
+def train(options: argparse.Namespace) -> dict[str, Any]:
+    """Trains an architecture and follows it to its end; Ctrl-C asks it to stop."""
+    settings = dict(_setting(text) for text in options.set)
+    named = ("split", "seed", "sample", "epochs")
+    settings |= {n: getattr(options, n) for n in named if getattr(options, n) is not None}
+    root = sources.resolve(options.dataset)
+    run = store.create(
+        config.create(options.architecture, root, options.recipe, **settings), options.run_id
+    )
+    local.launch(run)
+    try:
+        status = local.follow(run, _follow(run))
+    except KeyboardInterrupt:
+        run.request_stop()
+        status = local.follow(run)
+    if status.state != "succeeded":
+        raise RunError(f"Run {run.run_id} {status.state}. {status.error or ''}".strip())
+    return {"run": run.run_id, "status": status.state, "metrics": run.metrics}
+
+
+def runs(options: argparse.Namespace) -> list[dict[str, Any]]:
+    """Lists the runs, the newest first."""
+    return [
+        {
+            "run": run.run_id,
+            "status": run.status.state,
+            "error": run.status.error,
+            "config": config.to_json(run.config),
+            "test": (run.metrics or {}).get("parts", {}).get("test"),
+        }
+        for run in store.runs()
+    ]
+
+
+def compare(options: argparse.Namespace) -> dict[str, Any]:
+    """Puts runs side by side."""
+    from core.evaluation import compare as comparison
+
+    rows = comparison.rows([store.get(run_id) for run_id in options.run])
+    return {"verdict": comparison.verdict(rows), "runs": rows}
+
+
+def evaluate(options: argparse.Namespace) -> dict[str, Any]:
+    """Measures a run: as it was at its end, or on another data set."""
+    run = store.get(options.run)
+    if options.dataset is None:
+        if run.metrics is None:
+            raise RunError(f"Run {run.run_id} is {run.status.state}; it has no metrics yet.")
+        return {"run": run.run_id, **run.metrics}
+    from core.evaluation.evaluate import evaluate_on
+
+    return evaluate_on(run, options.dataset, _progress("indexing"))
+
+
+def read(options: argparse.Namespace) -> list[dict[str, Any]]:
+    """Reads images, each one cell on black."""
+    from core.data.images import encode
+    from core.reading.reader import Reader
+
+    run = store.get(options.run) if options.run else store.active()
+    missing = [name for name in options.image if not Path(name).is_file()]
+    if missing:
+        raise UploadError(f"There is no file {', '.join(missing)}. Check the path.")
+    reader = Reader(run)
+    readings = [reader.read(Path(name), name) for name in options.image]
+    if options.overlay:
+        folder = Path(options.overlay)
+        folder.mkdir(parents=True, exist_ok=True)
+        for reading in readings:
+            for cell in reading.cells:
+                file = folder / f"{Path(reading.image).stem}_overlay.png"
+                file.write_bytes(encode(cell.overlay))
+    if not options.json and not any(reading.cells for reading in readings):
+        raise UploadError(" ".join(f"{r.image} is refused: {r.reason}" for r in readings))
+    return [{"run": run.run_id, **reading.to_json()} for reading in readings]
+
+
+def examples(options: argparse.Namespace) -> list[str]:
+    """Copies six test cells of a run on the demo set, of six subjects, to artifacts/examples."""
+    from core.data.images import decode, encode
+
+    run = store.get(options.run)
+    test = run.predictions.query("split == 'test'").drop_duplicates("subject")
+    written = []
+    for image_id in test.groupby("label").head(3)["image_id"]:
+        file = storage.examples_dir() / f"{Path(image_id).stem}.png"
+        with storage.atomic(file) as temporary:
+            temporary.write_bytes(encode(decode(sources.resolve(run.config.dataset) / image_id)))
+        written.append(str(file))
+    return written
+
+
+def _setting(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise ConfigError(f"--set takes name=value, not {text!r}.")
+    return name, value
+
+
+def _progress(what: str) -> Callable[[int, int], None]:
+    def show(done: int, total: int) -> None:
+        if sys.stderr.isatty():
+            print(
+                f"\r{what}: {done} of {total}", end="\n" if done == total else "", file=sys.stderr
+            )
+
+    return show
+
+
+def _follow(run: Run) -> Callable[[Status], None]:
+    told: set[object] = set()
+
+    def show(status: Status) -> None:
+        if status.phase not in told:
+            told.add(status.phase)
+            print(f"{run.run_id}: {status.phase}", file=sys.stderr)
+        for row in run.history.to_dict("records"):
+            if row["epoch"] not in told:
+                told.add(row["epoch"])
+                print(
+                    f"epoch {row['epoch']:.0f} of {status.epochs}: loss {row['loss']:.3f}, "
+                    f"accuracy {row['accuracy']:.3f}; validation loss "
+                    f"{row['validation_loss']:.3f}, accuracy {row['validation_accuracy']:.3f}",
+                    file=sys.stderr,
+                )
+
+    return show
+
+
+def parser() -> argparse.ArgumentParser:
+    """All verbs with their options."""
+    top = argparse.ArgumentParser(prog="python -m core", description=__doc__)
+    verbs = top.add_subparsers(dest="verb", required=True)
+
+    def verb(function: Callable[[argparse.Namespace], Any]) -> argparse.ArgumentParser:
+        sub = verbs.add_parser(
+            function.__name__, help=function.__doc__, description=function.__doc__
+        )
+        sub.set_defaults(function=function)
+        sub.add_argument("--json", action="store_true", help="one JSON document on standard output")
+        return sub
+
+    sub = verb(demo)
+    sub.add_argument("directory", nargs="?", metavar="DIR", help="default: artifacts/datasets/demo")
+    sub.add_argument("--cells", type=int, default=synthetic.CELLS)
+    sub.add_argument("--seed", type=int, default=0)
+    sub = verb(index)
+    sub.add_argument("dataset", metavar="DATASET", help='a folder, or "demo"')
+    sub = verb(train)
+    sub.add_argument("dataset", metavar="DATASET", help='a folder, or "demo"')
+    sub.add_argument("--architecture", required=True, help=", ".join(catalog.ARCHITECTURES))
+    sub.add_argument("--recipe", default="recommended", help=", ".join(config.RECIPES))
+    sub.add_argument("--epochs", type=int)
+    sub.add_argument("--sample", type=int, help="number of cells to draw; default: all")
+    sub.add_argument("--split", help="subject (default), image, folds")
+    sub.add_argument("--seed", type=int)
+    sub.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
+    sub.add_argument("--run-id", help="the run's name; default: date, time and architecture")
+    verb(runs)
+    sub = verb(compare)
+    sub.add_argument("run", nargs="+", metavar="RUN")
+    sub = verb(evaluate)
+    sub.add_argument("run", metavar="RUN")
+    sub.add_argument("--dataset", help='measure on this data set: a folder, or "demo"')
+    sub = verb(examples)
+    sub.add_argument("run", metavar="RUN")
+    sub = verb(read)
+    sub.add_argument("image", nargs="+", metavar="IMAGE")
+    sub.add_argument("--run", help="default: the active run")
+    sub.add_argument("--overlay", metavar="DIR", help="write heat maps over cells into DIR")
+    return top
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one verb; returns the exit status."""
+    options = parser().parse_args(arguments)
+    try:
+        document = options.function(options)
+    except BlastLensError as error:
+        print(" ".join(str(error).split()), file=sys.stderr)
+        return 2
+    if options.json:
+        print(json.dumps(document, ensure_ascii=False, indent=1))
+    else:
+        _print(document)
+    return 0
+
+
+def _print(document: Any, indent: int = 0) -> None:
+    """A document as indented lines, for people."""
+    for key, value in document.items() if isinstance(document, dict) else enumerate(document, 1):
+        if isinstance(value, dict | list) and value:
+            print(f"{'  ' * indent}{key}:")
+            _print(value, indent + 1)
+        else:
+            print(f"{'  ' * indent}{key}: {round(value, 4) if isinstance(value, float) else value}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

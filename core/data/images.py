@@ -1,0 +1,154 @@
+"""The one door for pixels: limits, decoding, orientation, colour and geometry.
+
+Nothing else in BlastLens decodes an image file. What comes out is RGB uint8 (H, W, 3).
+"""
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from core.errors import UploadError
+from core.settings import settings
+
+FORMATS = ("BMP", "PNG", "JPEG", "TIFF", "WEBP")
+SUFFIXES = ("bmp", "png", "jpg", "jpeg", "tif", "tiff", "webp")
+
+# Our own limit is checked on the header, before a pixel is decoded, and says what to do.
+Image.MAX_IMAGE_PIXELS = None
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """How a cell image becomes a classifier's input.
+
+    `window`: side in pixels of the square cut from (or padded in black to) the image centre, so
+    that scale is kept: C-NMC's 450x450 and 600x600 images show cells at the same scale.
+    `size`: side in pixels that the window is then resized to, by area averaging.
+    """
+
+    window: int = 450
+    size: int = 224
+
+
+def decode(source: Path | bytes, name: str | None = None) -> np.ndarray:
+    """Reads one still image.
+
+    `source` is a file or its bytes; `name` is used in messages. Returns RGB uint8 (H, W, 3).
+    EXIF orientation is applied, transparency is laid on black (C-NMC's background), 16-bit
+    greyscale keeps its upper 8 bits, CMYK and palettes are converted.
+
+    Raises `UploadError` for a file that is missing, empty, over the limits of `settings`, of
+    another format, animated, broken, or of a pixel type without a defined 8-bit meaning.
+    """
+    name = name or (source.name if isinstance(source, Path) else "the upload")
+    data = _read(source, name)
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            _check_header(image, name)
+            image.load()
+            return _to_rgb(image, name)
+    except UnidentifiedImageError:
+        raise UploadError(
+            f"{name} is not an image BlastLens can read: its content is none of "
+            f"{', '.join(FORMATS)}. Export the cell as PNG or BMP and try again."
+        ) from None
+    except UploadError:
+        raise
+    except Exception as error:
+        # On damaged bytes Pillow's decoders raise almost anything, struct.error to TypeError.
+        raise UploadError(
+            f"{name} is damaged or cut short ({str(error).rstrip('.') or type(error).__name__}). "
+            "Copy or export it again."
+        ) from None
+
+
+def _read(source: Path | bytes, name: str) -> bytes:
+    limit = settings().max_file_bytes
+    try:
+        size = source.stat().st_size if isinstance(source, Path) else len(source)
+        if size > limit:
+            raise UploadError(
+                f"{name} has {size / 2**20:.0f} MiB, more than the limit of "
+                f"{limit / 2**20:.0f} MiB. Crop it to the cell and try again."
+            )
+        data = source.read_bytes() if isinstance(source, Path) else source
+    except OSError as error:
+        raise UploadError(f"{name} cannot be opened: {error.strerror or error}.") from None
+    if not data:
+        raise UploadError(f"{name} is empty (0 bytes). Copy or export it again.")
+    return data
+
+
+def _check_header(image: Image.Image, name: str) -> None:
+    limits = settings()
+    width, height = image.size
+    if image.format not in FORMATS:
+        raise UploadError(
+            f"{name} is a {image.format} file; BlastLens reads {', '.join(FORMATS)}. "
+            "Export a still picture as PNG or BMP."
+        )
+    if getattr(image, "n_frames", 1) > 1:
+        raise UploadError(
+            f"{name} holds {getattr(image, 'n_frames', 1)} pictures; BlastLens reads one picture "
+            "a file. Export the one to be read as PNG or BMP."
+        )
+    if width * height > limits.max_pixels:
+        raise UploadError(
+            f"{name} has {width} x {height} pixels, more than the limit of "
+            f"{limits.max_pixels / 1e6:.0f} million. Crop it to the cell and try again."
+        )
+    if min(width, height) < limits.min_side_pixels:
+        raise UploadError(
+            f"{name} has {width} x {height} pixels; each side needs at least "
+            f"{limits.min_side_pixels}. Export the cell at full resolution."
+        )
+
+
+def _to_rgb(image: Image.Image, name: str) -> np.ndarray:
+    image = ImageOps.exif_transpose(image)
+    if image.mode.startswith("I;16"):
+        grey = (np.asarray(image).astype(np.uint16) >> 8).astype(np.uint8)
+        return np.repeat(grey[:, :, None], 3, axis=2)
+    if image.mode in ("I", "F"):
+        raise UploadError(
+            f"{name} stores pixels as {image.mode} (32-bit), which has no fixed white. "
+            "Export it with 8 bits a channel."
+        )
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, (0, 0, 0, 255)), image)
+    return np.ascontiguousarray(np.asarray(image.convert("RGB"), dtype=np.uint8))
+
+
+def window(image: np.ndarray, side: int) -> np.ndarray:
+    """Cuts or pads (in black) the centre square of `side` pixels; scale is kept.
+
+    RGB uint8 (H, W, 3) to (side, side, 3).
+    """
+    result = np.zeros((side, side, 3), np.uint8)
+    source, target = [], []
+    for length in image.shape[:2]:
+        extent = min(length, side)
+        source.append(slice((length - extent) // 2, (length - extent) // 2 + extent))
+        target.append(slice((side - extent) // 2, (side - extent) // 2 + extent))
+    result[target[0], target[1]] = image[source[0], source[1]]
+    return result
+
+
+def fit(image: np.ndarray, geometry: Geometry) -> np.ndarray:
+    """A classifier's input: the centre window, resized by area. RGB uint8 (size, size, 3)."""
+    cut = window(image, geometry.window)
+    if geometry.size == geometry.window:
+        return cut
+    return cv2.resize(cut, (geometry.size, geometry.size), interpolation=cv2.INTER_AREA)
+
+
+def encode(image: np.ndarray, kind: str = "PNG") -> bytes:
+    """The file, "PNG" or "BMP", of an RGB uint8 (H, W, 3) or grey uint8 (H, W) image."""
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, format=kind)
+    return buffer.getvalue()

@@ -1,0 +1,240 @@
+"""Draws one synthetic cell, segmented on black as C-NMC's are.
+
+Nothing here is a photograph. Each cell has a maturity: blasts lie low on the scale, lymphocytes
+high, and the two overlap. Size, nucleus, chromatin and nucleoli follow from it, and on top of it
+every subject has a look of their own, so a model can learn the class or learn the subject.
+"""
+
+import zlib
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+SIZE = 450
+
+ANGLES = 2048  # an outline is a radius per angle; at this count a step is under one pixel
+LIGHT = np.log([190.0, 160.0, 166.0])  # the lamp through empty glass, as log RGB
+# Optical density per channel of what the dyes bind to, where it is packed as in a usual cell.
+CHROMATIN = np.array([0.60, 0.86, 0.15])
+NUCLEOPLASM = np.array([0.00, 0.30, 0.18])
+CYTOPLASM = np.array([0.44, 0.68, 0.42])
+
+
+@dataclass(frozen=True)
+class SubjectStyle:
+    """What all cells of one subject share; log factors unless said otherwise."""
+
+    maturity: float  # added to the maturity of each cell
+    size: float
+    light: np.ndarray  # (3,) lamp and white balance, added to log RGB
+    azure: np.ndarray  # (3,) hue of the stained chromatin
+    density: float
+    grain: float
+    contrast: float
+    crescent: float
+    roughness: float
+    blur: float  # pixels
+    tilt: float  # direction of uneven light, radians
+
+
+def subject_style(subject: str, seed: int) -> SubjectStyle:
+    """Return the look of `subject`, the same for every cell and process."""
+    rng = _rng(seed, subject, 0)
+    return SubjectStyle(
+        maturity=rng.normal(0, 0.32),
+        size=rng.normal(0, 0.045),
+        light=rng.normal(0, 0.04) + rng.normal(0, 0.02, 3),
+        azure=rng.normal(0, 0.04, 3),
+        density=rng.normal(0, 0.12),
+        grain=rng.normal(0, 0.12),
+        contrast=rng.normal(0, 0.11),
+        crescent=rng.normal(0, 0.30),
+        roughness=rng.normal(0, 0.15),
+        blur=rng.uniform(0.8, 1.5),
+        tilt=rng.uniform(0, 2 * np.pi),
+    )
+
+
+def draw_cell(*, subject: str, cell: int, label: int, seed: int = 0) -> np.ndarray:
+    """Draw one segmented cell.
+
+    Returns RGB uint8 of shape (450, 450, 3): the cell in the middle, one connected region with
+    every channel in 1..255, and exactly 0, 0, 0 outside. `label` is 1 for a blast (ALL) and 0 for
+    a normal lymphocyte (HEM). `cell` counts the subject's cells from 0. The result depends on the
+    four arguments alone, never on what was drawn before. Raises ValueError for a negative `seed`
+    or `cell`.
+    """
+    style = subject_style(subject, seed)
+    rng = _rng(seed, subject, 1 + cell)
+    maturity = (-1.0 if label else 1.0) + style.maturity + rng.normal(0, 0.36)
+
+    outline = draw_outline(rng, style, maturity)
+    mask_edge = draw_segmentation(rng, style, outline)
+    radius, angle = _polar_grid(int(np.ceil(mask_edge.max())) + 2)
+    nucleus = draw_nucleus(rng, style, maturity, outline)[angle] - radius
+
+    chromatin = draw_chromatin(rng, style, maturity, radius.shape)
+    chromatin *= draw_nucleoli(rng, maturity, nucleus)
+    cytoplasm = draw_cytoplasm(rng, outline[angle] - radius)
+    image = apply_stain(rng, style, nucleus, chromatin, cytoplasm)
+    image *= draw_illumination(rng, style, radius.shape)[..., None]
+    image = apply_focus(rng, style, image)
+
+    # Half-covered edge pixels keep part of their light, as in an outline that was resampled.
+    cover = np.clip(mask_edge[angle] - radius + 0.5, 0, 1)[..., None]
+    inside = np.clip(np.rint(image * cover), 1, 255).astype(np.uint8) * (cover > 0)
+    return _place(inside, rng.normal(0, 2, 2))
+
+
+def draw_outline(rng: np.random.Generator, style: SubjectStyle, maturity: float) -> np.ndarray:
+    """Return the cell membrane as a radius in pixels per angle, float (ANGLES,)."""
+    spread = 0.07 * np.exp(0.2 * maturity)
+    mean = 108 * np.exp(style.size - 0.078 * maturity + rng.normal(0, spread))
+    rough = np.exp(style.roughness - 0.10 * maturity + rng.normal(0, 0.2))
+    return mean * (1 + rough * (0.056 * _ripple(rng, 2, 3) + 0.012 * _ripple(rng, 4, 14)))
+
+
+def draw_segmentation(
+    rng: np.random.Generator, style: SubjectStyle, outline: np.ndarray
+) -> np.ndarray:
+    """Return where a segmentation would cut: the membrane, jagged, with tags, bites and a cut."""
+    edge = outline + 0.45 * np.exp(style.roughness) * _ripple(rng, 15, 100)
+    for _ in range(rng.poisson(1.6)):
+        width = rng.uniform(0.06, 0.20)
+        height = rng.choice([-1, 1], p=[0.35, 0.65]) * rng.gamma(2.0, 3.5)
+        ragged = 1 + 0.3 * _ripple(rng, 12, 50)
+        edge += height * ragged * np.exp(-((_turn(rng.uniform(0, 2 * np.pi)) / width) ** 4))
+    if rng.random() < 0.15:  # a neighbour in the field was parted off by a straight line
+        facing = np.cos(_turn(rng.uniform(0, 2 * np.pi)))
+        edge = np.minimum(edge, rng.uniform(0.84, 0.97) * edge.mean() / np.maximum(facing, 0.1))
+    return np.clip(edge, 20, SIZE / 2 - 12)
+
+
+def draw_nucleus(
+    rng: np.random.Generator, style: SubjectStyle, maturity: float, outline: np.ndarray
+) -> np.ndarray:
+    """Return the nuclear envelope as a radius per angle: a blast's fills the cell but is cleft."""
+    gap = 1.0 * np.exp(style.crescent + 0.40 * maturity + rng.normal(0, 0.3))
+    side = np.cos(_turn(rng.uniform(0, 2 * np.pi)))
+    crescent = gap * (1 + np.maximum(0, side) ** 4 * rng.gamma(1.2, 2.0))
+    dent = 1.2 * np.exp(-0.35 * maturity) * np.abs(_ripple(rng, 3, 9))
+    if rng.random() < 0.12 - 0.05 * np.tanh(maturity):
+        width = rng.uniform(0.10, 0.25)
+        dent += rng.uniform(8, 24) * np.exp(-((_turn(rng.uniform(0, 2 * np.pi)) / width) ** 2))
+    return outline - crescent - dent
+
+
+def draw_chromatin(
+    rng: np.random.Generator, style: SubjectStyle, maturity: float, shape: tuple[int, int]
+) -> np.ndarray:
+    """Return the density of the chromatin around 1: open and fine in blasts, clumped later on."""
+    grain = np.exp(style.grain + 0.08 * maturity)
+    fine = _noise(rng, shape, 2.0 * grain)
+    clumps = _noise(rng, shape, 4.4 * grain)
+    cloud = 0.06 * _noise(rng, shape, 10 * grain) + 0.07 * _noise(rng, shape, 32)
+    gaps = np.maximum(clumps - 0.7, 0)  # the pale, reddish channels between the clumps
+    clumping = 1 / (1 + np.exp(-0.9 * maturity))
+    texture = 0.06 * fine + cloud - (0.11 + 0.07 * clumping) * gaps
+    texture -= 0.09 * clumping * np.tanh(clumps)
+    contrast = np.exp(style.contrast + 0.09 * maturity + rng.normal(0, 0.10))
+    density = np.exp(style.density + rng.normal(0, 0.04))
+    return density * (1 + contrast * texture)
+
+
+def draw_nucleoli(rng: np.random.Generator, maturity: float, nucleus: np.ndarray) -> np.ndarray:
+    """Return a factor on the chromatin: 1, and lower in the pale nucleoli of a young nucleus."""
+    factor = np.ones_like(nucleus)
+    half = nucleus.shape[0] // 2
+    y, x = np.ogrid[-half : half + 1, -half : half + 1]
+    for _ in range(rng.poisson(1.1 * np.exp(-0.9 * maturity))):
+        spot = rng.normal(0, 0.33 * nucleus.max(), 2)
+        radii = rng.uniform(7, 14) * rng.uniform(0.8, 1.2, 2)
+        away = ((y - spot[0]) / radii[0]) ** 2 + ((x - spot[1]) / radii[1]) ** 2
+        paleness = rng.uniform(0.12, 0.28)
+        # Chromatin gathers around a nucleolus, hence the slightly darker ring.
+        factor += paleness * (0.35 * np.exp(-((np.sqrt(away) - 1.5) ** 2) * 4) - np.exp(-(away**2)))
+    return factor
+
+
+def draw_cytoplasm(rng: np.random.Generator, depth: np.ndarray) -> np.ndarray:
+    """Return the density of the cytoplasm: about 1 in the cell, thin smear beyond the membrane."""
+    body = 0.75 + 0.25 / (1 + np.exp(-depth / 1.5))
+    return body * (1 + 0.04 * _noise(rng, depth.shape, 7)) * np.exp(rng.normal(0, 0.08))
+
+
+def apply_stain(
+    rng: np.random.Generator,
+    style: SubjectStyle,
+    nucleus: np.ndarray,
+    chromatin: np.ndarray,
+    cytoplasm: np.ndarray,
+) -> np.ndarray:
+    """Return linear RGB float32 after Beer and Lambert: each stain dims the lamp by its density."""
+    # The nucleus is a lens that thins out at its edge, and chromatin lines the envelope.
+    chromatin = chromatin / (1 + np.exp(-nucleus / 2.6))
+    nucleoplasm = 1 / (1 + np.exp((9 - nucleus) / 4))
+    azure = CHROMATIN * np.exp(style.azure + rng.normal(0, 0.015, 3))
+    stains = ((chromatin, azure), (nucleoplasm, NUCLEOPLASM), (cytoplasm, CYTOPLASM))
+    density = sum(amount[..., None] * colour for amount, colour in stains)
+    lamp = LIGHT + style.light + rng.normal(0, 0.02)
+    return np.exp((lamp - density).astype(np.float32))
+
+
+def draw_illumination(
+    rng: np.random.Generator, style: SubjectStyle, shape: tuple[int, int]
+) -> np.ndarray:
+    """Return a factor near 1: light falls off across the field, mostly one way per subject."""
+    tilt = style.tilt + rng.normal(0, 0.5)
+    slope = abs(rng.normal(0, 0.05))
+    y, x = np.ogrid[-1 : 1 : shape[0] * 1j, -1 : 1 : shape[1] * 1j]
+    return (1 + slope * (np.cos(tilt) * x + np.sin(tilt) * y)).astype(np.float32)
+
+
+def apply_focus(rng: np.random.Generator, style: SubjectStyle, image: np.ndarray) -> np.ndarray:
+    """Return the image out of focus by the subject's blur and the cell's, with camera noise."""
+    sigma = style.blur * np.exp(rng.normal(0, 0.2))
+    noise = rng.standard_normal(image.shape, dtype=np.float32)
+    return cv2.GaussianBlur(image, (0, 0), sigma) + 0.65 * noise
+
+
+def _rng(seed: int, subject: str, stream: int) -> np.random.Generator:
+    return np.random.default_rng([seed, zlib.crc32(subject.encode()), stream])
+
+
+def _polar_grid(half: int) -> tuple[np.ndarray, np.ndarray]:
+    y, x = np.ogrid[-half : half + 1, -half : half + 1]
+    angle = np.arctan2(y, x) * (ANGLES / (2 * np.pi))
+    return np.hypot(y, x), angle.astype(np.intp) % ANGLES
+
+
+def _turn(towards: float) -> np.ndarray:
+    """Return each angle's distance from the direction `towards`, in -pi..pi."""
+    return (np.arange(ANGLES) * (2 * np.pi / ANGLES) - towards + np.pi) % (2 * np.pi) - np.pi
+
+
+def _ripple(rng: np.random.Generator, lowest: int, highest: int) -> np.ndarray:
+    """Return closed noise of unit variance with `lowest` to `highest` waves a turn."""
+    spectrum = np.zeros(ANGLES // 2 + 1, dtype=complex)
+    waves = np.arange(lowest, highest + 1)
+    spectrum[waves] = (rng.standard_normal((2, waves.size)).T @ [1, 1j]) / waves
+    return np.fft.irfft(spectrum, ANGLES) * ANGLES / np.sqrt(2 * np.sum(2 / waves**2))
+
+
+def _noise(rng: np.random.Generator, shape: tuple[int, int], grain: float) -> np.ndarray:
+    """Return smooth noise of about unit variance with blobs of `grain` pixels, float32."""
+    step = max(1.0, grain / 2)  # a blurred coarse lattice, enlarged, is as smooth and far cheaper
+    lattice = [int(np.ceil(side / step)) + 4 for side in shape]
+    seeds = rng.standard_normal(lattice, dtype=np.float32)
+    smooth = cv2.GaussianBlur(seeds, (0, 0), grain / step)
+    smooth *= 2 * np.sqrt(np.pi) * grain / step
+    enlarged = cv2.resize(smooth, None, fx=step, fy=step, interpolation=cv2.INTER_CUBIC)
+    return enlarged[: shape[0], : shape[1]]
+
+
+def _place(cell: np.ndarray, shift: np.ndarray) -> np.ndarray:
+    canvas = np.zeros((SIZE, SIZE, 3), np.uint8)
+    room = (SIZE - cell.shape[0]) // 2
+    top, left = np.clip(np.rint(shift).astype(int) + room, 0, SIZE - cell.shape[0])
+    canvas[top : top + cell.shape[0], left : left + cell.shape[1]] = cell
+    return canvas

@@ -1,0 +1,25 @@
+"""The errors a user can meet. Each message names the value, the rule and the remedy."""
+
+
+class BlastLensError(Exception):
+    """Base of every error that is shown to a user as one sentence."""
+
+
+class DataError(BlastLensError):
+    """A data set, a folder or a split cannot be used as asked."""
+
+
+class ConfigError(BlastLensError):
+    """A setting of a run is unknown or out of range."""
+
+
+class RunError(BlastLensError):
+    """A run folder is missing, unfinished or broken."""
+
+
+class ModelError(BlastLensError):
+    """An architecture, its weights or an engine cannot be had."""
+
+
+class UploadError(BlastLensError):
+    """An image file cannot be read as a cell image."""

@@ -1,0 +1,71 @@
+"""Measures a run's classifier, through the same engine that readings use."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from core import storage
+from core.data import manifest, sources
+from core.data.manifest import Progress
+from core.data.pixels import pixels
+from core.evaluation import bootstrap, calibration, metrics
+from core.models import catalog
+from core.models.engine import Engine
+from core.runs.store import Run
+
+COLUMNS = ["image_id", "subject", "group", "split", "label", "logit", "probability"]
+
+
+def predict_parts(run: Run, parts: pd.DataFrame, array: np.ndarray) -> dict[str, Any]:
+    """Predicts every cell of a run's split, calibrates on validation, measures each part.
+
+    `parts` has the cells with their split, `array` their pixels in the same order. Writes
+    predictions.parquet and calibration.json; returns metrics by part.
+    """
+    logits = Engine(run.engine_file).logits(array)
+    chosen = (parts["split"] == "validation").to_numpy()
+    contract = calibration.fit(
+        parts["label"].to_numpy()[chosen], logits[chosen], parts["group"].to_numpy()[chosen]
+    )
+    storage.write_json(run.path / "calibration.json", contract)
+    table = parts.assign(logit=logits, probability=calibration.probability(logits, contract))
+    with storage.atomic(run.path / "predictions.parquet") as temporary:
+        table[COLUMNS].to_parquet(temporary, index=False)
+    return {
+        str(part): measure(rows, contract["threshold"]) for part, rows in table.groupby("split")
+    }
+
+
+def measure(rows: pd.DataFrame, threshold: float) -> dict[str, Any]:
+    """Metrics with group-bootstrap intervals of predictions (label, probability, group)."""
+    labels, probabilities = rows["label"].to_numpy(), rows["probability"].to_numpy()
+    groups = rows["group"].to_numpy()
+    return {
+        **metrics.measure(labels, probabilities, threshold),
+        "groups": int(rows["group"].nunique()),
+        "intervals": bootstrap.intervals(labels, probabilities, groups, threshold=threshold),
+    }
+
+
+def evaluate_on(run: Run, dataset: str, progress: Progress | None = None) -> dict[str, Any]:
+    """Measures a finished run on all cells of a data set, and says which it has trained on.
+
+    Returns run, dataset, metrics, trained_on (cells of it that were in the run's training or
+    validation part, by content) and leaking (whether there are any).
+    """
+    found = manifest.index(sources.resolve(dataset), progress)
+    geometry = catalog.architecture(run.config.architecture).geometry
+    array = pixels(found.root, found.cells, geometry, progress)
+    logits = Engine(run.engine_file).logits(array)
+    contract = run.calibration
+    rows = found.cells.assign(probability=calibration.probability(logits, contract))
+    seen = pd.read_parquet(run.path / "split.parquet").query("split != 'test'")["sha256"]
+    trained_on = int(found.cells["sha256"].isin(seen).sum())
+    return {
+        "run": run.run_id,
+        "dataset": dataset,
+        "metrics": measure(rows, contract["threshold"]),
+        "trained_on": trained_on,
+        "leaking": trained_on > 0,
+    }

@@ -1,0 +1,36 @@
+"""Lays a heat map over the cell it explains."""
+
+import cv2
+import numpy as np
+
+# The upper half of viridis, teal to yellow: perceptually uniform, and no stain has these hues.
+_LEVELS = np.linspace(110, 255, 256).astype(np.uint8).reshape(1, 256)
+SCALE = np.ascontiguousarray(cv2.applyColorMap(_LEVELS, cv2.COLORMAP_VIRIDIS)[0, :, ::-1])
+OPACITY = 0.65
+
+
+def resize_heat(heat: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """A heat map, float32 (h, w) 0..1, at image resolution (H, W); float32 0..1."""
+    resized = cv2.resize(heat, (shape[1], shape[0]), interpolation=cv2.INTER_CUBIC)
+    return np.clip(resized, 0, 1)
+
+
+def overlay(image: np.ndarray, heat: np.ndarray, opacity: float = OPACITY) -> np.ndarray:
+    """The image with heat over it: clear where there is no evidence, `opacity` where it peaks.
+
+    RGB uint8 (H, W, 3) and float32 (H, W) 0..1 to RGB uint8 (H, W, 3).
+    """
+    colour = SCALE[(heat * 255).astype(np.uint8)].astype(np.float32)
+    alpha = (opacity * heat)[:, :, None]
+    return np.rint(image * (1 - alpha) + colour * alpha).astype(np.uint8)
+
+
+def outline(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """The image with the edge of a bool mask (H, W) drawn in white; RGB uint8 (H, W, 3)."""
+    contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    return cv2.drawContours(image.copy(), contours, -1, (255, 255, 255), 1, cv2.LINE_AA)
+
+
+def legend(height: int = 6) -> np.ndarray:
+    """The colour scale from weak (left) to strong evidence; RGB uint8 (height, 256, 3)."""
+    return np.repeat(SCALE[None], height, axis=0)

@@ -1,0 +1,61 @@
+"""A classifier: a backbone and a head, built, saved and loaded as one Keras model.
+
+Only worker processes and notebooks import this module, since it imports TensorFlow.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+
+from core.models import builders, weights
+from core.models.catalog import Architecture
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """An instance of an architecture. `model` is head(backbone(pixels)): (N, S, S, 3) to (N, 1)."""
+
+    backbone: keras.Model
+    head: keras.Model
+    model: keras.Model
+
+
+def build(
+    entry: Architecture, *, weights_choice: str = "imagenet", pixels: str = "own"
+) -> Classifier:
+    """Builds and compiles a classifier (Adam, binary cross-entropy on the logit).
+
+    `weights_choice`: "imagenet" or "random"; of no effect without a pretrained backbone.
+    `pixels`: "own" feeds the backbone what it was made for; "original-study" repeats that
+    study's scaling where it differed (0..1 into networks that expect more: a known mistake).
+
+    Raises `core.errors.ModelError` when ImageNet weights are asked for and cannot be found.
+    """
+    options = dict(entry.backbone_options)
+    if entry.pretrained is not None:
+        options["weights"] = weights.require(entry) if weights_choice == "imagenet" else None
+        if pixels == "original-study" and entry.study_pixels:
+            options["pixels"] = entry.study_pixels
+    size = entry.geometry.size
+    backbone = getattr(builders, entry.backbone)(size, **options)
+    head = getattr(builders, entry.head)(backbone.output_shape[1:], **entry.head_options)
+    inputs = keras.Input((size, size, 3), name="pixels")
+    model = keras.Model(inputs, head(backbone(inputs)), name="classifier")
+    compile_model(model, entry.learning_rate)
+    return Classifier(backbone, head, model)
+
+
+def compile_model(model: keras.Model, learning_rate: float) -> None:
+    """Adam, binary cross-entropy on the logit, and accuracy at probability 0.5 (logit 0)."""
+    model.compile(
+        optimizer=keras.optimizers.Adam(learning_rate),
+        loss=keras.losses.BinaryCrossentropy(from_logits=True),
+        metrics=[keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0)],
+    )
+
+
+def load(file: Path) -> Classifier:
+    """Loads a run's `model.keras`, in Keras's safe mode: no code from the file is run."""
+    model = keras.saving.load_model(file, compile=False, safe_mode=True)
+    return Classifier(model.get_layer("backbone"), model.get_layer("head"), model)

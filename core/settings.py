@@ -1,0 +1,33 @@
+"""Every environment variable and every limit, in one frozen dataclass."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a user may set from outside, and the limits the code keeps to.
+
+    Environment: `BLASTLENS_ARTIFACTS` (folder for runs, caches and the demo set; default
+    `artifacts` beside `core`) and `BLASTLENS_WEIGHTS` (folder searched first for ImageNet
+    weights; default `artifacts/weights`).
+    """
+
+    artifacts: Path
+    weights: Path
+    max_file_bytes: int = 64 * 2**20
+    max_pixels: int = 40_000_000
+    min_side_pixels: int = 32
+    heartbeat_seconds: float = 2.0
+    # Importing TensorFlow can hold a slow machine for 14 s; a beat is missed only well after that.
+    heartbeat_stale_seconds: float = 40.0
+
+
+def settings() -> Settings:
+    """The settings as the environment has them now."""
+    artifacts = Path(os.environ.get("BLASTLENS_ARTIFACTS") or PROJECT / "artifacts").absolute()
+    weights = Path(os.environ.get("BLASTLENS_WEIGHTS") or artifacts / "weights").absolute()
+    return Settings(artifacts=artifacts, weights=weights)

@@ -1,0 +1,64 @@
+"""Files that are no ordinary cell image, made by code: what people and attackers do upload."""
+
+import io
+import zlib
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+
+def write_bad_images(folder: Path, cell: np.ndarray) -> dict[str, Path]:
+    """Writes one file of each kind from a readable cell, RGB uint8 (H, W, 3); name to path."""
+    bmp = _encode(Image.fromarray(cell), "BMP")
+    grey = cell.mean(axis=2)
+    frames = [Image.fromarray(np.roll(cell, shift, axis=1)) for shift in (0, 40, 80)]
+    contents = {
+        "text.bmp": b"Dear colleague, please find the cell attached.\n" * 20,
+        "truncated.bmp": bmp[: len(bmp) // 3],
+        "header_only.bmp": bmp[:54],
+        "empty.bmp": b"",
+        "bomb.png": _png_bomb(20_000),
+        "animated.gif": _encode(frames[0], "GIF", save_all=True, append_images=frames[1:]),
+        "still.gif": _encode(frames[0], "GIF"),
+        "animated.png": _encode(frames[0], "PNG", save_all=True, append_images=frames[1:]),
+        "sixteen_bit.png": _encode(Image.fromarray((grey * 257).astype(np.uint16)), "PNG"),
+        "sixteen_bit.tif": _encode(Image.fromarray((grey * 257).astype(np.uint16)), "TIFF"),
+        "cmyk.jpg": _encode(Image.fromarray(cell).convert("CMYK"), "JPEG", quality=95),
+        "cmyk.tif": _encode(Image.fromarray(cell).convert("CMYK"), "TIFF"),
+        "float.tif": _encode(Image.fromarray(grey.astype(np.float32)), "TIFF"),
+        "transparent.png": _encode(_cut_out(cell), "PNG"),
+        "palette.png": _encode(Image.fromarray(cell).quantize(), "PNG"),
+        "tiny.png": _encode(Image.fromarray(cell[:8, :8]), "PNG"),
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in contents.items():
+        (folder / name).write_bytes(content)
+    return {name: folder / name for name in contents}
+
+
+def _encode(image: Image.Image, kind: str, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, format=kind, **options)
+    return buffer.getvalue()
+
+
+def _cut_out(cell: np.ndarray) -> Image.Image:
+    alpha = np.where(cell.any(axis=2), 255, 0).astype(np.uint8)
+    white = np.where(alpha[:, :, None] > 0, cell, 255).astype(np.uint8)
+    return Image.fromarray(np.dstack([white, alpha]))
+
+
+def _png_bomb(side: int) -> bytes:
+    """A valid PNG of side x side black pixels: 1.2 GB decoded, about 1 MB on disk."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        body = kind + data
+        return len(data).to_bytes(4, "big") + body + zlib.crc32(body).to_bytes(4, "big")
+
+    header = side.to_bytes(4, "big") * 2 + bytes([8, 2, 0, 0, 0])
+    packer = zlib.compressobj(9)
+    row = bytes(1 + 3 * side)
+    pixels = b"".join(packer.compress(row) for _ in range(side)) + packer.flush()
+    signature = b"\x89PNG\r\n\x1a\n"
+    return signature + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")

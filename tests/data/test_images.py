@@ -1,0 +1,303 @@
+import io
+import subprocess
+import sys
+import tracemalloc
+import warnings
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from core.data import images
+from core.data.images import Geometry, decode, encode, fit, window
+from core.data.synthetic import draw_cell
+from core.errors import UploadError
+from tests.bad_images import write_bad_images
+
+ERRORS = {  # part of the message, and of the remedy
+    "text.bmp": ("not an image", "Export"),
+    "truncated.bmp": ("damaged or cut short", "Copy or export"),
+    "header_only.bmp": ("damaged or cut short", "Copy or export"),
+    "empty.bmp": ("0 bytes", "Copy or export"),
+    "bomb.png": ("20000 x 20000", "Crop"),
+    "animated.gif": ("GIF", "Export"),
+    "still.gif": ("GIF", "Export"),
+    "animated.png": ("3 pictures", "Export"),
+    "float.tif": ("32-bit", "Export"),
+    "tiny.png": ("8 x 8", "Export"),
+}
+COLOUR = {  # allowed mean difference from the cell, in grey levels
+    "cmyk.jpg": 3.0,
+    "cmyk.tif": 0.0,
+    "palette.png": 3.0,
+    "transparent.png": 0.0,
+}
+GREY = ("sixteen_bit.png", "sixteen_bit.tif")
+
+
+@pytest.fixture(scope="module")
+def cell() -> np.ndarray:
+    return draw_cell(subject="1", cell=0, label=1, seed=1)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory, cell) -> dict[str, Path]:
+    return write_bad_images(tmp_path_factory.mktemp("bad"), cell)
+
+
+def _encode(image: Image.Image, kind: str, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, format=kind, **options)
+    return buffer.getvalue()
+
+
+def _small(side: int = 64) -> Image.Image:
+    rng = np.random.default_rng(5)
+    coarse = rng.integers(0, 256, (side // 8, side // 8, 3), dtype=np.uint8)
+    return Image.fromarray(coarse.repeat(8, axis=0).repeat(8, axis=1))
+
+
+def test_every_bad_image_is_spoken_for(files):
+    assert set(files) == {*ERRORS, *COLOUR, *GREY}
+
+
+@pytest.mark.parametrize("name", ERRORS)
+def test_an_unreadable_file_is_refused_in_one_line_with_its_name_and_a_remedy(files, name):
+    with pytest.raises(UploadError) as caught:
+        decode(files[name])
+    message = str(caught.value)
+    assert name in message
+    assert "\n" not in message
+    for part in ERRORS[name]:
+        assert part in message
+
+
+@pytest.mark.parametrize("name", COLOUR)
+def test_an_unusual_colour_file_comes_out_as_the_cell(files, cell, name):
+    found = decode(files[name])
+    assert found.dtype == np.uint8
+    assert found.shape == cell.shape
+    assert np.abs(found.astype(int) - cell).mean() <= COLOUR[name]
+
+
+@pytest.mark.parametrize("name", GREY)
+def test_sixteen_bit_grey_keeps_its_upper_bits(files, cell, name):
+    found = decode(files[name])
+    assert found.dtype == np.uint8
+    assert found.shape == cell.shape
+    assert np.abs(found - cell.mean(axis=2, keepdims=True)).max() <= 1
+
+
+def test_a_bomb_is_refused_before_it_is_decoded(files):
+    tracemalloc.start()
+    try:
+        with pytest.raises(UploadError):
+            decode(files["bomb.png"])
+        assert tracemalloc.get_traced_memory()[1] < 100 * 2**20
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_bomb_does_not_raise_the_memory_of_the_process(files):
+    # Pillow's own buffers are invisible to tracemalloc, so a process of its own is weighed.
+    code = (
+        "import resource, sys; from pathlib import Path; from core.data.images import decode\n"
+        "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "before = peak()\n"
+        "try: decode(Path(sys.argv[1]))\n"
+        "except Exception: pass\n"
+        "print(peak() - before)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(files["bomb.png"])],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(images.__file__).parents[2],
+    )
+    kilobytes = int(done.stdout) / (1024 if sys.platform == "darwin" else 1)
+    assert kilobytes < 100 * 1024
+
+
+def test_the_side_limits_include_their_bounds(tmp_path):
+    smallest = np.zeros((32, 32, 3), np.uint8)
+    assert decode(encode(smallest)).shape == (32, 32, 3)
+    with pytest.raises(UploadError, match="31 x 32"):
+        decode(encode(smallest[:, :31]))
+
+
+def test_a_file_is_told_by_its_content_and_not_by_its_name(tmp_path, cell):
+    path = tmp_path / "cell.jpg"
+    path.write_bytes(_encode(Image.fromarray(cell), "BMP"))
+    np.testing.assert_array_equal(decode(path), cell)
+
+
+@pytest.mark.parametrize("kind", ["BMP", "PNG", "TIFF"])
+def test_lossless_formats_round_trip_exactly_from_file_and_from_bytes(tmp_path, cell, kind):
+    data = _encode(Image.fromarray(cell), kind)
+    path = tmp_path / "cell"
+    path.write_bytes(data)
+    for found in (decode(path), decode(data)):
+        assert found.dtype == np.uint8
+        np.testing.assert_array_equal(found, cell)
+
+
+def test_encode_round_trips_colour_and_grey(cell):
+    np.testing.assert_array_equal(decode(encode(cell)), cell)
+    grey = cell[:, :, 0]
+    np.testing.assert_array_equal(decode(encode(grey)), np.dstack([grey] * 3))
+
+
+@pytest.mark.parametrize(
+    ("orientation", "upright"),
+    [
+        (1, lambda a: a),
+        (2, lambda a: a[:, ::-1]),
+        (3, lambda a: a[::-1, ::-1]),
+        (4, lambda a: a[::-1]),
+        (5, lambda a: a.transpose(1, 0, 2)),
+        (6, lambda a: np.rot90(a, -1)),
+        (7, lambda a: a[::-1, ::-1].transpose(1, 0, 2)),
+        (8, lambda a: np.rot90(a)),
+    ],
+)
+def test_exif_orientation_is_applied(orientation, upright):
+    stored = np.asarray(_small())[:40]
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    found = decode(_encode(Image.fromarray(stored), "PNG", exif=exif))
+    np.testing.assert_array_equal(found, upright(stored))
+
+
+def test_half_transparent_pixels_are_laid_on_black():
+    image = np.full((40, 40, 4), 200, np.uint8)
+    image[:, :, 3] = 128
+    assert np.abs(decode(encode(image)).astype(int) - 100).max() <= 1
+
+
+def test_a_missing_file_and_a_folder_are_upload_errors(tmp_path):
+    with pytest.raises(UploadError, match=r"gone\.bmp cannot be opened: No such file"):
+        decode(tmp_path / "gone.bmp")
+    with pytest.raises(UploadError, match="cannot be opened"):
+        decode(tmp_path)
+
+
+def test_a_file_over_the_byte_limit_is_refused_with_both_sizes(tmp_path, monkeypatch, cell):
+    limits = replace(images.settings(), max_file_bytes=2**20)
+    monkeypatch.setattr(images, "settings", lambda: limits)
+    assert decode(_encode(Image.fromarray(cell), "BMP")).shape == cell.shape
+    path = tmp_path / "large.bmp"
+    path.write_bytes(bytes(3 * 2**20))
+    for source in (path, path.read_bytes()):
+        with pytest.raises(UploadError, match="3 MiB, more than the limit of 1 MiB"):
+            decode(source, name="large.bmp")
+
+
+def test_the_given_name_stands_in_the_message():
+    with pytest.raises(UploadError, match=r"^slide 7\.png is empty"):
+        decode(b"", name="slide 7.png")
+    with pytest.raises(UploadError, match=r"^the upload is empty"):
+        decode(b"")
+
+
+def _decode_or_refuse(data: bytes) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow's remarks on broken EXIF
+        try:
+            found = decode(data, name="fuzz")
+        except UploadError as error:
+            assert "fuzz" in str(error)
+            assert "\n" not in str(error)
+        else:
+            assert found.dtype == np.uint8
+            assert found.ndim == 3
+
+
+@pytest.mark.parametrize("kind", ["BMP", "PNG", "JPEG", "TIFF", "WEBP"])
+def test_damaged_bytes_never_raise_anything_but_an_upload_error(kind):
+    whole, rng = _encode(_small(), kind), np.random.default_rng(3)
+    for _ in range(200):
+        data = bytearray(whole)
+        if rng.random() < 0.4:
+            del data[rng.integers(len(data)) :]
+        else:  # headers are where it hurts
+            reach = len(data) if rng.random() < 0.5 else min(200, len(data))
+            for place in rng.integers(0, reach, rng.integers(1, 8)):
+                data[place] = rng.integers(256)
+        _decode_or_refuse(bytes(data))
+
+
+def test_a_tiff_whose_second_picture_has_no_width_is_an_upload_error():
+    whole = _encode(_small(), "TIFF", save_all=True, append_images=[_small()])
+    width_tag = b"\x00\x01\x04\x00\x01\x00\x00\x00\x40\x00\x00\x00"  # ImageWidth = 64, LONG
+    assert whole.count(width_tag) == 2
+    place = whole.rindex(width_tag)
+    with pytest.raises(UploadError):
+        decode(whole[:place] + b"\xfe\x00" + whole[place + 2 :])
+
+
+def test_damaged_exif_is_never_anything_but_an_upload_error():
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010E] = 6, "hello"
+    whole = _encode(Image.new("RGB", (32, 40)), "JPEG", exif=exif)
+    start = whole.index(b"Exif")
+    for place in range(start + 6, start + 40):
+        for value in (*range(32), 62, 84, 255):
+            data = bytearray(whole)
+            data[place] = value
+            _decode_or_refuse(bytes(data))
+
+
+def test_the_window_keeps_the_centre_of_a_larger_image_at_its_scale():
+    image = np.random.default_rng(0).integers(0, 256, (600, 600, 3), dtype=np.uint8)
+    np.testing.assert_array_equal(window(image, 450), image[75:525, 75:525])
+
+
+def test_the_window_pads_a_smaller_image_in_black():
+    image = np.full((300, 200, 3), 7, np.uint8)
+    found = window(image, 450)
+    assert found.shape == (450, 450, 3)
+    np.testing.assert_array_equal(found[75:375, 125:325], image)
+    assert found.sum() == image.sum()
+
+
+@pytest.mark.parametrize("shape", [(451, 449), (33, 1001), (7, 8), (450, 600)])
+@pytest.mark.parametrize("side", [5, 224, 450])
+def test_the_window_cuts_one_axis_and_pads_the_other_within_half_a_pixel(shape, side):
+    image = np.random.default_rng(1).integers(1, 256, (*shape, 3), dtype=np.uint8)
+    found = window(image, side)
+    assert found.shape == (side, side, 3)
+    inside = found[:, :, 0] > 0
+    for axis, length in enumerate(shape):
+        lit = np.flatnonzero(inside.any(axis=1 - axis))
+        assert len(lit) == min(length, side)
+        assert abs(lit[0] - (side - 1 - lit[-1])) <= 1
+    rows, columns = (min(length, side) for length in shape)
+    top, left = ((length - min(length, side)) // 2 for length in shape)
+    np.testing.assert_array_equal(
+        found[inside], image[top : top + rows, left : left + columns].reshape(-1, 3)
+    )
+
+
+def test_the_window_of_an_equal_image_is_the_image_itself(cell):
+    np.testing.assert_array_equal(window(cell, 450), cell)
+
+
+def test_fit_has_the_asked_size_and_leaves_a_flat_colour_flat(cell):
+    flat = np.full((450, 450, 3), (200, 30, 90), np.uint8)
+    for size in (96, 224, 299, 450):
+        found = fit(flat, Geometry(450, size))
+        assert found.shape == (size, size, 3)
+        assert found.dtype == np.uint8
+        assert (found == (200, 30, 90)).all()
+    np.testing.assert_array_equal(fit(cell, Geometry(450, 450)), cell)
+
+
+def test_fit_averages_areas(cell):
+    blocks = cell.reshape(150, 3, 150, 3, 3).mean(axis=(1, 3))
+    assert np.abs(fit(cell, Geometry(450, 150)) - blocks).max() <= 1
+    for size in (96, 224):
+        difference = fit(cell, Geometry(450, size)).mean(axis=(0, 1)) - cell.mean(axis=(0, 1))
+        assert np.abs(difference).max() < 1

@@ -1,0 +1,132 @@
+"""Run folders: what is read from them is whole, whoever is writing."""
+
+import json
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from core import storage
+from core.errors import RunError
+from core.runs import config, store
+from core.runs.reporter import Cancelled, Reporter
+from core.runs.store import Run, Status
+
+
+def make_run(name: str, **status: object) -> Run:
+    run = store.create(config.create("cnn-16", Path("data"), "recommended"), name)
+    if status:
+        run.write_status(Status(**status))
+    return run
+
+
+def test_a_new_run_is_queued_with_its_config_frozen_on_disk() -> None:
+    run = make_run("first")
+    assert run.status.state == "queued"
+    assert json.loads((run.path / "config.json").read_text())["architecture"] == "cnn-16"
+    assert store.get("first") == run
+    assert run.metrics is None and run.history.empty
+
+
+def test_a_name_is_never_reused_nor_a_path() -> None:
+    make_run("first")
+    with pytest.raises(RunError, match="a run first already"):
+        make_run("first")
+    for name in ("../first", "a/b", "", ".hidden"):
+        with pytest.raises(RunError, match="is no run name"):
+            store.get(name)
+    with pytest.raises(RunError, match="Runs: first"):
+        store.get("second")
+
+
+def test_a_half_written_last_line_of_history_is_skipped() -> None:
+    run = make_run("first")
+    for epoch in (1, 2):
+        run.append_history(dict.fromkeys(store.HISTORY_COLUMNS, 0.5) | {"epoch": epoch})
+    with (run.path / "history.csv").open("a") as stream:
+        stream.write("3,0.4")
+    assert list(run.history["epoch"]) == [1, 2]
+
+
+def test_liveness_is_the_heartbeat() -> None:
+    run = make_run("first", state="running", phase="training", heartbeat=time.time() - 3600)
+    assert run.status.state == "interrupted"
+    assert "while training" in (run.status.error or "")
+    run.write_status(Status(state="running"))
+    assert run.status.state == "running"
+    run.write_status(Status(state="succeeded", heartbeat=0.0))
+    assert run.status.state == "succeeded"
+
+
+def test_broken_and_foreign_folders_are_left_out_of_the_list() -> None:
+    make_run("good")
+    (storage.runs_dir() / "empty").mkdir()
+    broken = make_run("broken")
+    (broken.path / "status.json").write_text("{")
+    foreign = make_run("foreign")
+    (foreign.path / "config.json").write_text('{"architecture": "cnn-16", "colour": 1}')
+    assert [run.run_id for run in store.runs()] == ["good"]
+    with pytest.raises(RunError, match=r"status\.json of run broken is damaged"):
+        _ = broken.status
+
+
+def test_training_another_model_never_changes_the_active_one() -> None:
+    with pytest.raises(RunError, match="Train one first"):
+        store.active()
+    make_run("older", state="succeeded", started=1.0)
+    assert store.active().run_id == "older"
+    newer = make_run("newer", state="succeeded", started=2.0)
+    assert [run.run_id for run in store.finished()] == ["newer", "older"]
+    assert store.active().run_id == "older"
+    store.promote(newer)
+    assert store.active() == newer
+    with pytest.raises(RunError, match="has not succeeded"):
+        store.promote(make_run("failing", state="failed"))
+
+
+def test_a_reporter_beats_without_being_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = make_run("first", state="running")
+    monkeypatch.setattr(
+        "core.runs.reporter.settings", lambda: type("S", (), {"heartbeat_seconds": 0.05})
+    )
+    with Reporter(run):
+        before = run.status.heartbeat
+        deadline = time.monotonic() + 5
+        while run.status.heartbeat == before and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert run.status.heartbeat > before
+
+
+def test_a_stop_file_cancels_at_the_next_report_but_not_a_finished_run() -> None:
+    run = make_run("first", state="running")
+    with Reporter(run) as reporter:
+        reporter.phase("training", 10)
+        run.request_stop()
+        with pytest.raises(Cancelled):
+            reporter.phase("exporting")
+        reporter.update(now=True, state="cancelled")
+    assert run.status.state == "cancelled"
+
+
+def test_status_is_replaced_whole_while_it_is_read() -> None:
+    """A reader in a loop never meets half a file, however often it is rewritten."""
+    import threading
+
+    run = make_run("first", state="running")
+    stop = threading.Event()
+
+    def write() -> None:
+        step = 0
+        while not stop.is_set():
+            step += 1
+            run.write_status(Status(state="running", phase="x" * (step % 4000), done=step))
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    seen = [run.status.done for _ in range(500)]
+    stop.set()
+    writer.join()
+    assert seen == sorted(seen)
+    assert not list(run.path.glob(".status*"))
+    assert asdict(run.status)["state"] == "running"

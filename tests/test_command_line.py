@@ -1,0 +1,137 @@
+"""The command line as scripts use it: real processes, one JSON document, errors in one line."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.data.images import decode
+from tests.bad_images import write_bad_images
+from tests.conftest import CELLS, PROJECT, SUBJECTS
+
+
+def run(*arguments: str, status: int = 0) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "core", *arguments],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == status, done.stderr
+    assert "Traceback" not in done.stderr
+    return done
+
+
+def document(*arguments: str) -> Any:
+    return json.loads(run(*arguments, "--json").stdout)
+
+
+def test_index_tells_what_is_in_a_data_set(demo_root: Path) -> None:
+    told = document("index", str(demo_root))
+    assert told["images"] == CELLS and told["subjects"] == told["groups"] == SUBJECTS
+    assert told["labels"] == {"ALL": 72, "HEM": 48, "unlabelled": 0}
+    assert sum(told["splits"].values()) == CELLS
+    assert told["rejected"] == [] and told["linked_subjects"] == []
+    assert told["duplicates"] == {"exact_pairs": 0, "near_pairs": 0, "cross_subject_pairs": 0}
+    assert told["seconds"] > 0
+
+
+def test_demo_draws_a_set_that_index_reads(tmp_path: Path) -> None:
+    told = document("demo", str(tmp_path / "set"), "--cells", "80", "--seed", "2")
+    assert told["synthetic"] is True
+    assert document("index", told["dataset"])["images"] == 80
+
+
+def test_train_runs_compare_evaluate_and_read(demo_root: Path, workspace: Path) -> None:
+    import shutil
+
+    trained = document(
+        "train", "demo", "--architecture", "cnn-16", "--epochs", "1", "--sample", "60",
+        "--split", "image", "--seed", "4", "--set", "batch_size=16", "--run-id", "from-the-shell",
+    )  # fmt: skip
+    try:
+        assert trained["run"] == "from-the-shell" and trained["status"] == "succeeded"
+        assert trained["metrics"]["protocol"]["leaking"] is True
+        listed = {entry["run"]: entry for entry in document("runs")}
+        assert listed["from-the-shell"]["config"]["batch_size"] == 16
+        compared = document("compare", "run-cnn-16", "run-cnn-dropout", "from-the-shell")
+        assert "from-the-shell was measured on patients it had trained on" in compared["verdict"]
+        assert [row["run"] for row in compared["runs"]][-1] == "from-the-shell"
+        stored = document("evaluate", "run-cnn-16")
+        again = document("evaluate", "run-cnn-16", "--dataset", str(demo_root))
+        assert stored["parts"]["test"]["images"] < again["metrics"]["images"] == CELLS
+        assert (
+            again["leaking"] is True
+            and again["trained_on"] == CELLS - stored["parts"]["test"]["images"]
+        )
+    finally:
+        shutil.rmtree(workspace / "runs" / "from-the-shell", ignore_errors=True)
+
+
+def test_read_gives_a_list_with_one_entry_an_image(
+    workspace: Path, demo_root: Path, tmp_path: Path
+) -> None:
+    cell = sorted(demo_root.rglob("*_hem.bmp"))[0]
+    text = tmp_path / "text.bmp"
+    text.write_text("no image")
+    overlays = tmp_path / "overlays"
+    read = document("read", str(cell), str(text), "--run", "run-cnn-16", "--overlay", str(overlays))
+    assert [entry["kind"] for entry in read] == ["cell", "refused"]
+    assert set(read[0]) >= {"image", "kind", "reason", "cells"}
+    (found,) = read[0]["cells"]
+    assert set(found) >= {"bbox", "probability", "interval", "call", "gate", "cam"}
+    assert set(found["cam"]) == {"method", "inside_cell", "trusted", "reason"}
+    assert found["call"] in {"ALL", "HEM"} and 0 <= found["probability"] <= 1
+    assert read[1]["cells"] == [] and "not an image" in read[1]["reason"]
+    assert decode(overlays / f"{cell.stem}_overlay.png").shape == (450, 450, 3)
+
+
+@pytest.mark.parametrize(
+    "name", ["text.bmp", "truncated.bmp", "empty.bmp", "bomb.png", "animated.gif"]
+)
+def test_an_unreadable_image_is_one_line_on_standard_error(
+    name: str, workspace: Path, demo_root: Path, tmp_path: Path
+) -> None:
+    cell = decode(sorted(demo_root.rglob("*.bmp"))[0])
+    file = write_bad_images(tmp_path, cell)[name]
+    done = run("read", str(file), status=2)
+    assert done.stdout == "" and len(done.stderr.splitlines()) == 1
+    assert name in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("index", "nowhere"), "is not a folder"),
+        (("index", "core"), "holds no cell"),
+        (("train", "demo", "--architecture", "resnet"), "it can be cnn-32"),
+        (("train", "demo", "--architecture", "cnn-16", "--set", "epochs"), "name=value"),
+        (("compare", "missing"), "There is no run 'missing'"),
+        (("read", "missing.bmp"), "There is no file missing.bmp"),
+        (("demo", "somewhere", "--cells", "5"), "cells is 5"),
+    ],
+)
+def test_a_wrong_call_is_one_line_and_status_2(
+    arguments: tuple[str, ...], words: str, workspace: Path
+) -> None:
+    done = run(*arguments, "--json", status=2)
+    assert done.stdout == "" and words in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert not (PROJECT / "somewhere").exists()
+
+
+def test_every_verb_explains_itself() -> None:
+    verbs = ("demo", "index", "train", "runs", "compare", "evaluate", "read", "examples")
+    top = run("--help").stdout
+    for verb in verbs:
+        assert verb in top
+    assert "--overlay" in run("read", "--help").stdout
+
+
+def test_without_json_people_get_lines(demo_root: Path) -> None:
+    told = run("index", str(demo_root)).stdout
+    assert f"images: {CELLS}" in told and "{" not in told
