@@ -1,0 +1,174 @@
+"""Real worker processes: they finish, stop when asked, wait their turn, and fail in words."""
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from core.data import splits
+from core.evaluation import metrics
+from core.jobs import local
+from core.models.engine import Engine
+from core.runs import config, store
+from core.runs.store import Run
+
+
+def start(root: Path, **settings: object) -> Run:
+    run = store.create(config.create("cnn-16", root, "recommended", **settings))
+    local.launch(run)
+    return run
+
+
+def wait_until(run: Run, true: Callable[[], bool], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, run.status
+        time.sleep(0.05)
+
+
+def test_a_finished_run_holds_all_that_the_protocol_names(finished_run: Run) -> None:
+    names = {file.name for file in finished_run.path.iterdir()}
+    assert names >= {
+        "config.json",
+        "status.json",
+        "history.csv",
+        "split.parquet",
+        "predictions.parquet",
+        "metrics.json",
+        "model.keras",
+        "engine.xml",
+        "engine.bin",
+        "calibration.json",
+        "worker.log",
+    }
+    assert not {name for name in names if name.startswith(".")}
+    assert list(finished_run.history["epoch"]) == [1, 2]
+    assert np.isfinite(finished_run.history).all(axis=None)
+
+
+def test_metrics_follow_from_the_stored_predictions(finished_run: Run) -> None:
+    table = finished_run.predictions
+    measured = finished_run.metrics
+    assert measured is not None
+    assert set(table["split"]) == set(splits.PARTS) == set(measured["parts"])
+    test = table[table["split"] == "test"]
+    again = metrics.measure(test["label"].to_numpy(), test["probability"].to_numpy())
+    assert {name: measured["parts"]["test"][name] for name in again} == again
+    assert measured["protocol"]["leaking"] is False
+    assert not set(test["group"]) & set(table.loc[table["split"] != "test", "group"])
+    assert measured["dataset"]["synthetic"] is True
+
+
+def test_the_kept_model_and_its_engine_agree_within_1e_4(
+    finished_run: Run, demo_root: Path
+) -> None:
+    from core.data.images import Geometry, decode, fit
+    from core.models import classifier
+
+    files = sorted(demo_root.rglob("*.bmp"))[::10]
+    cells = np.stack([fit(decode(file), Geometry()) for file in files])
+    model = classifier.load(finished_run.path / "model.keras").model
+    keras_logits = model.predict_on_batch(cells.astype(np.float32))[:, 0]
+    engine_logits = Engine(finished_run.engine_file).logits(cells)
+    np.testing.assert_allclose(engine_logits, keras_logits, atol=1e-4)
+    stored = finished_run.predictions.set_index("image_id")["logit"]
+    expected = [stored[file.relative_to(demo_root).as_posix()] for file in files]
+    np.testing.assert_allclose(engine_logits, expected, atol=1e-4)
+
+
+def test_a_run_stops_when_asked_and_the_next_one_waited_for_it(demo_root: Path) -> None:
+    first = start(demo_root, epochs=500)
+    wait_until(first, lambda: first.status.state == "running")
+    second = start(demo_root, epochs=500)
+    wait_until(first, lambda: len(first.history) > 0)
+    assert first.status.phase == "training" and first.status.seconds_left is not None
+    assert second.status.state == "queued"
+    asked = time.monotonic()
+    second.request_stop()
+    wait_until(second, lambda: not second.status.unfinished, seconds=5)
+    first.request_stop()
+    wait_until(first, lambda: not first.status.unfinished, seconds=5)
+    assert time.monotonic() - asked < 10
+    assert first.status.state == second.status.state == "cancelled"
+    assert second.history.empty
+
+
+def test_the_same_seed_gives_the_same_run(demo_root: Path) -> None:
+    runs = [start(demo_root, epochs=1, sample=40, seed=5) for _ in range(2)]
+    for run in runs:
+        assert local.follow(run).state == "succeeded", run.status.error
+    first, second = (run.predictions for run in runs)
+    pd.testing.assert_frame_equal(first, second)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "folder", "words"),
+    [
+        ("vgg16", None, "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"),
+        ("cnn-16", "nowhere", "is not a folder"),
+    ],
+)
+def test_a_run_that_cannot_work_fails_in_a_sentence(
+    demo_root: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    architecture: str,
+    folder: str | None,
+    words: str,
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))  # no weights in Keras's cache either
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    root = tmp_path / folder if folder else demo_root
+    run = store.create(config.create(architecture, root, "recommended"))
+    local.launch(run)
+    status = local.follow(run)
+    assert status.state == "failed"
+    assert words in (status.error or "") and "Traceback" not in (status.error or "")
+
+
+def test_a_killed_worker_reads_as_interrupted_and_frees_its_turn(
+    demo_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    psutil = pytest.importorskip("psutil")
+    run = start(demo_root, epochs=500)
+    wait_until(run, lambda: run.status.state == "running")
+    workers = [
+        p
+        for p in psutil.process_iter(["cmdline"])
+        if str(run.path) in (p.info["cmdline"] or []) and p.pid != os.getpid()
+    ]
+    assert len(workers) == 1
+    workers[0].kill()
+    workers[0].wait(10)
+    from core import settings
+
+    frozen = settings.settings()
+    monkeypatch.setattr(
+        "core.runs.store.settings",
+        lambda: type("S", (), {"heartbeat_stale_seconds": 0.0, "artifacts": frozen.artifacts}),
+    )
+    time.sleep(0.01)
+    assert run.status.state == "interrupted"
+    monkeypatch.undo()
+    monkeypatch.setenv("BLASTLENS_ARTIFACTS", str(frozen.artifacts))
+    after = start(demo_root, epochs=1, sample=40)
+    assert local.follow(after).state == "succeeded"
+
+
+@pytest.mark.parametrize("run_id", ["demo-cnn-16", "demo-cnn-dropout"])
+def test_the_kept_weights_are_those_of_the_best_epoch(
+    run_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On the shipped runs, whose best epoch was not their last."""
+    monkeypatch.delenv("BLASTLENS_ARTIFACTS")
+    run = store.get(run_id)
+    held_out = run.predictions.query("split == 'validation'")
+    signs = np.where(held_out["label"] == 1, 1.0, -1.0)
+    loss = np.logaddexp(0, -signs * held_out["logit"]).mean()
+    assert loss == pytest.approx(run.history["validation_loss"].min(), abs=1e-4)
+    assert run.metrics is not None
+    assert run.metrics["training"]["kept_epoch"] == run.history["validation_loss"].idxmin() + 1
