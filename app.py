@@ -1,0 +1,24 @@
+"""BlastLens: `streamlit run app.py`."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from pages.ui import entry
+
+entry.mark()
+st.set_page_config(
+    page_title="BlastLens",
+    page_icon=str(Path(__file__).parent / "pages/ui/icon.svg"),
+    layout="wide",
+)
+st.navigation(
+    [
+        st.Page("pages/home.py", title="Home", icon=":material/home:", default=True),
+        st.Page("pages/dataset.py", title="Dataset", icon=":material/grid_view:"),
+        st.Page("pages/train.py", title="Train", icon=":material/model_training:"),
+        st.Page("pages/compare.py", title="Compare", icon=":material/balance:"),
+        st.Page("pages/predict.py", title="Predict", icon=":material/biotech:"),
+    ],
+    position="top",
+).run()

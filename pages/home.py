@@ -1,0 +1,49 @@
+"""Home: a reading right away; beside it the model, the data and the runs it rests on."""
+
+import streamlit as st
+
+from core.data import sources
+from core.errors import RunError
+from core.runs import store
+from pages.ui import readings, state
+from pages.ui.messages import research_notice, shown_errors, title
+
+title(
+    "BlastLens",
+    "Reads single stained cells for leukemic blasts, and says how far to believe it.",
+)
+reading, beside = st.columns([5, 2], gap="large")
+active: store.Run | None = None
+try:
+    active = store.active()
+except RunError as error:
+    reading.info(str(error))
+
+with reading, shown_errors():
+    if active is not None:
+        chosen = readings.choose_image("home")
+        if chosen is not None:
+            readings.show(active, *chosen)
+        research_notice()
+
+with beside, shown_errors():
+    with st.container(border=True):
+        st.markdown("**Active model**")
+        if active is None:
+            st.markdown("None yet.")
+        else:
+            st.markdown(active.run_id)
+            st.caption(readings.protocol(active))
+    with st.container(border=True):
+        st.markdown("**Data sets**")
+        known = sources.known()
+        for root in known:
+            st.markdown(state.dataset_name(root))
+        if not known:
+            st.markdown("None yet.")
+            st.page_link("pages/dataset.py", label="Draw the demo set", icon=":material/add:")
+    with st.container(border=True):
+        st.markdown("**Last runs**")
+        for run in store.runs()[:4]:
+            st.markdown(f"{run.run_id}: {run.status.state}")
+        st.page_link("pages/train.py", label="Train a model", icon=":material/model_training:")

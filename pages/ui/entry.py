@@ -1,0 +1,24 @@
+"""Sees to it that a page runs inside the app, whichever address was visited first."""
+
+from pathlib import Path
+
+import streamlit as st
+
+_ENTERED = "entered_through_app"
+
+
+def mark() -> None:
+    """Called by app.py: this session's pages run inside it."""
+    st.session_state[_ENTERED] = True
+
+
+def require() -> None:
+    """Called by each page: starts over through app.py if Streamlit ran the page's file alone.
+
+    It does so for the first address visited after a start, because a folder called `pages` stands
+    beside app.py (its older way to several pages), until `st.navigation` has been called once.
+    """
+    if _ENTERED not in st.session_state:
+        files = sorted(Path(__file__).parent.parent.glob("*.py"))
+        st.navigation([st.Page(file) for file in files], position="hidden")
+        st.rerun()

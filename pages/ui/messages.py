@@ -1,0 +1,47 @@
+"""What every page says in the same words."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import streamlit as st
+
+from core.data.manifest import Index
+from core.errors import BlastLensError
+from pages.ui import entry
+
+CALLS = {"ALL": ":orange[▲ **ALL**]", "HEM": ":blue[● **HEM**]"}
+
+
+def title(name: str, sentence: str) -> None:
+    """A page's title and its one sentence: the first thing each page calls."""
+    entry.require()
+    st.title(name, anchor=False)
+    st.markdown(sentence)
+
+
+def research_notice() -> None:
+    """Stands on every page that shows a reading."""
+    st.caption(
+        ":material/info: For research use only. Not a medical device, never a diagnosis: "
+        "every call must be checked by a haematologist."
+    )
+
+
+@contextmanager
+def shown_errors() -> Iterator[None]:
+    """Turns BlastLens's errors into a message on the page; the rest of the page goes on."""
+    try:
+        yield
+    except BlastLensError as error:
+        st.error(str(error), icon=":material/error:")
+
+
+def citation(found: Index) -> None:
+    """Where the shown cells come from."""
+    if found.synthetic:
+        st.caption("Synthetic cells, drawn by BlastLens. They show no patient and prove nothing.")
+    else:
+        st.caption(
+            "C-NMC 2019: Gupta A, Gupta R. ALL Challenge dataset of ISBI 2019. "
+            "The Cancer Imaging Archive, 2019, CC BY 3.0."
+        )

@@ -1,0 +1,178 @@
+"""Every page, driven from app.py as a person would: what they see, click and upload."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core import storage
+from core.data.images import decode
+from core.jobs import local
+from core.runs import store
+from tests.bad_images import write_bad_images
+from tests.conftest import CELLS, PROJECT
+
+PAGES = ("home", "dataset", "train", "compare", "predict")
+
+
+def open_page(name: str) -> AppTest:
+    app = AppTest.from_file(str(PROJECT / "app.py"), default_timeout=60).run()
+    assert not app.exception
+    if name != "home":
+        app.switch_page(f"pages/{name}.py").run()
+    assert not app.exception
+    return app
+
+
+def words(app: AppTest) -> str:
+    kinds = (app.markdown, app.caption, app.info, app.warning, app.error, app.success, app.title)
+    return "\n".join(str(element.value) for kind in kinds for element in kind)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_opens_on_an_empty_disk_and_says_what_to_do_next(name: str) -> None:
+    app = open_page(name)
+    assert len(app.title) == 1
+    said = words(app)
+    assert any(
+        hint in said for hint in ("Train one first", "no data set yet", "No run has finished")
+    )
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_opens_with_data_and_runs_without_a_complaint(name: str, workspace: Path) -> None:
+    app = open_page(name)
+    assert not app.error
+    if name in ("home", "predict"):
+        assert "research use only" in words(app)
+
+
+@pytest.mark.parametrize("name", ["home", "predict"])
+def test_an_uploaded_cell_is_read_with_call_probability_and_explanation(
+    name: str, workspace: Path, demo_root: Path
+) -> None:
+    app = open_page(name)
+    cell = sorted(demo_root.rglob("*_all.bmp"))[0]
+    app.file_uploader[0].upload(cell.name, cell.read_bytes())
+    app.run()
+    said = words(app)
+    assert not app.exception and not app.error
+    assert "The model suggests" in said and ("ALL" in said or "HEM" in said)
+    assert "eat" in said and "balanced accuracy" in said.lower()
+
+
+def test_every_bad_upload_gets_one_sentence_and_the_page_goes_on(
+    workspace: Path, demo_root: Path, tmp_path: Path
+) -> None:
+    cell = sorted(demo_root.rglob("*_hem.bmp"))[0]
+    app = open_page("predict")
+    for name, file in write_bad_images(tmp_path, decode(cell)).items():
+        if file.suffix == ".gif":
+            continue  # the uploader itself takes only the suffixes that are read
+        app.file_uploader[0].set_value((name, file.read_bytes(), "image/x"))
+        app.run()
+        assert not app.exception and not app.error, name
+        said = words(app)
+        assert ("was not read" in said) != ("The model suggests" in said), name
+    app.file_uploader[0].set_value((cell.name, cell.read_bytes(), "image/bmp"))
+    assert "The model suggests" in words(app.run())
+
+
+def test_a_shipped_example_is_read_at_a_click(workspace: Path) -> None:
+    examples = sorted(storage.examples_dir().glob("*.png"))
+    assert len(examples) == 6
+    app = open_page("predict")
+    app.button(key=f"predict_{examples[0].stem}").click().run()
+    assert "The model suggests" in words(app)
+
+
+def test_the_dataset_page_filters_pages_and_inspects(workspace: Path) -> None:
+    app = open_page("dataset")
+    assert {metric.label: metric.value for metric in app.metric}["Cells"] == str(CELLS)
+    app.segmented_control(key="gallery_class").select("HEM").run()
+    tiles = [button for button in app.button if "No." in button.label]
+    assert tiles and all("HEM" in button.label for button in tiles)
+    tiles[0].click().run()
+    assert "SHA-256" in words(app) and not app.exception
+
+
+def test_a_folder_is_added_by_path_and_a_wrong_one_is_named(
+    workspace: Path, demo_root: Path
+) -> None:
+    app = open_page("dataset")
+    app.text_input[0].set_value("/nowhere/at/all")
+    app.button[0].click().run()
+    assert "is not a folder" in app.error[0].value
+    try:
+        app.text_input[0].set_value(str(demo_root))
+        app.button[0].click().run()
+        assert not app.exception
+        assert str(demo_root) in str(app.selectbox[0].options)
+    finally:
+        storage.sources_file().unlink(missing_ok=True)
+
+
+def test_training_starts_shows_progress_survives_a_page_switch_and_stops(workspace: Path) -> None:
+    app = open_page("train")
+    app.number_input(key="epochs_recommended").set_value(500).run()
+    before = {run.run_id for run in store.runs()}
+    next(button for button in app.button if button.label == "Start training").click().run()
+    (run,) = [run for run in store.runs() if run.run_id not in before]
+    try:
+        assert run.config.epochs == 500
+        app.switch_page("pages/predict.py").run()
+        app.switch_page("pages/train.py").run()
+        assert run.run_id in words(app) and run.status.unfinished
+        stop = next(button for button in app.button if button.label == "Stop")
+        stop.click().run()
+        assert local.follow(run).state == "cancelled"
+        app.run()
+        assert "stopped" in words(app) and not app.exception
+    finally:
+        run.request_stop()
+        local.follow(run)
+        shutil.rmtree(run.path)
+
+
+def test_missing_weights_are_told_before_training(
+    workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Path, "home", lambda: tmp_path)
+    app = open_page("train")
+    architecture = next(box for box in app.selectbox if box.label == "Architecture")
+    architecture.select("vgg16").run()
+    assert "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5" in words(app)
+
+
+def test_comparing_gives_a_verdict_a_table_and_promotes(workspace: Path) -> None:
+    app = open_page("compare")
+    assert "balanced accuracy" in words(app).lower()
+    assert {"run-cnn-16", "run-cnn-dropout"} <= set(app.dataframe[0].value["Run"])
+    try:
+        app.button(key="use_run-cnn-dropout").click().run()
+        assert store.active().run_id == "run-cnn-dropout"
+        app.multiselect[0].set_value(["run-cnn-16"]).run()
+        assert "run-cnn-16" in words(app) and not app.exception
+        app.multiselect[0].set_value([]).run()
+        assert not app.exception
+    finally:
+        storage.active_file().unlink(missing_ok=True)
+
+
+def test_what_the_repository_ships_reads_in_the_first_minute(
+    artifacts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The shipped runs and examples, as a fresh clone has them."""
+    shutil.copytree(
+        PROJECT / "artifacts" / "runs",
+        artifacts / "runs",
+        ignore=shutil.ignore_patterns("2*", ".*"),
+    )
+    shutil.copytree(PROJECT / "artifacts" / "examples", artifacts / "examples")
+    assert {"demo-cnn-16", "demo-cnn-dropout"} <= {run.run_id for run in store.finished()}
+    app = open_page("home")
+    for example in sorted(storage.examples_dir().glob("*.png")):
+        app.button(key=f"home_{example.stem}").click().run()
+        assert "The model suggests" in words(app), example
+    assert "balanced accuracy" in words(open_page("compare")).lower()
