@@ -22,7 +22,7 @@ demo-runs: $(VENV)/.run $(DEMO)
 	$(BIN)/python -m core train demo --architecture cnn-dropout --run-id demo-cnn-dropout
 	$(BIN)/python -m core train demo --architecture cnn-16 --run-id demo-cnn-16
 	$(BIN)/python -m core examples demo-cnn-dropout
-	rm -f artifacts/runs/demo-*/worker.log artifacts/runs/*.lock
+	rm -f artifacts/runs/demo-*/worker.log artifacts/runs/.training.lock
 
 $(DEMO): | $(VENV)/.run
 	$(BIN)/python -m core demo

@@ -6,6 +6,7 @@ standard error and exit status 2.
 
 import argparse
 import json
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -14,9 +15,11 @@ from typing import Any
 
 from core import storage
 from core.data import manifest, sources, synthetic
+from core.data.images import decode, encode
 from core.errors import BlastLensError, ConfigError, RunError, UploadError
 from core.jobs import local
 from core.models import catalog
+from core.reading.reader import Reader, Reading
 from core.runs import config, store
 from core.runs.store import Run, Status
 
@@ -93,31 +96,37 @@ def evaluate(options: argparse.Namespace) -> dict[str, Any]:
 
 def read(options: argparse.Namespace) -> list[dict[str, Any]]:
     """Reads images, each one cell on black."""
-    from core.data.images import encode
-    from core.reading.reader import Reader
-
     run = store.get(options.run) if options.run else store.active()
     missing = [name for name in options.image if not Path(name).is_file()]
     if missing:
         raise UploadError(f"There is no file {', '.join(missing)}. Check the path.")
     reader = Reader(run)
     readings = [reader.read(Path(name), name) for name in options.image]
-    if options.overlay:
-        folder = Path(options.overlay)
-        folder.mkdir(parents=True, exist_ok=True)
-        for reading in readings:
-            for cell in reading.cells:
-                file = folder / f"{Path(reading.image).stem}_overlay.png"
-                file.write_bytes(encode(cell.overlay))
+    overlays = _write_overlays(readings, Path(options.overlay)) if options.overlay else {}
     if not options.json and not any(reading.cells for reading in readings):
         raise UploadError(" ".join(f"{r.image} is refused: {r.reason}" for r in readings))
-    return [{"run": run.run_id, **reading.to_json()} for reading in readings]
+    return [
+        {"run": run.run_id, **reading.to_json(), "overlay": overlays.get(number)}
+        for number, reading in enumerate(readings)
+    ]
+
+
+def _write_overlays(readings: list[Reading], folder: Path) -> dict[int, str]:
+    """The overlay file of each reading that has one; files of one name get a number."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written: dict[int, str] = {}
+    for number, reading in enumerate(readings):
+        for cell in reading.cells:
+            file = folder / f"{Path(reading.image).stem}_overlay.png"
+            if str(file) in written.values():
+                file = file.with_stem(f"{file.stem}_{number}")
+            file.write_bytes(encode(cell.overlay))
+            written[number] = str(file)
+    return written
 
 
 def examples(options: argparse.Namespace) -> list[str]:
     """Copies six test cells of a run on the demo set, of six subjects, to artifacts/examples."""
-    from core.data.images import decode, encode
-
     run = store.get(options.run)
     test = run.predictions.query("split == 'test'").drop_duplicates("subject")
     written = []
@@ -218,6 +227,9 @@ def main(arguments: list[str] | None = None) -> int:
     except BlastLensError as error:
         print(" ".join(str(error).split()), file=sys.stderr)
         return 2
+    except OSError as error:
+        print(f"{error.filename or 'The system'}: {error.strerror or error}.", file=sys.stderr)
+        return 2
     if options.json:
         print(json.dumps(document, ensure_ascii=False, indent=1))
     else:
@@ -236,4 +248,9 @@ def _print(document: Any, indent: int = 0) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except BrokenPipeError:
+        # The reader, say `head`, has had enough; Python would complain once more while closing.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)

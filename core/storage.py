@@ -3,14 +3,17 @@
 import json
 import os
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from filelock import FileLock, Timeout
 
 from core.settings import settings
+
+T = TypeVar("T")
 
 
 def runs_dir() -> Path:
@@ -70,7 +73,19 @@ def _replace(source: Path, target: Path) -> None:
     umask = os.umask(0)
     os.umask(umask)
     source.chmod(0o666 & ~umask)
-    source.replace(target)
+    _patiently(lambda: source.replace(target))
+
+
+def _patiently(action: Callable[[], T]) -> T:
+    # Windows refuses to replace a file that is being read, and to open one being replaced.
+    deadline = time.monotonic() + (2 if os.name == "nt" else 0)
+    while True:
+        try:
+            return action()
+        except PermissionError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
 
 
 def write_json(path: Path, document: Any) -> None:
@@ -81,8 +96,8 @@ def write_json(path: Path, document: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Reads a JSON file; raises `FileNotFoundError` or `json.JSONDecodeError`."""
-    return json.loads(path.read_text(encoding="utf-8"))
+    """Reads a JSON file; raises `OSError`, or `ValueError` where it is not JSON in UTF-8."""
+    return json.loads(_patiently(lambda: path.read_text(encoding="utf-8")))
 
 
 @contextmanager

@@ -23,6 +23,13 @@ def choose() -> list[Run]:
     return [finished[name] for name in chosen]
 
 
+def active_run() -> Run | None:
+    """The run that reads now; None, with the reason on the page, if it is gone."""
+    with shown_errors():
+        return store.active()
+    return None
+
+
 def show_table(rows: list[dict[str, Any]]) -> None:
     """The verdict, then every figure."""
     st.markdown(f"**{compare.verdict(rows)}**")
@@ -75,7 +82,7 @@ with shown_errors():
     if rows:
         show_table(rows)
         show_pictures(runs, rows)
-        active = store.active()
+        active = active_run()
         for column, run, row in zip(st.columns(max(3, len(runs))), runs, rows, strict=False):
             with column:
                 show_confusion(run, row, active=run == active)

@@ -21,6 +21,9 @@ SPLITS = {
 def choose(root: Path) -> config.RunConfig | None:
     """The form's settings as a configuration, or None with the reason on the page."""
     cells = len(cache.index(root).cells)
+    if cells < config.MIN_SAMPLE:
+        st.info(f"This data set has {cells} cells; training needs at least {config.MIN_SAMPLE}.")
+        return None
     left, right = st.columns(2)
     with left:
         key = st.selectbox(
@@ -49,7 +52,9 @@ def choose(root: Path) -> config.RunConfig | None:
         )
         a, b, c = st.columns(3, vertical_alignment="bottom")
         limited = a.toggle("Train on a sample of the cells")
-        sample = b.number_input("Cells", 6, cells, min(1000, cells), disabled=not limited)
+        sample = b.number_input(
+            "Cells", config.MIN_SAMPLE, cells, min(1000, cells), disabled=not limited
+        )
         balance = c.selectbox("Classes", splits.BALANCES, disabled=not limited)
         a, b, c = st.columns(3, vertical_alignment="bottom")
         random = a.toggle("Random instead of ImageNet weights", disabled=not entry.pretrained)
@@ -96,7 +101,13 @@ with shown_errors():
             st.page_link("pages/dataset.py", label="Draw the demo set or add a folder")
         else:
             wanted = choose(root)
-            if st.button("Start training", type="primary", icon=":material/play_arrow:") and wanted:
+            start = st.button(
+                "Start training",
+                type="primary",
+                icon=":material/play_arrow:",
+                disabled=wanted is None,
+            )
+            if start and wanted:
                 started = store.create(wanted)
                 local.launch(started)
                 st.rerun()

@@ -124,6 +124,42 @@ def test_a_wrong_call_is_one_line_and_status_2(
     assert not (PROJECT / "somewhere").exists()
 
 
+def test_overlays_of_one_name_do_not_overwrite_each_other(
+    workspace: Path, demo_root: Path, tmp_path: Path
+) -> None:
+    cells = sorted(demo_root.rglob("*.bmp"))[:2]
+    for number, cell in enumerate(cells):
+        (tmp_path / str(number)).mkdir()
+        (tmp_path / str(number) / "cell.bmp").write_bytes(cell.read_bytes())
+    read = document(
+        "read", *(str(tmp_path / f"{n}/cell.bmp") for n in (0, 1)), "--overlay", str(tmp_path / "o")
+    )
+    assert len({entry["overlay"] for entry in read}) == len(list((tmp_path / "o").iterdir())) == 2
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(
+    workspace: Path, demo_root: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    cell = sorted(demo_root.rglob("*.bmp"))[0]
+    done = run("read", str(cell), "--overlay", str(tmp_path / "file"), status=2)
+    assert len(done.stderr.splitlines()) == 1 and "file" in done.stderr
+
+
+def test_a_relative_artifacts_folder_is_the_callers(
+    demo_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BLASTLENS_ARTIFACTS", "mine")
+    monkeypatch.setenv("PYTHONPATH", str(PROJECT))
+    monkeypatch.chdir(tmp_path)
+    command = [sys.executable, "-m", "core", "train", str(demo_root), "--architecture", "cnn-16"]
+    options = ["--epochs", "1", "--sample", "30", "--json"]
+    done = subprocess.run(command + options, capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "mine" / "runs" / json.loads(done.stdout)["run"] / "metrics.json").is_file()
+    assert not (PROJECT / "mine").exists()
+
+
 def test_every_verb_explains_itself() -> None:
     verbs = ("demo", "index", "train", "runs", "compare", "evaluate", "read", "examples")
     top = run("--help").stdout

@@ -7,9 +7,11 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core import storage
+from core.data import sources
 from core.data.images import decode
 from core.jobs import local
-from core.runs import store
+from core.reading.reader import Reader
+from core.runs import config, store
 from tests.bad_images import write_bad_images
 from tests.conftest import CELLS, PROJECT
 
@@ -133,6 +135,80 @@ def test_training_starts_shows_progress_survives_a_page_switch_and_stops(workspa
         run.request_stop()
         local.follow(run)
         shutil.rmtree(run.path)
+
+
+def test_two_unfinished_runs_can_each_be_stopped(workspace: Path) -> None:
+    runs = [
+        store.create(config.create("cnn-16", storage.demo_dir(), "recommended"), name)
+        for name in ("waiting-1", "waiting-2")
+    ]
+    try:
+        app = open_page("train")
+        app.button(key="stop_waiting-2").click().run()
+        assert not app.exception
+        assert [run.stop_requested for run in runs] == [False, True]
+    finally:
+        for run in runs:
+            shutil.rmtree(run.path)
+
+
+def test_a_deleted_active_model_leaves_a_way_to_choose_another(workspace: Path) -> None:
+    storage.write_json(storage.active_file(), {"run": "deleted"})
+    try:
+        assert "choose another on the compare page" in words(open_page("home")).lower()
+        app = open_page("predict")
+        assert app.file_uploader and not app.exception
+        open_page("compare").button(key="use_run-cnn-16").click().run()
+        assert store.active().run_id == "run-cnn-16"
+        storage.active_file().write_text("{")
+        assert not open_page("home").exception
+    finally:
+        storage.active_file().unlink(missing_ok=True)
+
+
+def test_a_run_replaced_under_its_name_is_read_anew(workspace: Path) -> None:
+    copy = store.runs()[0].path.with_name("copy")
+    example = sorted(storage.examples_dir().glob("*.png"))[0]
+
+    def probability(source: str) -> str:
+        shutil.rmtree(copy, ignore_errors=True)
+        shutil.copytree(workspace / "runs" / source, copy, copy_function=shutil.copy)
+        app = open_page("predict")
+        next(box for box in app.selectbox if box.label == "Model").select("copy").run()
+        app.button(key=f"predict_{example.stem}").click().run()
+        (bar,) = app.get("progress")
+        return bar.proto.text
+
+    try:
+        for name in ("run-cnn-16", "run-cnn-dropout"):
+            expected = Reader(store.get(name)).read(example).cells[0].probability
+            assert f"ALL **{expected:.0%}**" in probability(name)
+    finally:
+        shutil.rmtree(copy, ignore_errors=True)
+
+
+def test_a_cell_deleted_behind_the_gallery_is_named(
+    demo_root: Path, artifacts: Path, tmp_path: Path
+) -> None:
+    root = tmp_path / "set"
+    shutil.copytree(demo_root, root)
+    sources.add(str(root))
+    app = open_page("dataset")
+    tile = next(button for button in app.button if "No." in button.label)
+    (root / tile.key).unlink()
+    tile.click().run()
+    assert not app.exception and any("cannot be opened" in e.value for e in app.error)
+
+
+def test_too_few_cells_are_said_before_the_form(
+    artifacts: Path, demo_root: Path, tmp_path: Path
+) -> None:
+    for file in sorted(demo_root.rglob("*.bmp"))[:3]:
+        shutil.copy(file, tmp_path)
+    sources.add(str(tmp_path))
+    app = open_page("train")
+    assert "needs at least 6" in words(app)
+    assert next(b for b in app.button if b.label == "Start training").disabled
 
 
 def test_missing_weights_are_told_before_training(

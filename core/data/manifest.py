@@ -101,15 +101,19 @@ def digest(lines: Iterable[str]) -> str:
 def _walk(root: Path) -> pd.DataFrame:
     """Every file below `root`: path (relative, with "/"), bytes and mtime_ns, sorted by path."""
     rows: list[tuple[str, int, int]] = []
+    seen: set[str] = set()
     folders = [str(root)]
     while folders:
         folder = folders.pop()
+        if os.path.realpath(folder) in seen:
+            continue  # a link back into the tree
+        seen.add(os.path.realpath(folder))
         try:
             entries = list(os.scandir(folder))
         except OSError as error:
             raise DataError(f"{folder} cannot be read: {error.strerror}.") from None
         for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
+            if entry.is_dir():
                 folders.append(entry.path)
             elif entry.name != DESCRIPTION:
                 # A name that is not Unicode is kept readable, and rejected like any other name.
@@ -233,6 +237,8 @@ _TABLES = ("cells", "pairs", "rejected")
 
 
 def _save(found: Index, kept: Path) -> None:
+    # Without index.json the tables are not believed, should this be cut short.
+    (kept / "index.json").unlink(missing_ok=True)
     for name in _TABLES:
         with storage.atomic(kept / f"{name}.parquet") as temporary:
             getattr(found, name).to_parquet(temporary)

@@ -38,4 +38,10 @@ def add(path: str) -> Path:
 
 def _added() -> list[str]:
     file = storage.sources_file()
-    return storage.read_json(file) if file.exists() else []
+    try:
+        added = storage.read_json(file) if file.exists() else []
+    except ValueError:
+        added = None
+    if not isinstance(added, list):
+        raise DataError(f"{file} is damaged. Delete it, then add your data sets again.")
+    return [str(path) for path in added]

@@ -86,9 +86,16 @@ def _assign(
 
 def _by_image(cells: pd.DataFrame, rng: np.random.Generator) -> np.ndarray:
     parts = np.empty(len(cells), dtype=object)
-    for label in (0, 1):
+    for label, name in ((0, "HEM"), (1, "ALL")):
         rows = rng.permutation(np.flatnonzero(cells["label"] == label))
-        cuts = np.round(np.cumsum(FRACTIONS)[:-1] * len(rows)).astype(int)
+        if len(rows) < len(PARTS):
+            raise DataError(
+                f"There are {len(rows)} {name} cells; a split into {', '.join(PARTS)} needs at "
+                f"least {len(PARTS)}. Take more cells."
+            )
+        first, second = np.round(np.cumsum(FRACTIONS)[:-1] * len(rows)).astype(int)
+        first = min(first, len(rows) - 2)  # three cells are enough for three parts
+        cuts = [first, min(max(second, first + 1), len(rows) - 1)]
         for part, chosen in zip(PARTS, np.split(rows, cuts), strict=True):
             parts[chosen] = part
     return parts

@@ -27,6 +27,13 @@ def _row(run: Run) -> dict[str, Any]:
     measured = run.metrics
     if measured is None:
         raise RunError(f"Run {run.run_id} has lost its metrics.json; train it again.")
+    try:
+        return _facts(run, measured)
+    except KeyError as error:
+        raise RunError(f"Metrics of run {run.run_id} lack {error}; train it again.") from None
+
+
+def _facts(run: Run, measured: dict[str, Any]) -> dict[str, Any]:
     config, test = run.config, measured["parts"]["test"]
     return {
         "run": run.run_id,

@@ -52,7 +52,8 @@ def evaluate_on(run: Run, dataset: str, progress: Progress | None = None) -> dic
     """Measures a finished run on all cells of a data set, and says which it has trained on.
 
     Returns run, dataset, metrics, trained_on (cells of it that were in the run's training or
-    validation part, by content) and leaking (whether there are any).
+    validation part, by content), of_subjects_trained_on (cells of the same subjects' groups) and
+    leaking (whether there are any).
     """
     found = manifest.index(sources.resolve(dataset), progress)
     geometry = catalog.architecture(run.config.architecture).geometry
@@ -61,11 +62,14 @@ def evaluate_on(run: Run, dataset: str, progress: Progress | None = None) -> dic
     contract = run.calibration
     rows = found.cells.assign(probability=calibration.probability(logits, contract))
     seen = pd.read_parquet(run.path / "split.parquet").query("split != 'test'")["sha256"]
-    trained_on = int(found.cells["sha256"].isin(seen).sum())
+    trained_on = found.cells["sha256"].isin(seen)
+    known_groups = set(found.cells.loc[trained_on, "group"])
+    of_known_subjects = int(found.cells["group"].isin(known_groups).sum())
     return {
         "run": run.run_id,
         "dataset": dataset,
         "metrics": measure(rows, contract["threshold"]),
-        "trained_on": trained_on,
-        "leaking": trained_on > 0,
+        "trained_on": int(trained_on.sum()),
+        "of_subjects_trained_on": of_known_subjects,
+        "leaking": of_known_subjects > 0,
     }

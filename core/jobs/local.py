@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from core.runs.store import Run, Status
-from core.settings import PROJECT
+from core.settings import PROJECT, settings
 
 
 def launch(run: Run) -> None:
@@ -19,9 +19,9 @@ def launch(run: Run) -> None:
         detached = {"creationflags": sum(getattr(subprocess, flag) for flag in flags)}
     with (run.path / "worker.log").open("ab") as log:
         subprocess.Popen(
-            [sys.executable, "-m", "core.jobs.worker", str(run.path)],
+            [sys.executable, "-m", "core.jobs.worker", str(run.path.absolute())],
             cwd=PROJECT,
-            env=os.environ | {"PYTHONPATH": str(PROJECT), "PYTHONUNBUFFERED": "1"},
+            env=_environment(),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -29,10 +29,25 @@ def launch(run: Run) -> None:
         )
 
 
+def _environment() -> dict[str, str]:
+    """The caller's, but for what is relative to the folder it was called in."""
+    path = [str(PROJECT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return os.environ | {
+        "PYTHONPATH": os.pathsep.join(path),
+        "PYTHONUNBUFFERED": "1",
+        "BLASTLENS_ARTIFACTS": str(settings().artifacts),
+        "BLASTLENS_WEIGHTS": str(settings().weights),
+    }
+
+
 def follow(run: Run, report: Callable[[Status], None] | None = None) -> Status:
     """Waits for a run to end and returns its last status; `report` gets each new one."""
     while True:
         status = run.status
+        if status.state == "interrupted":
+            # After a machine's sleep every heartbeat looks old for a moment.
+            time.sleep(2 * settings().heartbeat_seconds)
+            status = run.status
         if report:
             report(status)
         if not status.unfinished:

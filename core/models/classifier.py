@@ -8,7 +8,8 @@ from pathlib import Path
 
 import keras
 
-from core.models import builders, weights
+from core.errors import ConfigError
+from core.models import builders, catalog, weights
 from core.models.catalog import Architecture
 
 
@@ -30,8 +31,15 @@ def build(
     `pixels`: "own" feeds the backbone what it was made for; "original-study" repeats that
     study's scaling where it differed (0..1 into networks that expect more: a known mistake).
 
-    Raises `core.errors.ModelError` when ImageNet weights are asked for and cannot be found.
+    Raises `core.errors.ConfigError` for another choice, and `core.errors.ModelError` when ImageNet
+    weights are asked for and cannot be found.
     """
+    for name, value, choices in (
+        ("weights", weights_choice, weights.CHOICES),
+        ("pixels", pixels, catalog.PIXELS),
+    ):
+        if value not in choices:
+            raise ConfigError(f"{name} is {value!r}; it can be {', '.join(choices)}.")
     options = dict(entry.backbone_options)
     if entry.pretrained is not None:
         options["weights"] = weights.require(entry) if weights_choice == "imagenet" else None

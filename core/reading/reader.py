@@ -138,7 +138,7 @@ class Reader:
 
 def _judge(heat: np.ndarray | None, mask: np.ndarray, call: str) -> Cam:
     if heat is None:
-        reason = f"No part of the image speaks for {call}, so there is no heat map to show."
+        reason = f"No part of the image speaks for {call} in this layer."
         return Cam(CAM_METHOD, None, False, reason)
     inside = float(heat[mask].sum() / heat.sum())
     if inside < INSIDE_CELL:

@@ -8,6 +8,9 @@ from core.data import sources, splits
 from core.errors import ConfigError
 from core.models import catalog, weights
 
+# Three parts with both classes each.
+MIN_SAMPLE = 6
+
 RECIPES: dict[str, dict[str, Any]] = {
     "recommended": {
         "pixels": "own",
@@ -76,7 +79,7 @@ _CHOICES = {
 }
 _RANGES = {
     "seed": (0, 2**31 - 1),
-    "sample": (6, 10**7),
+    "sample": (MIN_SAMPLE, 10**7),
     "epochs": (1, 1000),
     "batch_size": (1, 1024),
     "learning_rate": (1e-8, 1.0),

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from contextlib import suppress
 from dataclasses import replace
 from types import TracebackType
 from typing import Any
@@ -70,7 +71,9 @@ class Reporter:
 
     def _beat(self) -> None:
         while not self._over.wait(settings().heartbeat_seconds):
-            self._write()
+            # A full disk is the main thread's to report; the heart goes on.
+            with suppress(OSError):
+                self._write()
 
     def _write(self) -> None:
         with self._lock:

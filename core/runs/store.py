@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 import re
 import secrets
 import time
@@ -80,12 +79,18 @@ class Run:
     @cached_property
     def config(self) -> RunConfig:
         """What was asked for; it never changes."""
-        return from_json(self._json("config.json"))
+        try:
+            return from_json(self._json("config.json"))
+        except TypeError as error:
+            raise RunError(f"Run {self.run_id} is of another version ({error}).") from None
 
     @property
     def status(self) -> Status:
         """The state now; a worker whose heartbeat has stopped has been interrupted."""
-        status = Status(**self._json("status.json"))
+        try:
+            status = Status(**self._json("status.json"))
+        except TypeError as error:
+            raise RunError(f"Run {self.run_id} is of another version ({error}).") from None
         silent = time.time() - status.heartbeat
         if status.unfinished and silent > settings().heartbeat_stale_seconds:
             facts = asdict(status) | {
@@ -109,7 +114,9 @@ class Run:
     @property
     def metrics(self) -> dict[str, Any] | None:
         """What was measured, by part; None before the end of the run."""
-        return self._json("metrics.json") if (self.path / "metrics.json").exists() else None
+        if not (self.path / "metrics.json").exists():
+            return None
+        return self._json("metrics.json", "dataset", "protocol", "parts", "training")
 
     @property
     def predictions(self) -> pd.DataFrame:
@@ -122,7 +129,7 @@ class Run:
     @property
     def calibration(self) -> dict[str, Any]:
         """How a logit becomes a probability and a call; see `core.evaluation.calibration`."""
-        return self._json("calibration.json")
+        return self._json("calibration.json", "temperature", "threshold", "reason")
 
     @property
     def engine_file(self) -> Path:
@@ -130,17 +137,23 @@ class Run:
         return self.path / "engine.xml"
 
     @property
+    def exported_ns(self) -> int:
+        """When the engine was written; changes if a run is replaced under its name. 0: never."""
+        return self.engine_file.stat().st_mtime_ns if self.engine_file.exists() else 0
+
+    @property
     def stop_requested(self) -> bool:
-        """Whether someone has asked the worker to stop."""
-        return (self.path / "stop").exists()
+        """Whether someone has asked the worker to stop, or deleted the run."""
+        return (self.path / "stop").exists() or not (self.path / "config.json").exists()
 
     def request_stop(self) -> None:
         """Asks the worker to stop; it looks for this file at each batch."""
         (self.path / "stop").touch()
 
     def write_status(self, status: Status) -> None:
-        """Replaces status.json atomically."""
-        storage.write_json(self.path / "status.json", asdict(status))
+        """Replaces status.json atomically; a deleted run is not brought back by it."""
+        if self.path.is_dir():
+            storage.write_json(self.path / "status.json", asdict(status))
 
     def append_history(self, row: dict[str, Any]) -> None:
         """Adds an epoch to history.csv and flushes it."""
@@ -152,15 +165,20 @@ class Run:
                 writer.writeheader()
             writer.writerow(row)
 
-    def _json(self, name: str) -> Any:
+    def _json(self, name: str, *required: str) -> Any:
         try:
-            return storage.read_json(self.path / name)
+            document = storage.read_json(self.path / name)
         except FileNotFoundError:
             raise RunError(
                 f"Run {self.run_id} has no {name}: it is no run folder, or broken."
             ) from None
-        except json.JSONDecodeError:
+        except ValueError:
             raise RunError(f"{name} of run {self.run_id} is damaged.") from None
+        lacking = set(required or ()) - set(document if isinstance(document, dict) else ())
+        if lacking or not isinstance(document, dict):
+            lack = f"lacks {', '.join(sorted(lacking))}" if lacking else "is no object"
+            raise RunError(f"{name} of run {self.run_id} {lack}: damaged, or of another version.")
+        return document
 
 
 def create(config: RunConfig, run_id: str | None = None) -> Run:
@@ -204,7 +222,7 @@ def runs() -> list[Run]:
         run = Run(file.parent)
         try:
             status, _ = run.status, run.config
-        except (BlastLensError, TypeError):
+        except BlastLensError:
             continue  # written by another version, or being deleted
         found.append((status.started or status.heartbeat, run))
     return [run for _, run in sorted(found, key=lambda pair: (-pair[0], pair[1].run_id))]
@@ -223,7 +241,12 @@ def active() -> Run:
     """
     file = storage.active_file()
     if file.exists():
-        return get(storage.read_json(file)["run"])
+        try:
+            return get(storage.read_json(file)["run"])
+        except (RunError, ValueError, TypeError, KeyError):
+            raise RunError(
+                "The model chosen for readings is gone. Choose another on the Compare page."
+            ) from None
     candidates = finished()
     if not candidates:
         raise RunError("No model has been trained yet. Train one first.")

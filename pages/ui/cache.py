@@ -7,12 +7,13 @@ import streamlit as st
 from core.data import images, manifest
 from core.reading.reader import Reader, Reading
 from core.runs import store
+from core.runs.store import Run
 
 _THUMBNAIL = images.Geometry(size=180)
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
-def _index(root: str, look: int) -> manifest.Index:
+@st.cache_resource(max_entries=4, ttl="1m", show_spinner=False)
+def _index(root: str) -> manifest.Index:
     bar = st.progress(0.0, text="Looking at the files…")
     try:
         return manifest.index(
@@ -26,8 +27,8 @@ def _index(root: str, look: int) -> manifest.Index:
 
 
 def index(root: Path) -> manifest.Index:
-    """The index of a data set; files are looked at once a session or on `look_again`."""
-    return _index(str(root), st.session_state.get("looks", 0))
+    """The index of a data set; its files are looked at again after a minute, or `look_again`."""
+    return _index(str(root))
 
 
 def look_again() -> None:
@@ -42,12 +43,15 @@ def thumbnail(path: str, mtime_ns: int) -> bytes:
 
 
 @st.cache_resource(max_entries=2, show_spinner="Loading the model…")
-def reader(run_id: str) -> Reader:
-    """A run's reader, its engine compiled."""
+def _reader(run_id: str, exported_ns: int) -> Reader:
     return Reader(store.get(run_id))
 
 
 @st.cache_data(max_entries=64, show_spinner="Reading the cell…")
-def reading(run_id: str, data: bytes, name: str) -> Reading:
-    """What a run says of an image file's bytes."""
-    return reader(run_id).read(data, name)
+def _reading(run_id: str, exported_ns: int, data: bytes, name: str) -> Reading:
+    return _reader(run_id, exported_ns).read(data, name)
+
+
+def reading(run: Run, data: bytes, name: str) -> Reading:
+    """What a run says of an image file's bytes; its engine is compiled once."""
+    return _reading(run.run_id, run.exported_ns, data, name)

@@ -9,9 +9,10 @@ from core.data import images
 from core.data.manifest import Index
 from core.errors import UploadError
 from pages.ui import cache
+from pages.ui.messages import shown_errors
 
 PER_PAGE = 14
-TILE = 156
+TILE = 146
 
 
 def show(found: Index, cells: pd.DataFrame) -> None:
@@ -41,6 +42,11 @@ def _tile(found: Index, cell: Any) -> None:
 
 @st.dialog("Cell", width="medium")
 def _inspect(found: Index, image_id: str) -> None:
+    with shown_errors():
+        _show_facts(found, image_id)
+
+
+def _show_facts(found: Index, image_id: str) -> None:
     cell = found.cells.set_index("image_id").loc[image_id]
     picture, facts = st.columns([3, 2])
     with picture:

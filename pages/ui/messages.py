@@ -42,6 +42,6 @@ def citation(found: Index) -> None:
         st.caption("Synthetic cells, drawn by BlastLens. They show no patient and prove nothing.")
     else:
         st.caption(
-            "C-NMC 2019: Gupta A, Gupta R. ALL Challenge dataset of ISBI 2019. "
-            "The Cancer Imaging Archive, 2019, CC BY 3.0."
+            "Where these are cells of C-NMC 2019, cite: Gupta A, Gupta R. ALL Challenge dataset "
+            "of ISBI 2019. The Cancer Imaging Archive, 2019, CC BY 3.0."
         )

@@ -49,7 +49,7 @@ def _choose_example(key: str) -> tuple[str, bytes] | None:
 def show(run: Run, name: str, data: bytes) -> None:
     """Reads an image's bytes with a run and shows what came of it."""
     with shown_errors():
-        reading = cache.reading(run.run_id, data, name)
+        reading = cache.reading(run, data, name)
         if reading.kind == "refused":
             st.warning(f"**{name} was not read.** {reading.reason}", icon=":material/block:")
         for cell in reading.cells:
@@ -71,7 +71,10 @@ def _show_cell(run: Run, reading: Reading, cell: CellReading) -> None:
     with words:
         folded = cell.cam.trusted is False
         icon = ":material/do_not_disturb_on:" if folded else ":material/help:"
-        badge = "Do not rely on the heat map." if folded else "Heat map, not yet verified."
+        if cell.heat is None:
+            badge = "There is no heat map."
+        else:
+            badge = "Do not rely on the heat map." if folded else "Heat map, not yet verified."
         st.markdown(f"{icon} **{badge}** {cell.cam.reason}")
         shown = st.toggle(
             "Show where the evidence lies", value=not folded, disabled=cell.heat is None

@@ -28,11 +28,12 @@ def show(run_id: str) -> None:
 
 @st.fragment(run_every=1.0)
 def _live(run_id: str) -> None:
-    run = store.get(run_id)
-    status = run.status
-    _draw(run, status)
-    if not status.unfinished:
-        st.rerun()  # once more as a whole page, which then no longer refreshes itself
+    with shown_errors():
+        run = store.get(run_id)
+        status = run.status
+        _draw(run, status)
+        if not status.unfinished:
+            st.rerun()  # once more as a whole page, which then no longer refreshes itself
 
 
 def _draw(run: Run, status: Status) -> None:
@@ -43,9 +44,14 @@ def _draw(run: Run, status: Status) -> None:
     if status.unfinished:
         asked = run.stop_requested
         label = "Stopping…" if asked else "Stop"
-        if stop.button(label, icon=":material/stop:", disabled=asked, width="stretch"):
-            run.request_stop()
-            st.rerun(scope="fragment")
+        stop.button(
+            label,
+            icon=":material/stop:",
+            disabled=asked,
+            width="stretch",
+            key=f"stop_{run.run_id}",
+            on_click=run.request_stop,
+        )
         st.progress(status.share_done, text=progress_text(status))
     if status.error:
         st.error(status.error)

@@ -110,9 +110,13 @@ def test_the_image_split_keeps_class_shares_and_leaks_and_the_subject_split_does
     assert (by_subject["groups_crossing"], by_subject["pairs_crossing"]) == (0, 0)
 
 
-def test_an_image_split_of_too_few_cells_says_which_part_lacks_a_class(demo_index):
-    with pytest.raises(DataError, match="part of Synthetic demo set lacks a class"):
+def test_an_image_split_needs_three_cells_of_each_class_and_no_more(demo_index):
+    with pytest.raises(DataError, match=r"There are 2 HEM cells.*at least 3"):
         split(demo_index, "image", seed=0, cells=_table({"a": (2, 2)}))
+    for cells in range(3, 12):
+        table = _table({"a": (cells, cells)})
+        parts = split(demo_index, "image", seed=0, cells=table)
+        assert parts.groupby("split")["label"].nunique().to_dict() == dict.fromkeys(PARTS, 2)
 
 
 def test_folds_become_parts_in_their_order(demo_index):

@@ -151,6 +151,13 @@ def test_real_densenet_weights_give_imagenet_features(
     np.testing.assert_allclose(built.backbone.predict_on_batch(pixels), expected, atol=1e-3)
 
 
+def test_weights_that_are_no_choice_are_not_taken_for_random() -> None:
+    from core.models import classifier
+
+    with pytest.raises(ConfigError, match="imagenet, random"):
+        classifier.build(catalog.architecture("vgg16"), weights_choice="ImageNet")
+
+
 def test_an_unknown_architecture_is_told_the_known_ones() -> None:
     with pytest.raises(ConfigError, match="cnn-16"):
         catalog.architecture("resnet")

@@ -130,3 +130,28 @@ def test_status_is_replaced_whole_while_it_is_read() -> None:
     assert seen == sorted(seen)
     assert not list(run.path.glob(".status*"))
     assert asdict(run.status)["state"] == "running"
+
+
+def test_files_of_another_version_or_cut_short_are_a_sentence() -> None:
+    run = make_run("first", state="succeeded", started=1.0)
+    for name, content, read in (
+        ("metrics.json", "{}", lambda: run.metrics),
+        ("calibration.json", "[]", lambda: run.calibration),
+        ("status.json", '{"state": "running", "mood": "good"}', lambda: run.status),
+    ):
+        (run.path / name).write_text(content)
+        with pytest.raises(RunError, match="first"):
+            read()
+    (make_run("second").path / "config.json").write_bytes(b"\xff\xfe{")
+    assert store.runs() == []
+
+
+def test_a_deleted_run_stops_and_is_not_brought_back_by_its_worker() -> None:
+    import shutil
+
+    run = make_run("first", state="running")
+    with Reporter(run) as reporter:
+        shutil.rmtree(run.path)
+        with pytest.raises(Cancelled):
+            reporter.phase("training")
+    assert not run.path.exists()
