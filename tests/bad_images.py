@@ -4,6 +4,7 @@ import io
 import zlib
 from pathlib import Path
 
+import cv2
 import numpy as np
 from PIL import Image
 
@@ -24,6 +25,8 @@ def write_bad_images(folder: Path, cell: np.ndarray) -> dict[str, Path]:
         "animated.png": _encode(frames[0], "PNG", save_all=True, append_images=frames[1:]),
         "sixteen_bit.png": _encode(Image.fromarray((grey * 257).astype(np.uint16)), "PNG"),
         "sixteen_bit.tif": _encode(Image.fromarray((grey * 257).astype(np.uint16)), "TIFF"),
+        "sixteen_bit_rgb.png": _encode_16_bit(cell, ".png"),
+        "sixteen_bit_rgb.tif": _encode_16_bit(cell, ".tif"),
         "cmyk.jpg": _encode(Image.fromarray(cell).convert("CMYK"), "JPEG", quality=95),
         "cmyk.tif": _encode(Image.fromarray(cell).convert("CMYK"), "TIFF"),
         "float.tif": _encode(Image.fromarray(grey.astype(np.float32)), "TIFF"),
@@ -41,6 +44,12 @@ def _encode(image: Image.Image, kind: str, **options: object) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, format=kind, **options)
     return buffer.getvalue()
+
+
+def _encode_16_bit(cell: np.ndarray, suffix: str) -> bytes:
+    # Pillow writes no 16-bit colour.
+    deep = cv2.cvtColor(cell.astype(np.uint16) * 257, cv2.COLOR_RGB2BGR)
+    return cv2.imencode(suffix, deep)[1].tobytes()
 
 
 def _cut_out(cell: np.ndarray) -> Image.Image:

@@ -3,13 +3,16 @@
 Only worker processes import this module, since it imports TensorFlow.
 """
 
+import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import openvino
 import tensorflow as tf
 from openvino import opset13 as ops
 from openvino.frontend.tensorflow import ConversionExtension
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from core.errors import ModelError
 from core.models.classifier import Classifier
@@ -39,11 +42,26 @@ def export(classifier: Classifier, file: Path) -> None:
             "gradient": tape.gradient(logit, features),
         }
 
-    model = openvino.convert_model(
-        graph.get_concrete_function(), extension=[ConversionExtension("ReluGrad", _relu_gradient)]
-    )
+    model = _convert(graph.get_concrete_function())
     _share_dense_weights(model)
     openvino.save_model(model, file, compress_to_fp16=False)
+
+
+def _convert(function: Any) -> openvino.Model:
+    """A concrete function that returns a dict of tensors, its outputs named after the keys.
+
+    It goes through a frozen graph on disk: handed over as an object, conversion fails on Python
+    3.13 (OpenVINO 2026.4 expects `exec` to set local variables, which PEP 667 ended).
+    """
+    frozen = convert_variables_to_constants_v2(function)
+    with tempfile.TemporaryDirectory() as folder:
+        file = tf.io.write_graph(frozen.graph, folder, "graph.pb", as_text=False)
+        rule = ConversionExtension("ReluGrad", _relu_gradient)
+        model = openvino.convert_model(file, extension=[rule])
+    # TensorFlow flattens a dict in the order of its sorted keys.
+    for key, tensor in zip(sorted(function.structured_outputs), frozen.outputs, strict=True):
+        model.output(tensor.name).get_tensor().set_names({key})
+    return model
 
 
 def _share_dense_weights(model: openvino.Model) -> None:

@@ -33,6 +33,8 @@ COLOUR = {  # allowed mean difference from the cell, in grey levels
     "cmyk.tif": 0.0,
     "palette.png": 3.0,
     "transparent.png": 0.0,
+    "sixteen_bit_rgb.png": 0.0,
+    "sixteen_bit_rgb.tif": 0.0,
 }
 GREY = ("sixteen_bit.png", "sixteen_bit.tif")
 

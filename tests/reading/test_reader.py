@@ -19,6 +19,8 @@ from tests.conftest import PROJECT
 
 PURPLE = (90, 40, 110)
 READABLE = {
+    "sixteen_bit_rgb.png",
+    "sixteen_bit_rgb.tif",
     "cmyk.jpg",
     "cmyk.tif",
     "transparent.png",
