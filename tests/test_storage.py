@@ -34,7 +34,7 @@ def test_a_written_file_is_readable_by_whom_the_folder_allows(tmp_path: Path) ->
 def test_what_is_no_json_is_a_value_error(tmp_path: Path) -> None:
     for content in (b"{", b"\xff\xfe"):
         (tmp_path / "a.json").write_bytes(content)
-        with pytest.raises(ValueError, match="line 1|codec"):
+        with pytest.raises(ValueError, match=r"line 1|codec"):
             storage.read_json(tmp_path / "a.json")
 
 

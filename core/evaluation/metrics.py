@@ -49,16 +49,13 @@ def confusion(labels: np.ndarray, calls: np.ndarray) -> np.ndarray:
     )
 
 
-def roc_auc(
-    labels: np.ndarray, scores: np.ndarray, weights: np.ndarray | None = None
-) -> float | None:
-    """Area under the ROC curve; None unless both classes have weight."""
+def roc_auc(labels: np.ndarray, scores: np.ndarray) -> float | None:
+    """Area under the ROC curve; None unless both classes are there."""
     from sklearn.metrics import roc_auc_score
 
-    present = labels if weights is None else labels[weights > 0]
-    if len(np.unique(present)) < 2:
+    if len(np.unique(labels)) < 2:
         return None
-    return float(roc_auc_score(labels, scores, sample_weight=weights))
+    return float(roc_auc_score(labels, scores))
 
 
 def measure(

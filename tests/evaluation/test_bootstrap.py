@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from core.evaluation import bootstrap, metrics
 from core.evaluation.bootstrap import LEVEL, intervals
 from core.evaluation.metrics import NAMES, measure
 
@@ -91,3 +92,17 @@ def test_a_perfect_classifier_has_an_interval_of_no_width():
     labels, _, groups = _data()
     found = intervals(labels, labels.astype(float), groups, resamples=50)
     assert found == {name: [1.0, 1.0] for name in NAMES}
+
+
+def test_the_resampled_area_is_that_of_the_copied_cells_ties_included():
+    rng = np.random.default_rng(2)
+    labels, scores = rng.integers(0, 2, 60), rng.integers(0, 6, 60) / 5
+    member = np.arange(60) // 5
+    draws = rng.multinomial(12, np.full(12, 1 / 12), size=150)
+    areas = bootstrap._roc_auc(draws, member, labels, scores)
+    for draw, area in zip(draws, areas, strict=True):
+        copies = draw[member]
+        expected = metrics.roc_auc(labels.repeat(copies), scores.repeat(copies))
+        assert area == pytest.approx(expected)
+    one_class = bootstrap._roc_auc(draws, member, np.ones(60, int), scores)
+    assert np.isnan(one_class).all()

@@ -5,7 +5,7 @@ import pytest
 from sklearn import metrics as sk
 
 from core.errors import DataError
-from core.evaluation.metrics import NAMES, confusion, measure, rates, roc_auc
+from core.evaluation.metrics import NAMES, confusion, measure, rates
 
 HAND = np.array([1, 1, 1, 1, 1, 0, 0, 0]), np.array([0.9, 0.8, 0.7, 0.5, 0.1, 0.6, 0.2, 0.3])
 
@@ -133,11 +133,3 @@ def test_rates_of_a_stack_are_the_rates_of_each_and_no_cells_are_nan():
 def test_confusion_counts_every_cell_once():
     labels, calls = np.array([1, 1, 0, 0, 0]), np.array([1, 0, 1, 0, 0])
     assert confusion(labels, calls).tolist() == [1, 1, 1, 2]
-
-
-def test_a_weight_is_a_number_of_copies():
-    rng = np.random.default_rng(3)
-    labels, scores, weights = rng.integers(0, 2, 30), rng.random(30), rng.integers(0, 4, 30)
-    copied = roc_auc(labels.repeat(weights), scores.repeat(weights))
-    assert roc_auc(labels, scores, weights) == pytest.approx(copied)
-    assert roc_auc(labels, scores, (labels == 1) * weights) is None
