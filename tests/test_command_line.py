@@ -41,9 +41,11 @@ def test_index_tells_what_is_in_a_data_set(demo_root: Path) -> None:
 
 
 def test_demo_draws_a_set_that_index_reads(tmp_path: Path) -> None:
-    told = document("demo", str(tmp_path / "set"), "--cells", "80", "--seed", "2")
+    told = document("demo", str(tmp_path / "set"), "--cells", "60", "--seed", "2")
     assert told["synthetic"] is True
-    assert document("index", told["dataset"])["images"] == 80
+    found = document("index", told["dataset"])
+    assert (found["images"], found["subjects"]) == (60, 15)
+    assert min(found["splits"].values()) > 0
 
 
 def test_train_runs_compare_evaluate_and_read(demo_root: Path, workspace: Path) -> None:

@@ -246,9 +246,14 @@ def _save(found: Index, kept: Path) -> None:
 
 
 def spread(cells: pd.DataFrame) -> pd.DataFrame:
-    """The cells in an order that goes round the subjects, one cell a turn."""
+    """The cells in an order that goes round the subjects, one cell a turn, classes alternating."""
     turn = cells.groupby("subject").cumcount()
-    return cells.assign(turn=turn).sort_values(["turn", "image_id"]).drop(columns="turn")
+    first = cells.drop_duplicates("subject")
+    place = cells["subject"].map(
+        dict(zip(first["subject"], first.groupby("label").cumcount(), strict=True))
+    )
+    order = pd.DataFrame({"turn": turn, "place": place, "label": -cells["label"]})
+    return cells.loc[order.sort_values(["turn", "place", "label"]).index]
 
 
 def summarise(found: Index, started: float) -> dict[str, object]:

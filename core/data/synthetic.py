@@ -34,11 +34,13 @@ def write_dataset(
     root: Path,
     *,
     cells: int = CELLS,
-    subjects: int = SUBJECTS,
+    subjects: int | None = None,
     seed: int = 0,
     progress: Callable[[int, int], object] | None = None,
 ) -> Path:
     """Write `cells` BMP files of `subjects` subjects under `root` and return `root`.
+
+    Without `subjects` there are 40, or fewer in a set of under 160 cells, so that each has four.
 
     The files are `root/C-NMC_Leukemia/training_data/fold_{0,1,2}/{all,hem}/
     UID_<subject>_<image>_<cell>_<label>.bmp`, each as `draw_cell` draws it. `root/dataset.json` is
@@ -49,6 +51,8 @@ def write_dataset(
     Raises ConfigError where the counts or the seed are out of range, and DataError where `root`
     holds other files, hidden ones apart.
     """
+    if subjects is None:
+        subjects = min(SUBJECTS, max(2 * FOLDS, cells // 4))
     _check(cells, subjects, seed)
     facts = {
         "name": "Synthetic demo set",

@@ -319,6 +319,7 @@ def test_spread_goes_round_the_subjects(demo_index):
     assert sorted(cells["image_id"]) == list(demo_index.cells["image_id"])
     assert list(cells.columns) == list(demo_index.cells.columns)
     assert cells["subject"].head(12).nunique() == 12
+    assert list(cells["label"].head(12)) == [1, 0] * 6
     turn = cells.groupby("subject").cumcount()
     assert turn.is_monotonic_increasing
 
