@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from core import storage
 from core.data import manifest, sources, synthetic
@@ -43,12 +43,14 @@ def index(options: argparse.Namespace) -> dict[str, Any]:
 def train(options: argparse.Namespace) -> dict[str, Any]:
     """Trains an architecture and follows it to its end; Ctrl-C asks it to stop."""
     settings = dict(_setting(text) for text in options.set)
+    for name in {"architecture", "dataset", "recipe"} & set(settings):
+        raise ConfigError(f"{name} is not for --set: give it as an argument of its own.")
     named = ("split", "seed", "sample", "epochs")
     settings |= {n: getattr(options, n) for n in named if getattr(options, n) is not None}
     root = sources.resolve(options.dataset)
-    run = store.create(
-        config.create(options.architecture, root, options.recipe, **settings), options.run_id
-    )
+    wanted = config.create(options.architecture, root, options.recipe, **settings)
+    config.require_inputs(wanted)
+    run = store.create(wanted, options.run_id)
     local.launch(run)
     try:
         status = local.follow(run, _follow(run))
@@ -78,7 +80,7 @@ def compare(options: argparse.Namespace) -> dict[str, Any]:
     """Puts runs side by side."""
     from core.evaluation import compare as comparison
 
-    rows = comparison.rows([store.get(run_id) for run_id in options.run])
+    rows = comparison.rows([store.get(run_id) for run_id in dict.fromkeys(options.run)])
     return {"verdict": comparison.verdict(rows), "runs": rows}
 
 
@@ -175,9 +177,14 @@ def _follow(run: Run) -> Callable[[Status], None]:
     return show
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message} (--help lists what there is)\n")
+
+
 def parser() -> argparse.ArgumentParser:
     """All verbs with their options."""
-    top = argparse.ArgumentParser(prog="python -m core", description=__doc__)
+    top = _Parser(prog="python -m core", description=__doc__)
     verbs = top.add_subparsers(dest="verb", required=True)
 
     def verb(function: Callable[[argparse.Namespace], Any]) -> argparse.ArgumentParser:

@@ -6,7 +6,7 @@ from core import storage
 from core.data import findings, manifest, sources, synthetic
 from core.data.manifest import Index
 from pages.ui import cache, charts, gallery, state
-from pages.ui.messages import citation, shown_errors, title
+from pages.ui.messages import citation, plain, shown_errors, title
 
 
 def add_sources() -> None:
@@ -25,7 +25,13 @@ def add_sources() -> None:
     with st.form("add", border=False):
         path = st.text_input("Folder of a C-NMC training tree on this machine")
         if st.form_submit_button("Add") and path:
-            st.session_state["dataset"] = sources.add(path)
+            bar = st.progress(0.0)
+            st.session_state["dataset"] = sources.add(
+                path,
+                lambda done, total: bar.progress(
+                    done / total, text=f"Indexing images: {done} of {total}"
+                ),
+            )
             st.rerun()
 
 
@@ -76,15 +82,21 @@ def show_tables(found: Index) -> None:
         st.dataframe(table, hide_index=True, height=220)
         data = table.to_csv(index=False)
         st.download_button(f"{label} as CSV", data, f"{label}.csv", on_click="ignore")
-    if st.button("Look at the files again", icon=":material/refresh:"):
-        cache.look_again()
-        st.rerun()
+    with st.container(horizontal=True):
+        if st.button("Look at the files again", icon=":material/refresh:"):
+            cache.look_again()
+            st.rerun()
+        if sources.name(found.root) != sources.DEMO and st.button(
+            "Forget this folder", icon=":material/close:", help="The folder itself is left alone."
+        ):
+            sources.forget(found.root)
+            st.rerun()
 
 
 def show_dataset(found: Index) -> None:
     """Findings in words, then the cells, the counts and the tables."""
     for finding in findings.findings(found):
-        (st.warning if finding.serious else st.info)(finding.text)
+        (st.warning if finding.serious else st.info)(plain(finding.text))
     pictures, counts, tables = st.tabs(["Cells", "Counts", "Tables"])
     with pictures:
         show_gallery(found)

@@ -6,7 +6,7 @@ from core.data import sources
 from core.errors import RunError
 from core.runs import store
 from pages.ui import readings, state
-from pages.ui.messages import research_notice, shown_errors, title
+from pages.ui.messages import plain, research_notice, shown_errors, title
 
 title(
     "BlastLens",
@@ -17,7 +17,7 @@ active: store.Run | None = None
 try:
     active = store.active()
 except RunError as error:
-    reading.info(str(error))
+    reading.info(plain(str(error)))
 
 with reading, shown_errors():
     if active is not None:

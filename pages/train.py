@@ -9,7 +9,7 @@ from core.jobs import local
 from core.models import catalog
 from core.runs import config, cost, store
 from pages.ui import cache, run_monitor, state
-from pages.ui.messages import shown_errors, title
+from pages.ui.messages import plain, shown_errors, title
 
 SPLITS = {
     "subject": "by subject (honest)",
@@ -61,7 +61,8 @@ def choose(root: Path) -> config.RunConfig | None:
         batch = b.number_input("Batch size", 1, 1024, 32)
         seed = c.number_input("Seed", 0, 2**31 - 1, 0)
     used = int(sample) if limited else cells
-    show_cost(key, used, int(epochs), imagenet=not random)
+    if not show_cost(key, used, int(epochs), imagenet=not random):
+        return None
     return config.create(
         key,
         root,
@@ -77,8 +78,8 @@ def choose(root: Path) -> config.RunConfig | None:
     )
 
 
-def show_cost(architecture: str, cells: int, epochs: int, *, imagenet: bool) -> None:
-    """Time, memory and weights, before anything starts."""
+def show_cost(architecture: str, cells: int, epochs: int, *, imagenet: bool) -> bool:
+    """Time, memory and weights, before anything starts; whether it can start."""
     price = cost.estimate(architecture, cells=cells, epochs=epochs, imagenet=imagenet)
     if price.seconds is None:
         time = "how long is unknown before the first run of this architecture"
@@ -86,7 +87,8 @@ def show_cost(architecture: str, cells: int, epochs: int, *, imagenet: bool) -> 
         time = f"about {run_monitor.duration(price.seconds)} at the speed of {price.measured_by}"
     st.caption(f"{cells:,} cells, {price.cache_mebibytes:,.0f} MiB of decoded pixels; {time}.")
     if price.weights:
-        st.warning(price.weights)
+        st.warning(plain(price.weights))
+    return price.weights is None
 
 
 title("Train", "Train a network here and watch it learn; it goes on if you leave the page.")

@@ -108,6 +108,11 @@ def test_an_unreadable_image_is_one_line_on_standard_error(
     ("arguments", "words"),
     [
         (("index", "nowhere"), "is not a folder"),
+        (("index", ""), "has no name"),
+        (("train", "nowhere", "--architecture", "cnn-16"), "is not a folder"),
+        (("train", "demo", "--architecture", "cnn-16", "--set", "recipe=original"), "recipe"),
+        (("train", "demo"), "--architecture"),
+        (("sing",), "invalid choice"),
         (("index", "core"), "holds no cell"),
         (("train", "demo", "--architecture", "resnet"), "it can be cnn-32"),
         (("train", "demo", "--architecture", "cnn-16", "--set", "epochs"), "name=value"),
@@ -123,6 +128,22 @@ def test_a_wrong_call_is_one_line_and_status_2(
     assert done.stdout == "" and words in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert not (PROJECT / "somewhere").exists()
+
+
+def test_other_cells_of_real_subjects_trained_on_are_said_to_leak(
+    real_data: Path, tmp_path: Path
+) -> None:
+    import shutil
+
+    for number, file in enumerate(sorted((real_data / "cnmc_sample").rglob("*.bmp"))):
+        half = tmp_path / "ab"[number % 2]
+        half.mkdir(exist_ok=True)
+        shutil.copy(file, half)
+    options = ["--architecture", "cnn-16", "--epochs", "1", "--split", "image"]
+    run_id = document("train", str(tmp_path / "a"), *options)["run"]
+    told = document("evaluate", run_id, "--dataset", str(tmp_path / "b"))
+    assert told["leaking"] is True
+    assert told["of_subjects_trained_on"] > told["trained_on"] == 0
 
 
 def test_overlays_of_one_name_do_not_overwrite_each_other(

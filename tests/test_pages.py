@@ -1,5 +1,6 @@
 """Every page, driven from app.py as a person would: what they see, click and upload."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -29,7 +30,8 @@ def open_page(name: str) -> AppTest:
 
 def words(app: AppTest) -> str:
     kinds = (app.markdown, app.caption, app.info, app.warning, app.error, app.success, app.title)
-    return "\n".join(str(element.value) for kind in kinds for element in kind)
+    text = "\n".join(str(element.value) for kind in kinds for element in kind)
+    return re.sub(r"\\(.)", r"\1", text)  # as it is shown, without Markdown's escapes
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -219,6 +221,16 @@ def test_missing_weights_are_told_before_training(
     architecture = next(box for box in app.selectbox if box.label == "Architecture")
     architecture.select("vgg16").run()
     assert "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5" in words(app)
+    assert next(b for b in app.button if b.label == "Start training").disabled
+    app.toggle[1].set_value(True).run()
+    assert not next(b for b in app.button if b.label == "Start training").disabled
+
+
+def test_a_file_name_is_shown_as_it_is(workspace: Path) -> None:
+    app = open_page("predict")
+    app.file_uploader[0].upload("n_*b*_ $x$ :red[y] _z_.bmp", b"text")
+    app.run()
+    assert r"n\_\*b\*\_ \$x\$ \:red\[y\] \_z\_.bmp" in app.warning[0].value
 
 
 def test_comparing_gives_a_verdict_a_table_and_promotes(workspace: Path) -> None:

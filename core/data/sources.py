@@ -3,15 +3,24 @@
 from pathlib import Path
 
 from core import storage
-from core.data.manifest import DESCRIPTION
+from core.data.manifest import DESCRIPTION, Progress, index
 from core.errors import DataError
 
 DEMO = "demo"
 
 
 def resolve(name: str) -> Path:
-    """The root folder of a data set given by path, or of the demo set given as "demo"."""
-    return storage.demo_dir() if name == DEMO else Path(name).expanduser().absolute()
+    """The root folder of a data set given by path, or of the demo set given as "demo".
+
+    Raises `DataError` for an empty name, and for the demo set before it is drawn.
+    """
+    if name == DEMO:
+        if not (storage.demo_dir() / DESCRIPTION).is_file():
+            raise DataError("The demo set is not drawn yet. Draw it with: python -m core demo")
+        return storage.demo_dir()
+    if not name.strip():
+        raise DataError("The data set has no name. Give its folder, or demo.")
+    return Path(name).expanduser().absolute()
 
 
 def name(root: Path) -> str:
@@ -25,15 +34,24 @@ def known() -> list[Path]:
     return [*demo, *(root for root in map(Path, _added()) if root.is_dir())]
 
 
-def add(path: str) -> Path:
-    """Remembers a data set's root folder. Raises `DataError` if it is not a folder."""
+def add(path: str, progress: Progress | None = None) -> Path:
+    """Remembers a data set's root folder, once it has been indexed.
+
+    Raises `DataError` if it is not a folder or holds no cell.
+    """
     root = Path(path).expanduser().absolute()
     if not path.strip() or not root.is_dir():
         raise DataError(f"{path!r} is not a folder on this machine. Give the data set's folder.")
+    index(root, progress)
     added = _added()
     if str(root) not in added and root != storage.demo_dir():
         storage.write_json(storage.sources_file(), [*added, str(root)])
     return root
+
+
+def forget(root: Path) -> None:
+    """Takes an added folder off the list; the folder itself is left alone."""
+    storage.write_json(storage.sources_file(), [path for path in _added() if path != str(root)])
 
 
 def _added() -> list[str]:

@@ -23,12 +23,13 @@ def intervals(
 ) -> dict[str, list[float] | None]:
     """95% percentile intervals [low, high] of the metrics of `metrics.NAMES`.
 
-    All arrays are (N,). Groups are drawn with replacement, as many as there are. A metric whose
-    value is undefined in more than half the resamples, and any metric over fewer than 3 groups,
-    has None: such an interval would pretend to know.
+    All arrays are (N,). Groups are drawn with replacement, as many as there are. None where an
+    interval would pretend to know: with fewer than 3 groups that have cells of a class, where more
+    than half the resamples leave the metric undefined, and where all resamples agree (a part
+    without one error says nothing of the next subject).
     """
     names, member = np.unique(groups, return_inverse=True)
-    if len(names) < MIN_GROUPS:
+    if min(len(np.unique(member[labels == label])) for label in np.unique(labels)) < MIN_GROUPS:
         return dict.fromkeys(metrics.NAMES)
     rng = np.random.default_rng(seed)
     draws = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=resamples)
@@ -66,4 +67,5 @@ def _interval(values: np.ndarray) -> list[float] | None:
     if np.isnan(values).mean() > 0.5:
         return None
     tail = (1 - LEVEL) / 2
-    return [float(edge) for edge in np.nanquantile(values, (tail, 1 - tail))]
+    low, high = (float(edge) for edge in np.nanquantile(values, (tail, 1 - tail)))
+    return [low, high] if low < high else None

@@ -104,9 +104,9 @@ def verdict(table: list[dict[str, Any]]) -> str:
     rivals = [row for row in others if intervals[row["run"]][1] >= intervals[best["run"]][0]]
     if rivals:
         return (
-            f"{best['run']} is ahead on balanced accuracy with {score}, but its interval overlaps "
-            f"that of {rivals[0]['run']} at {_with_interval(rivals[0])}: these subjects do not "
-            "show that one is better."
+            f"These subjects do not show that one is better: {best['run']} is ahead on balanced "
+            f"accuracy with {score}, but its interval overlaps that of {rivals[0]['run']} at "
+            f"{_with_interval(rivals[0])}."
         )
     return (
         f"{best['run']} is ahead with a balanced accuracy of {score} on held-out subjects; the "

@@ -61,15 +61,26 @@ def evaluate_on(run: Run, dataset: str, progress: Progress | None = None) -> dic
     logits = Engine(run.engine_file).logits(array)
     contract = run.calibration
     rows = found.cells.assign(probability=calibration.probability(logits, contract))
-    seen = pd.read_parquet(run.path / "split.parquet").query("split != 'test'")["sha256"]
-    trained_on = found.cells["sha256"].isin(seen)
-    known_groups = set(found.cells.loc[trained_on, "group"])
-    of_known_subjects = int(found.cells["group"].isin(known_groups).sum())
+    trained_on, known = _known_to(run, found)
     return {
         "run": run.run_id,
         "dataset": dataset,
         "metrics": measure(rows, contract["threshold"]),
         "trained_on": int(trained_on.sum()),
-        "of_subjects_trained_on": of_known_subjects,
-        "leaking": of_known_subjects > 0,
+        "of_subjects_trained_on": int(known.sum()),
+        "leaking": bool(known.any()),
     }
+
+
+def _known_to(run: Run, found: manifest.Index) -> tuple[pd.Series, pd.Series]:
+    """Which cells a run was trained or validated on, and which are of the same subjects' groups.
+
+    Cells are known by content. So are subjects, and real ones by their id too, which is C-NMC's;
+    synthetic sets of different seeds share ids without sharing subjects.
+    """
+    seen = pd.read_parquet(run.path / "split.parquet").query("split != 'test'")
+    trained_on = found.cells["sha256"].isin(seen["sha256"])
+    known = trained_on
+    if not found.synthetic and not (run.metrics or {})["dataset"]["synthetic"]:
+        known = known | found.cells["subject"].isin(seen["subject"])
+    return trained_on, found.cells["group"].isin(found.cells.loc[known, "group"])

@@ -10,6 +10,8 @@ from pathlib import Path
 import keras
 from keras import layers
 
+from core.errors import ModelError
+
 # Channel means and deviations of ImageNet as the published weights were trained with.
 _TORCH_MEAN = (0.485 * 255, 0.456 * 255, 0.406 * 255)
 _TORCH_DEVIATION = (0.229 * 255, 0.224 * 255, 0.225 * 255)
@@ -42,10 +44,16 @@ def imagenet(size: int, *, application: str, pixels: str, weights: Path | None) 
     """A frozen `keras.applications` network without its top; random where `weights` is None."""
     inputs = keras.Input((size, size, 3), name="pixels")
     network = getattr(keras.applications, application)(
-        include_top=False,
-        weights=str(weights) if weights else None,
-        input_shape=(size, size, 3),
+        include_top=False, weights=None, input_shape=(size, size, 3)
     )
+    if weights:
+        try:
+            network.load_weights(weights)
+        except (OSError, ValueError) as error:
+            reason = str(error).splitlines()[0]
+            raise ModelError(
+                f"{weights} is damaged or not of {application} ({reason}). Copy it again."
+            ) from None
     network.trainable = False
     # training=False keeps batch normalisation at its ImageNet statistics for good.
     features = network(_scaled(inputs, pixels), training=False)

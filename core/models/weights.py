@@ -36,5 +36,5 @@ def missing(entry: Architecture) -> str:
         f"{entry.title} needs its ImageNet weights, {entry.pretrained.file} "
         f"({entry.pretrained.mebibytes} MiB, published with Keras), and this machine does not have "
         f"them. Put the file into {settings().weights}, or choose random weights "
-        "(--set weights=random), which a frozen backbone learns little from."
+        "(in the settings, or --set weights=random), which a frozen backbone learns little from."
     )

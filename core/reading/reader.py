@@ -8,7 +8,7 @@ import numpy as np
 
 from core.cells.segment import bounding_box, cell_mask
 from core.data.images import decode, fit, window
-from core.errors import UploadError
+from core.errors import RunError, UploadError
 from core.evaluation import calibration
 from core.explain.cam import grad_cam
 from core.explain.overlay import overlay, resize_heat
@@ -51,6 +51,11 @@ class CellReading:
     cam: Cam
     image: np.ndarray
     heat: np.ndarray | None
+
+    @property
+    def undecided(self) -> bool:
+        """Whether the probability lies within 5 points of even odds."""
+        return abs(self.probability - 0.5) < 0.05
 
     @property
     def probability_hem(self) -> float:
@@ -98,6 +103,9 @@ class Reader:
 
     def __init__(self, run: Run) -> None:
         """Takes a finished run. Raises `RunError` or `ModelError` if it cannot read."""
+        state = run.status.state
+        if state != "succeeded":
+            raise RunError(f"Run {run.run_id} is {state}; only a run that succeeded can read.")
         self.run = run
         self._contract = run.calibration
         self._geometry = catalog.architecture(run.config.architecture).geometry

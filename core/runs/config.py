@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 from core.data import sources, splits
-from core.errors import ConfigError
+from core.errors import ConfigError, DataError
 from core.models import catalog, weights
 
 # Three parts with both classes each.
@@ -115,6 +115,16 @@ def _convert(name: str, value: Any) -> Any:
         return {"true": True, "false": False}[value.lower()] if kind is bool else kind(value)
     except (ValueError, KeyError):
         raise ConfigError(f"{name} is {value!r}; it must be of the kind {kind.__name__}.") from None
+
+
+def require_inputs(config: RunConfig) -> None:
+    """Raises `DataError` or `ModelError` if the data set or the weights are not on this machine."""
+    root = sources.resolve(config.dataset)
+    if not root.is_dir():
+        raise DataError(f"{root} is not a folder. Give the folder that holds the data set.")
+    entry = catalog.architecture(config.architecture)
+    if entry.pretrained is not None and config.weights == "imagenet":
+        weights.require(entry)
 
 
 def to_json(config: RunConfig) -> dict[str, Any]:

@@ -41,7 +41,13 @@ def estimate(architecture: str, *, cells: int, epochs: int, imagenet: bool = Tru
 
 
 def _measured_rate(architecture: str) -> tuple[float | None, str | None]:
-    for run in store.finished():
-        if run.config.architecture == architecture and run.metrics:
-            return run.metrics["training"]["images_per_second"] or None, run.run_id
-    return None, None
+    measured = [
+        (run.metrics["training"], run.run_id)
+        for run in store.finished()
+        if run.config.architecture == architecture and run.metrics
+    ]
+    if not measured:
+        return None, None
+    # The longest run: in a short one the first epoch, which compiles, weighs too much.
+    training, run_id = max(measured, key=lambda pair: pair[0]["epochs"])
+    return training["images_per_second"] or None, run_id

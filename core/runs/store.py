@@ -89,9 +89,9 @@ class Run:
         """The state now; a worker whose heartbeat has stopped has been interrupted."""
         try:
             status = Status(**self._json("status.json"))
+            silent = time.time() - status.heartbeat
         except TypeError as error:
             raise RunError(f"Run {self.run_id} is of another version ({error}).") from None
-        silent = time.time() - status.heartbeat
         if status.unfinished and silent > settings().heartbeat_stale_seconds:
             facts = asdict(status) | {
                 "state": "interrupted",

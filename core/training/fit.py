@@ -10,8 +10,9 @@ from core import storage
 from core.data import manifest, sources, splits
 from core.data.pixels import pixels
 from core.evaluation.evaluate import predict_parts
-from core.models import catalog, weights
+from core.models import catalog
 from core.models.engine import Engine
+from core.runs.config import require_inputs
 from core.runs.reporter import Reporter
 from core.runs.store import Run
 from core.training import batches
@@ -23,9 +24,8 @@ def train(run: Run, reporter: Reporter) -> None:
     Raises `core.errors.BlastLensError` with the sentence to show, or `Cancelled`.
     """
     config = run.config
+    require_inputs(config)  # before minutes are spent on the data
     entry = catalog.architecture(config.architecture)
-    if entry.pretrained is not None and config.weights == "imagenet":
-        weights.require(entry)  # before minutes are spent on the data
 
     reporter.phase("indexing the data set")
     found = manifest.index(sources.resolve(config.dataset), reporter.progress)

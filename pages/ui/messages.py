@@ -1,5 +1,6 @@
 """What every page says in the same words."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -27,13 +28,23 @@ def research_notice() -> None:
     )
 
 
+def plain(text: str) -> str:
+    """Text shown as it is: file names and paths are no Markdown."""
+    return re.sub(r"([\\`*_$\[\]<>~#|:])", r"\\\1", text)
+
+
+def sentence(text: str) -> str:
+    """The text with a capital first letter, the rest as it is."""
+    return text[:1].upper() + text[1:]
+
+
 @contextmanager
 def shown_errors() -> Iterator[None]:
     """Turns BlastLens's errors into a message on the page; the rest of the page goes on."""
     try:
         yield
     except BlastLensError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(plain(str(error)), icon=":material/error:")
 
 
 def citation(found: Index) -> None:

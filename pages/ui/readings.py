@@ -11,7 +11,7 @@ from core.explain.overlay import legend
 from core.reading.reader import CellReading, Reading
 from core.runs.store import Run
 from pages.ui import cache
-from pages.ui.messages import CALLS, shown_errors
+from pages.ui.messages import CALLS, plain, sentence, shown_errors
 
 HEADLINE = "balanced_accuracy"
 
@@ -51,7 +51,8 @@ def show(run: Run, name: str, data: bytes) -> None:
     with shown_errors():
         reading = cache.reading(run, data, name)
         if reading.kind == "refused":
-            st.warning(f"**{name} was not read.** {reading.reason}", icon=":material/block:")
+            why = f"**{plain(name)} was not read.** {plain(reading.reason or '')}"
+            st.warning(why, icon=":material/block:")
         for cell in reading.cells:
             _show_cell(run, reading, cell)
 
@@ -62,7 +63,9 @@ def _show_cell(run: Run, reading: Reading, cell: CellReading) -> None:
         st.markdown(f"### The model suggests: {CALLS[cell.call]}")
         likely = f"Probability of ALL **{cell.probability:.0%}**, of HEM {cell.probability_hem:.0%}"
         st.progress(cell.probability, text=likely)
-        st.caption(f"{run.calibration['reason'].capitalize()}. {protocol(run)}")
+        if cell.undecided:
+            st.markdown(":material/balance: Close to the threshold: take it as **undecided**.")
+        st.caption(f"{sentence(run.calibration['reason'])}. {protocol(run)}")
         if (run.metrics or {}).get("dataset", {}).get("synthetic"):
             st.caption(
                 ":material/warning: **This model has seen synthetic cells only. What it says of a "
@@ -93,7 +96,7 @@ def _details(run: Run, reading: Reading, cell: CellReading) -> None:
     with st.expander("How this was read"):
         x, y, w, h = cell.bbox
         st.markdown(
-            f"- File {reading.image}; cell of {w} x {h} pixels at ({x}, {y}), filling "
+            f"- File {plain(reading.image)}; cell of {w} x {h} pixels at ({x}, {y}), filling "
             f"{cell.gate.cell_share:.0%} of the model's window\n"
             f"- Model {run.run_id} ({run.config.architecture}); log-odds of ALL {cell.logit:+.3f}\n"
             f"- Threshold {run.calibration['threshold']:.2f}; Grad-CAM on the logit for ALL, "
@@ -116,7 +119,9 @@ def protocol(run: Run) -> str:
         return "This model has not been measured."
     test, rules = measured["parts"]["test"], measured["protocol"]
     value, interval = test[HEADLINE], test["intervals"][HEADLINE]
-    span = f" (95% interval {interval[0]:.2f} to {interval[1]:.2f})" if interval else ""
+    span = " (too few subjects for an interval)"
+    if interval:
+        span = f" (95% interval {interval[0]:.2f} to {interval[1]:.2f})"
     kind = "synthetic cells" if measured["dataset"]["synthetic"] else "cells"
     where = "of patients it had also trained on" if rules["leaking"] else "of held-out subjects"
     number = "undefined" if value is None else f"{value:.2f}"

@@ -2,10 +2,11 @@
 
 import streamlit as st
 
+from core.errors import RunError
 from core.runs import store
 from core.runs.store import Run, Status
 from pages.ui import charts
-from pages.ui.messages import shown_errors
+from pages.ui.messages import plain, sentence, shown_errors
 
 _STATES = {
     "queued": (":material/hourglass_empty:", "waiting for its turn"),
@@ -29,7 +30,10 @@ def show(run_id: str) -> None:
 @st.fragment(run_every=1.0)
 def _live(run_id: str) -> None:
     with shown_errors():
-        run = store.get(run_id)
+        try:
+            run = store.get(run_id)
+        except RunError:
+            st.rerun()  # deleted meanwhile: the page without it
         status = run.status
         _draw(run, status)
         if not status.unfinished:
@@ -54,7 +58,7 @@ def _draw(run: Run, status: Status) -> None:
         )
         st.progress(status.share_done, text=progress_text(status))
     if status.error:
-        st.error(status.error)
+        st.error(plain(status.error))
     history = run.history
     if len(history):
         loss, accuracy = st.columns(2)
@@ -73,7 +77,7 @@ def _draw(run: Run, status: Status) -> None:
 
 def progress_text(status: Status) -> str:
     """What the worker is at, its rate and the time left."""
-    parts = [status.phase.capitalize()]
+    parts = [sentence(status.phase)]
     if status.phase == "training":
         parts[0] = f"Epoch {status.epoch} of {status.epochs}"
         parts.append(f"step {status.done} of {status.total}")

@@ -1,5 +1,6 @@
 """The data sets the app knows."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -18,12 +19,21 @@ def test_the_demo_set_is_known_once_it_is_drawn_whole() -> None:
     assert sources.known() == [storage.demo_dir()]
 
 
-def test_an_added_folder_is_remembered_once_and_forgotten_when_gone(tmp_path: Path) -> None:
-    folder = tmp_path / "mine"
+def test_an_added_folder_is_remembered_once_until_it_is_forgotten_or_gone(
+    demo_root: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "my cells ä"
     folder.mkdir()
+    with pytest.raises(DataError, match="holds no cell"):
+        sources.add(str(folder))
+    assert sources.known() == []
+    shutil.copy(next(demo_root.rglob("*.bmp")), folder)
     assert sources.add(str(folder)) == sources.add(f"{folder}/") == folder
     assert sources.known() == [folder]
-    folder.rmdir()
+    sources.forget(folder)
+    assert sources.known() == [] and folder.is_dir()
+    sources.add(str(folder))
+    shutil.rmtree(folder)
     assert sources.known() == []
 
 
@@ -41,6 +51,10 @@ def test_a_damaged_list_says_what_to_delete() -> None:
 
 
 def test_names_and_places_are_inverses(tmp_path: Path) -> None:
-    for root in (storage.demo_dir(), tmp_path):
-        assert sources.resolve(sources.name(root)) == root
+    assert sources.resolve(sources.name(tmp_path)) == tmp_path
     assert sources.name(storage.demo_dir()) == "demo"
+    for name, words in (("demo", "python -m core demo"), (" ", "has no name")):
+        with pytest.raises(DataError, match=words):
+            sources.resolve(name)
+    storage.write_json(storage.demo_dir() / DESCRIPTION, {})
+    assert sources.resolve("demo") == storage.demo_dir()

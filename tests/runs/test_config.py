@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from core.data import sources
-from core.errors import ConfigError
+from core import storage
+from core.errors import ConfigError, DataError, ModelError
 from core.models import catalog
 from core.runs import config
 
@@ -30,7 +30,21 @@ def test_the_original_recipe_keeps_the_studys_mistakes_and_the_recommended_does_
 
 
 def test_the_demo_set_is_named_not_placed() -> None:
-    assert config.create("cnn-16", sources.resolve("demo"), "recommended").dataset == "demo"
+    assert config.create("cnn-16", storage.demo_dir(), "recommended").dataset == "demo"
+
+
+def test_what_a_run_needs_is_looked_for_before_it_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Path, "home", lambda: tmp_path)
+    config.require_inputs(config.create("cnn-16", tmp_path, "recommended"))
+    config.require_inputs(config.create("vgg16", tmp_path, "recommended", weights="random"))
+    with pytest.raises(ModelError, match="vgg16_weights"):
+        config.require_inputs(config.create("vgg16", tmp_path, "recommended"))
+    with pytest.raises(DataError, match="is not a folder"):
+        config.require_inputs(config.create("cnn-16", tmp_path / "gone", "recommended"))
+    with pytest.raises(DataError, match="python -m core demo"):
+        config.require_inputs(config.create("cnn-16", storage.demo_dir(), "recommended"))
 
 
 def test_text_settings_are_converted_to_their_kind() -> None:
