@@ -112,7 +112,11 @@ with shown_errors():
     choice, adding = st.columns([4, 1], vertical_alignment="bottom")
     with choice:
         root = state.choose_dataset()
-    with adding, st.popover("Add data", icon=":material/add:", width="stretch"), shown_errors():
+    # A key of its own for each length of the list closes the popover when something was added.
+    popover = adding.popover(
+        "Add data", icon=":material/add:", width="stretch", key=f"add_{len(sources.known())}"
+    )
+    with popover, shown_errors():
         add_sources()
     if root is None:
         st.info("There is no data set yet. Draw the synthetic demo set, or add a folder.")
