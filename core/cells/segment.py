@@ -12,7 +12,8 @@ def cell_mask(image: np.ndarray) -> np.ndarray:
 
     RGB uint8 (H, W, 3) to bool (H, W); all False for a black image.
     """
-    lit = (image.max(axis=2) > BLACK_LEVEL).astype(np.uint8)
+    red, green, blue = cv2.split(image)
+    lit = (cv2.max(cv2.max(red, green), blue) > BLACK_LEVEL).astype(np.uint8)
     count, components, stats, _ = cv2.connectedComponentsWithStats(lit, connectivity=8)
     mask = np.zeros_like(lit)
     if count > 1:

@@ -1,0 +1,62 @@
+"""What is wrong with a cell image, in words a clinician can act on."""
+
+import cv2
+import numpy as np
+
+from core.cells.morphology import Morphology
+from core.cells.segment import BLACK_LEVEL
+
+FLAGS = {
+    "empty": "The image is black: there is no cell in it.",
+    "touches the border": "The cell reaches the edge of the image, so a part of it is missing.",
+    "several components": "There is more than one object on the black background.",
+    "attached fragment": "Something paler and redder, such as a piece of a red cell, is attached "
+    "to the cell; size and shape include it.",
+    "out of focus": "The chromatin is blurred: do not read its texture.",
+    "too dark": "The image is so dark that the cell's detail is lost.",
+    "too bright": "Parts of the cell are so bright that their detail is lost.",
+}
+
+# Sharp C-NMC cells have a focus of 0.40 to 0.70; blurred by 2 pixels or more, at most 0.37.
+MIN_FOCUS = 0.38
+# Below a sixth of the scale a cell's edge sinks into what counts as background. C-NMC cells have
+# 70 to 101.
+MIN_BRIGHTNESS = 40
+CLIPPED = 250  # a camera and a JPEG leave saturated pixels a little under 255
+MAX_CLIPPED = 0.05  # of the cell's area
+MIN_COMPONENT = 0.01  # of the cell's area: less is a speck of compression or dust
+
+
+def flags(
+    image: np.ndarray, mask: np.ndarray, morphology: Morphology | None = None
+) -> tuple[str, ...]:
+    """The names in `FLAGS` that hold for a cell on black, in the order of `FLAGS`.
+
+    `image` RGB uint8 (H, W, 3), `mask` bool (H, W) and what `measure` made of them; an empty mask
+    needs no morphology and is "empty", nothing else. Limits are for C-NMC's scale (a lymphocyte is
+    150 to 250 pixels wide). The figures to sort by are `focus`, `brightness` and `fragment_share`
+    of the morphology. Raises `ValueError` if a cell comes without its morphology.
+    """
+    if not mask.any():
+        return ("empty",)
+    if morphology is None:
+        raise ValueError("A mask that holds a cell needs its morphology: pass measure(...).")
+    red, green, blue = cv2.split(image)
+    brightest = cv2.max(cv2.max(red, green), blue)
+    edges = (mask[0], mask[-1], mask[:, 0], mask[:, -1])
+    holds = {
+        "touches the border": any(edge.any() for edge in edges),
+        "several components": _components(brightest, mask) > 1,
+        "attached fragment": morphology.fragment_share > 0,
+        "out of focus": morphology.focus is not None and morphology.focus < MIN_FOCUS,
+        "too dark": morphology.brightness < MIN_BRIGHTNESS,
+        "too bright": (brightest[mask] >= CLIPPED).mean() > MAX_CLIPPED,
+    }
+    return tuple(name for name in FLAGS if holds.get(name, False))
+
+
+def _components(brightest: np.ndarray, mask: np.ndarray) -> int:
+    lit = ((brightest > BLACK_LEVEL) | mask).astype(np.uint8)
+    outlines, _ = cv2.findContours(lit, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    least = MIN_COMPONENT * mask.sum()
+    return sum(cv2.contourArea(outline) >= least for outline in outlines)
