@@ -41,6 +41,11 @@ def pixels_dir(key: str) -> Path:
     return settings().artifacts / "cache" / "pixels" / key
 
 
+def downloads_dir() -> Path:
+    """What is fetched from elsewhere, and how the fetching stands."""
+    return settings().artifacts / "downloads"
+
+
 def sources_file() -> Path:
     """The list of data sets the user has added by path."""
     return settings().artifacts / "sources.json"

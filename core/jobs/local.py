@@ -1,25 +1,47 @@
-"""Starts a run's worker on this machine, in a session of its own."""
+"""Starts worker processes on this machine, each in a session of its own, and follows them."""
 
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
+from core import storage
+from core.data import fetch
+from core.data.fetch import FetchStatus
 from core.runs.store import Run, Status
 from core.settings import PROJECT, settings
+
+AnyStatus = TypeVar("AnyStatus", Status, FetchStatus)
 
 
 def launch(run: Run) -> None:
     """Starts the worker and returns; it outlives the app, a closed tab and this terminal."""
+    _spawn(run.path / "worker.log", "core.jobs.worker", str(run.path.absolute()))
+
+
+def launch_fetch() -> FetchStatus:
+    """Starts fetching C-NMC 2019, goes on with it, or joins a fetch under way or done.
+
+    Raises `DataError` if the disk is too small.
+    """
+    status = fetch.status()
+    if not status.unfinished and status.state != "succeeded":
+        status = fetch.queue()
+        _spawn(storage.downloads_dir() / "worker.log", "core.jobs.fetch_worker")
+    return status
+
+
+def _spawn(log_file: Path, module: str, *arguments: str) -> None:
     detached: dict[str, Any] = {"start_new_session": True}
     if os.name == "nt":
         flags = ("CREATE_NEW_PROCESS_GROUP", "DETACHED_PROCESS")
         detached = {"creationflags": sum(getattr(subprocess, flag) for flag in flags)}
-    with (run.path / "worker.log").open("ab") as log:
+    with log_file.open("ab") as log:
         subprocess.Popen(
-            [sys.executable, "-m", "core.jobs.worker", str(run.path.absolute())],
+            [sys.executable, "-m", module, *arguments],
             cwd=PROJECT,
             env=_environment(),
             stdin=subprocess.DEVNULL,
@@ -42,12 +64,21 @@ def _environment() -> dict[str, str]:
 
 def follow(run: Run, report: Callable[[Status], None] | None = None) -> Status:
     """Waits for a run to end and returns its last status; `report` gets each new one."""
+    return _follow(lambda: run.status, report)
+
+
+def follow_fetch(report: Callable[[FetchStatus], None] | None = None) -> FetchStatus:
+    """Waits for the fetch to end and returns its last status; `report` gets each new one."""
+    return _follow(fetch.status, report)
+
+
+def _follow(read: Callable[[], AnyStatus], report: Callable[[AnyStatus], None] | None) -> AnyStatus:
     while True:
-        status = run.status
+        status = read()
         if status.state == "interrupted":
             # After a machine's sleep every heartbeat looks old for a moment.
             time.sleep(2 * settings().heartbeat_seconds)
-            status = run.status
+            status = read()
         if report:
             report(status)
         if not status.unfinished:
