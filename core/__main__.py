@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from core import storage
-from core.data import manifest, sources, synthetic
+from core.data import sources, summary, synthetic, synthetic_field
+from core.data.fetch import FetchStatus, request_stop, size_text
 from core.data.images import decode, encode
-from core.errors import BlastLensError, ConfigError, RunError, UploadError
+from core.errors import BlastLensError, ConfigError, DataError, RunError, UploadError
 from core.jobs import local
 from core.models import catalog
 from core.reading.reader import Reader, Reading
@@ -33,11 +34,40 @@ def demo(options: argparse.Namespace) -> dict[str, Any]:
     return {"dataset": str(root.absolute()), "synthetic": True, "cells": options.cells}
 
 
+def fields(options: argparse.Namespace) -> dict[str, Any]:
+    """Draws synthetic smear fields with boxes and masks."""
+    root = Path(options.directory)
+    synthetic_field.write_fields(
+        root,
+        fields=options.fields,
+        seed=options.seed,
+        look=options.look,
+        progress=_progress("drawing fields"),
+    )
+    return {"folder": str(root.absolute()), "synthetic": True, "fields": options.fields}
+
+
+def fetch(options: argparse.Namespace) -> dict[str, Any]:
+    """Fetches C-NMC 2019 from Kaggle, or goes on with a fetch; Ctrl-C stops it."""
+    local.launch_fetch()
+    try:
+        status = local.follow_fetch(_fetched)
+    except KeyboardInterrupt:
+        request_stop()
+        status = local.follow_fetch()
+    if status.root is None:
+        stopped = "Fetching was stopped. What has arrived is kept: fetch again to go on."
+        raise DataError(status.error or stopped)
+    return {"dataset": str(status.root), "status": status.state}
+
+
 def index(options: argparse.Namespace) -> dict[str, Any]:
     """Indexes a data set: labels, subjects, duplicates, rejected files."""
     started = time.perf_counter()
-    found = manifest.index(sources.resolve(options.dataset), _progress("indexing"))
-    return manifest.summarise(found, started)
+    root = sources.resolve(options.dataset)
+    if options.positive:
+        sources.add(str(root), _progress("indexing"), options.positive)
+    return summary.summarise(sources.index(root, _progress("indexing")), started)
 
 
 def train(options: argparse.Namespace) -> dict[str, Any]:
@@ -157,6 +187,11 @@ def _progress(what: str) -> Callable[[int, int], None]:
     return show
 
 
+def _fetched(status: FetchStatus) -> None:
+    if sys.stderr.isatty():
+        print(f"\r{status.phase}: {size_text(status.bytes_done)}", end="", file=sys.stderr)
+
+
 def _follow(run: Run) -> Callable[[Status], None]:
     told: set[object] = set()
 
@@ -199,15 +234,22 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("directory", nargs="?", metavar="DIR", help="default: artifacts/datasets/demo")
     sub.add_argument("--cells", type=int, default=synthetic.CELLS)
     sub.add_argument("--seed", type=int, default=0)
+    sub = verb(fields)
+    sub.add_argument("directory", metavar="DIR")
+    sub.add_argument("--fields", type=int, default=20)
+    sub.add_argument("--seed", type=int, default=0)
+    sub.add_argument("--look", default="c-nmc", help=", ".join(synthetic_field.LOOKS))
+    verb(fetch)
     sub = verb(index)
     sub.add_argument("dataset", metavar="DATASET", help='a folder, or "demo"')
+    sub.add_argument("--positive", metavar="FOLDER", help="class folder of ALL; it is remembered")
     sub = verb(train)
     sub.add_argument("dataset", metavar="DATASET", help='a folder, or "demo"')
     sub.add_argument("--architecture", required=True, help=", ".join(catalog.ARCHITECTURES))
     sub.add_argument("--recipe", default="recommended", help=", ".join(config.RECIPES))
     sub.add_argument("--epochs", type=int)
     sub.add_argument("--sample", type=int, help="number of cells to draw; default: all")
-    sub.add_argument("--split", help="subject (default), image, folds")
+    sub.add_argument("--split", help="subject (default), folds, preliminary, image")
     sub.add_argument("--seed", type=int)
     sub.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
     sub.add_argument("--run-id", help="the run's name; default: date, time and architecture")

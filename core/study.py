@@ -14,7 +14,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from core.data import manifest, sources, splits
+from core.data import sources, splits
 from core.data.images import Geometry
 from core.data.pixels import pixels
 from core.errors import ConfigError
@@ -29,7 +29,7 @@ def load_data(
     Each yields pixels float32 (B, 224, 224, 3), RGB 0..255, and labels float32 (B, 1), 1 = ALL;
     the training part is shuffled anew each epoch. Raises `core.errors.DataError`.
     """
-    found = manifest.index(sources.resolve(str(dataset)))
+    found = sources.index(sources.resolve(str(dataset)))
     parts = splits.split(found, split, seed=seed)
     array = pixels(found.root, parts, Geometry())
     labels = parts["label"].to_numpy(np.float32)[:, None]

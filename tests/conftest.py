@@ -33,10 +33,12 @@ def demo_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return synthetic.write_dataset(root, cells=CELLS, subjects=SUBJECTS, seed=1)
 
 
-@pytest.fixture
-def demo_index(demo_root: Path) -> Index:
-    """The index of `demo_root`."""
-    return manifest.index(demo_root)
+@pytest.fixture(scope="session")
+def demo_index(demo_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Index:
+    """The index of `demo_root` (read only), kept in an artifacts folder of its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BLASTLENS_ARTIFACTS", str(tmp_path_factory.mktemp("index")))
+        return manifest.index(demo_root)
 
 
 @pytest.fixture(scope="session")

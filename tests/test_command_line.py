@@ -11,6 +11,7 @@ import pytest
 from core.data.images import decode
 from tests.bad_images import write_bad_images
 from tests.conftest import CELLS, PROJECT, SUBJECTS
+from tests.data.trees import KAGGLE, cell, save, write_three_phases
 
 
 def run(*arguments: str, status: int = 0) -> subprocess.CompletedProcess[str]:
@@ -40,6 +41,38 @@ def test_index_tells_what_is_in_a_data_set(demo_root: Path) -> None:
     assert told["seconds"] > 0
 
 
+def test_index_of_a_folder_per_class_asks_once_which_is_positive(tmp_path: Path) -> None:
+    for name, subject in (("blast", "1"), ("normal", "H1")):
+        save(tmp_path / f"set/{name}/1.png", cell(subject), "PNG")
+    folder = str(tmp_path / "set")
+    done = run("index", folder, "--json", status=2)
+    assert done.stdout == "" and len(done.stderr.splitlines()) == 1
+    assert "blast and normal" in done.stderr and "--positive" in done.stderr
+    done = run("index", folder, "--positive", "healthy", status=2)
+    assert "no class folder 'healthy'" in done.stderr
+    told = document("index", folder, "--positive", "blast")
+    assert told["classes"] == {"HEM": "normal", "ALL": "blast"}
+    assert told["labels"] == {"ALL": 1, "HEM": 1, "unlabelled": 0}
+    again = document("index", folder)
+    assert again.pop("seconds") < 5 and told.pop("seconds") > 0
+    assert again == told
+
+
+def test_index_tells_of_each_phase(tmp_path: Path) -> None:
+    told = document("index", str(write_three_phases(tmp_path / "set", KAGGLE)))
+    assert told["images"] == 7
+    assert told["labels"] == {"ALL": 3, "HEM": 3, "unlabelled": 1}
+    assert {part: row["images"] for part, row in told["phases"].items()} == {
+        "training": 4,
+        "preliminary": 2,
+        "final": 1,
+        "fold_0": 2,
+        "fold_1": 1,
+        "fold_2": 1,
+    }
+    assert told["splits"] is None
+
+
 def test_demo_draws_a_set_that_index_reads(tmp_path: Path) -> None:
     told = document("demo", str(tmp_path / "set"), "--cells", "60", "--seed", "2")
     assert told["synthetic"] is True
@@ -61,7 +94,7 @@ def test_train_runs_compare_evaluate_and_read(demo_root: Path, workspace: Path) 
         listed = {entry["run"]: entry for entry in document("runs")}
         assert listed["from-the-shell"]["config"]["batch_size"] == 16
         compared = document("compare", "run-cnn-16", "run-cnn-dropout", "from-the-shell")
-        assert "from-the-shell was measured on patients it had trained on" in compared["verdict"]
+        assert "from-the-shell was measured on patients it had" in compared["verdict"]
         assert [row["run"] for row in compared["runs"]][-1] == "from-the-shell"
         stored = document("evaluate", "run-cnn-16")
         again = document("evaluate", "run-cnn-16", "--dataset", str(demo_root))
@@ -113,7 +146,7 @@ def test_an_unreadable_image_is_one_line_on_standard_error(
         (("train", "demo", "--architecture", "cnn-16", "--set", "recipe=original"), "recipe"),
         (("train", "demo"), "--architecture"),
         (("sing",), "invalid choice"),
-        (("index", "core"), "holds no cell"),
+        (("index", "core"), "neither C-NMC 2019 nor two class folders"),
         (("train", "demo", "--architecture", "resnet"), "it can be cnn-32"),
         (("train", "demo", "--architecture", "cnn-16", "--set", "epochs"), "name=value"),
         (("compare", "missing"), "There is no run 'missing'"),
@@ -150,9 +183,9 @@ def test_overlays_of_one_name_do_not_overwrite_each_other(
     workspace: Path, demo_root: Path, tmp_path: Path
 ) -> None:
     cells = sorted(demo_root.rglob("*.bmp"))[:2]
-    for number, cell in enumerate(cells):
+    for number, file in enumerate(cells):
         (tmp_path / str(number)).mkdir()
-        (tmp_path / str(number) / "cell.bmp").write_bytes(cell.read_bytes())
+        (tmp_path / str(number) / "cell.bmp").write_bytes(file.read_bytes())
     read = document(
         "read", *(str(tmp_path / f"{n}/cell.bmp") for n in (0, 1)), "--overlay", str(tmp_path / "o")
     )

@@ -7,12 +7,16 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from core.data.images import window
+from core.cells.segment import BLACK_LEVEL
+from core.data.images import Geometry, window
 
 THUMBNAIL = 16
 # On real C-NMC cells, copies with a few dozen changed pixels lie below 0.1 and the closest pair
 # of different cells at 2.8 (root mean square over the thumbnail, in grey levels of 255).
 THUMBNAIL_RMS = 1.0
+# Means of 5x5 pixels forgive what JPEG and WebP do: at quality 30 they change 1 % of a real cell
+# by more than 12 levels; the closest pair of different cells differs in 34 %.
+MEAN_OVER = 5
 CHANGED_LEVELS = 12
 CHANGED_SHARE = 0.02
 
@@ -22,11 +26,16 @@ PAIR_COLUMNS = ["image_a", "image_b", "subject_a", "subject_b", "kind", "changed
 def thumbnail(image: np.ndarray, side: int) -> np.ndarray:
     """What near duplicates are searched by: the centre window of `side` pixels, 16x16.
 
-    RGB uint8 (H, W, 3) to float32 (768,), 0..255.
+    RGB uint8 (H, W, 3) to uint8 (768,).
     """
     size = (THUMBNAIL, THUMBNAIL)
     small = cv2.resize(window(image, side), size, interpolation=cv2.INTER_AREA)
-    return small.astype(np.float32).ravel()
+    return small.ravel()
+
+
+def exact_pairs(cells: pd.DataFrame) -> pd.DataFrame:
+    """The pairs with the same bytes, as `find_pairs` gives them; they need no pixels."""
+    return _table(cells, _exact(cells))
 
 
 def find_pairs(
@@ -34,22 +43,34 @@ def find_pairs(
 ) -> pd.DataFrame:
     """All pairs of identical or nearly identical images.
 
-    `cells` has image_id, subject and sha256; `thumbnails` is float32 (N, 768) in the same order;
+    `cells` has image_id, subject and sha256; `thumbnails` is uint8 (N, 768) in the same order;
     `read` gives an image_id's RGB uint8 (H, W, 3). Returns one row a pair (`PAIR_COLUMNS`): kind
-    is "exact" (same bytes) or "near" (the same cell with at most 2 % of its pixels changed by
-    more than 12 of 255 levels); changed_pixels is 0 for exact pairs.
+    is "exact" (same bytes) or "near" (the same cell, but for at most 2 % of it: encoded anew, or
+    with some pixels changed); changed_pixels counts those that differ by more than 12 of 255
+    levels, 0 for exact pairs. A subject is None where it is not known.
     """
-    rows = [
-        (a, b, "exact", 0)
-        for twins in cells.groupby("sha256", sort=True).indices.values()
-        for a, b in combinations(sorted(twins), 2)
-    ]
+    rows = _exact(cells)
     digest = cells["sha256"].to_numpy()
-    for a, b in _close(thumbnails):
+    for a, b in _close(thumbnails.astype(np.float32)):
         if digest[a] != digest[b]:
             changed = _changed_pixels(*(read(cells["image_id"].iat[i]) for i in (a, b)))
             if changed is not None:
                 rows.append((a, b, "near", changed))
+    return _table(cells, rows)
+
+
+_Pair = tuple[int, int, str, int]
+
+
+def _exact(cells: pd.DataFrame) -> list[_Pair]:
+    return [
+        (a, b, "exact", 0)
+        for twins in cells.groupby("sha256", sort=True).indices.values()
+        for a, b in combinations(sorted(twins), 2)
+    ]
+
+
+def _table(cells: pd.DataFrame, rows: list[_Pair]) -> pd.DataFrame:
     image, subject = cells["image_id"].to_numpy(), cells["subject"].to_numpy()
     records = [
         (image[a], image[b], subject[a], subject[b], kind, changed) for a, b, kind, changed in rows
@@ -81,11 +102,19 @@ def _rms(a: np.ndarray, b: np.ndarray) -> float:
 
 def _changed_pixels(a: np.ndarray, b: np.ndarray) -> int | None:
     """The number of changed pixels, or None where the two are not the same cell."""
-    if a.shape != b.shape:
+    a, b = (window(image, Geometry().window) for image in (a, b))
+    means = (cv2.blur(image, (MEAN_OVER, MEAN_OVER)) for image in (a, b))
+    changed = int((cv2.absdiff(*means).max(axis=2) > CHANGED_LEVELS).sum())
+    cell = int((np.maximum(a, b).max(axis=2) > BLACK_LEVEL).sum())
+    if changed > CHANGED_SHARE * cell:
         return None
-    changed = int((cv2.absdiff(a, b).max(axis=2) > CHANGED_LEVELS).sum())
-    cell = int(np.maximum(a, b).any(axis=2).sum())
-    return changed if changed <= CHANGED_SHARE * cell else None
+    return int((cv2.absdiff(a, b).max(axis=2) > CHANGED_LEVELS).sum())
+
+
+def across_subjects(pairs: pd.DataFrame) -> pd.DataFrame:
+    """The pairs whose two images carry different, known subject ids."""
+    known = pairs["subject_a"].notna() & pairs["subject_b"].notna()
+    return pairs[known & (pairs["subject_a"] != pairs["subject_b"])]
 
 
 def link_subjects(subjects: list[str], pairs: pd.DataFrame) -> dict[str, str]:
@@ -97,7 +126,8 @@ def link_subjects(subjects: list[str], pairs: pd.DataFrame) -> dict[str, str]:
             subject = parent[subject]
         return subject
 
-    for a, b in zip(pairs["subject_a"], pairs["subject_b"], strict=True):
+    linking = across_subjects(pairs)
+    for a, b in zip(linking["subject_a"], linking["subject_b"], strict=True):
         parent[root(a)] = root(b)
     members: dict[str, list[str]] = {}
     for subject in sorted(subjects):

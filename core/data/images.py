@@ -109,7 +109,7 @@ def _check_header(image: Image.Image, name: str) -> None:
 
 
 def _to_rgb(image: Image.Image, name: str) -> np.ndarray:
-    image = ImageOps.exif_transpose(image)
+    ImageOps.exif_transpose(image, in_place=True)
     if image.mode.startswith("I;16"):
         grey = (np.asarray(image).astype(np.uint16) >> 8).astype(np.uint8)
         return np.repeat(grey[:, :, None], 3, axis=2)
@@ -121,14 +121,17 @@ def _to_rgb(image: Image.Image, name: str) -> np.ndarray:
     if image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, (0, 0, 0, 255)), image)
-    return np.ascontiguousarray(np.asarray(image.convert("RGB"), dtype=np.uint8))
+    return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
 
 
 def window(image: np.ndarray, side: int) -> np.ndarray:
     """Cuts or pads (in black) the centre square of `side` pixels; scale is kept.
 
-    RGB uint8 (H, W, 3) to (side, side, 3).
+    RGB uint8 (H, W, 3) to (side, side, 3); where nothing is padded, a view.
     """
+    top, left = ((length - side) // 2 for length in image.shape[:2])
+    if min(top, left) >= 0:
+        return image[top : top + side, left : left + side]
     result = np.zeros((side, side, 3), np.uint8)
     source, target = [], []
     for length in image.shape[:2]:

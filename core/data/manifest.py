@@ -1,32 +1,23 @@
-"""The index of a data set: every cell image with its subject, label, fold, hash and group.
-
-Layout read here is C-NMC 2019's training tree: `fold_<k>` and `all` or `hem` among the parent
-folders, and files named `UID_<subject>_<image>_<cell>_<label>.bmp`.
-"""
+"""The index of a data set: every cell image with its subject, label, hash, group and measures."""
 
 import hashlib
-import os
-import re
-import time
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from core import storage
-from core.data import duplicates, images
-from core.errors import DataError, UploadError
+from core.data import duplicates, images, layouts
+from core.data.layouts import Layout
+from core.data.scan import DESCRIPTION, MEASURES, File, Look, Progress, as_text, look_into, walk
+from core.errors import DataError
 
-NAME = re.compile(r"UID_(h?\d+)_(\d+)_(\d+)_(all|hem)\.bmp", re.IGNORECASE)
-FOLD = re.compile(r"fold_(\d{1,2})", re.IGNORECASE)
-LABELS = {"ALL": 1, "HEM": 0}
-DESCRIPTION = "dataset.json"
-VERSION = 1
-
-Progress = Callable[[int, int], object]
+VERSION = 2
+FACTS = ["image_id", "phase", "subject", "group", "label", "fold", "bytes", "mtime_ns", "sha256"]
+COLUMNS = [*FACTS, "quality", *MEASURES]
 
 
 @dataclass(frozen=True)
@@ -34,15 +25,21 @@ class Index:
     """A data set as it was found.
 
     `cells`: one row an image, sorted by image_id (its path below the root, with "/"): image_id,
-    subject, group, label (1 = ALL, 0 = HEM), fold, bytes, mtime_ns, sha256.
+    phase ("training", "preliminary", "final"), subject, group, label (1 = ALL, 0 = HEM), fold,
+    bytes, mtime_ns, sha256, quality (names of `core.data.quality.FLAGS`, joined by ", ") and the
+    fields of `core.cells.morphology.Morphology`. Subject, group, label and fold are missing where
+    the data set does not tell them; measures where there is no cell.
     `pairs`: duplicates, as `core.data.duplicates.find_pairs` gives them.
-    `rejected`: path, reason, bytes, mtime_ns of each file that is not a cell of this data set.
-    `fingerprint`: 16 hex digits over names and contents of all cells.
+    `rejected`: path, reason of each file that is not a cell of this data set.
+    `layout` is the title of its layout, `classes` the folders that mean HEM and ALL, if any.
+    `fingerprint`: 16 hex digits over names, contents, labels, subjects and phases of all cells.
     """
 
     root: Path
     name: str
     synthetic: bool
+    layout: str
+    classes: tuple[str, str] | None
     cells: pd.DataFrame
     pairs: pd.DataFrame
     rejected: pd.DataFrame
@@ -51,6 +48,10 @@ class Index:
     def path(self, image_id: str) -> Path:
         """The file of one image."""
         return self.root / image_id
+
+    def labelled(self) -> pd.DataFrame:
+        """The cells whose label is known, in all phases; label is int64."""
+        return self.cells[self.cells["label"].notna()].astype({"label": "int64"})
 
     def copies(self, image_id: str) -> pd.DataFrame:
         """The duplicates of one image: image_id, kind and changed_pixels of each."""
@@ -63,33 +64,37 @@ class Index:
 
     def linked_subjects(self) -> list[list[str]]:
         """Groups of more than one subject, each sorted."""
-        groups = sorted(set(self.cells["group"]))
-        return [group.split("+") for group in groups if "+" in group]
+        groups = self.cells.groupby("group")["subject"].unique()
+        return [sorted(subjects) for subjects in groups if len(subjects) > 1]
 
 
-def index(root: Path, progress: Progress | None = None) -> Index:
+def index(root: Path, progress: Progress | None = None, positive: str | None = None) -> Index:
     """Indexes the data set below `root`, or returns the kept index if no file has changed.
 
-    A file counts as unchanged when its name, size and modification time are. `progress` gets
-    (files done, files to do). Raises `DataError` if `root` is no folder or holds no cell.
+    A file counts as unchanged when its name, size and modification time are; only others are
+    looked into. `progress` gets (files done, files to do). `positive` names the class folder that
+    holds ALL, for a data set whose names do not say it. Raises `DataError` if `root` is no folder,
+    of no known layout or holds no cell, `core.data.layouts.ClassesUnknownError` where `positive`
+    must be given.
     """
     root = root.absolute()
+    if str(root) != as_text(str(root)):
+        raise DataError(f"{as_text(str(root))} has a name that is not Unicode. Rename it.")
     if not root.is_dir():
         raise DataError(f"{root} is not a folder. Give the folder that holds the data set.")
-    files = _walk(root)
     kept = storage.index_dir(digest([str(root)]))
     with storage.lock(kept):
-        found = _load(root, kept, files)
+        files = walk(root)
+        state = {
+            "version": VERSION,
+            "root": str(root),
+            "positive": positive,
+            "files": digest(f"{path}\0{size}\0{time}" for path, size, time in files),
+        }
+        found = _load(root, kept, state)
         if found is None:
-            found = _build(root, files, progress)
-            _save(found, kept)
-    if found.cells.empty:
-        first = found.rejected["reason"].iat[0] if len(found.rejected) else "the folder is empty"
-        raise DataError(
-            f"{root} holds no cell named like UID_<subject>_<image>_<cell>_<all|hem>.bmp "
-            f"({len(found.rejected)} files looked at; the first: {first}). "
-            "Give the folder C-NMC_Leukemia or one above it."
-        )
+            found, thumbnails = _build(root, files, progress, positive, _seen_before(kept))
+            _save(found, thumbnails, kept, state)
     return found
 
 
@@ -98,195 +103,136 @@ def digest(lines: Iterable[str]) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 
-def _walk(root: Path) -> pd.DataFrame:
-    """Every file below `root`: path (relative, with "/"), bytes and mtime_ns, sorted by path."""
-    rows: list[tuple[str, int, int]] = []
-    seen: set[str] = set()
-    folders = [str(root)]
-    while folders:
-        folder = folders.pop()
-        if os.path.realpath(folder) in seen:
-            continue  # a link back into the tree
-        seen.add(os.path.realpath(folder))
-        try:
-            entries = list(os.scandir(folder))
-        except OSError as error:
-            raise DataError(f"{folder} cannot be read: {error.strerror}.") from None
-        for entry in entries:
-            if entry.is_dir():
-                folders.append(entry.path)
-            elif entry.name != DESCRIPTION:
-                # A name that is not Unicode is kept readable, and rejected like any other name.
-                path = os.fsencode(os.path.relpath(entry.path, root)).decode("utf-8", "replace")
-                rows.append((Path(path).as_posix(), *_stat(entry)))
-    files = pd.DataFrame(rows, columns=["path", "bytes", "mtime_ns"])
-    return files.sort_values("path", ignore_index=True)
+def _build(
+    root: Path,
+    files: list[File],
+    progress: Progress | None,
+    positive: str | None,
+    before: dict[File, Look],
+) -> tuple[Index, np.ndarray]:
+    """Looks into every file that is new or changed, on all cores.
 
-
-def _stat(entry: os.DirEntry[str]) -> tuple[int, int]:
-    """Size and time of a file, of its target where it is a link; zeros for a dangling one."""
-    try:
-        stat = entry.stat()
-    except OSError:
-        return 0, 0
-    return stat.st_size, stat.st_mtime_ns
-
-
-def _build(root: Path, files: pd.DataFrame, progress: Progress | None) -> Index:
-    side = images.Geometry().window
-    thumbnails: dict[str, np.ndarray] = {}
-
-    def examine(path: str) -> dict[str, object]:
-        try:
-            facts = parse(path)
-            data = (root / path).read_bytes()
-            image = images.decode(data, name=Path(path).name)
-        except OSError as error:
-            return {"path": path, "reason": f"cannot be read: {error.strerror}"}
-        except (DataError, UploadError) as error:
-            return {"path": path, "reason": str(error)}
-        thumbnails[path] = duplicates.thumbnail(image, side)
-        return {"path": path, **facts, "sha256": hashlib.sha256(data).hexdigest()}
-
-    rows = []
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for done, row in enumerate(pool.map(examine, files["path"]), start=1):
-            rows.append(row)
-            if progress and (done % 50 == 0 or done == len(files)):
-                progress(done, len(files))
-    columns = ["path", "subject", "label", "fold", "sha256", "reason"]
-    found = pd.DataFrame(rows, columns=columns).merge(files, on="path")
-    rejected = found.loc[found["reason"].notna(), ["path", "reason", "bytes", "mtime_ns"]]
-    cells = found.loc[found["reason"].isna()].drop(columns="reason")
-    cells = cells.rename(columns={"path": "image_id"}).reset_index(drop=True)
-    cells = cells.astype({"label": "int8", "fold": "Int8"})
-    matrix = np.array([thumbnails[i] for i in cells["image_id"]], dtype=np.float32)
-    matrix = matrix.reshape(len(cells), duplicates.THUMBNAIL**2 * 3)
-    pairs = duplicates.find_pairs(cells, matrix, lambda image_id: images.decode(root / image_id))
-    group = duplicates.link_subjects(sorted(set(cells["subject"])), pairs)
-    cells.insert(2, "group", cells["subject"].map(group))
-    return _assemble(root, cells, pairs, rejected.reset_index(drop=True))
-
-
-def parse(path: str) -> dict[str, object]:
-    """Subject, label and fold of one file, from its path below the data set's root.
-
-    Raises `DataError` with the reason for a file that is not a labelled training cell.
+    Returns the index and the thumbnails of its cells, uint8 (N, 768).
     """
-    *folders, name = path.split("/")
-    if name.startswith("."):
-        raise DataError("hidden file")
-    match = NAME.fullmatch(name)
-    if not match:
-        raise DataError("name is not UID_<subject>_<image>_<cell>_<all|hem>.bmp")
-    subject, label = match[1].upper(), match[4].upper()
-    if (label == "HEM") != subject.startswith("H"):
-        raise DataError(f"subject {subject} and label {label} contradict each other")
-    classes = {folder.upper() for folder in folders} & set(LABELS)
-    if classes and classes != {label}:
-        raise DataError(f"label {label} in the name, but folder {'/'.join(sorted(classes))}")
-    folds = [int(match[1]) for folder in folders if (match := FOLD.fullmatch(folder))]
-    return {"subject": subject, "label": LABELS[label], "fold": folds[-1] if folds else None}
-
-
-def _assemble(
-    root: Path, cells: pd.DataFrame, pairs: pd.DataFrame, rejected: pd.DataFrame
-) -> Index:
-    about = _describe(root / DESCRIPTION)
-    return Index(
+    layout = layouts.recognise(
+        [path for path, _, _ in files],
+        lambda path: _text(root / path),
+        positive,
+    )
+    files = [file for file in files if file[0] not in layout.tables]
+    rows, thumbnails = look_into(root, files, layout, before, progress)
+    cells, rejected = _sort_out(pd.DataFrame(rows, columns=[*COLUMNS, "reason"]), layout)
+    if cells.empty:
+        first = rejected.iloc[0].to_dict() if len(rejected) else dict.fromkeys(rejected, "none")
+        raise DataError(
+            f"{root} holds no cell: none of its {len(rejected)} files can be read and is "
+            f"{layout.names}. The first, {first['path']}: {first['reason']}."
+        )
+    matrix = np.array([thumbnails[image_id] for image_id in cells["image_id"]])
+    shown = cells["area_px"].notna().to_numpy()  # black images are no copies of each other
+    pairs = duplicates.find_pairs(
+        cells[shown], matrix[shown], lambda image_id: images.decode(root / image_id)
+    )
+    subjects = sorted(set(cells["subject"].dropna()))
+    cells["group"] = cells["subject"].map(duplicates.link_subjects(subjects, pairs)).astype("str")
+    known = ["image_id", "sha256", "label", "subject", "phase"]
+    found = Index(
         root=root,
-        name=str(about.get("name", root.name)),
-        synthetic=bool(about.get("synthetic", False)),
+        **_describe(root),
+        layout=layout.title,
+        classes=layout.classes,
         cells=cells,
         pairs=pairs,
         rejected=rejected,
-        fingerprint=digest(
-            f"{name} {sha256}"
-            for name, sha256 in zip(cells["image_id"], cells["sha256"], strict=True)
-        ),
+        fingerprint=digest(" ".join(map(str, row)) for row in cells[known].itertuples(index=False)),
     )
+    return found, matrix
 
 
-def _describe(file: Path) -> dict[str, object]:
-    if not file.exists():
-        return {}
+def _text(file: Path) -> str:
     try:
-        about = storage.read_json(file)
-    except (OSError, ValueError):
-        about = None
-    if not isinstance(about, dict):
-        raise DataError(f"{file} is damaged. Delete it, or draw the synthetic set again.")
-    return about
+        return file.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
 
 
-def _load(root: Path, kept: Path, files: pd.DataFrame) -> Index | None:
-    try:
-        if storage.read_json(kept / "index.json") != {"version": VERSION, "root": str(root)}:
-            return None
-        tables = [pd.read_parquet(kept / f"{name}.parquet") for name in _TABLES]
-    except (OSError, ValueError):
-        return None  # nothing kept, or cut short: indexing again mends it
-    cells, _, rejected = tables
-    known = pd.concat([cells.rename(columns={"image_id": "path"}), rejected])[list(files.columns)]
-    if not known.sort_values("path", ignore_index=True).equals(files):
-        return None
-    return _assemble(root, *tables)
+def _sort_out(rows: pd.DataFrame, layout: Layout) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Cells and rejected files; of files that share a name, the first that can be read counts."""
+    rows = rows.astype(dict.fromkeys(("label", "fold"), "Int8"))
+    rows = rows.astype(dict.fromkeys(("phase", "subject", "sha256", "quality", "reason"), "str"))
+    rows = rows.astype(dict.fromkeys(MEASURES, "float64"))
+    if layout.unique:
+        name = rows["image_id"].str.rsplit("/", n=1).str[-1].str.upper()
+        good = rows["reason"].isna()
+        first = rows[good].groupby([rows["phase"], name])["image_id"].transform("first")
+        twice = first.index[first != rows.loc[first.index, "image_id"]]
+        rows.loc[twice, "reason"] = "has the same name as " + first[twice]
+    bad = rows["reason"].notna()
+    rejected = rows.loc[bad, ["image_id", "reason"]].rename(columns={"image_id": "path"})
+    return rows.loc[~bad, COLUMNS].reset_index(drop=True), rejected.reset_index(drop=True)
+
+
+def _describe(root: Path) -> dict[str, Any]:
+    """Name and kind of a data set, as its description says if it has one."""
+    file = root / DESCRIPTION
+    about: Any = {}
+    if file.exists():
+        try:
+            about = storage.read_json(file)
+        except (OSError, ValueError):
+            about = None
+        if not isinstance(about, dict):
+            raise DataError(f"{file} is damaged. Delete it, or draw the synthetic set again.")
+    return {
+        "name": str(about.get("name", root.name)),
+        "synthetic": bool(about.get("synthetic", False)),
+    }
 
 
 _TABLES = ("cells", "pairs", "rejected")
+_THUMBNAILS = "thumbnails.npy"
 
 
-def _save(found: Index, kept: Path) -> None:
+def _load(root: Path, kept: Path, state: dict[str, Any]) -> Index | None:
+    """The kept index, if it is of these files."""
+    try:
+        document = storage.read_json(kept / "index.json")
+        if document["state"] != state:
+            return None
+        classes = document["classes"]
+        return Index(
+            root=root,
+            **_describe(root),
+            layout=document["layout"],
+            classes=tuple(classes) if classes else None,
+            fingerprint=document["fingerprint"],
+            **{name: pd.read_parquet(kept / f"{name}.parquet") for name in _TABLES},
+        )
+    except (OSError, ValueError, TypeError, KeyError):
+        return None  # nothing kept, or cut short: indexing again mends it
+
+
+def _seen_before(kept: Path) -> dict[File, Look]:
+    """What is kept of the files of an earlier state of the tree."""
+    try:
+        if storage.read_json(kept / "index.json")["state"]["version"] != VERSION:
+            return {}
+        cells = pd.read_parquet(kept / "cells.parquet")
+        thumbnails = np.load(kept / _THUMBNAILS)
+    except (OSError, EOFError, ValueError, TypeError, KeyError):
+        return {}
+    rows = cells[["sha256", "quality", *MEASURES]].to_dict("records")
+    files = zip(cells["image_id"], cells["bytes"], cells["mtime_ns"], strict=True)
+    return dict(zip(files, zip(rows, thumbnails, strict=True), strict=True))
+
+
+def _save(found: Index, thumbnails: np.ndarray, kept: Path, state: dict[str, Any]) -> None:
     # Without index.json the tables are not believed, should this be cut short.
     (kept / "index.json").unlink(missing_ok=True)
+    with storage.atomic(kept / _THUMBNAILS) as temporary:
+        np.save(temporary, thumbnails)
     for name in _TABLES:
         with storage.atomic(kept / f"{name}.parquet") as temporary:
             getattr(found, name).to_parquet(temporary)
-    storage.write_json(kept / "index.json", {"version": VERSION, "root": str(found.root)})
-
-
-def spread(cells: pd.DataFrame) -> pd.DataFrame:
-    """The cells in an order that goes round the subjects, one cell a turn, classes alternating."""
-    turn = cells.groupby("subject").cumcount()
-    first = cells.drop_duplicates("subject")
-    place = cells["subject"].map(
-        dict(zip(first["subject"], first.groupby("label").cumcount(), strict=True))
-    )
-    order = pd.DataFrame({"turn": turn, "place": place, "label": -cells["label"]})
-    return cells.loc[order.sort_values(["turn", "place", "label"]).index]
-
-
-def summarise(found: Index, started: float) -> dict[str, object]:
-    """The facts of an index as the command line and the Dataset page give them.
-
-    `started` is `time.perf_counter()` before the indexing began. `splits` counts the images of
-    each part under the default split (subject-disjoint, seed 0).
-    """
-    from core.data import splits
-
-    cells, pairs = found.cells, found.pairs
-    try:
-        parts = splits.split(found, "subject", seed=0)["split"].value_counts()
-        sizes = {part: int(parts.get(part, 0)) for part in splits.PARTS}
-    except DataError:
-        sizes = None  # too few groups of a class for three parts; training says so in full
-    return {
-        "dataset": str(found.root),
-        "name": found.name,
-        "synthetic": found.synthetic,
-        "fingerprint": found.fingerprint,
-        "images": len(cells),
-        "rejected": found.rejected[["path", "reason"]].to_dict("records"),
-        "splits": sizes,
-        "labels": {name: int((cells["label"] == label).sum()) for name, label in LABELS.items()}
-        | {"unlabelled": 0},
-        "subjects": int(cells["subject"].nunique()),
-        "groups": int(cells["group"].nunique()),
-        "duplicates": {
-            "exact_pairs": int((pairs["kind"] == "exact").sum()),
-            "near_pairs": int((pairs["kind"] == "near").sum()),
-            "cross_subject_pairs": int((pairs["subject_a"] != pairs["subject_b"]).sum()),
-        },
-        "linked_subjects": found.linked_subjects(),
-        "seconds": round(time.perf_counter() - started, 3),
-    }
+    document = {name: getattr(found, name) for name in ("layout", "classes", "fingerprint")}
+    storage.write_json(kept / "index.json", document | {"state": state})

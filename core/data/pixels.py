@@ -39,15 +39,17 @@ def _build(
     shape = (len(cells), geometry.size, geometry.size, 3)
     array = np.lib.format.open_memmap(file, mode="w+", dtype=np.uint8, shape=shape)
 
+    files, digests = cells["image_id"].tolist(), cells["sha256"].tolist()
+
     def place(row: int) -> None:
-        path = root / cells["image_id"].iat[row]
+        path = root / files[row]
         try:
             data = path.read_bytes()
         except OSError as error:
             raise DataError(
                 f"{path} cannot be read ({error.strerror}). Bring the file back or index again."
             ) from None
-        if hashlib.sha256(data).hexdigest() != cells["sha256"].iat[row]:
+        if hashlib.sha256(data).hexdigest() != digests[row]:
             raise DataError(f"{path} has changed since it was indexed. Index the data set again.")
         array[row] = fit(decode(data, path.name), geometry)
 

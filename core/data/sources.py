@@ -1,9 +1,11 @@
 """The data sets the app knows: the synthetic demo set and what a user added by path."""
 
 from pathlib import Path
+from typing import Any
 
 from core import storage
-from core.data.manifest import DESCRIPTION, Progress, index
+from core.data import manifest
+from core.data.manifest import DESCRIPTION, Index, Progress
 from core.errors import DataError
 
 DEMO = "demo"
@@ -28,38 +30,49 @@ def name(root: Path) -> str:
     return DEMO if root.absolute() == storage.demo_dir() else str(root.absolute())
 
 
+def index(root: Path, progress: Progress | None = None) -> Index:
+    """The index of a data set, with the positive class that it was added with; see `manifest`."""
+    return manifest.index(root, progress, _added().get(str(root.absolute())))
+
+
 def known() -> list[Path]:
     """Root folders that exist now: the demo set first, then added ones in their order."""
     demo = [storage.demo_dir()] if (storage.demo_dir() / DESCRIPTION).is_file() else []
     return [*demo, *(root for root in map(Path, _added()) if root.is_dir())]
 
 
-def add(path: str, progress: Progress | None = None) -> Path:
+def add(path: str, progress: Progress | None = None, positive: str | None = None) -> Path:
     """Remembers a data set's root folder, once it has been indexed.
 
-    Raises `DataError` if it is not a folder or holds no cell.
+    `positive` names the class folder that holds ALL, where the names do not say it. Raises
+    `DataError` if it is not a folder or holds no cell, `core.data.layouts.ClassesUnknownError`
+    where `positive` must be given.
     """
     root = Path(path).expanduser().absolute()
     if not path.strip() or not root.is_dir():
         raise DataError(f"{path!r} is not a folder on this machine. Give the data set's folder.")
-    index(root, progress)
-    added = _added()
-    if str(root) not in added and root != storage.demo_dir():
-        storage.write_json(storage.sources_file(), [*added, str(root)])
+    positive = positive or _added().get(str(root))
+    manifest.index(root, progress, positive)
+    if root != storage.demo_dir():
+        _write(_added() | {str(root): positive})
     return root
 
 
 def forget(root: Path) -> None:
     """Takes an added folder off the list; the folder itself is left alone."""
-    storage.write_json(storage.sources_file(), [path for path in _added() if path != str(root)])
+    _write({path: positive for path, positive in _added().items() if path != str(root)})
 
 
-def _added() -> list[str]:
+def _write(added: dict[str, str | None]) -> None:
+    rows = [{"path": path, "positive": positive} for path, positive in added.items()]
+    storage.write_json(storage.sources_file(), rows)
+
+
+def _added() -> dict[str, str | None]:
+    """Root folders with their positive class folders."""
     file = storage.sources_file()
     try:
-        added = storage.read_json(file) if file.exists() else []
-    except ValueError:
-        added = None
-    if not isinstance(added, list):
-        raise DataError(f"{file} is damaged. Delete it, then add your data sets again.")
-    return [str(path) for path in added]
+        rows: Any = storage.read_json(file) if file.exists() else []
+        return {str(row["path"]): row["positive"] for row in rows}
+    except (ValueError, TypeError, KeyError):
+        raise DataError(f"{file} is damaged. Delete it, then add your data sets again.") from None

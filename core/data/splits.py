@@ -1,6 +1,7 @@
 """Which cells train, which choose the weights, which are measured on: splits and sampling."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,17 @@ from core.errors import ConfigError, DataError
 PARTS = ("train", "validation", "test")
 FRACTIONS = (0.7, 0.15, 0.15)
 BALANCES = ("natural", "balanced")
+_TRAINING_FRACTIONS = (0.85, 0.15)
 _TRIES = 64
+
+
+def pool(found: Index, method: str) -> pd.DataFrame:
+    """The labelled cells that a split is made of: of the training phase, and for the split
+    "preliminary" of the preliminary test phase too. label is int64.
+    """
+    cells = found.labelled()
+    phases = ["training", "preliminary"] if method == "preliminary" else ["training"]
+    return cells[cells["phase"].isin(phases)]
 
 
 def split(
@@ -20,15 +31,18 @@ def split(
     """Gives each cell its part: a copy of the cells with a column `split`, one of `PARTS`.
 
     `method`: "subject" keeps every group in one part and balances the classes (70/15/15);
-    "folds" trains on C-NMC's fold_0, validates on fold_1 and tests on fold_2; "image" deals out
-    single images, so that cells of one patient stand on both sides: it leaks, and is there to
-    show how much. `cells` restricts the split to a sample of `found.cells`.
+    "folds" trains on C-NMC's fold_0, validates on fold_1 and tests on fold_2; "preliminary" tests
+    on C-NMC's preliminary test phase and splits the training phase by group (85/15); "image" deals
+    out single images, so that cells of one patient stand on both sides: it leaks, and is there to
+    show how much. `cells` restricts the split to a sample of its `pool`.
 
     Raises `ConfigError` for another method, `DataError` where a part would lack a class.
     """
     if method not in METHODS:
         raise ConfigError(f"split is {method!r}; it can be {', '.join(METHODS)}.")
-    cells = found.cells if cells is None else cells
+    cells = pool(found, method) if cells is None else cells
+    if cells.empty:
+        raise DataError(f"{found.name} has no labelled cells of the training phase to split.")
     parts = METHODS[method](cells, np.random.default_rng(seed))
     result = cells.assign(split=parts)
     for part in PARTS:
@@ -41,18 +55,39 @@ def split(
     return result
 
 
-def _by_group(cells: pd.DataFrame, rng: np.random.Generator) -> np.ndarray:
+def draw(
+    found: Index, method: str, *, seed: int, sample_of: int | None, balance: str
+) -> pd.DataFrame:
+    """The cells of a run with their part: `sample_of` cells (None: all) of the pool, then split."""
+    cells = pool(found, method)
+    if sample_of is not None:
+        cells = sample(cells, sample_of, balance=balance, seed=seed)
+    return split(found, method, seed=seed, cells=cells)
+
+
+def _by_group(
+    cells: pd.DataFrame,
+    rng: np.random.Generator,
+    fractions: tuple[float, ...] = FRACTIONS,
+) -> np.ndarray:
     """Best of many random greedy assignments: the one nearest to the wanted class counts."""
+    unknown = int(cells["group"].isna().sum())
+    if unknown:
+        raise DataError(
+            f"The subjects of {unknown} cells are not known, so none can be held out. Use the "
+            "split 'image', and take its numbers for what they are: patients may be on both sides."
+        )
     counts = pd.crosstab(cells["group"], cells["label"]).reindex(columns=[0, 1], fill_value=0)
     for label, name in ((1, "ALL"), (0, "HEM")):
         have = int((counts[label] > 0).sum())
-        if have < len(PARTS):
+        if have < len(fractions):
             raise DataError(
                 f"{name} cells come from {have} group(s) of subjects; a subject-disjoint split "
-                f"into {', '.join(PARTS)} needs at least {len(PARTS)}. Add subjects."
+                f"into {', '.join(PARTS[: len(fractions)])} needs at least {len(fractions)}. "
+                "Add subjects."
             )
     sizes = counts.to_numpy(float)
-    target = np.outer(FRACTIONS, sizes.sum(axis=0))
+    target = np.outer(fractions, sizes.sum(axis=0))
     best, best_error = np.zeros(len(sizes), int), np.inf
     for _ in range(_TRIES):
         parts, totals = _assign(sizes, target, rng)
@@ -61,6 +96,18 @@ def _by_group(cells: pd.DataFrame, rng: np.random.Generator) -> np.ndarray:
             best, best_error = parts, error
     part_of = dict(zip(counts.index, np.array(PARTS)[best], strict=True))
     return cells["group"].map(part_of).to_numpy()
+
+
+def _by_phase(cells: pd.DataFrame, rng: np.random.Generator) -> np.ndarray:
+    test = (cells["phase"] == "preliminary").to_numpy()
+    if not test.any():
+        raise DataError(
+            "The split 'preliminary' needs the cells of C-NMC's preliminary test phase with their "
+            "labels CSV, and finds none. Add them to the folder, or use the split 'subject'."
+        )
+    parts = np.full(len(cells), "test", dtype=object)
+    parts[~test] = _by_group(cells[~test], rng, _TRAINING_FRACTIONS)
+    return parts
 
 
 def _assign(
@@ -103,45 +150,92 @@ def _by_image(cells: pd.DataFrame, rng: np.random.Generator) -> np.ndarray:
 
 def _by_fold(cells: pd.DataFrame, rng: np.random.Generator) -> np.ndarray:
     names = dict(enumerate(PARTS))
-    unknown = sorted({str(fold) for fold in cells["fold"].unique() if fold not in names})
-    if unknown:
+    parts = cells["fold"].map(names)
+    elsewhere = int(parts.isna().sum())
+    if elsewhere:
         raise DataError(
-            f"The split 'folds' needs every cell in fold_0, fold_1 or fold_2; found {unknown}. "
-            "Use the split 'subject'."
+            f"The split 'folds' needs every cell in fold_0, fold_1 or fold_2; {elsewhere:,} are "
+            "in none of them. Use the split 'subject'."
         )
-    return cells["fold"].map(names).to_numpy()
+    return parts.to_numpy()
 
 
 METHODS: dict[str, Callable[[pd.DataFrame, np.random.Generator], np.ndarray]] = {
     "subject": _by_group,
     "folds": _by_fold,
+    "preliminary": _by_phase,
     "image": _by_image,
 }
 
 
-def audit(parts: pd.DataFrame, pairs: pd.DataFrame) -> dict[str, object]:
+def audit(parts: pd.DataFrame, pairs: pd.DataFrame) -> dict[str, Any]:
     """What crosses the lines of a split (as `split` gives it): a split that leaks says so here.
 
-    Returns leaking, groups_crossing (how many groups stand in more than one part),
-    pairs_crossing (duplicates on both sides), and per part images, groups and ALL cells.
+    Returns leaking (something crosses, or cannot be known not to), groups_crossing (how many
+    groups stand in more than one part), exact_pairs_crossing, near_pairs_crossing and their sum
+    pairs_crossing (duplicates on both sides), unknown_subjects (cells whose subject is not known),
+    and per part images, subjects, groups, ALL cells and HEM cells.
     """
-    part_of = dict(zip(parts["image_id"], parts["split"], strict=True))
-    ends = zip(pairs["image_a"].map(part_of), pairs["image_b"].map(part_of), strict=True)
-    crossing = sum(1 for a, b in ends if isinstance(a, str) and isinstance(b, str) and a != b)
+    part_of = parts.set_index("image_id")["split"]
+    ends = pairs.assign(a=pairs["image_a"].map(part_of), b=pairs["image_b"].map(part_of))
+    ends = ends.dropna(subset=["a", "b"])
+    crossing = ends.loc[ends["a"] != ends["b"], "kind"].value_counts()
+    exact, near = (int(crossing.get(kind, 0)) for kind in ("exact", "near"))
     groups = int((parts.groupby("group")["split"].nunique() > 1).sum())
+    unknown = int(parts["group"].isna().sum())
     return {
-        "leaking": bool(groups or crossing),
+        "leaking": bool(groups or exact or near or unknown),
         "groups_crossing": groups,
-        "pairs_crossing": crossing,
+        "exact_pairs_crossing": exact,
+        "near_pairs_crossing": near,
+        "pairs_crossing": exact + near,
+        "unknown_subjects": unknown,
         "parts": {
             str(part): {
                 "images": len(rows),
+                "subjects": int(rows["subject"].nunique()),
                 "groups": int(rows["group"].nunique()),
                 "all": int(rows["label"].sum()),
+                "hem": int((rows["label"] == 0).sum()),
             }
             for part, rows in parts.groupby("split")
         },
     }
+
+
+def parts_table(found: dict[str, Any]) -> pd.DataFrame:
+    """The parts of an `audit` as a table: part, images, ALL, HEM, subjects, groups."""
+    rows = [
+        {
+            "part": part,
+            "images": facts["images"],
+            "ALL": facts["all"],
+            "HEM": facts["hem"],
+            "subjects": facts["subjects"],
+            "groups": facts["groups"],
+        }
+        for part, facts in found["parts"].items()
+    ]
+    return pd.DataFrame(rows).set_index("part").loc[list(PARTS)].reset_index()
+
+
+def verdict(found: dict[str, Any]) -> str:
+    """What an `audit` found, in words."""
+    said = []
+    if found["groups_crossing"] or found["pairs_crossing"]:
+        said.append(
+            f"This split leaks: {found['groups_crossing']} groups of subjects, "
+            f"{found['exact_pairs_crossing']} identical and {found['near_pairs_crossing']} nearly "
+            "identical pairs of images stand on both sides, so its numbers are too good."
+        )
+    if found["unknown_subjects"]:
+        said.append(
+            f"The subjects of {found['unknown_subjects']:,} cells are not known: cells of one "
+            "patient may be on both sides, and the numbers may be too good."
+        )
+    return " ".join(said) or (
+        "Nothing crosses: no group of subjects and no copy of an image is in two parts."
+    )
 
 
 def sample(cells: pd.DataFrame, images: int, *, balance: str, seed: int) -> pd.DataFrame:
@@ -173,6 +267,7 @@ def sample(cells: pd.DataFrame, images: int, *, balance: str, seed: int) -> pd.D
                 f"has {available[label]}. Ask for fewer, or for the other balance."
             )
         rows = rng.permutation(np.flatnonzero(cells["label"] == label))
-        turn = cells["group"].iloc[rows].groupby(cells["group"].iloc[rows]).cumcount().to_numpy()
+        groups = cells["group"].iloc[rows]
+        turn = groups.groupby(groups, dropna=False).cumcount().to_numpy()
         chosen.extend(rows[np.argsort(turn, kind="stable")][:number])
     return cells.iloc[sorted(chosen)]

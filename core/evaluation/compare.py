@@ -77,8 +77,8 @@ def verdict(table: list[dict[str, Any]]) -> str:
     leaking = [row["run"] for row in table if row["leaking"]]
     if leaking:
         return (
-            f"Not a fair comparison: {', '.join(leaking)} was measured on patients it had trained "
-            "on, so its number shows recognition of patients, not of blasts."
+            f"Not a fair comparison: {', '.join(leaking)} was measured on patients it had, or may "
+            "have, trained on, so its number shows recognition of patients, not of blasts."
         )
     if len({row["test_cells"] for row in table}) > 1:
         return (

@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 
 from core import storage
-from core.data import manifest, sources
+from core.data import sources
 from core.data.manifest import Progress
 from core.data.pixels import pixels
+from core.errors import DataError
 from core.evaluation import bootstrap, calibration, metrics
 from core.models import catalog
 from core.models.engine import Engine
@@ -25,9 +26,8 @@ def predict_parts(run: Run, parts: pd.DataFrame, array: np.ndarray) -> dict[str,
     """
     logits = Engine(run.engine_file).logits(array)
     chosen = (parts["split"] == "validation").to_numpy()
-    contract = calibration.fit(
-        parts["label"].to_numpy()[chosen], logits[chosen], parts["group"].to_numpy()[chosen]
-    )
+    groups = parts["group"].fillna("unknown").to_numpy()  # who may be one patient counts as one
+    contract = calibration.fit(parts["label"].to_numpy()[chosen], logits[chosen], groups[chosen])
     storage.write_json(run.path / "calibration.json", contract)
     table = parts.assign(logit=logits, probability=calibration.probability(logits, contract))
     with storage.atomic(run.path / "predictions.parquet") as temporary:
@@ -40,28 +40,34 @@ def predict_parts(run: Run, parts: pd.DataFrame, array: np.ndarray) -> dict[str,
 def measure(rows: pd.DataFrame, threshold: float) -> dict[str, Any]:
     """Metrics with group-bootstrap intervals of predictions (label, probability, group)."""
     labels, probabilities = rows["label"].to_numpy(), rows["probability"].to_numpy()
-    groups = rows["group"].to_numpy()
+    intervals = dict.fromkeys(metrics.NAMES)  # without groups there is nothing to resample
+    if rows["group"].notna().all():
+        groups = rows["group"].to_numpy()
+        intervals = bootstrap.intervals(labels, probabilities, groups, threshold=threshold)
     return {
         **metrics.measure(labels, probabilities, threshold),
         "groups": int(rows["group"].nunique()),
-        "intervals": bootstrap.intervals(labels, probabilities, groups, threshold=threshold),
+        "intervals": intervals,
     }
 
 
 def evaluate_on(run: Run, dataset: str, progress: Progress | None = None) -> dict[str, Any]:
-    """Measures a finished run on all cells of a data set, and says which it has trained on.
+    """Measures a finished run on the labelled cells of a data set, and says which it has seen.
 
     Returns run, dataset, metrics, trained_on (cells of it that were in the run's training or
     validation part, by content), of_subjects_trained_on (cells of the same subjects' groups) and
-    leaking (whether there are any).
+    leaking (whether there are any). Raises `DataError` where no cell has a label.
     """
-    found = manifest.index(sources.resolve(dataset), progress)
+    found = sources.index(sources.resolve(dataset), progress)
+    cells = found.labelled()
+    if cells.empty:
+        raise DataError(f"{found.name} has no labelled cells to measure on.")
     geometry = catalog.architecture(run.config.architecture).geometry
-    array = pixels(found.root, found.cells, geometry, progress)
+    array = pixels(found.root, cells, geometry, progress)
     logits = Engine(run.engine_file).logits(array)
     contract = run.calibration
-    rows = found.cells.assign(probability=calibration.probability(logits, contract))
-    trained_on, known = _known_to(run, found)
+    rows = cells.assign(probability=calibration.probability(logits, contract))
+    trained_on, known = _known_to(run, cells, synthetic=found.synthetic)
     return {
         "run": run.run_id,
         "dataset": dataset,
@@ -72,15 +78,15 @@ def evaluate_on(run: Run, dataset: str, progress: Progress | None = None) -> dic
     }
 
 
-def _known_to(run: Run, found: manifest.Index) -> tuple[pd.Series, pd.Series]:
+def _known_to(run: Run, cells: pd.DataFrame, *, synthetic: bool) -> tuple[pd.Series, pd.Series]:
     """Which cells a run was trained or validated on, and which are of the same subjects' groups.
 
     Cells are known by content. So are subjects, and real ones by their id too, which is C-NMC's;
     synthetic sets of different seeds share ids without sharing subjects.
     """
     seen = pd.read_parquet(run.path / "split.parquet").query("split != 'test'")
-    trained_on = found.cells["sha256"].isin(seen["sha256"])
+    trained_on = cells["sha256"].isin(seen["sha256"])
     known = trained_on
-    if not found.synthetic and not (run.metrics or {})["dataset"]["synthetic"]:
-        known = known | found.cells["subject"].isin(seen["subject"])
-    return trained_on, found.cells["group"].isin(found.cells.loc[known, "group"])
+    if not synthetic and not (run.metrics or {})["dataset"]["synthetic"]:
+        known = known | cells["subject"].isin(seen["subject"].dropna())
+    return trained_on, known | cells["group"].isin(cells.loc[known, "group"].dropna())

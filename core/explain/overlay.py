@@ -25,10 +25,12 @@ def overlay(image: np.ndarray, heat: np.ndarray, opacity: float = OPACITY) -> np
     return np.rint(image * (1 - alpha) + colour * alpha).astype(np.uint8)
 
 
-def outline(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """The image with the edge of a bool mask (H, W) drawn in white; RGB uint8 (H, W, 3)."""
+def outline(
+    image: np.ndarray, mask: np.ndarray, colour: tuple[int, int, int] = (255, 255, 255)
+) -> np.ndarray:
+    """The image with the edge of a bool mask (H, W) drawn in a colour; RGB uint8 (H, W, 3)."""
     contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    return cv2.drawContours(image.copy(), contours, -1, (255, 255, 255), 1, cv2.LINE_AA)
+    return cv2.drawContours(image.copy(), contours, -1, colour, 1, cv2.LINE_AA)
 
 
 def legend(height: int = 6) -> np.ndarray:

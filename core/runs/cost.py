@@ -40,6 +40,12 @@ def estimate(architecture: str, *, cells: int, epochs: int, imagenet: bool = Tru
     )
 
 
+def pace(done: int, total: int, seconds: float) -> tuple[float, float]:
+    """Things a second, and seconds left, of work that has taken `seconds` for `done` of `total`."""
+    rate = done / max(seconds, 1e-3)
+    return rate, (total - done) / max(rate, 1e-3)
+
+
 def _measured_rate(architecture: str) -> tuple[float | None, str | None]:
     measured = [
         (run.metrics["training"], run.run_id)

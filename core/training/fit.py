@@ -28,7 +28,7 @@ def train(run: Run, reporter: Reporter) -> None:
     entry = catalog.architecture(config.architecture)
 
     reporter.phase("indexing the data set")
-    found = manifest.index(sources.resolve(config.dataset), reporter.progress)
+    found = sources.index(sources.resolve(config.dataset), reporter.progress)
     parts = choose(found, run)
     save_split(run, parts)
 
@@ -61,10 +61,13 @@ def train(run: Run, reporter: Reporter) -> None:
 def choose(found: manifest.Index, run: Run) -> pd.DataFrame:
     """The cells of a run with their part: sampled, then split, as its config says."""
     config = run.config
-    cells = found.cells
-    if config.sample is not None:
-        cells = splits.sample(cells, config.sample, balance=config.balance, seed=config.seed)
-    return splits.split(found, config.split, seed=config.seed, cells=cells)
+    return splits.draw(
+        found,
+        config.split,
+        seed=config.seed,
+        sample_of=config.sample,
+        balance=config.balance,
+    )
 
 
 def save_split(run: Run, parts: pd.DataFrame) -> None:

@@ -1,5 +1,8 @@
+"""Copies: found however they were encoded, never between different cells."""
+
 import hashlib
 import io
+from collections import Counter
 from itertools import combinations, pairwise
 
 import numpy as np
@@ -8,8 +11,16 @@ import pytest
 from PIL import Image
 
 from core.data import duplicates
-from core.data.duplicates import PAIR_COLUMNS, find_pairs, link_subjects, thumbnail
+from core.data.duplicates import (
+    PAIR_COLUMNS,
+    across_subjects,
+    exact_pairs,
+    find_pairs,
+    link_subjects,
+    thumbnail,
+)
 from core.data.images import decode
+from core.data.layouts import recognise
 from core.data.synthetic import draw_cell
 
 CELLS = [draw_cell(subject=str(n), cell=0, label=n % 2, seed=1) for n in range(6)]
@@ -37,9 +48,17 @@ def _changed(image: np.ndarray, pixels: int) -> np.ndarray:
     return result
 
 
-def _jpeg(image: np.ndarray, quality: int) -> np.ndarray:
+ENCODINGS = [
+    ("PNG", {}),
+    *(("JPEG", {"quality": quality}) for quality in (30, 50, 75, 95)),
+    *(("WEBP", {"quality": quality}) for quality in (30, 80)),
+    ("WEBP", {"lossless": True}),
+]
+
+
+def _encoded(image: np.ndarray, kind: str, options: dict[str, int]) -> np.ndarray:
     buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, "JPEG", quality=quality)
+    Image.fromarray(image).save(buffer, kind, **options)
     return decode(buffer.getvalue())
 
 
@@ -61,10 +80,14 @@ def test_the_border_of_near_is_two_percent_of_the_cell():
     assert _pairs([CELLS[0], _changed(CELLS[0], int(0.021 * area))]).empty
 
 
-def test_a_jpeg_of_high_quality_is_a_near_pair():
-    for cell in CELLS:
-        found = _pairs([cell, _jpeg(cell, 95)])
-        assert list(found["kind"]) == ["near"]
+@pytest.mark.parametrize(("kind", "options"), ENCODINGS)
+def test_a_cell_encoded_anew_is_a_near_pair_of_its_original_alone(kind, options):
+    cells = CELLS[:4]
+    found = _pairs([*cells, *(_encoded(cell, kind, options) for cell in cells)])
+    ends = sorted(zip(found["image_a"], found["image_b"], strict=True))
+    assert ends == [("a", "e"), ("b", "f"), ("c", "g"), ("d", "h")]
+    lossless = kind == "PNG" or "lossless" in options
+    assert set(found["kind"]) == ({"exact"} if lossless else {"near"})
 
 
 def test_unrelated_cells_never_pair_not_even_those_of_one_subject():
@@ -72,8 +95,14 @@ def test_unrelated_cells_never_pair_not_even_those_of_one_subject():
     assert _pairs([*CELLS[:4], *siblings]).empty
 
 
-def test_images_of_other_sizes_are_not_compared_pixel_by_pixel():
-    assert _pairs([CELLS[0], np.pad(CELLS[0], ((75, 75), (75, 75), (0, 0)))]).empty
+def test_a_cell_with_a_wider_black_border_is_a_near_pair_without_a_changed_pixel():
+    found = _pairs([CELLS[0], np.pad(CELLS[0], ((75, 75), (75, 75), (0, 0))), CELLS[1]])
+    assert found.to_numpy().tolist() == [["a", "b", "A", "B", "near", 0]]
+
+
+def test_a_turned_or_recoloured_cell_is_another_image():
+    pale = np.where(CELLS[0] > 0, CELLS[0] // 2 + 120, 0).astype(np.uint8)
+    assert _pairs([CELLS[0], CELLS[0][::-1], np.rot90(CELLS[0]), CELLS[0][:, :, ::-1], pale]).empty
 
 
 def test_three_copies_give_three_pairs():
@@ -84,6 +113,17 @@ def test_three_copies_give_three_pairs():
         ends = sorted(zip(found["image_a"], found["image_b"], strict=True))
         assert ends == [("a", "b"), ("a", "c"), ("b", "c")]
     assert sorted(near["kind"]) == ["exact", "near", "near"]
+
+
+def test_exact_pairs_need_hashes_alone_and_are_those_of_the_search():
+    images = [CELLS[0], CELLS[1], CELLS[0], CELLS[1], CELLS[0], CELLS[2]]
+    searched = _pairs(images)
+    cells = pd.DataFrame({"image_id": list("abcdef"), "subject": list("ABCDEF")})
+    cells["sha256"] = [hashlib.sha256(image.tobytes()).hexdigest() for image in images]
+    pd.testing.assert_frame_equal(exact_pairs(cells), searched)
+    ends = sorted(zip(searched["image_a"], searched["image_b"], strict=True))
+    assert ends == [("a", "c"), ("a", "e"), ("b", "d"), ("c", "e")]
+    assert list(exact_pairs(cells.iloc[:0]).columns) == PAIR_COLUMNS
 
 
 def test_no_cells_and_one_cell_give_no_pairs():
@@ -143,3 +183,65 @@ def test_a_chain_of_pairs_is_one_group():
     subjects = [f"{n:04}" for n in range(3000)]
     found = link_subjects(subjects, _links(*pairwise(subjects)))
     assert len(set(found.values())) == 1
+
+
+def test_pairs_of_an_unknown_subject_cross_none_and_link_none():
+    pairs = pd.DataFrame(
+        [("1", "2"), ("1", None), (None, "2"), (None, None), ("3", "3")],
+        columns=["subject_a", "subject_b"],
+    )
+    assert across_subjects(pairs).index.tolist() == [0]
+    assert link_subjects(["1", "2", "3"], pairs.iloc[1:]) == {"1": "1", "2": "2", "3": "3"}
+    assert across_subjects(pairs.iloc[:0]).empty
+
+
+def test_the_whole_release_links_the_groups_that_are_known_by_hash(real_data):
+    listed = pd.read_csv(real_data / "cnmc_full_listing.csv")
+    layout = recognise(listed["path"], lambda _: "")
+    images = listed[listed["path"].str.endswith(".bmp")]
+    facts = pd.DataFrame([layout.facts(path) for path in images["path"]])
+    cells = facts.assign(image_id=images["path"].array, sha256=images["sha256"].array)
+    assert cells["phase"].value_counts().to_dict() == {
+        "training": 10_661,
+        "final": 2_586,
+        "preliminary": 1_867,
+    }
+    training = cells[cells["phase"] == "training"]
+    assert training["label"].value_counts().to_dict() == {1: 7_272, 0: 3_389}
+    subjects = sorted(set(training["subject"]))
+    assert len(subjects) == 73
+    assert training.groupby("fold")["subject"].nunique().to_list() == [28, 14, 31]
+
+    pairs = exact_pairs(training)
+    assert (len(pairs), len(across_subjects(pairs))) == (104, 99)
+    groups = link_subjects(subjects, exact_pairs(cells))
+    linked = {group for group in groups.values() if "+" in group}
+    assert linked == {"20+21", "51+75+78", "H2+H4+H5+H6", "H10+H3"}
+    across = Counter(across_subjects(pairs)["subject_a"].map(groups))
+    assert across == {"20+21": 71, "51+75+78": 21, "H2+H4+H5+H6": 6, "H10+H3": 1}
+
+
+@pytest.fixture(scope="module")
+def real_cells(real_data) -> dict[str, np.ndarray]:
+    files = sorted((real_data / "cnmc_sample").rglob("*.bmp"))
+    return {file.name: decode(file) for file in files}
+
+
+@pytest.mark.parametrize(("kind", "options"), [ENCODINGS[1], ENCODINGS[5]])
+def test_real_cells_encoded_anew_pair_with_their_original_and_known_copies_alone(
+    real_cells, kind, options
+):
+    again = {name: _encoded(image, kind, options) for name, image in real_cells.items()}
+    originals = {f"original {name}": image for name, image in real_cells.items()}
+    images = originals | again
+    cells = pd.DataFrame({"image_id": list(images), "subject": "x", "sha256": list(images)})
+    thumbnails = np.array([thumbnail(image, 450) for image in images.values()])
+    found = find_pairs(cells, thumbnails, images.__getitem__)
+    names = [found[end].str.removeprefix("original ") for end in ("image_a", "image_b")]
+    between = {tuple(sorted(pair)) for pair in zip(*names, strict=True) if pair[0] != pair[1]}
+    assert between == {
+        ("UID_H2_1_1_hem.bmp", "UID_H6_1_1_hem.bmp"),
+        ("UID_H2_1_2_hem.bmp", "UID_H6_1_2_hem.bmp"),
+        ("UID_H10_1_1_hem.bmp", "UID_h3_1_1_hem.bmp"),
+    }
+    assert int((names[0] == names[1]).sum()) == len(real_cells) == 55

@@ -1,14 +1,21 @@
 """The data sets the app knows."""
 
+import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from core import storage
 from core.data import sources
+from core.data.layouts import ClassesUnknownError
 from core.data.manifest import DESCRIPTION
 from core.errors import DataError
+from core.runs import config
+from tests.conftest import PROJECT
+from tests.data.trees import cell, save
 
 
 def test_the_demo_set_is_known_once_it_is_drawn_whole() -> None:
@@ -24,7 +31,7 @@ def test_an_added_folder_is_remembered_once_until_it_is_forgotten_or_gone(
 ) -> None:
     folder = tmp_path / "my cells ä"
     folder.mkdir()
-    with pytest.raises(DataError, match="holds no cell"):
+    with pytest.raises(DataError, match="neither C-NMC 2019 nor two class folders"):
         sources.add(str(folder))
     assert sources.known() == []
     shutil.copy(next(demo_root.rglob("*.bmp")), folder)
@@ -43,9 +50,58 @@ def test_what_is_no_folder_is_not_added(path: str) -> None:
         sources.add(path)
 
 
-def test_a_damaged_list_says_what_to_delete() -> None:
+@pytest.fixture
+def per_class(tmp_path: Path) -> Path:
+    """Two class folders of two cells each."""
+    for name, subject in (("blast", "1"), ("blast", "2"), ("normal", "H1"), ("normal", "H2")):
+        save(tmp_path / f"set/{name}/{subject}.png", cell(subject), "PNG")
+    return tmp_path / "set"
+
+
+def test_the_positive_class_is_asked_for_once_and_remembered(per_class: Path) -> None:
+    with pytest.raises(ClassesUnknownError) as asked:
+        sources.add(str(per_class))
+    assert asked.value.classes == ("blast", "normal")
+    assert sources.known() == []
+    with pytest.raises(DataError, match="no class folder 'blasts'"):
+        sources.add(str(per_class), positive="blasts")
+    assert sources.known() == []
+    sources.add(str(per_class), positive="normal")
+    assert sources.index(per_class).classes == ("blast", "normal")
+    sources.add(f"{per_class}/", positive="blast")
+    assert sources.known() == [per_class]
+    assert sources.index(per_class).classes == ("normal", "blast")
+    sources.forget(per_class)
+    with pytest.raises(ClassesUnknownError):
+        sources.index(per_class)
+
+
+def test_another_process_trains_with_the_remembered_positive_class(
+    per_class: Path, artifacts: Path
+) -> None:
+    sources.add(str(per_class), positive="normal")
+    wanted = config.create("cnn-16", per_class, "recommended", split="image")
+    script = (
+        "import json, sys\nfrom core.data import sources\nfrom core.runs import config\n"
+        "wanted = config.from_json(json.loads(sys.argv[1]))\n"
+        "cells = sources.index(sources.resolve(wanted.dataset)).labelled()\n"
+        "print(json.dumps(dict(zip(cells['image_id'], cells['label']))))"
+    )
+    command = [sys.executable, "-c", script, json.dumps(config.to_json(wanted))]
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {
+        "blast/1.png": 0,
+        "blast/2.png": 0,
+        "normal/H1.png": 1,
+        "normal/H2.png": 1,
+    }
+
+
+@pytest.mark.parametrize("content", ["[", "{}x", '["/a/folder"]', '[{"path": "a"}]', "5"])
+def test_a_damaged_list_says_what_to_delete(content: str) -> None:
     storage.sources_file().parent.mkdir(parents=True, exist_ok=True)
-    storage.sources_file().write_text("[")
+    storage.sources_file().write_text(content)
     with pytest.raises(DataError, match=r"sources\.json is damaged\. Delete it"):
         sources.known()
 

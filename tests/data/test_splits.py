@@ -1,12 +1,29 @@
+"""Splits keep their word, and an audit says where they do not."""
+
 import re
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from core.data.splits import FRACTIONS, PARTS, audit, sample, split
+from core.data.duplicates import PAIR_COLUMNS
+from core.data.manifest import Index, index
+from core.data.splits import (
+    FRACTIONS,
+    METHODS,
+    PARTS,
+    audit,
+    draw,
+    parts_table,
+    pool,
+    sample,
+    split,
+    verdict,
+)
 from core.errors import ConfigError, DataError
+from tests.data.trees import cell, index_of, save
 
 
 def _table(groups: dict[str, tuple[int, int]]) -> pd.DataFrame:
@@ -38,7 +55,7 @@ def test_the_subject_split_divides_no_group_and_comes_near_its_fractions(demo_in
         shares = parts["split"].value_counts(normalize=True)
         for part, wanted in zip(PARTS, FRACTIONS, strict=True):
             assert abs(shares[part] - wanted) < 0.1
-        pd.testing.assert_frame_equal(parts.drop(columns="split"), demo_index.cells)
+        pd.testing.assert_frame_equal(parts.drop(columns="split"), demo_index.labelled())
 
 
 def test_linked_subjects_stay_together(demo_index):
@@ -129,47 +146,213 @@ def test_folds_become_parts_in_their_order(demo_index):
 def test_a_cell_outside_the_three_folds_cannot_be_split_by_fold(demo_index, fold):
     cells = demo_index.cells.copy()
     cells.loc[cells.index[0], "fold"] = fold
-    with pytest.raises(DataError, match="needs every cell in fold_0, fold_1 or fold_2"):
+    with pytest.raises(DataError, match="fold_0, fold_1 or fold_2; 1 are in none of them"):
         split(demo_index, "folds", seed=0, cells=cells)
 
 
 def test_an_unknown_method_is_refused_with_the_known_ones(demo_index):
-    with pytest.raises(ConfigError, match="'random'; it can be subject, folds, image"):
+    with pytest.raises(ConfigError, match="'random'; it can be subject, folds, preliminary, image"):
         split(demo_index, "random", seed=0)
 
 
+def _pairs(*rows: tuple[str, str, str]) -> pd.DataFrame:
+    """Pairs given as (image, image, kind)."""
+    filled = [(a, b, "x", "y", kind, 0) for a, b, kind in rows]
+    return pd.DataFrame(filled, columns=PAIR_COLUMNS)
+
+
+PARTED = pd.DataFrame(
+    [
+        ("1", "1", "1+9", 1, "train"),
+        ("2", "9", "1+9", 1, "test"),
+        ("3", "H1", "H1", 0, "train"),
+        ("4", "H1", "H1", 0, "train"),
+        ("5", "H2", "H2", 0, "test"),
+        ("6", "H2", "H2", 0, "validation"),
+        ("7", None, None, 1, "validation"),
+    ],
+    columns=["image_id", "subject", "group", "label", "split"],
+)
+CLEAN = PARTED[PARTED["image_id"].isin(["1", "3", "5", "7"])].dropna()
+
+
 def test_the_audit_counts_what_crosses():
-    parts = pd.DataFrame(
-        [
-            ("1", "a", 1, "train"),
-            ("2", "a", 1, "test"),
-            ("3", "b", 0, "train"),
-            ("4", "b", 0, "train"),
-            ("5", "c", 0, "test"),
-        ],
-        columns=["image_id", "group", "label", "split"],
+    pairs = _pairs(
+        ("1", "2", "exact"),
+        ("3", "4", "exact"),
+        ("3", "5", "near"),
+        ("6", "5", "near"),
+        ("1", "7", "exact"),
+        ("1", "elsewhere", "exact"),
+        ("gone", "elsewhere", "near"),
     )
-    ends = [("1", "2"), ("3", "4"), ("3", "5"), ("1", "elsewhere")]
-    pairs = pd.DataFrame(ends, columns=["image_a", "image_b"])
-    assert audit(parts, pairs) == {
+    found = audit(PARTED, pairs)
+    assert found == {
         "leaking": True,
-        "groups_crossing": 1,
-        "pairs_crossing": 2,
+        "groups_crossing": 2,
+        "exact_pairs_crossing": 2,
+        "near_pairs_crossing": 2,
+        "pairs_crossing": 4,
+        "unknown_subjects": 1,
         "parts": {
-            "train": {"images": 3, "groups": 2, "all": 1},
-            "test": {"images": 2, "groups": 2, "all": 1},
+            "train": {"images": 3, "subjects": 2, "groups": 2, "all": 1, "hem": 2},
+            "validation": {"images": 2, "subjects": 1, "groups": 1, "all": 1, "hem": 1},
+            "test": {"images": 2, "subjects": 2, "groups": 2, "all": 1, "hem": 1},
         },
     }
-    assert audit(parts[parts["group"] == "b"], pairs.iloc[1:2])["leaking"] is False
+    assert parts_table(found).to_numpy().tolist() == [
+        ["train", 3, 1, 2, 2, 2],
+        ["validation", 2, 1, 1, 1, 1],
+        ["test", 2, 1, 1, 2, 2],
+    ]
+    assert list(parts_table(found)) == ["part", "images", "ALL", "HEM", "subjects", "groups"]
 
 
-def test_a_duplicate_across_parts_leaks_even_between_groups():
-    parts = pd.DataFrame(
-        [("1", "a", 1, "train"), ("2", "b", 1, "test")],
-        columns=["image_id", "group", "label", "split"],
+@pytest.mark.parametrize(
+    ("parts", "pairs", "leak"),
+    [
+        (CLEAN, _pairs(), {}),
+        (CLEAN, _pairs(("1", "2", "exact"), ("1", "1", "near")), {}),
+        (CLEAN, _pairs(("1", "5", "exact")), {"exact_pairs_crossing": 1, "pairs_crossing": 1}),
+        (CLEAN, _pairs(("5", "3", "near")), {"near_pairs_crossing": 1, "pairs_crossing": 1}),
+        (PARTED.iloc[:2], _pairs(), {"groups_crossing": 1}),
+        (PARTED.iloc[6:], _pairs(), {"unknown_subjects": 1}),
+    ],
+)
+def test_each_kind_of_leak_alone_makes_a_split_leak(parts, pairs, leak):
+    found = audit(parts, pairs)
+    assert found["leaking"] is bool(leak)
+    numbers = {name: value for name, value in found.items() if isinstance(value, int)}
+    assert {name: value for name, value in numbers.items() if value} == (
+        leak | {"leaking": True} if leak else {}
     )
-    found = audit(parts, pd.DataFrame([("1", "2")], columns=["image_a", "image_b"]))
-    assert (found["leaking"], found["groups_crossing"], found["pairs_crossing"]) == (True, 0, 1)
+    assert verdict(found).startswith("Nothing crosses") is not bool(leak)
+
+
+def _audited(**found: int) -> dict[str, Any]:
+    names = ("groups_crossing", "exact_pairs_crossing", "near_pairs_crossing", "unknown_subjects")
+    counts = dict.fromkeys(names, 0) | found
+    pairs = counts["exact_pairs_crossing"] + counts["near_pairs_crossing"]
+    return counts | {"pairs_crossing": pairs, "leaking": any(counts.values())}
+
+
+def test_the_verdict_names_every_number_and_hides_no_leak_behind_another():
+    words = verdict(_audited(groups_crossing=3, exact_pairs_crossing=71, near_pairs_crossing=5))
+    assert "leaks: 3 groups of subjects, 71 identical and 5 nearly identical" in words
+    assert "not known" not in words
+    words = verdict(_audited(unknown_subjects=1200))
+    assert "1,200 cells are not known" in words and "leaks" not in words
+    words = verdict(_audited(unknown_subjects=4, exact_pairs_crossing=9))
+    assert "4 cells are not known" in words and "9 identical" in words
+
+
+def test_the_official_folds_leak_where_a_subject_has_two_ids(tmp_path):
+    """As C-NMC's 20 in fold_0 and 21 in fold_2, and 51 in fold_1 and 78 in fold_2."""
+    folds = [("20", 0), ("H1", 0), ("51", 1), ("H2", 1), ("21", 2), ("78", 2), ("H3", 2)]
+    for subject, fold in folds:
+        name = "hem" if subject.startswith("H") else "all"
+        file = f"fold_{fold}/{name}/UID_{subject}_1_1_{name}.bmp"
+        save(tmp_path / "set" / file, cell({"21": "20"}.get(subject, subject)))
+    save(tmp_path / "set/fold_2/all/UID_78_1_2_all.bmp", _a_few_pixels_changed(cell("51")))
+    found = index(tmp_path / "set")
+    leak = audit(split(found, "folds", seed=0), found.pairs)
+    assert leak["leaking"] is True
+    assert (leak["groups_crossing"], leak["unknown_subjects"]) == (2, 0)
+    assert (leak["exact_pairs_crossing"], leak["near_pairs_crossing"]) == (1, 1)
+    assert "2 groups of subjects, 1 identical and 1 nearly identical" in verdict(leak)
+
+
+def _a_few_pixels_changed(image: np.ndarray) -> np.ndarray:
+    changed = image.copy()
+    changed[220:224, 220:224] ^= 0x80
+    return changed
+
+
+def _phased(seed: int = 0) -> Index:
+    """Ten training subjects, six preliminary and one final one; some cells are unlabelled."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for number in range(17):
+        phase = "training" if number < 10 else "preliminary" if number < 16 else "final"
+        label = number % 2 if phase != "final" else None
+        subject = f"{'' if label else 'H'}{number}" if label is not None else None
+        rows += [(phase, subject, label, number % 3)] * int(rng.integers(3, 9))
+    rows += [("preliminary", None, None, None)] * 4
+    return index_of(pd.DataFrame(rows, columns=["phase", "subject", "label", "fold"]))
+
+
+def test_the_preliminary_split_tests_on_that_phase_alone_and_trains_by_group():
+    found = _phased()
+    for seed in range(20):
+        parts = split(found, "preliminary", seed=seed)
+        preliminary = parts["phase"] == "preliminary"
+        assert (preliminary == (parts["split"] == "test")).all()
+        assert set(parts["phase"]) == {"training", "preliminary"}
+        _check_disjoint_and_complete(parts)
+        assert audit(parts, found.pairs)["leaking"] is False
+        trained = parts.loc[~preliminary, "split"].value_counts(normalize=True)
+        assert trained["train"] > trained["validation"] > 0
+
+
+def test_a_patient_of_both_phases_makes_the_preliminary_split_leak():
+    found = _phased()
+    subject = found.cells["subject"].replace("10", "4").replace("H10", "H4")
+    both = replace(found, cells=found.cells.assign(subject=subject, group=subject))
+    found = audit(split(both, "preliminary", seed=0), both.pairs)
+    assert (found["leaking"], found["groups_crossing"]) == (True, 1)
+
+
+def test_without_the_preliminary_phase_its_split_says_what_is_missing(demo_index):
+    with pytest.raises(DataError, match=r"needs the cells of .* labels CSV, and finds none"):
+        split(demo_index, "preliminary", seed=0)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_only_labelled_cells_of_the_right_phases_enter_a_split(method):
+    found = _phased()
+    phases = {"training", "preliminary"} if method == "preliminary" else {"training"}
+    wanted = found.cells[found.cells["phase"].isin(phases) & found.cells["label"].notna()]
+    for parts in (pool(found, method), split(found, method, seed=3)):
+        assert list(parts["image_id"]) == list(wanted["image_id"])
+        assert str(parts["label"].dtype) == "int64"
+    drawn = draw(found, method, seed=3, sample_of=40, balance="natural")
+    assert len(drawn) == 40 and set(drawn["image_id"]) <= set(wanted["image_id"])
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_set_without_labels_cannot_be_split(method):
+    found = index_of(pd.DataFrame({"label": [None] * 4, "phase": ["final"] * 4}))
+    assert pool(found, method).empty
+    with pytest.raises(DataError, match="no labelled cells"):
+        split(found, method, seed=0)
+
+
+def test_cells_of_unknown_subjects_split_by_image_alone_and_the_audit_says_so():
+    cells = pd.DataFrame({"subject": [None] * 40, "label": [0, 1] * 20})
+    found = index_of(cells)
+    with pytest.raises(DataError, match="subjects of 40 cells are not known"):
+        split(found, "subject", seed=0)
+    parts = split(found, "image", seed=0)
+    told = audit(parts, found.pairs)
+    assert (told["leaking"], told["groups_crossing"], told["unknown_subjects"]) == (True, 0, 40)
+    assert [told["parts"][part]["groups"] for part in PARTS] == [0, 0, 0]
+    assert "40 cells are not known" in verdict(told)
+
+
+def test_a_part_without_a_class_is_refused():
+    cells = pd.DataFrame({"fold": [0, 0, 1, 1, 2, 2], "label": [0, 1, 0, 1, 1, 1]})
+    with pytest.raises(DataError, match="the test part of a set lacks a class"):
+        split(index_of(cells), "folds", seed=0)
+
+
+def test_drawing_is_sampling_and_then_splitting(demo_index):
+    options = {"balance": "balanced", "seed": 5}
+    drawn = draw(demo_index, "subject", sample_of=60, **options)
+    sampled = sample(pool(demo_index, "subject"), 60, **options)
+    wanted = split(demo_index, "subject", seed=5, cells=sampled)
+    pd.testing.assert_frame_equal(drawn, wanted)
+    whole = draw(demo_index, "subject", sample_of=None, **options)
+    pd.testing.assert_frame_equal(whole, split(demo_index, "subject", seed=5))
 
 
 def test_a_natural_sample_keeps_the_class_shares(demo_index):
@@ -200,6 +383,12 @@ def test_a_sample_is_spread_over_the_groups(balance):
                 got = taken.reindex(groups, fill_value=0)
                 open_ended = got[got < have]  # groups that still had cells to give
                 assert got.max() - open_ended.min() <= 1
+
+
+def test_a_sample_of_cells_without_subjects_is_drawn_all_the_same():
+    cells = _table({"a": (30, 30)}).assign(group=None)
+    drawn = sample(cells, 20, balance="balanced", seed=0)
+    assert (len(drawn), drawn["label"].sum()) == (20, 10)
 
 
 def test_a_seed_decides_the_sample(demo_index):

@@ -1,6 +1,7 @@
 """Real worker processes: they finish, stop when asked, wait their turn, and fail in words."""
 
 import os
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core.data import splits
+from core.data import sources, splits
 from core.evaluation import metrics
 from core.jobs import local
 from core.models.engine import Engine
@@ -103,6 +104,26 @@ def test_the_same_seed_gives_the_same_run(demo_root: Path) -> None:
         assert local.follow(run).state == "succeeded", run.status.error
     first, second = (run.predictions for run in runs)
     pd.testing.assert_frame_equal(first, second)
+
+
+def test_a_folder_per_class_trains_by_image_and_says_what_is_not_known(
+    demo_root: Path, tmp_path: Path
+) -> None:
+    for name, label in (("blast", "all"), ("normal", "hem")):
+        (tmp_path / "set" / name).mkdir(parents=True)
+        for file in sorted(demo_root.rglob(f"*_{label}.bmp"))[:30]:
+            shutil.copy(file, tmp_path / "set" / name / file.name.replace("UID", "cell"))
+    sources.add(str(tmp_path / "set"), positive="blast")
+    run = start(tmp_path / "set", epochs=1, split="image")
+    status = local.follow(run)
+    assert status.state == "succeeded", status.error
+    assert run.metrics is not None
+    protocol, test = run.metrics["protocol"], run.metrics["parts"]["test"]
+    assert (protocol["leaking"], protocol["unknown_subjects"]) == (True, 60)
+    assert test["intervals"] == dict.fromkeys(metrics.NAMES)
+    table = run.predictions
+    assert (table["image_id"].str.startswith("blast/") == (table["label"] == 1)).all()
+    assert run.calibration["method"] == "none"
 
 
 @pytest.mark.parametrize(

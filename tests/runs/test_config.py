@@ -60,7 +60,7 @@ def test_text_settings_are_converted_to_their_kind() -> None:
         ("epochs", 0, "between 1 and 1000"),
         ("epochs", "many", "must be of the kind int"),
         ("learning_rate", 2.0, "between"),
-        ("split", "patient", "subject, folds, image"),
+        ("split", "patient", "subject, folds, preliminary, image"),
         ("weights", "mine", "imagenet, random"),
         ("augmentation", "perhaps", "bool"),
         ("dropuot", "0.5", "no setting 'dropuot'"),

@@ -1,0 +1,175 @@
+"""A data set in figures: by phase, by fold, by subject, and as one document."""
+
+import time
+
+import pandas as pd
+
+from core.data import duplicates, quality, splits
+from core.data.layouts import LABELS, PHASES
+from core.data.manifest import Index
+from core.errors import DataError
+
+# How each measure of `core.cells.morphology.Morphology` is called and written.
+MEASURES = {
+    "area_px": ("Area, pixels", "{:,.0f}"),
+    "diameter_px": ("Diameter, pixels", "{:.0f}"),
+    "nucleus_share": ("Nucleus, share of the cell", "{:.0%}"),
+    "nucleus_cytoplasm_ratio": ("Nucleus to cytoplasm", "{:.1f}"),
+    "roundness": ("Roundness (disc 1)", "{:.2f}"),
+    "solidity": ("Solidity (convex 1)", "{:.2f}"),
+    "elongation": ("Elongation (disc 0)", "{:.2f}"),
+    "red": ("Mean red, 0 to 255", "{:.0f}"),
+    "green": ("Mean green, 0 to 255", "{:.0f}"),
+    "blue": ("Mean blue, 0 to 255", "{:.0f}"),
+    "density": ("Stain density", "{:.2f}"),
+    "texture": ("Chromatin texture", "{:.3f}"),
+    "focus": ("Focus", "{:.2f}"),
+    "fragment_share": ("Attached fragment, share", "{:.0%}"),
+}
+
+
+def counts(cells: pd.DataFrame, by: str) -> pd.DataFrame:
+    """Images, ALL, HEM and unlabelled cells, subjects and groups for each value of a column."""
+    label = cells["label"]
+    columns = {
+        "images": pd.Series(1, cells.index),
+        "ALL": (label == 1).fillna(False).astype(int),
+        "HEM": (label == 0).fillna(False).astype(int),
+        "unlabelled": label.isna().astype(int),
+    }
+    groups = cells[by].fillna("unknown") if by in ("subject", "group") else cells[by]
+    table = pd.DataFrame(columns).groupby(groups.rename(by), sort=True).sum()
+    distinct = cells.groupby(groups.rename(by))[["subject", "group"]].nunique()
+    table[["subjects", "groups"]] = distinct
+    return table.reset_index()
+
+
+def by_phase(found: Index) -> pd.DataFrame:
+    """`counts` of the phases that there are, in their order, those of the folds below training."""
+    phases = counts(found.cells, "phase").set_index("phase")
+    phases = phases.loc[[phase for phase in PHASES if phase in phases.index]]
+    folds = counts(found.cells, "fold").set_index("fold").rename(index=lambda fold: f"fold_{fold}")
+    return pd.concat([phases, folds]).rename_axis("part").reset_index()
+
+
+def by_subject(found: Index) -> pd.DataFrame:
+    """One row a known subject, in natural order: group, phase, label, cells, their typical look.
+
+    Columns: subject, group, phase, fold, class, cells, share (of all cells with a subject),
+    flagged (cells with a quality flag), copies (cells that have a duplicate), and the medians of
+    diameter_px, nucleus_share, density, texture and focus.
+    """
+    cells = found.cells[found.cells["subject"].notna()]
+    copied = set(found.pairs["image_a"]) | set(found.pairs["image_b"])
+    cells = cells.assign(
+        flagged=cells["quality"].ne("").astype(int),
+        copies=cells["image_id"].isin(copied).astype(int),
+        label=cells["label"].map({label: name for name, label in LABELS.items()}),
+        cells=1,
+    )
+    measures = ["diameter_px", "nucleus_share", "density", "texture", "focus"]
+    table = cells.groupby("subject").agg(
+        {
+            "group": "first",
+            "phase": _only,
+            "fold": _only,
+            "label": _only,
+            "cells": "sum",
+            "flagged": "sum",
+            "copies": "sum",
+            **dict.fromkeys(measures, "median"),
+        }
+    )
+    table.insert(5, "share", table["cells"] / max(len(cells), 1))
+    order = sorted(table.index, key=natural)
+    return table.loc[order].rename(columns={"label": "class"}).reset_index()
+
+
+def links(found: Index) -> pd.DataFrame:
+    """The evidence that joins subjects: group, subjects, identical and near pairs, an example."""
+    pairs = duplicates.across_subjects(found.pairs)
+    group = found.cells.drop_duplicates("subject").set_index("subject")["group"]
+    rows = [
+        {
+            "group": group[a],
+            "subject_a": a,
+            "subject_b": b,
+            "identical": int((shared["kind"] == "exact").sum()),
+            "near": int((shared["kind"] == "near").sum()),
+            "image_a": shared["image_a"].iat[0],
+            "image_b": shared["image_b"].iat[0],
+        }
+        for (a, b), shared in pairs.groupby(["subject_a", "subject_b"])
+    ]
+    return pd.DataFrame(rows).sort_values("group", ignore_index=True) if rows else pd.DataFrame()
+
+
+def measures_of(found: Index, image_id: str) -> pd.DataFrame:
+    """One cell's measures beside the data set's: measure, cell, median, middle_half (texts)."""
+    cells = found.cells
+    cell = cells.set_index("image_id").loc[image_id]
+    rows = []
+    for column, (name, form) in MEASURES.items():
+        low, median, high = cells[column].quantile([0.25, 0.5, 0.75])
+        value = "not visible" if pd.isna(cell[column]) else form.format(cell[column])
+        middle = f"{form.format(low)} to {form.format(high)}"
+        if pd.isna(median):
+            rows.append((name, value, "", ""))
+        else:
+            rows.append((name, value, form.format(median), middle))
+    return pd.DataFrame(rows, columns=["measure", "cell", "median", "middle_half"])
+
+
+def flagged(cells: pd.DataFrame, flag: str) -> int:
+    """How many cells carry a quality flag."""
+    return sum(flag in flags.split(", ") for flags in cells["quality"])
+
+
+def natural(subject: str) -> tuple[str, int, str]:
+    """A key that sorts 2 before 10, and C-NMC's H subjects after the others."""
+    digits = subject.lstrip("Hh")
+    prefix = subject[: len(subject) - len(digits)].upper()
+    return (prefix, int(digits), "") if digits.isdecimal() else ("\uffff", 0, subject)
+
+
+def _only(values: pd.Series) -> str:
+    """The one value of a column, or all of them."""
+    return ", ".join(str(value) for value in sorted(set(values.dropna())))
+
+
+def summarise(found: Index, started: float) -> dict[str, object]:
+    """The facts of an index as the command line gives them.
+
+    `started` is `time.perf_counter()` before the indexing began. `splits` counts the images of
+    each part under the default split (subject-disjoint, seed 0).
+    """
+    cells, pairs = found.cells, found.pairs
+    try:
+        parts = splits.split(found, "subject", seed=0)["split"].value_counts()
+        sizes = {part: int(parts.get(part, 0)) for part in splits.PARTS}
+    except DataError:
+        sizes = None  # too few groups of a class for three parts; training says so in full
+    return {
+        "dataset": str(found.root),
+        "name": found.name,
+        "synthetic": found.synthetic,
+        "layout": found.layout,
+        "classes": dict(zip(("HEM", "ALL"), found.classes, strict=True)) if found.classes else None,
+        "fingerprint": found.fingerprint,
+        "images": len(cells),
+        "rejected": found.rejected.to_dict("records"),
+        "splits": sizes,
+        "labels": {name: int((cells["label"] == label).sum()) for name, label in LABELS.items()}
+        | {"unlabelled": int(cells["label"].isna().sum())},
+        "phases": by_phase(found).set_index("part").to_dict("index"),
+        "subjects": int(cells["subject"].nunique()),
+        "groups": int(cells["group"].nunique()),
+        "quality": {flag: flagged(cells, flag) for flag in quality.FLAGS},
+        "duplicates": {
+            "exact_pairs": int((pairs["kind"] == "exact").sum()),
+            "near_pairs": int((pairs["kind"] == "near").sum()),
+            "cross_subject_pairs": len(duplicates.across_subjects(pairs)),
+        },
+        "linked_subjects": found.linked_subjects(),
+        "seconds": round(time.perf_counter() - started, 3),
+    }
