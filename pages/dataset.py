@@ -1,87 +1,89 @@
-"""Dataset: what stands out, in words; then counts, gallery, inspector."""
+"""Dataset: what stands out, in words; then the cells, the counts, the splits and the files."""
 
+import pandas as pd
 import streamlit as st
 
-from core import storage
-from core.data import findings, manifest, sources, synthetic
+from core.data import sources, splits, summary
 from core.data.manifest import Index
-from pages.ui import cache, charts, gallery, state
-from pages.ui.messages import citation, plain, shown_errors, title
+from core.errors import DataError
+from pages.ui import add_data, cache, charts, gallery, state
+from pages.ui.messages import SPLITS, citation, plain, shown_errors, title
+
+ROWS = 400
+FORMATS = {
+    "share": "percent",
+    "nucleus_share": "percent",
+    "diameter_px": "%.0f",
+    **dict.fromkeys(("density", "texture", "focus"), "%.3f"),
+}
 
 
-def add_sources() -> None:
-    """Adding a data set: draw the demo set, or name a folder."""
-    if storage.demo_dir() not in sources.known() and st.button(
-        "Draw the synthetic demo set", type="primary", icon=":material/add:"
-    ):
-        bar = st.progress(0.0)
-        synthetic.write_dataset(
-            storage.demo_dir(),
-            progress=lambda done, total: bar.progress(
-                done / total, text=f"Drawing synthetic cells: {done} of {total}"
-            ),
-        )
-        st.rerun()
-    with st.form("add", border=False):
-        path = st.text_input("Folder of a C-NMC training tree on this machine")
-        if st.form_submit_button("Add") and path:
-            bar = st.progress(0.0)
-            st.session_state["dataset"] = sources.add(
-                path,
-                lambda done, total: bar.progress(
-                    done / total, text=f"Indexing images: {done} of {total}"
-                ),
-            )
-            st.rerun()
+def show_findings(found: Index) -> None:
+    """What stands out: what would mislead first, then the rest."""
+    said = cache.findings(found)
+    for box, icon, serious in ((st.warning, "warning", True), (st.info, "info", False)):
+        lines = [plain(finding.text) for finding in said if finding.serious == serious]
+        if lines:
+            box("  \n".join(lines), icon=f":material/{icon}:")
 
 
 def show_counts(found: Index) -> None:
-    """The figures of the data set and its subjects."""
-    cells = found.cells
-    numbers = st.columns(5)
-    numbers[0].metric("Cells", f"{len(cells):,}")
-    numbers[1].metric("▲ ALL", f"{(cells['label'] == 1).sum():,}")
-    numbers[2].metric("● HEM", f"{(cells['label'] == 0).sum():,}")
-    numbers[3].metric("Subjects", cells["subject"].nunique())
-    numbers[4].metric("Groups", cells["group"].nunique(), help="Subjects that share images are one")
+    """The figures of the data set, its phases and folds."""
+    parts = cache.by_phase(found)
+    phases = parts[~parts["part"].str.startswith("fold_")]
+    with st.container(horizontal=True, gap="large"):
+        for name, number in (
+            ("Cells", phases["images"].sum()),
+            ("▲ ALL", phases["ALL"].sum()),
+            ("● HEM", phases["HEM"].sum()),
+            ("Subjects", found.cells["subject"].nunique()),
+            ("Groups of subjects", found.cells["group"].nunique()),
+        ):
+            st.metric(name, f"{number:,}", width="content")
+    charts.show(charts.cells_by_part(parts), alt="Cells of each phase and fold", key="parts")
+    show_table("Phases and folds", parts)
+
+
+def show_subjects(found: Index) -> None:
+    """Who gave how many cells, and how their typical cell looks."""
+    table = cache.by_subject(found)
+    if table.empty:
+        st.info("This data set names no subjects.")
+        return
     charts.show(
-        charts.cells_by_subject(cells), alt="Number of cells by subject and class", key="subjects"
+        charts.cells_by_subject(found.cells),
+        alt="Number of cells by subject and class",
+        key="subjects",
     )
+    st.caption("Diameter, nucleus share, stain density, texture and focus are medians.")
+    show_table("Subjects", table)
+    show_table("Subjects that share images", summary.links(found))
 
 
-def show_gallery(found: Index) -> None:
-    """Filters, then the pictures."""
-    cells = found.cells
-    label, fold, subject = st.columns([2, 2, 3])
-    with label:
-        name = st.segmented_control("Class", ["ALL", "HEM"], key="gallery_class")
-    with fold:
-        folds = sorted(cells["fold"].dropna().unique())
-        part = st.segmented_control("Official fold", folds, key="gallery_fold")
-    with subject:
-        people = st.multiselect("Subjects", sorted(cells["subject"].unique()))
-    if name:
-        cells = cells[cells["label"] == (name == "ALL")]
-    if part is not None:
-        cells = cells[cells["fold"] == part]
-    if people:
-        cells = cells[cells["subject"].isin(people)]
-    gallery.show(found, manifest.spread(cells))
+def show_splits(found: Index) -> None:
+    """What each way to split would let cross from training to test."""
+    audits = {}
+    for method in splits.METHODS:
+        try:
+            audits[method] = cache.split(found, method)[1]
+            icon = "warning" if audits[method]["leaking"] else "check_circle"
+            words = splits.verdict(audits[method])
+        except DataError as error:
+            icon, words = "block", f"Not possible. {error}"
+        st.markdown(f":material/{icon}: **{SPLITS[method]}**: {plain(words)}")
+    if audits:
+        method = st.selectbox("Parts of", list(audits), format_func=SPLITS.__getitem__)
+        parts = splits.parts_table(audits[method])
+        charts.show(charts.cells_by_part(parts), alt="Cells of each part", key="split_parts")
+        show_table("Parts", parts)
+        st.caption("With seed 0. Train says the same of the sample and seed that are chosen there.")
 
 
-def show_tables(found: Index) -> None:
+def show_files(found: Index) -> None:
     """Everything known of the files, to look through and to take away."""
-    for label, table in (
-        ("Manifest", found.cells),
-        ("Duplicates", found.pairs),
-        ("Rejected files", found.rejected),
-    ):
-        st.markdown(f"**{label}**: {len(table) or 'none'}")
-        if table.empty:
-            continue
-        st.dataframe(table, hide_index=True, height=220)
-        data = table.to_csv(index=False)
-        st.download_button(f"{label} as CSV", data, f"{label}.csv", on_click="ignore")
+    show_table("Manifest", found.cells)
+    show_table("Duplicates", found.pairs)
+    show_table("Rejected files", found.rejected)
     with st.container(horizontal=True):
         if st.button("Look at the files again", icon=":material/refresh:"):
             cache.look_again()
@@ -93,19 +95,37 @@ def show_tables(found: Index) -> None:
             st.rerun()
 
 
-def show_dataset(found: Index) -> None:
-    """Findings in words, then the cells, the counts and the tables."""
-    for finding in findings.findings(found):
-        (st.warning if finding.serious else st.info)(plain(finding.text))
-    pictures, counts, tables = st.tabs(["Cells", "Counts", "Tables"])
-    with pictures:
-        show_gallery(found)
-        citation(found)
-    with counts:
-        show_counts(found)
-    with tables:
-        show_tables(found)
+def show_table(label: str, table: pd.DataFrame) -> None:
+    """A table with its download, which is written when it is asked for."""
+    st.markdown(f"**{label}**: {len(table) or 'none'}")
+    if not table.empty:
+        st.dataframe(
+            table,
+            hide_index=True,
+            height="content" if len(table) <= 10 else ROWS,
+            column_config={
+                name: st.column_config.NumberColumn(format=form)
+                for name, form in FORMATS.items()
+                if name in table
+            }
+            | {"mtime_ns": None},
+        )
+        st.download_button(
+            f"{label} as CSV",
+            lambda: table.to_csv(index=False),
+            f"{label}.csv",
+            on_click="ignore",
+            icon=":material/download:",
+        )
 
+
+VIEWS = {
+    "Cells": gallery.show,
+    "Counts": show_counts,
+    "Subjects": show_subjects,
+    "Splits": show_splits,
+    "Files": show_files,
+}
 
 title("Dataset", "Look at the cells, and at what is wrong with the data, before any model does.")
 with shown_errors():
@@ -117,8 +137,16 @@ with shown_errors():
         "Add data", icon=":material/add:", width="stretch", key=f"add_{len(sources.known())}"
     )
     with popover, shown_errors():
-        add_sources()
+        add_data.show()
     if root is None:
         st.info("There is no data set yet. Draw the synthetic demo set, or add a folder.")
     else:
-        show_dataset(cache.index(root))
+        found = cache.index(root)
+        show_findings(found)
+        # Only the open tab is computed.
+        tabs = st.tabs(list(VIEWS), on_change="rerun", key="dataset_view")
+        for tab, show in zip(tabs, VIEWS.values(), strict=True):
+            if tab.open:
+                with tab, shown_errors():
+                    show(found)
+        citation(found)

@@ -9,20 +9,15 @@ from core.jobs import local
 from core.models import catalog
 from core.runs import config, cost, store
 from pages.ui import cache, run_monitor, state
-from pages.ui.messages import plain, shown_errors, title
-
-SPLITS = {
-    "subject": "by subject (honest)",
-    "folds": "official folds (leak on C-NMC)",
-    "image": "by image (leaks; for demonstration)",
-}
+from pages.ui.messages import SPLITS, plain, shown_errors, title
 
 
 def choose(root: Path) -> config.RunConfig | None:
     """The form's settings as a configuration, or None with the reason on the page."""
-    cells = len(cache.index(root).cells)
+    found = cache.index(root)
+    cells = len(splits.pool(found, "subject"))
     if cells < config.MIN_SAMPLE:
-        st.info(f"This data set has {cells} cells; training needs at least {config.MIN_SAMPLE}.")
+        st.info(f"It has {cells} labelled cells; training needs at least {config.MIN_SAMPLE}.")
         return None
     left, right = st.columns(2)
     with left:
@@ -60,7 +55,10 @@ def choose(root: Path) -> config.RunConfig | None:
         random = a.toggle("Random instead of ImageNet weights", disabled=not entry.pretrained)
         batch = b.number_input("Batch size", 1, 1024, 32)
         seed = c.number_input("Seed", 0, 2**31 - 1, 0)
-    used = int(sample) if limited else cells
+    drawn = int(sample) if limited else None
+    used = drawn or len(splits.pool(found, method))
+    protocol = cache.split(found, method, int(seed), sample=drawn, balance=balance)[1]
+    st.caption(splits.verdict(protocol))
     if not show_cost(key, used, int(epochs), imagenet=not random):
         return None
     return config.create(
@@ -70,7 +68,7 @@ def choose(root: Path) -> config.RunConfig | None:
         split=method,
         epochs=int(epochs),
         learning_rate=float(rate),
-        sample=used if limited else None,
+        sample=drawn,
         balance=balance,
         batch_size=int(batch),
         seed=int(seed),

@@ -93,12 +93,97 @@ def test_a_shipped_example_is_read_at_a_click(workspace: Path) -> None:
 
 def test_the_dataset_page_filters_pages_and_inspects(workspace: Path) -> None:
     app = open_page("dataset")
-    assert {metric.label: metric.value for metric in app.metric}["Cells"] == str(CELLS)
+    assert f"{CELLS} of {CELLS} cells" in words(app)
     app.segmented_control(key="gallery_class").select("HEM").run()
     tiles = [button for button in app.button if "No." in button.label]
     assert tiles and all("HEM" in button.label for button in tiles)
     tiles[0].click().run()
     assert "SHA-256" in words(app) and not app.exception
+
+
+@pytest.mark.parametrize(
+    ("view", "said"),
+    [
+        ("Counts", "Phases and folds"),
+        ("Subjects", "Subjects as CSV"),
+        ("Splits", "This split leaks"),
+        ("Files", "Manifest as CSV"),
+    ],
+)
+def test_each_view_of_a_data_set_shows_its_facts(workspace: Path, view: str, said: str) -> None:
+    app = open_page("dataset")
+    app.session_state["dataset_view"] = view
+    app.run()
+    assert not app.exception and not app.error
+    shown = words(app) + " ".join(b.proto.label for b in app.get("download_button"))
+    assert said in shown
+    assert not [button for button in app.button if "No." in button.label]  # only the open view
+
+
+def test_rarer_filters_narrow_the_gallery(workspace: Path) -> None:
+    app = open_page("dataset")
+
+    def shown() -> int:
+        found = re.search(rf"(\d+) of {CELLS} cells", words(app))
+        return int(found[1]) if found else 0
+
+    app.segmented_control(key="gallery_fold").select(0).run()
+    in_fold = shown()
+    assert 0 < in_fold < CELLS
+    by_label = {box.label: box for box in app.selectbox}
+    by_label["Part"].select("test").run()
+    assert 0 <= shown() < in_fold
+    by_label["Copies"].select("identical copy").run()
+    assert "No cell matches" in words(app) and not app.exception
+
+
+def test_the_inspector_shows_measures_and_leads_to_a_similar_cell(workspace: Path) -> None:
+    app = open_page("dataset")
+    tile = next(button for button in app.button if "No." in button.label)
+    tile.click().run()
+    table = next(frame.value for frame in app.dataframe if "measure" in frame.value)
+    assert {"Area, pixels", "Roundness (disc 1)"} <= set(table["measure"])
+    like = next(button for button in app.button if button.key.startswith("like_"))
+    assert like.key != tile.key
+
+
+def test_two_class_folders_ask_which_is_positive(
+    artifacts: Path, demo_root: Path, tmp_path: Path
+) -> None:
+    cells = sorted(demo_root.rglob("*_all.bmp"))[:4]
+    for number, cell in enumerate(cells):
+        folder = tmp_path / "set" / ("lymphoblast" if number % 2 else "mature")
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy(cell, folder / f"{number}.bmp")
+    app = open_page("dataset")
+    app.text_input[0].set_value(str(tmp_path / "set"))
+    next(b for b in app.button if b.label == "Add").click().run()
+    choice = next(c for c in app.segmented_control if "holds ALL" in c.label)
+    assert set(choice.options) == {"lymphoblast", "mature"}
+    choice.select("lymphoblast").run()
+    next(b for b in app.button if b.label == "Add with this class").click().run()
+    assert not app.exception and not app.error
+    assert "Folder lymphoblast counts as ALL" in words(app)
+    assert "The subjects of 4 labelled cells are not known" in words(app)
+    found = sources.index(tmp_path / "set")
+    assert sorted(found.cells["label"]) == [0, 0, 1, 1]
+
+
+def test_a_split_that_cannot_be_made_stops_training_before_it_starts(
+    artifacts: Path, demo_root: Path, tmp_path: Path
+) -> None:
+    for name in ("all", "hem"):
+        folder = tmp_path / "set" / name
+        folder.mkdir(parents=True)
+        for cell in sorted(demo_root.rglob(f"*_{name}.bmp"))[:6]:
+            shutil.copy(cell, folder / f"cell {cell.stem[4:]}.bmp")
+    sources.add(str(tmp_path / "set"))
+    app = open_page("train")
+    assert any("none can be held out" in error.value for error in app.error)
+    assert not [b for b in app.button if b.label == "Start training" and not b.disabled]
+    next(box for box in app.selectbox if box.label == "Split").select("image").run()
+    assert "may be on both sides" in words(app)
+    assert not next(b for b in app.button if b.label == "Start training").disabled
 
 
 def test_a_folder_is_added_by_path_and_a_wrong_one_is_named(
@@ -197,7 +282,7 @@ def test_a_cell_deleted_behind_the_gallery_is_named(
     sources.add(str(root))
     app = open_page("dataset")
     tile = next(button for button in app.button if "No." in button.label)
-    (root / tile.key).unlink()
+    (root / tile.key.removeprefix("tile_")).unlink()
     tile.click().run()
     assert not app.exception and any("cannot be opened" in e.value for e in app.error)
 

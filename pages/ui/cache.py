@@ -1,32 +1,35 @@
 """The only module that uses Streamlit's caches."""
 
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
 import streamlit as st
 
-from core.data import images, manifest
+from core.data import findings as data_findings
+from core.data import images, sources, splits, summary
+from core.data.findings import Finding
+from core.data.manifest import Index
+from core.errors import ConfigError, DataError
 from core.reading.reader import Reader, Reading
 from core.runs import store
 from core.runs.store import Run
+from pages.ui.progress import show_progress
 
 _THUMBNAIL = images.Geometry(size=180)
+# What follows from an index is kept as long as the index says the same.
+_SAME: dict[str | type, Any] = {
+    Index: lambda found: (str(found.root), found.name, found.fingerprint, len(found.rejected))
+}
 
 
 @st.cache_resource(max_entries=4, ttl="1m", show_spinner=False)
-def _index(root: str) -> manifest.Index:
-    bar = st.progress(0.0, text="Looking at the files…")
-    try:
-        return manifest.index(
-            Path(root),
-            lambda done, total: bar.progress(
-                done / total, text=f"Indexing images: {done} of {total}"
-            ),
-        )
-    finally:
-        bar.empty()
+def _index(root: str) -> Index:
+    with show_progress("Looking at the files", "images") as progress:
+        return sources.index(Path(root), progress)
 
 
-def index(root: Path) -> manifest.Index:
+def index(root: Path) -> Index:
     """The index of a data set; its files are looked at again after a minute, or `look_again`."""
     return _index(str(root))
 
@@ -34,6 +37,45 @@ def index(root: Path) -> manifest.Index:
 def look_again() -> None:
     """Makes the next `index` compare the files with what is kept."""
     _index.clear()
+
+
+@st.cache_data(max_entries=4, hash_funcs=_SAME, show_spinner=False)
+def findings(found: Index) -> list[Finding]:
+    """What stands out in a data set."""
+    return data_findings.findings(found)
+
+
+@st.cache_data(max_entries=4, hash_funcs=_SAME, show_spinner=False)
+def by_phase(found: Index) -> pd.DataFrame:
+    """Counts of each phase and fold."""
+    return summary.by_phase(found)
+
+
+@st.cache_data(max_entries=4, hash_funcs=_SAME, show_spinner=False)
+def by_subject(found: Index) -> pd.DataFrame:
+    """One row a subject."""
+    return summary.by_subject(found)
+
+
+@st.cache_data(max_entries=16, hash_funcs=_SAME, show_spinner=False)
+def _split(
+    found: Index, method: str, seed: int, sample: int | None, balance: str
+) -> tuple[pd.Series, dict[str, Any]] | str:
+    try:
+        parts = splits.draw(found, method, seed=seed, sample_of=sample, balance=balance)
+    except (ConfigError, DataError) as error:
+        return str(error)
+    return parts.set_index("image_id")["split"], splits.audit(parts, found.pairs)
+
+
+def split(
+    found: Index, method: str, seed: int = 0, *, sample: int | None = None, balance: str = "natural"
+) -> tuple[pd.Series, dict[str, Any]]:
+    """The part of each image_id under a split, and the split's audit. Raises `DataError`."""
+    result = _split(found, method, seed, sample, balance)
+    if isinstance(result, str):
+        raise DataError(result)
+    return result
 
 
 @st.cache_data(max_entries=2000, show_spinner=False)

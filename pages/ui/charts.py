@@ -45,8 +45,27 @@ def cells_by_subject(cells: pd.DataFrame) -> go.Figure:
             name=name,
             marker={"color": COLOURS[name], "pattern": {"shape": "" if label else "/"}},
         )
+    figure.update_layout(legend_traceorder="normal")
     figure.update_yaxes(title="cells")
     figure.update_xaxes(showticklabels=len(cells["subject"].unique()) <= 45)
+    return figure
+
+
+def cells_by_part(parts: pd.DataFrame) -> go.Figure:
+    """Bars: ALL, HEM and unlabelled cells of each part (a column of names, then counts)."""
+    figure = _figure(240, barmode="stack", bargap=0.35)
+    for name, pattern in (("ALL", ""), ("HEM", "/"), ("unlabelled", ".")):
+        if name in parts and parts[name].any():
+            figure.add_bar(
+                y=parts["part"],
+                x=parts[name],
+                name=name,
+                orientation="h",
+                marker={"color": COLOURS.get(name, "#9aa5a9"), "pattern": {"shape": pattern}},
+            )
+    figure.update_layout(hovermode="y unified", legend_traceorder="normal")
+    figure.update_yaxes(autorange="reversed", showgrid=False)
+    figure.update_xaxes(title="cells", showgrid=True, gridcolor="#e6eaec")
     return figure
 
 

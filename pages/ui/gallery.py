@@ -1,69 +1,81 @@
-"""Pages of small cell pictures, and the inspector for one."""
+"""Pages of small cell pictures, behind filters."""
 
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from core.data import images
+from core.data import browse, quality, splits, summary
+from core.data.browse import Filters
+from core.data.layouts import PHASES
 from core.data.manifest import Index
-from core.errors import UploadError
-from pages.ui import cache
-from pages.ui.messages import shown_errors
+from pages.ui import cache, inspector
+from pages.ui.messages import SPLITS, shown_errors
+from pages.ui.tiles import SHAPES, tile
 
 PER_PAGE = 14
-TILE = 146
 
 
-def show(found: Index, cells: pd.DataFrame) -> None:
-    """A page of the cells' pictures; a button under each opens the inspector."""
+def show(found: Index) -> None:
+    """Filters, then a page of the pictures; a button under each opens the inspector."""
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        label = st.segmented_control(
+            "Class",
+            _there(found, "label"),
+            format_func=lambda name: f"{SHAPES[name]} {name}",
+            key="gallery_class",
+        )
+        order = st.selectbox("Order", list(browse.ORDERS), width=220)
+        with st.popover("More filters", icon=":material/filter_list:"):
+            others, parts = _more_filters(found)
+    with shown_errors():
+        filters = Filters(label=label, **others)
+        _pictures(found, browse.select(found, filters, order, parts))
+
+
+def _there(found: Index, what: str) -> list[str]:
+    """The choices that this data set can answer."""
+    cells = found.cells
+    if what == "label":
+        has = {"ALL": 1 in set(cells["label"]), "HEM": 0 in set(cells["label"])}
+        return [n for n in browse.LABELS if has.get(n, bool(cells["label"].isna().any()))]
+    return [phase for phase in PHASES if phase in set(cells["phase"])]
+
+
+def _more_filters(found: Index) -> tuple[dict[str, Any], pd.Series | None]:
+    """The rarer filters, as fields of `Filters`, and the split that one of them is about."""
+    phases, folds = _there(found, "phase"), sorted(found.cells["fold"].dropna().unique())
+    chosen: dict[str, Any] = {}
+    if len(phases) > 1:
+        chosen["phase"] = st.segmented_control("Phase", phases)
+    if folds:
+        chosen["fold"] = st.segmented_control("Official fold", folds, key="gallery_fold")
+    people = sorted(found.cells["subject"].dropna().unique(), key=summary.natural)
+    chosen["subjects"] = tuple(st.multiselect("Subjects", people, placeholder="All subjects"))
+    flags = [browse.ANY_FLAG, browse.NO_FLAG, *quality.FLAGS]
+    chosen["flag"] = st.selectbox("Quality", flags, index=None, placeholder="Any quality")
+    chosen["copies"] = st.selectbox(
+        "Copies", browse.COPIES, index=None, placeholder="With or without copies"
+    )
+    left, right = st.columns(2)
+    method = left.selectbox("Split", list(splits.METHODS), format_func=SPLITS.__getitem__)
+    chosen["part"] = right.selectbox("Part", splits.PARTS, index=None, placeholder="All parts")
+    if not chosen["part"]:
+        return chosen, None
+    with shown_errors():
+        return chosen, cache.split(found, method)[0]
+    return chosen, None
+
+
+def _pictures(found: Index, cells: pd.DataFrame) -> None:
     if cells.empty:
         st.info("No cell matches these filters.")
         return
     pages = -(-len(cells) // PER_PAGE)
+    st.caption(f"{len(cells):,} of {len(found.cells):,} cells")
     pictures, foot = st.container(horizontal=True, gap="small"), st.container()
     page = foot.pagination(pages, key="gallery_page") if pages > 1 else 1
-    shown = cells.iloc[(page - 1) * PER_PAGE : page * PER_PAGE]
-    for cell in shown.itertuples():
-        with pictures.container(width=TILE, gap="xxsmall"):
-            _tile(found, cell)
-
-
-def _tile(found: Index, cell: Any) -> None:
-    label, shape = ("ALL", "▲") if cell.label else ("HEM", "●")
-    try:
-        picture = cache.thumbnail(str(found.path(cell.image_id)), cell.mtime_ns)
-        st.image(picture, width="stretch", alt=f"{label} cell of subject {cell.subject}")
-    except UploadError as error:
-        st.warning(str(error))
-    if st.button(f"{shape} {label} · No. {cell.subject}", key=cell.image_id, width="stretch"):
-        _inspect(found, cell.image_id)
-
-
-@st.dialog("Cell", width="medium")
-def _inspect(found: Index, image_id: str) -> None:
-    with shown_errors():
-        _show_facts(found, image_id)
-
-
-def _show_facts(found: Index, image_id: str) -> None:
-    cell = found.cells.set_index("image_id").loc[image_id]
-    picture, facts = st.columns([3, 2])
-    with picture:
-        image = images.decode(found.path(image_id))
-        st.image(image, width="stretch", alt="The cell at full resolution")
-    with facts:
-        label = "ALL, a blast" if cell["label"] else "HEM, a normal cell"
-        st.markdown(
-            f"**{image_id.rsplit('/', 1)[-1]}**\n\n"
-            f"- {label}\n- subject {cell['subject']}, group {cell['group']}\n"
-            f"- official fold {cell['fold']}\n"
-            f"- {image.shape[1]} x {image.shape[0]} pixels, {cell['bytes'] / 1024:.0f} KiB\n"
-            f"- SHA-256 {cell['sha256'][:12]}…"
-        )
-        copies = found.copies(image_id)
-        st.markdown(
-            "No copy of it in this data set." if copies.empty else f"**{len(copies)} copies:**"
-        )
-        if not copies.empty:
-            st.dataframe(copies, hide_index=True)
+    for cell in cells.iloc[(page - 1) * PER_PAGE : page * PER_PAGE].itertuples():
+        with pictures:
+            if tile(found, cell, key=f"tile_{cell.image_id}"):
+                inspector.open_cell(found, cell.image_id)

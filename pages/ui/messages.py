@@ -10,6 +10,12 @@ from core.data.manifest import Index
 from core.errors import BlastLensError
 from pages.ui import entry
 
+SPLITS = {
+    "subject": "by subject (honest)",
+    "folds": "official folds (leak on C-NMC)",
+    "preliminary": "official preliminary test",
+    "image": "by image (leaks; for demonstration)",
+}
 CALLS = {"ALL": ":orange[▲ **ALL**]", "HEM": ":blue[● **HEM**]"}
 
 

@@ -124,5 +124,7 @@ def protocol(run: Run) -> str:
         span = f" (95% interval {interval[0]:.2f} to {interval[1]:.2f})"
     kind = "synthetic cells" if measured["dataset"]["synthetic"] else "cells"
     where = "of patients it had also trained on" if rules["leaking"] else "of held-out subjects"
+    if rules.get("unknown_subjects"):
+        where = "of unknown patients, whom it may have trained on"
     number = "undefined" if value is None else f"{value:.2f}"
     return f"{NAMES[HEADLINE]} {number}{span} on {test['images']} {kind} {where}."
