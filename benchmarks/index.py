@@ -1,0 +1,104 @@
+"""First and second look at a data set, against a bare read and a bare walk over its files.
+
+The first look reads, hashes and decodes every file and finds the duplicates; its peer reads and
+hashes the same files with as many threads as there are cores. The second look, at an unchanged
+data set, loads the kept index; its limit is `os.walk` with `os.stat` of each file. Both are
+measured with the files in the system's page cache, and the first look also once without them.
+"""
+
+import argparse
+import hashlib
+import os
+import shutil
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from benchmarks.measure import Bar, alternate, artifacts, at_most
+from benchmarks.tree import Tree, tree
+from core.data import manifest
+
+SECOND_LOOK = 2.0  # times the bare walk
+FIRST_ROUNDS, SECOND_ROUNDS = 1, 25
+
+
+def run(options: argparse.Namespace) -> tuple[dict[str, Any], list[Bar]]:
+    """Figures in seconds. `options.rounds` counts the warm rounds of the first look."""
+    with tree(options.tree, options.images) as drawn:
+        return measure(drawn, options.rounds or FIRST_ROUNDS)
+
+
+def measure(drawn: Tree, rounds: int) -> tuple[dict[str, Any], list[Bar]]:
+    """The same for a data set that is there."""
+    with artifacts() as kept:
+
+        def index_anew() -> None:
+            shutil.rmtree(kept, ignore_errors=True)
+            manifest.index(drawn.root)
+
+        first: dict[str, Callable[[], object]] = {
+            "index": index_anew,
+            "read_and_hash": lambda: read_and_hash(drawn.paths),
+        }
+        cold = alternate(first, 1, before=lambda: evict(drawn.paths)) if can_evict() else None
+        read_and_hash(drawn.paths)
+        warm = alternate(first, rounds)
+        found = manifest.index(drawn.root)
+        second = alternate(
+            {"index": lambda: manifest.index(drawn.root), "walk": lambda: walk(drawn.root)},
+            SECOND_ROUNDS,
+        )
+    seconds, size = warm["index"].median, drawn.files["bytes"].sum()
+    ratio = second["index"].median / second["walk"].median
+    figures: dict[str, Any] = {
+        "files": len(drawn.files),
+        "bytes": int(size),
+        "cells": len(found.cells),
+        "rejected": len(found.rejected),
+        "exact_pairs": int((found.pairs["kind"] == "exact").sum()),
+        "near_pairs": int((found.pairs["kind"] == "near").sum()),
+        "first_look_cold_cache": cold and {name: taken.figures() for name, taken in cold.items()},
+        "first_look_warm_cache": {name: taken.figures() for name, taken in warm.items()},
+        "first_look_cells_per_second": round(len(found.cells) / seconds, 1),
+        "first_look_over_read_and_hash": round(seconds / warm["read_and_hash"].median, 3),
+        "second_look": {name: taken.figures() for name, taken in second.items()},
+        "second_look_over_walk": round(ratio, 3),
+    }
+    return figures, [at_most("second look over a bare walk", ratio, SECOND_LOOK)]
+
+
+def read_and_hash(paths: list[str]) -> list[str]:
+    """The peer of the first look: SHA-256 of every file, on all cores."""
+
+    def digest(path: str) -> str:
+        with open(path, "rb", buffering=0) as file:  # noqa: PTH123  the plainest way there is
+            return hashlib.sha256(file.read()).hexdigest()
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(digest, paths))
+
+
+def walk(root: Path) -> int:
+    """The limit of the second look: the size of all files below `root`."""
+    total = 0
+    for folder, _, names in os.walk(root):
+        for name in names:
+            total += os.stat(os.path.join(folder, name)).st_size  # noqa: PTH116, PTH118
+    return total
+
+
+def can_evict() -> bool:
+    """Whether this system lets a process drop its files from the page cache."""
+    return hasattr(os, "posix_fadvise")
+
+
+def evict(paths: list[str]) -> None:
+    """Drops the files from the page cache (a disk, or the host of a virtual one, may keep them)."""
+    os.sync()
+    for path in paths:
+        file = os.open(path, os.O_RDONLY)
+        try:
+            os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)
+        finally:
+            os.close(file)

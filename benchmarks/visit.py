@@ -1,0 +1,208 @@
+"""A Streamlit server in a process of its own, and a visitor who speaks to it as a browser does."""
+
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.proto.WidgetStates_pb2 import WidgetState
+from websockets.sync.client import connect
+
+from core.errors import RunError
+
+SECONDS_TO_START = 60
+SECONDS_TO_RUN = 120
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server: its port, and the most memory it was seen to hold so far."""
+
+    port: int
+    peak_bytes: Callable[[], int]
+
+
+@contextmanager
+def serve(script: Path) -> Iterator[Server]:
+    """Runs `streamlit run script` on a free port, in the script's folder, watching its memory.
+
+    Raises `RunError` if it does not start.
+    """
+    with socket.socket() as probe:
+        probe.bind(("localhost", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "streamlit", "run", script.name]
+    command += ["--server.headless=true", f"--server.port={port}", "--server.fileWatcherType=none"]
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(command, cwd=script.parent, stdout=log, stderr=subprocess.STDOUT)
+        over = threading.Event()
+        peak = [0]
+        watcher = threading.Thread(target=_watch, args=(process.pid, peak, over))
+        watcher.start()
+        try:
+            _await(process, port)
+            yield Server(port, lambda: peak[0])
+        finally:
+            over.set()
+            watcher.join()
+            process.terminate()
+            process.wait(20)
+
+
+def _await(process: subprocess.Popen[bytes], port: int) -> None:
+    deadline = time.monotonic() + SECONDS_TO_START
+    while True:
+        try:
+            with urllib.request.urlopen(f"http://localhost:{port}/_stcore/health", timeout=2):
+                return
+        except OSError:
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise RunError(f"The app did not start on port {port}.") from None
+            time.sleep(0.2)
+
+
+def _watch(pid: int, peak: list[int], over: threading.Event) -> None:
+    """Notes the resident memory of a process and its children, twenty times a second."""
+    while not over.wait(0.05):
+        try:
+            first = psutil.Process(pid)
+            family = [first, *first.children(recursive=True)]
+            peak[0] = max(peak[0], sum(member.memory_info().rss for member in family))
+        except psutil.Error:
+            continue  # one of them ended just now
+
+
+@dataclass(frozen=True)
+class Widget:
+    """A widget that can be set, as it came: its kind, its message and the fragment it stands in."""
+
+    kind: str
+    message: Any
+    fragment: str
+
+    @property
+    def label(self) -> str:
+        """What it is called; a pagination has no label, so its kind."""
+        return str(getattr(self.message, "label", "")) or self.kind
+
+    @property
+    def options(self) -> list[str]:
+        """What can be chosen, as it is shown."""
+        if self.kind == "pagination":
+            return [str(page + 1) for page in range(self.message.num_pages)]
+        return [getattr(option, "content", option) for option in self.message.options]
+
+
+class Visitor:
+    """One session. Each call runs the script once and returns the seconds until it had finished.
+
+    Raises `RunError` when the script raises or does not finish.
+    """
+
+    def __init__(self, port: int):
+        """Connects to the server on `port`; nothing is run yet."""
+        self.widgets: dict[str, Widget] = {}
+        self.pictures = 0
+        self._port = port
+        self._page = ""
+        self._states: dict[str, WidgetState] = {}
+        self._socket = connect(
+            f"ws://localhost:{port}/_stcore/stream",
+            subprotocols=["streamlit"],  # type: ignore[list-item]
+            compression=None,
+            max_size=None,
+        )
+
+    def close(self) -> None:
+        """Ends the session."""
+        self._socket.close()
+
+    def open(self, page: str) -> float:
+        """Goes to a page by its name in the address; "" is the first one."""
+        self._page, self._states = "", {}
+        return self._run(page=page)
+
+    def look(self) -> float:
+        """Runs the page again as it stands."""
+        return self._run()
+
+    def choose(self, widget: Widget, option: str | None) -> float:
+        """Sets a widget to one of its options, or back to how it came with None."""
+        identity = widget.message.id
+        state = WidgetState(id=identity)
+        if widget.kind == "pagination":
+            state.int_value = int(option or 1)
+        elif widget.kind == "selectbox":
+            if option is None and widget.message.HasField("default"):
+                option = widget.options[widget.message.default]
+            if option is not None:
+                state.string_value = option
+        else:
+            first = [widget.options[place] for place in widget.message.default]
+            state.string_array_value.data.extend(first if option is None else [option])
+        self._states[identity] = state
+        return self._run(fragment=widget.fragment)
+
+    def _run(self, page: str = "", fragment: str = "") -> float:
+        message = BackMsg()
+        wanted = message.rerun_script
+        wanted.page_name, wanted.page_script_hash = page, self._page
+        wanted.fragment_id = fragment
+        wanted.widget_states.widgets.extend(self._states.values())
+        pictures: set[str] = set()
+        started = time.perf_counter()
+        self._socket.send(message.SerializeToString())
+        while not self._take(pictures):
+            pass
+        seconds = time.perf_counter() - started
+        self._states = {name: s for name, s in self._states.items() if name in self.widgets}
+        for address in pictures:  # a browser asks for them, so they are served, but not timed
+            with urllib.request.urlopen(f"http://localhost:{self._port}{address}") as picture:
+                self.pictures += bool(picture.read())
+        return seconds
+
+    def _take(self, pictures: set[str]) -> bool:
+        """Takes one message of the server's; True if the script has finished with it."""
+        try:
+            received = self._socket.recv(SECONDS_TO_RUN)
+        except TimeoutError:
+            raise RunError(f"The page did not finish in {SECONDS_TO_RUN} s.") from None
+        message = ForwardMsg.FromString(received)
+        kind = message.WhichOneof("type")
+        if kind == "new_session":
+            renewed = set(message.metadata.run.fragment_ids)
+            self.widgets = {
+                name: widget
+                for name, widget in self.widgets.items()
+                if renewed and widget.fragment not in renewed
+            }
+        elif kind == "navigation":
+            self._page = message.navigation.page_script_hash
+        elif kind == "delta" and message.delta.WhichOneof("type") == "new_element":
+            element = message.delta.new_element
+            name = element.WhichOneof("type") or ""
+            body = getattr(element, name, None)
+            if name == "exception":
+                raise RunError(
+                    f"The page raised {element.exception.type}: {element.exception.message}"
+                )
+            if name in ("button_group", "selectbox", "multiselect", "pagination"):
+                widget = Widget(name, body, message.delta.fragment_id)
+                self.widgets[widget.message.id] = widget
+            elif name == "imgs":
+                pictures |= {i.url for i in element.imgs.imgs if i.url.startswith("/media/")}
+        return kind == "script_finished" and message.script_finished in (
+            ForwardMsg.FINISHED_SUCCESSFULLY,
+            ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY,
+        )
