@@ -1,24 +1,31 @@
 """Draws one synthetic cell, segmented on black as C-NMC's are.
 
 Nothing here is a photograph. Each cell has a maturity: blasts lie low on the scale, lymphocytes
-high, and the two overlap. Size, nucleus, chromatin and nucleoli follow from it, and on top of it
-every subject has a look of their own, so a model can learn the class or learn the subject.
+high, and the two overlap. Size, outline, nucleus, chromatin and nucleoli follow from it, and on top
+of it every subject, and every field of view of a subject, has a look of its own, so a model can
+learn the class or learn the subject. Means, spreads and class differences stand near those of
+C-NMC, `python -m benchmarks.synthetic` measures how near; a class difference is drawn only where
+haematology expects it, and smaller than a few dozen real cells show it.
 """
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
 SIZE = 450
+FIELD = 3  # cells of a subject that lie in one field of view, and so share lamp and focus
 
 ANGLES = 2048  # an outline is a radius per angle; at this count a step is under one pixel
-LIGHT = np.log([190.0, 160.0, 166.0])  # the lamp through empty glass, as log RGB
+LIGHT = np.log([222.0, 154.0, 160.0])  # the lamp through empty glass, as log RGB
 # Optical density per channel of what the dyes bind to, where it is packed as in a usual cell.
-CHROMATIN = np.array([0.60, 0.86, 0.15])
+CHROMATIN = np.array([0.67, 0.87, 0.14])
 NUCLEOPLASM = np.array([0.00, 0.30, 0.18])
-CYTOPLASM = np.array([0.44, 0.68, 0.42])
+CYTOPLASM = np.array([0.60, 0.68, 0.43])
+RED_CELL = np.array([0.16, 0.12, 0.20])  # what a red cell adds to the thin smear around it
+NOISE = np.array([0.66, 0.57, 0.60], np.float32)  # grey levels, independent in each pixel
+MOSAIC = np.array([0.90, 0.40, 2.80], np.float32)  # and what the camera's colour mosaic spreads
 
 
 @dataclass(frozen=True)
@@ -36,23 +43,39 @@ class SubjectStyle:
     roughness: float
     blur: float  # pixels
     tilt: float  # direction of uneven light, radians
+    fringe: np.ndarray  # (2,) pixels by which the lens parts red from blue
 
 
 def subject_style(subject: str, seed: int) -> SubjectStyle:
     """Return the look of `subject`, the same for every cell and process."""
-    rng = _rng(seed, subject, 0)
+    rng = _rng(seed, subject, 0, 0)
     return SubjectStyle(
-        maturity=rng.normal(0, 0.32),
-        size=rng.normal(0, 0.045),
-        light=rng.normal(0, 0.04) + rng.normal(0, 0.02, 3),
-        azure=rng.normal(0, 0.04, 3),
-        density=rng.normal(0, 0.12),
+        maturity=rng.normal(0, 0.40),
+        size=rng.normal(0, 0.055),
+        light=rng.normal(0, 0.05) + rng.normal(0, 0.035, 3),
+        azure=rng.normal(0, 0.05, 3),
+        density=rng.normal(0, 0.15),
         grain=rng.normal(0, 0.12),
-        contrast=rng.normal(0, 0.11),
-        crescent=rng.normal(0, 0.30),
+        contrast=rng.normal(0, 0.18),
+        crescent=rng.normal(0, 0.20),
         roughness=rng.normal(0, 0.15),
         blur=rng.uniform(0.8, 1.5),
         tilt=rng.uniform(0, 2 * np.pi),
+        fringe=rng.normal(0, 0.5, 2),
+    )
+
+
+def field_style(style: SubjectStyle, rng: np.random.Generator) -> SubjectStyle:
+    """Return the look of one field of view: smear thickness, stain, lamp and focus drift a bit."""
+    return replace(
+        style,
+        light=style.light + rng.normal(0, 0.02) + rng.normal(0, 0.012, 3),
+        azure=style.azure + rng.normal(0, 0.015, 3),
+        density=style.density + rng.normal(0, 0.07),
+        contrast=style.contrast + rng.normal(0, 0.08),
+        crescent=style.crescent + rng.normal(0, 0.35),
+        blur=style.blur * np.exp(rng.normal(0, 0.07)),
+        fringe=style.fringe + rng.normal(0, 0.4, 2),
     )
 
 
@@ -65,12 +88,16 @@ def draw_cell(*, subject: str, cell: int, label: int, seed: int = 0) -> np.ndarr
     four arguments alone, never on what was drawn before. Raises ValueError for a negative `seed`
     or `cell`.
     """
-    style = subject_style(subject, seed)
-    rng = _rng(seed, subject, 1 + cell)
+    style = field_style(subject_style(subject, seed), _rng(seed, subject, 1, cell // FIELD))
+    rng = _rng(seed, subject, 2, cell)
     maturity = (-1.0 if label else 1.0) + style.maturity + rng.normal(0, 0.36)
 
     outline = draw_outline(rng, style, maturity)
     mask_edge = draw_segmentation(rng, style, outline)
+    towards = rng.uniform(0, 2 * np.pi)
+    touched = rng.random() < 0.13 - 0.06 * np.tanh(maturity)  # blasts crowd their smears
+    if touched:
+        mask_edge = draw_fragment(rng, mask_edge, towards)
     radius, angle = _polar_grid(int(np.ceil(mask_edge.max())) + 2)
     nucleus = draw_nucleus(rng, style, maturity, outline)[angle] - radius
 
@@ -78,31 +105,33 @@ def draw_cell(*, subject: str, cell: int, label: int, seed: int = 0) -> np.ndarr
     chromatin *= draw_nucleoli(rng, maturity, nucleus)
     cytoplasm = draw_cytoplasm(rng, outline[angle] - radius)
     image = apply_stain(rng, style, nucleus, chromatin, cytoplasm)
+    if touched:
+        image *= draw_red_cell(rng, outline.mean(), towards, radius.shape)
     image *= draw_illumination(rng, style, radius.shape)[..., None]
     image = apply_focus(rng, style, image)
 
     # Half-covered edge pixels keep part of their light, as in an outline that was resampled.
-    cover = np.clip(mask_edge[angle] - radius + 0.5, 0, 1)[..., None]
+    cover = np.clip((mask_edge[angle] - radius) / 1.4 + 0.5, 0, 1)[..., None]
     inside = np.clip(np.rint(image * cover), 1, 255).astype(np.uint8) * (cover > 0)
     return _place(inside, rng.normal(0, 2, 2))
 
 
 def draw_outline(rng: np.random.Generator, style: SubjectStyle, maturity: float) -> np.ndarray:
     """Return the cell membrane as a radius in pixels per angle, float (ANGLES,)."""
-    spread = 0.07 * np.exp(0.2 * maturity)
-    mean = 108 * np.exp(style.size - 0.078 * maturity + rng.normal(0, spread))
-    rough = np.exp(style.roughness - 0.10 * maturity + rng.normal(0, 0.2))
-    return mean * (1 + rough * (0.056 * _ripple(rng, 2, 3) + 0.012 * _ripple(rng, 4, 14)))
+    mean = 107 * np.exp(style.size - 0.068 * maturity + rng.normal(0, 0.095))
+    rough = np.exp(style.roughness - 0.15 * maturity + rng.normal(0, 0.3))
+    bent = 0.052 * _ripple(rng, 2, 2) + 0.025 * _ripple(rng, 3, 4)
+    return mean * (1 + rough * (bent + 0.013 * _ripple(rng, 5, 14)))
 
 
 def draw_segmentation(
     rng: np.random.Generator, style: SubjectStyle, outline: np.ndarray
 ) -> np.ndarray:
     """Return where a segmentation would cut: the membrane, jagged, with tags, bites and a cut."""
-    edge = outline + 0.45 * np.exp(style.roughness) * _ripple(rng, 15, 100)
-    for _ in range(rng.poisson(1.6)):
-        width = rng.uniform(0.06, 0.20)
-        height = rng.choice([-1, 1], p=[0.35, 0.65]) * rng.gamma(2.0, 3.5)
+    edge = outline + 0.33 * np.exp(style.roughness + rng.normal(0, 0.5)) * _ripple(rng, 15, 100)
+    for _ in range(rng.poisson(1.5 * np.exp(style.roughness))):
+        width = rng.uniform(0.05, 0.20)
+        height = rng.choice([-1, 1], p=[0.35, 0.65]) * rng.gamma(1.6, 4.5)
         ragged = 1 + 0.3 * _ripple(rng, 12, 50)
         edge += height * ragged * np.exp(-((_turn(rng.uniform(0, 2 * np.pi)) / width) ** 4))
     if rng.random() < 0.15:  # a neighbour in the field was parted off by a straight line
@@ -111,13 +140,33 @@ def draw_segmentation(
     return np.clip(edge, 20, SIZE / 2 - 12)
 
 
+def draw_fragment(rng: np.random.Generator, edge: np.ndarray, towards: float) -> np.ndarray:
+    """Return the cut with a piece of the red cell that lies `towards` left on."""
+    turn = _turn(towards + rng.normal(0, 0.15)) / rng.uniform(0.12, 0.40)
+    piece = rng.uniform(12, 70) * (1 + 0.2 * _ripple(rng, 3, 40)) * np.exp(-(turn**8))
+    return np.clip(edge + piece, 20, SIZE / 2 - 12)
+
+
+def draw_red_cell(
+    rng: np.random.Generator, reach: float, towards: float, shape: tuple[int, int]
+) -> np.ndarray:
+    """Return what a red cell that leans on a cell of radius `reach` lets through, RGB float32."""
+    size = rng.uniform(60, 90)
+    away = reach + size * rng.uniform(0.8, 1.0)
+    half = shape[0] // 2
+    y, x = np.ogrid[-half : half + 1, -half : half + 1]
+    apart = np.hypot(y - away * np.sin(towards), x - away * np.cos(towards))
+    disc = 1 / (1 + np.exp((apart - size) / 2)) - 0.6 * np.exp(-((2.4 * apart / size) ** 2))
+    return np.exp(-disc[..., None] * RED_CELL).astype(np.float32)
+
+
 def draw_nucleus(
     rng: np.random.Generator, style: SubjectStyle, maturity: float, outline: np.ndarray
 ) -> np.ndarray:
     """Return the nuclear envelope as a radius per angle: a blast's fills the cell but is cleft."""
-    gap = 1.0 * np.exp(style.crescent + 0.40 * maturity + rng.normal(0, 0.3))
+    gap = 0.8 * np.exp(style.crescent + 0.20 * maturity + rng.normal(0, 0.15))
     side = np.cos(_turn(rng.uniform(0, 2 * np.pi)))
-    crescent = gap * (1 + np.maximum(0, side) ** 4 * rng.gamma(1.2, 2.0))
+    crescent = gap * (1 + np.maximum(0, side) ** 4 * rng.gamma(1.2, 1.5))
     dent = 1.2 * np.exp(-0.35 * maturity) * np.abs(_ripple(rng, 3, 9))
     if rng.random() < 0.12 - 0.05 * np.tanh(maturity):
         width = rng.uniform(0.10, 0.25)
@@ -129,17 +178,17 @@ def draw_chromatin(
     rng: np.random.Generator, style: SubjectStyle, maturity: float, shape: tuple[int, int]
 ) -> np.ndarray:
     """Return the density of the chromatin around 1: open and fine in blasts, clumped later on."""
-    grain = np.exp(style.grain + 0.08 * maturity)
+    grain = np.exp(style.grain + 0.03 * maturity)
     fine = _noise(rng, shape, 2.0 * grain)
     clumps = _noise(rng, shape, 4.4 * grain)
-    cloud = 0.06 * _noise(rng, shape, 10 * grain) + 0.07 * _noise(rng, shape, 32)
+    cloud = 0.10 * _noise(rng, shape, 10 * grain) + 0.09 * _noise(rng, shape, 32)
     gaps = np.maximum(clumps - 0.7, 0)  # the pale, reddish channels between the clumps
-    clumping = 1 / (1 + np.exp(-0.9 * maturity))
-    texture = 0.06 * fine + cloud - (0.11 + 0.07 * clumping) * gaps
-    texture -= 0.09 * clumping * np.tanh(clumps)
-    contrast = np.exp(style.contrast + 0.09 * maturity + rng.normal(0, 0.10))
-    density = np.exp(style.density + rng.normal(0, 0.04))
-    return density * (1 + contrast * texture)
+    clumping = 1 / (1 + np.exp(-0.6 * maturity + rng.normal(0, 0.5)))
+    texture = 0.06 * fine - (0.14 + 0.04 * clumping) * gaps
+    texture -= (0.02 + 0.06 * clumping) * np.tanh(clumps)
+    contrast = np.exp(style.contrast + 0.09 * maturity + rng.normal(0, 0.13))
+    density = np.exp(style.density + rng.normal(0, 0.08))
+    return density * (1 + contrast * texture + cloud * np.exp(rng.normal(0, 0.25)))
 
 
 def draw_nucleoli(rng: np.random.Generator, maturity: float, nucleus: np.ndarray) -> np.ndarray:
@@ -159,7 +208,7 @@ def draw_nucleoli(rng: np.random.Generator, maturity: float, nucleus: np.ndarray
 
 def draw_cytoplasm(rng: np.random.Generator, depth: np.ndarray) -> np.ndarray:
     """Return the density of the cytoplasm: about 1 in the cell, thin smear beyond the membrane."""
-    body = 0.75 + 0.25 / (1 + np.exp(-depth / 1.5))
+    body = 0.88 + 0.12 / (1 + np.exp(-depth / 1.5))
     return body * (1 + 0.04 * _noise(rng, depth.shape, 7)) * np.exp(rng.normal(0, 0.08))
 
 
@@ -173,11 +222,11 @@ def apply_stain(
     """Return linear RGB float32 after Beer and Lambert: each stain dims the lamp by its density."""
     # The nucleus is a lens that thins out at its edge, and chromatin lines the envelope.
     chromatin = chromatin / (1 + np.exp(-nucleus / 2.6))
-    nucleoplasm = 1 / (1 + np.exp((9 - nucleus) / 4))
-    azure = CHROMATIN * np.exp(style.azure + rng.normal(0, 0.015, 3))
+    nucleoplasm = 1 / (1 + np.exp((9 - nucleus) / 4)) * (1 + 0.15 * _noise(rng, nucleus.shape, 14))
+    azure = CHROMATIN * np.exp(style.azure + rng.normal(0, 0.02, 3))
     stains = ((chromatin, azure), (nucleoplasm, NUCLEOPLASM), (cytoplasm, CYTOPLASM))
     density = sum(amount[..., None] * colour for amount, colour in stains)
-    lamp = LIGHT + style.light + rng.normal(0, 0.02)
+    lamp = LIGHT + style.light + rng.normal(0, 0.015)
     return np.exp((lamp - density).astype(np.float32))
 
 
@@ -186,20 +235,34 @@ def draw_illumination(
 ) -> np.ndarray:
     """Return a factor near 1: light falls off across the field, mostly one way per subject."""
     tilt = style.tilt + rng.normal(0, 0.5)
-    slope = abs(rng.normal(0, 0.05))
+    slope = abs(rng.normal(0, 0.08))
     y, x = np.ogrid[-1 : 1 : shape[0] * 1j, -1 : 1 : shape[1] * 1j]
     return (1 + slope * (np.cos(tilt) * x + np.sin(tilt) * y)).astype(np.float32)
 
 
 def apply_focus(rng: np.random.Generator, style: SubjectStyle, image: np.ndarray) -> np.ndarray:
-    """Return the image out of focus by the subject's blur and the cell's, with camera noise."""
-    sigma = style.blur * np.exp(rng.normal(0, 0.2))
+    """Return the image as the lens and the camera pass it on: blur, colour fringes, noise."""
+    sigma = style.blur * np.exp(rng.normal(0, 0.06))
+    if rng.random() < 0.02:  # the stage had drifted out of focus
+        sigma *= rng.uniform(2.5, 4)
     noise = rng.standard_normal(image.shape, dtype=np.float32)
-    return cv2.GaussianBlur(image, (0, 0), sigma) + 0.65 * noise
+    spread = MOSAIC * cv2.GaussianBlur(noise, (0, 0), 1.0)
+    noise = np.exp(rng.normal(0, 0.18)) * (NOISE * noise + spread[::-1])
+    blurred = cv2.GaussianBlur(image, (0, 0), sigma)
+    for channel, way in ((0, 0.5), (2, -0.5)):
+        x, y = way * style.fringe
+        blurred[..., channel] = cv2.warpAffine(
+            blurred[..., channel],
+            np.array([[1, 0, x], [0, 1, y]]),
+            blurred.shape[1::-1],
+            borderMode=cv2.BORDER_REPLICATE,
+        )
+    return blurred + noise
 
 
-def _rng(seed: int, subject: str, stream: int) -> np.random.Generator:
-    return np.random.default_rng([seed, zlib.crc32(subject.encode()), stream])
+def _rng(seed: int, subject: str, kind: int, number: int) -> np.random.Generator:
+    """`kind` is 0 for the subject, 1 for one of its fields, 2 for one of its cells."""
+    return np.random.default_rng([seed, zlib.crc32(subject.encode()), kind, number])
 
 
 def _polar_grid(half: int) -> tuple[np.ndarray, np.ndarray]:
@@ -233,8 +296,12 @@ def _noise(rng: np.random.Generator, shape: tuple[int, int], grain: float) -> np
 
 
 def _place(cell: np.ndarray, shift: np.ndarray) -> np.ndarray:
+    """Return the canvas with the cell's centre of mass `shift` pixels from its middle."""
+    rows, columns = np.nonzero(cell.any(axis=2))
+    top, left = rows.min(), columns.min()
+    cut = cell[top : rows.max() + 1, left : columns.max() + 1]
+    wanted = SIZE / 2 + shift - (rows.mean() - top, columns.mean() - left)
+    top, left = np.clip(np.rint(wanted).astype(int), 1, np.subtract(SIZE - 1, cut.shape[:2]))
     canvas = np.zeros((SIZE, SIZE, 3), np.uint8)
-    room = (SIZE - cell.shape[0]) // 2
-    top, left = np.clip(np.rint(shift).astype(int) + room, 0, SIZE - cell.shape[0])
-    canvas[top : top + cell.shape[0], left : left + cell.shape[1]] = cell
+    canvas[top : top + cut.shape[0], left : left + cut.shape[1]] = cut
     return canvas

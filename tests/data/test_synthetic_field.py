@@ -146,7 +146,9 @@ def test_red_cells_and_platelets_stand_out_from_the_glass_but_not_in_the_mask(lo
             if it.label is None:
                 assert within.mean() > 0.3  # a box may reach round a white cell, the object not
                 shown = field.image[y : y + h, x : x + w][within]
-                assert np.percentile(shown[:, 1], 20) < 0.95 * clear[1]
+                assert (
+                    np.percentile(shown[:, 1], 20) < 0.98 * clear[1]
+                )  # uneven light: the lamp falls off
 
 
 @pytest.mark.parametrize("look", LOOKS)
