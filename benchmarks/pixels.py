@@ -28,7 +28,10 @@ from core.errors import DataError
 
 IMAGES = 2000
 ROUNDS = 5
-OVER_BARE = 2.0
+# The cache checks each file's hash and reads through the one door for pixels, which a bare loop
+# does not: it may cost as much again, but little more than a loop that does the same.
+OVER_BARE = 2.5
+OVER_HASHED = 1.3
 
 
 def run(options: argparse.Namespace) -> tuple[dict[str, Any], list[Bar]]:
@@ -65,6 +68,7 @@ def measure(drawn: Tree, rounds: int) -> tuple[dict[str, Any], list[Bar]]:
         rounds,
     )
     ratio = timing["cache"].median / timing["bare"].median
+    hashed = timing["cache"].median / timing["bare_hashed_pillow"].median
     figures = {
         "images": len(paths),
         **{name: taken.figures() for name, taken in timing.items()},
@@ -72,11 +76,12 @@ def measure(drawn: Tree, rounds: int) -> tuple[dict[str, Any], list[Bar]]:
             name: round(len(paths) / taken.median, 1) for name, taken in timing.items()
         },
         "cache_over_bare": round(ratio, 3),
-        "cache_over_bare_hashed_pillow": round(
-            timing["cache"].median / timing["bare_hashed_pillow"].median, 3
-        ),
+        "cache_over_bare_hashed_pillow": round(hashed, 3),
     }
-    return figures, [at_most("pixel cache over a bare loop", ratio, OVER_BARE)]
+    return figures, [
+        at_most("pixel cache over a bare loop", ratio, OVER_BARE),
+        at_most("pixel cache over a loop that checks hashes too", hashed, OVER_HASHED),
+    ]
 
 
 def fill(paths: list[str], geometry: Geometry, decode: Callable[[str], np.ndarray]) -> np.ndarray:
