@@ -9,7 +9,7 @@ app: $(VENV)/.run $(DEMO)
 	$(BIN)/streamlit run app.py
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -22,7 +22,7 @@ demo-runs: $(VENV)/.run $(DEMO)
 	$(BIN)/python -m core train demo --architecture cnn-dropout --run-id demo-cnn-dropout
 	$(BIN)/python -m core train demo --architecture cnn-16 --run-id demo-cnn-16
 	$(BIN)/python -m core examples demo-cnn-dropout
-	rm -f artifacts/runs/demo-*/worker.log artifacts/runs/.training.lock
+	rm -rf artifacts/runs/demo-*/worker.* artifacts/runs/.[a-z]*
 
 $(DEMO): | $(VENV)/.run
 	$(BIN)/python -m core demo

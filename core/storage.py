@@ -1,11 +1,14 @@
 """The layout of the artifacts folder, atomic writes and locks: the only builder of paths."""
 
+import errno
 import json
 import os
+import platform
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,6 +24,11 @@ def runs_dir() -> Path:
     return settings().artifacts / "runs"
 
 
+def sweeps_dir() -> Path:
+    """The folder that holds one folder a cross-validation or search."""
+    return settings().artifacts / "sweeps"
+
+
 def demo_dir() -> Path:
     """Where the synthetic demo set is drawn."""
     return settings().artifacts / "datasets" / "demo"
@@ -34,6 +42,21 @@ def examples_dir() -> Path:
 def index_dir(key: str) -> Path:
     """Where the index of one data set is kept; `key` names its root folder."""
     return settings().artifacts / "cache" / "indexes" / key
+
+
+def features_dir(key: str) -> Path:
+    """Where a frozen backbone's features are kept; `key` names backbone, cells and views."""
+    return settings().artifacts / "cache" / "features" / key
+
+
+def backbone_dir(key: str) -> Path:
+    """Where a frozen backbone's engine is kept; `key` names architecture and weights."""
+    return settings().artifacts / "cache" / "backbones" / key
+
+
+def precision_file(key: str) -> Path:
+    """What the probe of training precision measured; `key` names network, batch and machine."""
+    return settings().artifacts / "cache" / "precision" / f"{key}.json"
 
 
 def pixels_dir(key: str) -> Path:
@@ -63,7 +86,8 @@ def atomic(path: Path) -> Iterator[Path]:
     A reader therefore sees the old file or the new one, never half of either.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
+    prefix = f".{path.stem}{_mark(os.getpid())}"
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=prefix, suffix=path.suffix)
     os.close(handle)
     temporary = Path(name)
     try:
@@ -71,6 +95,40 @@ def atomic(path: Path) -> Iterator[Path]:
         _replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def scratch(folder: Path) -> Iterator[Path]:
+    """A temporary folder in `folder`, removed afterwards."""
+    folder.mkdir(parents=True, exist_ok=True)
+    prefix = f".scratch{_mark(os.getpid())}"
+    with tempfile.TemporaryDirectory(dir=folder, prefix=prefix) as name:
+        yield Path(name)
+
+
+def _mark(process: int) -> str:
+    """In the names of a process's temporary files; machines may share an artifacts folder."""
+    return f"-{platform.node()}-{process}-"
+
+
+def sweep(folder: Path) -> None:
+    """Removes what ended processes left half-written in a folder that no other one writes to."""
+    for left in folder.glob(".*"):
+        _remove(left)
+
+
+def sweep_caches(process: int) -> None:
+    """Removes what that process of this machine left half-written in the caches."""
+    for left in (settings().artifacts / "cache").rglob(".*"):
+        if _mark(process) in left.name:
+            _remove(left)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _replace(source: Path, target: Path) -> None:
@@ -96,8 +154,27 @@ def _patiently(action: Callable[[], T]) -> T:
 def write_json(path: Path, document: Any) -> None:
     """Writes `document` as JSON, atomically. NaN is refused, since JSON has none."""
     with atomic(path) as temporary:
-        text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
-        temporary.write_text(text + "\n", encoding="utf-8")
+        temporary.write_bytes(_encoded(document))
+
+
+def _encoded(document: Any) -> bytes:
+    return (json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+def is_full(problem: OSError) -> bool:
+    """Whether a disk, or the user's share of it, is full."""
+    return problem.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+def overwrite_json(path: Path, document: Any) -> None:
+    """As `write_json` where a full disk has no room for a second file: in the place of the first.
+
+    A reader may for a moment see neither the one nor the other.
+    """
+    data = _encoded(document)
+    with path.open("r+b", buffering=0) as file:
+        file.write(data)
+        file.truncate(len(data))
 
 
 def read_json(path: Path) -> Any:
@@ -106,20 +183,28 @@ def read_json(path: Path) -> Any:
 
 
 @contextmanager
-def lock(path: Path, waiting: Callable[[], None] | None = None) -> Iterator[None]:
+def lock(
+    path: Path,
+    waiting: Callable[[], None] | None = None,
+    *,
+    when: Callable[[], bool] = lambda: True,
+) -> Iterator[None]:
     """Holds `path` + ".lock" against other processes; it is freed if the process dies.
 
-    Calls `waiting` (which may raise, to give up) about five times a second until it is had.
+    Until it is free and `when` says so too, `waiting` (which may raise, to give up) is called about
+    five times a second.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     file_lock = FileLock(f"{path}.lock")
     while True:
-        try:
-            file_lock.acquire(timeout=0.2)
-            break
-        except Timeout:
-            if waiting:
-                waiting()
+        if when():
+            with suppress(Timeout):
+                file_lock.acquire(timeout=0.2)
+                break
+        else:
+            time.sleep(0.2)
+        if waiting:
+            waiting()
     try:
         yield
     finally:

@@ -77,4 +77,7 @@ def build_efficientnet(weights: str = "imagenet") -> keras.Model:
 
 
 def _build(key: str, weights: str = "imagenet") -> keras.Model:
-    return classifier.build(catalog.architecture(key), weights_choice=weights).model
+    entry = catalog.architecture(key)
+    model = classifier.build(entry, weights_choice=weights).model
+    classifier.compile_model(model, entry.learning_rate)
+    return model

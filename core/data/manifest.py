@@ -84,6 +84,7 @@ def index(root: Path, progress: Progress | None = None, positive: str | None = N
         raise DataError(f"{root} is not a folder. Give the folder that holds the data set.")
     kept = storage.index_dir(digest([str(root)]))
     with storage.lock(kept):
+        storage.sweep(kept)
         files = walk(root)
         state = {
             "version": VERSION,

@@ -28,6 +28,7 @@ def pixels(
     file = kept / "pixels.npy"
     with storage.lock(kept):
         if not file.exists():
+            storage.sweep(kept)
             with storage.atomic(file) as temporary:
                 _build(temporary, root, cells, geometry, progress)
     return np.load(file, mmap_mode="r")
@@ -38,6 +39,10 @@ def _build(
 ) -> None:
     shape = (len(cells), geometry.size, geometry.size, 3)
     array = np.lib.format.open_memmap(file, mode="w+", dtype=np.uint8, shape=shape)
+    if hasattr(os, "posix_fallocate"):
+        # A disk that is too full is an error here, and the end of the process once it is mapped.
+        with file.open("r+b") as stream:
+            os.posix_fallocate(stream.fileno(), 0, file.stat().st_size)
 
     files, digests = cells["image_id"].tolist(), cells["sha256"].tolist()
 

@@ -12,6 +12,8 @@ from core.errors import ConfigError, DataError
 PARTS = ("train", "validation", "test")
 FRACTIONS = (0.7, 0.15, 0.15)
 BALANCES = ("natural", "balanced")
+# The methods that cross-validation can deal into folds.
+FOLDED = ("subject", "image")
 _TRAINING_FRACTIONS = (0.85, 0.15)
 _TRIES = 64
 
@@ -56,13 +58,55 @@ def split(
 
 
 def draw(
-    found: Index, method: str, *, seed: int, sample_of: int | None, balance: str
+    found: Index,
+    method: str,
+    *,
+    seed: int,
+    sample_of: int | None,
+    balance: str,
+    folds: int = 0,
+    fold: int = 0,
 ) -> pd.DataFrame:
-    """The cells of a run with their part: `sample_of` cells (None: all) of the pool, then split."""
+    """The cells of a run with their part: `sample_of` cells (None: all) of the pool, then split.
+
+    With `folds`, the parts are those of one fold of a cross-validation: see `cross_validation`.
+    """
     cells = pool(found, method)
     if sample_of is not None:
         cells = sample(cells, sample_of, balance=balance, seed=seed)
+    if folds:
+        return cross_validation(found, method, seed=seed, folds=folds, fold=fold, cells=cells)
     return split(found, method, seed=seed, cells=cells)
+
+
+def cross_validation(
+    found: Index, method: str, *, seed: int, folds: int, fold: int, cells: pd.DataFrame
+) -> pd.DataFrame:
+    """The parts of fold number `fold` (from 0): it tests, the next validates, the others train.
+
+    The folds depend on the cells, `seed` and `folds` alone, so that every cell is tested once over
+    all of them. `method`: "subject" keeps every group in one fold, "image" deals out single images
+    and leaks. Raises `ConfigError` for another method, `DataError` where a fold would lack a class.
+    """
+    rng = np.random.default_rng(seed)
+    match method:
+        case "subject":
+            number = _deal_groups(cells, rng, (1 / folds,) * folds)
+        case "image":
+            number = _deal_images(cells, rng, folds)
+        case _:
+            raise ConfigError(f"split is {method!r}; cross-validation takes subject or image.")
+    labels = cells["label"].to_numpy()
+    for part in range(folds):
+        if len(np.unique(labels[number == part])) < 2:
+            raise DataError(
+                f"With {folds} folds, one of {found.name} lacks a class. Take fewer folds, more "
+                "cells or another seed."
+            )
+    parts = np.full(len(cells), "train", dtype=object)
+    parts[number == (fold + 1) % folds] = "validation"
+    parts[number == fold] = "test"
+    return cells.assign(split=parts)
 
 
 def _by_group(
@@ -70,7 +114,16 @@ def _by_group(
     rng: np.random.Generator,
     fractions: tuple[float, ...] = FRACTIONS,
 ) -> np.ndarray:
-    """Best of many random greedy assignments: the one nearest to the wanted class counts."""
+    return np.array(PARTS, dtype=object)[_deal_groups(cells, rng, fractions)]
+
+
+def _deal_groups(
+    cells: pd.DataFrame, rng: np.random.Generator, fractions: tuple[float, ...]
+) -> np.ndarray:
+    """The number of each cell's part, all cells of a group in one: int (N,).
+
+    Best of many random greedy assignments: the one nearest to the wanted class counts.
+    """
     unknown = int(cells["group"].isna().sum())
     if unknown:
         raise DataError(
@@ -83,8 +136,7 @@ def _by_group(
         if have < len(fractions):
             raise DataError(
                 f"{name} cells come from {have} group(s) of subjects; a subject-disjoint split "
-                f"into {', '.join(PARTS[: len(fractions)])} needs at least {len(fractions)}. "
-                "Add subjects."
+                f"into {len(fractions)} parts needs at least {len(fractions)}. Add subjects."
             )
     sizes = counts.to_numpy(float)
     target = np.outer(fractions, sizes.sum(axis=0))
@@ -94,8 +146,16 @@ def _by_group(
         error = (((totals - target) / target.sum(axis=0)) ** 2).sum() + 10 * (totals == 0).sum()
         if error < best_error:
             best, best_error = parts, error
-    part_of = dict(zip(counts.index, np.array(PARTS)[best], strict=True))
-    return cells["group"].map(part_of).to_numpy()
+    return cells["group"].map(dict(zip(counts.index, best, strict=True))).to_numpy()
+
+
+def _deal_images(cells: pd.DataFrame, rng: np.random.Generator, parts: int) -> np.ndarray:
+    """The number of each cell's part, of equal parts of each class: int (N,)."""
+    number = np.zeros(len(cells), int)
+    for label in (0, 1):
+        rows = rng.permutation(np.flatnonzero(cells["label"] == label))
+        number[rows] = np.arange(len(rows)) % parts
+    return number
 
 
 def _by_phase(cells: pd.DataFrame, rng: np.random.Generator) -> np.ndarray:

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import pandas as pd
-
 from core.errors import RunError
 from core.evaluation import metrics
 from core.models import catalog
@@ -119,9 +117,3 @@ def _with_interval(row: dict[str, Any]) -> str:
     if interval is None:
         return f"{value:.2f} (too few groups for an interval)"
     return f"{value:.2f} (95% interval {interval[0]:.2f} to {interval[1]:.2f})"
-
-
-def histories(runs: list[Run]) -> pd.DataFrame:
-    """All learning curves in one table, with a column `run`."""
-    tables = [run.history.assign(run=run.run_id) for run in runs]
-    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()

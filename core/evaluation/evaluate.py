@@ -18,13 +18,12 @@ from core.runs.store import Run
 COLUMNS = ["image_id", "subject", "group", "split", "label", "logit", "probability"]
 
 
-def predict_parts(run: Run, parts: pd.DataFrame, array: np.ndarray) -> dict[str, Any]:
-    """Predicts every cell of a run's split, calibrates on validation, measures each part.
+def predict_parts(run: Run, parts: pd.DataFrame, logits: np.ndarray) -> dict[str, Any]:
+    """Calibrates on the validation part of a run's split and measures each part.
 
-    `parts` has the cells with their split, `array` their pixels in the same order. Writes
+    `parts` has the cells with their split, `logits` (N,) what the classifier says of each. Writes
     predictions.parquet and calibration.json; returns metrics by part.
     """
-    logits = Engine(run.engine_file).logits(array)
     chosen = (parts["split"] == "validation").to_numpy()
     groups = parts["group"].fillna("unknown").to_numpy()  # who may be one patient counts as one
     contract = calibration.fit(parts["label"].to_numpy()[chosen], logits[chosen], groups[chosen])

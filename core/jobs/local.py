@@ -11,15 +11,27 @@ from typing import Any, TypeVar
 from core import storage
 from core.data import fetch
 from core.data.fetch import FetchStatus
+from core.jobs import queue
 from core.runs.store import Run, Status
 from core.settings import PROJECT, settings
+from core.tuning.store import Sweep
 
 AnyStatus = TypeVar("AnyStatus", Status, FetchStatus)
 
 
 def launch(run: Run) -> None:
-    """Starts the worker and returns; it outlives the app, a closed tab and this terminal."""
+    """Queues a run and starts its worker, which outlives the app, a closed tab and the terminal."""
+    queue.join(run)
     _spawn(run.path / "worker.log", "core.jobs.worker", str(run.path.absolute()))
+
+
+def resume(run: Run) -> None:
+    """Queues a run that ended before its time; it goes on from its last finished epoch.
+
+    Raises `RunError` if it is unfinished or succeeded.
+    """
+    run.requeue()
+    launch(run)
 
 
 def launch_fetch() -> FetchStatus:
@@ -32,6 +44,17 @@ def launch_fetch() -> FetchStatus:
         status = fetch.queue()
         _spawn(storage.downloads_dir() / "worker.log", "core.jobs.fetch_worker")
     return status
+
+
+def launch_sweep(sweep: Sweep) -> None:
+    """Starts the worker of a queued cross-validation or search; its runs wait in the queue."""
+    _spawn(sweep.path / "worker.log", "core.jobs.sweep", str(sweep.path.absolute()))
+
+
+def resume_sweep(sweep: Sweep, trials: int | None = None) -> None:
+    """Goes on with a sweep that has ended, with more `trials` if given; see `Sweep.requeue`."""
+    sweep.requeue(trials)
+    launch_sweep(sweep)
 
 
 def _spawn(log_file: Path, module: str, *arguments: str) -> None:
@@ -70,6 +93,11 @@ def follow(run: Run, report: Callable[[Status], None] | None = None) -> Status:
 def follow_fetch(report: Callable[[FetchStatus], None] | None = None) -> FetchStatus:
     """Waits for the fetch to end and returns its last status; `report` gets each new one."""
     return _follow(fetch.status, report)
+
+
+def follow_sweep(sweep: Sweep, report: Callable[[Status], None] | None = None) -> Status:
+    """Waits for a sweep to end and returns its last status; `report` gets each new one."""
+    return _follow(lambda: sweep.status, report)
 
 
 def _follow(read: Callable[[], AnyStatus], report: Callable[[AnyStatus], None] | None) -> AnyStatus:

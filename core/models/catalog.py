@@ -16,10 +16,20 @@ PIXELS = ("own", "original-study")
 
 @dataclass(frozen=True)
 class Pretrained:
-    """ImageNet weights without the top: the file Keras publishes and where its name is known."""
+    """ImageNet weights without the top, as Keras publishes them.
+
+    folder is where below Keras's public weights, md5 the digest that Keras itself checks.
+    """
 
     file: str
+    folder: str
+    md5: str
     mebibytes: int
+
+    @property
+    def url(self) -> str:
+        """Where Keras downloads the file from."""
+        return f"https://storage.googleapis.com/{self.folder}/{self.file}"
 
 
 @dataclass(frozen=True)
@@ -28,7 +38,9 @@ class Architecture:
 
     `backbone` and `head` name functions of `core.models.builders`; the options are their keyword
     arguments. `learning_rate` is Adam's. `study_pixels` names the pixel scaling that the original
-    study fed it with, where that differs from the architecture's own.
+    study fed it with, where that differs from the architecture's own; `study` has the settings of
+    its recipe that are this architecture's alone. `blocks` are the name prefixes of a pretrained
+    backbone's blocks that fine-tuning can open, the top one first.
     """
 
     key: str
@@ -41,10 +53,13 @@ class Architecture:
     head_options: Mapping[str, Any] = field(default_factory=dict)
     pretrained: Pretrained | None = None
     study_pixels: str = ""
+    study: Mapping[str, Any] = field(default_factory=dict)
+    blocks: tuple[str, ...] = ()
     geometry: Geometry = field(default_factory=Geometry)
 
 
 _STUDY = "the original study of five networks on 1,000 C-NMC images"
+_KERAS = "tensorflow/keras-applications"
 
 ARCHITECTURES = {
     entry.key: entry
@@ -79,37 +94,101 @@ ARCHITECTURES = {
             source=_STUDY,
         ),
         Architecture(
+            key="compact",
+            title="Compact CNN",
+            backbone="compact",
+            backbone_options={"filters": (16, 32, 64)},
+            head="averaged",
+            learning_rate=1e-3,
+            source="BlastLens",
+            geometry=Geometry(size=112),
+        ),
+        Architecture(
             key="vgg16",
-            title="VGG16, frozen",
+            title="VGG16 (frozen)",
             backbone="imagenet",
             backbone_options={"application": "VGG16", "pixels": "caffe"},
             head="pooled",
             learning_rate=1e-3,
             source=f"Simonyan and Zisserman 2015; {_STUDY}",
-            pretrained=Pretrained("vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5", 56),
+            pretrained=Pretrained(
+                file="vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5",
+                folder=f"{_KERAS}/vgg16",
+                md5="6d6bbae143d832006294945121d1f1fc",
+                mebibytes=56,
+            ),
             study_pixels="unit",
+            study={"epochs": 5},
+            blocks=("block5_", "block4_", "block3_"),
         ),
         Architecture(
             key="efficientnet-b3",
-            title="EfficientNetB3, frozen",
+            title="EfficientNetB3 (frozen)",
             backbone="imagenet",
             backbone_options={"application": "EfficientNetB3", "pixels": "raw"},
             head="pooled",
             head_options={"batch_normalisation": True},
             learning_rate=1e-3,
             source=f"Tan and Le 2019; {_STUDY}",
-            pretrained=Pretrained("efficientnetb3_notop.h5", 41),
+            pretrained=Pretrained(
+                file="efficientnetb3_notop.h5",
+                folder="keras-applications",
+                md5="af6d107764bb5b1abb91932881670226",
+                mebibytes=41,
+            ),
             study_pixels="unit",
+            # The penalty of the published C-NMC notebooks with this head (256 units, L2 0.016): it
+            # is what their "high loss" is made of.
+            study={"l2": 0.016},
+            blocks=("block7a_", "block6a_", "block5a_"),
         ),
         Architecture(
             key="densenet-121",
-            title="DenseNet121, frozen",
+            title="DenseNet121 (frozen)",
             backbone="imagenet",
             backbone_options={"application": "DenseNet121", "pixels": "torch"},
             head="pooled",
             learning_rate=1e-3,
             source="Huang et al. 2017",
-            pretrained=Pretrained("densenet121_weights_tf_dim_ordering_tf_kernels_notop.h5", 28),
+            pretrained=Pretrained(
+                file="densenet121_weights_tf_dim_ordering_tf_kernels_notop.h5",
+                folder=f"{_KERAS}/densenet",
+                md5="30ee3e1110167f948a6b9946edeeb738",
+                mebibytes=28,
+            ),
+            blocks=("conv5_block1_", "conv4_block1_", "conv3_block1_"),
+        ),
+        Architecture(
+            key="efficientnet-v2-b0",
+            title="EfficientNetV2B0 (frozen)",
+            backbone="imagenet",
+            backbone_options={"application": "EfficientNetV2B0", "pixels": "raw"},
+            head="pooled",
+            learning_rate=1e-3,
+            source="Tan and Le 2021",
+            pretrained=Pretrained(
+                file="efficientnetv2-b0_notop.h5",
+                folder=f"{_KERAS}/efficientnet_v2",
+                md5="893217f2bb855e2983157299931e43ff",
+                mebibytes=23,
+            ),
+            blocks=("block6a_", "block5a_", "block4a_"),
+        ),
+        Architecture(
+            key="mobilenet-v3-small",
+            title="MobileNetV3Small (frozen)",
+            backbone="imagenet",
+            backbone_options={"application": "MobileNetV3Small", "pixels": "raw"},
+            head="pooled",
+            learning_rate=1e-3,
+            source="Howard et al. 2019",
+            pretrained=Pretrained(
+                file="weights_mobilenet_v3_small_224_1.0_float_no_top_v2.h5",
+                folder=f"{_KERAS}/mobilenet_v3",
+                md5="d3e8ec802a04aa4fc771ee12a9a9b836",
+                mebibytes=4,
+            ),
+            blocks=("expanded_conv_8_", "expanded_conv_6_", "expanded_conv_3_"),
         ),
     )
 }

@@ -3,6 +3,9 @@
 Only worker processes and notebooks import this module, since it imports TensorFlow.
 """
 
+import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +14,8 @@ import keras
 from core.errors import ConfigError
 from core.models import builders, catalog, weights
 from core.models.catalog import Architecture
+
+_POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 
 
 @dataclass(frozen=True)
@@ -23,13 +28,22 @@ class Classifier:
 
 
 def build(
-    entry: Architecture, *, weights_choice: str = "imagenet", pixels: str = "own"
+    entry: Architecture,
+    *,
+    weights_choice: str = "imagenet",
+    pixels: str = "own",
+    dropout: float | None = None,
+    l2: float = 0.0,
+    precision: str = "float32",
 ) -> Classifier:
-    """Builds and compiles a classifier (Adam, binary cross-entropy on the logit).
+    """Builds a classifier.
 
     `weights_choice`: "imagenet" or "random"; of no effect without a pretrained backbone.
     `pixels`: "own" feeds the backbone what it was made for; "original-study" repeats that
     study's scaling where it differed (0..1 into networks that expect more: a known mistake).
+    `dropout` is the rate of its dropout layers (None: the architecture's own), `l2` the penalty on
+    the head's dense weights. `precision`: "float32", or "bfloat16" for mixed precision: layers
+    compute in it, weights and logit stay float32.
 
     Raises `core.errors.ConfigError` for another choice, and `core.errors.ModelError` when ImageNet
     weights are asked for and cannot be found.
@@ -37,6 +51,7 @@ def build(
     for name, value, choices in (
         ("weights", weights_choice, weights.CHOICES),
         ("pixels", pixels, catalog.PIXELS),
+        ("precision", precision, tuple(_POLICIES)),
     ):
         if value not in choices:
             raise ConfigError(f"{name} is {value!r}; it can be {', '.join(choices)}.")
@@ -45,13 +60,28 @@ def build(
         options["weights"] = weights.require(entry) if weights_choice == "imagenet" else None
         if pixels == "original-study" and entry.study_pixels:
             options["pixels"] = entry.study_pixels
+    make = getattr(builders, entry.backbone)
+    if "dropout" in inspect.signature(make).parameters:
+        options["dropout"], dropout = dropout, None
     size = entry.geometry.size
-    backbone = getattr(builders, entry.backbone)(size, **options)
-    head = getattr(builders, entry.head)(backbone.output_shape[1:], **entry.head_options)
-    inputs = keras.Input((size, size, 3), name="pixels")
-    model = keras.Model(inputs, head(backbone(inputs)), name="classifier")
-    compile_model(model, entry.learning_rate)
+    with _dtype_policy(_POLICIES[precision]):
+        backbone = make(size, **options)
+        head = getattr(builders, entry.head)(
+            backbone.output_shape[1:], dropout=dropout, l2=l2, **entry.head_options
+        )
+        inputs = keras.Input((size, size, 3), name="pixels")
+        model = keras.Model(inputs, head(backbone(inputs)), name="classifier")
     return Classifier(backbone, head, model)
+
+
+@contextmanager
+def _dtype_policy(name: str) -> Iterator[None]:
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
 
 
 def compile_model(model: keras.Model, learning_rate: float) -> None:

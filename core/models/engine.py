@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from core.data.manifest import Progress
 from core.errors import ModelError
 
 
@@ -59,9 +60,13 @@ class Engine:
         results = request.infer([np.ascontiguousarray(pixels)])
         return EngineOutput(**{name: results[name].copy() for name in EngineOutput.__annotations__})
 
-    def logits(self, pixels: np.ndarray, batch: int = 32) -> np.ndarray:
+    def logits(
+        self, pixels: np.ndarray, batch: int = 32, progress: Progress | None = None
+    ) -> np.ndarray:
         """Logits alone, float32 (N,), batch by batch, so that memory stays bounded."""
-        parts = [
-            self(pixels[start : start + batch]).logit for start in range(0, len(pixels), batch)
-        ]
+        parts = []
+        for start in range(0, len(pixels), batch):
+            parts.append(self(pixels[start : start + batch]).logit)
+            if progress:
+                progress(min(start + batch, len(pixels)), len(pixels))
         return np.concatenate(parts) if parts else np.empty(0, np.float32)

@@ -3,7 +3,6 @@
 Only worker processes import this module, since it imports TensorFlow.
 """
 
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from openvino import opset13 as ops
 from openvino.frontend.tensorflow import ConversionExtension
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
+from core import storage
 from core.errors import ModelError
 from core.models.classifier import Classifier
 from core.models.engine import Engine
@@ -42,20 +42,39 @@ def export(classifier: Classifier, file: Path) -> None:
             "gradient": tape.gradient(logit, features),
         }
 
-    model = _convert(graph.get_concrete_function())
+    model = _convert(graph.get_concrete_function(), file.parent)
     _share_dense_weights(model)
-    openvino.save_model(model, file, compress_to_fp16=False)
+    _save(model, file)
 
 
-def _convert(function: Any) -> openvino.Model:
+def export_features(classifier: Classifier, file: Path) -> None:
+    """Writes the backbone alone: uint8 (N, S, S, 3) to its globally pooled features, (N, C)."""
+    size = classifier.model.input_shape[1]
+
+    @tf.function(input_signature=[tf.TensorSpec((None, size, size, 3), tf.uint8)])
+    def graph(pixels: tf.Tensor) -> dict[str, tf.Tensor]:
+        features = classifier.backbone(tf.cast(pixels, tf.float32), training=False)
+        return {"features": tf.reduce_mean(features, [1, 2])}
+
+    _save(_convert(graph.get_concrete_function(), file.parent), file)
+
+
+def _save(model: openvino.Model, file: Path) -> None:
+    """Writes graph and weights, each whole; where the graph is, the weights are."""
+    with storage.atomic(file) as graph, storage.atomic(file.with_suffix(".bin")) as weights:
+        openvino.save_model(model, graph, compress_to_fp16=False)
+        graph.with_suffix(".bin").replace(weights)
+
+
+def _convert(function: Any, folder: Path) -> openvino.Model:
     """A concrete function that returns a dict of tensors, its outputs named after the keys.
 
-    It goes through a frozen graph on disk: handed over as an object, conversion fails on Python
+    It goes through a frozen graph in `folder`: handed over as an object, conversion fails on Python
     3.13 (OpenVINO 2026.4 expects `exec` to set local variables, which PEP 667 ended).
     """
     frozen = convert_variables_to_constants_v2(function)
-    with tempfile.TemporaryDirectory() as folder:
-        file = tf.io.write_graph(frozen.graph, folder, "graph.pb", as_text=False)
+    with storage.scratch(folder) as scratch:
+        file = tf.io.write_graph(frozen.graph, str(scratch), "graph.pb", as_text=False)
         rule = ConversionExtension("ReluGrad", _relu_gradient)
         model = openvino.convert_model(file, extension=[rule])
     # TensorFlow flattens a dict in the order of its sorted keys.

@@ -1,11 +1,12 @@
 """What a run will cost, told before it starts: from what earlier runs on this disk measured."""
 
 from dataclasses import dataclass
+from typing import Any
 
-from core.data.images import Geometry
 from core.data.splits import FRACTIONS
-from core.models import catalog, weights
+from core.models import catalog
 from core.runs import store
+from core.runs.config import RunConfig
 
 # Starting a worker, importing TensorFlow, exporting the engine.
 _OVERHEAD_SECONDS = 20
@@ -15,29 +16,40 @@ _OVERHEAD_SECONDS = 20
 class Cost:
     """seconds is None before any run of the architecture; measured_by names the run it is from.
 
-    cache_mebibytes: decoded pixels on disk, mapped into memory. weights: a sentence if ImageNet
-    weights are needed and not here, else None.
+    cache_mebibytes: decoded pixels on disk, mapped into memory.
     """
 
     seconds: float | None
     measured_by: str | None
     cache_mebibytes: float
-    weights: str | None
 
 
-def estimate(architecture: str, *, cells: int, epochs: int, imagenet: bool = True) -> Cost:
-    """The cost of training on `cells` cells for `epochs` epochs."""
-    entry = catalog.architecture(architecture)
-    rate, run_id = _measured_rate(architecture)
-    seconds = cells * FRACTIONS[0] * epochs / rate + _OVERHEAD_SECONDS if rate else None
-    needs = imagenet and entry.pretrained is not None and weights.find(entry) is None
-    size = Geometry().size
+def estimate(config: RunConfig, *, cells: int, runs: int = 1) -> Cost:
+    """The cost of `runs` like runs on `cells` cells, one after another.
+
+    Features of a frozen backbone are taken to be computed once.
+    """
+    size = catalog.architecture(config.architecture).geometry.size
+    training, run_id = _measured(config.architecture)
     return Cost(
-        seconds=seconds,
+        seconds=_seconds(config, cells, runs, training) if training else None,
         measured_by=run_id,
         cache_mebibytes=cells * size * size * 3 / 2**20,
-        weights=weights.missing(entry) if needs else None,
     )
+
+
+def total(costs: list[Cost]) -> float | None:
+    """Seconds of all runs whose cost is known; None if none is."""
+    known = [cost.seconds for cost in costs if cost.seconds is not None]
+    return sum(known) if known else None
+
+
+def _seconds(config: RunConfig, cells: int, runs: int, training: dict[str, Any]) -> float:
+    epochs = cells * FRACTIONS[0] * config.epochs / training["images_per_second"]
+    seconds = runs * (epochs + _OVERHEAD_SECONDS)
+    if training.get("features_per_second"):
+        seconds += cells * config.views / training["features_per_second"]
+    return seconds
 
 
 def pace(done: int, total: int, seconds: float) -> tuple[float, float]:
@@ -46,7 +58,12 @@ def pace(done: int, total: int, seconds: float) -> tuple[float, float]:
     return rate, (total - done) / max(rate, 1e-3)
 
 
-def _measured_rate(architecture: str) -> tuple[float | None, str | None]:
+def _measured(architecture: str) -> tuple[dict[str, Any] | None, str | None]:
+    """What the longest run of the architecture measured, and its name.
+
+    In a short one the first epoch, which compiles, weighs too much; and a frozen backbone's run
+    that found its features computed cannot tell what they cost.
+    """
     measured = [
         (run.metrics["training"], run.run_id)
         for run in store.finished()
@@ -54,6 +71,6 @@ def _measured_rate(architecture: str) -> tuple[float | None, str | None]:
     ]
     if not measured:
         return None, None
-    # The longest run: in a short one the first epoch, which compiles, weighs too much.
-    training, run_id = max(measured, key=lambda pair: pair[0]["epochs"])
-    return training["images_per_second"] or None, run_id
+    return max(
+        measured, key=lambda pair: (bool(pair[0].get("features_per_second")), pair[0]["epochs"])
+    )

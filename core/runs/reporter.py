@@ -5,9 +5,9 @@ import time
 from contextlib import suppress
 from dataclasses import replace
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 
-from core.runs.store import Run
+from core.runs.store import Status
 from core.settings import settings
 
 _WRITE_EVERY_SECONDS = 0.25
@@ -17,16 +17,31 @@ class Cancelled(Exception):  # noqa: N818 - a state, not an error
     """The user asked the run to stop. Not an error."""
 
 
+class Reported(Protocol):
+    """What a worker works on: a run, or a sweep of runs."""
+
+    @property
+    def written_status(self) -> Status:
+        """What was written last."""
+
+    @property
+    def stop_requested(self) -> bool:
+        """Whether someone has asked the worker to stop."""
+
+    def write_status(self, status: Status) -> None:
+        """Replaces the state."""
+
+
 class Reporter:
     """Keeps status.json fresh: at each change (at most four times a second) and as a heartbeat.
 
     A thread beats, so that long calls into TensorFlow do not look like a dead worker.
     """
 
-    def __init__(self, run: Run) -> None:
-        """Takes the run to report on; nothing is written before the `with` block."""
+    def __init__(self, run: Reported) -> None:
+        """Takes the run or sweep to report on; nothing is written before the `with` block."""
         self._run = run
-        self._status = run.status
+        self._status = run.written_status
         self._lock = threading.Lock()
         self._written = 0.0
         self._over = threading.Event()
@@ -43,7 +58,12 @@ class Reporter:
         error: BaseException | None,
         at: TracebackType | None,
     ) -> None:
-        """Stops the heartbeat and writes the last status."""
+        """Stops the heartbeat and writes the last status, unless closed before."""
+        if not self._over.is_set():
+            self.close()
+
+    def close(self) -> None:
+        """Stops the heartbeat and writes the last status; nothing is written from then on."""
         self._over.set()
         self._thread.join()
         self._write()

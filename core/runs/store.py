@@ -18,15 +18,23 @@ from core.runs.config import RunConfig, from_json, to_json
 from core.settings import settings
 
 UNFINISHED = ("queued", "running")
+# One row an epoch. loss is what was minimised: the cross-entropy, weighted and smoothed as the
+# config says, and the penalty. cross_entropy is neither weighted nor smoothed nor penalised, and so
+# comparable between runs and parts. learning_rate is that of the epoch's last step.
 HISTORY_COLUMNS = (
     "epoch",
+    "stage",
     "loss",
+    "cross_entropy",
+    "penalty",
     "accuracy",
-    "validation_loss",
+    "validation_cross_entropy",
     "validation_accuracy",
     "learning_rate",
+    "images_per_second",
     "seconds",
 )
+STAGES = ("training", "fine-tuning")
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
@@ -35,8 +43,9 @@ class Status:
     """How a run stands.
 
     state: queued, running, succeeded, failed, cancelled or interrupted. phase: what the worker is
-    at. done and total count images, files or steps of that phase. heartbeat, started and finished
-    are Unix times. error is the sentence to show.
+    at. done and total count images, files or steps of that phase. loss, cross_entropy, penalty and
+    accuracy are means over the epoch so far. queued, heartbeat, started and finished are Unix
+    times. error is the sentence to show.
     """
 
     state: str = "queued"
@@ -46,10 +55,14 @@ class Status:
     epoch: int = 0
     epochs: int = 0
     loss: float | None = None
+    cross_entropy: float | None = None
+    penalty: float | None = None
     accuracy: float | None = None
+    learning_rate: float | None = None
     images_per_second: float | None = None
     seconds_left: float | None = None
     error: str | None = None
+    queued: float = field(default_factory=time.time)
     heartbeat: float = field(default_factory=time.time)
     started: float | None = None
     finished: float | None = None
@@ -87,29 +100,40 @@ class Run:
     @property
     def status(self) -> Status:
         """The state now; a worker whose heartbeat has stopped has been interrupted."""
-        try:
-            status = Status(**self._json("status.json"))
-            silent = time.time() - status.heartbeat
-        except TypeError as error:
-            raise RunError(f"Run {self.run_id} is of another version ({error}).") from None
+        status = self.written_status
+        silent = time.time() - status.heartbeat
         if status.unfinished and silent > settings().heartbeat_stale_seconds:
             facts = asdict(status) | {
                 "state": "interrupted",
                 "error": f"The worker stopped without a word {silent:.0f} s ago, while "
-                f"{status.phase}. Start the run again; worker.log may say more.",
+                f"{status.phase}. {self.way_on}",
             }
             return Status(**facts)
         return status
 
     @property
+    def written_status(self) -> Status:
+        """What the worker wrote last, whether it is still alive or not."""
+        try:
+            status = Status(**self._json("status.json"))
+            _ = time.time() - status.heartbeat - status.queued  # they are numbers
+        except TypeError as error:
+            raise RunError(f"Run {self.run_id} is of another version ({error}).") from None
+        return status
+
+    @property
     def history(self) -> pd.DataFrame:
         """One row an epoch (`HISTORY_COLUMNS`); empty before the first."""
-        file = self.path / "history.csv"
-        text = file.read_text(encoding="utf-8") if file.exists() else ""
-        whole = text[: text.rfind("\n") + 1]  # a line without its end is still being written
+        whole = "".join(self._history_lines())
         if not whole:
             return pd.DataFrame(columns=list(HISTORY_COLUMNS))
         return pd.read_csv(io.StringIO(whole))
+
+    def _history_lines(self) -> list[str]:
+        """The header and the rows; a line without its end is still being written."""
+        file = self.path / "history.csv"
+        text = file.read_text(encoding="utf-8") if file.exists() else ""
+        return text[: text.rfind("\n") + 1].splitlines(keepends=True)
 
     @property
     def metrics(self) -> dict[str, Any] | None:
@@ -147,13 +171,23 @@ class Run:
         return (self.path / "stop").exists() or not (self.path / "config.json").exists()
 
     def request_stop(self) -> None:
-        """Asks the worker to stop; it looks for this file at each batch."""
+        """Asks the worker to stop, by a file that it looks for."""
         (self.path / "stop").touch()
 
     def write_status(self, status: Status) -> None:
-        """Replaces status.json atomically; a deleted run is not brought back by it."""
-        if self.path.is_dir():
-            storage.write_json(self.path / "status.json", asdict(status))
+        """Replaces status.json atomically; a deleted run is not brought back by it.
+
+        On a full disk it is overwritten, so that a run can still say what it died of.
+        """
+        if not self.path.is_dir():
+            return
+        file = self.path / "status.json"
+        try:
+            storage.write_json(file, asdict(status))
+        except OSError as problem:
+            if not storage.is_full(problem) or not file.exists():
+                raise
+            storage.overwrite_json(file, asdict(status))
 
     def append_history(self, row: dict[str, Any]) -> None:
         """Adds an epoch to history.csv and flushes it."""
@@ -164,6 +198,35 @@ class Run:
             if new:
                 writer.writeheader()
             writer.writerow(row)
+
+    def keep_history(self, epochs: int) -> None:
+        """Drops the rows after the first `epochs`: they are to be trained again."""
+        lines = self._history_lines()[: 1 + epochs] or [",".join(HISTORY_COLUMNS) + "\n"]
+        with storage.atomic(self.path / "history.csv") as temporary:
+            temporary.write_text("".join(lines), encoding="utf-8")
+
+    @property
+    def checkpoint_file(self) -> Path:
+        """What training goes on from; there while a run with a finished epoch is not finished."""
+        return self.path / "checkpoint.npz"
+
+    @property
+    def way_on(self) -> str:
+        """What to do with a run that ended before its time, in a sentence."""
+        if self.checkpoint_file.exists():
+            return "Resume it to go on from its last finished epoch; worker.log may say more."
+        return "Resume it to start over; worker.log may say more."
+
+    def requeue(self) -> None:
+        """Makes a run that failed, was stopped or was interrupted wait for its turn again.
+
+        It goes on from its last finished epoch. Raises `RunError` if it is unfinished or succeeded.
+        """
+        state = self.status.state
+        if state in (*UNFINISHED, "succeeded"):
+            raise RunError(f"Run {self.run_id} is {state}; there is nothing to resume.")
+        (self.path / "stop").unlink(missing_ok=True)
+        self.write_status(Status(epochs=self.config.total_epochs))
 
     def _json(self, name: str, *required: str) -> Any:
         try:
@@ -196,7 +259,7 @@ def create(config: RunConfig, run_id: str | None = None) -> Run:
     except FileExistsError:
         raise RunError(f"There is a run {run_id} already. Choose another name.") from None
     storage.write_json(run.path / "config.json", to_json(config))
-    run.write_status(Status(epochs=config.epochs))
+    run.write_status(Status(epochs=config.total_epochs))
     return run
 
 

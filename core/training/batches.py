@@ -1,13 +1,24 @@
 """The stream of training batches: what comes in which epoch depends on the seed alone."""
 
-from collections.abc import Iterator
-from itertools import count
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
 import numpy as np
 
+from core.runs.config import RunConfig
 from core.training import augment
 
-Batch = tuple[np.ndarray, np.ndarray, np.ndarray]
+# A row and the symmetry asked of it, to the image (or the features) in that view.
+LookUp = Callable[[np.ndarray, np.random.Generator], np.ndarray]
+
+
+class Batch(NamedTuple):
+    """inputs (B, ...), labels float32 (B,) of 0 and 1, loss weights float32 (B,)."""
+
+    inputs: np.ndarray
+    labels: np.ndarray
+    weights: np.ndarray
 
 
 def steps(images: int, batch_size: int) -> int:
@@ -15,43 +26,66 @@ def steps(images: int, batch_size: int) -> int:
     return -(-images // batch_size)
 
 
-def training_batches(
-    pixels: np.ndarray,
-    labels: np.ndarray,
-    rows: np.ndarray,
-    *,
-    batch_size: int,
-    seed: int,
-    augmentation: bool,
-    class_weights: bool,
-) -> Iterator[Batch]:
-    """Epoch after epoch without end: each draws its own order and augmentation from (seed, epoch).
+def epoch_rows(labels: np.ndarray, rows: np.ndarray, config: RunConfig, epoch: int) -> np.ndarray:
+    """The training rows of an epoch in their order, int (N,).
 
-    `pixels` uint8 (N, S, S, 3), `labels` 0 or 1 (N,), `rows` the training rows. Yields pixels
-    uint8 (B, S, S, 3), labels float32 (B, 1) and loss weights float32 (B,).
+    With the class balance "sampling", as many cells as ever, half of each class: those of the
+    smaller class come back more often.
     """
-    weight = _weights(labels[rows]) if class_weights else np.ones(2, np.float32)
-    for epoch in count():
-        rng = np.random.default_rng([seed, epoch])
-        order = rng.permutation(rows)
-        for start in range(0, len(order), batch_size):
-            chosen = order[start : start + batch_size]
-            images = pixels[chosen]
-            if augmentation:
-                images = augment.apply(images, augment.draw(rng, len(images)))
-            yield images, labels[chosen, None].astype(np.float32), weight[labels[chosen]]
+    rng = np.random.default_rng([config.seed, epoch])
+    if config.class_balance != "sampling":
+        return rng.permutation(rows)
+    classes = [rows[labels[rows] == label] for label in (0, 1)]
+    half = -(-len(rows) // 2)
+    drawn = [_repeated(rng, members, half) for members in classes]
+    return rng.permutation(np.concatenate(drawn))[: len(rows)]
 
 
-def _weights(labels: np.ndarray) -> np.ndarray:
-    """Both classes weigh the same in the loss; the mean weight is 1. Float32 (2,)."""
-    counts = np.bincount(labels, minlength=2)
-    return (len(labels) / (2 * counts)).astype(np.float32)
+def _repeated(rng: np.random.Generator, rows: np.ndarray, number: int) -> np.ndarray:
+    """`number` of the rows, each as often as the others but for one."""
+    whole, rest = divmod(number, len(rows))
+    return np.concatenate([np.tile(rows, whole), rng.permutation(rows)[:rest]])
 
 
-def plain_batches(
-    pixels: np.ndarray, labels: np.ndarray, rows: np.ndarray, *, batch_size: int
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """The rows once, in order: pixels and labels as in `training_batches`."""
-    for start in range(0, len(rows), batch_size):
-        chosen = rows[start : start + batch_size]
-        yield pixels[chosen], labels[chosen, None].astype(np.float32)
+def epoch_batches(
+    look_up: LookUp, labels: np.ndarray, rows: np.ndarray, config: RunConfig, epoch: int
+) -> Iterator[Batch]:
+    """One epoch: its order and augmentation are drawn from (seed, epoch), counted from 0.
+
+    `labels` are 0 or 1 for all cells (N,), `rows` the training rows.
+    """
+    order = epoch_rows(labels, rows, config, epoch)
+    weight = class_weights(labels[rows]) if config.class_balance == "weights" else np.ones(2)
+    rng = np.random.default_rng([config.seed, epoch, 1])
+    for start in range(0, len(order), config.batch_size):
+        chosen = order[start : start + config.batch_size]
+        inputs = look_up(chosen, rng)
+        truth = labels[chosen]
+        yield Batch(inputs, truth.astype(np.float32), weight[truth].astype(np.float32))
+
+
+def augmented(pixels: np.ndarray, config: RunConfig) -> LookUp:
+    """Looks up pixels, uint8 (N, S, S, 3), changed at random as the config says."""
+
+    def look_up(rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        if not config.augmentation:
+            return pixels[rows]
+        strength = config.augmentation_strength
+        drawn = augment.draw(rng, len(rows), config.augmentation, strength)
+        return augment.apply([pixels[row] for row in rows], drawn)
+
+    return look_up
+
+
+def class_weights(labels: np.ndarray) -> np.ndarray:
+    """Both classes weigh the same in the loss; the mean weight is 1. Float64 (2,)."""
+    return len(labels) / (2 * np.bincount(labels, minlength=2))
+
+
+def ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
+    """The same batches, the next one made in a thread while the last one is used."""
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(next, batches, None)
+        while (batch := coming.result()) is not None:
+            coming = pool.submit(next, batches, None)
+            yield batch

@@ -1,0 +1,71 @@
+"""Several runs queued at once: the original study's five networks, as it ran them and repaired."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from core.errors import ConfigError, DataError
+from core.runs import config
+from core.runs.config import RunConfig
+
+STUDY_ARCHITECTURES = ("vgg16", "cnn-32", "cnn-16", "cnn-dropout", "efficientnet-b3")
+STUDY_CELLS = 1000
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A recipe and split for the five networks of the original study."""
+
+    title: str
+    about: str
+    recipe: str
+    split: str
+
+
+PRESETS: Mapping[str, Preset] = {
+    "original-study": Preset(
+        title="The original study",
+        about="its five networks as it ran them: split by image, no augmentation, "
+        "pixels of 0..1 into networks that expect otherwise, the last epoch kept",
+        recipe="original",
+        split="image",
+    ),
+    "repaired": Preset(
+        title="The same, repaired",
+        about="the same five on the same cells with the recommended recipe: held-out subjects, "
+        "each network's own pixel scaling, augmentation, class weights, the best epoch kept",
+        recipe="recommended",
+        split="subject",
+    ),
+}
+
+
+def configs(
+    name: str, dataset: Path, cells: pd.DataFrame, settings: Mapping[str, Any] | None = None
+) -> list[RunConfig]:
+    """The configurations of a preset, on 1,000 cells, half of each class, or as many as there are.
+
+    `cells` are the labelled cells to draw from (label); `settings` are changed in every one.
+    Raises `ConfigError` for an unknown preset or setting, `DataError` where there are too few
+    cells.
+    """
+    if name not in PRESETS:
+        raise ConfigError(f"preset is {name!r}; it can be {', '.join(PRESETS)}.")
+    preset = PRESETS[name]
+    drawn = study_cells(cells)
+    if drawn < config.MIN_SAMPLE:
+        raise DataError(f"The rarer class has {drawn // 2} cells; the study needs at least 3.")
+    common = {"split": preset.split, "sample": drawn, "balance": "balanced", **(settings or {})}
+    return [
+        config.create(architecture, dataset, preset.recipe, **common)
+        for architecture in STUDY_ARCHITECTURES
+    ]
+
+
+def study_cells(cells: pd.DataFrame) -> int:
+    """How many cells the study's runs draw: 1,000, or twice the rarer class if that is less."""
+    counts = cells["label"].value_counts().reindex([0, 1], fill_value=0)
+    return min(STUDY_CELLS, 2 * int(counts.min()))

@@ -1,0 +1,167 @@
+"""Trains a run's network: whole, or the head of a frozen backbone and then its top blocks.
+
+Only worker processes import this module, since it imports TensorFlow.
+"""
+
+import time
+from dataclasses import dataclass, field, replace
+
+import keras
+import numpy as np
+import pandas as pd
+
+from core import storage
+from core.data import splits
+from core.models import catalog
+from core.models import classifier as classifiers
+from core.models.catalog import Architecture
+from core.models.classifier import Classifier
+from core.models.engine import Engine
+from core.models.export import disagreement
+from core.models.export import export as export_engine
+from core.runs.config import RunConfig
+from core.runs.reporter import Reporter
+from core.runs.store import Run
+from core.training import batches, checkpoint, features, loop, precision
+from core.training.checkpoint import Checkpoint
+from core.training.loop import Data, Stage
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What training leaves.
+
+    classifier: in float32, with the weights to keep. checkpoint: the last. logits: of each cell
+    (N,), where they came with training, else None. precision: trained in; probed: images/s of each
+    where compared. features_per_second: cells and views, where features had to be computed.
+    """
+
+    classifier: Classifier
+    checkpoint: Checkpoint
+    logits: np.ndarray | None = None
+    precision: str = "float32"
+    probed: dict[str, float] = field(default_factory=dict)
+    features_per_second: float | None = None
+
+
+def train(run: Run, reporter: Reporter, parts: pd.DataFrame, array: np.ndarray) -> Trained:
+    """Trains as the run's config says, from its checkpoint if there is one.
+
+    `parts` has the cells with their split, `array` their pixels, uint8 (N, S, S, 3).
+    """
+    config = run.config
+    entry = catalog.architecture(config.architecture)
+    train_rows, held_out = (np.flatnonzero(parts["split"] == part) for part in splits.PARTS[:2])
+    images = Data(
+        look_up=batches.augmented(array, config),
+        plain=lambda rows: array[rows],
+        labels=parts["label"].to_numpy().astype(np.int64),
+        train=train_rows,
+        validation=held_out,
+    )
+    so_far = checkpoint.load(run.checkpoint_file) or Checkpoint()
+    if entry.pretrained is None:
+        return _train_whole(run, reporter, images, so_far)
+    reporter.phase("building the network")
+    trained = Trained(_build(config, entry), so_far)
+    if so_far.stage == 0:
+        cells = parts["sha256"].tolist()
+        trained = _train_head(run, reporter, trained, images, array, cells)
+    return _fine_tune(run, reporter, trained, images) if config.fine_tune_blocks else trained
+
+
+def learning_rate(config: RunConfig) -> float:
+    """The config's, or else the architecture's own."""
+    return config.learning_rate or catalog.architecture(config.architecture).learning_rate
+
+
+def _train_whole(run: Run, reporter: Reporter, images: Data, so_far: Checkpoint) -> Trained:
+    """All weights from their beginning, in the precision chosen; kept in float32."""
+    config = run.config
+    entry = catalog.architecture(config.architecture)
+    if config.precision == "auto":
+        reporter.phase("comparing float32 with bfloat16 on this machine")
+    chosen, probed = precision.choose(config, entry)
+    reporter.phase("building the network")
+    network = _build(config, entry, chosen)
+    stage = Stage(0, config.epochs, learning_rate(config))
+    so_far = loop.train(run, reporter, network.model, images, stage, so_far)
+    kept = network
+    if chosen != "float32":
+        kept = _build(config, entry)
+        kept.model.set_weights(network.model.get_weights())
+    return Trained(kept, so_far, precision=chosen, probed=probed)
+
+
+def _train_head(
+    run: Run,
+    reporter: Reporter,
+    trained: Trained,
+    images: Data,
+    array: np.ndarray,
+    cells: list[str],
+) -> Trained:
+    """The head of a frozen backbone, on features that are kept."""
+    config, so_far = run.config, trained.checkpoint
+    entry = catalog.architecture(config.architecture)
+    reporter.phase("computing features")
+    started = time.perf_counter()
+    views, computed = features.features(
+        trained.classifier, entry, config, array, cells, reporter.progress
+    )
+    seconds = time.perf_counter() - started
+    so_far = replace(so_far, seconds=so_far.seconds + seconds)
+    head = features.tail(trained.classifier)
+    data = replace(
+        images, look_up=features.look_up(views, config), plain=lambda rows: views[0][rows]
+    )
+    stage = Stage(0, config.epochs, learning_rate(config))
+    so_far = loop.train(run, reporter, head, data, stage, so_far)
+    logits = loop.predict(loop.make_forward(head), data.plain, np.arange(len(array)), 1024)
+    speed = round(computed * len(array) / seconds, 1) if computed else None
+    return replace(trained, checkpoint=so_far, logits=logits, features_per_second=speed)
+
+
+def _fine_tune(run: Run, reporter: Reporter, trained: Trained, images: Data) -> Trained:
+    """The backbone's top blocks and the head, on pixels, at a smaller rate."""
+    config = run.config
+    blocks = catalog.architecture(config.architecture).blocks
+    open_blocks(trained.classifier, blocks[config.fine_tune_blocks - 1])
+    rate = config.fine_tune_rate or learning_rate(config) / 10
+    stage = Stage(1, config.fine_tune_epochs, rate)
+    so_far = loop.train(run, reporter, trained.classifier.model, images, stage, trained.checkpoint)
+    return replace(trained, checkpoint=so_far, logits=None)
+
+
+def _build(config: RunConfig, entry: Architecture, chosen: str = "float32") -> Classifier:
+    keras.utils.set_random_seed(config.seed)
+    return classifiers.build(
+        entry,
+        weights_choice=config.weights,
+        pixels=config.pixels,
+        dropout=config.dropout,
+        l2=config.l2,
+        precision=chosen,
+    )
+
+
+def open_blocks(classifier: Classifier, first: str) -> None:
+    """Lets the backbone train from its first layer of that name prefix on.
+
+    Batch normalisation stays frozen: on the few cells of a batch its statistics would drift.
+    """
+    network = next(layer for layer in classifier.backbone.layers if isinstance(layer, keras.Model))
+    classifier.backbone.trainable = network.trainable = True
+    names = [layer.name.startswith(first) for layer in network.layers]
+    opened = names.index(True)
+    for number, layer in enumerate(network.layers):
+        normalisation = isinstance(layer, keras.layers.BatchNormalization)
+        layer.trainable = number >= opened and not normalisation
+
+
+def export(run: Run, classifier: Classifier, array: np.ndarray) -> float:
+    """Writes model.keras and the engine; returns how far their logits differ."""
+    with storage.atomic(run.path / "model.keras") as temporary:
+        classifier.model.save(temporary)
+    export_engine(classifier, run.engine_file)
+    return disagreement(classifier, Engine(run.engine_file), np.asarray(array[:16]))

@@ -1,0 +1,82 @@
+"""Float32 or mixed bfloat16: what trains faster on this machine, measured once and remembered.
+
+Only worker processes import this module, since it imports TensorFlow.
+"""
+
+import platform
+import time
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from core import storage
+from core.data.manifest import digest
+from core.models import classifier
+from core.models.catalog import Architecture
+from core.runs.config import RunConfig
+from core.training import loop
+
+CHOICES = ("float32", "bfloat16")
+# Below this the two are the same, and float32 is the plainer.
+WORTH = 1.1
+_STEPS = 3
+_ROUNDS = 3
+
+
+def choose(config: RunConfig, entry: Architecture) -> tuple[str, dict[str, float]]:
+    """The precision to train in, and images/s of each where it was measured.
+
+    "auto" compares a training step in both, once for each network, batch size and machine. Where
+    the processor does not say that it has bfloat16 it is emulated, some hundred times slower: the
+    comparison would take minutes, and is left out.
+    """
+    if config.precision != "auto":
+        return config.precision, {}
+    processor = _processor()
+    if "bf16" not in processor:
+        return "float32", {}
+    where = [entry.key, str(config.batch_size), platform.node(), tf.__version__, processor]
+    file = storage.precision_file(digest(where))
+    with storage.lock(file):
+        if not file.exists():
+            storage.write_json(file, {name: _speed(config, entry, name) for name in CHOICES})
+    speeds: dict[str, float] = storage.read_json(file)
+    faster = speeds["bfloat16"] > WORTH * speeds["float32"]
+    return ("bfloat16" if faster else "float32"), speeds
+
+
+def _processor() -> str:
+    """What the processor can do, as Linux lists it; elsewhere its name."""
+    facts = Path("/proc/cpuinfo")
+    if not facts.is_file():
+        return platform.processor()
+    lines = facts.read_text(encoding="utf-8").splitlines()
+    return next((line for line in lines if line.startswith(("flags", "Features"))), "")
+
+
+def _speed(config: RunConfig, entry: Architecture, precision: str) -> float:
+    """Images/s of compiled training steps on one batch, the best of a few rounds."""
+    model: Any = classifier.build(
+        entry, weights_choice="random", pixels=config.pixels, precision=precision
+    ).model
+    optimizer = keras.optimizers.Adam(1e-4)
+    optimizer.build(model.trainable_variables)
+    step = loop.make_step(model, optimizer)
+    size, number = entry.geometry.size, config.batch_size
+    rng = np.random.default_rng(0)
+    batch = (
+        tf.constant(rng.integers(0, 256, (number, size, size, 3), dtype=np.uint8)),
+        tf.constant(rng.integers(0, 2, number).astype(np.float32)),
+        tf.ones(number),
+    )
+    step(*batch).numpy()
+    best = np.inf
+    for _ in range(_ROUNDS):
+        started = time.perf_counter()
+        for _ in range(_STEPS):
+            step(*batch).numpy()
+        best = min(best, (time.perf_counter() - started) / _STEPS)
+    return round(number / best, 1)
