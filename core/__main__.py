@@ -5,6 +5,7 @@ standard error and exit status 2.
 """
 
 import argparse
+import dataclasses
 import json
 import os
 import sys
@@ -13,16 +14,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
-from core import storage
+from core import storage, verbs
 from core.data import sources, summary, synthetic, synthetic_field
 from core.data.fetch import FetchStatus, request_stop, size_text
 from core.data.images import decode, encode
-from core.errors import BlastLensError, ConfigError, DataError, RunError, UploadError
+from core.errors import BlastLensError, DataError, RunError, UploadError
 from core.jobs import local
-from core.models import catalog
 from core.reading.reader import Reader, Reading
-from core.runs import config, store
-from core.runs.store import Run, Status
+from core.runs import config, presets, store
 
 
 def demo(options: argparse.Namespace) -> dict[str, Any]:
@@ -70,28 +69,6 @@ def index(options: argparse.Namespace) -> dict[str, Any]:
     return summary.summarise(sources.index(root, _progress("indexing")), started)
 
 
-def train(options: argparse.Namespace) -> dict[str, Any]:
-    """Trains an architecture and follows it to its end; Ctrl-C asks it to stop."""
-    settings = dict(_setting(text) for text in options.set)
-    for name in {"architecture", "dataset", "recipe"} & set(settings):
-        raise ConfigError(f"{name} is not for --set: give it as an argument of its own.")
-    named = ("split", "seed", "sample", "epochs")
-    settings |= {n: getattr(options, n) for n in named if getattr(options, n) is not None}
-    root = sources.resolve(options.dataset)
-    wanted = config.create(options.architecture, root, options.recipe, **settings)
-    config.require_inputs(wanted)
-    run = store.create(wanted, options.run_id)
-    local.launch(run)
-    try:
-        status = local.follow(run, _follow(run))
-    except KeyboardInterrupt:
-        run.request_stop()
-        status = local.follow(run)
-    if status.state != "succeeded":
-        raise RunError(f"Run {run.run_id} {status.state}. {status.error or ''}".strip())
-    return {"run": run.run_id, "status": status.state, "metrics": run.metrics}
-
-
 def runs(options: argparse.Namespace) -> list[dict[str, Any]]:
     """Lists the runs, the newest first."""
     return [
@@ -124,6 +101,19 @@ def evaluate(options: argparse.Namespace) -> dict[str, Any]:
     from core.evaluation.evaluate import evaluate_on
 
     return evaluate_on(run, options.dataset, _progress("indexing"))
+
+
+def diagnose(options: argparse.Namespace) -> dict[str, Any]:
+    """Says what went wrong in a run, and which settings repair it."""
+    from core.doctor import diagnosis as doctor
+
+    run = store.get(options.run)
+    wanted = doctor.repaired(run)
+    return {
+        "run": run.run_id,
+        "diagnoses": [dataclasses.asdict(found) for found in doctor.examine(run)],
+        "repaired": None if wanted is None else config.to_json(wanted),
+    }
 
 
 def read(options: argparse.Namespace) -> list[dict[str, Any]]:
@@ -170,13 +160,6 @@ def examples(options: argparse.Namespace) -> list[str]:
     return written
 
 
-def _setting(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise ConfigError(f"--set takes name=value, not {text!r}.")
-    return name, value
-
-
 def _progress(what: str) -> Callable[[int, int], None]:
     def show(done: int, total: int) -> None:
         if sys.stderr.isatty():
@@ -192,26 +175,6 @@ def _fetched(status: FetchStatus) -> None:
         print(f"\r{status.phase}: {size_text(status.bytes_done)}", end="", file=sys.stderr)
 
 
-def _follow(run: Run) -> Callable[[Status], None]:
-    told: set[object] = set()
-
-    def show(status: Status) -> None:
-        if status.phase not in told:
-            told.add(status.phase)
-            print(f"{run.run_id}: {status.phase}", file=sys.stderr)
-        for row in run.history.to_dict("records"):
-            if row["epoch"] not in told:
-                told.add(row["epoch"])
-                print(
-                    f"epoch {row['epoch']:.0f} of {status.epochs}: loss {row['loss']:.3f}, "
-                    f"accuracy {row['accuracy']:.3f}; validation loss "
-                    f"{row['validation_loss']:.3f}, accuracy {row['validation_accuracy']:.3f}",
-                    file=sys.stderr,
-                )
-
-    return show
-
-
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message} (--help lists what there is)\n")
@@ -220,11 +183,11 @@ class _Parser(argparse.ArgumentParser):
 def parser() -> argparse.ArgumentParser:
     """All verbs with their options."""
     top = _Parser(prog="python -m core", description=__doc__)
-    verbs = top.add_subparsers(dest="verb", required=True)
+    choices = top.add_subparsers(dest="verb", required=True)
 
     def verb(function: Callable[[argparse.Namespace], Any]) -> argparse.ArgumentParser:
-        sub = verbs.add_parser(
-            function.__name__, help=function.__doc__, description=function.__doc__
+        sub = choices.add_parser(
+            function.__name__.replace("_", "-"), help=function.__doc__, description=function.__doc__
         )
         sub.set_defaults(function=function)
         sub.add_argument("--json", action="store_true", help="one JSON document on standard output")
@@ -243,22 +206,26 @@ def parser() -> argparse.ArgumentParser:
     sub = verb(index)
     sub.add_argument("dataset", metavar="DATASET", help='a folder, or "demo"')
     sub.add_argument("--positive", metavar="FOLDER", help="class folder of ALL; it is remembered")
-    sub = verb(train)
-    sub.add_argument("dataset", metavar="DATASET", help='a folder, or "demo"')
-    sub.add_argument("--architecture", required=True, help=", ".join(catalog.ARCHITECTURES))
-    sub.add_argument("--recipe", default="recommended", help=", ".join(config.RECIPES))
-    sub.add_argument("--epochs", type=int)
-    sub.add_argument("--sample", type=int, help="number of cells to draw; default: all")
-    sub.add_argument("--split", help="subject (default), folds, preliminary, image")
-    sub.add_argument("--seed", type=int)
-    sub.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
+    sub = verb(verbs.train)
+    verbs.training_options(sub)
     sub.add_argument("--run-id", help="the run's name; default: date, time and architecture")
+    sub = verb(verbs.resume)
+    sub.add_argument("run", metavar="RUN")
+    sub = verb(verbs.study)
+    sub.add_argument("dataset", metavar="DATASET", help='a folder, or "demo"')
+    sub.add_argument("--preset", default="original-study", help=", ".join(presets.PRESETS))
+    sub.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
     verb(runs)
+    verbs.sweep_options(verb(verbs.cross_validate), searching=False)
+    verbs.sweep_options(verb(verbs.tune), searching=True)
+    verb(verbs.sweeps)
     sub = verb(compare)
     sub.add_argument("run", nargs="+", metavar="RUN")
     sub = verb(evaluate)
     sub.add_argument("run", metavar="RUN")
     sub.add_argument("--dataset", help='measure on this data set: a folder, or "demo"')
+    sub = verb(diagnose)
+    sub.add_argument("run", metavar="RUN")
     sub = verb(examples)
     sub.add_argument("run", metavar="RUN")
     sub = verb(read)

@@ -1,0 +1,204 @@
+"""How each illness of fitting shows: too little learned, too much, or for too long.
+
+One function each, from the record to a finding or None; `core.training.doctor` has the catalogue
+of them. No TensorFlow here.
+"""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from core.doctor.record import Finding, Record
+from core.models import weights
+from core.runs.config import MAX_EPOCHS, RECIPES, RunConfig
+from core.runs.store import STAGES
+
+# Standard deviation of the logit over all cells below which the answer is the same for all: 0.1
+# is at most 2.5 percentage points of probability.
+CONSTANT_SPREAD = 0.1
+# Not even rounding differs: what is left of the image does not reach the output at all.
+DEAD_SPREAD = 1e-6
+# Cross-entropy above this share of what a guess by class shares has: nothing, or next to nothing,
+# has been learned. (The shipped runs end at 0.7.)
+UNLEARNED = 0.95
+# The loss falls steadily if of all pairs of epochs, in so many the later has the lower one; a flat
+# and noisy curve has half.
+STEADY = 0.8
+# Validation cross-entropy above that of training, in nats and in parts. Cells of other subjects
+# are harder by some: 0.06 nats in the shipped runs.
+OVERFIT_NATS, OVERFIT = 0.2, 1.5
+# Rise of the validation cross-entropy since its lowest that counts, in nats: from epoch to epoch
+# it wavers by 0.05 in the shipped runs.
+PAST_BEST_NATS = 0.1
+# With the best epoch kept, going on costs time alone: said only of very many epochs. The shipped
+# CNN-16 keeps epoch 6 of 20, which is no illness.
+WASTED_EPOCHS, WASTED_SHARE = 30, 0.75
+PATIENCE = 10
+# Part of the validation cross-entropy that another epoch at the full learning rate would take off:
+# below this, going on is hardly worth it.
+WORTH_AN_EPOCH = 0.02
+# Below this many epochs an unlearned network has not had its chance.
+FEW_EPOCHS = 5
+
+
+def constant_output(record: Record) -> Finding | None:
+    """Every cell gets practically the same logit."""
+    spread = record.spread
+    if spread is None or spread >= CONSTANT_SPREAD:
+        return None
+    evidence = f"Over all cells the {record.logits}."
+    if spread >= DEAD_SPREAD:
+        return Finding(evidence, *_learn_more(record))
+    rate = record.rate(STAGES[0])[1] / 10
+    return Finding(
+        evidence,
+        "Train anew with a smaller learning rate: units that no image moves any more are most "
+        "often the work of a large step.",
+        {"learning_rate": rate},
+    )
+
+
+def underfitting(record: Record) -> Finding | None:
+    """On its own training cells the network is hardly better than a guess by the class shares."""
+    fit = record.fit
+    if fit is None or record.parts is None or fit.training <= UNLEARNED * record.guess:
+        return None
+    return Finding(
+        f"On the training cells the cross-entropy is {fit.training:.3f}; a guess by the class "
+        f"shares alone has {record.guess:.3f}.",
+        *_learn_more(record),
+    )
+
+
+def _learn_more(record: Record) -> tuple[str, dict[str, Any] | None]:
+    """Advice and repair for a network that has not learned: the first thing that holds it back."""
+    config, entry = record.config, record.entry
+    if entry.pretrained is not None and config.weights == "random" and weights.find(entry):
+        return "Train anew with ImageNet weights.", {"weights": "imagenet"}
+    if config.l2:
+        return "Train anew without the penalty on the weights.", {"l2": 0.0}
+    if config.dropout is not None:
+        return "Train anew with the architecture's own dropout.", {"dropout": None}
+    if config.augmentation and config.augmentation_strength > 1:
+        return "Train anew with usual augmentation.", {"augmentation_strength": 1.0}
+    if entry.blocks and not config.fine_tune_blocks:
+        opened = {"fine_tune_blocks": 1, "fine_tune_epochs": config.epochs}
+        return "Train anew, and let the backbone's top block train on.", opened
+    if config.epochs < MAX_EPOCHS:
+        return "Train anew for longer.", {"epochs": longer(config.epochs)}
+    return "Take an architecture with more weights.", None
+
+
+def overfitting(record: Record) -> Finding | None:
+    """The kept weights are far better on training cells than on those of other subjects."""
+    fit = record.fit
+    if fit is None or fit.validation - fit.training < OVERFIT_NATS:
+        return None
+    if fit.validation < OVERFIT * fit.training:
+        return None
+    advice, repair = _hold_back(record.config)
+    return Finding(
+        f"The cross-entropy is {fit.training:.3f} on the training cells and {fit.validation:.3f} "
+        "on the validation cells.",
+        advice,
+        repair,
+    )
+
+
+def _hold_back(config: RunConfig) -> tuple[str, dict[str, Any] | None]:
+    """Advice and repair against overfitting: the first that is not in use yet."""
+    usual = RECIPES["recommended"]
+    if not config.augmentation:
+        repair = {name: usual[name] for name in ("augmentation", "views")}
+        return "Train anew with images turned and coloured at random.", repair
+    if (config.dropout or 0.0) < 0.5:
+        return "Train anew with dropout.", {"dropout": 0.5}
+    if not config.l2:
+        return "Train anew with a small penalty on the weights.", {"l2": 1e-4}
+    return "Train on more subjects, or take a smaller architecture.", None
+
+
+def past_the_best(record: Record) -> Finding | None:
+    """The last epoch was kept though worse than an earlier one; or very many came after it."""
+    losses = record.history["validation_cross_entropy"].to_numpy(float)
+    if not len(losses):
+        return None
+    best = int(losses.argmin())
+    after = len(losses) - 1 - best
+    evidence = (
+        f"The validation cross-entropy was lowest, {losses[best]:.3f}, in epoch {best + 1}; "
+        f"{times(after, 'epoch')} later it is {losses[-1]:.3f}."
+    )
+    if record.config.keep == "last":
+        if losses[-1] - losses[best] <= PAST_BEST_NATS:
+            return None
+        return Finding(evidence, "Train anew and keep the best epoch.", {"keep": "best"})
+    if after < WASTED_EPOCHS or after < WASTED_SHARE * len(losses):
+        return None
+    return Finding(
+        f"{evidence} The best epoch was kept, so only time was lost.",
+        f"Next time stop after {PATIENCE} epochs without progress.",
+        {"patience": PATIENCE},
+    )
+
+
+def too_few_epochs(record: Record) -> Finding | None:
+    """Training came to its end, and both parts were still falling."""
+    if record.status.state != "succeeded" or record.history.empty or record.parts is None:
+        return None
+    config = record.config
+    stage = record.history["stage"].iloc[-1]
+    rows = record.history[record.history["stage"] == stage]
+    setting = "epochs" if stage == STAGES[0] else "fine_tune_epochs"
+    asked = getattr(config, setting)
+    if len(rows) < asked or asked == MAX_EPOCHS:
+        return None
+    losses = rows["validation_cross_entropy"].to_numpy(float)
+    pace = _pace(rows)
+    unlearned = record.fit is not None and record.fit.training > UNLEARNED * record.guess
+    if pace < WORTH_AN_EPOCH and not (len(record.history) < FEW_EPOCHS and unlearned):
+        return None
+    began = f"went from {losses[0]:.3f} to {losses[-1]:.3f}" if len(losses) > 1 else ""
+    began = began or f"is {losses[0]:.3f}"
+    going = f", at the end by {pace:.1%} an epoch of full learning rate" if pace > 0 else ""
+    return Finding(
+        f"Over {times(len(rows), 'epoch')} the validation cross-entropy {began}{going}; a "
+        f"guess by the class shares has {record.guess:.3f}.",
+        "Train anew for longer.",
+        {setting: longer(asked)},
+    )
+
+
+def _pace(rows: pd.DataFrame) -> float:
+    """Part of the validation cross-entropy that an epoch at full learning rate takes off.
+
+    By the last third of the epochs, as far as both parts fall in it steadily; else 0. A falling
+    learning rate flattens every curve, so epochs count by their share of the highest rate.
+    """
+    tail = rows.tail(max(len(rows) // 3, 1) + 1)
+    if len(tail) < 2:
+        return 0.0
+    curves = [tail[name].to_numpy(float) for name in ("cross_entropy", "validation_cross_entropy")]
+    if min(steadiness(curve) for curve in curves) < STEADY:
+        return 0.0
+    rates = rows["learning_rate"].to_numpy(float) / rows["learning_rate"].max()
+    steps = ((rates[:-1] + rates[1:]) / 2)[-(len(tail) - 1) :]  # a row has its last step's rate
+    losses = curves[1]
+    return float((losses[0] - losses[-1]) / losses[-1] / steps.sum())
+
+
+def longer(epochs: int) -> int:
+    """Twice as long, and at least as long as the usual training."""
+    return min(max(2 * epochs, RunConfig.epochs), MAX_EPOCHS)
+
+
+def times(number: int, what: str = "time") -> str:
+    """A number of things, as it is said."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def steadiness(values: np.ndarray) -> float:
+    """Share of the pairs of epochs in which the later has the lower value, 0..1."""
+    earlier, later = np.triu_indices(len(values), 1)
+    return float((values[later] < values[earlier]).mean())

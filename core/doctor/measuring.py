@@ -1,0 +1,121 @@
+"""How each illness of measuring shows: one function each, from the record to a finding or None.
+
+`core.training.doctor` has the catalogue of them. No TensorFlow here.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from core.data import splits
+from core.doctor.record import Finding, Record
+from core.evaluation import calibration
+
+# Of the usual normal interval, 95 %.
+STANDARD_ERRORS = 1.96
+# One class never (or always) answered, but for so many of its cells.
+ONE_SIDED = 0.1
+# Balanced accuracy on subjects never seen. The winner of the C-NMC 2019 challenge reached a
+# weighted F1 of 0.910 on its final test; nothing published under that protocol comes near this.
+TOO_GOOD = 0.95
+CHALLENGE_F1 = 0.910
+
+
+def leaking_split(record: Record) -> Finding | None:
+    """Groups, copies or unknown subjects on both sides of the split."""
+    if record.metrics:
+        protocol = record.metrics["protocol"]
+    elif record.parts is not None:
+        copies = pd.DataFrame(columns=["image_a", "image_b", "kind"])
+        protocol = splits.audit(record.parts, copies)
+    else:
+        return None
+    if not protocol["leaking"]:
+        return None
+    if protocol["unknown_subjects"]:
+        advice = "Give the data set with the subject of each cell, and train by subject."
+        return Finding(splits.verdict(protocol), advice)
+    return Finding(
+        splits.verdict(protocol),
+        "Train anew with the split by subject, and believe that number.",
+        {"split": "subject"} if _can_hold_out(record) else None,
+    )
+
+
+def _can_hold_out(record: Record) -> bool:
+    """Whether a split by subject would be another one, and has groups enough of each class."""
+    if record.config.split == "subject" or record.parts is None:
+        return False
+    groups = record.parts.groupby("label")["group"].nunique()
+    return bool((groups >= (record.config.folds or len(splits.PARTS))).all())
+
+
+def no_better_than_always_all(record: Record) -> Finding | None:
+    """Balanced accuracy on the test part that may be 0.5, which always answering ALL has.
+
+    Accuracy itself is told, but does not decide: a fair classifier can be below the share of ALL.
+    Without an interval cells count as independent, which is the more lenient.
+    """
+    test = record.test
+    if not test or test["balanced_accuracy"] is None:
+        return None
+    value, interval = test["balanced_accuracy"], test["intervals"]["balanced_accuracy"]
+    if interval:
+        low, how = interval[0], f"95% interval {interval[0]:.2f} to {interval[1]:.2f}"
+    else:
+        low = value - STANDARD_ERRORS * _standard_error(test)
+        how = f"from {low:.2f}, even if its {test['images']} cells counted as independent"
+    always = test["always_all"]["balanced_accuracy"]
+    if low > always:
+        return None
+    evidence = (
+        f"{record.beside_always_all} Balanced accuracy: {value:.2f} ({how}) and {always:.2f}."
+    )
+    one_sided = min(test["sensitivity"], test["specificity"]) < ONE_SIDED
+    if one_sided and record.config.class_balance == "none":
+        advice = "Train anew with both classes of the same weight."
+        return Finding(evidence, advice, {"class_balance": "weights"})
+    return Finding(evidence, "Train on more subjects, or take another architecture.")
+
+
+def _standard_error(test: Mapping[str, Any]) -> float:
+    """Of the balanced accuracy, binomial in each class."""
+    pairs = ((test["sensitivity"], test["all"]), (test["specificity"], test["hem"]))
+    return float(0.5 * np.sqrt(sum(rate * (1 - rate) / cells for rate, cells in pairs)))
+
+
+def too_good(record: Record) -> Finding | None:
+    """A result on real cells that deserves an audit; synthetic cells may simply be easy."""
+    test = record.test
+    if not test or not record.metrics or record.metrics["dataset"]["synthetic"]:
+        return None
+    value = test["balanced_accuracy"]
+    if value is None or value <= TOO_GOOD or test["images"] < calibration.MIN_IMAGES:
+        return None
+    return Finding(
+        f"Balanced accuracy is {value:.3f} and weighted F1 {test['weighted_f1']:.3f} on "
+        f"{test['images']} cells of {test['groups']} groups of subjects; the winner of the C-NMC "
+        f"2019 challenge reached a weighted F1 of {CHALLENGE_F1:.3f} on subjects never seen.",
+        "Look on the Dataset page for what gives the class away: copies, one camera or file type "
+        "a class, subjects under two ids.",
+    )
+
+
+def small_validation(record: Record) -> Finding | None:
+    """Fewer validation cells or groups than calibration asks for, for the same reason."""
+    if record.parts is None:
+        return None
+    rows = record.parts[record.parts["split"] == "validation"]
+    cells, groups = len(rows), int(rows["group"].nunique())
+    known = bool(rows["group"].notna().all())  # unknown subjects are the leaking split's to tell
+    if cells >= calibration.MIN_IMAGES and (groups >= calibration.MIN_GROUPS or not known):
+        return None
+    said = f" of {groups} groups of subjects" if known else ""
+    return Finding(
+        f"The validation part has {cells} cells{said}; at least {calibration.MIN_IMAGES} cells of "
+        f"{calibration.MIN_GROUPS} groups are needed.",
+        "Train anew with more cells, of more subjects.",
+        None if record.config.sample is None else {"sample": None},
+    )

@@ -1,0 +1,181 @@
+"""What a run's folder tells of how it went, read once for the run doctor. No TensorFlow here."""
+
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from core.data import splits
+from core.errors import RunError
+from core.models import catalog
+from core.models.catalog import Architecture
+from core.runs.config import RunConfig
+from core.runs.store import HISTORY_COLUMNS, STAGES, Run, Status
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The evidence for an illness, what to do, and the settings that repair it, if any do."""
+
+    evidence: str
+    advice: str
+    repair: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Cross-entropy in nats of the kept weights on two parts."""
+
+    training: float
+    validation: float
+
+
+@dataclass(frozen=True)
+class Record:
+    """A run that has ended, in whatever way.
+
+    history has `HISTORY_COLUMNS`; predictions, metrics, parts (split.parquet) and network (the
+    architecture inside model.keras) are None where the run did not come so far.
+    """
+
+    config: RunConfig
+    status: Status
+    history: pd.DataFrame
+    predictions: pd.DataFrame | None
+    metrics: dict[str, Any] | None
+    parts: pd.DataFrame | None
+    network: dict[str, Any] | None
+
+    @property
+    def entry(self) -> Architecture:
+        """The run's architecture."""
+        return catalog.architecture(self.config.architecture)
+
+    @property
+    def failed_in_numbers(self) -> bool:
+        """Whether training ended because the loss was no longer a number."""
+        ran_away = self.status.state == "failed" and "The loss became" in (self.status.error or "")
+        held_out = self.history["validation_cross_entropy"].to_numpy(float)
+        return ran_away or not np.isfinite(held_out).all()
+
+    def rate(self, stage: str) -> tuple[str, float]:
+        """The setting that holds a stage's learning rate, and the rate it began with."""
+        config = self.config
+        rate = config.learning_rate or self.entry.learning_rate
+        if stage == STAGES[1]:
+            return "fine_tune_rate", config.fine_tune_rate or rate / 10
+        return "learning_rate", rate
+
+    @property
+    def guess(self) -> float:
+        """Cross-entropy of the best answer that ignores the image, in nats.
+
+        It is the entropy of the class shares in training; of equal shares where classes are
+        balanced in the loss or in the batches. Needs `parts`.
+        """
+        assert self.parts is not None
+        train = self.parts[self.parts["split"] == "train"]
+        share = float(train["label"].mean()) if self.config.class_balance == "none" else 0.5
+        return float(-share * np.log(share) - (1 - share) * np.log(1 - share))
+
+    @cached_property
+    def fit(self) -> Fit | None:
+        """On images as they are, by the predictions; else as the kept epoch's history says."""
+        if self.predictions is not None:
+            return Fit(*(_cross_entropy(self.predictions, part) for part in splits.PARTS[:2]))
+        if self.history.empty:
+            return None
+        best = self.history["validation_cross_entropy"].argmin()
+        kept = self.history.iloc[best if self.config.keep == "best" else -1]
+        return Fit(float(kept["cross_entropy"]), float(kept["validation_cross_entropy"]))
+
+    @property
+    def test(self) -> dict[str, Any] | None:
+        """Metrics of the test part."""
+        return self.metrics["parts"]["test"] if self.metrics else None
+
+    @property
+    def beside_always_all(self) -> str:
+        """Accuracy on the test part, and that of always answering ALL; "" before the test."""
+        test = self.test
+        if test is None:
+            return ""
+        return (
+            f"On {test['images']} test cells its accuracy is {test['accuracy']:.2f}; always "
+            f"answering ALL has {test['always_all']['accuracy']:.2f}."
+        )
+
+    @property
+    def spread(self) -> float | None:
+        """Standard deviation of the logit over all cells; None before the predictions."""
+        return None if self.predictions is None else float(self.predictions["logit"].std(ddof=0))
+
+    @property
+    def logits(self) -> str:
+        """In words, what the logit and the probability do over all cells. Needs `predictions`."""
+        assert self.predictions is not None
+        logits, shares = self.predictions["logit"], self.predictions["probability"]
+        return (
+            f"logit (log-odds of ALL) runs from {logits.min():.3f} to {logits.max():.3f} with a "
+            f"standard deviation of {self.spread:.3f}, the probability from {shares.min():.3f} to "
+            f"{shares.max():.3f}"
+        )
+
+    @property
+    def last_layers(self) -> list[dict[str, Any]]:
+        """The layers from the last back to the first, nested networks opened; [] without one."""
+        return list(reversed(_layers(self.network))) if self.network else []
+
+
+def read(run: Run) -> Record:
+    """Reads a run folder. Raises `RunError` for damaged files, or those of another version."""
+    history = run.history
+    lacking = set(HISTORY_COLUMNS) - set(history.columns)
+    if lacking:
+        raise RunError(
+            f"history.csv of run {run.run_id} lacks {', '.join(sorted(lacking))}: damaged, or of "
+            "another version. Train it again."
+        )
+    parts = run.path / "split.parquet"
+    return Record(
+        config=run.config,
+        status=run.status,
+        history=history,
+        predictions=run.predictions if (run.path / "predictions.parquet").exists() else None,
+        metrics=run.metrics,
+        parts=pd.read_parquet(parts) if parts.exists() else None,
+        network=_network(run),
+    )
+
+
+def _network(run: Run) -> dict[str, Any] | None:
+    file = run.path / "model.keras"
+    if not file.exists():
+        return None
+    try:
+        with zipfile.ZipFile(file) as archive:
+            document: dict[str, Any] = json.loads(archive.read("config.json"))
+    except (zipfile.BadZipFile, KeyError, ValueError):
+        raise RunError(
+            f"model.keras of run {run.run_id} is damaged. Train the run again."
+        ) from None
+    return document
+
+
+def _layers(network: dict[str, Any]) -> list[dict[str, Any]]:
+    """The layers of a network, those of nested networks in their place."""
+    nested = network["config"].get("layers")
+    if nested is None:
+        return [network]
+    return [layer for part in nested for layer in _layers(part)]
+
+
+def _cross_entropy(predictions: pd.DataFrame, part: str) -> float:
+    rows = predictions[predictions["split"] == part]
+    signs = np.where(rows["label"] == 1, 1.0, -1.0)
+    return float(np.logaddexp(0, -signs * rows["logit"]).mean())

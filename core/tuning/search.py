@@ -1,0 +1,314 @@
+"""A search over a recipe's settings with Optuna: what may change, what is minimised, what came out.
+
+What is minimised is the validation cross-entropy of the epoch whose weights a run keeps (the mean
+over its folds, where a trial is cross-validated). It is neither weighted, smoothed nor penalised,
+so trials of different settings compare. The test part has no say in anything here: a search that
+looked at it would fit it. The lowest of many validation values is itself too good; what the chosen
+settings are worth is for the test part to say, once.
+
+Optuna is imported where it is needed, so that pages, which read results.json, start without it.
+"""
+
+import math
+from collections.abc import Iterable
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from core.errors import ConfigError
+from core.models import catalog
+from core.runs import config
+from core.runs.config import RunConfig
+from core.runs.store import Run
+from core.tuning.store import Dimension, Plan, Sweep
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import optuna
+
+# Of a frozen backbone's blocks that a search opens, where the base does not fine-tune by itself.
+FINE_TUNE_EPOCHS = 5
+# A trial is given up where it is worse than the median of those before, at the same epoch (or
+# number of folds): only once there are some, and not in its first epochs.
+PRUNE_AFTER_TRIALS = 5
+PRUNE_AFTER_EPOCHS = 2
+# With fewer finished trials, importance is noise.
+MIN_FOR_IMPORTANCE = 6
+_STUDY = "search"
+_RATE_BELOW, _RATE_ABOVE = 30, 10
+
+WORDS = {
+    "learning_rate": "learning rate",
+    "batch_size": "batch size",
+    "schedule": "schedule",
+    "dropout": "dropout",
+    "l2": "L2 penalty",
+    "label_smoothing": "label smoothing",
+    "class_balance": "class balance",
+    "augmentation": "augmentation",
+    "augmentation_strength": "augmentation strength",
+    "views": "views of each cell",
+    "fine_tune_blocks": "fine-tuned blocks",
+}
+
+
+def space(base: RunConfig) -> dict[str, Dimension]:
+    """What can be searched for the architecture and recipe of `base`, each with its range.
+
+    Every dimension holds the value that `base` has, so that it can be the first trial. A frozen
+    backbone's features are computed once: of its images only the number of views can vary, and only
+    if symmetries are among the augmentations. `fine_tune_blocks` makes trials long.
+    """
+    rate = base.learning_rate or catalog.architecture(base.architecture).learning_rate
+    frozen = catalog.architecture(base.architecture).pretrained is not None
+    found = {
+        "learning_rate": Dimension(low=rate / _RATE_BELOW, high=rate * _RATE_ABOVE, log=True),
+        "batch_size": _with((16, 32, 64), base.batch_size),
+        "schedule": Dimension(config.SCHEDULES),
+        "dropout": _with((None, 0.0, 0.2, 0.35, 0.5), base.dropout),
+        "l2": _with((0.0, 1e-5, 1e-4, 1e-3, 1e-2), base.l2),
+        "label_smoothing": _with((0.0, 0.05, 0.1, 0.2), base.label_smoothing),
+        "class_balance": Dimension(config.CLASS_BALANCES),
+    }
+    if not frozen:
+        subsets = ("none", "dihedral", "dihedral,stain,brightness", ",".join(config.AUGMENTATIONS))
+        found["augmentation"] = _with(subsets, _encoded("augmentation", base.augmentation))
+        strength = base.augmentation_strength
+        found["augmentation_strength"] = Dimension(low=min(0.25, strength), high=max(2, strength))
+        return found
+    if "dihedral" in base.augmentation:
+        found["views"] = _with((1, 2, 4, 8), base.views)
+    blocks = len(catalog.architecture(base.architecture).blocks)
+    found["fine_tune_blocks"] = Dimension(tuple(range(blocks + 1)))
+    return found
+
+
+def choose(base: RunConfig, names: Iterable[str] | None = None) -> dict[str, Dimension]:
+    """The dimensions of those names; by default all but fine-tuning, unless `base` does it.
+
+    Raises `ConfigError` for a name that does not apply.
+    """
+    there = space(base)
+    if names is None:
+        left_out = set() if base.fine_tune_blocks else {"fine_tune_blocks"}
+        names = there.keys() - left_out
+    names = set(names)
+    for name in sorted(names - there.keys()):
+        raise ConfigError(
+            f"{name} cannot be searched for {base.architecture} with the {base.recipe} recipe; "
+            f"what can: {', '.join(there)}."
+        )
+    return {name: dimension for name, dimension in there.items() if name in names}
+
+
+def _with(choices: tuple[Any, ...], value: Any) -> Dimension:
+    return Dimension(choices if value in choices else (*choices, value))
+
+
+def _encoded(name: str, value: Any) -> Any:
+    """As Optuna's categories can be: the names of augmentations joined by commas."""
+    return (",".join(value) or "none") if name == "augmentation" else value
+
+
+def first_trial(plan: Plan) -> dict[str, Any]:
+    """The base's own values: the first trial, for the others to beat."""
+    own = asdict(plan.base)
+    own["learning_rate"] = (
+        plan.base.learning_rate or catalog.architecture(plan.base.architecture).learning_rate
+    )
+    return {name: _encoded(name, own[name]) for name in plan.space}
+
+
+def trial_config(base: RunConfig, settings: dict[str, Any]) -> RunConfig:
+    """`base` with a trial's settings; blocks to fine-tune bring their epochs along."""
+    changes = dict(settings)
+    if "fine_tune_blocks" in changes:
+        epochs = base.fine_tune_epochs or FINE_TUNE_EPOCHS
+        changes["fine_tune_epochs"] = epochs if changes["fine_tune_blocks"] else 0
+    return config.change(base, changes)
+
+
+def final_config(plan: Plan, settings: dict[str, Any], *, epochs: int, whole: bool) -> RunConfig:
+    """A single run with a trial's settings, for `epochs` epochs; `whole`: on all cells."""
+    changes: dict[str, Any] = {"epochs": epochs, "folds": 0, "fold": 0}
+    if whole:
+        changes["sample"] = None
+    return config.change(trial_config(plan.base, settings), changes)
+
+
+def objective(run: Run) -> float | None:
+    """The validation cross-entropy of the epoch that a run keeps; None before the first epoch."""
+    values = run.history["validation_cross_entropy"]
+    if values.empty:
+        return None
+    value = float(values.min() if run.config.keep == "best" else values.iloc[-1])
+    return value if math.isfinite(value) else None
+
+
+@contextmanager
+def open_study(sweep: Sweep) -> "Iterator[optuna.Study]":
+    """The sweep's study, made with its first trial if there is none yet.
+
+    Its sampler is seeded anew for each trial, by its number, so that a search that was interrupted
+    goes on as it would have gone on.
+    """
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    plan = sweep.plan
+    storage = optuna.storages.RDBStorage(f"sqlite:///{sweep.study_file.as_posix()}")
+    warm_up = 1 if plan.base.folds else PRUNE_AFTER_EPOCHS
+    pruner: optuna.pruners.BasePruner = optuna.pruners.NopPruner()
+    if plan.pruning:
+        pruner = optuna.pruners.MedianPruner(PRUNE_AFTER_TRIALS, n_warmup_steps=warm_up)
+    try:
+        study = optuna.create_study(
+            storage=storage, study_name=_STUDY, pruner=pruner, load_if_exists=True
+        )
+        if not study.trials:
+            study.enqueue_trial(first_trial(plan))
+        yield study
+    finally:
+        storage.engine.dispose()
+
+
+def next_trial(study: "optuna.Study", plan: Plan) -> "optuna.Trial | None":
+    """The trial that a worker left unfinished, else a new one; None when all have been made."""
+    import optuna
+
+    running = [t for t in study.trials if t.state == optuna.trial.TrialState.RUNNING]
+    done = sum(trial.state.is_finished() for trial in study.trials)
+    if not running and done >= plan.trials:
+        return None
+    number = running[0].number if running else done
+    study.sampler = optuna.samplers.TPESampler(seed=plan.base.seed + number)
+    return optuna.Trial(study, running[0]._trial_id) if running else study.ask()
+
+
+def suggest(trial: "optuna.Trial", plan: Plan) -> dict[str, Any]:
+    """A trial's settings; the same ones whenever it is asked again."""
+    found: dict[str, Any] = {}
+    for name, dimension in plan.space.items():
+        if dimension.choices:
+            found[name] = trial.suggest_categorical(name, dimension.choices)
+        else:
+            low, high = dimension.low, dimension.high
+            found[name] = trial.suggest_float(name, low, high, log=dimension.log)
+    return found
+
+
+def report(trial: "optuna.Trial", values: dict[int, float]) -> bool:
+    """Tells the study a trial's values by step (from 0); whether it is to be given up there."""
+    known = trial.study.trials[trial.number].intermediate_values
+    for step, value in sorted(values.items()):
+        if math.isfinite(value) and step not in known:
+            trial.report(value, step)
+    return bool(values) and trial.should_prune()
+
+
+def results(sweep: Sweep, study: "optuna.Study") -> dict[str, Any]:
+    """What the search found so far, as results.json holds it.
+
+    Returns trials (a row each: trial, state, value, best_so_far, settings, runs and error), best
+    (the row of the lowest value, or None), importance (share of each setting in what made good
+    trials good, see `importance`) and folds.
+    """
+    plan = sweep.plan
+    there = {run.run_id for run in sweep.runs}
+    rows: list[dict[str, Any]] = []
+    best: dict[str, Any] | None = None
+    for trial in study.trials:
+        if not trial.state.is_finished():
+            continue
+        row = {
+            "trial": trial.number,
+            "state": {"COMPLETE": "finished", "PRUNED": "pruned"}.get(trial.state.name, "failed"),
+            "value": trial.value if trial.state.name == "COMPLETE" else None,
+            "settings": dict(trial.params),
+            "runs": [name for name in _run_ids(sweep, trial.number) if name in there],
+            "error": trial.user_attrs.get("error"),
+        }
+        if row["value"] is not None and (best is None or row["value"] < best["value"]):
+            best = row
+        rows.append(row | {"best_so_far": best["value"] if best else None})
+    importances = importance(study)
+    return {"trials": rows, "best": best, "importance": importances, "folds": plan.base.folds}
+
+
+def _run_ids(sweep: Sweep, number: int) -> list[str]:
+    folds = range(sweep.plan.base.folds)
+    return [sweep.run_id(number, fold) for fold in folds] or [sweep.run_id(number)]
+
+
+def importance(study: "optuna.Study") -> dict[str, float]:
+    """How much each setting decides whether a finished trial is among the better ones; sums to 1.
+
+    By PED-ANOVA (Watanabe, Bansal and Hutter, IJCAI 2023). Empty before `MIN_FOR_IMPORTANCE` trials
+    have finished, and where all of them are alike.
+    """
+    import optuna
+
+    values = [t.value for t in study.trials if t.state == optuna.trial.TrialState.COMPLETE]
+    if len(values) < MIN_FOR_IMPORTANCE or len(set(values)) < 2:
+        return {}
+    found = optuna.importance.get_param_importances(study)
+    shares = {name: float(share) for name, share in found.items() if math.isfinite(share)}
+    return shares if sum(shares.values()) > 0 else {}
+
+
+def describe(settings: dict[str, Any]) -> str:
+    """A trial's settings in words."""
+    return ", ".join(f"{WORDS[name]} {_value(value)}" for name, value in settings.items())
+
+
+def _value(value: Any) -> str:
+    if value is None:
+        return "the architecture's own"
+    text = f"{value:.3g}" if isinstance(value, float) else str(value)
+    return text.replace(",", " + ")
+
+
+def verdict(found: dict[str, Any]) -> str:
+    """What the trials of `results` say so far, in one or two sentences."""
+    best, rows = found["best"], found["trials"]
+    if best is None:
+        return "No trial has finished yet." if not rows else "No trial has finished with a value."
+    over = f", the mean of {found['folds']} folds" if found["folds"] else ""
+    start = f"Trial {best['trial']} of {len(rows)} has the lowest validation cross-entropy"
+    first = rows[0]["value"]
+    if best["trial"] == 0:
+        return (
+            f"{start}, {best['value']:.3f}{over}: nothing tried beats the settings it began with."
+        )
+    beaten = f", against {first:.3f} of the settings it began with" if first is not None else ""
+    return f"{start}, {best['value']:.3f}{over}{beaten}."
+
+
+def table(found: dict[str, Any]) -> pd.DataFrame:
+    """One row a trial with readable columns."""
+    shown = pd.DataFrame([row["settings"] for row in found["trials"]], dtype=object)
+    for name in shown:
+        # A column of one kind, which a table can show and sort.
+        if any(value is None or isinstance(value, str) for value in shown[name]):
+            shown[name] = shown[name].map(lambda value: "own" if value is None else _value(value))
+        else:
+            shown[name] = pd.to_numeric(shown[name])
+    rows = found["trials"]
+    errors = [row["error"] or "" for row in rows]
+    return pd.DataFrame(
+        {
+            "Trial": [row["trial"] for row in rows],
+            "State": [row["state"] for row in rows],
+            "Validation cross-entropy": pd.Series([row["value"] for row in rows], dtype=float),
+            **{_heading(name): shown[name] for name in shown},
+            "Runs": [", ".join(row["runs"]) for row in rows],
+            **({"Error": errors} if any(errors) else {}),
+        }
+    )
+
+
+def _heading(name: str) -> str:
+    return WORDS[name][0].upper() + WORDS[name][1:]
