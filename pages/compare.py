@@ -56,11 +56,12 @@ def show_pictures(runs: list[Run], rows: list[dict[str, Any]]) -> None:
         "Test part; bars are 95% intervals from a bootstrap over subject groups. The cross is "
         "what always answering ALL would score on the first run's test cells."
     )
-    histories = compare.histories(runs)
-    for column, quantity in zip(st.columns(2), ("loss", "accuracy"), strict=True):
+    histories = {run.run_id: run.history for run in runs}
+    quantities = {"cross_entropy": "cross-entropy", "accuracy": "accuracy"}
+    for column, (quantity, label) in zip(st.columns(2), quantities.items(), strict=True):
         with column:
-            figure = charts.curves_of_runs(histories, quantity, f"validation {quantity}")
-            charts.show(figure, alt=f"Validation {quantity} of each run by epoch", key=quantity)
+            figure = charts.learning_curves(histories, quantity, label)
+            charts.show(figure, alt=f"{label.capitalize()} of each run by epoch", key=quantity)
 
 
 def show_confusion(run: Run, row: dict[str, Any], *, active: bool) -> None:

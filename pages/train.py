@@ -5,96 +5,90 @@ from pathlib import Path
 import streamlit as st
 
 from core.data import splits
+from core.data.manifest import Index
 from core.jobs import local
 from core.models import catalog
-from core.runs import config, cost, store
-from pages.ui import cache, run_monitor, state
-from pages.ui.messages import SPLITS, plain, shown_errors, title
+from core.runs import config, cost, presets, store
+from core.runs.config import RunConfig
+from pages.ui import cache, run_monitor, state, train_form
+from pages.ui.messages import duration, shown_errors, title
+
+ONE = "one network"
 
 
-def choose(root: Path) -> config.RunConfig | None:
-    """The form's settings as a configuration, or None with the reason on the page."""
+def choose(root: Path) -> list[RunConfig]:
+    """What to train, as configurations; none, with the reason on the page, if it cannot start."""
     found = cache.index(root)
-    cells = len(splits.pool(found, "subject"))
-    if cells < config.MIN_SAMPLE:
-        st.info(f"It has {cells} labelled cells; training needs at least {config.MIN_SAMPLE}.")
-        return None
-    left, right = st.columns(2)
-    with left:
-        key = st.selectbox(
-            "Architecture",
-            list(catalog.ARCHITECTURES),
-            index=list(catalog.ARCHITECTURES).index("cnn-16"),
-            format_func=lambda name: catalog.architecture(name).title,
-        )
-    entry = catalog.architecture(key)
-    with right:
-        recipe = st.segmented_control(
-            "Recipe",
-            list(config.RECIPES),
-            required=True,
-            default="recommended",
-            help="original: as the original study trained, its mistakes included",
-        )
-    with st.expander("Settings"):
-        a, b, c = st.columns(3)
-        method = a.selectbox("Split", list(SPLITS), format_func=SPLITS.__getitem__)
-        epochs = b.number_input(
-            "Epochs", 1, 1000, config.RECIPES[recipe]["epochs"], key=f"epochs_{recipe}"
-        )
-        rate = c.number_input(
-            "Learning rate", 1e-8, 1.0, entry.learning_rate, format="%g", key=f"rate_{key}"
-        )
-        a, b, c = st.columns(3, vertical_alignment="bottom")
-        limited = a.toggle("Train on a sample of the cells")
-        sample = b.number_input(
-            "Cells", config.MIN_SAMPLE, cells, min(1000, cells), disabled=not limited
-        )
-        balance = c.selectbox("Classes", splits.BALANCES, disabled=not limited)
-        a, b, c = st.columns(3, vertical_alignment="bottom")
-        random = a.toggle("Random instead of ImageNet weights", disabled=not entry.pretrained)
-        batch = b.number_input("Batch size", 1, 1024, 32)
-        seed = c.number_input("Seed", 0, 2**31 - 1, 0)
-    drawn = int(sample) if limited else None
-    used = drawn or len(splits.pool(found, method))
-    protocol = cache.split(found, method, int(seed), sample=drawn, balance=balance)[1]
-    st.caption(splits.verdict(protocol))
-    if not show_cost(key, used, int(epochs), imagenet=not random):
-        return None
-    return config.create(
-        key,
-        root,
-        recipe,
-        split=method,
-        epochs=int(epochs),
-        learning_rate=float(rate),
-        sample=drawn,
-        balance=balance,
-        batch_size=int(batch),
-        seed=int(seed),
-        weights="random" if random else "imagenet",
+    cells = splits.pool(found, "subject")
+    if len(cells) < config.MIN_SAMPLE:
+        st.info(f"It has {len(cells)} labelled cells; training needs at least {config.MIN_SAMPLE}.")
+        return []
+    titles = {ONE: "One network", **{key: p.title for key, p in presets.PRESETS.items()}}
+    what = st.segmented_control(
+        "What to train",
+        list(titles),
+        required=True,
+        default=ONE,
+        format_func=titles.__getitem__,
     )
-
-
-def show_cost(architecture: str, cells: int, epochs: int, *, imagenet: bool) -> bool:
-    """Time, memory and weights, before anything starts; whether it can start."""
-    price = cost.estimate(architecture, cells=cells, epochs=epochs, imagenet=imagenet)
-    if price.seconds is None:
-        time = "how long is unknown before the first run of this architecture"
+    if what == ONE:
+        wanted = [train_form.choose(root, len(cells))]
     else:
-        time = f"about {run_monitor.duration(price.seconds)} at the speed of {price.measured_by}"
-    st.caption(f"{cells:,} cells, {price.cache_mebibytes:,.0f} MiB of decoded pixels; {time}.")
-    if price.weights:
-        st.warning(plain(price.weights))
-    return price.weights is None
+        st.caption(f"Queues {presets.PRESETS[what].about}.")
+        random = st.toggle("Random weights where ImageNet's are not to be had", key="preset_random")
+        wanted = presets.configs(what, root, cells)
+        if random:
+            wanted = [_random_where_missing(one) for one in wanted]
+    protocol = _audit(found, wanted[0])
+    st.caption(splits.verdict(protocol))
+    used = sum(part["images"] for part in protocol["parts"].values())
+    show_cost(wanted, used)
+    return wanted if train_form.weights_are_there(wanted) else []
+
+
+def _random_where_missing(wanted: RunConfig) -> RunConfig:
+    there = cache.weights_can_be_had(wanted.architecture)
+    return wanted if there else config.change(wanted, {"weights": "random"})
+
+
+def _audit(found: Index, wanted: RunConfig) -> dict[str, dict[str, dict[str, int]]]:
+    sample, balance = wanted.sample, wanted.balance
+    return cache.split(found, wanted.split, wanted.seed, sample=sample, balance=balance)[1]
+
+
+def show_cost(wanted: list[RunConfig], cells: int) -> None:
+    """Time, memory and weights, before anything starts."""
+    prices = [cost.estimate(one, cells=cells) for one in wanted]
+    unknown = [
+        catalog.architecture(one.architecture).title
+        for one, price in zip(wanted, prices, strict=True)
+        if price.seconds is None
+    ]
+    words = f"{cells:,} cells, {prices[0].cache_mebibytes:,.0f} MiB of decoded pixels; "
+    total = cost.total(prices)
+    if total is not None:
+        where = f" at the speed of {prices[0].measured_by}" if len(wanted) == 1 else ""
+        words += f"about {duration(total)}{where}"
+    if unknown:
+        words += "; " if total is not None else ""
+        words += f"how long {', '.join(unknown)} takes is unknown before the first run"
+    st.caption(f"{words}.")
+
+
+def show_runs() -> None:
+    """One run as it trains or after, and what is queued."""
+    runs = store.runs()
+    if chosen := run_monitor.choose(runs):
+        run_monitor.show(chosen)
+    run_monitor.show_queue([run for run in runs if run.status.unfinished])
 
 
 title("Train", "Train a network here and watch it learn; it goes on if you leave the page.")
 with shown_errors():
-    unfinished = [run for run in store.runs() if run.status.unfinished]
-    for run in reversed(unfinished):
-        run_monitor.show(run.run_id)
-    with st.container(border=True) if not unfinished else st.expander("Queue another run"):
+    busy = any(run.status.unfinished for run in store.runs())
+    if busy:
+        show_runs()
+    with st.expander("Queue another run") if busy else st.container(border=True):
         root = state.choose_dataset()
         if root is None:
             st.info("There is no data set yet.")
@@ -102,15 +96,16 @@ with shown_errors():
         else:
             wanted = choose(root)
             start = st.button(
-                "Start training",
+                "Start training" if len(wanted) < 2 else f"Queue {len(wanted)} runs",
                 type="primary",
                 icon=":material/play_arrow:",
-                disabled=wanted is None,
+                disabled=not wanted,
             )
-            if start and wanted:
-                started = store.create(wanted)
-                local.launch(started)
+            if start:
+                started = [store.create(one) for one in wanted]
+                for run in started:
+                    local.launch(run)
+                run_monitor.look_at(started[0].run_id)
                 st.rerun()
-    if not unfinished and store.runs():
-        st.subheader("Last run", anchor=False)
-        run_monitor.show(store.runs()[0].run_id)
+    if not busy:
+        show_runs()

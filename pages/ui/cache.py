@@ -10,9 +10,13 @@ from core.data import findings as data_findings
 from core.data import images, sources, splits, summary
 from core.data.findings import Finding
 from core.data.manifest import Index
+from core.doctor import diagnosis as doctor
+from core.doctor.diagnosis import Diagnosis
 from core.errors import ConfigError, DataError
+from core.models import catalog, weights
 from core.reading.reader import Reader, Reading
 from core.runs import store
+from core.runs.config import RunConfig
 from core.runs.store import Run
 from pages.ui.progress import show_progress
 
@@ -59,23 +63,40 @@ def by_subject(found: Index) -> pd.DataFrame:
 
 @st.cache_data(max_entries=16, hash_funcs=_SAME, show_spinner=False)
 def _split(
-    found: Index, method: str, seed: int, sample: int | None, balance: str
+    found: Index, method: str, seed: int, sample: int | None, balance: str, folds: int
 ) -> tuple[pd.Series, dict[str, Any]] | str:
     try:
-        parts = splits.draw(found, method, seed=seed, sample_of=sample, balance=balance)
+        parts = splits.draw(
+            found, method, seed=seed, sample_of=sample, balance=balance, folds=folds
+        )
     except (ConfigError, DataError) as error:
         return str(error)
     return parts.set_index("image_id")["split"], splits.audit(parts, found.pairs)
 
 
 def split(
-    found: Index, method: str, seed: int = 0, *, sample: int | None = None, balance: str = "natural"
+    found: Index,
+    method: str,
+    seed: int = 0,
+    *,
+    sample: int | None = None,
+    balance: str = "natural",
+    folds: int = 0,
 ) -> tuple[pd.Series, dict[str, Any]]:
-    """The part of each image_id under a split, and the split's audit. Raises `DataError`."""
-    result = _split(found, method, seed, sample, balance)
+    """The part of each image_id under a split (with `folds`, in the first of them), and its audit.
+
+    Raises `DataError`.
+    """
+    result = _split(found, method, seed, sample, balance, folds)
     if isinstance(result, str):
         raise DataError(result)
     return result
+
+
+@st.cache_data(max_entries=16, ttl="1m", show_spinner="Looking for ImageNet weights…")
+def weights_can_be_had(architecture: str) -> bool:
+    """Whether an architecture's ImageNet weights are here or can be downloaded now."""
+    return weights.can_be_had(catalog.architecture(architecture))
 
 
 @st.cache_data(max_entries=2000, show_spinner=False)
@@ -92,6 +113,20 @@ def _reader(run_id: str, exported_ns: int) -> Reader:
 @st.cache_data(max_entries=64, show_spinner="Reading the cell…")
 def _reading(run_id: str, exported_ns: int, data: bytes, name: str) -> Reading:
     return _reader(run_id, exported_ns).read(data, name)
+
+
+@st.cache_data(max_entries=64, show_spinner="Examining the run…")
+def _diagnoses(
+    run_id: str, started: float | None, finished: float | None
+) -> tuple[list[Diagnosis], RunConfig | None]:
+    run = store.get(run_id)
+    return doctor.examine(run), doctor.repaired(run)
+
+
+def diagnoses(run: Run) -> tuple[list[Diagnosis], RunConfig | None]:
+    """What ails an ended run, and its configuration repaired, if there is anything to repair."""
+    status = run.status
+    return _diagnoses(run.run_id, status.started, status.finished)
 
 
 def reading(run: Run, data: bytes, name: str) -> Reading:

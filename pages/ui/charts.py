@@ -69,47 +69,61 @@ def cells_by_part(parts: pd.DataFrame) -> go.Figure:
     return figure
 
 
-def learning_curves(history: pd.DataFrame, quantity: str, label: str) -> go.Figure:
-    """One run's curve of "loss" or "accuracy": training dashed, validation solid."""
-    figure = _figure(280)
-    for column, name, dash in (
-        (quantity, "training", "dot"),
-        (f"validation_{quantity}", "validation", "solid"),
-    ):
+def learning_curves(histories: dict[str, pd.DataFrame], quantity: str, label: str) -> go.Figure:
+    """Validation curves of runs by name, solid; of the first one its training curve too, dotted."""
+    figure = _figure(280 + 20 * len(histories))  # the legend takes its share
+    for number, (run, history) in enumerate(histories.items()):
+        curves = {f"validation_{quantity}": "solid"}
+        if not number:
+            curves[quantity] = "dot"
+        for column, dash in curves.items():
+            part = "validation" if dash == "solid" else "training"
+            figure.add_scatter(
+                x=history["epoch"],
+                y=history[column],
+                name=part if len(histories) == 1 else f"{run}, {part}",
+                mode="lines+markers",
+                line={"color": SERIES[number % len(SERIES)], "dash": dash},
+                marker={"symbol": number % 20, "size": 5},
+            )
+    _epochs(figure, max(len(history) for history in histories.values()))
+    figure.update_yaxes(title=label)
+    return figure
+
+
+def loss_parts(history: pd.DataFrame) -> go.Figure:
+    """What was minimised, the cross-entropy of it, and the penalty."""
+    figure = _figure(260)
+    names = {"loss": "loss minimised", "cross_entropy": "cross-entropy", "penalty": "L2 penalty"}
+    for number, (column, name) in enumerate(names.items()):
         figure.add_scatter(
             x=history["epoch"],
             y=history[column],
             name=name,
-            mode="lines+markers",
-            line={"color": SERIES[0], "dash": dash},
-            marker={"size": 5},
+            mode="lines",
+            line={"color": SERIES[number], "dash": ("solid", "dot", "dash")[number]},
         )
-    _epochs(figure, history)
-    figure.update_yaxes(title=label)
+    _epochs(figure, len(history))
     return figure
 
 
-def curves_of_runs(histories: pd.DataFrame, quantity: str, label: str) -> go.Figure:
-    """Validation curves of several runs."""
-    figure = _figure(300)
-    for number, (run, history) in enumerate(histories.groupby("run", sort=False)):
-        figure.add_scatter(
-            x=history["epoch"],
-            y=history[f"validation_{quantity}"],
-            name=str(run),
-            mode="lines+markers",
-            line={"color": SERIES[number % len(SERIES)]},
-            marker={"symbol": number % 20, "size": 6},
-        )
-    _epochs(figure, histories)
-    figure.update_yaxes(title=label)
+def learning_rate(history: pd.DataFrame) -> go.Figure:
+    """The learning rate at the end of each epoch."""
+    figure = _figure(260)
+    figure.add_scatter(
+        x=history["epoch"],
+        y=history["learning_rate"],
+        mode="lines",
+        line={"color": SERIES[0], "shape": "hv"},
+    )
+    _epochs(figure, len(history))
+    figure.update_yaxes(title="learning rate", tickformat=".1e")
     return figure
 
 
-def _epochs(figure: go.Figure, history: pd.DataFrame) -> None:
+def _epochs(figure: go.Figure, epochs: int) -> None:
     # Left alone, Plotly marks half epochs.
-    few = history["epoch"].max() <= 10
-    figure.update_xaxes(title="epoch", dtick=1 if few else None, tickformat="d")
+    figure.update_xaxes(title="epoch", dtick=1 if epochs <= 10 else None, tickformat="d")
 
 
 def metrics_of_runs(rows: list[dict[str, Any]]) -> go.Figure:
@@ -159,4 +173,106 @@ def confusion(counts: dict[str, int]) -> go.Figure:
     )
     figure.update_yaxes(autorange="reversed", showgrid=False)
     figure.update_layout(margin={"t": 10})
+    return figure
+
+
+def metrics_over_folds(found: dict[str, Any]) -> go.Figure:
+    """Each fold as a ring, and the mean over folds with its 95% interval beside them.
+
+    `found` as `core.tuning.cross_validation.results` gives it.
+    """
+    figure = _figure(340, scattermode="group")
+    labels, over = list(NAMES.values()), found["metrics"]
+    folds = found["folds"]
+    figure.add_scatter(
+        x=[label for label in labels for _ in folds],
+        y=[fold[name] for name in NAMES for fold in folds],
+        customdata=[fold["fold"] + 1 for _ in labels for fold in folds],
+        name="each fold",
+        mode="markers",
+        marker={"size": 9, "symbol": "circle-open", "color": SERIES[0], "line": {"width": 1.5}},
+        hovertemplate="fold %{customdata}: %{y:.3f}<extra></extra>",
+    )
+    means = [over[name]["mean"] for name in NAMES]
+    spans = [over[name]["interval"] for name in NAMES]
+    pairs = list(zip(spans, means, strict=True))
+    figure.add_scatter(
+        x=labels,
+        y=means,
+        name="mean and 95% interval over folds",
+        mode="markers",
+        marker={"size": 10, "symbol": "diamond", "color": SERIES[1]},
+        error_y={
+            "type": "data",
+            "symmetric": False,
+            "array": [s[1] - v if s else 0 for s, v in pairs],
+            "arrayminus": [v - s[0] if s else 0 for s, v in pairs],
+        },
+        hovertemplate="mean %{y:.3f}<extra></extra>",
+    )
+    figure.update_layout(hovermode="closest")
+    figure.update_yaxes(range=[-0.03, 1.03])
+    return figure
+
+
+_TRIALS = {"finished": "circle", "pruned": "x-thin", "failed": "triangle-down-open"}
+
+
+def search_history(trials: list[dict[str, Any]]) -> go.Figure:
+    """Each trial's value in their order, and the best so far as a line.
+
+    Trials without a value (pruned, failed) stand as marks on the floor.
+    """
+    figure = _figure(300)
+    values = [row["value"] for row in trials if row["value"] is not None]
+    floor = min(values, default=0.0) - 0.06 * (max(values, default=1.0) - min(values, default=0.0))
+    figure.add_scatter(
+        x=[row["trial"] for row in trials],
+        y=[row["best_so_far"] for row in trials],
+        name="best so far",
+        mode="lines",
+        line={"color": SERIES[0], "shape": "hv", "width": 2},
+        hoverinfo="skip",
+    )
+    for state, symbol in _TRIALS.items():
+        rows = [row for row in trials if row["state"] == state]
+        if not rows:
+            continue
+        colour = SERIES[1] if state == "finished" else "#555555"
+        figure.add_scatter(
+            x=[row["trial"] for row in rows],
+            y=[floor if row["value"] is None else row["value"] for row in rows],
+            name=state,
+            mode="markers",
+            marker={
+                "symbol": symbol,
+                "size": 9,
+                "color": colour,
+                "line": {"width": 2 if state == "pruned" else 1, "color": colour},
+            },
+            hovertemplate="trial %{x}" + (": %{y:.3f}" if state == "finished" else f", {state}"),
+        )
+    figure.update_layout(hovermode="closest")
+    few = len(trials) <= 12
+    figure.update_xaxes(title="trial", dtick=1 if few else None, tickformat="d")
+    figure.update_yaxes(title="validation cross-entropy")
+    return figure
+
+
+def importance(shares: dict[str, float]) -> go.Figure:
+    """Bars: the share of each setting (names as shown) in what made trials good."""
+    figure = _figure(80 + 26 * len(shares), bargap=0.35)
+    figure.add_bar(
+        y=list(shares),
+        x=list(shares.values()),
+        orientation="h",
+        marker={"color": SERIES[0]},
+        texttemplate="%{x:.0%}",
+        textposition="outside",
+        cliponaxis=False,
+        hoverinfo="skip",
+    )
+    figure.update_layout(margin={"t": 10, "r": 40})
+    figure.update_yaxes(autorange="reversed", showgrid=False)
+    figure.update_xaxes(title="share", tickformat=".0%", showgrid=True, gridcolor="#e6eaec")
     return figure

@@ -9,8 +9,7 @@ from core import storage
 from core.data import fetch
 from core.data.fetch import FetchStatus, size_text
 from core.jobs import local
-from pages.ui.messages import plain, sentence, shown_errors
-from pages.ui.run_monitor import duration
+from pages.ui.messages import duration, plain, sentence, shown_errors
 
 
 def show(on_done: Callable[[Path], None]) -> None:

@@ -8,7 +8,7 @@ import streamlit as st
 
 from core.data.manifest import Progress
 from core.runs.cost import pace
-from pages.ui.run_monitor import duration
+from pages.ui.messages import duration
 
 
 @contextmanager
