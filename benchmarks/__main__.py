@@ -9,19 +9,21 @@ import importlib
 import json
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
 
 from benchmarks.measure import Bar, machine
-from core.errors import BlastLensError
+from core.errors import BlastLensError, ConfigError
 
 BENCHMARKS = {
     "index": "first and second look at a full-size data set, against a bare walk and a bare read",
     "pixels": "filling the pixel cache, against a bare decode-and-resize loop",
     "gallery": "script times and memory of the Dataset page of a running app",
     "synthetic": "the synthetic cells, against the real ones",
+    "training": "speed, accuracy and memory of training, against Keras, PyTorch and the bare step",
+    "architectures": "the compact architecture beside CNN-32: unseen subjects, and epoch times",
 }
 
 
@@ -31,8 +33,8 @@ class _Parser(argparse.ArgumentParser):
 
 
 def parser() -> argparse.ArgumentParser:
-    """The options; every benchmark takes the same ones."""
-    names = "\n".join(f"  {name:10} {about}" for name, about in BENCHMARKS.items())
+    """The options; every benchmark takes the same ones, and some can be told to do a part."""
+    names = "\n".join(f"  {name:13} {about}" for name, about in BENCHMARKS.items())
     result = _Parser(
         prog="python -m benchmarks",
         epilog=f"benchmarks:\n{names}",
@@ -50,6 +52,7 @@ def parser() -> argparse.ArgumentParser:
         "--images", type=_positive, metavar="N", help="use a part of N images of the data set"
     )
     result.add_argument("--rounds", type=_positive, metavar="N", help="rounds of each measurement")
+    result.add_argument("--only", metavar="PART", help="of a benchmark in parts, this one alone")
     return result
 
 
@@ -64,7 +67,9 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     facts = machine()  # before the benchmark itself loads the machine
     try:
-        run: Callable[..., Any] = importlib.import_module(f"benchmarks.{options.name}").run
+        module = importlib.import_module(f"benchmarks.{options.name}")
+        _check_part(options, getattr(module, "PARTS", ()))
+        run: Callable[..., Any] = module.run
         figures, bars = run(options)
     except BlastLensError as error:
         print(" ".join(str(error).split()), file=sys.stderr)
@@ -83,6 +88,12 @@ def main(arguments: list[str] | None = None) -> int:
     else:
         _print(document)
     return 0
+
+
+def _check_part(options: argparse.Namespace, parts: Collection[str]) -> None:
+    if options.only and options.only not in parts:
+        can = f"it can be {', '.join(parts)}" if parts else f"{options.name} has no parts"
+        raise ConfigError(f"--only is {options.only!r}; {can}.")
 
 
 def _print(document: dict[str, Any]) -> None:

@@ -30,6 +30,11 @@ def at_most(name: str, value: float, target: float) -> Bar:
     return Bar(name, round(value, 4), target, value <= target)
 
 
+def at_least(name: str, value: float, target: float) -> Bar:
+    """A bar that holds while `value` does not fall short of `target`."""
+    return Bar(name, round(value, 4), target, value >= target)
+
+
 @dataclass(frozen=True)
 class Timing:
     """Seconds over all rounds of one contender."""

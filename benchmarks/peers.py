@@ -1,0 +1,257 @@
+"""What our training is measured against, each side in a process of its own.
+
+`python -m benchmarks.peers SIDE RUN EPOCHS` trains on the cells of a finished run, as that side
+does it, and prints one JSON document: `seconds` of each epoch, `images` trained on in each, and
+what else is to be known of the side. The data set and the run's decoded pixels are those in the
+artifacts folder of the caller's environment. Like a run's trainer, a side yields to other work, so
+that a load on the machine meets all alike.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from core.data import sources
+from core.data.pixels import pixels
+from core.errors import RunError
+from core.models import catalog
+from core.runs.store import Run
+from core.training import batches
+
+NICE = 5  # as the trainer's
+PROBE_STEPS = 4
+
+
+def measure(side: str, run: Run, epochs: int) -> dict[str, Any]:
+    """What the process of one side prints. Raises `RunError` with its last words if it fails."""
+    command = [sys.executable, "-m", "benchmarks.peers", side, str(run.path), str(epochs)]
+    ended = subprocess.run(command, capture_output=True, text=True)
+    if ended.returncode:
+        words = ended.stderr.strip().splitlines() or [f"exit status {ended.returncode}"]
+        raise RunError(f"The side {side!r} failed: {words[-1]}")
+    result: dict[str, Any] = json.loads(ended.stdout.splitlines()[-1])
+    return result
+
+
+def study(run: Run, epochs: int) -> dict[str, Any]:
+    """The original study's way: Keras decodes the files anew in each epoch, and float32."""
+    import keras
+    from keras.src.legacy.preprocessing.image import ImageDataGenerator
+
+    root, cells, array = _cells(run)
+    train = cells[cells["split"] == "train"]
+    side, entry = array.shape[1], catalog.architecture(run.config.architecture)
+    clock = _clock()
+    with tempfile.TemporaryDirectory(prefix="blastlens-classes-") as folder:
+        for label, name in enumerate(("hem", "all")):
+            (Path(folder) / name).mkdir()
+            for path in train.loc[train["label"] == label, "image_id"]:
+                (Path(folder) / name / Path(path).name).symlink_to(root / path)
+        stream = ImageDataGenerator(rescale=1 / 255).flow_from_directory(
+            folder,
+            target_size=(side, side),
+            batch_size=run.config.batch_size,
+            class_mode="binary",
+        )
+        model = _study_network(side, **entry.backbone_options, **entry.head_options)
+        rate = entry.learning_rate
+        model.compile(keras.optimizers.Adam(rate), "binary_crossentropy", metrics=["accuracy"])
+        model.fit(stream, epochs=epochs, verbose=0, callbacks=[clock])
+    return {"images": stream.samples, "seconds": clock.seconds}
+
+
+def _study_network(side: int, *, filters: int, units: int) -> Any:
+    """The network as the study wrote it: ReLU before pooling, a sigmoid at the end."""
+    from keras import Input, Sequential, layers
+
+    model = Sequential([Input((side, side, 3))])
+    for kernel in (3, 1, 3, 1):
+        model.add(layers.Conv2D(filters, kernel, activation="relu"))
+        model.add(layers.MaxPooling2D())
+    model.add(layers.Flatten())
+    model.add(layers.Dense(units, activation="relu"))
+    model.add(layers.Dense(1, activation="sigmoid"))
+    return model
+
+
+def pytorch(run: Run, epochs: int) -> dict[str, Any]:
+    """The same network in PyTorch, in the fastest of its memory formats and precisions.
+
+    The four are compared on a few steps first. Its pixels lie decoded in memory.
+    """
+    import torch
+
+    _, cells, array = _cells(run)
+    rows = np.flatnonzero(cells["split"] == "train")
+    images, labels = np.array(array[rows]), cells["label"].to_numpy(np.float32)[rows]
+    entry, size = catalog.architecture(run.config.architecture), run.config.batch_size
+    formats = {"contiguous": torch.contiguous_format, "channels last": torch.channels_last}
+    speeds: dict[tuple[str, str], float] = {}
+
+    def learner(form: str, precision: str) -> Callable[[np.ndarray], None]:
+        torch.manual_seed(0)
+        model = _torch_network(array.shape[1], **entry.backbone_options, **entry.head_options)
+        model = model.to(memory_format=formats[form])
+        optimizer = torch.optim.Adam(model.parameters(), entry.learning_rate)
+        mixed = precision == "bfloat16"
+
+        def learn(chosen: np.ndarray) -> None:
+            x = torch.from_numpy(images[chosen]).permute(0, 3, 1, 2)
+            x = x.contiguous(memory_format=formats[form]).float() / 255
+            optimizer.zero_grad()
+            with torch.autocast("cpu", torch.bfloat16, enabled=mixed):
+                logit = model(x)[:, 0].float()
+            truth = torch.from_numpy(labels[chosen])
+            torch.nn.functional.binary_cross_entropy_with_logits(logit, truth).backward()
+            optimizer.step()
+
+        return learn
+
+    for form in formats:
+        for precision in ("float32", "bfloat16"):
+            learn, first = learner(form, precision), np.arange(min(size, len(rows)))
+            learn(first)
+            started = time.perf_counter()
+            for _ in range(PROBE_STEPS):
+                learn(first)
+            seconds = time.perf_counter() - started
+            speeds[form, precision] = round(len(first) * PROBE_STEPS / seconds, 1)
+    best = max(speeds, key=lambda choice: speeds[choice])
+    learn, rng = learner(*best), np.random.default_rng(0)
+
+    def epoch() -> None:
+        order = rng.permutation(len(rows))
+        for start in range(0, len(order), size):
+            learn(order[start : start + size])
+
+    return {
+        "images": len(rows),
+        "seconds": [_timed(epoch) for _ in range(epochs)],
+        "best": ", ".join(best),
+        "probed": {", ".join(choice): speed for choice, speed in speeds.items()},
+        "version": torch.__version__,
+    }
+
+
+def _torch_network(side: int, *, filters: int, units: int) -> Any:
+    from torch import nn
+
+    parts: list[Any] = []
+    channels = 3
+    for kernel in (3, 1, 3, 1):
+        parts += [nn.Conv2d(channels, filters, kernel), nn.ReLU(), nn.MaxPool2d(2)]
+        channels, side = filters, (side - kernel + 1) // 2
+    parts += [nn.Flatten(), nn.Linear(channels * side * side, units), nn.ReLU()]
+    return nn.Sequential(*parts, nn.Linear(units, 1))
+
+
+def limit(run: Run, epochs: int) -> dict[str, Any]:
+    """The compiled step alone, on one batch that stays in memory, in the run's own precision."""
+    import keras
+    import tensorflow as tf
+
+    from core.models import classifier
+    from core.training import loop
+
+    _, cells, array = _cells(run)
+    entry, size = catalog.architecture(run.config.architecture), run.config.batch_size
+    assert run.metrics
+    precision = run.metrics["training"]["precision"]
+    model = classifier.build(entry, pixels=run.config.pixels, precision=precision).model
+    optimizer = keras.optimizers.Adam(entry.learning_rate)
+    optimizer.build(model.trainable_variables)
+    step = loop.make_step(model, optimizer)
+    rows = np.flatnonzero(cells["split"] == "train")[:size]
+    labels = cells["label"].to_numpy(np.float32)[rows]
+    batch = tf.constant(array[rows]), tf.constant(labels), tf.ones(len(rows))
+    steps = batches.steps(int((cells["split"] == "train").sum()), size)
+
+    def epoch() -> None:
+        for _ in range(steps):
+            step(*batch).numpy()
+
+    return {"images": steps * len(rows), "seconds": [_timed(epoch) for _ in range(epochs)]}
+
+
+def frozen(run: Run, epochs: int) -> dict[str, Any]:
+    """Keras `fit` on the whole of a frozen network, its decoded pixels in memory.
+
+    An epoch ends with the validation part, as ours does.
+    """
+    from core.models import classifier
+
+    _, cells, array = _cells(run)
+    config, entry = run.config, catalog.architecture(run.config.architecture)
+    model = classifier.build(
+        entry,
+        weights_choice=config.weights,
+        pixels=config.pixels,
+        dropout=config.dropout,
+        l2=config.l2,
+    ).model
+    classifier.compile_model(model, config.learning_rate or entry.learning_rate)
+    labels = cells["label"].to_numpy(np.float32)[:, None]
+    train, validation = (np.flatnonzero(cells["split"] == part) for part in ("train", "validation"))
+    clock = _clock()
+    model.fit(
+        array[train],
+        labels[train],
+        validation_data=(array[validation], labels[validation]),
+        batch_size=config.batch_size,
+        epochs=epochs,
+        verbose=0,
+        callbacks=[clock],
+    )
+    return {"images": len(train), "seconds": clock.seconds}
+
+
+def _cells(run: Run) -> tuple[Path, pd.DataFrame, np.ndarray]:
+    """The root of a run's data set, its cells with their part, and their decoded pixels."""
+    cells = pd.read_parquet(run.path / "split.parquet")
+    root = sources.resolve(run.config.dataset)
+    return root, cells, pixels(root, cells, catalog.architecture(run.config.architecture).geometry)
+
+
+def _timed(action: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    action()
+    return time.perf_counter() - started
+
+
+def _clock() -> Any:
+    """A Keras callback that notes the seconds of each epoch."""
+    import keras
+
+    class Clock(keras.callbacks.Callback):
+        """`seconds` of each epoch, its validation included."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.seconds: list[float] = []
+
+        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+            self._started = time.perf_counter()
+
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            self.seconds.append(time.perf_counter() - self._started)
+
+    return Clock()
+
+
+SIDES = {"study": study, "pytorch": pytorch, "limit": limit, "frozen": frozen}
+
+if __name__ == "__main__":
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    if hasattr(os, "nice"):
+        os.nice(NICE)
+    name, folder, number = sys.argv[1:]
+    print(json.dumps(SIDES[name](Run(Path(folder)), int(number))))
