@@ -13,9 +13,9 @@ FLOORS = (
     {"core.errors", "core.settings", "core.storage"},
     {"core.data", "core.cells", "core.models", "core.runs"},
     {"core.evaluation", "core.explain"},
-    {"core.training", "core.reading"},
+    {"core.training", "core.doctor", "core.reading", "core.tuning"},
     {"core.jobs"},
-    {"core.study", "core.__main__"},
+    {"core.study", "core.verbs", "core.__main__"},
 )
 DECODERS = {"PIL", "imageio", "skimage"}
 
@@ -110,3 +110,14 @@ def loaded_after(statements: str) -> list[str]:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.split()
+
+
+def test_nothing_is_reported_to_openvinos_maker() -> None:
+    script = (
+        "import core\nfrom openvino.tools.ovc import convert_impl, telemetry_utils\n"
+        "print(convert_impl.tm.__name__, telemetry_utils.tm.__name__)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=PROJECT, capture_output=True, text=True, timeout=120
+    )
+    assert done.stdout.split() == ["openvino.tools.ovc.telemetry_stub"] * 2, done.stderr

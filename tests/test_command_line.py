@@ -1,17 +1,23 @@
 """The command line as scripts use it: real processes, one JSON document, errors in one line."""
 
 import json
+import signal
 import subprocess
 import sys
+import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from core.data.images import decode
+from core.tuning import search, store
+from core.tuning.store import Plan
 from tests.bad_images import write_bad_images
 from tests.conftest import CELLS, PROJECT, SUBJECTS
 from tests.data.trees import KAGGLE, cell, save, write_three_phases
+from tests.tuning import executor
 
 
 def run(*arguments: str, status: int = 0) -> subprocess.CompletedProcess[str]:
@@ -106,6 +112,18 @@ def test_train_runs_compare_evaluate_and_read(demo_root: Path, workspace: Path) 
         shutil.rmtree(workspace / "runs" / "from-the-shell", ignore_errors=True)
 
 
+def test_diagnose_tells_what_ails_a_run_and_its_repair(workspace: Path) -> None:
+    told = document("diagnose", "run-cnn-dropout")
+    assert set(told) == {"run", "diagnoses", "repaired"} and told["run"] == "run-cnn-dropout"
+    found = {diagnosis["key"]: diagnosis for diagnosis in told["diagnoses"]}
+    few, small = found["too-few-epochs"], found["small-validation"]
+    assert set(few) == {"key", "title", "evidence", "advice", "repair"}
+    assert "Over 2 epochs" in few["evidence"] and small["repair"] is None
+    assert told["repaired"]["epochs"] == few["repair"]["epochs"] == 20
+    lines = run("diagnose", "run-cnn-dropout").stdout
+    assert few["evidence"] in lines and few["title"] in lines
+
+
 def test_read_gives_a_list_with_one_entry_an_image(
     workspace: Path, demo_root: Path, tmp_path: Path
 ) -> None:
@@ -150,8 +168,14 @@ def test_an_unreadable_image_is_one_line_on_standard_error(
         (("train", "demo", "--architecture", "resnet"), "it can be cnn-32"),
         (("train", "demo", "--architecture", "cnn-16", "--set", "epochs"), "name=value"),
         (("compare", "missing"), "There is no run 'missing'"),
+        (("diagnose", "missing"), "There is no run 'missing'"),
         (("read", "missing.bmp"), "There is no file missing.bmp"),
         (("demo", "somewhere", "--cells", "5"), "cells is 5"),
+        (("cross-validate", "demo", "--architecture", "cnn-16", "--folds", "2"), "fold is 0 of 2"),
+        (("cross-validate", "demo", "--architecture", "cnn-16", "--set", "folds=3"), "argument"),
+        (("tune", "demo", "--architecture", "cnn-16", "--trials", "0"), "trials is 0"),
+        (("tune", "demo", "--architecture", "cnn-16", "--search", "views"), "views cannot be"),
+        (("tune", "demo", "--architecture", "cnn-16", "--name", "a/b"), "is no sweep name"),
     ],
 )
 def test_a_wrong_call_is_one_line_and_status_2(
@@ -215,8 +239,64 @@ def test_a_relative_artifacts_folder_is_the_callers(
     assert not (PROJECT / "mine").exists()
 
 
+def test_a_sweep_of_the_same_name_is_gone_on_with_and_another_is_refused(demo_root: Path) -> None:
+    """What is left to do of both is nothing, so nothing trains."""
+    base = executor.base(demo_root, epochs=2, seed=3)
+    plans = {
+        "cv": Plan("cross-validation", replace(base, folds=3)),
+        "tuned": Plan("search", base, 3, search.choose(base, ["l2"])),
+    }
+    for name, plan in plans.items():
+        executor.work(store.create(plan, name), executor.Executor())
+    options = [str(demo_root), "--architecture", "cnn-16", "--epochs", "2", "--seed", "3"]
+    told = document("cross-validate", *options, "--folds", "3", "--name", "cv")
+    assert (told["sweep"], told["status"], told["done"], told["total"]) == ("cv", "succeeded", 3, 3)
+    assert len(told["folds"]) == 3 and told["pooled"]["images"] == 60
+    low, high = told["metrics"]["roc_auc"]["interval"]
+    assert low < told["metrics"]["roc_auc"]["mean"] < high
+    told = document("tune", *options, "--search", "l2", "--name", "tuned")
+    assert [row["trial"] for row in told["trials"]] == [0, 1, 2]
+    assert told["best"]["value"] == min(row["value"] for row in told["trials"])
+    listed = {entry["sweep"]: entry for entry in document("sweeps")}
+    assert {name: entry["kind"] for name, entry in listed.items()} == {
+        "cv": "cross-validation",
+        "tuned": "search",
+    }
+    assert listed["cv"]["base"]["folds"] == 3
+    for arguments, words in (
+        (("tune", *options, "--search", "l2", "--trials", "2", "--name", "tuned"), "has 3 already"),
+        (("tune", *options, "--name", "tuned"), "searches other settings"),
+        (("cross-validate", *options, "--name", "cv"), "folds is 3, not 5"),
+    ):
+        assert words in run(*arguments, status=2).stderr
+
+
+def test_ctrl_c_asks_a_sweep_to_stop_and_says_how_to_go_on(demo_root: Path) -> None:
+    options = ["--architecture", "cnn-dropout", "--epochs", "1", "--name", "cv", "--json"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "core", "cross-validate", str(demo_root), *options],
+        cwd=PROJECT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 100
+    while not (store.exists("cv") and store.get("cv").current):
+        assert time.monotonic() < deadline and process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    out, told = process.communicate(timeout=60)
+    assert process.returncode == 2 and out == "", told
+    assert told.splitlines()[-1] == (
+        "cv cancelled. What has finished is kept. Go on with --name cv."
+    )
+    assert store.get("cv").status.state == "cancelled"
+
+
 def test_every_verb_explains_itself() -> None:
     verbs = ("demo", "index", "train", "runs", "compare", "evaluate", "read", "examples")
+    verbs += ("cross-validate", "tune", "sweeps")
+    verbs += ("resume", "study", "diagnose")
     top = run("--help").stdout
     for verb in verbs:
         assert verb in top

@@ -6,17 +6,23 @@ from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Button
 
 from core import storage
 from core.data import sources
 from core.data.images import decode
 from core.jobs import local
+from core.models.catalog import Pretrained
 from core.reading.reader import Reader
-from core.runs import config, store
+from core.runs import config, presets, store
+from core.tuning import search
+from core.tuning import store as sweeps
+from core.tuning.store import Plan, Sweep
 from tests.bad_images import write_bad_images
 from tests.conftest import CELLS, PROJECT
+from tests.tuning import executor
 
-PAGES = ("home", "dataset", "train", "compare", "predict")
+PAGES = ("home", "dataset", "train", "tune", "compare", "predict")
 
 
 def open_page(name: str) -> AppTest:
@@ -204,7 +210,7 @@ def test_a_folder_is_added_by_path_and_a_wrong_one_is_named(
 
 def test_training_starts_shows_progress_survives_a_page_switch_and_stops(workspace: Path) -> None:
     app = open_page("train")
-    app.number_input(key="epochs_recommended").set_value(500).run()
+    app.number_input(key="epochs_cnn-16_recommended").set_value(500).run()
     before = {run.run_id for run in store.runs()}
     next(button for button in app.button if button.label == "Start training").click().run()
     (run,) = [run for run in store.runs() if run.run_id not in before]
@@ -218,6 +224,8 @@ def test_training_starts_shows_progress_survives_a_page_switch_and_stops(workspa
         assert local.follow(run).state == "cancelled"
         app.run()
         assert "stopped" in words(app) and not app.exception
+        next(button for button in app.button if button.label == "Resume").click().run()
+        assert run.status.unfinished and not app.exception
     finally:
         run.request_stop()
         local.follow(run)
@@ -231,12 +239,128 @@ def test_two_unfinished_runs_can_each_be_stopped(workspace: Path) -> None:
     ]
     try:
         app = open_page("train")
-        app.button(key="stop_waiting-2").click().run()
+        assert "Queue of 2 runs" in words(app)
+        app.button(key="stop_queue_waiting-2").click().run()
         assert not app.exception
         assert [run.stop_requested for run in runs] == [False, True]
+        next(button for button in app.button if button.label == "Stop all").click().run()
+        assert [run.stop_requested for run in runs] == [True, True]
     finally:
         for run in runs:
             shutil.rmtree(run.path)
+
+
+def button(app: AppTest, label: str) -> Button:
+    return next(button for button in app.button if button.label == label)
+
+
+def labels(app: AppTest) -> list[str]:
+    return [button.label for button in app.button]
+
+
+@pytest.fixture
+def launched(demo_root: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What a page launches, noted instead; the demo set is there, and no run."""
+    storage.demo_dir().parent.mkdir(parents=True)
+    storage.demo_dir().symlink_to(demo_root, target_is_directory=True)
+    noted: list[str] = []
+    monkeypatch.setattr(local, "launch", lambda run: noted.append(run.run_id))
+    monkeypatch.setattr(local, "launch_sweep", lambda sweep: noted.append(sweep.name))
+    return noted
+
+
+def made(kind: str, name: str, **settings: object) -> Sweep:
+    base = executor.base(storage.demo_dir(), epochs=2, **settings)
+    if kind == "search":
+        return sweeps.create(Plan(kind, base, 7, search.choose(base)), name)
+    return sweeps.create(Plan(kind, base), name)
+
+
+def test_a_cross_validation_is_started_shown_live_stopped_and_resumed(launched: list[str]) -> None:
+    app = open_page("tune")
+    assert "Nothing crosses" in words(app) and "5 runs on 120 cells" in words(app)
+    next(n for n in app.number_input if n.label == "Folds").set_value(3).run()
+    button(app, "Start").click().run()
+    (sweep,) = sweeps.sweeps()
+    assert launched == [sweep.name] and not app.exception
+    assert (sweep.plan.kind, sweep.plan.base.folds) == ("cross-validation", 3)
+    assert sweep.plan.base == config.create("cnn-16", storage.demo_dir(), "recommended", folds=3)
+    assert sweep.name in words(app) and "waiting for its turn" in words(app)
+    button(app, "Stop").click().run()
+    assert sweep.stop_requested and "Stopping…" in labels(app)
+    executor.work(sweep)  # the worker takes it up, and finds the request
+    app.run()
+    assert "stopped" in words(app) and not app.exception
+    button(app, "Resume").click().run()
+    assert launched == [sweep.name] * 2 and sweep.status.state == "queued"
+    assert not app.exception and not app.error
+
+
+def test_a_finished_cross_validation_is_a_sentence_a_chart_and_tables(launched: list[str]) -> None:
+    sweep = made("cross-validation", "cv", folds=3)
+    executor.work(sweep)
+    app = open_page("tune")
+    said = words(app)
+    assert not app.exception and not app.error
+    assert re.search(r"Balanced accuracy 0\.\d\d \(95% interval over folds", said)
+    assert "Over all 60 cells together" in said and "Bengio and Grandvalet" in said
+    (chart,) = app.get("plotly_chart")
+    assert "each fold" in chart.proto.spec
+    summary, folds = (frame.value for frame in app.dataframe)
+    assert "Mean over folds" in summary and list(folds["Fold"]) == [1, 2, 3]
+    assert [b.proto.label for b in app.get("download_button")] == ["Table as CSV"] * 2
+
+
+def test_a_failed_one_says_why_and_shows_what_it_has(launched: list[str]) -> None:
+    sweep = made("cross-validation", "cv", folds=3)
+    executor.work(sweep, executor.Executor(fails=lambda wanted: wanted.fold == 2))
+    app = open_page("tune")
+    assert "Fold 3 failed. It was told to fail." in app.error[0].value
+    assert "the mean of 2 of 3 folds so far" in words(app) and "Resume" in labels(app)
+
+
+def test_a_search_is_started_over_the_chosen_settings(launched: list[str]) -> None:
+    app = open_page("tune")
+    app.segmented_control[0].select("search").run()
+    next(n for n in app.number_input if n.label == "Trials").set_value(4).run()
+    app.pills[0].set_value(["learning_rate", "l2"]).run()
+    assert "4 runs on 120 cells" in words(app) and not app.exception
+    button(app, "Start").click().run()
+    (sweep,) = sweeps.sweeps()
+    plan = sweep.plan
+    assert (plan.kind, plan.trials, list(plan.space)) == ("search", 4, ["learning_rate", "l2"])
+    assert plan.base.folds == 0 and plan.pruning and launched == [sweep.name]
+
+
+def test_a_finished_search_shows_what_it_found_and_trains_the_best(launched: list[str]) -> None:
+    sweep = made("search", "tuned", learning_rate=1e-4, sample=60)
+    executor.work(sweep)
+    found = sweep.results
+    assert found is not None
+    best = found["best"]
+    app = open_page("tune")
+    said = words(app)
+    assert not app.exception and not app.error
+    assert f"Trial {best['trial']} of 7 has the lowest validation cross-entropy" in said
+    assert search.describe(best["settings"]) in said and "the test part has no say" in said
+    history, importance = app.get("plotly_chart")
+    assert "best so far" in history.proto.spec and "learning rate" in importance.proto.spec
+    assert len(app.dataframe[0].value) == 7
+    button(app, "Train it with these settings").click().run()
+    (run_id,) = launched
+    run = store.get(run_id)
+    wanted = search.trial_config(sweep.plan.base, best["settings"])
+    assert (run.config.epochs, run.config.sample) == (20, None)
+    assert run.config.learning_rate == wanted.learning_rate
+    assert run.config.augmentation == wanted.augmentation
+    assert f"{run_id} is queued" in words(app) and not app.exception
+
+
+def test_folds_that_the_data_cannot_give_stop_it_before_it_starts(launched: list[str]) -> None:
+    app = open_page("tune")
+    next(n for n in app.number_input if n.label == "Folds").set_value(9).run()
+    assert any("needs at least 9" in error.value for error in app.error)
+    assert button(app, "Start").disabled and not app.exception
 
 
 def test_a_deleted_active_model_leaves_a_way_to_choose_another(workspace: Path) -> None:
@@ -301,14 +425,68 @@ def test_too_few_cells_are_said_before_the_form(
 def test_missing_weights_are_told_before_training(
     workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Path, "home", lambda: tmp_path)
+    no_weights_anywhere(tmp_path, monkeypatch)
     app = open_page("train")
     architecture = next(box for box in app.selectbox if box.label == "Architecture")
     architecture.select("vgg16").run()
     assert "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5" in words(app)
     assert next(b for b in app.button if b.label == "Start training").disabled
-    app.toggle[1].set_value(True).run()
+    app.toggle(key="random_vgg16_recommended").set_value(True).run()
     assert not next(b for b in app.button if b.label == "Start training").disabled
+
+
+def no_weights_anywhere(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Path, "home", lambda: home)
+    # Port 9 of this machine: nothing answers.
+    monkeypatch.setattr(Pretrained, "url", property(lambda self: f"http://127.0.0.1:9/{self.file}"))
+
+
+def test_the_original_study_is_queued_whole_once_its_weights_are_settled(
+    workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    no_weights_anywhere(tmp_path, monkeypatch)
+    launched: list[str] = []
+    monkeypatch.setattr(local, "launch", lambda run: launched.append(run.run_id))
+    app = open_page("train")
+    app.segmented_control[0].select("original-study").run()
+    assert "This split leaks" in words(app) and "efficientnetb3_notop.h5" in words(app)
+    assert all(b.disabled for b in app.button if b.label == "Start training")
+    app.toggle(key="preset_random").set_value(True).run()
+    before = {run.run_id for run in store.runs()}
+    next(b for b in app.button if b.label == "Queue 5 runs").click().run()
+    queued = [store.get(run_id) for run_id in launched]
+    try:
+        assert not app.exception and "Queue of 5 runs" in words(app)
+        assert [run.config.architecture for run in queued] == list(presets.STUDY_ARCHITECTURES)
+        assert {run.run_id for run in store.runs()} - before == set(launched)
+        weights = {run.config.architecture: run.config.weights for run in queued}
+        assert weights["vgg16"] == weights["efficientnet-b3"] == "random"
+        assert weights["cnn-32"] == "imagenet"  # of no effect there, and so not changed
+    finally:
+        for run in queued:
+            shutil.rmtree(run.path)
+
+
+def test_every_setting_of_a_run_can_be_chosen(workspace: Path) -> None:
+    app = open_page("train")
+    app.selectbox[1].select("densenet-121").run()
+    labels = {w.label for kind in ("number_input", "selectbox", "toggle") for w in app.get(kind)}
+    assert labels >= {
+        "Epochs", "Batch size", "Learning rate", "Over the epochs", "Keep", "Arithmetic",
+        "Stop after epochs without a better one", "Label smoothing", "Unequal classes",
+        "Strength (1 is usual)", "Views computed of each cell", "Dropout", "L2 penalty",
+        "Random instead of ImageNet weights", "Fine-tune top blocks", "Fine-tuning epochs",
+        "Fine-tuning rate", "Split", "Seed", "Cells", "Classes",
+    }  # fmt: skip
+
+
+def test_curves_of_other_runs_are_laid_over_and_the_loss_is_taken_apart(workspace: Path) -> None:
+    app = open_page("train")
+    next(box for box in app.selectbox if box.label == "Run").select("run-cnn-16").run()
+    app.multiselect(key="overlay_run-cnn-16").select("run-cnn-dropout").run()
+    assert not app.exception and not app.error
+    assert "finished" in words(app) and len(app.get("plotly_chart")) == 4
+    assert {"cross_entropy", "penalty", "learning_rate"} <= set(app.dataframe[0].value.columns)
 
 
 def test_a_file_name_is_shown_as_it_is(workspace: Path) -> None:

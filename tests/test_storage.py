@@ -62,6 +62,45 @@ def test_a_lock_is_held_against_another_process_and_freed_by_its_death(tmp_path:
         pass
 
 
+def test_a_lock_is_taken_when_its_condition_holds_too(tmp_path: Path) -> None:
+    asked: list[int] = []
+
+    def third_time() -> bool:
+        asked.append(1)
+        return len(asked) == 3
+
+    waited: list[int] = []
+    with storage.lock(tmp_path / "turn", lambda: waited.append(1), when=third_time):
+        assert (len(asked), len(waited)) == (3, 2)
+
+
+def test_what_a_dead_process_left_half_written_is_swept_and_no_more(artifacts: Path) -> None:
+    script = (
+        "import os; from core import storage\n"
+        "with storage.atomic(storage.pixels_dir('a') / 'pixels.npy'), "
+        "storage.scratch(storage.backbone_dir('b')) as folder:\n"
+        "    (folder / 'graph.pb').touch(); os._exit(3)"
+    )
+    dead = subprocess.Popen([sys.executable, "-c", script], cwd=PROJECT)
+    dead.wait()
+    with storage.atomic(storage.pixels_dir("a") / "pixels.npy") as mine:
+        assert len(list((artifacts / "cache").rglob(".*"))) == 3
+        storage.sweep_caches(dead.pid)
+        assert list((artifacts / "cache").rglob(".*")) == [mine]
+    kept = storage.pixels_dir("a") / "pixels.npy"
+    (kept.parent / ".half").touch()
+    storage.sweep(kept.parent)
+    storage.sweep(kept.parent / "nowhere")
+    assert list(kept.parent.iterdir()) == [kept]
+
+
+def test_a_file_is_overwritten_whole_where_it_is(tmp_path: Path) -> None:
+    file = tmp_path / "status.json"
+    storage.write_json(file, {"long": "x" * 500})
+    storage.overwrite_json(file, {"short": "ü"})
+    assert storage.read_json(file) == {"short": "ü"}
+
+
 def test_settings_follow_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BLASTLENS_ARTIFACTS", str(tmp_path))
     assert settings().weights == tmp_path / "weights"

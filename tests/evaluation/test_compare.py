@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from core.errors import RunError
-from core.evaluation.compare import flat, histories, rows, verdict
+from core.evaluation.compare import flat, rows, verdict
 from core.evaluation.metrics import NAMES
 from core.runs import config, store
 
@@ -125,7 +125,3 @@ def test_a_run_without_its_metrics_is_not_said_to_have_only_succeeded(queued):
     queued.write_status(store.Status(state="succeeded"))
     with pytest.raises(RunError, match="metrics"):
         rows([queued])
-
-
-def test_histories_of_no_run_are_an_empty_table():
-    assert histories([]).empty

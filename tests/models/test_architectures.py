@@ -1,35 +1,46 @@
 """One test over the whole catalogue: each entry builds, trains on its own pixels, and exports."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
+from core.data.images import Geometry, decode, fit
 from core.errors import ConfigError, ModelError
 from core.models import catalog, weights
+from core.models.catalog import Architecture
+
+if TYPE_CHECKING:
+    from core.models.classifier import Classifier
 
 # Weights counted by hand: k*k*in*out + out for each convolution and dense layer.
 PARAMETERS = {
     "cnn-32": 896 + 1056 + 9248 + 1056 + (13 * 13 * 32 * 128 + 128) + 129,
     "cnn-16": 448 + 272 + 2320 + 272 + (13 * 13 * 16 * 128 + 128) + 129,
     "cnn-dropout": 896 + 4624 + 1160 + (26 * 26 * 8 * 64 + 64) + 65,
+    "compact": 9 * (4 * 16 + 16 * 32 + 32 * 64) + 4 * 64 + 65,
     "vgg16": 14_714_688 + (512 * 256 + 256) + 257,
     "efficientnet-b3": 10_783_535 + 4 * 1536 + (1536 * 256 + 256) + 257,
     "densenet-121": 7_037_504 + (1024 * 256 + 256) + 257,
+    "efficientnet-v2-b0": 5_919_312 + (1280 * 256 + 256) + 257,
+    "mobilenet-v3-small": 939_120 + (576 * 256 + 256) + 257,
 }
 
 
 @pytest.fixture(scope="module")
 def cells(demo_root: Path) -> np.ndarray:
-    from core.data.images import Geometry, decode, fit
+    return _fitted(demo_root, Geometry())
 
+
+def _fitted(demo_root: Path, geometry: Geometry) -> np.ndarray:
     files = sorted(demo_root.rglob("*.bmp"))[::40]
-    return np.stack([fit(decode(file), Geometry()) for file in files])
+    return np.stack([fit(decode(file), geometry) for file in files])
 
 
 @pytest.mark.parametrize("key", catalog.ARCHITECTURES)
 def test_an_architecture_builds_to_its_weights_and_its_engine_agrees(
-    key: str, cells: np.ndarray, tmp_path: Path
+    key: str, demo_root: Path, tmp_path: Path
 ) -> None:
     import tensorflow as tf
 
@@ -43,11 +54,12 @@ def test_an_architecture_builds_to_its_weights_and_its_engine_agrees(
     if catalog.architecture(key).pretrained:
         assert not built.backbone.trainable_weights
 
+    cells = _fitted(demo_root, catalog.architecture(key).geometry)
     export(built, tmp_path / "engine.xml")
     engine = Engine(tmp_path / "engine.xml")
     assert disagreement(built, engine, cells) <= 1e-4
     output = engine(cells)
-    features = built.backbone.predict_on_batch(cells.astype(np.float32))
+    features = built.backbone(cells.astype(np.float32), training=False).numpy()
     np.testing.assert_allclose(output.features, features, atol=1e-4 * max(1, features.max()))
     with tf.GradientTape() as tape:
         watched = tf.constant(features)
@@ -55,6 +67,84 @@ def test_an_architecture_builds_to_its_weights_and_its_engine_agrees(
         logit = built.head(watched, training=False)
     gradient = tape.gradient(logit, watched).numpy()
     np.testing.assert_allclose(output.gradient, gradient, atol=1e-4 * np.abs(gradient).max())
+    if catalog.architecture(key).pretrained:
+        _require_blocks_that_open_from_the_top(built, catalog.architecture(key))
+
+
+def _require_blocks_that_open_from_the_top(built: "Classifier", entry: Architecture) -> None:
+    """Each block of the catalogue opens more weights than the one above it, and no statistics."""
+    import keras
+
+    from core.training.network import open_blocks
+
+    opened = [0]
+    for block in entry.blocks:
+        open_blocks(built, block)
+        opened.append(
+            sum(variable.shape.num_elements() for variable in built.backbone.trainable_weights)
+        )
+    assert opened == sorted(set(opened)) and opened[-1] < built.backbone.count_params()
+    (network,) = (layer for layer in built.backbone.layers if isinstance(layer, keras.Model))
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            assert not layer.trainable_weights
+
+
+@pytest.fixture(scope="module")
+def compact() -> "Classifier":
+    """A compact network whose batch normalisation has seen something."""
+    import keras
+
+    from core.models import classifier
+
+    keras.utils.set_random_seed(0)
+    built = classifier.build(catalog.architecture("compact"))
+    rng = np.random.default_rng(0)
+    weights_ = built.head.get_weights()
+    built.head.set_weights([rng.uniform(0.5, 1.5, w.shape).astype(np.float32) for w in weights_])
+    return built
+
+
+def test_to_the_compact_network_black_is_nothing(compact: "Classifier") -> None:
+    """So no evidence lies far from the cell, and none at all in a black image."""
+    images = np.zeros((2, 112, 112, 3), np.float32)
+    images[1, 40:72, 40:72] = np.random.default_rng(0).integers(1, 256, (32, 32, 3))
+    nothing, cell = compact.backbone(images).numpy()
+    assert not nothing.any()
+    # A feature sees 11 pixels to each side of its own 8: positions 3 to 10 of 14 see the cell.
+    away = np.ones((14, 14), bool)
+    away[3:11, 3:11] = False
+    assert not cell[away].any() and cell[5:9, 5:9].any(axis=2).all()
+
+
+def test_to_the_compact_network_lamp_and_stain_of_a_smear_are_nothing(
+    compact: "Classifier", cells: np.ndarray
+) -> None:
+    cell = cells[:, ::2, ::2].astype(np.float32)
+    dimmed = cell * np.array([0.9, 0.6, 0.7], np.float32)
+    plain, other = compact.backbone(cell).numpy(), compact.backbone(dimmed).numpy()
+    np.testing.assert_allclose(plain, other, atol=1e-3 * plain.max())
+    assert np.abs(plain[0] - plain[1]).max() > 0.1 * plain.max()
+
+
+def test_the_compact_logit_is_the_sum_of_what_each_position_adds(
+    compact: "Classifier", tmp_path: Path
+) -> None:
+    from core.models.classifier import load
+    from core.models.engine import Engine
+    from core.models.export import export
+
+    compact.model.save(tmp_path / "model.keras")
+    again = load(tmp_path / "model.keras")
+    export(again, tmp_path / "engine.xml")
+    images = np.random.default_rng(1).integers(0, 256, (3, 112, 112, 3), dtype=np.uint8)
+    images[0] = 0
+    output = Engine(tmp_path / "engine.xml")(images)
+    added = (output.features * output.gradient).sum(axis=(1, 2, 3))
+    np.testing.assert_allclose(output.logit, output.logit[0] + added, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(
+        output.logit, compact.model(images, training=False).numpy()[:, 0], rtol=1e-4, atol=1e-4
+    )
 
 
 def test_the_engine_refuses_pixels_of_another_range_or_size(tmp_path: Path) -> None:

@@ -1,31 +1,54 @@
 """What a run will cost, from what earlier runs measured."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
-from core.runs import cost
+from core import storage
+from core.runs import config, cost, store
+from core.runs.config import RunConfig
 from core.runs.store import Run
 
 
+def wanted(architecture: str = "cnn-16", **settings: object) -> RunConfig:
+    return config.create(architecture, Path("/x"), "recommended", **settings)
+
+
 def test_time_follows_the_measured_rate_and_the_work(finished_run: Run) -> None:
-    once = cost.estimate("cnn-16", cells=1000, epochs=10)
-    twice = cost.estimate("cnn-16", cells=1000, epochs=20)
+    once = cost.estimate(wanted(epochs=10), cells=1000)
+    twice = cost.estimate(wanted(epochs=20), cells=1000)
     assert once.seconds and twice.seconds and once.measured_by == finished_run.run_id
     assert finished_run.metrics is not None
     rate = finished_run.metrics["training"]["images_per_second"]
     assert twice.seconds - once.seconds == pytest.approx(7000 / rate)
     assert once.cache_mebibytes == pytest.approx(1000 * 224 * 224 * 3 / 2**20)
+    assert cost.total([once, twice]) == pytest.approx(once.seconds + twice.seconds)
 
 
 def test_before_any_run_the_time_is_unknown_not_guessed() -> None:
-    assert cost.estimate("cnn-32", cells=100, epochs=1).seconds is None
+    price = cost.estimate(wanted("cnn-32"), cells=100)
+    assert (price.seconds, price.measured_by, cost.total([price])) == (None, None, None)
 
 
-def test_missing_weights_are_part_of_the_cost(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Path, "home", lambda: tmp_path)
-    assert "vgg16_weights" in (cost.estimate("vgg16", cells=9, epochs=1).weights or "")
-    assert cost.estimate("vgg16", cells=9, epochs=1, imagenet=False).weights is None
-    assert cost.estimate("cnn-16", cells=9, epochs=1).weights is None
+def test_a_frozen_backbone_costs_its_features_too(finished_run: Run) -> None:
+    run = store.create(wanted("vgg16"), "frozen")
+    try:
+        for name in ("metrics.json", "status.json"):
+            shutil.copy(finished_run.path / name, run.path / name)
+        document = storage.read_json(run.path / "metrics.json")
+        document["training"] |= {"images_per_second": 5000, "features_per_second": 50}
+        storage.write_json(run.path / "metrics.json", document)
+        one, four = (
+            cost.estimate(wanted("vgg16", epochs=10, views=views), cells=1000) for views in (1, 4)
+        )
+        assert one.seconds and four.seconds
+        assert four.seconds - one.seconds == pytest.approx(3 * 1000 / 50)
+    finally:
+        shutil.rmtree(run.path)
+
+
+def test_many_runs_take_as_many_times_as_long(finished_run: Run) -> None:
+    one = cost.estimate(wanted(), cells=100).seconds
+    seven = cost.estimate(wanted(), cells=100, runs=7).seconds
+    assert one and seven == pytest.approx(7 * one)

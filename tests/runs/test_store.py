@@ -1,6 +1,8 @@
 """Run folders: what is read from them is whole, whoever is writing."""
 
+import errno
 import json
+import tempfile
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -47,6 +49,37 @@ def test_a_half_written_last_line_of_history_is_skipped() -> None:
     with (run.path / "history.csv").open("a") as stream:
         stream.write("3,0.4")
     assert list(run.history["epoch"]) == [1, 2]
+
+
+def test_a_history_is_cut_to_what_its_checkpoint_knows_without_changing_a_digit() -> None:
+    run = make_run("first")
+    run.keep_history(0)
+    assert run.history.empty
+    written = [0.1 + 0.2 + epoch / 3 for epoch in range(3)]
+    for epoch, loss in enumerate(written, start=1):
+        row = dict.fromkeys(store.HISTORY_COLUMNS, 0.5)
+        run.append_history(row | {"epoch": epoch, "loss": loss, "stage": "training"})
+    lines = (run.path / "history.csv").read_text().splitlines(keepends=True)
+    with (run.path / "history.csv").open("a") as stream:
+        stream.write("4,train")
+    run.keep_history(2)
+    assert (run.path / "history.csv").read_text() == "".join(lines[:3])
+    run.append_history(row | {"epoch": 3, "loss": written[2], "stage": "training"})
+    assert (run.path / "history.csv").read_text() == "".join(lines)
+    assert list(run.history["epoch"]) == [1, 2, 3]
+
+
+def test_a_full_disk_leaves_a_status_that_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = make_run("first", state="running", phase="a phase with a longer name")
+
+    def full(*args: object, **places: object) -> tuple[int, str]:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(tempfile, "mkstemp", full)
+    run.write_status(Status(state="failed", error="The disk is full."))
+    assert (run.status.state, run.status.error) == ("failed", "The disk is full.")
+    with pytest.raises(OSError, match="No space"):
+        storage.write_json(run.path / "status.json", {})
 
 
 def test_liveness_is_the_heartbeat() -> None:
@@ -138,6 +171,7 @@ def test_files_of_another_version_or_cut_short_are_a_sentence() -> None:
         ("metrics.json", "{}", lambda: run.metrics),
         ("calibration.json", "[]", lambda: run.calibration),
         ("status.json", '{"state": "running", "mood": "good"}', lambda: run.status),
+        ("status.json", '{"state": "running", "heartbeat": "now"}', lambda: run.status),
     ):
         (run.path / name).write_text(content)
         with pytest.raises(RunError, match="first"):

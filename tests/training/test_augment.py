@@ -1,21 +1,55 @@
-"""The eight symmetries of the square: drawn apart from being applied."""
+"""Random changes to training images: drawn apart from being applied."""
 
 import numpy as np
+import pytest
 
+from core.runs.config import AUGMENTATIONS
 from core.training import augment
+from core.training.augment import Draw
 
 CELLS = np.random.default_rng(0).integers(0, 256, (augment.DIHEDRAL, 5, 5, 3), dtype=np.uint8)
 
 
-def test_symmetry_zero_is_the_identity() -> None:
-    np.testing.assert_array_equal(augment.apply(CELLS, np.zeros(len(CELLS), int)), CELLS)
+def nothing(images: int = len(CELLS), **changed: np.ndarray) -> Draw:
+    """A draw that changes nothing but what is given."""
+    zeros, ones = np.zeros(images), np.ones(images)
+    still = {"symmetry": zeros.astype(int), "degrees": zeros, "stain": np.ones((images, 3))}
+    return Draw(**still | {"gain": ones} | changed)
+
+
+def turned(images: np.ndarray, symmetries: np.ndarray) -> np.ndarray:
+    return augment.apply(images, nothing(len(images), symmetry=symmetries))
+
+
+def drawn(kinds: tuple[str, ...], strength: float = 1.0, seed: int = 7, images: int = 400) -> Draw:
+    return augment.draw(np.random.default_rng(seed), images, kinds, strength)
+
+
+def test_at_strength_0_and_without_kinds_nothing_changes() -> None:
+    still = drawn(("rotation", "stain", "brightness"), strength=0.0, images=len(CELLS))
+    for draw in (still, drawn((), images=len(CELLS)), nothing()):
+        np.testing.assert_array_equal(augment.apply(CELLS, draw), CELLS)
+
+
+@pytest.mark.parametrize("kind", [*AUGMENTATIONS, "all"])
+def test_black_stays_black_and_shapes_stay(kind: str) -> None:
+    kinds = AUGMENTATIONS if kind == "all" else (kind,)
+    changed = augment.apply(np.zeros_like(CELLS), drawn(kinds, 3.0, images=len(CELLS)))
+    np.testing.assert_array_equal(changed, np.zeros_like(CELLS))
+    assert changed.dtype == np.uint8
+
+
+def test_the_input_is_left_as_it_was() -> None:
+    before = CELLS.copy()
+    augment.apply(CELLS, drawn(AUGMENTATIONS, images=len(CELLS)))
+    np.testing.assert_array_equal(CELLS, before)
 
 
 def test_the_eight_symmetries_are_different_and_move_no_colour() -> None:
     same = np.repeat(CELLS[:1], augment.DIHEDRAL, axis=0)
-    turned = augment.apply(same, np.arange(augment.DIHEDRAL))
-    assert len({image.tobytes() for image in turned}) == augment.DIHEDRAL
-    for image in turned:
+    views = turned(same, np.arange(augment.DIHEDRAL))
+    assert len({image.tobytes() for image in views}) == augment.DIHEDRAL
+    for image in views:
         np.testing.assert_array_equal(
             np.sort(image.reshape(-1, 3), 0), np.sort(CELLS[0].reshape(-1, 3), 0)
         )
@@ -23,13 +57,68 @@ def test_the_eight_symmetries_are_different_and_move_no_colour() -> None:
 
 def test_four_quarters_and_two_mirrors_are_the_identity() -> None:
     for code, times in ((1, 4), (2, 2), (3, 4), (4, 2), (5, 2), (6, 2), (7, 2)):
-        turned = CELLS
+        images = CELLS
         for _ in range(times):
-            turned = augment.apply(turned, np.full(len(CELLS), code))
-        np.testing.assert_array_equal(turned, CELLS)
+            images = turned(images, np.full(len(CELLS), code))
+        np.testing.assert_array_equal(images, CELLS)
+
+
+@pytest.mark.parametrize("quarters", [1, 2, 3])
+def test_a_rotation_by_quarters_is_the_turn_counter_clockwise(quarters: int) -> None:
+    rotated = augment.apply(CELLS, nothing(degrees=np.full(len(CELLS), 90.0 * quarters)))
+    assert np.abs(rotated.astype(int) - turned(CELLS, np.full(len(CELLS), quarters))).max() <= 1
+
+
+def test_a_rotation_there_and_back_keeps_the_middle_of_a_smooth_cell() -> None:
+    y, x = np.mgrid[-20:21, -20:21]
+    blob = 200 * np.exp(-((x - 3) ** 2 + (y + 4) ** 2) / 60)
+    image = np.repeat(blob[:, :, None], 3, 2).astype(np.uint8)
+    back = augment.rotate(augment.rotate(image, 33.0), -33.0)
+    inside = np.hypot(x, y) < 18
+    assert np.abs(back.astype(int) - image)[inside].max() <= 6
+    assert np.abs(augment.rotate(image, 33.0).astype(int) - image)[inside].max() > 20
+
+
+def test_brightness_is_one_factor_for_all_channels_cut_at_white() -> None:
+    grey = np.full((2, 1, 1, 3), (40, 100, 240), np.uint8)
+    changed = augment.apply(grey, nothing(2, gain=np.array([0.5, 1.2])))
+    np.testing.assert_array_equal(changed[:, 0, 0], [(20, 50, 120), (48, 120, 255)])
+
+
+def test_stain_raises_each_channel_to_a_power_of_its_own() -> None:
+    image = np.full((1, 1, 1, 3), 102, np.uint8)  # 0.4 of white
+    changed = augment.apply(image, nothing(1, stain=np.array([[0.5, 1.0, 2.0]])))
+    # 255 * 0.4^0.5 = 161.3, 255 * 0.4 = 102, 255 * 0.4^2 = 40.8
+    np.testing.assert_array_equal(changed[0, 0, 0], (161, 102, 41))
+
+
+def test_each_kind_draws_what_is_its_own_and_no_other() -> None:
+    own = {"dihedral": "symmetry", "rotation": "degrees", "stain": "stain", "brightness": "gain"}
+    everything, still = vars(drawn(AUGMENTATIONS)), vars(nothing(400))
+    for kind, field in own.items():
+        for name, values in vars(drawn((kind,))).items():
+            expected = everything if name == field else still
+            np.testing.assert_array_equal(values, expected[name], err_msg=f"{kind} {name}")
+        assert len(np.unique(everything[field])) > 7
 
 
 def test_drawing_is_replayed_by_its_seed_and_reaches_every_symmetry() -> None:
-    first, second = (augment.draw(np.random.default_rng(7), 400) for _ in range(2))
-    np.testing.assert_array_equal(first, second)
-    assert set(first) == set(range(augment.DIHEDRAL))
+    first, second, other = (drawn(AUGMENTATIONS, seed=seed) for seed in (7, 7, 8))
+    for name in vars(first):
+        np.testing.assert_array_equal(getattr(first, name), getattr(second, name))
+        assert not np.array_equal(getattr(first, name), getattr(other, name))
+    assert set(first.symmetry) == set(range(augment.DIHEDRAL))
+
+
+def test_strength_scales_what_is_drawn_within_its_bounds() -> None:
+    once, twice = drawn(AUGMENTATIONS, 1.0), drawn(AUGMENTATIONS, 2.0)
+    np.testing.assert_allclose(twice.degrees, 2 * once.degrees)
+    np.testing.assert_allclose(np.log(twice.stain), 2 * np.log(once.stain), atol=1e-12)
+    np.testing.assert_allclose(np.log(twice.gain), 2 * np.log(once.gain), atol=1e-12)
+    np.testing.assert_array_equal(twice.symmetry, once.symmetry)
+    for values, bound in (
+        (once.degrees, augment.ROTATION_DEGREES),
+        (np.log(once.stain), augment.STAIN),
+        (np.log(once.gain), augment.BRIGHTNESS),
+    ):
+        assert 0.95 * bound < np.abs(values).max() <= bound

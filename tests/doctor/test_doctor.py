@@ -1,0 +1,556 @@
+"""Each illness made for real, small, and found; the healthy found healthy; thresholds by hand."""
+
+import hashlib
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+from keras import layers
+
+from core import storage
+from core.data import sources
+from core.data.images import Geometry, encode
+from core.data.manifest import Index
+from core.doctor import diagnosis as doctor
+from core.doctor import fitting, illnesses, measuring, record
+from core.errors import BlastLensError, RunError
+from core.models import builders, catalog
+from core.models import classifier as classifiers
+from core.models.catalog import Architecture, Pretrained
+from core.models.classifier import Classifier
+from core.runs import config, store
+from core.runs.reporter import Reporter
+from core.runs.store import HISTORY_COLUMNS, Run, Status
+from core.training import fit, network
+from tests.data.trees import index_of
+
+SIDE = 48
+EPOCHS = 20
+Train = Callable[..., Run]
+
+
+def discs(root: Path, *, gap: float, synthetic: bool, cells: int = 15) -> Index:
+    """Cells of 24 subjects: purple discs on black, those of ALL wider by `gap` pixels.
+
+    Their index is made here: on such small images the search for copies would be long.
+    """
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:SIDE, :SIDE] - SIDE / 2
+    rows = []
+    root.mkdir()
+    for number in range(24):
+        label = int(number % 5 < 3)
+        tint = rng.normal(0, 6, 3)
+        for cell in range(cells):
+            radius = 12 + gap * label + rng.normal(0, 1.5)
+            image = np.zeros((SIDE, SIDE, 3))
+            disc = (x - rng.normal(0, 1.5)) ** 2 + (y - rng.normal(0, 1.5)) ** 2 < radius**2
+            image[disc] = np.array([150, 90, 170]) + tint + rng.normal(0, 12, 3)
+            image[disc] += rng.normal(0, 15, (disc.sum(), 3))
+            file = root / f"{number}_{cell}.bmp"
+            file.write_bytes(encode(np.clip(image, 0, 255).astype(np.uint8), "BMP"))
+            sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+            rows.append((file.name, f"{number}", label, sha256))
+    table = pd.DataFrame(rows, columns=["image_id", "subject", "label", "sha256"])
+    return replace(index_of(table), root=root, synthetic=synthetic)
+
+
+def frozen_discs(size: int, *, pixels: str, weights: Path | None) -> keras.Model:
+    """A frozen random network for pixels as VGG16 takes them: biases of the size of pixels."""
+    inputs = keras.Input((size, size, 3), name="pixels")
+    x = builders._scaled(inputs, pixels)
+    bias = keras.initializers.RandomUniform(-20, 20, seed=1)
+    kernel = keras.initializers.HeNormal(seed=2)
+    x = layers.Conv2D(16, 5, strides=4, kernel_initializer=kernel, bias_initializer=bias)(x)
+    x = layers.ReLU()(x)
+    x = layers.Rescaling(1 / 50)(x)
+    return keras.Model(inputs, x, trainable=False, name="backbone")
+
+
+def blind(size: int) -> keras.Model:
+    """Units that no image moves: what dead ReLUs give."""
+    inputs = keras.Input((size, size, 3), name="pixels")
+    x = layers.Conv2D(4, 5, strides=8, bias_initializer="ones", activation="relu")(inputs * 0.0)
+    return keras.Model(inputs, x, trainable=False, name="backbone")
+
+
+def softmax_head(features: tuple[int, ...], *, dropout: float | None, l2: float) -> keras.Model:
+    inputs = keras.Input(features, name="features")
+    x = layers.GlobalAveragePooling2D()(inputs)
+    return keras.Model(inputs, layers.Dense(1, activation="softmax", name="answer")(x), name="head")
+
+
+def entry(key: str, backbone: str, head: str, **more: Any) -> Architecture:
+    size = Geometry(SIDE, SIDE)
+    return Architecture(key, key.title(), backbone, head, 3e-3, source="", geometry=size, **more)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def architectures() -> Iterator[None]:
+    """Small ones, in the catalogue for this module."""
+    with pytest.MonkeyPatch.context() as patch:
+        for builder in (frozen_discs, blind, softmax_head):
+            patch.setattr(builders, builder.__name__, builder, raising=False)
+        cnn = {"backbone_options": {"filters": 8}}
+        for made in (
+            entry("small", "cnn", "flat", head_options={"units": 16}, **cnn),
+            entry("blind", "blind", "pooled"),
+            entry("softmax", "cnn", "softmax_head", **cnn),
+            entry(
+                "frozen",
+                "frozen_discs",
+                "pooled",
+                backbone_options={"pixels": "caffe"},
+                study_pixels="unit",
+                pretrained=Pretrained("none.h5", "none", "", 1),
+            ),
+        ):
+            patch.setitem(catalog.ARCHITECTURES, made.key, made)
+        yield
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Has the data sets and, under artifacts, what is trained in this module."""
+    root = tmp_path_factory.mktemp("doctor")
+    found = {
+        root / "discs": discs(root / "discs", gap=3.0, synthetic=True),
+        root / "alike": discs(root / "alike", gap=0.0, synthetic=True),
+        root / "real": discs(root / "real", gap=8.0, synthetic=False, cells=17),
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sources, "index", lambda root, progress=None: found[root])
+        # Training is real; the engine, which takes longer than it, is not what is examined.
+        patch.setattr(network, "export", save)
+        patch.setattr(fit, "Engine", KerasLogits)
+        yield root
+
+
+def save(run: Run, classifier: Classifier, array: np.ndarray) -> float:
+    classifier.model.save(run.path / "model.keras")
+    return 0.0
+
+
+class KerasLogits:
+    """Stands in for the engine."""
+
+    def __init__(self, file: Path) -> None:
+        self.model = classifiers.load(file.parent / "model.keras").model
+
+    def logits(self, pixels: np.ndarray, progress: object) -> np.ndarray:
+        return np.asarray(self.model(np.asarray(pixels, np.float32), training=False))[:, 0]
+
+
+@pytest.fixture
+def train(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Train:
+    """Trains in this process; the same settings once only."""
+    monkeypatch.setenv("BLASTLENS_ARTIFACTS", str(folder / "artifacts"))
+    usual = {"epochs": EPOCHS, "precision": "float32", "weights": "random"}
+
+    def one(key: str = "small", data: str = "discs", **settings: Any) -> Run:
+        return fitted(config.create(key, folder / data, "recommended", **(usual | settings)))
+
+    return one
+
+
+def fitted(wanted: config.RunConfig) -> Run:
+    for run in store.runs():
+        if run.config == wanted:
+            return run
+    run = store.create(wanted)
+    with Reporter(run) as reporter:
+        try:
+            fit.train(run, reporter)
+            reporter.update(now=True, state="succeeded")
+        except BlastLensError as error:
+            reporter.update(now=True, state="failed", error=str(error))
+    return run
+
+
+def keys(run: Run) -> list[str]:
+    return [diagnosis.key for diagnosis in doctor.examine(run)]
+
+
+def only(run: Run, key: str) -> doctor.Diagnosis:
+    (diagnosis,) = doctor.examine(run)
+    assert diagnosis.key == key, diagnosis
+    return diagnosis
+
+
+def repaired(run: Run) -> config.RunConfig:
+    wanted = doctor.repaired(run)
+    assert wanted is not None
+    return wanted
+
+
+def test_a_healthy_run_is_told_nothing(train: Train) -> None:
+    run = train()
+    assert run.status.state == "succeeded", run.status.error
+    assert run.metrics is not None and run.metrics["parts"]["test"]["balanced_accuracy"] > 0.8
+    assert doctor.examine(run) == [] and doctor.repaired(run) is None
+
+
+@pytest.mark.parametrize("run_id", ["demo-cnn-16", "demo-cnn-dropout"])
+def test_the_shipped_runs_are_healthy(run_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("BLASTLENS_ARTIFACTS")
+    assert doctor.examine(store.get(run_id)) == []
+
+
+def test_pixels_as_the_study_scaled_them(train: Train) -> None:
+    """As its VGG16: 0..1 into a frozen network that expects ImageNet's range."""
+    run = train("frozen", pixels="original-study")
+    found = only(run, "wrong-pixel-scale")
+    logits = run.predictions["logit"]
+    assert logits.std(ddof=0) < fitting.CONSTANT_SPREAD
+    assert f"{logits.min():.3f} to {logits.max():.3f}" in found.evidence
+    assert "-124 to 151" in found.evidence and "0 to 1," in found.evidence
+    assert run.metrics is not None
+    always = run.metrics["parts"]["test"]["always_all"]["accuracy"]
+    assert f"always answering ALL has {always:.2f}" in found.evidence
+    assert found.repair == {"pixels": "own"}
+    after = fitted(repaired(run))
+    assert after.config.pixels == "own"
+    assert not {"wrong-pixel-scale", "constant-output"} & set(keys(after))
+
+
+def test_a_network_that_no_image_moves(train: Train) -> None:
+    run = train("blind")
+    found = only(run, "constant-output")
+    logit = run.predictions["logit"].iloc[0]
+    assert f"from {logit:.3f} to {logit:.3f}" in found.evidence and "0.000" in found.evidence
+    assert repaired(run).learning_rate == pytest.approx(3e-4)
+
+
+def test_a_softmax_over_one_unit(train: Train) -> None:
+    run = train("softmax", epochs=2)
+    found = only(run, "one-unit-softmax")
+    assert (run.predictions["logit"] == 1).all()
+    assert "answer" in found.evidence and "from 1 to 1" in found.evidence
+    assert found.repair is None and doctor.repaired(run) is None
+
+
+def test_a_learning_rate_that_throws_the_weights_off(train: Train) -> None:
+    run = train(learning_rate=1.0)
+    found = only(run, "learning-rate-too-high")
+    first, last = run.history["cross_entropy"].iloc[[0, -1]]
+    assert f"{first:.3g} in the first epoch" in found.evidence
+    assert f"{last:.3g} in the last" in found.evidence and "rate of 1 " in found.evidence
+    healthy = train().config
+    assert config.change(repaired(run), {"learning_rate": None}) == healthy
+
+
+def test_a_loss_that_is_no_number(train: Train) -> None:
+    run = train(learning_rate=1e3, batch_size=1)
+    assert run.status.state == "failed" and "The loss became" in (run.status.error or "")
+    found = only(run, "learning-rate-too-high")
+    assert "no longer a number" in found.evidence and "1000" in found.evidence
+    assert found.repair == {"learning_rate": 3e-3}
+
+
+def test_a_learning_rate_too_low(train: Train) -> None:
+    run = train(learning_rate=3e-6)
+    found = only(run, "learning-rate-too-low")
+    first, last = run.history["cross_entropy"].iloc[[0, -1]]
+    assert f"from {first:.3f} to {last:.3f}" in found.evidence and "3e-06" in found.evidence
+    assert config.change(repaired(run), {"learning_rate": None}) == train().config
+
+
+def test_a_loss_that_is_mostly_penalty(train: Train) -> None:
+    run = train(l2=0.3)
+    found = only(run, "penalty-dominated")
+    last = run.history.iloc[-1]
+    assert f"{last['penalty']:.2f} is the penalty" in found.evidence
+    assert f"{last['cross_entropy']:.2f} the cross-entropy" in found.evidence
+    after = fitted(repaired(run))
+    assert after.config.l2 < 0.01 and keys(after) == []
+
+
+def test_a_leaking_split(train: Train) -> None:
+    run = train(split="image")
+    found = only(run, "leaking-split")
+    parts = pd.read_parquet(run.path / "split.parquet")
+    crossing = (parts.groupby("group")["split"].nunique() > 1).sum()
+    assert f"{crossing} groups of subjects" in found.evidence
+    assert repaired(run) == train().config
+    (run.path / "metrics.json").rename(run.path / "gone.json")
+    assert f"{crossing} groups of subjects" in only(run, "leaking-split").evidence
+    (run.path / "gone.json").rename(run.path / "metrics.json")
+
+
+def test_too_few_epochs(train: Train) -> None:
+    run = train(epochs=2)
+    found = only(run, "too-few-epochs")
+    first, last = run.history["validation_cross_entropy"]
+    assert f"from {first:.3f} to {last:.3f}" in found.evidence
+    assert repaired(run) == train().config
+
+
+def test_a_validation_part_too_small(train: Train) -> None:
+    run = train(sample=60)
+    small = {found.key: found for found in doctor.examine(run)}["small-validation"]
+    parts = pd.read_parquet(run.path / "split.parquet").query("split == 'validation'")
+    told = f"{len(parts)} cells of {parts['group'].nunique()} groups"
+    assert told in small.evidence and len(parts) < 50
+    assert config.change(run.config, dict(small.repair or {})) == train().config
+
+
+def test_cells_learned_by_heart_and_nothing_learned_of_others(train: Train) -> None:
+    """Where the classes look alike, training cells can still be told apart."""
+    settings = {"augmentation": (), "schedule": "constant", "keep": "last", "epochs": 60}
+    run = train("small", "alike", **settings)
+    past = {found.key: found for found in doctor.examine(run)}
+    assert set(past) == {"past-the-best", "no-better-than-always-all"}
+    losses = run.history["validation_cross_entropy"]
+    assert f"{losses.min():.3f}, in epoch {losses.argmin() + 1}" in past["past-the-best"].evidence
+    assert f"it is {losses.iloc[-1]:.3f}" in past["past-the-best"].evidence
+    assert repaired(run) == config.change(run.config, {"keep": "best"})
+    assert run.metrics is not None
+    test = run.metrics["parts"]["test"]
+    worse = past["no-better-than-always-all"]
+    assert f"accuracy is {test['accuracy']:.2f}" in worse.evidence
+    assert f"Balanced accuracy: {test['balanced_accuracy']:.2f}" in worse.evidence
+
+
+def test_cells_learned_by_heart(train: Train) -> None:
+    run = train(augmentation=(), schedule="constant", keep="last", epochs=40)
+    found = only(run, "overfitting")
+    rows = run.predictions
+    signs = np.where(rows["label"] == 1, 1, -1)
+    losses = np.log1p(np.exp(-signs * rows["logit"])).groupby(rows["split"]).mean()
+    assert f"{losses['train']:.3f} on the training cells" in found.evidence
+    assert f"{losses['validation']:.3f} on the validation cells" in found.evidence
+    after = fitted(repaired(run))
+    assert after.config.augmentation == ("dihedral", "stain", "brightness")
+    assert "overfitting" not in keys(after)
+
+
+def test_a_cause_hides_what_follows_from_it(train: Train) -> None:
+    """Nothing to learn: a constant output, and so no better than always ALL, and underfitting."""
+    run = train("small", "alike")
+    facts = record.read(run)
+    assert fitting.underfitting(facts) and measuring.no_better_than_always_all(facts)
+    found = only(run, "constant-output")
+    assert f"deviation of {run.predictions['logit'].std(ddof=0):.3f}" in found.evidence
+
+
+def test_a_result_too_good_on_real_cells_only(train: Train, tmp_path: Path) -> None:
+    run = train("small", "real")
+    found = only(run, "too-good")
+    assert run.metrics is not None
+    value = run.metrics["parts"]["test"]["balanced_accuracy"]
+    assert f"accuracy is {value:.3f}" in found.evidence and "0.910" in found.evidence
+    assert found.repair is None
+    assert keys(edited(run, tmp_path / "drawn", {"dataset": {"synthetic": True}})) == []
+
+
+def edited(run: Run, path: Path, changes: dict[str, Any]) -> Run:
+    """A copy of a run with other facts in its metrics."""
+    shutil.copytree(run.path, path)
+    metrics = storage.read_json(path / "metrics.json")
+    for section, facts in changes.items():
+        metrics[section] |= facts
+    storage.write_json(path / "metrics.json", metrics)
+    return Run(path)
+
+
+@pytest.mark.parametrize(("low", "ill"), [(0.49, True), (0.5, True), (0.51, False)])
+def test_no_better_means_an_interval_that_reaches_always_all(
+    train: Train, tmp_path: Path, low: float, ill: bool
+) -> None:
+    run = train()
+    assert run.metrics is not None
+    test = run.metrics["parts"]["test"] | {"intervals": {"balanced_accuracy": [low, 0.8]}}
+    changed = edited(run, tmp_path / "run", {"parts": {"test": test}})
+    assert keys(changed) == (["no-better-than-always-all"] if ill else [])
+    if ill:
+        assert f"95% interval {low:.2f} to 0.80" in doctor.examine(changed)[0].evidence
+
+
+def test_without_an_interval_cells_count_as_independent() -> None:
+    """Sensitivity 0.8 of 20 and specificity 0.5 of 20: 0.65 with a standard error of 0.0715."""
+    test = {"sensitivity": 0.8, "all": 20, "specificity": 0.5, "hem": 20}
+    assert measuring._standard_error(test) == pytest.approx(0.0715, abs=1e-4)
+
+
+def by_hand(
+    path: Path,
+    training: list[float],
+    validation: list[float] | None = None,
+    *,
+    penalty: float = 0.0,
+    state: str = "succeeded",
+    error: str | None = None,
+    phase: str = "measuring",
+    **settings: Any,
+) -> Run:
+    """A run folder without predictions: 100 cells a part, half of them ALL, two groups each."""
+    usual = {"epochs": max(len(training), 1), "schedule": "constant", "class_balance": "none"}
+    wanted = config.create("cnn-16", path / "set", "recommended", **(usual | settings))
+    run = Run(path)
+    path.mkdir(exist_ok=True)
+    storage.write_json(path / "config.json", config.to_json(wanted))
+    run.write_status(Status(state=state, error=error, phase=phase))
+    for epoch, loss in enumerate(training, 1):
+        fine_tuning = epoch > wanted.epochs
+        row = dict.fromkeys(HISTORY_COLUMNS, 1.0) | {
+            "epoch": epoch,
+            "stage": store.STAGES[fine_tuning],
+            "cross_entropy": loss,
+            "penalty": penalty,
+            "loss": loss + penalty,
+            "validation_cross_entropy": (validation or training)[epoch - 1],
+            "learning_rate": 1e-3,
+        }
+        run.append_history(row)
+    parts = np.repeat(["train", "validation", "test"], 100)
+    table = pd.DataFrame({"image_id": np.arange(300).astype(str), "split": parts})
+    table["label"] = np.arange(300) % 2
+    table["group"] = [f"{part}{number % 4}" for number, part in enumerate(parts)]
+    table["subject"] = table["group"]
+    table.to_parquet(path / "split.parquet")
+    return run
+
+
+FLAT = [0.4] * 10
+FALLING = [round(0.69 * 0.9**epoch, 4) for epoch in range(10)]
+
+
+@pytest.mark.parametrize(
+    ("training", "validation", "settings", "expected"),
+    [
+        (FLAT, FLAT, {}, []),
+        # 41 epochs after the best are wasted, of 42; of 60 they would be under three quarters.
+        ([0.4] * 42, [0.4, *[0.45] * 41], {}, ["past-the-best"]),
+        ([0.4] * 60, [*[0.5] * 18, 0.4, *[0.45] * 41], {}, []),
+        ([0.4] * 30, [0.4, *[0.45] * 29], {}, []),
+        # Kept last: 0.1 above the best is within what a curve wavers by.
+        (FLAT, [0.4, *[0.5] * 9], {"keep": "last"}, []),
+        (FLAT, [0.4, *[0.51] * 9], {"keep": "last"}, ["past-the-best"]),
+        # 0.2 nats above, and half as much again.
+        (FLAT, [0.61] * 10, {}, ["overfitting"]),
+        (FLAT, [0.59] * 10, {}, []),
+        ([0.01] * 10, [0.2] * 10, {}, []),
+        # Half ALL: a guess has ln 2 = 0.6931, of which 95 % is 0.658.
+        ([0.66] * 10, [0.66] * 10, {}, ["underfitting"]),
+        ([0.65] * 10, [0.65] * 10, {}, []),
+        # One jump of 20 epochs, recovered; two; one never recovered.
+        ([0.4, 0.9, *[0.3] * 18], FLAT * 2, {}, []),
+        ([0.4, 0.9, 0.4, 0.9, *[0.3] * 16], FLAT * 2, {}, ["learning-rate-too-high"]),
+        ([*[0.4] * 18, 0.9, 0.5], FLAT * 2, {}, ["learning-rate-too-high"]),
+        # A bad start alone is none if it is made up for.
+        ([9.0, *[0.4] * 9], [0.6, *[0.4] * 9], {}, []),
+        ([9.0, *[0.69] * 9], [0.69] * 10, {}, ["learning-rate-too-high"]),
+        # Falling steadily by a tenth an epoch, and by a hundredth.
+        (FALLING, FALLING, {}, ["too-few-epochs"]),
+        ([0.4 * 0.99**n for n in range(10)], [0.4 * 0.99**n for n in range(10)], {}, []),
+        (FALLING, [*[0.4] * 9, 0.399], {}, []),
+        # A training loss that rises is no overfitting.
+        (FALLING[::-1], FALLING[::-1], {"keep": "last"}, ["learning-rate-too-high"]),
+        # The same slow fall at a hundredth of the architecture's rate, and at its own.
+        ([0.69 - 0.003 * n for n in range(10)], None, {"learning_rate": 1e-5}, "low"),
+        ([0.69 - 0.003 * n for n in range(10)], None, {}, ["underfitting"]),
+    ],
+)
+def test_thresholds(
+    tmp_path: Path,
+    training: list[float],
+    validation: list[float] | None,
+    settings: dict[str, Any],
+    expected: list[str] | str,
+) -> None:
+    run = by_hand(tmp_path / "run", training, validation, **settings)
+    assert keys(run) == (["learning-rate-too-low"] if expected == "low" else expected)
+    if expected:
+        assert repaired(run) != run.config
+
+
+@pytest.mark.parametrize(("penalty", "ill"), [(0.4, False), (0.41, True)])
+def test_a_penalty_that_leads(tmp_path: Path, penalty: float, ill: bool) -> None:
+    run = by_hand(tmp_path / "run", FLAT, penalty=penalty, l2=0.016)
+    assert keys(run) == (["penalty-dominated"] if ill else [])
+    if ill:
+        assert repaired(run).l2 == pytest.approx(0.016 * 0.05 * 0.4 / 0.41, rel=0.05)
+
+
+NO_NUMBER = {"state": "failed", "error": "The loss became nan in epoch 1, step 3: ..."}
+
+
+def test_a_failed_run_is_examined_and_an_unfinished_one_is_not(tmp_path: Path) -> None:
+    found = only(by_hand(tmp_path / "a", [], **NO_NUMBER), "learning-rate-too-high")
+    assert "in the first epoch, at a learning rate of 0.001" in found.evidence
+    assert found.repair == {"learning_rate": 1e-4}
+    run = by_hand(tmp_path / "b", FLAT, **NO_NUMBER)
+    vgg = config.to_json(run.config) | {"architecture": "vgg16", "fine_tune_blocks": 1}
+    storage.write_json(run.path / "config.json", vgg | {"fine_tune_epochs": 5})
+    run = Run(run.path)
+    run.write_status(Status(**NO_NUMBER, phase="fine-tuning"))
+    assert only(run, "learning-rate-too-high").repair == {"fine_tune_rate": 1e-5}
+    for state in ("queued", "running"):
+        assert keys(by_hand(tmp_path / state, FALLING, state=state)) == []
+    assert keys(by_hand(tmp_path / "other", [], state="failed", error="The disk is full.")) == []
+    assert keys(by_hand(tmp_path / "stopped", FALLING, state="cancelled", epochs=50)) == []
+
+
+def test_repairs_are_merged_and_the_graver_one_holds(tmp_path: Path) -> None:
+    run = by_hand(tmp_path / "run", FLAT, [0.3, *[0.7] * 9], keep="last", penalty=1.0, l2=0.1)
+    assert keys(run) == ["penalty-dominated", "past-the-best"]
+    merged = repaired(run)
+    assert (merged.keep, merged.l2) == ("best", pytest.approx(0.002))
+    assert config.change(merged, {"keep": "last", "l2": 0.1}) == run.config
+
+
+def test_repairs_against_overfitting_come_one_after_the_other(tmp_path: Path) -> None:
+    steps: list[dict[str, Any]] = []
+    settings: dict[str, Any] = {"augmentation": ()}
+    for number in range(4):
+        run = by_hand(tmp_path / str(number), [0.1] * 10, [0.6] * 10, **settings)
+        steps.append(dict(only(run, "overfitting").repair or {}))
+        settings |= steps[-1]
+    assert [sorted(step) for step in steps] == [["augmentation", "views"], ["dropout"], ["l2"], []]
+
+
+def test_damaged_files_are_named(tmp_path: Path) -> None:
+    run = by_hand(tmp_path / "run", FLAT)
+    (run.path / "model.keras").write_text("no zip")
+    with pytest.raises(RunError, match=r"model\.keras of run run is damaged"):
+        doctor.examine(run)
+    (run.path / "model.keras").unlink()
+    (run.path / "history.csv").write_text("epoch,loss\n1,0.5\n")
+    with pytest.raises(RunError, match="lacks accuracy, cross_entropy"):
+        doctor.examine(run)
+
+
+@pytest.mark.parametrize("layer", ["Softmax", "Activation"])
+def test_a_softmax_layer_of_its_own_is_found_too(tmp_path: Path, layer: str) -> None:
+    """And one over two units, which is a proper head, is not."""
+    for units in (1, 2):
+        run = by_hand(tmp_path / str(units), FLAT)
+        last = layers.Softmax() if layer == "Softmax" else layers.Activation("softmax")
+        head = keras.Sequential([keras.Input((3,)), layers.Dense(units), last])
+        inputs = keras.Input((3,))
+        keras.Model(inputs, head(inputs)).save(run.path / "model.keras")
+        assert keys(run) == (["one-unit-softmax"] if units == 1 else [])
+
+
+def test_the_catalogue_names_only_what_it_holds() -> None:
+    names = [ill.key for ill in doctor.ILLNESSES]
+    assert len(set(names)) == len(names) == 14
+    assert len({ill.title for ill in doctor.ILLNESSES}) == len(names)
+    for ill in doctor.ILLNESSES:
+        assert set(ill.explains) <= set(names) - {ill.key}
+
+
+def test_the_ranges_told_are_those_the_builders_make() -> None:
+    extremes = np.array([0, 255], np.float32).reshape(2, 1, 1, 1) * np.ones((2, 1, 1, 3), "f4")
+    for scaling, told in illnesses._RANGES.items():
+        inputs = keras.Input((1, 1, 3))
+        made = keras.Model(inputs, builders._scaled(inputs, scaling)).predict_on_batch(extremes)
+        low, high = (float(word) for word in told.split() if word.lstrip("-")[0].isdigit())
+        assert made.min() == pytest.approx(low, abs=0.5 if scaling == "caffe" else 0.05)
+        assert made.max() == pytest.approx(high, abs=0.5 if scaling == "caffe" else 0.05)

@@ -1,0 +1,163 @@
+"""What folds measured together, against hand-computed values."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from core import storage
+from core.evaluation import evaluate, metrics
+from core.runs.store import Run, Status
+from core.tuning import cross_validation, store
+from core.tuning.cross_validation import (
+    fold_configs,
+    over_folds,
+    results,
+    summary_table,
+    table,
+    verdict,
+)
+from core.tuning.store import Plan, Sweep
+from tests.tuning import executor
+from tests.tuning.executor import Executor
+
+ROOT = Path("data")
+
+
+def make(folds: int = 3, **settings: Any) -> Sweep:
+    base = executor.base(ROOT, folds=folds, **settings)
+    return store.create(Plan("cross-validation", base), "cv")
+
+
+def finish(sweep: Sweep, fold: int) -> Run:
+    run, _ = store.make_run(fold_configs(sweep.plan.base)[fold], sweep.run_id(fold=fold))
+    executor.measure(run)
+    run.write_status(Status(state="succeeded"))
+    return run
+
+
+def test_the_interval_is_students_t_over_the_folds() -> None:
+    # mean 0.8, deviation 0.1; t with 2 degrees of freedom at 97.5 % is 4.30265.
+    found = over_folds([0.7, 0.8, 0.9])
+    assert found["mean"] == pytest.approx(0.8) and found["deviation"] == pytest.approx(0.1)
+    half = 4.30265 * 0.1 / np.sqrt(3)
+    assert found["interval"] == [pytest.approx(0.8 - half, abs=1e-5), 1.0]
+    # mean 0.5, deviation sqrt(0.02 / 4); t with 4 degrees of freedom: 2.77645.
+    found = over_folds([0.4, 0.45, 0.5, 0.55, 0.6])
+    half = 2.77645 * np.sqrt(0.00625 / 5)
+    assert found["interval"] == pytest.approx([0.5 - half, 0.5 + half], abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("values", "found"),
+    [
+        ([], (None, None, None)),
+        ([0.7], (0.7, None, None)),
+        ([0.7, None, 0.9], (None, None, None)),
+        ([0.5, 0.5, 0.5], (0.5, 0.0, None)),
+        ([0.0, 1.0], (0.5, pytest.approx(np.sqrt(0.5)), [0.0, 1.0])),
+    ],
+)
+def test_what_cannot_be_known_is_none(values: list[float | None], found: tuple) -> None:
+    assert tuple(over_folds(values).values()) == found
+
+
+def test_each_fold_has_the_base_settings_and_its_number() -> None:
+    base = executor.base(ROOT, folds=4, seed=3)
+    configs = fold_configs(base)
+    assert [wanted.fold for wanted in configs] == [0, 1, 2, 3]
+    assert {(wanted.folds, wanted.seed) for wanted in configs} == {(4, 3)}
+
+
+def test_results_follow_from_the_run_folders() -> None:
+    sweep = make()
+    runs = [finish(sweep, fold) for fold in (0, 1)]
+    found = results(sweep)
+    assert [row["run"] for row in found["folds"]] == ["cv-fold-0", "cv-fold-1"]
+    assert found["pooled"] is None and found["leaking"] is False and found["synthetic"] is True
+    assert "mean of 2 of 3 folds so far" in verdict(found, 3)
+    runs.append(finish(sweep, 2))
+    found = results(sweep)
+    scores = [(run.metrics or {})["parts"]["test"]["balanced_accuracy"] for run in runs]
+    assert found["metrics"]["balanced_accuracy"]["mean"] == pytest.approx(np.mean(scores))
+    assert found["metrics"]["balanced_accuracy"]["deviation"] == pytest.approx(
+        np.std(scores, ddof=1)
+    )
+    assert verdict(found, 3).startswith(f"Balanced accuracy {np.mean(scores):.2f} (95% interval")
+    assert verdict(found, 3).endswith(
+        "the mean of 3 folds, on synthetic cells of held-out subjects."
+    )
+    shown = table(found)
+    assert list(shown["Fold"]) == [1, 2, 3] and list(shown["Balanced accuracy"]) == scores
+    row = summary_table(found).set_index("Metric").loc["Balanced accuracy"]
+    assert row["Mean over folds"] == pytest.approx(np.mean(scores))
+    assert row["All cells together"] == found["pooled"]["balanced_accuracy"]
+    assert " to " in row["95% interval over folds"] and " to " in row["95% interval over groups"]
+
+
+def test_the_pooled_figure_is_of_every_cells_out_of_fold_prediction() -> None:
+    sweep = make()
+    runs = [finish(sweep, fold) for fold in range(3)]
+    pooled = results(sweep)["pooled"]
+    tested = pd.concat([run.predictions.query("split == 'test'") for run in runs])
+    assert pooled["images"] == len(tested) == executor.GROUPS * executor.CELLS_A_GROUP
+    assert tested["image_id"].is_unique
+    calls = (tested["probability"] >= 0.5).to_numpy().astype(int)
+    assert pooled["accuracy"] == pytest.approx((calls == tested["label"]).mean())
+    assert pooled == evaluate.measure(tested.reset_index(drop=True), 0.5)
+    low, high = pooled["intervals"]["balanced_accuracy"]
+    assert low < pooled["balanced_accuracy"] < high
+    assert f"Over all {len(tested)} cells" in cross_validation.pooled_sentence(pooled)
+    contract = runs[0].calibration
+    storage.write_json(runs[0].path / "calibration.json", contract | {"threshold": 0.4})
+    assert results(sweep)["pooled"] is None
+
+
+def test_only_folds_that_succeeded_count() -> None:
+    sweep = make()
+    finish(sweep, 0)
+    finish(sweep, 1).write_status(Status(state="failed", error="no"))
+    assert [row["fold"] for row in results(sweep)["folds"]] == [0]
+    empty = store.create(Plan("cross-validation", executor.base(ROOT, folds=3)), "empty")
+    assert results(empty)["folds"] == []
+
+
+def test_the_verdict_names_what_is_wrong_with_a_number() -> None:
+    over = {name: over_folds([0.7, 0.8, 0.9]) for name in metrics.NAMES}
+    found = {"folds": [{}] * 3, "metrics": over, "leaking": False, "unknown_subjects": 0}
+    found |= {"synthetic": False}
+    assert "cells of held-out subjects" in verdict(found, 3)
+    assert "so it is too good" in verdict(found | {"leaking": True}, 3)
+    unknown = verdict(found | {"leaking": True, "unknown_subjects": 9}, 3)
+    assert "unknown patients, whom it may have trained on" in unknown
+    alike = found | {"metrics": {name: over_folds([0.5] * 3) for name in metrics.NAMES}}
+    assert "all alike, for an interval" in verdict(alike, 3)
+    undefined = found | {"metrics": {name: over_folds([None]) for name in metrics.NAMES}}
+    assert "undefined in a fold" in verdict(undefined, 3)
+    assert verdict(found | {"folds": []}, 3) == "No fold has finished yet."
+
+
+def test_a_worker_with_any_executor_trains_each_fold_once_and_sums_up() -> None:
+    storage.sweeps_dir().mkdir(parents=True)
+    base = executor.base(storage.sweeps_dir(), folds=3)  # any folder that is there
+    sweep = store.create(Plan("cross-validation", base), "cv")
+    done = executor.work(sweep)
+    status = sweep.status
+    assert (status.state, status.error, status.done, status.total) == ("succeeded", None, 3, 3)
+    assert done.launched == ["cv-fold-0", "cv-fold-1", "cv-fold-2"]
+    assert sweep.results == results(sweep)
+
+
+def test_a_fold_that_fails_ends_it_and_a_resume_tries_that_fold_again() -> None:
+    storage.sweeps_dir().mkdir(parents=True)
+    base = executor.base(storage.sweeps_dir(), folds=3)
+    sweep = store.create(Plan("cross-validation", base), "cv")
+    executor.work(sweep, Executor(fails=lambda wanted: wanted.fold == 1))
+    assert sweep.status.state == "failed"
+    assert sweep.status.error == "Fold 2 failed. It was told to fail."
+    assert [row["fold"] for row in (sweep.results or {})["folds"]] == [0]
+    sweep.requeue()
+    assert executor.work(sweep).launched == ["cv-fold-1", "cv-fold-2"]
+    assert sweep.status.state == "succeeded" and len((sweep.results or {})["folds"]) == 3
