@@ -24,8 +24,10 @@ demo-runs: $(VENV)/.run $(DEMO)
 	$(BIN)/python -m core examples demo-cnn-dropout
 	rm -rf artifacts/runs/demo-*/worker.* artifacts/runs/.[a-z]*
 
+# Looked through at once, so that the app's first page need not.
 $(DEMO): | $(VENV)/.run
 	$(BIN)/python -m core demo
+	$(BIN)/python -m core index demo >/dev/null
 
 $(VENV)/.run: requirements.txt requirements.lock
 	@set -e; test -x $(BIN)/python || for python in python3 python3.13 python3.12 python3.11; do \
