@@ -23,3 +23,7 @@ class ModelError(BlastLensError):
 
 class UploadError(BlastLensError):
     """An image file cannot be read as a cell image."""
+
+
+class TooSmallError(UploadError):
+    """An image has too few pixels to show a cell."""

@@ -21,6 +21,11 @@ class Settings:
     max_file_bytes: int = 64 * 2**20
     max_pixels: int = 40_000_000
     min_side_pixels: int = 32
+    # Of an archive of a run, unpacked. The largest network here, VGG16, makes 120 MiB.
+    max_archive_bytes: int = 2**30
+    max_archive_rows: int = 2_000_000
+    max_scan_bytes: int = 2**30
+    max_scan_pixels: int = 120_000_000  # 480 MB decoded, so that tiles fit into 1 GiB beside it
     heartbeat_seconds: float = 2.0
     # Importing TensorFlow can hold a slow machine for 14 s; a beat is missed only well after that.
     heartbeat_stale_seconds: float = 40.0

@@ -1,14 +1,16 @@
 """The layout of the artifacts folder, atomic writes and locks: the only builder of paths."""
 
 import errno
+import hashlib
 import json
 import os
 import platform
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,6 +24,11 @@ T = TypeVar("T")
 def runs_dir() -> Path:
     """The folder that holds one folder a run."""
     return settings().artifacts / "runs"
+
+
+def imports_dir() -> Path:
+    """Where a run is unpacked and checked before it gets its place beside the others."""
+    return runs_dir() / ".imports"
 
 
 def sweeps_dir() -> Path:
@@ -62,6 +69,11 @@ def precision_file(key: str) -> Path:
 def pixels_dir(key: str) -> Path:
     """Where decoded pixels are kept; `key` names the cells and the geometry."""
     return settings().artifacts / "cache" / "pixels" / key
+
+
+def scan_dir(key: str) -> Path:
+    """Where a large scan is kept decoded, with the cells found in it; `key` names both."""
+    return settings().artifacts / "cache" / "scans" / key
 
 
 def downloads_dir() -> Path:
@@ -154,11 +166,19 @@ def _patiently(action: Callable[[], T]) -> T:
 def write_json(path: Path, document: Any) -> None:
     """Writes `document` as JSON, atomically. NaN is refused, since JSON has none."""
     with atomic(path) as temporary:
-        temporary.write_bytes(_encoded(document))
+        temporary.write_bytes(encoded(document))
 
 
-def _encoded(document: Any) -> bytes:
+def encoded(document: Any) -> bytes:
+    """A document as JSON in UTF-8. NaN is refused, since JSON has none."""
     return (json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+def write_together(files: Mapping[Path, bytes]) -> None:
+    """Replaces several files, each atomically, once all are written: a full disk changes none."""
+    with ExitStack() as stack:
+        for path, data in files.items():
+            stack.enter_context(atomic(path)).write_bytes(data)
 
 
 def is_full(problem: OSError) -> bool:
@@ -171,7 +191,7 @@ def overwrite_json(path: Path, document: Any) -> None:
 
     A reader may for a moment see neither the one nor the other.
     """
-    data = _encoded(document)
+    data = encoded(document)
     with path.open("r+b", buffering=0) as file:
         file.write(data)
         file.truncate(len(data))
@@ -180,6 +200,18 @@ def overwrite_json(path: Path, document: Any) -> None:
 def read_json(path: Path) -> Any:
     """Reads a JSON file; raises `OSError`, or `ValueError` where it is not JSON in UTF-8."""
     return json.loads(_patiently(lambda: path.read_text(encoding="utf-8")))
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file's content, 64 hex digits; worked out anew only if the file changed."""
+    facts = path.stat()
+    return _sha256(path, facts.st_size, facts.st_mtime_ns, facts.st_ino)
+
+
+@lru_cache(maxsize=256)
+def _sha256(path: Path, *changed: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager

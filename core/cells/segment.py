@@ -12,17 +12,32 @@ def cell_mask(image: np.ndarray) -> np.ndarray:
 
     RGB uint8 (H, W, 3) to bool (H, W); all False for a black image.
     """
+    return largest_region(lit_mask(image))
+
+
+def lit_mask(image: np.ndarray) -> np.ndarray:
+    """What is not black, bool (H, W), of RGB uint8 (H, W, 3)."""
     red, green, blue = cv2.split(image)
-    lit = (cv2.max(cv2.max(red, green), blue) > BLACK_LEVEL).astype(np.uint8)
-    count, components, stats, _ = cv2.connectedComponentsWithStats(lit, connectivity=8)
-    mask = np.zeros_like(lit)
+    return np.asarray(cv2.max(cv2.max(red, green), blue) > BLACK_LEVEL)
+
+
+def largest_region(lit: np.ndarray) -> np.ndarray:
+    """The largest connected region of a bool mask (H, W), holes filled."""
+    mask = np.zeros(lit.shape, np.uint8)
+    x, y, w, h = bounding_box(lit)
+    if not w:
+        return mask.view(bool)
+    box = slice(y, y + h), slice(x, x + w)  # most of a picture is black, and need not be searched
+    count, components, stats, _ = cv2.connectedComponentsWithStats(
+        lit[box].astype(np.uint8), connectivity=8
+    )
     if count > 1:
         largest = 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
         contours, _ = cv2.findContours(
             (components == largest).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
         )
-        cv2.drawContours(mask, contours, -1, color=1, thickness=cv2.FILLED)
-    return mask.astype(bool)
+        cv2.drawContours(mask[box], contours, -1, color=1, thickness=cv2.FILLED)
+    return mask.view(bool)
 
 
 def bounding_box(mask: np.ndarray) -> tuple[int, int, int, int]:

@@ -4,6 +4,8 @@ Nothing else in BlastLens decodes an image file. What comes out is RGB uint8 (H,
 """
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,9 +13,11 @@ import cv2
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from core.errors import UploadError
+from core.errors import TooSmallError, UploadError
 from core.settings import settings
 
+# What classifiers are fed, as a run keeps it beside its geometry.
+PIXELS = "RGB, uint8"
 FORMATS = ("BMP", "PNG", "JPEG", "TIFF", "WEBP")
 SUFFIXES = ("bmp", "png", "jpg", "jpeg", "tif", "tiff", "webp")
 
@@ -66,6 +70,78 @@ def decode(source: Path | bytes, name: str | None = None) -> np.ndarray:
         ) from None
 
 
+class Scan:
+    """A decoded image too large to be handled at once: regions of it are read as arrays."""
+
+    def __init__(self, image: Image.Image, name: str) -> None:
+        """Wraps a loaded image whose mode is RGB; `open_scan` is the way to one."""
+        self._image, self.name = image, name
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(H, W) in pixels."""
+        return self._image.height, self._image.width
+
+    def read(self, x: int, y: int, width: int, height: int) -> np.ndarray:
+        """The region at (x, y), RGB uint8 (height, width, 3); it has to lie within the image."""
+        return np.asarray(self._image.crop((x, y, x + width, y + height)))
+
+
+@contextmanager
+def open_scan(path: Path, name: str | None = None) -> Iterator[Scan]:
+    """Opens an image of up to `settings().max_scan_pixels`, decoded once, at 4 bytes a pixel.
+
+    8-bit colour or grey without transparency; EXIF orientation is not applied, as scanners write
+    none. Raises `UploadError` like `decode`, and for other pixel types.
+    """
+    name, limits = name or path.name, settings()
+    try:
+        size = path.stat().st_size
+        if size > limits.max_scan_bytes:
+            raise UploadError(
+                f"{name} has {size / 2**20:.0f} MiB, more than the limit of "
+                f"{limits.max_scan_bytes / 2**20:.0f} MiB. Export a part of the scan."
+            )
+        image = Image.open(path)
+    except UnidentifiedImageError:
+        raise UploadError(
+            f"{name} is not an image BlastLens can read: its content is none of "
+            f"{', '.join(FORMATS)}. Export the scan as TIFF or PNG and try again."
+        ) from None
+    except OSError as error:
+        raise UploadError(f"{name} cannot be opened: {error.strerror or error}.") from None
+    with image:
+        _check_header(image, name, limits.max_scan_pixels, "Export a part of the scan.")
+        if image.mode not in ("RGB", "L") or image.has_transparency_data:
+            raise UploadError(
+                f"{name} stores pixels as {image.mode}; a large scan has to be 8-bit RGB or grey "
+                "without transparency. Export it so."
+            )
+        try:
+            image.load()
+        except Exception as error:
+            raise UploadError(
+                f"{name} is damaged or cut short ({str(error).rstrip('.') or type(error).__name__})"
+                ". Copy or export it again."
+            ) from None
+        yield Scan(image if image.mode == "RGB" else image.convert("RGB"), name)
+
+
+def size_of(source: Path | bytes, name: str | None = None) -> tuple[int, int]:
+    """(H, W) by a file's header alone. Raises `UploadError` where there is none to read."""
+    name = name or (source.name if isinstance(source, Path) else "the upload")
+    try:
+        with Image.open(source if isinstance(source, Path) else io.BytesIO(source)) as image:
+            return image.height, image.width
+    except UnidentifiedImageError:
+        raise UploadError(
+            f"{name} is not an image BlastLens can read: its content is none of "
+            f"{', '.join(FORMATS)}. Export the field as PNG or TIFF and try again."
+        ) from None
+    except OSError as error:
+        raise UploadError(f"{name} cannot be opened: {error.strerror or error}.") from None
+
+
 def _read(source: Path | bytes, name: str) -> bytes:
     limit = settings().max_file_bytes
     try:
@@ -83,8 +159,14 @@ def _read(source: Path | bytes, name: str) -> bytes:
     return data
 
 
-def _check_header(image: Image.Image, name: str) -> None:
+def _check_header(
+    image: Image.Image,
+    name: str,
+    most: int | None = None,
+    remedy: str = "Crop it to the cell and try again.",
+) -> None:
     limits = settings()
+    most = most or limits.max_pixels
     width, height = image.size
     if image.format not in FORMATS:
         raise UploadError(
@@ -96,13 +178,13 @@ def _check_header(image: Image.Image, name: str) -> None:
             f"{name} holds {getattr(image, 'n_frames', 1)} pictures; BlastLens reads one picture "
             "a file. Export the one to be read as PNG or BMP."
         )
-    if width * height > limits.max_pixels:
+    if width * height > most:
         raise UploadError(
             f"{name} has {width} x {height} pixels, more than the limit of "
-            f"{limits.max_pixels / 1e6:.0f} million. Crop it to the cell and try again."
+            f"{most / 1e6:.0f} million. {remedy}"
         )
     if min(width, height) < limits.min_side_pixels:
-        raise UploadError(
+        raise TooSmallError(
             f"{name} has {width} x {height} pixels; each side needs at least "
             f"{limits.min_side_pixels}. Export the cell at full resolution."
         )
@@ -151,7 +233,10 @@ def fit(image: np.ndarray, geometry: Geometry) -> np.ndarray:
 
 
 def encode(image: np.ndarray, kind: str = "PNG") -> bytes:
-    """The file, "PNG" or "BMP", of an RGB uint8 (H, W, 3) or grey uint8 (H, W) image."""
+    """The file of an RGB uint8 (H, W, 3) or grey uint8 (H, W) image.
+
+    `kind` is "PNG", "BMP", or "JPEG" for what is only to be looked at.
+    """
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, format=kind)
     return buffer.getvalue()

@@ -1,4 +1,8 @@
-"""Decoded pixels, kept: one memory-mapped uint8 array of classifier inputs a set of cells."""
+"""Decoded pixels, kept: one memory-mapped uint8 array of classifier inputs a set of cells.
+
+What a network is shown is decided here and nowhere else, so training, cached features, the engine
+and every measurement see the same: the cell, or, for a control run, less than the cell.
+"""
 
 import hashlib
 import os
@@ -10,32 +14,77 @@ import numpy as np
 import pandas as pd
 
 from core import storage
+from core.cells.segment import cell_mask
 from core.data.images import Geometry, decode, fit
 from core.data.manifest import Progress, digest
-from core.errors import DataError
+from core.errors import ConfigError, DataError
+
+# The cell; its outline, filled; a disc of its area. The last two are controls, never models.
+INPUTS = ("cell", "silhouette", "size")
+GREY = 128
 
 
 def pixels(
-    root: Path, cells: pd.DataFrame, geometry: Geometry, progress: Progress | None = None
+    root: Path,
+    cells: pd.DataFrame,
+    geometry: Geometry,
+    progress: Progress | None = None,
+    *,
+    inputs: str = "cell",
 ) -> np.ndarray:
     """The inputs of `cells`, in their order: a read-only memory map, uint8 (N, size, size, 3) RGB.
 
     `cells` has image_id (path below `root`) and sha256. The array is built once, on all cores,
-    and kept under a key of the cells' contents and the geometry. `progress` gets (done, total).
+    and kept under a key of the cells' contents, the geometry and what is shown of each cell:
+    `inputs`, one of `INPUTS`; see `shown`. `progress` gets (done, total).
     Raises `DataError` if a file is gone or has changed since it was indexed.
     """
-    kept = storage.pixels_dir(digest([*cells["sha256"], repr(geometry)]))
+    key = [*cells["sha256"], repr(geometry), *([] if inputs == "cell" else [inputs])]
+    kept = storage.pixels_dir(digest(key))
     file = kept / "pixels.npy"
     with storage.lock(kept):
         if not file.exists():
             storage.sweep(kept)
             with storage.atomic(file) as temporary:
-                _build(temporary, root, cells, geometry, progress)
+                _build(temporary, root, cells, geometry, progress, inputs)
     return np.load(file, mmap_mode="r")
 
 
+def shown(image: np.ndarray, inputs: str) -> np.ndarray:
+    """What a network is shown of a decoded image: RGB uint8 (H, W, 3) to the same.
+
+    "cell": the image. "silhouette": the cell's outline filled with one grey, on black. "size": a
+    centred disc of as many pixels as the silhouette has, in the same grey. Raises `ConfigError`
+    for anything else.
+    """
+    match inputs:
+        case "cell":
+            return image
+        case "silhouette":
+            mask = cell_mask(image)
+        case "size":
+            mask = _disc(image.shape[:2], int(cell_mask(image).sum()))
+        case _:
+            raise ConfigError(f"inputs is {inputs!r}; it can be {', '.join(INPUTS)}.")
+    return np.repeat((mask * np.uint8(GREY))[..., None], 3, axis=2)
+
+
+def _disc(shape: tuple[int, int], area: int) -> np.ndarray:
+    """The `area` pixels nearest to the centre, bool (H, W)."""
+    y, x = np.ogrid[: shape[0], : shape[1]]
+    away = (y - (shape[0] - 1) / 2) ** 2 + (x - (shape[1] - 1) / 2) ** 2
+    disc = np.zeros(away.size, bool)
+    disc[np.argsort(away, axis=None, kind="stable")[:area]] = True
+    return disc.reshape(shape)
+
+
 def _build(
-    file: Path, root: Path, cells: pd.DataFrame, geometry: Geometry, progress: Progress | None
+    file: Path,
+    root: Path,
+    cells: pd.DataFrame,
+    geometry: Geometry,
+    progress: Progress | None,
+    inputs: str,
 ) -> None:
     shape = (len(cells), geometry.size, geometry.size, 3)
     array = np.lib.format.open_memmap(file, mode="w+", dtype=np.uint8, shape=shape)
@@ -56,7 +105,7 @@ def _build(
             ) from None
         if hashlib.sha256(data).hexdigest() != digests[row]:
             raise DataError(f"{path} has changed since it was indexed. Index the data set again.")
-        array[row] = fit(decode(data, path.name), geometry)
+        array[row] = fit(shown(decode(data, path.name), inputs), geometry)
 
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)  # the cells are what runs in parallel, not one cell's resize

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from core.cells.morphology import Morphology
-from core.cells.segment import BLACK_LEVEL
+from core.cells.segment import BLACK_LEVEL, bounding_box
 
 FLAGS = {
     "empty": "The image is black: there is no cell in it.",
@@ -41,18 +41,34 @@ def flags(
         return ("empty",)
     if morphology is None:
         raise ValueError("A mask that holds a cell needs its morphology: pass measure(...).")
-    red, green, blue = cv2.split(image)
-    brightest = cv2.max(cv2.max(red, green), blue)
+    brightest = _brightest(image)
     edges = (mask[0], mask[-1], mask[:, 0], mask[:, -1])
     holds = {
         "touches the border": any(edge.any() for edge in edges),
         "several components": _components(brightest, mask) > 1,
         "attached fragment": morphology.fragment_share > 0,
         "out of focus": morphology.focus is not None and morphology.focus < MIN_FOCUS,
-        "too dark": morphology.brightness < MIN_BRIGHTNESS,
-        "too bright": (brightest[mask] >= CLIPPED).mean() > MAX_CLIPPED,
     }
-    return tuple(name for name in FLAGS if holds.get(name, False))
+    held = {name for name, found in holds.items() if found}
+    held |= set(exposure(image, mask, morphology))
+    return tuple(name for name in FLAGS if name in held)
+
+
+def exposure(image: np.ndarray, mask: np.ndarray, morphology: Morphology) -> tuple[str, ...]:
+    """Of the flags, those of light: "too dark", "too bright". Input as of `flags`, no empty one."""
+    x, y, w, h = bounding_box(mask)
+    box = slice(y, y + h), slice(x, x + w)
+    clipped = np.count_nonzero((_brightest(image[box]) >= CLIPPED) & mask[box])
+    holds = {
+        "too dark": morphology.brightness < MIN_BRIGHTNESS,
+        "too bright": clipped > MAX_CLIPPED * np.count_nonzero(mask),
+    }
+    return tuple(name for name, found in holds.items() if found)
+
+
+def _brightest(image: np.ndarray) -> np.ndarray:
+    red, green, blue = cv2.split(image)
+    return np.asarray(cv2.max(cv2.max(red, green), blue))
 
 
 def _components(brightest: np.ndarray, mask: np.ndarray) -> int:

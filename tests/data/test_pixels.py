@@ -3,10 +3,11 @@ import os
 import numpy as np
 import pytest
 
+from core.cells.segment import cell_mask
 from core.data import pixels as module
 from core.data.images import Geometry, decode, fit
-from core.data.pixels import pixels
-from core.errors import DataError
+from core.data.pixels import INPUTS, pixels
+from core.errors import ConfigError, DataError
 
 SMALL = Geometry(450, 64)
 
@@ -91,3 +92,30 @@ def test_a_changed_or_missing_file_stops_it_and_leaves_no_half_built_array(
     assert list(artifacts.rglob("*.npy")) == []
     path.write_bytes(whole)
     assert pixels(copied, cells, SMALL)[2].any()
+
+
+def test_a_control_shows_the_outline_or_a_disc_of_its_area_and_nothing_else(demo_root, cells):
+    for image_id in cells["image_id"]:
+        image = decode(demo_root / image_id)
+        mask = cell_mask(image)
+        assert module.shown(image, "cell") is image
+        outline = module.shown(image, "silhouette")
+        assert (outline.shape, outline.dtype) == (image.shape, np.uint8)
+        np.testing.assert_array_equal((outline == module.GREY).all(axis=2), mask)
+        assert not outline[~mask].any()
+        disc = (module.shown(image, "size") == module.GREY).all(axis=2)
+        assert disc.sum() == mask.sum() and set(np.unique(disc)) == {False, True}
+        assert np.argwhere(disc).mean(axis=0) == pytest.approx([224.5, 224.5], abs=0.5)
+        away = np.hypot(*(np.indices(disc.shape) - 224.5))
+        assert away[disc].max() <= away[~disc].min() + 1e-9
+    assert not module.shown(np.zeros((40, 30, 3), np.uint8), "size").any()
+    with pytest.raises(ConfigError, match="inputs is 'shadow'"):
+        module.shown(image, "shadow")
+
+
+def test_controls_are_kept_apart_from_cells(demo_root, cells):
+    found = {kind: np.array(pixels(demo_root, cells, SMALL, inputs=kind)) for kind in INPUTS}
+    for kind, array in found.items():
+        images = [module.shown(decode(demo_root / name), kind) for name in cells["image_id"]]
+        np.testing.assert_array_equal(array, np.stack([fit(image, SMALL) for image in images]))
+    assert not np.array_equal(found["silhouette"], found["size"])

@@ -1,0 +1,234 @@
+"""Where the nuclei are: purple regions, lobes of one cell joined, touching cells kept apart."""
+
+import cv2
+import numpy as np
+
+FAINTEST = 0.2  # purple: red cells stay below, pale nuclei above
+RELATIVE = 0.42  # of the field's mean nuclear purple: strong stains make red cells purple, too
+STAINED = 0.12  # density in green: above it there is something on the glass
+OVER_RED, MOST_RED = 1.3, 0.45  # a nucleus's purple over red cells', and theirs at most
+# All lengths below are in red cell diameters, areas in areas of a red cell.
+LEAST_LOBE = 0.03
+LEAST_NUCLEUS = 0.27  # a platelet is smaller
+GAP = 0.7  # between lobes of one nucleus
+SNIPPET = 0.3  # a lobe of less area belongs to the nearest one
+WIDEST = 3.6  # nucleus with all its lobes
+FILLED = 0.64  # of the circle around a nucleus of lobes
+WHOLE, ROUND = 1.2, 0.55  # a part of that area that fills its circle so can be a nucleus itself
+NOTCHED = 0.93  # of the circle around two such: touching cells leave notches
+LARGE = 1.5  # a region of that area may be two nuclei
+NECK = 0.85  # of the smaller one's inscribed radius: narrower, and the region is two
+NECKS = (0.4, 0.5, 0.6, 0.7, 0.8)  # of the deepest inscribed radius, where necks are looked for
+CORE = 0.5  # the inscribed radius of a nucleus, at least
+CLUMP = 3.3  # a region of that area without a neck may be a clump, if it is not of
+OUT_OF_ROUND, EVEN = 0.7, 0.66  # its circle; its parts then fill theirs so
+PARTS = (2, 3, 4)  # nuclei in a clump
+
+
+def level(purple: np.ndarray, green: np.ndarray) -> float:
+    """The purple that parts nuclei from red cells in this field.
+
+    `purple` and `green`, the density in green, are float32 (H, W).
+    """
+    stained = purple[green > STAINED]
+    if stained.size == 0:
+        return FAINTEST
+    scaled = np.clip(stained * 100, 0, 255).astype(np.uint8)
+    otsu = cv2.threshold(scaled, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)[0] / 100
+    above, below = stained[stained > max(otsu, FAINTEST)], stained[stained <= otsu]
+    found = FAINTEST
+    if above.size:
+        found = max(found, RELATIVE * float(np.median(above)))
+    if below.size and (red := float(np.median(below))) < MOST_RED:
+        found = max(found, OVER_RED * red)
+    return found
+
+
+def find(purple: np.ndarray, threshold: float, red_cell: float) -> np.ndarray:
+    """Nuclei and lobes of nuclei, int32 (H, W) from 1 on; `red_cell` is its diameter in pixels."""
+    unit = np.pi / 4 * red_cell**2
+    nuclear = (purple > threshold).astype(np.uint8)
+    nuclear = cv2.morphologyEx(nuclear, cv2.MORPH_OPEN, _disc(red_cell * 0.06))
+    _, parts, stats, _ = cv2.connectedComponentsWithStats(nuclear, connectivity=4)
+    keep = stats[:, cv2.CC_STAT_AREA] >= LEAST_LOBE * unit
+    keep[0] = False
+    return _split(parts, stats, keep, red_cell)
+
+
+def gather(parts: np.ndarray, evidence: np.ndarray, red_cell: float) -> np.ndarray:
+    """The lobes of `find` gathered to nuclei, int32 (H, W) from 1 on, platelets left out.
+
+    Lobes are of one cell where the circle around them is filled by it: `evidence` float32 (H, W)
+    is positive on white cells.
+    """
+    unit = np.pi / 4 * red_cell**2
+    areas = np.bincount(parts.ravel()) / unit
+    table, number = np.zeros(len(areas), np.int32), 0
+    for group in _join(parts, evidence > 0, red_cell):
+        if areas[group].sum() >= LEAST_NUCLEUS:
+            number += 1
+            table[group] = number
+    return table[parts]
+
+
+def _split(parts: np.ndarray, stats: np.ndarray, keep: np.ndarray, red_cell: float) -> np.ndarray:
+    """Regions numbered anew, those of touching nuclei cut at their necks."""
+    unit = np.pi / 4 * red_cell**2
+    result, number = np.zeros(parts.shape, np.int32), 0
+    for label in np.flatnonzero(keep):
+        x, y, w, h, area = (int(value) for value in stats[label])
+        window = slice(y, y + h), slice(x, x + w)
+        region = parts[window] == label
+        pieces = region.astype(np.int32)
+        if area >= LARGE * unit:
+            pieces = _cut(region, red_cell)
+        result[window][region] = pieces[region] + number
+        number += int(pieces.max())
+    return result
+
+
+def _cut(region: np.ndarray, red_cell: float) -> np.ndarray:
+    """Labels 1... of the nuclei in one region; each has a core that a neck parts from the rest."""
+    padded = np.pad(region.astype(np.uint8), 1)
+    depth = cv2.distanceTransform(padded, cv2.DIST_L2, 5)[1:-1, 1:-1]
+    seeds = np.zeros(region.shape, np.int32)
+    best: list[np.ndarray] = []
+    for share in NECKS:
+        neck = share * float(depth.max())
+        count, cores = cv2.connectedComponents((depth > neck).astype(np.uint8))
+        least = max(CORE * red_cell, neck / NECK)
+        peaks = np.zeros(count)
+        np.maximum.at(peaks, cores.ravel(), depth.ravel())
+        deep = [cores == core for core in range(1, count) if peaks[core] >= least]
+        if len(deep) > len(best):
+            best = deep
+    if len(best) < 2:
+        return _clump(region, red_cell)
+    for number, core in enumerate(best, 1):
+        seeds[core] = number
+    return nearest(seeds, region)
+
+
+def _clump(region: np.ndarray, red_cell: float) -> np.ndarray:
+    """Labels 1... of the fewest compact parts, of which each is round; 1 where there are none.
+
+    In small or blurred images touching nuclei show no neck; their outline still is not round.
+    """
+    rows, columns = np.nonzero(region)
+    points = np.stack((columns, rows), axis=1).astype(np.float32)
+    unit, result = np.pi / 4 * red_cell**2, region.astype(np.int32)
+    if len(points) < CLUMP * unit or _roundness(points, len(points)) >= OUT_OF_ROUND:
+        return result
+    for count in PARTS:
+        owner = _partition(points, count)
+        parts = [points[owner == number] for number in range(count)]
+        if all(len(p) >= WHOLE * unit and _roundness(p, len(p)) >= EVEN for p in parts):
+            result[rows, columns] = owner + 1
+            break
+    return result
+
+
+def _partition(points: np.ndarray, count: int) -> np.ndarray:
+    """The number, from 0, of the nearest of `count` means of points (N, 2), after Lloyd."""
+    means = points.mean(axis=0)[None]
+    for _ in range(count):  # starts that lie far apart; the first is the farthest from the middle
+        away = ((points[:, None] - means) ** 2).sum(axis=2).min(axis=1)
+        means = np.vstack((means, points[away.argmax()]))
+    means = means[1:]
+    for _ in range(12):
+        owner = ((points[:, None] - means) ** 2).sum(axis=2).argmin(axis=1)
+        means = np.stack([points[owner == number].mean(axis=0) for number in range(count)])
+    return owner
+
+
+def windows(labels: np.ndarray) -> list[tuple[slice, slice]]:
+    """Rows and columns of the box around each label, 1 to the last, of int32 (H, W)."""
+    rows, columns = np.nonzero(labels)
+    numbers = labels[rows, columns] - 1
+    count = int(labels.max())
+    low = np.full((2, count), max(labels.shape))
+    high = np.zeros((2, count), np.int64)
+    for axis, places in enumerate((rows, columns)):
+        np.minimum.at(low[axis], numbers, places)
+        np.maximum.at(high[axis], numbers, places + 1)
+    return [
+        (slice(int(low[0, n]), int(high[0, n])), slice(int(low[1, n]), int(high[1, n])))
+        for n in range(count)
+    ]
+
+
+def nearest(seeds: np.ndarray, region: np.ndarray) -> np.ndarray:
+    """Each pixel of bool `region` gets the label of the nearest seed; int32 (H, W)."""
+    _, places = cv2.distanceTransformWithLabels(
+        (seeds == 0).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    table = np.zeros(int(places.max()) + 1, np.int32)
+    table[places[seeds > 0]] = seeds[seeds > 0]
+    return np.where(region, table[places], 0).astype(np.int32)
+
+
+def _join(parts: np.ndarray, cell: np.ndarray, red_cell: float) -> list[list[int]]:
+    """Numbers of the parts of each nucleus."""
+    count, unit = int(parts.max()), np.pi / 4 * red_cell**2
+    outlines: list[np.ndarray] = []
+    for part, window in enumerate(windows(parts), 1):
+        own = (parts[window] == part).astype(np.uint8)
+        corner = window[1].start, window[0].start
+        found = cv2.findContours(own, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE, offset=corner)[0]
+        outlines.append(np.vstack(found)[:, 0])
+    areas = np.bincount(parts.ravel(), minlength=count + 1)[1:] / unit
+    gaps = []
+    for a in range(count):
+        for b in range(a + 1, count):
+            gap = _gap(outlines[a], outlines[b], GAP * red_cell)
+            if gap is not None:
+                gaps.append((gap, a, b))
+    group = list(range(count))
+    for _, a, b in sorted(gaps):
+        one, other = group[a], group[b]
+        if one == other:
+            continue
+        first = [n for n in range(count) if group[n] == one]
+        second = [n for n in range(count) if group[n] == other]
+        both = np.vstack([outlines[n] for n in first + second])
+        sizes = areas[first].sum(), areas[second].sum()
+        filled = FILLED - 0.15 if min(sizes) < SNIPPET else FILLED
+        if min(sizes) >= WHOLE and all(
+            _roundness(np.vstack([outlines[n] for n in part]), size * unit) >= ROUND
+            for part, size in zip((first, second), sizes, strict=True)
+        ):
+            filled = NOTCHED
+        if _one_cell(both, cell, red_cell, filled):
+            group = [one if g == other else g for g in group]
+    return [[n + 1 for n in range(count) if group[n] == g] for g in sorted(set(group))]
+
+
+def _roundness(points: np.ndarray, area: float) -> float:
+    """How much of the circle around `points` (N, 2) an `area` in pixels fills."""
+    return float(area / (np.pi * cv2.minEnclosingCircle(points.astype(np.float32))[1] ** 2))
+
+
+def _one_cell(points: np.ndarray, cell: np.ndarray, red_cell: float, filled: float) -> bool:
+    (x, y), radius = cv2.minEnclosingCircle(points.astype(np.float32))
+    if 2 * radius > WIDEST * red_cell:
+        return False
+    left, top = max(0, int(x - radius)), max(0, int(y - radius))
+    part = cell[top : int(y + radius) + 2, left : int(x + radius) + 2]
+    rows, columns = np.ogrid[: part.shape[0], : part.shape[1]]
+    inside = (rows + top - y) ** 2 + (columns + left - x) ** 2 <= radius**2
+    return bool(part[inside].mean() >= filled)
+
+
+def _gap(a: np.ndarray, b: np.ndarray, most: float) -> float | None:
+    """The distance between two outlines (N, 2) in pixels; None where it is over `most`."""
+    low = np.maximum(a.min(axis=0), b.min(axis=0))
+    high = np.minimum(a.max(axis=0), b.max(axis=0))
+    if (low - high > most).any():
+        return None
+    a, b = (p[:: max(1, len(p) // 200)].astype(np.float32) for p in (a, b))
+    gap = float(np.sqrt(((a[:, None] - b[None]) ** 2).sum(axis=2).min()))
+    return gap if gap <= most else None
+
+
+def _disc(radius: float) -> np.ndarray:
+    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * max(1, round(radius)) + 1,) * 2)

@@ -1,0 +1,79 @@
+"""The outline of a whole cell: the closed line around a nucleus that best parts cell from rest.
+
+Along rays from the nucleus, each radius is worth the evidence it encloses; of all closed lines
+whose radius changes little from ray to ray, dynamic programming takes the best one. Gaps and pale
+patches in the cytoplasm are bridged so, and what merely touches the cell stays out.
+"""
+
+import cv2
+import numpy as np
+
+RAYS = 48
+STEP = 4  # pixels that the radius may change from one ray to the next
+STIFFNESS = 30.0  # price of such a change, times its square, in units of evidence x pixels
+STRANGER = -3.0  # evidence for what lies nearer to another nucleus
+STRONGEST = 4.0  # evidence of one pixel, log-odds, is cut off there
+
+MOVES = np.array(sorted(range(-STEP, STEP + 1), key=abs))  # of equals, the smallest
+PRICES = STIFFNESS * MOVES**2
+_TURN = np.arange(RAYS) * (2 * np.pi / RAYS)
+
+
+def outlines(
+    evidence: np.ndarray, owners: np.ndarray, centres: np.ndarray, reach: int
+) -> np.ndarray:
+    """Closed lines around `centres` (n, 2), x and y, in pixels: float (n, RAYS, 2).
+
+    `evidence` float32 (H, W) is the log-odds that a pixel belongs to a white cell, `owners` int32
+    (H, W) the number, from 1, of the centre it is nearest to; `reach` is the longest radius.
+    """
+    count = len(centres)
+    radii = np.arange(0.5, reach, dtype=np.float32)
+    across = centres[:, :1, None] + np.cos(_TURN)[None, :, None] * radii
+    down = centres[:, 1:, None] + np.sin(_TURN)[None, :, None] * radii
+    shape = (count * RAYS, len(radii))
+    across, down = (grid.reshape(shape).astype(np.float32) for grid in (across, down))
+    # Beyond the border everything goes on as at it, so that a cut cell is cut, not rounded.
+    border = cv2.BORDER_REPLICATE
+    values = cv2.remap(evidence, across, down, cv2.INTER_LINEAR, borderMode=border)
+    whose = cv2.remap(
+        owners.astype(np.float32), across, down, cv2.INTER_NEAREST, borderMode=border
+    ).reshape(count, RAYS, -1)
+    values = np.clip(values, -STRONGEST, STRONGEST).reshape(count, RAYS, -1)
+    strange = whose != np.arange(1, count + 1)[:, None, None]
+    values = np.where(strange, np.minimum(values, STRANGER), values)
+    found = _best_radii(values)
+    x = centres[:, :1] + np.cos(_TURN) * found
+    y = centres[:, 1:] + np.sin(_TURN) * found
+    return np.stack((x, y), axis=2)
+
+
+def _best_radii(values: np.ndarray) -> np.ndarray:
+    """Radii (n, RAYS) that enclose the most of `values` (n, RAYS, R), a pixel's worth each."""
+    count, _, reach = values.shape
+    gain = np.cumsum(values * np.arange(0.5, reach, dtype=np.float32), axis=2, dtype=np.float32)
+    half = RAYS // 2
+    gain = np.concatenate((gain[:, half:], gain, gain[:, :half]), axis=1)  # closed in the middle
+    turns = gain.shape[1]
+    worth = np.full((turns + 1, count, reach + 2 * STEP), -np.inf, np.float32)
+    worth[0, :, STEP:-STEP] = 0
+    option = np.empty((count, reach), np.float32)
+    for turn in range(turns):
+        before, best = worth[turn], worth[turn + 1, :, STEP:-STEP]
+        best[:] = before[:, STEP:-STEP]
+        for move in range(1, STEP + 1):
+            nearer, farther = STEP - move, STEP + move
+            np.maximum(
+                before[:, nearer : nearer + reach], before[:, farther:][:, :reach], out=option
+            )
+            np.subtract(option, STIFFNESS * move**2, out=option)
+            np.maximum(best, option, out=best)
+        best += gain[:, turn]
+    # Back along the best way: its steps are found anew, for one radius a ray only.
+    everyone, radius = np.arange(count), worth[turns].argmax(axis=1)
+    path = np.empty((count, turns), np.int64)
+    for turn in range(turns - 1, -1, -1):
+        path[:, turn] = radius - STEP
+        around = worth[turn][everyone[:, None], radius[:, None] + MOVES] - PRICES
+        radius = radius + MOVES[around.argmax(axis=1)]
+    return path[:, half : half + RAYS] + 1.0
