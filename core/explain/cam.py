@@ -1,12 +1,41 @@
-"""Class activation maps: where in a cell the evidence for a call lies.
+"""Heat maps: where in a cell the evidence for a call lies. The methods are in `methods.py`."""
 
-Grad-CAM after Selvaraju et al. 2017, equations 1 and 2, taken on the logit and not on the
-probability: a saturated sigmoid has no gradient left to explain.
-"""
-
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
+from typing import ClassVar, Protocol
 
 import numpy as np
+
+from core.errors import ModelError
+from core.models.engine import EngineOutput
+from core.models.head import HeadOutput
+
+SIGNS = {"ALL": 1.0, "HEM": -1.0}
+
+
+class Head(Protocol):
+    """Feature maps (N, h, w, c) to logit (N,) and gradient (N, h, w, c)."""
+
+    def __call__(self, features: np.ndarray) -> HeadOutput:
+        """Reads feature maps."""
+
+
+class Engine(Protocol):
+    """What explaining needs of `core.models.engine.Engine`."""
+
+    def __call__(self, pixels: np.ndarray) -> EngineOutput:
+        """Reads uint8 (N, S, S, 3)."""
+
+    def features(self, pixels: np.ndarray) -> np.ndarray:
+        """Features (N, h, w, c) of float32 (N, S, S, 3), 0..255."""
+
+    @property
+    def head(self) -> Head:
+        """The engine's own head."""
+
+    @property
+    def shuffled_heads(self) -> tuple[Head, ...]:
+        """Heads of the same size that have learned nothing."""
 
 
 @dataclass(frozen=True)
@@ -21,15 +50,84 @@ class HeatMap:
     has_evidence: bool
 
 
-def grad_cam(features: np.ndarray, gradient: np.ndarray, call: str) -> HeatMap:
-    """Grad-CAM of one image for "ALL" or "HEM".
-
-    `features` and `gradient` are float (h, w, c), the gradient being that of the logit for ALL;
-    evidence for HEM is evidence for the negative of that logit. Raises `KeyError` for another call.
-    """
-    channel_weights = {"ALL": 1.0, "HEM": -1.0}[call] * gradient.mean(axis=(0, 1))
-    evidence = np.maximum(features @ channel_weights, 0).astype(np.float32)
-    peak = float(evidence.max())
+def scaled(evidence: np.ndarray) -> HeatMap:
+    """Evidence (h, w) of any scale, what speaks against the call being negative, as a heat map."""
+    positive = np.maximum(evidence, 0).astype(np.float32)
+    peak = float(positive.max())
     if not np.isfinite(peak) or peak <= np.finfo(np.float32).tiny:
-        return HeatMap(np.zeros_like(evidence), has_evidence=False)
-    return HeatMap(evidence / peak, has_evidence=True)
+        return HeatMap(np.zeros_like(positive), has_evidence=False)
+    return HeatMap(positive / peak, has_evidence=True)
+
+
+@dataclass(frozen=True)
+class View:
+    """One image and what was made of it.
+
+    pixels: uint8 (S, S, 3), what the engine read. features: float (h, w, c). gradient: float
+    (h, w, c), the derivative by the features of logit, the log-odds of ALL. `engine` gives
+    features of other images; `other_head` is the one that logit and gradient are of, where that is
+    not the engine's own.
+    """
+
+    pixels: np.ndarray
+    features: np.ndarray
+    gradient: np.ndarray
+    logit: float
+    engine: Engine
+    other_head: Head | None = None
+
+    @property
+    def head(self) -> Head:
+        """The head that logit and gradient are of; an engine's own is compiled on first use."""
+        return self.other_head or self.engine.head
+
+    def under(self, head: Head) -> "View":
+        """The same image and features, judged by another head."""
+        output = head(self.features[None])
+        logit = float(output.logit[0])
+        return replace(self, gradient=output.gradient[0], logit=logit, other_head=head)
+
+
+def views(engine: Engine, pixels: np.ndarray) -> list[View]:
+    """A view of each image, uint8 (N, S, S, 3), by one call of the engine."""
+    output = engine(pixels)
+    return [
+        View(image, features, gradient, float(logit), engine)
+        for image, features, gradient, logit in zip(
+            pixels, output.features, output.gradient, output.logit, strict=True
+        )
+    ]
+
+
+class HeatMapMethod(ABC):
+    """One way to draw a heat map. A method overrides `evidence` and nothing else."""
+
+    key: ClassVar[str]
+    title: ClassVar[str]
+    paper: ClassVar[str]
+
+    def __call__(self, view: View, call: str) -> HeatMap:
+        """The evidence for "ALL" or "HEM".
+
+        Evidence for HEM is evidence for the negative of the logit: the logit and not the
+        probability, since a saturated sigmoid has no gradient left to explain. Where a number is
+        not finite, there is no evidence. Raises `KeyError` for another call and `ModelError` if
+        features and gradient have different shapes.
+        """
+        sign = SIGNS[call]
+        if view.features.ndim != 3 or view.features.shape != view.gradient.shape:
+            raise ModelError(
+                f"Features {view.features.shape} and gradient {view.gradient.shape} must both be "
+                "(h, w, c), and of one image. Train the run again."
+            )
+        if not (np.isfinite(view.features).all() and np.isfinite(view.gradient).all()):
+            return scaled(np.zeros(view.features.shape[:2]))
+        return scaled(self.evidence(view, sign))
+
+    @abstractmethod
+    def evidence(self, view: View, sign: float) -> np.ndarray:
+        """Evidence at each position, float (h, w), of any scale, negative where it is against.
+
+        `sign` times the logit is the score to explain: 1 for ALL, -1 for HEM. Features and
+        gradient are finite and of one shape.
+        """

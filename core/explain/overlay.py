@@ -7,6 +7,7 @@ import numpy as np
 _LEVELS = np.linspace(110, 255, 256).astype(np.uint8).reshape(1, 256)
 SCALE = np.ascontiguousarray(cv2.applyColorMap(_LEVELS, cv2.COLORMAP_VIRIDIS)[0, :, ::-1])
 OPACITY = 0.65
+_CHANNELS = tuple(np.ascontiguousarray(SCALE[:, channel]) for channel in range(3))
 
 
 def resize_heat(heat: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
@@ -20,9 +21,10 @@ def overlay(image: np.ndarray, heat: np.ndarray, opacity: float = OPACITY) -> np
 
     RGB uint8 (H, W, 3) and float32 (H, W) 0..1 to RGB uint8 (H, W, 3).
     """
-    colour = SCALE[(heat * 255).astype(np.uint8)].astype(np.float32)
-    alpha = (opacity * heat)[:, :, None]
-    return np.rint(image * (1 - alpha) + colour * alpha).astype(np.uint8)
+    level = (heat * 255).astype(np.uint8)
+    colour = cv2.merge([cv2.LUT(level, channel) for channel in _CHANNELS])
+    alpha = (opacity * heat).astype(np.float32)
+    return np.asarray(cv2.blendLinear(np.ascontiguousarray(image), colour, 1 - alpha, alpha))
 
 
 def outline(

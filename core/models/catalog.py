@@ -101,7 +101,7 @@ ARCHITECTURES = {
             head="averaged",
             learning_rate=1e-3,
             source="BlastLens",
-            geometry=Geometry(size=112),
+            geometry=Geometry(size=104),
         ),
         Architecture(
             key="vgg16",

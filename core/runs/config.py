@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 from core.data import sources, splits
+from core.data.pixels import INPUTS
 from core.errors import ConfigError, DataError, ModelError
 from core.models import catalog, weights
 
@@ -61,6 +62,8 @@ class RunConfig:
     fine_tune_blocks, fine_tune_epochs: after the head, so many of a frozen backbone's top blocks
     train on for so many epochs, at fine_tune_rate (None: a tenth of the learning rate).
     weights and pixels are those of `core.models.classifier.build`.
+    inputs: what the network is shown of a cell; see `core.data.pixels.shown`. Other than "cell"
+    makes the run a control, which is measured and never reads.
     """
 
     architecture: str
@@ -91,6 +94,7 @@ class RunConfig:
     fine_tune_rate: float | None = None
     weights: str = "imagenet"
     pixels: str = "own"
+    inputs: str = "cell"
 
     def __post_init__(self) -> None:
         """Raises `ConfigError` for the first setting that is out of range."""
@@ -135,6 +139,11 @@ class RunConfig:
         """Epochs of both stages: of the head (or the whole network), and of fine-tuning."""
         return self.epochs + self.fine_tune_epochs
 
+    @property
+    def is_control(self) -> bool:
+        """Whether the network is shown less than the cell, to see what that alone is worth."""
+        return self.inputs != "cell"
+
 
 _CHOICES = {
     "recipe": tuple(RECIPES),
@@ -146,6 +155,7 @@ _CHOICES = {
     "precision": PRECISIONS,
     "weights": weights.CHOICES,
     "pixels": catalog.PIXELS,
+    "inputs": INPUTS,
 }
 RANGES: dict[str, tuple[float, float]] = {
     "folds": (0, 100),

@@ -45,7 +45,8 @@ def total(costs: list[Cost]) -> float | None:
 
 
 def _seconds(config: RunConfig, cells: int, runs: int, training: dict[str, Any]) -> float:
-    epochs = cells * FRACTIONS[0] * config.epochs / training["images_per_second"]
+    share = (config.folds - 2) / config.folds if config.folds else FRACTIONS[0]
+    epochs = cells * share * config.epochs / training["images_per_second"]
     seconds = runs * (epochs + _OVERHEAD_SECONDS)
     if training.get("features_per_second"):
         seconds += cells * config.views / training["features_per_second"]

@@ -1,6 +1,7 @@
 """Run folders: `artifacts/runs/<run_id>/` is all there is to a run, and the protocol to it."""
 
 import csv
+import hashlib
 import io
 import re
 import secrets
@@ -13,7 +14,9 @@ from typing import Any
 import pandas as pd
 
 from core import storage
+from core.data.images import PIXELS, Geometry
 from core.errors import BlastLensError, RunError
+from core.models import catalog
 from core.runs.config import RunConfig, from_json, to_json
 from core.settings import settings
 
@@ -35,7 +38,7 @@ HISTORY_COLUMNS = (
     "seconds",
 )
 STAGES = ("training", "fine-tuning")
-_RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+_RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 
 
 @dataclass(frozen=True)
@@ -143,6 +146,22 @@ class Run:
         return self._json("metrics.json", "dataset", "protocol", "parts", "training")
 
     @property
+    def geometry(self) -> Geometry:
+        """How this run's model is fed: as it was trained, whatever the catalogue says by now."""
+        kept = (self.metrics or {}).get("preprocessing")
+        if kept is None:  # trained before it was kept
+            return catalog.architecture(self.config.architecture).geometry
+        try:
+            if kept["pixels"] == PIXELS:
+                return Geometry(window=int(kept["window"]), size=int(kept["size"]))
+        except (TypeError, KeyError, ValueError):
+            pass  # said below
+        raise RunError(
+            f"metrics.json of run {self.run_id} says that its model is fed {kept!r}; BlastLens can "
+            f'feed "window" and "size" in pixels and "pixels" as {PIXELS!r}. Train the run again.'
+        )
+
+    @property
     def predictions(self) -> pd.DataFrame:
         """image_id, subject, group, split, label, logit, probability. Raises `RunError`."""
         try:
@@ -156,6 +175,24 @@ class Run:
         return self._json("calibration.json", "temperature", "threshold", "reason")
 
     @property
+    def contract_ns(self) -> int:
+        """When the contract was written; changes with the operating point. 0: never."""
+        file = self.path / "calibration.json"
+        return file.stat().st_mtime_ns if file.exists() else 0
+
+    @property
+    def evaluations(self) -> list[dict[str, Any]]:
+        """What it measured on other data sets (`core.evaluation.evaluate`); [] for none."""
+        file = self.path / "evaluations.json"
+        try:
+            rows = storage.read_json(file) if file.exists() else []
+        except ValueError:
+            rows = None
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            raise RunError(f"{file.name} of run {self.run_id} is damaged. Delete it.")
+        return rows
+
+    @property
     def engine_file(self) -> Path:
         """The exported engine."""
         return self.path / "engine.xml"
@@ -164,6 +201,27 @@ class Run:
     def exported_ns(self) -> int:
         """When the engine was written; changes if a run is replaced under its name. 0: never."""
         return self.engine_file.stat().st_mtime_ns if self.engine_file.exists() else 0
+
+    @property
+    def engine_digest(self) -> str | None:
+        """SHA-256 over the engine's graph and weights, 64 hex digits; None before the export."""
+        parts = (self.engine_file, self.engine_file.with_suffix(".bin"))
+        if not all(part.is_file() for part in parts):
+            return None
+        return hashlib.sha256("".join(map(storage.sha256, parts)).encode()).hexdigest()
+
+    @property
+    def imported(self) -> dict[str, Any] | None:
+        """Where a run that was not trained here came from (`core.runs.archive`); else None."""
+        if not (self.path / "import.json").exists():
+            return None
+        return self._json("import.json", "at", "archive", "run")
+
+    @property
+    def arrived(self) -> float:
+        """When it came to be here: the start of its training, or its import. Unix time."""
+        came = self.imported
+        return float(came["at"]) if came else self.status.started or self.status.heartbeat
 
     @property
     def stop_requested(self) -> bool:
@@ -253,7 +311,7 @@ def create(config: RunConfig, run_id: str | None = None) -> Run:
     if run_id is None:
         stamp = time.strftime("%Y%m%d-%H%M%S")
         run_id = f"{stamp}-{config.architecture}-{secrets.token_hex(2)}"
-    run = Run(_folder(run_id))
+    run = Run(folder(run_id))
     try:
         run.path.mkdir(parents=True)
     except FileExistsError:
@@ -265,16 +323,19 @@ def create(config: RunConfig, run_id: str | None = None) -> Run:
 
 def get(run_id: str) -> Run:
     """An existing run. Raises `RunError` naming those there are."""
-    run = Run(_folder(run_id))
+    run = Run(folder(run_id))
     if not (run.path / "config.json").is_file():
         there = ", ".join(run.run_id for run in runs()) or "none yet"
         raise RunError(f"There is no run {run_id!r}. Runs: {there}.")
     return run
 
 
-def _folder(run_id: str) -> Path:
+def folder(run_id: str) -> Path:
+    """Where the run of that name is, or would be. Raises `RunError` if it is no run name."""
     if not _RUN_ID.fullmatch(run_id):
-        raise RunError(f"{run_id!r} is no run name: letters, digits, '-', '_' and '.' only.")
+        raise RunError(
+            f"{run_id!r} is no run name: up to 100 letters, digits, '-', '_' and '.' only."
+        )
     return storage.runs_dir() / run_id
 
 
@@ -296,28 +357,20 @@ def finished() -> list[Run]:
     return [run for run in runs() if run.status.state == "succeeded"]
 
 
-def active() -> Run:
-    """The run that readings use: the promoted one, else the first that ever finished.
-
-    So training another model never changes readings by itself. Raises `RunError` if none has
-    finished or the promoted one is gone.
-    """
-    file = storage.active_file()
-    if file.exists():
-        try:
-            return get(storage.read_json(file)["run"])
-        except (RunError, ValueError, TypeError, KeyError):
-            raise RunError(
-                "The model chosen for readings is gone. Choose another on the Compare page."
-            ) from None
-    candidates = finished()
-    if not candidates:
-        raise RunError("No model has been trained yet. Train one first.")
-    return candidates[-1]
+def models() -> list[Run]:
+    """The finished runs that can read, the newest first: controls cannot."""
+    return [run for run in finished() if not run.config.is_control]
 
 
-def promote(run: Run) -> None:
-    """Makes `run` the one that readings use. Raises `RunError` unless it succeeded."""
-    if run.status.state != "succeeded":
-        raise RunError(f"Run {run.run_id} has not succeeded, so it cannot read images.")
-    storage.write_json(storage.active_file(), {"run": run.run_id})
+def stands_alone(run: Run) -> bool:
+    """Whether a run is a model of its own: neither a control nor one fold among several."""
+    return not run.config.is_control and not run.config.folds
+
+
+def require_model(run: Run) -> None:
+    """Raises `RunError` for a control run: it never saw a cell, so it cannot read one."""
+    if run.config.is_control:
+        raise RunError(
+            f"Run {run.run_id} is a control, trained on the {run.config.inputs} of the cells alone,"
+            " so it cannot read images. Choose a run trained on whole cells."
+        )

@@ -104,20 +104,6 @@ def test_broken_and_foreign_folders_are_left_out_of_the_list() -> None:
         _ = broken.status
 
 
-def test_training_another_model_never_changes_the_active_one() -> None:
-    with pytest.raises(RunError, match="Train one first"):
-        store.active()
-    make_run("older", state="succeeded", started=1.0)
-    assert store.active().run_id == "older"
-    newer = make_run("newer", state="succeeded", started=2.0)
-    assert [run.run_id for run in store.finished()] == ["newer", "older"]
-    assert store.active().run_id == "older"
-    store.promote(newer)
-    assert store.active() == newer
-    with pytest.raises(RunError, match="has not succeeded"):
-        store.promote(make_run("failing", state="failed"))
-
-
 def test_a_reporter_beats_without_being_called(monkeypatch: pytest.MonkeyPatch) -> None:
     run = make_run("first", state="running")
     monkeypatch.setattr(

@@ -1,0 +1,49 @@
+"""A heat map over the eight views of a cell that has no up and no left."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from core.explain.cam import Engine, HeatMap, HeatMapMethod, scaled, views
+
+VIEWS = 8
+
+
+@dataclass(frozen=True)
+class Aggregated:
+    """The mean map of the eight views, each turned back, and how much they agree.
+
+    stability: the mean Pearson correlation of two views' maps, -1..1; two empty or flat maps have
+    none, and count as 0.
+    """
+
+    heat_map: HeatMap
+    stability: float
+
+
+def turned(array: np.ndarray, view: int) -> np.ndarray:
+    """The array (n, n, ...) in view 0..7: quarter turns, from 4 on of its mirror image."""
+    return np.rot90(array[:, ::-1] if view >= VIEWS // 2 else array, view % (VIEWS // 2))
+
+
+def turned_back(array: np.ndarray, view: int) -> np.ndarray:
+    """Undoes `turned`."""
+    back = np.rot90(array, -(view % (VIEWS // 2)))
+    return back[:, ::-1] if view >= VIEWS // 2 else back
+
+
+def aggregate(engine: Engine, pixels: np.ndarray, method: HeatMapMethod, call: str) -> Aggregated:
+    """The aggregated map for a call of uint8 (S, S, 3), by one call of the engine."""
+    stack = np.stack([turned(pixels, view) for view in range(VIEWS)])
+    maps = np.stack(
+        [
+            turned_back(method(seen, call).values, view)
+            for view, seen in enumerate(views(engine, stack))
+        ]
+    )
+    centred = maps.reshape(VIEWS, -1).astype(float)
+    centred -= centred.mean(axis=1, keepdims=True)
+    length = np.linalg.norm(centred, axis=1, keepdims=True)
+    centred = np.divide(centred, length, out=np.zeros_like(centred), where=length > 1e-9)
+    pairs = (centred @ centred.T)[np.triu_indices(VIEWS, 1)]
+    return Aggregated(scaled(maps.mean(axis=0)), float(np.clip(pairs.mean(), -1, 1)))

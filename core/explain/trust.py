@@ -1,0 +1,144 @@
+"""Whether a shown heat map may be believed, in words."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from core.errors import DataError
+from core.explain import faithfulness
+from core.explain.cam import HeatMap, HeatMapMethod, View
+from core.explain.faithfulness import Deletion
+from core.explain.overlay import resize_heat
+
+SUPPORTED, WEAK, UNRELIABLE = "supported", "weak", "do not rely on it"
+
+# The share of 20 random orderings that a map beats; one that marks nothing in particular beats all
+# of them in about one case of 20, and four fifths in one of four.
+CLEAR, SLIGHT = 1.0, 0.8
+# A rank correlation of 0.7 means that half of the order (its square) comes without any learning;
+# one of 0.5, that a quarter does.
+UNLEARNED, PARTLY_UNLEARNED = 0.7, 0.5
+# Below it, most of the heat lies on nothing.
+INSIDE_CELL = 0.5
+# Above it, black background carries more than half as much heat as the hottest spot there is.
+OFF_CELL = 0.5
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What a judgement rests on.
+
+    inside_cell: the share of heat within the outline, 0..1. off_cell_peak: the most heat on the
+    black border and corners, 0..1. agreement: rank correlation with maps of heads that have
+    learned nothing, -1..1. deletion: areas against random orderings.
+    """
+
+    inside_cell: float
+    off_cell_peak: float
+    agreement: float
+    deletion: Deletion
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A badge (`SUPPORTED`, `WEAK` or `UNRELIABLE`) and the reason in a sentence.
+
+    method is the key of the map's method; figures are None where there was no map to measure.
+    """
+
+    method: str
+    badge: str
+    reason: str
+    figures: Figures | None
+
+    @property
+    def supported(self) -> bool:
+        """Whether the map may be shown without being asked for."""
+        return self.badge == SUPPORTED
+
+    def to_json(self) -> dict[str, Any]:
+        """The facts that a reading states of its map."""
+        return {
+            "method": self.method,
+            "inside_cell": self.figures.inside_cell if self.figures else None,
+            "trusted": self.supported,
+            "reason": self.reason,
+        }
+
+    def details(self) -> dict[str, Any]:
+        """The badge and all figures."""
+        return {"badge": self.badge, "figures": asdict(self.figures) if self.figures else None}
+
+
+def judge(
+    view: View, heat: HeatMap, method: HeatMapMethod, call: str, mask: np.ndarray
+) -> Judgement:
+    """Judges the map `heat`, drawn by `method` for `call`, of the cell in `mask`, bool (S, S).
+
+    The same inputs give the same judgement: random orderings and shuffled heads are seeded. Raises
+    `DataError` if the mask is empty.
+    """
+    if not mask.any():
+        raise DataError("The outline is empty: there is no cell to judge a heat map by.")
+    if not heat.has_evidence:
+        reason = f"No part of the image speaks for {call} in this layer."
+        return Judgement(method.key, UNRELIABLE, reason, None)
+    figures = Figures(
+        inside_cell=faithfulness.inside_share(resize_heat(heat.values, mask.shape), mask),
+        off_cell_peak=faithfulness.off_cell_peak(heat, mask),
+        agreement=faithfulness.agreement_with_shuffled(view, heat, method, call, mask),
+        deletion=faithfulness.deletion(view, heat, call, mask),
+    )
+    badge, reason = _weighed(figures, call)
+    return Judgement(method.key, badge, reason, figures)
+
+
+def _weighed(figures: Figures, call: str) -> tuple[str, str]:
+    """The first thing that speaks against the map, the gravest first; else what speaks for it."""
+    inside, tested = f"{figures.inside_cell:.0%} of the heat", figures.deletion
+    beaten = f"{tested.beaten:.0%} of random orders"
+    objections = (
+        (
+            figures.inside_cell < INSIDE_CELL,
+            UNRELIABLE,
+            f"Only {inside} lies on the cell; the rest is on empty background.",
+        ),
+        (
+            figures.off_cell_peak > OFF_CELL,
+            UNRELIABLE,
+            "The black corners or border glow: the network makes that heat itself, where it pads "
+            "the image.",
+        ),
+        (
+            figures.agreement >= UNLEARNED,
+            UNRELIABLE,
+            "A head that has learned nothing draws much the same map "
+            f"(rank correlation {figures.agreement:.2f}).",
+        ),
+        (
+            tested.beaten < SLIGHT,
+            UNRELIABLE,
+            f"Covering what it marks lowers the evidence for {call} more than {beaten} do: no "
+            "better than chance.",
+        ),
+        (
+            tested.beaten < CLEAR,
+            WEAK,
+            f"Covering what it marks lowers the evidence for {call} more than {beaten} do: chance "
+            "cannot be ruled out.",
+        ),
+        (
+            figures.agreement >= PARTLY_UNLEARNED,
+            WEAK,
+            "A head that has learned nothing draws a map somewhat like it "
+            f"(rank correlation {figures.agreement:.2f}).",
+        ),
+    )
+    for holds, badge, reason in objections:
+        if holds:
+            return badge, reason
+    return SUPPORTED, (
+        f"Covering what it marks lowers the evidence for {call} more than all random orders do; "
+        f"{inside} lies on the cell, and a head that has learned nothing draws another map."
+    )
