@@ -1,29 +1,111 @@
-"""From a logit to a probability and a call: the contract stored as `calibration.json`."""
+"""From a logit to a probability and a call: the contract stored as `calibration.json`.
 
+The contract of a model holds method ("temperature", "isotonic" or "none") with temperature or
+knots {logit, probability}; threshold, on the calibrated probability; reason, in words; fitted_on
+(cells, groups and a fingerprint of the validation part); and interval, the curves of `interval`.
+`core.evaluation.operating_point` adds how the threshold was chosen (operating_point), the review
+band (review), what was asked for (choice) and the contract as it was at first (default).
+Contracts written before a field was there lack it: none was chosen, or none measured.
+"""
+
+import hashlib
 from typing import Any
 
 import numpy as np
 
+from core.errors import ConfigError
+
+METHODS = ("temperature", "isotonic", "none")
 # Wider, and cells that happen to be separable would drive the temperature to its bound.
 TEMPERATURES = (0.5, 10.0)
 MIN_IMAGES = 50
 MIN_GROUPS = 3
+# Isotonic regression has as many parameters as steps. With few subjects it learns these.
+ISOTONIC_IMAGES = 500
+ISOTONIC_GROUPS = 10
+FOLDS, TILT = 5, 0.99
+REFITS, LEVEL, KNOTS = 300, 0.95, 41
+BINS, NEWTON_STEPS = 128, 15
+# Log-odds on both sides of the threshold that are too close to call: 5 points at even odds.
+CLOSE = 0.2
 
 
-def fit(labels: np.ndarray, logits: np.ndarray, groups: np.ndarray) -> dict[str, Any]:
-    """Temperature scaling on the validation part (Guo et al. 2017, equation 9).
+def fit(
+    labels: np.ndarray, logits: np.ndarray, groups: np.ndarray, *, method: str | None = None
+) -> dict[str, Any]:
+    """Calibration on the validation part, whose arrays are (N,); returns the contract.
 
-    All arrays are (N,). Returns method ("temperature" or "none"), temperature, threshold, and
-    reason: what it was fitted on, or why it was not fitted.
+    None as method chooses: none with too few cells, else temperature scaling (Guo et al. 2017,
+    equation 9), else isotonic regression (Zadrozny and Elkan 2002) where there are at least 500
+    cells of 10 groups of each class and it has, on groups left out, a lower log-loss by more than
+    one standard error. Raises `ConfigError` for a method that is unknown or lacks cells.
     """
-    contract = {"method": "none", "temperature": 1.0, "threshold": 0.5}
+    labels, logits, groups = np.asarray(labels), np.asarray(logits, float), np.asarray(groups)
     number, clusters = len(labels), len(np.unique(groups))
-    if number < MIN_IMAGES or clusters < MIN_GROUPS or len(np.unique(labels)) < 2:
-        reason = (
-            f"not calibrated: the validation part has {number} cells from {clusters} groups; "
-            f"at least {MIN_IMAGES} cells of both classes from {MIN_GROUPS} groups are needed"
-        )
-        return contract | {"reason": reason}
+    parameters: dict[str, Any] = {"temperature": 1.0}
+    lack = _lack(labels, groups)
+    comparison = ""
+    if method is None:
+        method = "none" if lack else "temperature"
+        if not lack and not _isotonic_lack(labels, groups):
+            method, comparison = _better(labels, logits, groups)
+    elif method not in METHODS:
+        raise ConfigError(f"{method!r} is no calibration. Choose one of {', '.join(METHODS)}.")
+    elif method != "none":
+        lack = lack or (_isotonic_lack(labels, groups) if method == "isotonic" else None)
+        if lack:
+            raise ConfigError(f"Calibration {method!r} cannot be had: {lack}. Choose another.")
+    else:
+        lack = None
+    if method == "temperature":
+        parameters["temperature"] = _temperature(labels, logits)
+    elif method == "isotonic":
+        parameters["knots"] = _isotonic(labels, logits)
+    if method == "none":
+        reason = f"not calibrated: {lack}" if lack else "not calibrated, by choice"
+    else:
+        name = {"temperature": "temperature scaling", "isotonic": "isotonic regression"}[method]
+        on = f"calibrated on {number} validation cells from {clusters} groups"
+        reason = f"{on} ({name}{comparison})"
+    return {
+        "method": method,
+        **parameters,
+        "threshold": 0.5,
+        "reason": reason,
+        "fitted_on": _fitted_on(labels, logits, groups),
+        "interval": _curves(labels, logits, groups, parameters["temperature"]),
+        "operating_point": None,
+        "review": None,
+    }
+
+
+def _lack(labels: np.ndarray, groups: np.ndarray) -> str | None:
+    number, clusters = len(labels), len(np.unique(groups))
+    if number >= MIN_IMAGES and clusters >= MIN_GROUPS and len(np.unique(labels)) == 2:
+        return None
+    return (
+        f"the validation part has {number} cells from {clusters} groups; "
+        f"at least {MIN_IMAGES} cells of both classes from {MIN_GROUPS} groups are needed"
+    )
+
+
+def groups_of(labels: np.ndarray, groups: np.ndarray) -> dict[str, int]:
+    """How many groups have cells of each class."""
+    return {name: len(np.unique(groups[labels == y])) for name, y in (("ALL", 1), ("HEM", 0))}
+
+
+def _isotonic_lack(labels: np.ndarray, groups: np.ndarray) -> str | None:
+    number, by_class = len(labels), groups_of(labels, groups)
+    if number >= ISOTONIC_IMAGES and min(by_class.values()) >= ISOTONIC_GROUPS:
+        return None
+    return (
+        f"the validation part has {number} cells, of {by_class['ALL']} groups with ALL and "
+        f"{by_class['HEM']} with HEM; isotonic regression needs {ISOTONIC_IMAGES} cells and "
+        f"{ISOTONIC_GROUPS} groups of each"
+    )
+
+
+def _temperature(labels: np.ndarray, logits: np.ndarray) -> float:
     from scipy.optimize import minimize_scalar
 
     signs = np.where(labels == 1, 1.0, -1.0)
@@ -33,17 +115,186 @@ def fit(labels: np.ndarray, logits: np.ndarray, groups: np.ndarray) -> dict[str,
         bounds=(low, high),
         method="bounded",
     )
-    reason = f"calibrated on {number} validation cells from {clusters} groups (temperature scaling)"
-    temperature = float(np.exp(found.x))
-    return contract | {"method": "temperature", "temperature": temperature, "reason": reason}
+    return float(np.exp(found.x))
+
+
+def _isotonic(labels: np.ndarray, logits: np.ndarray) -> dict[str, list[float]]:
+    """Knots of a curve through the centres of the steps of isotonic regression.
+
+    Between centres it rises, so that cells keep their order and a threshold can lie anywhere
+    (centred isotonic regression, Oron and Flournoy 2017); from the outer ones it tilts slightly to
+    the extreme cells. A step of one class alone would state certainty; it is held one cell in
+    N + 2 away from it.
+    """
+    from scipy.optimize import isotonic_regression
+
+    values, place, counts = np.unique(logits, return_inverse=True, return_counts=True)
+    found = isotonic_regression(np.bincount(place, labels == 1) / counts, weights=counts)
+    starts = found.blocks[:-1]
+    centres = np.add.reduceat(values * counts, starts) / np.add.reduceat(counts, starts)
+    margin = 1 / (len(labels) + 2)
+    heights = np.clip(found.x[starts], margin, 1 - margin)
+    ends = TILT * heights[0], 1 - TILT * (1 - heights[-1])
+    knots = np.concatenate([[values[0]], centres, [values[-1]]])
+    heights = np.concatenate([ends[:1], heights, ends[1:]])
+    kept = np.append(np.diff(knots) > 0, True)  # an outer step of one value is its own extreme
+    return {"logit": knots[kept].tolist(), "probability": heights[kept].tolist()}
+
+
+def _better(labels: np.ndarray, logits: np.ndarray, groups: np.ndarray) -> tuple[str, str]:
+    """Temperature or isotonic, by their log-loss on groups left out, and the figures in words.
+
+    The simpler one, unless the other is better by more than one standard error over groups.
+    """
+    names, member = np.unique(groups, return_inverse=True)
+    share = np.bincount(member, labels == 1) / np.bincount(member)
+    fold = np.empty(len(names), int)
+    fold[np.argsort(share, kind="stable")] = np.arange(len(names)) % FOLDS
+    losses = np.empty((2, len(labels)))
+    for number in range(FOLDS):
+        out = fold[member] == number
+        kept = ~out
+        contracts: tuple[dict[str, Any], ...] = (
+            {"temperature": _temperature(labels[kept], logits[kept])},
+            {"temperature": 1.0, "knots": _isotonic(labels[kept], logits[kept])},
+        )
+        for row, contract in zip(losses, contracts, strict=True):
+            row[out] = cell_losses(labels[out], probability(logits[out], contract))
+    gains = np.bincount(member, losses[0] - losses[1]) / np.bincount(member)
+    error = gains.std(ddof=1) / np.sqrt(len(gains))
+    chosen = "isotonic" if gains.mean() > error else "temperature"
+    ours, others = losses.mean(axis=1)[:: -1 if chosen == "isotonic" else 1]
+    other = "temperature scaling" if chosen == "isotonic" else "isotonic regression"
+    words = f", log-loss on groups left out {ours:.3f}, of {other} {others:.3f}"
+    return chosen, words
+
+
+def cell_losses(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """Log-loss of each cell, (N,); a stated certainty counts as one in a million million."""
+    right = np.where(labels == 1, probabilities, 1 - np.asarray(probabilities))
+    return -np.log(np.maximum(right, 1e-12))
+
+
+def _fitted_on(labels: np.ndarray, logits: np.ndarray, groups: np.ndarray) -> dict[str, Any]:
+    seen = hashlib.sha256()
+    for values in (labels.astype(np.int8), logits.astype("<f8")):
+        seen.update(values.tobytes())
+    seen.update("\n".join(map(str, groups)).encode())
+    by_class = {f"groups_{name.lower()}": n for name, n in groups_of(labels, groups).items()}
+    facts = {"cells": len(labels), "groups": len(np.unique(groups)), **by_class}
+    return facts | {"sha256": seen.hexdigest()}
+
+
+def _curves(
+    labels: np.ndarray, logits: np.ndarray, groups: np.ndarray, temperature: float
+) -> dict[str, Any] | None:
+    """The curves that `interval` looks up; None with fewer than 3 groups of a class."""
+    if min(groups_of(labels, groups).values()) < MIN_GROUPS:
+        return None
+    names, member = np.unique(groups, return_inverse=True)
+    rng = np.random.default_rng(0)
+    draws = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=REFITS)
+    place, values = _binned(logits)
+    counts = np.zeros((2, len(names), len(values)))
+    np.add.at(counts, (labels.astype(int), member, place), 1)
+    negatives, positives = draws @ counts[0], draws @ counts[1]
+    both = negatives.any(axis=1) & positives.any(axis=1)
+    scale = float(max(logits.std(), 1e-6))
+    offset, slope = _logistic(
+        positives[both], (negatives + positives)[both], values / scale, scale / temperature
+    )
+    reach = np.ptp(logits) / 2
+    knots = np.linspace(logits.min() - reach, logits.max() + reach, KNOTS)
+    refitted = _logistic_function(offset[:, None] + slope[:, None] * knots / scale)
+    tail = (1 - LEVEL) / 2
+    low, high = np.quantile(refitted, (tail, 1 - tail), axis=0)
+    curves = {"logit": knots, "low": low, "high": high}
+    return {name: np.round(curve, 5).tolist() for name, curve in curves.items()}
+
+
+def _binned(logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The bin of each logit, (N,), and the mean logit of each bin: at most 128, alike in size."""
+    _, place = np.unique(logits, return_inverse=True)
+    place = place * min(BINS, place.max() + 1) // (place.max() + 1)
+    return place, np.bincount(place, logits) / np.bincount(place)
+
+
+def _logistic(
+    positives: np.ndarray, totals: np.ndarray, values: np.ndarray, slope: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Offsets and slopes, (B,), of the logistic regressions on each row of counts (B, bins).
+
+    Newton's method with a penalty of one unit around offset 0 and the given slope, without which
+    resamples that are separable would have none. `values` (bins,) have about unit spread.
+    """
+    offsets, slopes = np.zeros(len(totals)), np.full(len(totals), slope)
+    for _ in range(NEWTON_STEPS):
+        expected = _logistic_function(offsets[:, None] + slopes[:, None] * values)
+        residual = totals * expected - positives
+        curvature = totals * expected * (1 - expected)
+        g0, g1 = residual.sum(axis=1) + offsets, residual @ values + slopes - slope
+        h00, h01 = curvature.sum(axis=1) + 1, curvature @ values
+        h11 = curvature @ values**2 + 1
+        determinant = h00 * h11 - h01**2
+        offsets = offsets - np.clip((h11 * g0 - h01 * g1) / determinant, -2, 2)
+        slopes = slopes - np.clip((h00 * g1 - h01 * g0) / determinant, -2, 2)
+    return offsets, slopes
+
+
+def _logistic_function(values: np.ndarray) -> np.ndarray:
+    return np.exp(-np.logaddexp(0, -values))
 
 
 def probability(logits: np.ndarray, contract: dict[str, Any]) -> np.ndarray:
-    """P(ALL) of each logit, float64, same shape."""
-    scaled = np.asarray(logits, float) / contract["temperature"]
-    return np.exp(-np.logaddexp(0, -scaled))
+    """P(ALL) of each logit, float64, same shape; it never falls as the logit grows."""
+    values = np.asarray(logits, float)
+    knots = contract.get("knots")
+    if knots:
+        return np.interp(values, knots["logit"], knots["probability"])
+    return _logistic_function(values / contract["temperature"])
+
+
+def interval(logit: float, contract: dict[str, Any]) -> tuple[float, float] | None:
+    """95% interval [low, high] of a cell's calibrated probability.
+
+    It covers what the choice of validation subjects leaves open of the calibration: logistic
+    regressions, with offset and slope, of labels on logits were fitted to resamples of the groups,
+    and this is where 95% of them lie, widened to hold the probability itself. It says nothing of
+    the label: a cell of a well-known probability of 0.5 stays undecided. None where the validation
+    part had fewer than 3 groups of a class, or the contract was written before it was measured.
+    """
+    curves = contract.get("interval")
+    if curves is None:
+        return None
+    at = float(probability(np.array([logit]), contract)[0])
+    low, high = (float(np.interp(logit, curves["logit"], curves[n])) for n in ("low", "high"))
+    return min(low, at), max(high, at)
+
+
+def leaning(probability: float, contract: dict[str, Any]) -> str:
+    """The side of the threshold: ALL at or above it, else HEM."""
+    return "ALL" if probability >= contract["threshold"] else "HEM"
 
 
 def call(probability: float, contract: dict[str, Any]) -> str:
-    """ALL at or above the threshold, else HEM."""
-    return "ALL" if probability >= contract["threshold"] else "HEM"
+    """ALL, HEM, or review within the review band [low, high], if one was chosen.
+
+    A band whose low and high are equal is empty.
+    """
+    if banded(contract) and contract["review"]["low"] <= probability <= contract["review"]["high"]:
+        return "review"
+    return leaning(probability, contract)
+
+
+def banded(contract: dict[str, Any]) -> bool:
+    """Whether there is a review band with anything in it."""
+    review = contract.get("review")
+    return review is not None and review["low"] < review["high"]
+
+
+def close(probability: float, contract: dict[str, Any]) -> bool:
+    """Whether the log-odds lie within 0.2 of the threshold's: 5 points, near even odds."""
+    odds = [
+        np.log(p / (1 - p)) for p in np.clip([probability, contract["threshold"]], 1e-9, 1 - 1e-9)
+    ]
+    return bool(abs(odds[0] - odds[1]) < CLOSE)

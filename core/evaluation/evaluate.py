@@ -1,5 +1,6 @@
 """Measures a run's classifier, through the same engine that readings use."""
 
+import time
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,6 @@ from core.data.manifest import Progress
 from core.data.pixels import pixels
 from core.errors import DataError
 from core.evaluation import bootstrap, calibration, metrics
-from core.models import catalog
 from core.models.engine import Engine
 from core.runs.store import Run
 
@@ -25,14 +25,41 @@ def predict_parts(run: Run, parts: pd.DataFrame, logits: np.ndarray) -> dict[str
     predictions.parquet and calibration.json; returns metrics by part.
     """
     chosen = (parts["split"] == "validation").to_numpy()
-    groups = parts["group"].fillna("unknown").to_numpy()  # who may be one patient counts as one
-    contract = calibration.fit(parts["label"].to_numpy()[chosen], logits[chosen], groups[chosen])
+    groups = clusters(parts)[chosen]
+    contract = calibration.fit(parts["label"].to_numpy()[chosen], logits[chosen], groups)
     storage.write_json(run.path / "calibration.json", contract)
     table = parts.assign(logit=logits, probability=calibration.probability(logits, contract))
     with storage.atomic(run.path / "predictions.parquet") as temporary:
         table[COLUMNS].to_parquet(temporary, index=False)
+    return measure_parts(table, contract)
+
+
+def clusters(rows: pd.DataFrame) -> np.ndarray:
+    """The group of each cell, (N,); cells of unknown subjects, who may be one, count as one."""
+    return rows["group"].fillna("unknown").to_numpy()
+
+
+def measure_parts(table: pd.DataFrame, contract: dict[str, Any]) -> dict[str, Any]:
+    """Metrics of each part of predictions (split, label, probability, group), as metrics.json has.
+
+    All are of the two calls that the threshold makes; calls adds how many cells of each class are
+    called what, review among them.
+    """
     return {
-        str(part): measure(rows, contract["threshold"]) for part, rows in table.groupby("split")
+        str(part): measure(rows, contract["threshold"]) | {"calls": _calls(rows, contract)}
+        for part, rows in table.groupby("split")
+    }
+
+
+def _calls(rows: pd.DataFrame, contract: dict[str, Any]) -> dict[str, dict[str, int]]:
+    called = [calibration.call(value, contract) for value in rows["probability"]]
+    names = np.where(rows["label"] == 1, "ALL", "HEM")
+    return {
+        name: {
+            call: sum(c == call and n == name for c, n in zip(called, names, strict=True))
+            for call in ("ALL", "HEM", "review")
+        }
+        for name in ("ALL", "HEM")
     }
 
 
@@ -55,19 +82,19 @@ def evaluate_on(run: Run, dataset: str, progress: Progress | None = None) -> dic
 
     Returns run, dataset, metrics, trained_on (cells of it that were in the run's training or
     validation part, by content), of_subjects_trained_on (cells of the same subjects' groups) and
-    leaking (whether there are any). Raises `DataError` where no cell has a label.
+    leaking (whether there are any), and adds that to the run's evaluations.json. Raises `DataError`
+    where no cell has a label.
     """
     found = sources.index(sources.resolve(dataset), progress)
     cells = found.labelled()
     if cells.empty:
         raise DataError(f"{found.name} has no labelled cells to measure on.")
-    geometry = catalog.architecture(run.config.architecture).geometry
-    array = pixels(found.root, cells, geometry, progress)
+    array = pixels(found.root, cells, run.geometry, progress, inputs=run.config.inputs)
     logits = Engine(run.engine_file).logits(array)
     contract = run.calibration
     rows = cells.assign(probability=calibration.probability(logits, contract))
     trained_on, known = _known_to(run, cells, synthetic=found.synthetic)
-    return {
+    measured = {
         "run": run.run_id,
         "dataset": dataset,
         "metrics": measure(rows, contract["threshold"]),
@@ -75,6 +102,20 @@ def evaluate_on(run: Run, dataset: str, progress: Progress | None = None) -> dic
         "of_subjects_trained_on": int(known.sum()),
         "leaking": bool(known.any()),
     }
+    _remember(run, measured | {"dataset": found.name, "fingerprint": found.fingerprint})
+    return measured
+
+
+def _remember(run: Run, measured: dict[str, Any]) -> None:
+    """Keeps the last evaluation on each data set, for the model card."""
+    file = run.path / "evaluations.json"
+    with storage.lock(file):
+        kept = [
+            before
+            for before in run.evaluations
+            if before.get("fingerprint") != measured["fingerprint"]
+        ]
+        storage.write_json(file, [*kept, measured | {"at": time.time()}])
 
 
 def _known_to(run: Run, cells: pd.DataFrame, *, synthetic: bool) -> tuple[pd.Series, pd.Series]:

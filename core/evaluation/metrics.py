@@ -16,7 +16,14 @@ NAMES = {
     "sensitivity": "Sensitivity",
     "specificity": "Specificity",
     "roc_auc": "ROC AUC",
+    "pr_auc": "PR AUC",
+    "brier": "Brier score",
+    "ece": "ECE",
 }
+# At a prevalence that the user sets; a test part has none of its own.
+PREDICTIVE = {"ppv": "PPV", "npv": "NPV"}
+LOWER_IS_BETTER = ("brier", "ece")
+BINS = 10  # of equal width over [0, 1], for the ECE and the reliability diagram
 
 
 def rates(counts: np.ndarray) -> dict[str, np.ndarray]:
@@ -42,6 +49,22 @@ def rates(counts: np.ndarray) -> dict[str, np.ndarray]:
         }
 
 
+def predictive_values(
+    sensitivity: np.ndarray, specificity: np.ndarray, prevalence: float
+) -> dict[str, np.ndarray]:
+    """PPV and NPV by Bayes' rule, arrays of any one shape, NaN where no call of the kind is made.
+
+    Among cells of which the share `prevalence` is ALL. Raises `DataError` unless 0 < it < 1.
+    """
+    if not 0 < prevalence < 1:
+        raise DataError(f"The prevalence is {prevalence}; it must lie between 0 and 1.")
+    sensitivity, specificity = np.asarray(sensitivity, float), np.asarray(specificity, float)
+    found, missed = sensitivity * prevalence, (1 - sensitivity) * prevalence
+    spared, accused = specificity * (1 - prevalence), (1 - specificity) * (1 - prevalence)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return {"ppv": found / (found + accused), "npv": spared / (spared + missed)}
+
+
 def confusion(labels: np.ndarray, calls: np.ndarray) -> np.ndarray:
     """Counts (4,) as `rates` takes them; `labels` and `calls` are 0 or 1, (N,)."""
     return np.array(
@@ -50,12 +73,61 @@ def confusion(labels: np.ndarray, calls: np.ndarray) -> np.ndarray:
 
 
 def roc_auc(labels: np.ndarray, scores: np.ndarray) -> float | None:
-    """Area under the ROC curve; None unless both classes are there."""
-    from sklearn.metrics import roc_auc_score
+    """Area under the ROC curve; None unless both classes are there.
 
-    if len(np.unique(labels)) < 2:
+    The share of (ALL, HEM) pairs in the right order, a tie counting half.
+    """
+    positives, negatives = _by_score(labels, scores)
+    if not positives.sum() or not negatives.sum():
         return None
-    return float(roc_auc_score(labels, scores))
+    below = np.cumsum(negatives) - negatives / 2
+    return float(positives @ below / (positives.sum() * negatives.sum()))
+
+
+def pr_auc(labels: np.ndarray, scores: np.ndarray) -> float | None:
+    """Area under the precision-recall curve of ALL; None unless both classes are there.
+
+    Average precision: each step of the curve at its own precision, without interpolation (Davis
+    and Goadrich, The Relationship Between Precision-Recall and ROC Curves, ICML 2006).
+    """
+    positives, negatives = (counts[::-1] for counts in _by_score(labels, scores))
+    if not positives.sum() or not negatives.sum():
+        return None
+    found, called = np.cumsum(positives), np.cumsum(positives + negatives)
+    return float((positives * found / called).sum() / positives.sum())
+
+
+def _by_score(labels: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Counts of ALL and of HEM at each distinct score, rising."""
+    distinct, place = np.unique(scores, return_inverse=True)
+    counts = np.bincount(2 * place + (np.asarray(labels) == 1), minlength=2 * len(distinct))
+    return counts[1::2], counts[::2]
+
+
+def bin_of(probabilities: np.ndarray) -> np.ndarray:
+    """The number of each probability's bin, 0..BINS-1; an edge belongs to the bin above, 1 to the
+    last.
+    """
+    return np.minimum((np.asarray(probabilities, float) * BINS).astype(int), BINS - 1)
+
+
+def bin_sums(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """Cells, summed probabilities and ALL cells of each bin, float64 (BINS, 3)."""
+    place = bin_of(probabilities)
+    values = (np.ones(len(place)), probabilities, labels)
+    return np.stack([np.bincount(place, v, BINS) for v in values], axis=-1)
+
+
+def ece(sums: np.ndarray) -> np.ndarray:
+    """Expected calibration error from (..., BINS, 3) as `bin_sums` gives them.
+
+    The mean over cells of the distance between a bin's mean probability of ALL and its share of
+    ALL (Guo et al., On Calibration of Modern Neural Networks, 2017, with P(ALL) for the
+    confidence). NaN without cells.
+    """
+    cells, predicted, observed = np.moveaxis(np.asarray(sums, float), -1, 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.abs(predicted - observed).sum(axis=-1) / cells.sum(axis=-1)
 
 
 def measure(
@@ -64,8 +136,8 @@ def measure(
     """All metrics of one part. `labels` 0 or 1 (N,), `probabilities` of ALL in [0, 1] (N,).
 
     Returns images, all, hem, confusion{tp, fp, fn, tn}, the metrics of `NAMES`, and
-    always_all{…}, the same metrics for calling every cell ALL. Raises `DataError` for an empty
-    part, other labels, or probabilities outside [0, 1] (NaN among them).
+    always_all{…}, the same metrics for calling every cell ALL with a probability of 1. Raises
+    `DataError` for an empty part, other labels, or probabilities outside [0, 1] (NaN among them).
     """
     labels, probabilities = np.asarray(labels), np.asarray(probabilities, float)
     if labels.shape != probabilities.shape or labels.ndim != 1 or not len(labels):
@@ -77,19 +149,34 @@ def measure(
         raise DataError("Labels must be 0 (HEM) or 1 (ALL).")
     if not ((probabilities >= 0) & (probabilities <= 1)).all():
         raise DataError("Probabilities must lie in [0, 1]; some do not, or are NaN.")
-    area = roc_auc(labels, probabilities)
     counts = confusion(labels, (probabilities >= threshold).astype(int))
-    always = confusion(labels, np.ones_like(labels))
     return {
         "images": len(labels),
         "all": int((labels == 1).sum()),
         "hem": int((labels == 0).sum()),
         "confusion": dict(zip(("tp", "fp", "fn", "tn"), map(int, counts), strict=True)),
-        **_plain(rates(counts)),
-        "roc_auc": area,
-        "always_all": {**_plain(rates(always)), "roc_auc": None if area is None else 0.5},
+        **_figures(labels, probabilities, counts),
+        "always_all": always_all(labels),
     }
 
 
-def _plain(values: dict[str, np.ndarray]) -> dict[str, float | None]:
-    return {name: None if np.isnan(value) else float(value) for name, value in values.items()}
+def always_all(labels: np.ndarray) -> dict[str, float | None]:
+    """The metrics of `NAMES` of calling every cell ALL with a probability of 1."""
+    sure = np.ones(len(labels))
+    return _figures(labels, sure, confusion(labels, sure.astype(int)))
+
+
+def _figures(
+    labels: np.ndarray, probabilities: np.ndarray, counts: np.ndarray
+) -> dict[str, float | None]:
+    return {
+        **{name: _plain(value) for name, value in rates(counts).items()},
+        "roc_auc": roc_auc(labels, probabilities),
+        "pr_auc": pr_auc(labels, probabilities),
+        "brier": float(np.mean((probabilities - labels) ** 2)),
+        "ece": _plain(ece(bin_sums(labels, probabilities))),
+    }
+
+
+def _plain(value: np.ndarray) -> float | None:
+    return None if np.isnan(value) else float(value)

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
+from sklearn.metrics import average_precision_score, roc_auc_score
 
-from core.evaluation import bootstrap, metrics
+from core.evaluation import bootstrap
 from core.evaluation.bootstrap import LEVEL, intervals
 from core.evaluation.metrics import NAMES, measure
 
@@ -60,6 +61,9 @@ def test_it_equals_drawing_groups_one_by_one_and_joining_their_cells():
         labels, probabilities, groups, threshold=threshold, seed=7, resamples=len(draws)
     )
     edges = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
+    ece = np.array(values["ece"])  # moved to the mean that was measured, see bootstrap._ece
+    whole = measure(labels, probabilities, threshold)["ece"]
+    values["ece"] = np.maximum(ece - ece.mean() + whole, 0)
     for name in NAMES:
         assert found[name] == pytest.approx(list(np.nanquantile(values[name], edges)))
 
@@ -74,7 +78,7 @@ def test_a_metric_without_its_class_has_no_interval():
     labels, probabilities, groups = _data()
     found = intervals(np.ones_like(labels), probabilities, groups, resamples=50)
     undefined = {name for name, interval in found.items() if interval is None}
-    assert undefined == {"specificity", "balanced_accuracy", "roc_auc"}
+    assert undefined == {"specificity", "balanced_accuracy", "roc_auc", "pr_auc"}
 
 
 def test_cells_that_agree_within_their_group_tell_less_than_independent_ones():
@@ -93,15 +97,50 @@ def test_a_part_without_one_error_has_no_interval_rather_than_one_of_no_width():
     assert intervals(labels, labels.astype(float), groups, resamples=50) == dict.fromkeys(NAMES)
 
 
-def test_the_resampled_area_is_that_of_the_copied_cells_ties_included():
+@pytest.mark.parametrize("levels", [1, 2, 6, 1000])
+@pytest.mark.parametrize(
+    ("area", "oracle"), [("roc_auc", roc_auc_score), ("pr_auc", average_precision_score)]
+)
+def test_a_resampled_area_is_scikit_learns_of_the_copied_cells_ties_included(levels, area, oracle):
     rng = np.random.default_rng(2)
-    labels, scores = rng.integers(0, 2, 60), rng.integers(0, 6, 60) / 5
-    member = np.arange(60) // 5
-    draws = rng.multinomial(12, np.full(12, 1 / 12), size=150)
-    areas = bootstrap._roc_auc(draws, member, labels, scores)
-    for draw, area in zip(draws, areas, strict=True):
-        copies = draw[member]
-        expected = metrics.roc_auc(labels.repeat(copies), scores.repeat(copies))
-        assert area == pytest.approx(expected)
-    one_class = bootstrap._roc_auc(draws, member, np.ones(60, int), scores)
-    assert np.isnan(one_class).all()
+    labels, scores = rng.integers(0, 2, 60), rng.integers(0, levels, 60) / levels
+    drawn = bootstrap.resample(np.arange(60) // 5, resamples=30, seed=2)
+    found = getattr(bootstrap, area)(drawn, labels, scores)
+    for draw, value in zip(drawn.draws.astype(int), found, strict=True):
+        copies = draw[drawn.member]
+        expected = oracle(labels.repeat(copies), scores.repeat(copies))
+        assert value == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("label", [0, 1])
+def test_resamples_of_one_class_have_no_area(label):
+    drawn = bootstrap.resample(np.arange(60) // 5, resamples=20)
+    labels, scores = np.full(60, label), np.linspace(0, 1, 60)
+    assert np.isnan(bootstrap.roc_auc(drawn, labels, scores)).all()
+    assert np.isnan(bootstrap.pr_auc(drawn, labels, scores)).all()
+
+
+def test_a_resample_without_a_class_is_undefined_and_the_others_stand():
+    labels, scores = np.array([1, 1, 0, 0]), np.array([0.9, 0.4, 0.5, 0.1])
+    drawn = bootstrap.resample(np.array(list("aabb")), resamples=40)
+    values = bootstrap.replicates(drawn, labels, scores, 0.5)
+    both = (drawn.draws > 0).all(axis=1)
+    assert 0 < both.sum() < 40
+    for name in ("roc_auc", "pr_auc", "balanced_accuracy"):
+        assert (np.isnan(values[name]) == ~both).all()
+    assert values["roc_auc"][both] == pytest.approx(0.75)
+    assert values["pr_auc"][both] == pytest.approx(0.5 + 0.5 * 2 / 3)
+    assert not np.isnan(values["brier"]).any()
+
+
+def test_a_single_group_is_drawn_and_has_no_interval():
+    labels, probabilities, _ = _data()
+    assert intervals(labels, probabilities, np.zeros(len(labels))) == dict.fromkeys(NAMES)
+
+
+def test_the_interval_of_the_ece_of_a_calibrated_model_holds_what_was_measured():
+    rng = np.random.default_rng(0)
+    probabilities = rng.random(400)
+    labels = (rng.random(400) < probabilities).astype(int)
+    low, high = intervals(labels, probabilities, np.arange(400) // 8)["ece"]
+    assert 0 <= low < measure(labels, probabilities)["ece"] < high

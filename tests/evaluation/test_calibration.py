@@ -1,9 +1,11 @@
+import json
 import warnings
 
 import numpy as np
 import pytest
 
-from core.evaluation.calibration import call, fit, probability
+from core.errors import ConfigError
+from core.evaluation.calibration import call, close, fit, interval, leaning, probability
 
 
 def _data(cells: int = 4000, groups: int = 20, seed: int = 0) -> tuple[np.ndarray, ...]:
@@ -97,3 +99,105 @@ def test_the_threshold_itself_is_called_all():
     assert call(0.3, contract) == "ALL"
     assert call(np.nextafter(0.3, 0), contract) == "HEM"
     assert call(1.0, contract) == "ALL"
+
+
+def _stepped(cells: int, seed: int = 0) -> tuple[np.ndarray, ...]:
+    """Cells of 40 groups whose probability is a step of the logit, which no temperature has."""
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(0, 2, cells)
+    labels = (rng.random(cells) < np.where(logits < 1, 0.1, 0.6)).astype(int)
+    return labels, logits, np.arange(cells) % 40
+
+
+def test_isotonic_is_chosen_where_it_is_better_on_groups_left_out():
+    labels, logits, groups = _stepped(2000)
+    contract = fit(labels, logits, groups)
+    assert contract["method"] == "isotonic"
+    assert "on groups left out" in contract["reason"] and "of temperature" in contract["reason"]
+    found = probability(np.array([-3.0, 0.0, 2.0, 3.0]), contract)
+    np.testing.assert_allclose(found, [0.1, 0.1, 0.6, 0.6], atol=0.1)
+    assert fit(*_data(2000, 40))["method"] == "temperature"
+    assert fit(*(values[:499] for values in (labels, logits, groups)))["method"] == "temperature"
+    assert fit(labels, logits, groups % 9)["method"] == "temperature"
+
+
+def test_isotonic_probabilities_are_monotone_inside_zero_and_one_and_calibrated():
+    labels, logits, groups = _stepped(600, seed=1)
+    logits = np.round(logits, 1)  # ties
+    labels[logits > 4] = 1
+    contract = json.loads(json.dumps(fit(labels, logits, groups, method="isotonic")))
+    found = probability(np.sort(np.append(logits, [-1e4, 1e4])), contract)
+    assert (np.diff(found) >= 0).all() and found.min() > 0 and found.max() < 1
+    assert probability(logits, contract).mean() == pytest.approx(labels.mean(), abs=0.01)
+    # Cells keep their order, so a threshold can lie between any two of them.
+    distinct = np.unique(logits)
+    assert (np.diff(probability(distinct, contract)) > 0).all()
+
+
+@pytest.mark.parametrize("method", ["isotonic", "temperature"])
+def test_a_method_that_lacks_cells_is_refused_by_name(method):
+    with pytest.raises(ConfigError, match=f"'{method}' cannot be had: the validation part has 40"):
+        fit(*_data(40, 10), method=method)
+    assert fit(*_data(40, 10), method="none")["reason"] == "not calibrated, by choice"
+
+
+def test_a_contract_survives_json_and_names_what_it_was_fitted_on():
+    data = _data(600, 30)
+    contract = fit(*data)
+    again = json.loads(json.dumps(contract, allow_nan=False))
+    assert again == contract
+    assert (again["operating_point"], again["review"]) == (None, None)
+    assert {name: again["fitted_on"][name] for name in ("cells", "groups", "groups_all")} == {
+        "cells": 600,
+        "groups": 30,
+        "groups_all": 30,
+    }
+    moved = data[1].copy()
+    moved[0] += 1e-9
+    assert fit(data[0], moved, data[2])["fitted_on"]["sha256"] != contract["fitted_on"]["sha256"]
+
+
+def test_an_interval_holds_the_probability_has_width_at_even_odds_and_shrinks_with_groups():
+    widths = []
+    for groups in (6, 30, 150):
+        labels, logits, _ = _data(10 * groups, seed=3)
+        contract = fit(labels, logits, np.arange(10 * groups) // 10)
+        for logit in (-50.0, -3.0, 0.0, 0.7, 9.0, 1e4):
+            low, high = interval(logit, contract)
+            assert 0 <= low <= probability(np.array([logit]), contract)[0] <= high <= 1
+        low, high = interval(0.0, contract)
+        widths.append(high - low)
+    assert widths[0] > widths[1] > widths[2] > 0.02
+
+
+def test_intervals_hold_the_true_probability_about_as_often_as_they_say():
+    rng = np.random.default_rng(5)
+    held = []
+    for _ in range(25):
+        member = np.arange(600) // 15
+        logits = rng.normal(0, 1.5, 600) + rng.normal(0, 1, 40)[member]
+        labels = (rng.random(600) < 1 / (1 + np.exp(-logits))).astype(int)
+        contract = fit(labels, 2 * logits, member, method="temperature")
+        for logit in (-2.0, 0.0, 2.0):
+            low, high = interval(2 * logit, contract)
+            held.append(low <= 1 / (1 + np.exp(-logit)) <= high)
+    assert 0.88 <= np.mean(held) <= 1
+
+
+def test_there_is_no_interval_with_two_groups_of_a_class_or_of_an_old_contract():
+    labels, logits, groups = _data(200, 20)
+    groups = np.where(labels == 1, groups % 2, groups)
+    groups = np.where(labels == 0, groups + 100, groups)
+    assert interval(0.0, fit(labels, logits, groups)) is None
+    assert interval(0.0, {"temperature": 1.0, "threshold": 0.5}) is None
+
+
+def test_calls_within_the_band_go_to_review_and_lean_to_a_side():
+    contract = {"threshold": 0.3, "review": {"low": 0.2, "high": 0.6}}
+    values = (0.19, 0.2, 0.29, 0.3, 0.6, 0.61)
+    calls = [call(value, contract) for value in values]
+    assert calls == ["HEM", "review", "review", "review", "review", "ALL"]
+    sides = [leaning(value, contract) for value in values]
+    assert sides == ["HEM", "HEM", "HEM", "ALL", "ALL", "ALL"]
+    assert close(0.31, contract) and not close(0.4, contract)
+    assert close(1.0, {"threshold": 1.0}) and not close(0.0, contract)

@@ -1,127 +1,228 @@
-from typing import Any
+import json
 
+import numpy as np
 import pytest
 
-from core.errors import RunError
-from core.evaluation.compare import flat, rows, verdict
+from core import storage
+from core.__main__ import main
+from core.errors import DataError, RunError
+from core.evaluation import compare, measured, table
+from core.evaluation.compare import load, names, rows, settings_that_differ, verdict
 from core.evaluation.metrics import NAMES
-from core.runs import config, store
+from core.runs import store
+from core.runs.config import RunConfig
+from tests.evaluation import invented
+
+CELLS = invented.cells(groups=40)
 
 
-def _row(
-    run: str,
-    value: float | None,
-    interval: list[float] | None,
-    *,
-    leaking: bool = False,
-    test_cells: str = "same",
-) -> dict[str, Any]:
-    test = dict.fromkeys(NAMES, value) | {
-        "images": 40,
-        "intervals": dict.fromkeys(NAMES, interval),
-        "always_all": {"accuracy": 0.6},
-    }
-    return {
-        "run": run,
-        "title": run.upper(),
-        "recipe": "recommended",
-        "split": "image" if leaking else "subject",
-        "leaking": leaking,
-        "test_cells": test_cells,
-        "test": test,
-        "parameters": 10,
-        "seconds": 3.0,
-    }
-
-
-HIGH, LOW = _row("high", 0.9, [0.86, 0.94]), _row("low", 0.7, [0.6, 0.85])
+def run(run_id: str, skill: float, luck: int = 0, **more):
+    return invented.run(run_id, CELLS, invented.logits(CELLS, skill, luck), **more)
 
 
 def test_no_run_asks_for_one():
     assert "at least one" in verdict([])
+    assert rows([]) == [] and settings_that_differ([]) == {}
 
 
-def test_a_single_run_is_told_with_its_interval():
-    assert verdict([HIGH]) == (
-        "high reaches a balanced accuracy of 0.90 (95% interval 0.86 to 0.94) on held-out subjects."
+def test_a_single_run_is_told_with_its_interval_and_where_it_was_measured():
+    one = run("one", 2)
+    value = one.figures()["balanced_accuracy"]
+    low, high = one.figures()["intervals"]["balanced_accuracy"]
+    assert verdict([one]) == (
+        f"one reaches a balanced accuracy of {value:.2f} (95% interval {low:.2f} to {high:.2f}) "
+        "on 320 cells of held-out subjects."
     )
-    assert "too few groups for an interval" in verdict([_row("a", 0.9, None)])
+    assert "320 synthetic cells" in verdict([run("drawn", 2, synthetic=True)])
 
 
-def test_runs_apart_are_ranked_in_any_order():
-    for table in ([HIGH, LOW], [LOW, HIGH]):
-        sentence = verdict(table)
-        assert sentence.startswith("high is ahead")
-        assert "low, reaches 0.70" in sentence
-        assert "overlaps" not in sentence
+def test_what_is_not_better_than_always_all_is_said_so():
+    assert "Nor is it shown to be better than always answering ALL (0.50)" in verdict([run("a", 0)])
 
 
-def test_runs_whose_intervals_overlap_are_not_ranked():
-    sentence = verdict([HIGH, _row("near", 0.88, [0.8, 0.9])])
-    assert "overlaps that of near" in sentence
-    assert "do not show" in sentence
-    touching = verdict([HIGH, _row("touching", 0.8, [0.7, 0.86])])
-    assert "do not show" in touching
+def test_runs_apart_are_ranked_in_any_order_and_called_as_wished():
+    good, poor = run("good", 3), run("poor", 0.5)
+    for some in ([good, poor], [poor, good]):
+        sentence = verdict(some, {"good": "CNN A", "poor": "CNN B"})
+        assert sentence.startswith("CNN A is better, beyond chance, than CNN B")
+    assert compare.best([poor, good])["balanced_accuracy"] == "good"
+    standing = compare.against_the_best([poor, good])
+    assert standing["good"] == "better than the others" and "behind (" in standing["poor"]
 
 
-def test_a_third_run_with_a_wide_interval_keeps_the_first_from_being_declared_better():
-    wide = _row("wide", 0.65, [0.3, 0.95])
-    for table in ([HIGH, LOW, wide], [wide, LOW, HIGH]):
-        assert "do not show" in verdict(table)
+def test_alike_runs_show_no_evidence_of_a_difference():
+    some = [run("a", 1, 1), run("b", 1, 2), run("c", 1, 3)]
+    sentence = verdict(some)
+    assert sentence.startswith("No evidence of a difference:") and "40 groups" in sentence
+    assert set(compare.best(some).values()) == {None}
+    assert sorted(compare.against_the_best(some).values()) == [
+        "ahead, not beyond chance",
+        compare.NO_EVIDENCE,
+        compare.NO_EVIDENCE,
+    ]
 
 
-@pytest.mark.parametrize("value", [0.99, 0.5])
-def test_a_leaking_run_makes_the_comparison_unfair_wherever_it_stands(value):
-    leaking = _row("leaky", value, [value, value], leaking=True, test_cells="other")
-    for table in ([leaking], [HIGH, leaking], [leaking, LOW, HIGH]):
-        sentence = verdict(table)
-        assert sentence.startswith("Not a fair comparison: leaky")
-        assert "high" not in sentence
+def test_a_leaking_run_makes_it_unfair_and_is_never_ahead():
+    leaky, good = run("leaky", 9, leaking=True), run("good", 2)
+    assert verdict([leaky]).startswith("Not a fair comparison: leaky was measured on patients")
+    sentence = verdict([good, leaky])
+    assert "good reaches" in sentence and "leaky is better" not in sentence
+    assert compare.against_the_best([good, leaky])["leaky"] == "not comparable: leaks"
+    assert "leaky" not in compare.best([good, leaky]).values()
 
 
-def test_runs_measured_on_different_cells_are_not_ranked():
-    sentence = verdict([HIGH, _row("else", 0.5, [0.4, 0.6], test_cells="other")])
-    assert "different test cells" in sentence
-    assert "ahead" not in sentence
+def test_runs_of_different_cells_are_not_ranked():
+    half = CELLS[:160]
+    other = invented.run("other", half, invented.logits(CELLS, 3)[:160])
+    good, poor = run("good", 3), run("poor", 0.5)
+    assert "different test cells" in verdict([good, other])
+    assert "better" not in verdict([good, other])
+    three = verdict([good, other, poor])
+    assert "Only the 2 runs tested on the same cells can be ranked. good is better" in three
+    assert set(compare.best([good, other]).values()) == {None}
 
 
-def test_runs_without_intervals_are_not_said_to_overlap():
-    for interval in (None, [0.1, 0.2]):
-        sentence = verdict([_row("a", 0.9, None), _row("b", 0.15, interval)])
-        assert "overlap" not in sentence
+def test_too_few_groups_or_one_class_are_said_so():
+    few = CELLS[:32]
+    some = [invented.run(n, few, invented.logits(few, s)) for n, s in (("a", 2.0), ("b", 0.0))]
+    assert "too few groups of subjects to tell" in verdict(some)
+    blasts = CELLS[CELLS["label"] == 1]
+    assert "undefined for all-all" in verdict([invented.run("all-all", blasts, np.ones(160))])
 
 
-def test_an_undefined_metric_is_never_ahead_and_never_overlaps():
-    assert "undefined" in verdict([_row("a", None, None)])
-    sentence = verdict([_row("a", None, None), _row("b", None, None)])
-    assert "ahead" not in sentence
-    sentence = verdict([_row("a", None, None), HIGH])
-    assert not sentence.startswith("a ")
-    assert "overlap" not in sentence
+def test_rows_hold_every_metric_with_interval_baseline_and_protocol():
+    (row,) = rows([run("one", 2)], prevalence=0.1)
+    for name in (*NAMES, "ppv", "npv"):
+        low, high = row["test"]["intervals"][name]
+        assert low <= row["test"][name] <= high
+        assert name in row["test"]["always_all"]
+    assert row["test"]["always_all"]["ppv"] == pytest.approx(0.1)
+    assert row["test"]["always_all"]["npv"] is None
+    assert row["protocol"] == "held-out subjects" and row["leaking"] is False
+    sensitivity, specificity = row["test"]["sensitivity"], row["test"]["specificity"]
+    expected = 0.1 * sensitivity / (0.1 * sensitivity + 0.9 * (1 - specificity))
+    assert row["test"]["ppv"] == pytest.approx(expected)
+    with pytest.raises(DataError, match="prevalence is 0"):
+        rows([run("two", 2)], prevalence=0)
 
 
-def test_the_flat_table_names_every_metric_and_marks_a_leak():
-    found = flat([HIGH, _row("leaky", 0.9, None, leaking=True)])
-    assert [row["Split"] for row in found] == ["subject", "image (leaks)"]
-    for label in NAMES.values():
-        assert found[0][label] == 0.9
-    assert found[0]["Always ALL, accuracy"] == 0.6
-    assert not any(isinstance(value, dict | list) for row in found for value in row.values())
+def test_the_threshold_is_the_run_s_own():
+    low = run("low", 2, threshold=1e-9)
+    assert low.figures()["sensitivity"] == 1 and low.figures()["specificity"] == 0
+    assert low.figures()["intervals"]["sensitivity"] is None
+
+
+def test_the_figures_are_those_of_the_evaluation_itself():
+    from core.evaluation import evaluate
+
+    one = run("one", 1)
+    expected = evaluate.measure(one.cells, 0.5)
+    assert one.figures() == expected
+
+
+def test_unknown_subjects_take_the_intervals_away():
+    some = CELLS.assign(group=CELLS["group"].where(CELLS.index > 0))
+    one = invented.run("one", some, invented.logits(CELLS, 1), leaking=True)
+    assert one.figures()["intervals"] == dict.fromkeys(NAMES) and one.groups is None
+
+
+@pytest.mark.parametrize("view", list(table.VIEWS))
+def test_every_view_has_model_protocol_and_run_and_its_metrics_with_always_all(view):
+    found = rows([run("good", 1.5), run("poor", 0.2)], 0.2)
+    shown = table.shown(found, view, {"good": 7.0})
+    assert [one["Run"] for one in shown][:2] == ["good", "poor"]
+    assert all(one["Model"] and one["Measured on"] == "held-out subjects" for one in shown)
+    for metric in table.VIEWS[view]:
+        label = table.LABELS[metric]
+        assert f"{found[0]['test'][metric]:.2f} (" in shown[0][label]
+        assert shown[-1]["Model"] == table.BASELINE and shown[-1][label]
+        assert table.BEST not in shown[1][label]
+    if view == "Calls":
+        assert shown[0]["Balanced accuracy"].endswith(table.BEST)
+
+
+def test_the_flat_table_has_numbers_limits_and_baselines_on_one_level():
+    (one,) = table.flat(rows([run("one", 2)], 0.2), {"one": 7.0})
+    for label in table.LABELS.values():
+        assert one[f"{label}, low"] <= one[label] <= one[f"{label}, high"]
+        assert f"{label}, {table.BASELINE}" in one
+    assert one["Reading, ms"] == 7.0 and one["Run"] == "one"
+    assert not any(isinstance(value, dict | list) for value in one.values())
+
+
+def test_names_tell_runs_apart_by_what_differs():
+    some = [
+        run("a", 1, architecture="compact"),
+        run("b", 1, architecture="compact", split="subject", seed=3),
+        run("c", 1),
+        run("20260101-000000-cnn-32-abcd", 1, architecture="cnn-32"),
+        run("20260101-000000-cnn-32-ef01", 1, architecture="cnn-32"),
+    ]
+    assert list(names([one.run for one in some]).values()) == [
+        "Compact CNN · seed 0",
+        "Compact CNN · seed 3",
+        "CNN-16",
+        "CNN-32 · abcd",
+        "CNN-32 · ef01",
+    ]
+    assert settings_that_differ(some[:2]) == {"seed": {"a": "0", "b": "3"}}
+    assert settings_that_differ(some[3:]) == {}
+    folds = [run(f"fold-{n}", 1, folds=3, fold=n) for n in range(2)]
+    assert list(names([one.run for one in folds]).values()) == [
+        "CNN-16 · fold 1 of 3",
+        "CNN-16 · fold 2 of 3",
+    ]
+    single = run("single", 1)
+    assert names([folds[0].run, single.run])[single.run_id] == "CNN-16"
+
+
+def test_the_document_is_json_and_says_how_many_were_compared():
+    some = [run("good", 3), run("poor", 0.5), run("leaky", 9, leaking=True)]
+    told = json.loads(json.dumps(compare.document([one.run for one in some], 0.3)))
+    assert [row["run"] for row in told["runs"]] == ["good", "poor", "leaky"]
+    assert {one["metric"] for one in told["differences"]} == set(NAMES)
+    assert all({one["a"], one["b"]} == {"good", "poor"} for one in told["differences"])
+    assert told["prevalence"] == 0.3 and "maximum statistic" in told["method"]
+    assert [one["run"] for one in told["alarms"]] == ["good", "leaky"]
 
 
 @pytest.fixture
-def queued(demo_root) -> store.Run:
-    return store.create(config.create("cnn-16", demo_root, "recommended"), "waiting")
+def queued() -> store.Run:
+    return store.create(RunConfig("cnn-16", "gone"), "waiting")
 
 
 @pytest.mark.parametrize("state", ["queued", "running", "failed", "cancelled"])
 def test_an_unfinished_run_cannot_be_compared(queued, state):
     queued.write_status(store.Status(state=state))
     with pytest.raises(RunError, match=f"Run waiting is {state}; only runs that succeeded"):
-        rows([queued])
+        measured.of(queued)
 
 
-def test_a_run_without_its_metrics_is_not_said_to_have_only_succeeded(queued):
+def test_a_run_that_lost_a_file_is_told_and_the_others_stand(queued):
     queued.write_status(store.Status(state="succeeded"))
-    with pytest.raises(RunError, match="metrics"):
-        rows([queued])
+    good = run("good", 2)
+    found, problems = load([queued, good.run])
+    assert [one.run_id for one in found] == ["good"] and "metrics.json" in problems[0]
+    (good.run.path / "split.parquet").unlink()
+    with pytest.raises(RunError, match="no split"):
+        measured.of(good.run)
+
+
+def test_a_run_of_before_a_metric_was_added_is_measured_anew():
+    old = run("old", 2)
+    facts = storage.read_json(old.run.path / "metrics.json")
+    del facts["training"]["seconds"], facts["protocol"]["near_pairs_crossing"]
+    storage.write_json(old.run.path / "metrics.json", facts)
+    (row,) = rows([measured.of(old.run)])
+    assert row["test"]["pr_auc"] is not None and row["seconds"] is None
+
+
+def test_the_command_line_takes_a_prevalence(capsys):
+    run("one", 2)
+    assert main(["compare", "one", "--prevalence", "0.1", "--json"]) == 0
+    test = json.loads(capsys.readouterr().out)["runs"][0]["test"]
+    assert test["always_all"]["ppv"] == pytest.approx(0.1) and test["intervals"]["npv"]
+    assert main(["compare", "one", "--json"]) == 0
+    assert "ppv" not in json.loads(capsys.readouterr().out)["runs"][0]["test"]
+    assert main(["compare", "one", "--prevalence", "2"]) == 2
+    assert "between 0 and 1" in capsys.readouterr().err

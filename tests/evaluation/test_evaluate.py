@@ -9,7 +9,7 @@ import pytest
 
 from core import storage
 from core.data import sources
-from core.errors import DataError
+from core.errors import DataError, RunError
 from core.evaluation import metrics
 from core.evaluation.evaluate import evaluate_on, measure, predict_parts
 from core.runs import store
@@ -32,6 +32,19 @@ def test_all_labelled_cells_of_all_phases_are_measured(run: Run, tmp_path: Path)
     assert told["metrics"]["all"] == told["metrics"]["hem"] == 3
     assert told["trained_on"] == told["of_subjects_trained_on"] == 0
     assert told["leaking"] is False
+
+
+def test_the_last_evaluation_on_each_set_is_kept_for_the_card(run: Run, tmp_path: Path) -> None:
+    assert run.evaluations == []
+    told = [
+        evaluate_on(run, str(write_three_phases(tmp_path / name, KAGGLE))) for name in ("a", "a")
+    ]
+    (kept,) = run.evaluations
+    assert kept["dataset"] == "a" and kept["metrics"] == told[-1]["metrics"]
+    assert kept["leaking"] is False and str(tmp_path) not in str(kept)
+    (run.path / "evaluations.json").write_text("{}")
+    with pytest.raises(RunError, match=r"evaluations\.json .* is damaged"):
+        _ = run.evaluations
 
 
 def test_a_folder_per_class_is_measured_with_its_positive_class_and_no_interval(

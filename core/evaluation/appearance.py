@@ -1,0 +1,94 @@
+"""How a cell looks beside those a model was trained on: colour, light and chromatin, as measured.
+
+Two cells may look alike to a network and yet differ in stain or kind in a way that anyone sees.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from core.cells.morphology import Morphology
+
+LEVEL = 0.99  # of the cells of another subject lie within a limit
+SHRINKAGE = 0.2  # towards uncorrelated measures: a small set has chance correlations
+FEWEST = 10  # cells to fit to
+MIN_GROUPS = 3
+COLUMNS = ("texture", "red", "green", "blue", "density", "brightness")
+
+
+@dataclass(frozen=True)
+class Appearance:
+    """Mean (5,) and inverse covariance (5, 5) of the figures of training cells."""
+
+    mean: np.ndarray
+    inverse: np.ndarray
+
+    def distance(self, figures: np.ndarray) -> np.ndarray:
+        """Mahalanobis's (1936), in standard deviations: (N, 5) to (N,)."""
+        apart = figures - self.mean
+        return np.asarray(np.sqrt(np.einsum("ij,jk,ik->i", apart, self.inverse, apart)))
+
+
+def figures_of(measures: pd.DataFrame) -> np.ndarray:
+    """Of measures, one row a cell: (N, 5), the rows that have them all.
+
+    Logarithms of chromatin texture, of red and of green over blue, and of brightness; density.
+    """
+    return _figures(measures[list(COLUMNS)].dropna().to_numpy(float))
+
+
+def figures_of_cell(cell: Morphology) -> np.ndarray:
+    """The same of one cell: (1, 5)."""
+    return _figures(np.array([[getattr(cell, name) for name in COLUMNS]], float))
+
+
+def _figures(known: np.ndarray) -> np.ndarray:
+    """Of `COLUMNS`, (N, 6): (N, 5)."""
+    texture, red, green, blue, density, brightness = np.maximum(known, 1e-3).T
+    logs = np.log((texture, red / blue, green / blue, brightness))
+    return np.column_stack((*logs, density))
+
+
+def fit(figures: np.ndarray) -> Appearance | None:
+    """To the figures (N, 5) of training cells; None where they are too few."""
+    if len(figures) < FEWEST:
+        return None
+    covariance = np.cov(figures.T)
+    own = np.diag(np.diag(covariance))
+    covariance = (1 - SHRINKAGE) * covariance + SHRINKAGE * own + 1e-6 * np.eye(len(own))
+    return Appearance(figures.mean(axis=0), np.linalg.inv(covariance))
+
+
+def find_limit(measures: pd.DataFrame, groups: np.ndarray) -> float | None:
+    """How far a cell of another subject may lie, from training cells with their group, (N,).
+
+    Each group is measured beside the others. None where there are too few groups or cells.
+    """
+    whole = measures[list(COLUMNS)].notna().all(axis=1).to_numpy()
+    figures, groups = figures_of(measures[whole]), groups[whole]
+    found, clusters = [], []
+    for group in sorted(set(groups), key=str):
+        own = groups == group
+        others = fit(figures[~own])
+        if others is not None:
+            found.append(others.distance(figures[own]))
+            clusters.append(group)
+    return prediction_limit(np.concatenate(found), len(clusters)) if found else None
+
+
+def prediction_limit(distances: np.ndarray, groups: int) -> float | None:
+    """The distance within which a cell of another group lies with 99 % probability.
+
+    The 99th percentile, or, where it is higher, the prediction limit of a log-normal distance with
+    as many degrees of freedom as there are groups less one: a few groups are not all there are.
+    None where there are fewer than three.
+    """
+    if groups < MIN_GROUPS:
+        return None
+    from scipy import stats
+
+    logs = np.log(distances)
+    spread = float(logs.std(ddof=1)) * np.sqrt(1 + 1 / groups)
+    predicted = float(np.exp(logs.mean() + stats.t.ppf(LEVEL, groups - 1) * spread))
+    return max(float(np.quantile(distances, LEVEL)), predicted)

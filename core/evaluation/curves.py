@@ -1,0 +1,130 @@
+"""ROC and precision-recall curves with bands, and the reliability diagram, over groups."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from core.evaluation import metrics
+from core.evaluation.bootstrap import LEVEL, MIN_GROUPS, Resampling, bin_sums
+from core.evaluation.measured import Measured
+
+GRID = np.linspace(0, 1, 101)
+RESAMPLES = 500  # of the bands: an edge of a band need not be as sure as that of an interval
+
+# ALL and HEM cells called ALL, from none to all of them.
+_Counts = tuple[np.ndarray, np.ndarray]
+_Read = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """y at each x of `GRID`, float64 (101,), with its band, None where there is none.
+
+    area: what `metrics` calls the curve's area. baseline: y of always answering ALL (for ROC: x).
+    """
+
+    y: np.ndarray
+    low: np.ndarray | None
+    high: np.ndarray | None
+    area: float
+    baseline: np.ndarray
+
+
+def roc(run: Measured) -> Curve | None:
+    """The highest sensitivity at each false-positive rate or below it; None with one class."""
+
+    def read(found: np.ndarray, false: np.ndarray) -> np.ndarray:
+        rate = false / false[-1]
+        return (found / found[-1])[np.searchsorted(rate, GRID, side="right") - 1]
+
+    return _curve(run, read, metrics.roc_auc(run.labels, run.probabilities), GRID)
+
+
+def precision_recall(run: Measured) -> Curve | None:
+    """The precision where each recall is first reached; None with one class."""
+
+    def read(found: np.ndarray, false: np.ndarray) -> np.ndarray:
+        first = np.searchsorted(found / found[-1], GRID - 1e-12)
+        first = np.maximum(first, np.searchsorted(found, 1e-9))  # at recall 0: of the first found
+        return found[first] / (found[first] + false[first])
+
+    share = np.full(len(GRID), run.labels.mean())
+    return _curve(run, read, metrics.pr_auc(run.labels, run.probabilities), share)
+
+
+def _curve(run: Measured, read: _Read, area: float | None, baseline: np.ndarray) -> Curve | None:
+    if area is None:
+        return None
+    order = np.argsort(-run.probabilities, kind="stable")
+    score, positive = run.probabilities[order], run.labels[order] == 1
+    last = np.flatnonzero(np.append(np.diff(score) != 0, True))
+
+    def steps(copies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        counts = (np.cumsum(copies * side)[last] for side in (positive, ~positive))
+        found, false = (np.concatenate([[0.0], count]) for count in counts)
+        return found, false
+
+    y = read(*steps(np.ones(len(order))))
+    low, high = _band(run.drawn, order, steps, read)
+    return Curve(y, low, high, area, baseline)
+
+
+def _band(
+    drawn: Resampling | None, order: np.ndarray, steps: Callable[[np.ndarray], _Counts], read: _Read
+) -> tuple[np.ndarray | None, np.ndarray | None]:
+    if drawn is None:
+        return None, None
+    member, rows = drawn.member[order], []
+    for draw in drawn.draws[:RESAMPLES]:
+        found, false = steps(draw[member])
+        if found[-1] and false[-1]:
+            rows.append(read(found, false))
+    if len(rows) < RESAMPLES / 2:
+        return None, None
+    tail = (1 - LEVEL) / 2
+    low, high = np.quantile(rows, (tail, 1 - tail), axis=0)
+    return low, high
+
+
+@dataclass(frozen=True)
+class Bin:
+    """Cells whose P(ALL) lies between low and high: their number, mean P(ALL) and share of ALL.
+
+    interval: 95% of the share of ALL over groups; None where the bin has cells of under 3 groups.
+    """
+
+    low: float
+    high: float
+    cells: int
+    predicted: float
+    observed: float
+    interval: list[float] | None
+
+
+def reliability(run: Measured) -> list[Bin]:
+    """The bins of the ECE that hold cells, in their order."""
+    sums = metrics.bin_sums(run.labels, run.probabilities)
+    place, groups = metrics.bin_of(run.probabilities), run.cells["group"].to_numpy()
+    shares = None
+    if run.drawn is not None:
+        drawn = bin_sums(run.drawn, run.labels, run.probabilities)
+        with np.errstate(invalid="ignore"):
+            shares = drawn[..., 2] / drawn[..., 0]
+    found = []
+    for number in np.flatnonzero(sums[:, 0]):
+        cells, predicted, observed = sums[number]
+        span, tail = None, (1 - LEVEL) / 2
+        if shares is not None and len(set(groups[place == number])) >= MIN_GROUPS:
+            span = [float(edge) for edge in np.nanquantile(shares[:, number], (tail, 1 - tail))]
+        found.append(
+            Bin(
+                low=float(number / metrics.BINS),
+                high=float((number + 1) / metrics.BINS),
+                cells=int(cells),
+                predicted=float(predicted / cells),
+                observed=float(observed / cells),
+                interval=span,
+            )
+        )
+    return found

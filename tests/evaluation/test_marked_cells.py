@@ -1,0 +1,57 @@
+"""Real trainings on cells that bear their patient: the gap shows, and the control is told apart."""
+
+from pathlib import Path
+
+import pytest
+
+from core.evaluation import companions, controls, leakage
+from core.runs import config, store
+from core.runs.reporter import Reporter
+from core.runs.store import Run
+from tests.evaluation.marked_cells import CELLS, SUBJECTS, write_marked_cells
+
+# Enough epochs to learn the marks, and nothing that hides them.
+SETTINGS = {"epochs": 10, "batch_size": 8, "augmentation": "none", "keep": "last"}
+FAST = {"precision": "float32"}
+
+
+def trained(wanted: config.RunConfig) -> Run:
+    """The whole training of a run, in this process."""
+    from core.training import fit
+
+    run = store.create(wanted)
+    with Reporter(run) as reporter:
+        fit.train(run, reporter)
+        reporter.update(now=True, state="succeeded", finished=1.0)
+    return run
+
+
+@pytest.fixture(scope="module")
+def marked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_marked_cells(tmp_path_factory.mktemp("marked") / "cells")
+
+
+def test_recognition_of_patients_is_measured_and_an_outline_told_apart_from_a_cell(
+    marked: Path,
+) -> None:
+    base = config.create("cnn-16", marked, "recommended", **SETTINGS, **FAST)
+    sides = {
+        side: [trained(one) for one in companions.configs(base, side)]
+        for side in ("model", "image", "silhouette")
+    }
+    found = companions.find(sides["model"][0], "leakage")
+    assert found.complete and found.finished == {s: sides[s] for s in ("model", "image")}
+
+    gap = leakage.measure(found.finished["image"], found.finished["model"])
+    assert (gap["cells"], gap["groups"]) == (SUBJECTS * CELLS, SUBJECTS)
+    assert gap["metrics"]["roc_auc"]["interval"][0] > 0
+    assert gap["metrics"]["balanced_accuracy"]["difference"] > 0.05
+
+    beside = controls.measure({side: sides[side] for side in ("model", "silhouette")})
+    outline = beside["controls"]["silhouette"]
+    assert outline["beats"] and "The model beats the silhouette alone" in controls.sentence(beside)
+    assert outline["metrics"]["roc_auc"]["second"] < 0.65  # the outline carries no class
+
+    # The other way round: what the outline gives does not beat the model.
+    turned = {"model": sides["silhouette"], "silhouette": sides["model"]}
+    assert not controls.measure(turned)["controls"]["silhouette"]["beats"]

@@ -1,0 +1,95 @@
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from core.evaluation import subgroups
+from core.evaluation.subgroups import by_kind, by_subject, with_interval, worst_sentence
+from tests.evaluation import invented
+
+
+@dataclass
+class Found:
+    """What `by_kind` needs of an index."""
+
+    cells: pd.DataFrame
+
+
+TABLE = invented.cells(groups=8, each=6)
+
+
+def test_subjects_are_counted_by_hand_and_the_worst_comes_first():
+    said = np.where(TABLE["label"] == 1, 1.0, -1.0)
+    said[:2] = 5  # two of six cells of subject 0, which is HEM, called ALL
+    said[6] = -5  # one of six of subject 1, ALL, called HEM
+    run = invented.in_memory("r", TABLE, said)
+    table = by_subject(run)
+    assert table["subject"].tolist()[:2] == ["0", "1"]
+    assert table["share"].tolist()[:3] == pytest.approx([4 / 6, 5 / 6, 1])
+    assert table["class"].tolist()[:2] == ["HEM", "ALL"]
+    assert worst_sentence("CNN", table) == (
+        "CNN: worst for subject 0 (HEM), of whose 6 cells it calls 4 rightly (67%)."
+    )
+
+
+def test_unknown_subjects_have_no_row():
+    run = invented.in_memory("r", TABLE.assign(subject=None), np.ones(len(TABLE)))
+    assert by_subject(run).empty
+    assert "not known" in worst_sentence("CNN", by_subject(run))
+
+
+def _found() -> Found:
+    area = np.arange(len(TABLE), dtype=float)
+    return Found(
+        TABLE[["image_id", "sha256"]].assign(
+            fold=pd.array([0, 1, None] * 16, "Int8"),
+            quality=["", "too dark", "too dark, out of focus"] * 16,
+            area_px=np.where(area < 3, np.nan, area),
+        )
+    )
+
+
+def test_kinds_are_folds_flags_and_thirds_by_size():
+    run = invented.in_memory("r", TABLE, invented.logits(TABLE, 1))
+    table = by_kind(run, _found())
+    counts = dict(zip(zip(table["by"], table["part"], strict=True), table["cells"], strict=True))
+    assert counts[("official fold", "fold 0")] == counts[("official fold", "fold 1")] == 16
+    assert counts[("quality", "no flag")] == counts[("quality", "out of focus")] == 16
+    assert counts[("quality", "too dark")] == 32
+    sizes = [number for (by, _), number in counts.items() if by == "cell size"]
+    assert sizes == [15, 15, 15]
+    shown = subgroups.kinds_table(table)
+    assert list(shown)[:4] == ["By", "Part", "Cells", "Groups"] and len(shown) == len(table)
+
+
+def test_a_part_is_measured_as_its_cells_alone():
+    run = invented.in_memory("r", TABLE, invented.logits(TABLE, 1))
+    row = by_kind(run, _found()).iloc[0]
+    alone = TABLE[::3].reset_index(drop=True)
+    expected = invented.in_memory("x", alone, run.cells["logit"].to_numpy()[::3]).figures()
+    assert row["sensitivity"] == expected["sensitivity"]
+    assert [row["sensitivity_low"], row["sensitivity_high"]] == expected["intervals"]["sensitivity"]
+
+
+def test_files_that_changed_are_left_out():
+    run = invented.in_memory("r", TABLE, invented.logits(TABLE, 1))
+    found = _found()
+    found.cells.loc[0, "sha256"] = "other"
+    table = by_kind(run, found)
+    assert table.loc[table["part"] == "fold 0", "cells"].item() == 15
+    found.cells["sha256"] = "other"
+    assert by_kind(run, found).empty
+
+
+@pytest.mark.parametrize(
+    ("figure", "said"),
+    [
+        ((0.618, 0.5, 0.7), "0.62 (0.50–0.70)"),
+        ((0.618, None, None), "0.62"),
+        ((None, None, None), "–"),
+        ((np.nan, np.nan, np.nan), "–"),
+    ],
+)
+def test_a_figure_as_text(figure, said):
+    assert with_interval(*figure) == said
