@@ -14,14 +14,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
-from core import storage, verbs
+from core import audit_verbs, cell_verbs, model_verbs, storage, verbs
 from core.data import sources, summary, synthetic, synthetic_field
 from core.data.fetch import FetchStatus, request_stop, size_text
 from core.data.images import decode, encode
-from core.errors import BlastLensError, DataError, RunError, UploadError
+from core.errors import BlastLensError, ConfigError, DataError, RunError, UploadError
+from core.explain.methods import METHODS
 from core.jobs import local
-from core.reading.reader import Reader, Reading
-from core.runs import config, presets, store
+from core.reading.reader import DEFAULT_CAM, Reader, Reading
+from core.runs import config, presets, promotion, store
 
 
 def demo(options: argparse.Namespace) -> dict[str, Any]:
@@ -87,8 +88,8 @@ def compare(options: argparse.Namespace) -> dict[str, Any]:
     """Puts runs side by side."""
     from core.evaluation import compare as comparison
 
-    rows = comparison.rows([store.get(run_id) for run_id in dict.fromkeys(options.run)])
-    return {"verdict": comparison.verdict(rows), "runs": rows}
+    runs = [store.get(run_id) for run_id in dict.fromkeys(options.run)]
+    return comparison.document(runs, options.prevalence)
 
 
 def evaluate(options: argparse.Namespace) -> dict[str, Any]:
@@ -101,6 +102,30 @@ def evaluate(options: argparse.Namespace) -> dict[str, Any]:
     from core.evaluation.evaluate import evaluate_on
 
     return evaluate_on(run, options.dataset, _progress("indexing"))
+
+
+def operating_point(options: argparse.Namespace) -> dict[str, Any]:
+    """Chooses when a model calls a blast, and stores it with the model; without options, tells."""
+    from core.evaluation import consequences
+    from core.evaluation import operating_point as points
+
+    run = store.get(options.run)
+    choice = points.Choice(
+        options.max_missed, options.review_error, options.calibration, options.basis
+    )
+    chosen = choice != points.Choice(basis=options.basis)
+    if options.default and chosen:
+        raise ConfigError("--default goes back to the model as trained; it takes no other choice.")
+    if options.default or chosen:
+        points.use(run, choice)
+    told = consequences.preview(run, None, options.prevalence)
+    contract = {name: told["contract"].get(name) for name in points.SHOWN}
+    return {"run": run.run_id, "default": "default" not in told["contract"], **contract} | {
+        part: found | {"probabilities": {when: r["scores"] for when, r in scores.items()}}
+        for (part, found), scores in zip(
+            told["parts"].items(), told["reliability"].values(), strict=True
+        )
+    }
 
 
 def diagnose(options: argparse.Namespace) -> dict[str, Any]:
@@ -117,34 +142,54 @@ def diagnose(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def read(options: argparse.Namespace) -> list[dict[str, Any]]:
-    """Reads images, each one cell on black."""
-    run = store.get(options.run) if options.run else store.active()
+    """Reads images: one cell each, on black or on its natural background, or a whole field."""
+    run = store.get(options.run) if options.run else promotion.active()
     missing = [name for name in options.image if not Path(name).is_file()]
     if missing:
         raise UploadError(f"There is no file {', '.join(missing)}. Check the path.")
-    reader = Reader(run)
-    readings = [reader.read(Path(name), name) for name in options.image]
-    overlays = _write_overlays(readings, Path(options.overlay)) if options.overlay else {}
-    if not options.json and not any(reading.cells for reading in readings):
-        raise UploadError(" ".join(f"{r.image} is refused: {r.reason}" for r in readings))
-    return [
-        {"run": run.run_id, **reading.to_json(), "overlay": overlays.get(number)}
-        for number, reading in enumerate(readings)
+    reader = Reader(run, options.cam)
+    found = [cell_verbs.read_image(reader, name, options, _progress) for name in options.image]
+    overlays = _write_overlays(found, Path(options.overlay)) if options.overlay else {}
+    if not options.json and not any(one.cells for one in found):
+        raise UploadError(" ".join(f"{one.image} is refused: {one.reason}" for one in found))
+    documents = [
+        {
+            "run": run.run_id,
+            **(one.to_json(reader.judge) if isinstance(one, Reading) else one.document(reader)),
+            "overlay": overlays.get(number),
+        }
+        for number, one in enumerate(found)
     ]
+    fields = [one for one in found if not isinstance(one, Reading)]
+    if options.one_patient:
+        documents.append(cell_verbs.patient(run.run_id, fields))
+    return documents
 
 
-def _write_overlays(readings: list[Reading], folder: Path) -> dict[int, str]:
+def _write_overlays(
+    readings: list[Reading | cell_verbs.FieldImage], folder: Path
+) -> dict[int, str]:
     """The overlay file of each reading that has one; files of one name get a number."""
     folder.mkdir(parents=True, exist_ok=True)
     written: dict[int, str] = {}
     for number, reading in enumerate(readings):
-        for cell in reading.cells:
+        pictures = (
+            [cell.overlay for cell in reading.cells]
+            if isinstance(reading, Reading)
+            else [reading.overlay]
+        )
+        for picture in pictures:
             file = folder / f"{Path(reading.image).stem}_overlay.png"
             if str(file) in written.values():
                 file = file.with_stem(f"{file.stem}_{number}")
-            file.write_bytes(encode(cell.overlay))
+            file.write_bytes(encode(picture))
             written[number] = str(file)
     return written
+
+
+def cells(options: argparse.Namespace) -> list[dict[str, Any]]:
+    """Finds the white cells in smear fields: boxes, masks, overlays."""
+    return cell_verbs.find_cells(options, _progress("looking through tiles"))
 
 
 def examples(options: argparse.Namespace) -> list[str]:
@@ -187,7 +232,9 @@ def parser() -> argparse.ArgumentParser:
 
     def verb(function: Callable[[argparse.Namespace], Any]) -> argparse.ArgumentParser:
         sub = choices.add_parser(
-            function.__name__.replace("_", "-"), help=function.__doc__, description=function.__doc__
+            function.__name__.strip("_").replace("_", "-"),
+            help=function.__doc__,
+            description=function.__doc__,
         )
         sub.set_defaults(function=function)
         sub.add_argument("--json", action="store_true", help="one JSON document on standard output")
@@ -221,17 +268,40 @@ def parser() -> argparse.ArgumentParser:
     verb(verbs.sweeps)
     sub = verb(compare)
     sub.add_argument("run", nargs="+", metavar="RUN")
+    sub.add_argument("--prevalence", type=float, help="share of ALL, 0 to 1: adds PPV and NPV")
     sub = verb(evaluate)
     sub.add_argument("run", metavar="RUN")
     sub.add_argument("--dataset", help='measure on this data set: a folder, or "demo"')
+    sub = verb(operating_point)
+    sub.add_argument("run", metavar="RUN")
+    sub.add_argument("--max-missed", type=float, metavar="SHARE", help="of blasts, such as 0.05")
+    sub.add_argument(
+        "--review-error", type=float, metavar="SHARE", help="of each class called the other"
+    )
+    sub.add_argument("--calibration", metavar="METHOD", help="temperature, isotonic or none")
+    sub.add_argument(
+        "--basis", default="observed", help="observed (default), or promised for new subjects"
+    )
+    sub.add_argument("--default", action="store_true", help="back to the model as trained")
+    sub.add_argument("--prevalence", type=float, metavar="SHARE", help="default: the part's own")
     sub = verb(diagnose)
     sub.add_argument("run", metavar="RUN")
+    model_verbs.options_of_run(verb(model_verbs.promote))
+    verb(model_verbs.undo_promotion)
+    model_verbs.options_of_card(verb(model_verbs.card))
+    model_verbs.options_of_export(verb(model_verbs.export))
+    model_verbs.options_of_import(verb(model_verbs.import_))
+
+    audit_verbs.audit_options(verb(audit_verbs.audit))
     sub = verb(examples)
     sub.add_argument("run", metavar="RUN")
     sub = verb(read)
     sub.add_argument("image", nargs="+", metavar="IMAGE")
     sub.add_argument("--run", help="default: the active run")
     sub.add_argument("--overlay", metavar="DIR", help="write heat maps over cells into DIR")
+    sub.add_argument("--cam", default=DEFAULT_CAM, metavar="METHOD", help=", ".join(METHODS))
+    cell_verbs.field_options(sub)
+    cell_verbs.cells_options(verb(cells))
     return top
 
 
@@ -248,6 +318,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     if options.json:
         print(json.dumps(document, ensure_ascii=False, indent=1))
+    elif isinstance(document, str):
+        print(document, end="")
     else:
         _print(document)
     return 0

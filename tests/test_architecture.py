@@ -15,7 +15,14 @@ FLOORS = (
     {"core.evaluation", "core.explain"},
     {"core.training", "core.doctor", "core.reading", "core.tuning"},
     {"core.jobs"},
-    {"core.study", "core.verbs", "core.__main__"},
+    {
+        "core.study",
+        "core.verbs",
+        "core.audit_verbs",
+        "core.cell_verbs",
+        "core.model_verbs",
+        "core.__main__",
+    },
 )
 DECODERS = {"PIL", "imageio", "skimage"}
 

@@ -131,12 +131,15 @@ def test_read_gives_a_list_with_one_entry_an_image(
     text = tmp_path / "text.bmp"
     text.write_text("no image")
     overlays = tmp_path / "overlays"
-    read = document("read", str(cell), str(text), "--run", "run-cnn-16", "--overlay", str(overlays))
+    options = ("--run", "run-cnn-16", "--cam", "hires-cam", "--overlay", str(overlays))
+    read = document("read", str(cell), str(text), *options)
     assert [entry["kind"] for entry in read] == ["cell", "refused"]
     assert set(read[0]) >= {"image", "kind", "reason", "cells"}
     (found,) = read[0]["cells"]
     assert set(found) >= {"bbox", "probability", "interval", "call", "gate", "cam"}
     assert set(found["cam"]) == {"method", "inside_cell", "trusted", "reason"}
+    assert found["cam"]["method"] == "hires-cam"
+    assert found["cam"]["trusted"] is (found["trust"]["badge"] == "supported")
     assert found["call"] in {"ALL", "HEM"} and 0 <= found["probability"] <= 1
     assert read[1]["cells"] == [] and "not an image" in read[1]["reason"]
     assert decode(overlays / f"{cell.stem}_overlay.png").shape == (450, 450, 3)
@@ -170,6 +173,7 @@ def test_an_unreadable_image_is_one_line_on_standard_error(
         (("compare", "missing"), "There is no run 'missing'"),
         (("diagnose", "missing"), "There is no run 'missing'"),
         (("read", "missing.bmp"), "There is no file missing.bmp"),
+        (("read", "README.md", "--run", "run-cnn-16", "--cam", "cam"), "it can be grad-cam"),
         (("demo", "somewhere", "--cells", "5"), "cells is 5"),
         (("cross-validate", "demo", "--architecture", "cnn-16", "--folds", "2"), "fold is 0 of 2"),
         (("cross-validate", "demo", "--architecture", "cnn-16", "--set", "folds=3"), "argument"),

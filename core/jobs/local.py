@@ -12,6 +12,7 @@ from core import storage
 from core.data import fetch
 from core.data.fetch import FetchStatus
 from core.jobs import queue
+from core.jobs.scan import ScanJob
 from core.runs.store import Run, Status
 from core.settings import PROJECT, settings
 from core.tuning.store import Sweep
@@ -57,6 +58,12 @@ def resume_sweep(sweep: Sweep, trials: int | None = None) -> None:
     launch_sweep(sweep)
 
 
+def launch_scan(job: ScanJob) -> None:
+    """Starts looking for cells in a large scan, unless someone is at it or has done it."""
+    if job.queue():
+        _spawn(job.path / "worker.log", "core.jobs.scan_worker", str(job.path.absolute()))
+
+
 def _spawn(log_file: Path, module: str, *arguments: str) -> None:
     detached: dict[str, Any] = {"start_new_session": True}
     if os.name == "nt":
@@ -66,7 +73,7 @@ def _spawn(log_file: Path, module: str, *arguments: str) -> None:
         subprocess.Popen(
             [sys.executable, "-m", module, *arguments],
             cwd=PROJECT,
-            env=_environment(),
+            env=environment(),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -74,7 +81,7 @@ def _spawn(log_file: Path, module: str, *arguments: str) -> None:
         )
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """The caller's, but for what is relative to the folder it was called in."""
     path = [str(PROJECT), *filter(None, [os.environ.get("PYTHONPATH")])]
     return os.environ | {

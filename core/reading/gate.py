@@ -1,102 +1,210 @@
-"""Is this a picture that the model may read? Checked before any probability is given."""
+"""Is this a picture that the model may read? Checked in order, before any probability is shown."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
 
+import cv2
 import numpy as np
 
-from core.cells.segment import BLACK_LEVEL
-from core.data.images import Geometry, window
+from core.cells.detect import Cell, Field
+from core.cells.morphology import Morphology, measure
+from core.cells.segment import largest_region, lit_mask
+from core.data.images import Geometry, fit
+from core.evaluation.reference import Reference
+from core.models.engine import EngineOutput
 
-# The 55 real cells at hand lie far inside each limit: border all black, no second region, 9 % to
-# 25 % of the window, green 0.37 to 0.51 of the weaker of red and blue.
 BORDER_DEPTH = 0.05
-MIN_BLACK_BORDER = 0.8
-MIN_INSIDE_WINDOW = 0.98
-MAX_OTHER_REGIONS = 0.1
-MAX_GREEN = 0.8
-CELL_SHARE = (0.02, 0.7)
+OUTLINE, OUTLINE_COLOUR = 0.008, (0, 158, 115)  # of the shorter side; stands off from purple
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a picture is not read, and what to do instead."""
+
+    reason: str
+    way_out: str
 
 
 @dataclass(frozen=True)
 class Gate:
-    """What was checked: `passed`, the `reason` of a refusal with a way out, and the figures.
+    """What came of the checks.
+
+    code: the check that refused, one of `core.reading.checks.CHECKS`, with its reason and way out;
+    None where the picture passed. checks: those it passed, in order. unchecked: those that could
+    not be made, each with why. figures: what was measured, by name:
 
     black_border: share of the picture's border that is black. cell_share: share of the model's
-    window that the cell fills. inside_window: share of the cell within that window. other_regions:
-    further lit area, as a share of the cell. green: mean green of the cell over the weaker of its
-    mean red and blue; the stain's purple absorbs green. The last three are None in a black image.
+    window that the cell fills. other_regions: further lit area, as a share of the cell. green: mean
+    green of the cell over the weaker of its mean red and blue. texture, focus: `Morphology`'s.
+    diameter_px, least_diameter_px, most_diameter_px: of the cell, at the scale of training, and its
+    range in training. least_focus: in training. cut_off: the longest straight piece of the cell's
+    outline on the picture's edge, over its diameter. foreign_colours, glass, white_cells and
+    red_cells_across: of a picture with a background, see `Scene`. enlargement: what brought the
+    cell to the scale of training. appearance, appearance_limit: distance in what is measured, in
+    standard deviations. distance, distance_limit: in the model's features, 0 to 2.
     """
 
-    passed: bool
+    code: str | None
     reason: str | None
-    black_border: float
-    cell_share: float
-    inside_window: float | None = None
-    other_regions: float | None = None
-    green: float | None = None
+    way_out: str | None
+    checks: tuple[str, ...]
+    unchecked: dict[str, str]
+    figures: dict[str, float | None]
+
+    @property
+    def passed(self) -> bool:
+        """Whether the picture may be read."""
+        return self.code is None
+
+    @property
+    def sentence(self) -> str | None:
+        """Reason and way out in one line; None where the picture passed."""
+        return None if self.code is None else f"{self.reason} {self.way_out}"
+
+    @property
+    def cell_share(self) -> float:
+        """Share of the model's window that the cell fills."""
+        return self.figures.get("cell_share") or 0.0
 
 
-def check(image: np.ndarray, mask: np.ndarray, geometry: Geometry) -> Gate:
-    """Judges an RGB uint8 (H, W, 3) image with its cell mask, bool (H, W).
+@dataclass(frozen=True)
+class Prepared:
+    """What was done to a picture before it was read.
 
-    A model trained on single cells on black says nothing about anything else.
+    original: the picture, RGB uint8 (H, W, 3). mask: the cell in it, bool (H, W). words: what was
+    done, in sentences. size_known: whether the scale is measured, not assumed from the cell's size.
     """
-    lit = image.max(axis=2) > BLACK_LEVEL
-    depth = max(2, round(min(lit.shape) * BORDER_DEPTH))
-    border = np.ones(lit.shape, bool)
-    border[depth:-depth, depth:-depth] = False
-    black_border = float(1 - lit[border].mean())
-    area = int(mask.sum())
-    cell_share = area / geometry.window**2
-    if area == 0:
-        empty = "There is no cell in it: the image is black. Upload one stained cell."
-        return Gate(False, empty, black_border, cell_share)
-    kept = window(np.repeat(mask[:, :, None], 3, axis=2).astype(np.uint8), geometry.window)
-    red, green, blue = image[mask].mean(axis=0)
-    figures = {
-        "black_border": black_border,
-        "cell_share": cell_share,
-        "inside_window": float(kept[:, :, 0].sum()) / area,
-        "other_regions": float((lit & ~mask).sum()) / area,
-        "green": float(green / max(min(red, blue), 1.0)),
-    }
-    reason = _refuse(**figures)
-    return Gate(reason is None, reason, **figures)
+
+    original: np.ndarray
+    mask: np.ndarray
+    words: tuple[str, ...]
+    size_known: bool
+
+    @property
+    def outlined(self) -> np.ndarray:
+        """The picture with the cell's outline drawn, RGB uint8 (H, W, 3)."""
+        found, _ = cv2.findContours(
+            self.mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
+        )
+        width = max(1, round(min(self.mask.shape) * OUTLINE))
+        return np.asarray(cv2.drawContours(self.original.copy(), found, -1, OUTLINE_COLOUR, width))
 
 
-def _refuse(
-    *,
-    black_border: float,
-    cell_share: float,
-    inside_window: float,
-    other_regions: float,
-    green: float,
-) -> str | None:
-    if black_border < MIN_BLACK_BORDER:
-        return (
-            "It does not show one cell on a black background, which is all this model has learned "
-            "from. Cut out a single white cell, set what is around it to black, and upload that."
-        )
-    if other_regions > MAX_OTHER_REGIONS:
-        return "It shows more than one region on black. Upload each cell in a picture of its own."
-    if green > MAX_GREEN:
-        return (
-            "What it shows does not have the purple of a stained cell. Upload a colour picture of "
-            "a cell in a Romanowsky stain, such as Jenner-Giemsa."
-        )
-    if cell_share < CELL_SHARE[0]:
-        return (
-            f"The cell fills {cell_share:.1%} of the model's window, less than any cell the model "
-            "knows. Export it at full magnification."
-        )
-    if cell_share > CELL_SHARE[1]:
-        return (
-            f"The cell fills {cell_share:.0%} of the model's window, more than any cell the model "
-            "knows. Export it at the scale of C-NMC, where a cell measures about 200 to 350 pixels."
-        )
-    if inside_window < MIN_INSIDE_WINDOW:
-        return (
-            f"{1 - inside_window:.0%} of the cell lies outside the middle of the picture, which is "
-            "the part a model reads. Crop the picture around the cell."
-        )
-    return None
+@dataclass(frozen=True)
+class Scene:
+    """What is in a picture with a background.
+
+    foreign: share of pixels in colours that no smear has. glass: share that is empty. field: what
+    was found in it, None where it is no smear by those two.
+    """
+
+    foreign: float
+    glass: float
+    field: Field | None
+
+    @property
+    def cells(self) -> tuple[Cell, ...]:
+        """The white cells."""
+        return () if self.field is None else self.field.cells
+
+
+@dataclass
+class Subject:
+    """A picture on its way through the checks: what they look at, and what they note down.
+
+    image: RGB uint8 (H, W, 3), replaced by `use` where a cell is cut out of it. run: the engine, on
+    what it reads of such images. scene: what was found in a picture with a background.
+    """
+
+    image: np.ndarray
+    geometry: Geometry
+    reference: Reference | None
+    run: Callable[[np.ndarray], EngineOutput]
+    figures: dict[str, float | None] = field(default_factory=dict)
+    unchecked: dict[str, str] = field(default_factory=dict)
+    scene: Scene | None = None
+    prepared: Prepared | None = None
+    # Sharpness and clipping are of the pixels as they came, before they are brought to scale.
+    native: tuple[np.ndarray, np.ndarray] | None = None
+
+    def use(self, image: np.ndarray, prepared: Prepared, native: np.ndarray) -> None:
+        """Goes on with a cell that was cut out; `native`: the picture with all else black."""
+        self.native = native, prepared.mask
+        self.image, self.prepared = image, prepared
+        for name in ("lit", "mask", "morphology", "pixels", "output", "distances"):
+            self.__dict__.pop(name, None)
+
+    @cached_property
+    def lit(self) -> np.ndarray:
+        """What is not black, bool (H, W)."""
+        return lit_mask(self.image)
+
+    @cached_property
+    def mask(self) -> np.ndarray:
+        """The largest region that is not black, bool (H, W)."""
+        return largest_region(self.lit)
+
+    @cached_property
+    def morphology(self) -> Morphology:
+        """What was measured on that region, which must not be empty."""
+        return measure(self.image, self.mask)
+
+    @cached_property
+    def pixels(self) -> np.ndarray:
+        """What the engine reads of the picture, uint8 (S, S, 3)."""
+        return fit(self.image, self.geometry)
+
+    @cached_property
+    def output(self) -> EngineOutput:
+        """What the engine says of the picture: for the last check, and for the reading."""
+        return self.run(self.pixels[None])
+
+    @cached_property
+    def distances(self) -> np.ndarray:
+        """From its features to those of each training cell, (N,); see `Reference.distances`."""
+        if self.reference is None:
+            raise ValueError("The model kept no training cells to measure a distance to.")
+        return self.reference.distances(self.output.features[0].mean(axis=(0, 1)))
+
+    @cached_property
+    def black_border(self) -> float:
+        """Share of the border that is black, of the picture as it came."""
+        depth = max(2, round(min(self.lit.shape) * BORDER_DEPTH))
+        inner = self.lit[depth:-depth, depth:-depth]
+        on_border = np.count_nonzero(self.lit) - np.count_nonzero(inner)
+        return 1 - on_border / (self.lit.size - inner.size)
+
+
+Check = Callable[[Subject], Refusal | None]
+
+
+def examine(subject: Subject, checks: dict[str, Check], before: tuple[str, ...] = ()) -> Gate:
+    """Makes the checks in their order, up to the first that refuses.
+
+    `before`: those of the same subject that it has passed already.
+    """
+    passed = list(before)
+    for code, check in checks.items():
+        refusal = check(subject)
+        if refusal is not None:
+            return _gate(subject, passed, code, refusal)
+        if code not in subject.unchecked:
+            passed.append(code)
+    return _gate(subject, passed, None, None)
+
+
+def _gate(subject: Subject, passed: list[str], code: str | None, refusal: Refusal | None) -> Gate:
+    return Gate(
+        code=code,
+        reason=None if refusal is None else refusal.reason,
+        way_out=None if refusal is None else refusal.way_out,
+        checks=tuple(passed),
+        unchecked=dict(subject.unchecked),
+        figures=dict(subject.figures),
+    )
+
+
+def refused(code: str, reason: str, way_out: str = "") -> Gate:
+    """The gate of a file that no picture came of."""
+    return Gate(code, reason, way_out, (), {}, {})

@@ -1,66 +1,85 @@
 """Reads an image with a finished run: call, probability, and what the call rests on."""
 
-from dataclasses import asdict, dataclass
+import hashlib
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from core.cells.segment import bounding_box, cell_mask
 from core.data.images import decode, fit, window
-from core.errors import RunError, UploadError
-from core.evaluation import calibration
-from core.explain.cam import grad_cam
-from core.explain.overlay import overlay, resize_heat
-from core.models import catalog
-from core.models.engine import Engine
-from core.reading.gate import Gate, check
-from core.runs.store import Run
+from core.errors import RunError, TooSmallError, UploadError
+from core.evaluation import calibration, reference
+from core.evaluation.reference import Reference
+from core.explain import methods
+from core.explain.cam import HeatMap, View, views
+from core.explain.dihedral import Aggregated, aggregate
+from core.explain.overlay import outline, overlay, resize_heat
+from core.explain.trust import Judgement, judge
+from core.models.engine import Engine, EngineOutput
+from core.reading import neighbours
+from core.reading.checks import OF_FEATURES, OF_PIXELS
+from core.reading.gate import Gate, Prepared, Subject, examine, refused
+from core.reading.neighbours import Neighbour, Seen
+from core.reading.words import Finding, describe
+from core.runs.store import Run, require_model
 
-CAM_METHOD = "grad-cam"
-INSIDE_CELL = 0.5
-
-
-@dataclass(frozen=True)
-class Cam:
-    """The heat map's facts. inside_cell: the share of heat within the cell's outline, 0..1.
-
-    trusted is False with the reason why not to rely on the map, and None where nothing speaks
-    against it but its faithfulness has not been measured.
-    """
-
-    method: str
-    inside_cell: float | None
-    trusted: bool | None
-    reason: str
+DEFAULT_CAM = "grad-cam"
 
 
 @dataclass(frozen=True)
 class CellReading:
     """One cell: bounding box (x, y, w, h) in pixels, P(ALL), log-odds, call and explanation.
 
-    image: the part of the picture that was read, RGB uint8 (W, W, 3). heat: evidence for the call
-    on it, float32 (W, W), 0..1, or None where no position speaks for the call.
+    interval: [low, high] of P(ALL), as `calibration.interval` has it, or None. call: ALL, HEM or
+    review; leaning: ALL or HEM, the side of the threshold, which is the call unless that is review.
+    close: whether the threshold is too near to rely on the side. image: the part of the picture
+    that was read, RGB uint8 (W, W, 3). heat_map: evidence for the leaning, at the resolution of the
+    feature map, drawn by `method`. Whether to believe it, `Reader.judge` says. findings: what was
+    measured, in words. similar: the nearest training cells, nearest first; None where the run did
+    not keep them. seen: whether the model knows this very cell.
     """
 
     bbox: tuple[int, int, int, int]
     probability: float
     logit: float
+    interval: tuple[float, float] | None
     call: str
+    leaning: str
+    close: bool
     gate: Gate
-    cam: Cam
     image: np.ndarray
-    heat: np.ndarray | None
+    method: str
+    heat_map: HeatMap
+    findings: tuple[Finding, ...]
+    similar: tuple[Neighbour, ...] | None
+    seen: Seen | None
 
     @property
     def undecided(self) -> bool:
-        """Whether the probability lies within 5 points of even odds."""
-        return abs(self.probability - 0.5) < 0.05
+        """Whether a call of ALL or HEM lies so close to the threshold that it says little."""
+        return self.close and self.call != "review"
 
     @property
     def probability_hem(self) -> float:
         """P(HEM)."""
         return 1 - self.probability
+
+    @cached_property
+    def heat(self) -> np.ndarray | None:
+        """The heat map on the image, float32 (W, W), 0..1; None where no position has evidence."""
+        if not self.heat_map.has_evidence:
+            return None
+        return resize_heat(self.heat_map.values, self.image.shape[:2])
+
+    @property
+    def outlined(self) -> np.ndarray:
+        """The image with the outline of what was measured, RGB uint8 (W, W, 3)."""
+        return outline(self.image, cell_mask(self.image))
 
     @property
     def overlay(self) -> np.ndarray:
@@ -70,87 +89,250 @@ class CellReading:
 
 @dataclass(frozen=True)
 class Reading:
-    """What came of one image. kind is "cell", or "refused" with the reason and a way out."""
+    """What came of one image. kind is "cell", or "refused" with the reason and a way out.
+
+    gate: the checks of the picture, those of its one cell included. prepared and picture: what was
+    done to it, and what was or would have been read of it, RGB uint8 (W, W, 3); None where the
+    picture was taken as it is.
+    """
 
     image: str
     kind: str
     reason: str | None
     cells: tuple[CellReading, ...]
+    gate: Gate
+    prepared: Prepared | None = None
+    picture: np.ndarray | None = None
 
-    def to_json(self) -> dict[str, Any]:
-        """As the command line prints it. The interval is null: none is measured yet."""
+    def to_json(self, judge: Callable[[CellReading], Judgement]) -> dict[str, Any]:
+        """As the command line prints it. The interval is null where the model has none."""
+        judged = [judge(cell) for cell in self.cells]
         return {
             "image": self.image,
             "kind": self.kind,
             "reason": self.reason,
+            "gate": asdict(self.gate),
+            "prepared": None if self.prepared is None else list(self.prepared.words),
             "cells": [
                 {
                     "bbox": list(cell.bbox),
                     "probability": cell.probability,
                     "logit": cell.logit,
-                    "interval": None,
+                    "interval": None if cell.interval is None else list(cell.interval),
                     "call": cell.call,
+                    "leaning": cell.leaning,
                     "gate": asdict(cell.gate),
-                    "cam": asdict(cell.cam),
+                    "cam": found.to_json(),
+                    "trust": found.details(),
+                    **_more(cell),
                 }
-                for cell in self.cells
+                for cell, found in zip(self.cells, judged, strict=True)
             ],
         }
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A file that has been decoded and checked as far as its pixels tell.
+
+    reading: what came of it where it is refused by then; else subject is what the engine is to
+    read, with the checks it has passed and the digest of the file.
+    """
+
+    name: str
+    reading: Reading | None
+    subject: Subject | None = None
+    passed: tuple[str, ...] = ()
+    sha256: str = ""
 
 
 class Reader:
     """Reads images with one run's engine. Threads may share one."""
 
-    def __init__(self, run: Run) -> None:
-        """Takes a finished run. Raises `RunError` or `ModelError` if it cannot read."""
+    def __init__(self, run: Run, cam: str = DEFAULT_CAM) -> None:
+        """Takes a finished run and the key of a heat map in `core.explain.methods`.
+
+        Raises `RunError` or `ModelError` if the run cannot read, `ConfigError` for another key.
+        """
         state = run.status.state
         if state != "succeeded":
             raise RunError(f"Run {run.run_id} is {state}; only a run that succeeded can read.")
+        require_model(run)
         self.run = run
         self._contract = run.calibration
-        self._geometry = catalog.architecture(run.config.architecture).geometry
+        self._geometry = run.geometry
+        self.cam = cam
+        self._method = methods.method(cam)
         self._engine = Engine(run.engine_file)
 
+    @cached_property
+    def _reference(self) -> Reference | None:
+        return reference.load(self.run)
+
+    @cached_property
+    def _split(self) -> pd.DataFrame:
+        return pd.read_parquet(self.run.path / "split.parquet")
+
+    @cached_property
+    def _digests(self) -> frozenset[str]:
+        return frozenset(self._split["sha256"])
+
     def read(self, source: Path | bytes, name: str | None = None) -> Reading:
-        """Reads a file or its bytes. A file that cannot be decoded is refused, never raised."""
+        """Reads a file or its bytes. A file that cannot be decoded is refused, never raised.
+
+        There is no way to hand over pixels: they come from the one door and fit the contract. Many
+        files are read faster by `core.reading.batch`, in the same two steps.
+        """
+        return self.finish([self.open(source, name)])[0]
+
+    def open(self, source: Path | bytes, name: str | None = None) -> Opened:
+        """The first step of a reading, all that needs no engine. Threads may open side by side."""
         name = name or (str(source) if isinstance(source, Path) else "upload")
         try:
             image = decode(source, name=Path(name).name)
         except UploadError as error:
-            return Reading(name, "refused", str(error), ())
-        mask = cell_mask(image)
-        gate = check(image, mask, self._geometry)
+            code = "too small" if isinstance(error, TooSmallError) else "unreadable"
+            reading = Reading(name, "refused", str(error), (), refused(code, str(error)))
+            return Opened(name, reading)
+        subject = Subject(image, self._geometry, self._reference, self._run)
+        gate = examine(subject, OF_PIXELS)
         if not gate.passed:
-            return Reading(name, "refused", gate.reason, ())
-        return Reading(name, "cell", None, (self._read_cell(image, mask, gate),))
+            return Opened(name, self._refused(name, subject, gate))
+        data = source if isinstance(source, bytes) else source.read_bytes()
+        _ = subject.pixels  # made here, where many are opened at once
+        return Opened(name, None, subject, gate.checks, hashlib.sha256(data).hexdigest())
 
-    def _read_cell(self, image: np.ndarray, mask: np.ndarray, gate: Gate) -> CellReading:
-        output = self._engine(fit(image, self._geometry)[None])
+    def finish(self, opened: list[Opened]) -> list[Reading]:
+        """Reads files that were opened: those that are not refused, by one call of the engine."""
+        subjects = [one.subject for one in opened if one.subject is not None]
+        if subjects:
+            self._run_together(subjects)
+        return [self._finish(one) for one in opened]
+
+    @property
+    def contract(self) -> dict[str, Any]:
+        """The run's calibration: threshold, review band and how a logit becomes P(ALL)."""
+        return self._contract
+
+    def subject(self, image: np.ndarray) -> Subject:
+        """A picture, RGB uint8 (H, W, 3), on its way through this run's checks."""
+        return Subject(image, self._geometry, self._reference, self._run)
+
+    def window(self, image: np.ndarray) -> np.ndarray:
+        """The part of a picture that the model sees, RGB uint8 (W, W, 3)."""
+        return window(image, self._geometry.window)
+
+    def run_together(self, subjects: list[Subject]) -> None:
+        """Gives subjects what the engine says of them, in one batch."""
+        if subjects:
+            self._run_together(subjects)
+
+    def read_subject(self, subject: Subject, gate: Gate, sha256: str) -> CellReading:
+        """The reading of a subject that passed the gate; `sha256` names its file or pixels."""
+        return self._read_cell(subject, gate, sha256)
+
+    def _run(self, pixels: np.ndarray) -> EngineOutput:
+        return self._engine(pixels)
+
+    def _run_together(self, subjects: list[Subject]) -> None:
+        output = self._run(np.stack([subject.pixels for subject in subjects]))
+        kept = self._reference
+        distances = None if kept is None else kept.distances(output.features.mean(axis=(1, 2)))
+        for row, subject in enumerate(subjects):
+            subject.output = output.part(row)
+            if distances is not None:
+                subject.distances = distances[row]
+
+    def _finish(self, opened: Opened) -> Reading:
+        name, subject = opened.name, opened.subject
+        if opened.reading is not None:
+            return opened.reading
+        assert subject is not None
+        gate = examine(subject, OF_FEATURES, opened.passed)
+        if not gate.passed:
+            return self._refused(name, subject, gate)
+        cell = self._read_cell(subject, gate, opened.sha256)
+        return Reading(name, "cell", None, (cell,), gate, subject.prepared, self._picture(subject))
+
+    def _refused(self, name: str, subject: Subject, gate: Gate) -> Reading:
+        picture = self._picture(subject)
+        return Reading(name, "refused", gate.sentence, (), gate, subject.prepared, picture)
+
+    def _picture(self, subject: Subject) -> np.ndarray | None:
+        return window(subject.image, self._geometry.window) if subject.prepared else None
+
+    def _similar(
+        self, subject: Subject, sha256: str
+    ) -> tuple[tuple[Neighbour, ...] | None, Seen | None]:
+        kept = self._reference
+        split = self._split if sha256 in self._digests else None
+        if kept is None:
+            return None, neighbours.seen(split, sha256)
+        similar = neighbours.most_similar(self.run, kept, subject.distances)
+        return similar, neighbours.seen(split, sha256, similar, kept.limit)
+
+    def _read_cell(self, subject: Subject, gate: Gate, sha256: str) -> CellReading:
+        image, mask, output = subject.image, subject.mask, subject.output
         logit = float(output.logit[0])
-        probability = float(calibration.probability(output.logit, self._contract)[0])
-        call = calibration.call(probability, self._contract)
-        shown = window(image, self._geometry.window)
-        map_ = grad_cam(output.features[0], output.gradient[0], call)
-        heat = resize_heat(map_.values, shown.shape[:2]) if map_.has_evidence else None
+        probability = float(calibration.probability(np.array(logit), self._contract))
+        leaning = calibration.leaning(probability, self._contract)
+        prepared = subject.prepared
+        similar, seen = self._similar(subject, sha256)
+        view = View(subject.pixels, output.features[0], output.gradient[0], logit, self._engine)
         return CellReading(
-            bbox=bounding_box(mask),
+            bbox=bounding_box(prepared.mask if prepared else mask),
             probability=probability,
             logit=logit,
-            call=call,
+            interval=calibration.interval(logit, self._contract),
+            call=calibration.call(probability, self._contract),
+            leaning=leaning,
+            close=calibration.close(probability, self._contract),
             gate=gate,
-            cam=_judge(heat, cell_mask(shown), call),
-            image=shown,
-            heat=heat,
+            image=window(image, self._geometry.window),
+            method=self._method.key,
+            heat_map=self._method(view, leaning),
+            findings=describe(
+                subject.morphology,
+                self._reference,
+                size_known=prepared is None or prepared.size_known,
+            ),
+            similar=similar,
+            seen=seen,
         )
 
+    def judge(self, cell: CellReading) -> Judgement:
+        """Whether the heat map of a cell that this reader has read may be believed.
 
-def _judge(heat: np.ndarray | None, mask: np.ndarray, call: str) -> Cam:
-    if heat is None:
-        reason = f"No part of the image speaks for {call} in this layer."
-        return Cam(CAM_METHOD, None, False, reason)
-    inside = float(heat[mask].sum() / heat.sum())
-    if inside < INSIDE_CELL:
-        reason = f"Only {inside:.0%} of the heat lies on the cell; the rest is on empty background."
-        return Cam(CAM_METHOD, inside, False, reason)
-    reason = f"{inside:.0%} of the heat lies on the cell; its faithfulness has not been measured."
-    return Cam(CAM_METHOD, inside, None, reason)
+        Apart from the reading, since it costs some 60 further images of the engine.
+        """
+        view = self._view(cell)
+        method = methods.method(cell.method)
+        return judge(view, cell.heat_map, method, cell.leaning, cell_mask(view.pixels))
+
+    def explain(self, cell: CellReading, cam: str) -> CellReading:
+        """The same reading with a heat map drawn by another method; `ConfigError` if unknown."""
+        heat_map = methods.method(cam)(self._view(cell), cell.leaning)
+        return replace(cell, method=cam, heat_map=heat_map)
+
+    def _view(self, cell: CellReading) -> View:
+        return views(self._engine, fit(cell.image, self._geometry)[None])[0]
+
+    def aggregate(self, cell: CellReading) -> Aggregated:
+        """The heat map of a cell over its eight dihedral views, and how much they agree."""
+        pixels = fit(cell.image, self._geometry)
+        return aggregate(self._engine, pixels, methods.method(cell.method), cell.leaning)
+
+
+def _more(cell: CellReading) -> dict[str, Any]:
+    """What stands beside a call, as the command line prints it."""
+    similar = None
+    if cell.similar is not None:
+        similar = [
+            asdict(one) | {"file": None if one.file is None else str(one.file)}
+            for one in cell.similar
+        ]
+    return {
+        "morphology": [asdict(finding) for finding in cell.findings],
+        "similar": similar,
+        "seen": None if cell.seen is None else asdict(cell.seen),
+    }

@@ -1,17 +1,21 @@
 """Trains a run from its config to its metrics. TensorFlow is imported when it is needed."""
 
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from core import storage
-from core.data import manifest, sources, splits
+from core.data import layouts, manifest, sources, splits
+from core.data.images import PIXELS
 from core.data.pixels import pixels
 from core.errors import RunError
+from core.evaluation import reference
 from core.evaluation.evaluate import predict_parts
 from core.models import catalog, weights
 from core.models.engine import Engine
+from core.runs import environment
 from core.runs.config import require_inputs
 from core.runs.reporter import Reporter
 from core.runs.store import STAGES, Run
@@ -33,16 +37,18 @@ def train(run: Run, reporter: Reporter) -> None:
     save_split(run, parts)
 
     reporter.phase("decoding images", len(parts))
-    array = pixels(found.root, parts, entry.geometry, reporter.progress)
+    array = pixels(found.root, parts, entry.geometry, reporter.progress, inputs=config.inputs)
 
     if entry.pretrained is not None and config.weights == "imagenet":
         reporter.phase("fetching ImageNet weights")
         weights.obtain(entry, reporter.progress)
 
     reporter.phase("loading TensorFlow")
-    logits, facts = _fit(run, reporter, parts, array)
+    logits, features, facts = _fit(run, reporter, parts, array)
 
     reporter.phase("measuring")
+    known_scale = found.layout == layouts.Cnmc.title
+    reference.write(run, parts, features, reference.CNMC_RED_CELL if known_scale else None)
     protocol = splits.audit(parts, found.pairs)
     test = parts.loc[parts["split"] == "test", "sha256"]
     measured = {
@@ -50,14 +56,23 @@ def train(run: Run, reporter: Reporter) -> None:
             "name": found.name,
             "synthetic": found.synthetic,
             "fingerprint": found.fingerprint,
+            "layout": found.layout,
+            "images": len(found.cells),
+            "unlabelled": int(found.cells["label"].isna().sum()),
+            "phases": {str(k): int(n) for k, n in found.cells["phase"].value_counts().items()},
+            "rejected": len(found.rejected),
+            "duplicate_pairs": len(found.pairs),
+            "linked_subjects": found.linked_subjects(),
         },
         "protocol": {
             "split": config.split,
             "test_cells": manifest.digest(sorted(test)),
             **protocol,
         },
+        "preprocessing": {**asdict(entry.geometry), "pixels": PIXELS},
         "parts": predict_parts(run, parts, logits),
         "training": facts,
+        "environment": environment.describe(),
     }
     storage.write_json(run.path / "metrics.json", measured)
     run.checkpoint_file.unlink(missing_ok=True)
@@ -102,8 +117,8 @@ def _require_same_split(run: Run, parts: pd.DataFrame) -> None:
 
 def _fit(
     run: Run, reporter: Reporter, parts: pd.DataFrame, array: np.ndarray
-) -> tuple[np.ndarray, dict[str, Any]]:
-    """Trains and exports; returns the logit of each cell and the facts of training."""
+) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
+    """Trains and exports; returns logit and pooled features of each cell, and facts of training."""
     import keras
     import tensorflow as tf
 
@@ -113,12 +128,12 @@ def _fit(
     trained = network.train(run, reporter, parts, array)
     reporter.phase("exporting")
     difference = network.export(run, trained.classifier, array)
-    logits = trained.logits
-    if logits is None:
+    logits, features = trained.logits, trained.features
+    if logits is None or features is None:
         reporter.phase("measuring", len(array))
-        logits = Engine(run.engine_file).logits(array, progress=reporter.progress)
+        logits, features = Engine(run.engine_file).predict(array, progress=reporter.progress)
     last, config = trained.checkpoint, run.config
-    return logits, {
+    facts = {
         "epochs": last.epoch,
         "kept_epoch": last.best_epoch if config.keep == "best" else last.epoch,
         "seconds": round(last.seconds, 1),
@@ -132,6 +147,7 @@ def _fit(
         "tensorflow": tf.__version__,
         "keras": keras.__version__,
     }
+    return logits, features, facts
 
 
 def _speed(history: pd.DataFrame) -> float:

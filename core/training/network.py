@@ -31,14 +31,16 @@ from core.training.loop import Data, Stage
 class Trained:
     """What training leaves.
 
-    classifier: in float32, with the weights to keep. checkpoint: the last. logits: of each cell
-    (N,), where they came with training, else None. precision: trained in; probed: images/s of each
-    where compared. features_per_second: cells and views, where features had to be computed.
+    classifier: in float32, with the weights to keep. checkpoint: the last. logits (N,) and features
+    (N, C), averaged over the map: of each cell, where they came with training, else None.
+    precision: trained in; probed: images/s of each where compared. features_per_second: cells and
+    views, where features had to be computed.
     """
 
     classifier: Classifier
     checkpoint: Checkpoint
     logits: np.ndarray | None = None
+    features: np.ndarray | None = None
     precision: str = "float32"
     probed: dict[str, float] = field(default_factory=dict)
     features_per_second: float | None = None
@@ -119,7 +121,13 @@ def _train_head(
     so_far = loop.train(run, reporter, head, data, stage, so_far)
     logits = loop.predict(loop.make_forward(head), data.plain, np.arange(len(array)), 1024)
     speed = round(computed * len(array) / seconds, 1) if computed else None
-    return replace(trained, checkpoint=so_far, logits=logits, features_per_second=speed)
+    return replace(
+        trained,
+        checkpoint=so_far,
+        logits=logits,
+        features=views[0],
+        features_per_second=speed,
+    )
 
 
 def _fine_tune(run: Run, reporter: Reporter, trained: Trained, images: Data) -> Trained:
@@ -130,7 +138,7 @@ def _fine_tune(run: Run, reporter: Reporter, trained: Trained, images: Data) -> 
     rate = config.fine_tune_rate or learning_rate(config) / 10
     stage = Stage(1, config.fine_tune_epochs, rate)
     so_far = loop.train(run, reporter, trained.classifier.model, images, stage, trained.checkpoint)
-    return replace(trained, checkpoint=so_far, logits=None)
+    return replace(trained, checkpoint=so_far, logits=None, features=None)
 
 
 def _build(config: RunConfig, entry: Architecture, chosen: str = "float32") -> Classifier:

@@ -46,8 +46,10 @@ def _measured(run: Run) -> dict[str, Any]:
 
 def _row(run: Run) -> dict[str, Any]:
     test = _measured(run)["parts"]["test"]
-    names = ("images", "groups", *metrics.NAMES)
-    return {"fold": run.config.fold, "run": run.run_id, **{name: test[name] for name in names}}
+    # A run of before a metric was added has no value of it, which makes it undefined over folds.
+    figures = {name: test.get(name) for name in metrics.NAMES}
+    counts = {name: test[name] for name in ("images", "groups")}
+    return {"fold": run.config.fold, "run": run.run_id, **counts, **figures}
 
 
 def over_folds(values: list[float | None]) -> dict[str, Any]:

@@ -73,7 +73,7 @@ def test_a_second_process_gives_way_and_a_stop_keeps_what_was_had(kaggle: Kaggle
     assert local.launch_fetch().state == "running" and len(workers()) == 1
     second = [sys.executable, "-m", "core.jobs.fetch_worker"]
     said = subprocess.run(
-        second, cwd=PROJECT, env=local._environment(), capture_output=True, text=True, timeout=10
+        second, cwd=PROJECT, env=local.environment(), capture_output=True, text=True, timeout=10
     )
     assert said.returncode == 0 and "Another process is fetching" in said.stdout, said
     assert fetch.status().state == "running"

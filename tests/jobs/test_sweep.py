@@ -113,7 +113,7 @@ def test_a_search_stops_within_two_seconds_and_goes_on_where_it_was(demo_root: P
 def start(sweep: Sweep, seconds: float) -> subprocess.Popen[bytes]:
     """A worker with an executor other than the local one; its runs end with it."""
     command = [sys.executable, "-m", "tests.tuning.executor", str(sweep.path), str(seconds)]
-    environment = local._environment()
+    environment = local.environment()
     return subprocess.Popen(command, cwd=PROJECT, env=environment)
 
 

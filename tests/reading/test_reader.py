@@ -4,20 +4,18 @@ import subprocess
 import sys
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 
 from core.data.images import Geometry, decode, encode, fit, window
-from core.errors import RunError
-from core.reading.gate import check
+from core.errors import ConfigError, RunError
+from core.explain.methods import METHODS
 from core.reading.reader import Reader
 from core.runs import config, store
 from core.runs.store import Run
 from tests.bad_images import write_bad_images
 from tests.conftest import PROJECT
 
-PURPLE = (90, 40, 110)
 READABLE = {
     "sixteen_bit_rgb.png",
     "sixteen_bit_rgb.tif",
@@ -58,11 +56,41 @@ def test_the_box_holds_the_cell_and_the_heat_lies_on_the_picture(
     rows, columns = np.nonzero(image.max(axis=2) > 16)
     assert x <= np.median(columns) <= x + w and y <= np.median(rows) <= y + h
     assert cell.image.shape == cell.overlay.shape == (450, 450, 3)
-    if cell.heat is None:
-        assert cell.cam.trusted is False and cell.cam.inside_cell is None
-    else:
+    if cell.heat is not None:
         assert cell.heat.shape == (450, 450) and cell.heat.max() <= 1 and cell.heat.min() >= 0
-        assert 0 <= (cell.cam.inside_cell or 0) <= 1
+
+
+def test_a_judgement_is_of_the_map_that_was_read_and_apart_from_reading(
+    finished_run: Run, cell_file: Path
+) -> None:
+    reader = Reader(finished_run, "hires-cam")
+    reading = reader.read(cell_file)
+    assert "head" not in vars(reader._engine)  # compiled by the first judgement
+    cell = reading.cells[0]
+    judged = reader.judge(cell)
+    assert judged == reader.judge(cell) and judged.method == "hires-cam"
+    assert judged.badge in {"supported", "weak", "do not rely on it"} and judged.reason
+    said = reading.to_json(reader.judge)["cells"][0]
+    assert said["cam"] == judged.to_json() and said["trust"] == judged.details()
+    assert said["cam"]["trusted"] is (judged.badge == "supported")
+    assert (judged.figures is None) == (cell.heat is None)
+    if judged.figures:
+        assert 0 <= judged.figures.inside_cell <= 1
+    assert Reader(finished_run).read(cell_file).cells[0].logit == cell.logit
+    assert reader.aggregate(cell).heat_map.values.shape == cell.heat_map.values.shape
+
+
+def test_every_heat_map_can_be_read_and_an_unknown_one_is_named(
+    finished_run: Run, cell_file: Path
+) -> None:
+    maps = {}
+    for key in METHODS:
+        cell = Reader(finished_run, key).read(cell_file).cells[0]
+        maps[key] = cell.heat_map.values.tobytes()
+        assert cell.overlay.shape == cell.image.shape
+    assert len(set(maps.values())) > len(METHODS) - 2
+    with pytest.raises(ConfigError, match="'smooth'; it can be grad-cam"):
+        Reader(finished_run, "smooth")
 
 
 def test_scale_is_kept_for_a_cell_in_a_larger_or_smaller_frame(
@@ -93,55 +121,6 @@ def test_bad_files_are_refused_in_a_sentence_and_odd_ones_are_read(
             assert reading.kind == "refused" and not reading.cells, name
             assert reading.reason and "\n" not in reading.reason and len(reading.reason) < 300, name
     assert reader.read(cell_file).cells[0].probability == expected
-
-
-def on_black(*discs: tuple[int, int, int], side: int = 450, colour: tuple = PURPLE) -> np.ndarray:
-    """Filled discs (x, y, radius) on black."""
-    picture = np.zeros((side, side, 3), np.uint8)
-    for x, y, radius in discs:
-        cv2.circle(picture, (x, y), radius, colour, cv2.FILLED)
-    return picture
-
-
-@pytest.mark.parametrize(
-    ("picture", "words"),
-    [
-        (on_black(), "the image is black"),
-        (np.full((450, 450, 3), 230, np.uint8), "black background"),
-        (np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8), "black background"),
-        (on_black((225, 225, 10)), "less than"),
-        (on_black((270, 270, 235), side=540), "more than"),
-        (on_black((130, 225, 80), (320, 225, 80)), "more than one region"),
-        (on_black((300, 300, 100), side=1200), "outside the middle"),
-        (on_black((225, 225, 100), colour=(255, 255, 255)), "purple"),
-        (on_black((225, 225, 100), colour=(40, 160, 60)), "purple"),
-        (on_black((225, 225, 100), colour=(90, 90, 90)), "purple"),
-    ],
-)
-def test_what_is_not_one_stained_cell_on_black_is_refused_before_any_probability(
-    reader: Reader, picture: np.ndarray, words: str
-) -> None:
-    reading = reader.read(encode(picture), "picture.png")
-    assert reading.kind == "refused" and words in (reading.reason or "")
-
-
-def test_a_purple_disc_passes_so_the_refusals_above_have_their_own_reasons(reader: Reader) -> None:
-    assert reader.read(encode(on_black((225, 225, 100))), "disc.png").kind == "cell"
-
-
-def test_real_cells_pass_the_gate_and_real_fields_do_not(real_data: Path) -> None:
-    from core.cells.segment import cell_mask
-
-    def passes(file: Path) -> bool:
-        image = decode(file)
-        return check(image, cell_mask(image), Geometry()).passed
-
-    cells = sorted((real_data / "cnmc_sample").rglob("*.bmp"))
-    fields = sorted((real_data / "bccd_fields").rglob("*.jpg"))[:40]
-    smears = [file for file in sorted((real_data / "smears").iterdir()) if file.suffix != ".md"]
-    assert len(cells) == 55 and fields and smears
-    assert sum(map(passes, cells)) >= 0.95 * len(cells)
-    assert not any(map(passes, fields + smears))
 
 
 def test_a_run_that_has_not_finished_cannot_read() -> None:

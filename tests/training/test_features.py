@@ -86,7 +86,12 @@ def test_they_are_kerass_and_computed_once_for_each_view_cell_and_backbone(
     assert computed == [2]
     np.testing.assert_array_equal(more[:2], first)
     assert len(views(views=8, augmentation=())) == 1 and computed == []
-    for other in ({"seed": 1}, {"pixels": "original-study"}, {"names": NAMES[:2]}):
+    for other in (
+        {"seed": 1},
+        {"pixels": "original-study"},
+        {"names": NAMES[:2]},
+        {"inputs": "size"},
+    ):
         views(views=1, **other)  # type: ignore[arg-type]
         assert computed == [0], other
 

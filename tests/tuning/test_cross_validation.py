@@ -20,6 +20,7 @@ from core.tuning.cross_validation import (
     verdict,
 )
 from core.tuning.store import Plan, Sweep
+from tests.evaluation import invented
 from tests.tuning import executor
 from tests.tuning.executor import Executor
 
@@ -161,3 +162,13 @@ def test_a_fold_that_fails_ends_it_and_a_resume_tries_that_fold_again() -> None:
     sweep.requeue()
     assert executor.work(sweep).launched == ["cv-fold-1", "cv-fold-2"]
     assert sweep.status.state == "succeeded" and len((sweep.results or {})["folds"]) == 3
+
+
+def test_a_fold_of_before_a_metric_was_added_leaves_it_undefined():
+    cells = invented.cells(groups=6)
+    run = invented.run("old", cells, invented.logits(cells, 1), folds=3).run
+    facts = storage.read_json(run.path / "metrics.json")
+    facts["parts"] = {"test": {"images": 48, "groups": 6, "accuracy": 0.75}}
+    storage.write_json(run.path / "metrics.json", facts)
+    row = cross_validation._row(run)
+    assert row["accuracy"] == 0.75 and row["pr_auc"] is None and row["fold"] == 0

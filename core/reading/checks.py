@@ -1,0 +1,186 @@
+"""The checks before a reading, in their order: to add one, a function and its line below.
+
+Each takes the `Subject`, notes down what it measured, and returns a `Refusal` or None. Files that
+cannot be decoded, or are too small, have been refused before: "unreadable" and "too small".
+"""
+
+import numpy as np
+
+from core.cells.morphology import measure
+from core.data import quality
+from core.evaluation.appearance import figures_of_cell
+from core.reading import natural
+from core.reading.gate import Check, Refusal, Subject
+
+# Of the 55 real cells at hand the border is all black, green 0.37 to 0.51 of the weaker of red and
+# blue, texture 0.012 or more.
+ON_BLACK = 0.4
+MAX_GREEN = 0.8
+MIN_TEXTURE = 0.003
+MAX_OTHER_REGIONS = 0.1
+MIN_INSIDE_WINDOW = 0.98
+CELL_SHARE = (0.02, 0.7)  # of the window, where no training cells say better
+# A chord of 0.35 diameters: 3 % of the diameter lies beyond it. A tight crop leaves shorter ones.
+MAX_CUT_OFF = 0.35
+
+
+def stained(subject: Subject) -> Refusal | None:
+    """Is it a stained cell at all, or a smear?"""
+    subject.figures["black_border"] = subject.black_border
+    if subject.black_border < ON_BLACK:
+        return natural.refuse_what_is_no_smear(subject)
+    if not subject.mask.any():
+        return Refusal(
+            "There is no cell in it: the image is black.", "Upload a picture of a stained cell."
+        )
+    cell = subject.morphology
+    green = cell.green / max(min(cell.red, cell.blue), 1.0)
+    subject.figures |= {"green": green, "texture": cell.texture}
+    if green > MAX_GREEN:
+        return Refusal(
+            "What it shows does not have the purple of a stained cell.",
+            "Upload a colour picture of a cell in a Romanowsky stain, such as Jenner-Giemsa.",
+        )
+    if cell.texture < MIN_TEXTURE:
+        return Refusal(
+            "What it shows is one even colour, without the chromatin of a stained cell.",
+            "Upload a photograph of a cell, not a drawing.",
+        )
+    return None
+
+
+def single(subject: Subject) -> Refusal | None:
+    """Is it one cell, not a whole field?"""
+    if subject.black_border < ON_BLACK:
+        return natural.refuse_a_field(subject)
+    others = np.count_nonzero(subject.lit & ~subject.mask) / np.count_nonzero(subject.mask)
+    subject.figures["other_regions"] = others
+    if others > MAX_OTHER_REGIONS:
+        return Refusal(
+            "It shows more than one region on black.", "Upload each cell in a picture of its own."
+        )
+    return None
+
+
+def on_black(subject: Subject) -> Refusal | None:
+    """Has it been cut out of its background? If not, it is done here, and shown."""
+    if subject.black_border < ON_BLACK:
+        return natural.cut_out(subject)
+    inside = np.count_nonzero(_middle(subject.mask, subject.geometry.window))
+    if inside < MIN_INSIDE_WINDOW * np.count_nonzero(subject.mask):
+        natural.centre(subject)
+    return None
+
+
+def scale(subject: Subject) -> Refusal | None:
+    """Does the cell measure what training cells do?"""
+    share = np.count_nonzero(subject.mask) / subject.geometry.window**2
+    diameter = subject.morphology.diameter_px
+    subject.figures |= {"cell_share": share, "diameter_px": diameter}
+    known = subject.reference and subject.reference.diameter
+    if known:
+        low, high = known
+        subject.figures |= {"least_diameter_px": low, "most_diameter_px": high}
+    else:
+        subject.unchecked["scale"] = _unknown("the range of cell diameters")
+        low, high = (2 * subject.geometry.window * np.sqrt(s / np.pi) for s in CELL_SHARE)
+    if low <= diameter <= high:
+        return None
+    size = "smaller" if diameter < low else "larger"
+    return Refusal(
+        f"The cell measures {diameter:.0f} pixels across, {size} than any cell the model knows "
+        f"({low:.0f} to {high:.0f}).",
+        "Export it at the magnification of the training images; do not resize it.",
+    )
+
+
+def sharp(subject: Subject) -> Refusal | None:
+    """Is the cell in focus, whole, and neither too dark nor too bright?"""
+    image, mask = subject.native or (subject.image, subject.mask)
+    cell = measure(image, mask) if subject.native else subject.morphology
+    cut_off = _longest_side(mask) / cell.diameter_px
+    kept = subject.reference and subject.reference.focus
+    least = kept or quality.MIN_FOCUS
+    if not kept:
+        subject.unchecked["sharp"] = _unknown("how sharp its training cells are")
+    subject.figures |= {"focus": cell.focus, "least_focus": least, "cut_off": cut_off}
+    if cut_off > MAX_CUT_OFF:
+        return Refusal(
+            "The cell is cut off by the edge of the picture.", "Export it whole, with a margin."
+        )
+    if cell.focus is None or cell.focus < least:
+        return Refusal(
+            "The cell is blurred: its chromatin cannot be judged.",
+            "Focus again, or export the picture without resizing or strong compression.",
+        )
+    for flag in quality.exposure(image, mask, cell):
+        return Refusal(quality.FLAGS[flag], "Take it again with another exposure.")
+    return None
+
+
+def familiar(subject: Subject) -> Refusal | None:
+    """Are its colour, light and chromatin those of training cells?"""
+    kept = subject.reference
+    if kept is None or kept.appearance is None or kept.appearance_limit is None:
+        subject.unchecked["appearance"] = (
+            _unknown("how its training cells look")
+            if kept is None
+            else "Its training cells are too few to say how such cells look."
+        )
+        return None
+    distance = float(kept.appearance.distance(figures_of_cell(subject.morphology))[0])
+    limit = kept.appearance_limit
+    subject.figures |= {"appearance": distance, "appearance_limit": limit}
+    if distance <= limit:
+        return None
+    return Refusal(
+        f"In colour, light or chromatin it is unlike the training cells (distance {distance:.1f}, "
+        f"at most {limit:.1f}): another stain, another camera, or another kind of cell.",
+        "Have a person look at it, or use a model trained on cells of this stain.",
+    )
+
+
+def known(subject: Subject) -> Refusal | None:
+    """Does the model find it like what it has learned from?"""
+    kept = subject.reference
+    if kept is None or kept.limit is None:
+        reason = _unknown("its training cells") if kept is None else kept.reason
+        subject.unchecked["known"] = reason
+        return None
+    distance = kept.distance(subject.distances)
+    subject.figures |= {"distance": distance, "distance_limit": kept.limit}
+    if distance <= kept.limit:
+        return None
+    return Refusal(
+        f"To this model it is unlike the cells it has learned from (distance {distance:.2f}, at "
+        f"most {kept.limit:.2f}): another kind of cell, another stain, or no cell.",
+        "Have a person look at it, or use a model trained on such cells.",
+    )
+
+
+# Those that look at pixels alone, and so need no engine.
+OF_PIXELS: dict[str, Check] = {
+    "stained": stained,
+    "field": single,
+    "natural background": on_black,
+    "scale": scale,
+    "sharp": sharp,
+    "appearance": familiar,
+}
+OF_FEATURES: dict[str, Check] = {"known": known}
+CHECKS = OF_PIXELS | OF_FEATURES
+
+
+def _unknown(what: str) -> str:
+    return f"The model did not keep {what}: train it again."
+
+
+def _middle(mask: np.ndarray, side: int) -> np.ndarray:
+    """What of a mask (H, W) the centre square of `side` pixels holds."""
+    top, left = (max(0, (length - side) // 2) for length in mask.shape)
+    return mask[top : top + side, left : left + side]
+
+
+def _longest_side(mask: np.ndarray) -> int:
+    """The most pixels of the mask on one side of the picture."""
+    return max(int(side.sum()) for side in (mask[0], mask[-1], mask[:, 0], mask[:, -1]))

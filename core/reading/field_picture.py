@@ -1,0 +1,116 @@
+"""How a read field is shown: made smaller, with outlines, numbers and crops."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from core.cells.detect import Cell
+from core.cells.tiles import Region
+from core.reading.field import CUT, NOT_READ, FieldCell, FieldReading
+
+OVERVIEW = 1600  # pixels of the longer side, at most
+# Okabe-Ito; never alone: each comes with its word.
+COLOURS = {
+    "ALL": "#D55E00",
+    "HEM": "#0072B2",
+    "review": "#E69F00",
+    NOT_READ: "#666666",
+    CUT: "#666666",
+}
+AROUND = 1.5  # of a cell's longer side, that its small picture shows
+DETAIL = 0.6  # pixels of the shown picture, that a simplified outline may lie off
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A cell in the shown picture: its outline (N, 2), closed, and its middle and diameter."""
+
+    cell: FieldCell
+    outline: np.ndarray
+    middle: tuple[float, float]
+    diameter: float
+
+
+def overview(image: np.ndarray) -> np.ndarray:
+    """A field made small enough to be shown, RGB uint8; a small one is taken as it is."""
+    factor = OVERVIEW / max(image.shape[:2])
+    if factor >= 1:
+        return image
+    size = tuple(max(1, round(length * factor)) for length in image.shape[1::-1])
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+
+
+def shown(reading: FieldReading, width: int) -> list[Shown]:
+    """The cells as they lie in a picture of the field that is `width` pixels wide."""
+    factor = width / reading.field.shape[1]
+    found = []
+    for one in reading.cells:
+        x, y, w, h = one.cell.bbox
+        line = _line(one.cell) * factor
+        simple = cv2.approxPolyDP(line.astype(np.float32)[:, None], DETAIL, True)[:, 0]
+        middle = ((x + w / 2) * factor, (y + h / 2) * factor)
+        closed = np.vstack((simple, simple[:1]))
+        found.append(Shown(one, closed, middle, max(w, h) * factor))
+    return found
+
+
+def in_field(
+    across: tuple[float, float], down: tuple[float, float], reading: FieldReading, width: int
+) -> tuple[int, int, int, int]:
+    """The box (x, y, w, h) in the field of one drawn in a picture `width` pixels wide."""
+    factor = reading.field.shape[1] / width
+    left, right = sorted(value * factor for value in across)
+    top, bottom = sorted(value * factor for value in down)
+    return round(left), round(top), round(right - left), round(bottom - top)
+
+
+def thumbnail(region: Region, cell: Cell, side: int = 128) -> np.ndarray:
+    """The cell in the middle of what lies around it, RGB uint8 (side, side, 3).
+
+    What lies beyond the field's border is dark.
+    """
+    x, y, w, h = cell.bbox
+    length = max(2, round(AROUND * max(w, h)))
+    left, top = x + (w - length) // 2, y + (h - length) // 2
+    result = np.full((length, length, 3), 24, np.uint8)
+    low, high = max(0, left), max(0, top)
+    right, bottom = min(region.shape[1], left + length), min(region.shape[0], top + length)
+    place = result[high - top : bottom - top, low - left : right - left]
+    place[:] = region.read(low, high, right - low, bottom - high)
+    way = cv2.INTER_AREA if length > side else cv2.INTER_CUBIC
+    return cv2.resize(result, (side, side), interpolation=way)
+
+
+def overlay(image: np.ndarray, reading: FieldReading) -> np.ndarray:
+    """The field, or a smaller picture of it, with outlines and numbers, RGB uint8 (H, W, 3)."""
+    result = np.ascontiguousarray(image).copy()
+    thick = max(1, round(min(image.shape[:2]) / 400))
+    for one in shown(reading, image.shape[1]):
+        colour = rgb(COLOURS[one.cell.state])
+        line = np.round(one.outline).astype(np.int32)
+        drawn = thick if one.cell.call is not None else max(1, thick // 2)
+        cv2.polylines(result, [line], True, colour, drawn, cv2.LINE_AA)
+        words = f"{one.cell.number} {one.cell.call or '-'}"
+        low = max(12, int(line[:, 1].min()) - 3)
+        place, font = (max(0, int(line[:, 0].min())), low), cv2.FONT_HERSHEY_SIMPLEX
+        size = 0.4 * thick + 0.1
+        cv2.putText(result, words, place, font, size, (255, 255, 255), 3 * thick, cv2.LINE_AA)
+        cv2.putText(result, words, place, font, size, colour, thick, cv2.LINE_AA)
+    return result
+
+
+def rgb(colour: str) -> tuple[int, int, int]:
+    """Of "#rrggbb"."""
+    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
+
+
+def _line(cell: Cell) -> np.ndarray:
+    """The longest outline of a cell, (N, 2), in pixels of the field."""
+    found = cv2.findContours(
+        cell.mask.astype(np.uint8),
+        cv2.RETR_EXTERNAL,
+        cv2.CHAIN_APPROX_NONE,
+        offset=cell.bbox[:2],
+    )[0]
+    return np.asarray(max(found, key=len)[:, 0], np.float64)

@@ -1,0 +1,103 @@
+"""The training cells that a model finds most like a cell, and whether it knows that very cell."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from core.data import sources
+from core.errors import DataError
+from core.evaluation.reference import Reference
+from core.runs.store import Run
+
+COUNT = 3
+LABELS = {1: "ALL", 0: "HEM"}
+# Of the limit: the same picture in another file format lies within 0.002 of it, a copy with some
+# changed pixels within 0.03; other cells lie from 0.14 on.
+SAME = 0.1
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """A training cell: its label ("ALL" or "HEM"), subject and group (None where unknown).
+
+    distance: in the model's features, 0 to 2. file: its picture, None where it is not there now.
+    """
+
+    image_id: str
+    label: str
+    subject: str | None
+    group: str | None
+    distance: float
+    file: Path | None
+
+
+@dataclass(frozen=True)
+class Seen:
+    """That a model knows a cell already. part: train, validation or test; image_id: as which cell.
+
+    exact: the file is the same byte by byte; else the pictures are practically the same.
+    """
+
+    part: str
+    image_id: str
+    exact: bool
+
+
+def most_similar(run: Run, kept: Reference, distances: np.ndarray) -> tuple[Neighbour, ...]:
+    """The three training cells nearest to a cell, nearest first, from its distances (N,)."""
+    nearest = np.argpartition(distances, min(COUNT, len(distances)) - 1)[:COUNT]
+    root = _root(run)
+    found = []
+    nearest = nearest[np.argsort(distances[nearest], kind="stable")]
+    for row in nearest:
+        image_id, label, subject, group = kept.records[row]
+        file = root / str(image_id) if root else None
+        found.append(
+            Neighbour(
+                image_id=str(image_id),
+                label=LABELS[int(label)],
+                subject=_text(subject),
+                group=_text(group),
+                distance=float(distances[row]),
+                file=file if file and file.is_file() else None,
+            )
+        )
+    return tuple(found)
+
+
+def seen(
+    split: pd.DataFrame | None,
+    sha256: str,
+    similar: tuple[Neighbour, ...] = (),
+    limit: float | None = None,
+) -> Seen | None:
+    """Whether a file is one of a run's cells (split.parquet), or a copy of a training cell.
+
+    `split` None: it is known to be none of them.
+
+    Copies are told by their distance, which takes the limit of `Reference`; without it, files only.
+    """
+    if split is not None:
+        same = split[split["sha256"] == sha256]
+        found = dict(zip(same["split"], same["image_id"], strict=True))
+        if found:
+            # A cell that stands in two parts counts as trained on.
+            part = "train" if "train" in found else next(iter(found))
+            return Seen(str(part), str(found[part]), exact=True)
+    if similar and limit is not None and similar[0].distance < SAME * limit:
+        return Seen("train", similar[0].image_id, exact=False)
+    return None
+
+
+def _root(run: Run) -> Path | None:
+    try:
+        return sources.resolve(run.config.dataset)
+    except DataError:
+        return None
+
+
+def _text(value: Any) -> str | None:
+    return None if pd.isna(value) else str(value)

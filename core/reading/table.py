@@ -1,0 +1,149 @@
+"""Many readings as a table, as CSV, and as a ZIP with their pictures."""
+
+import io
+import zipfile
+from collections.abc import Iterable, Sequence
+from pathlib import PurePath
+from typing import Any, BinaryIO
+
+import pandas as pd
+
+from core.data import images
+from core.data.manifest import Progress
+from core.evaluation import calibration
+from core.explain.methods import METHODS
+from core.reading.batch import Item, read_many
+from core.reading.reader import CellReading, Reader, Reading
+
+CELL, CUT_OUT, FIELD, NOTHING = "one cell", "cell cut out", "whole field", "nothing"
+NOT_READ = "not read"
+COLUMNS = {
+    "file": str,
+    "model": str,
+    "read_as": str,
+    "call": str,
+    "probability_all": float,
+    "interval_low": float,
+    "interval_high": float,
+    "undecided": bool,
+    "reason": str,
+    "check": str,
+    "diameter_px": float,
+    "distance": float,
+    "distance_limit": float,
+    "known_from": str,
+}
+_FACTS = """Readings of BlastLens. For research use only, never a diagnosis.
+
+readings.csv: one row a file. In pictures/, of each cell that was read: *_cell.png is what the model
+read, *_outline.png has the outline of what was measured, and *_overlay.png the heat map: evidence
+for the side of the threshold that the cell lies on, from weak (teal) to strong (yellow).
+
+The heat maps were drawn by {method} and HAVE NOT BEEN JUDGED: whether one may be believed is said
+beside the cell on the Predict page, and by `python -m core read`.
+"""
+
+
+def read_as(reading: Reading) -> str:
+    """What a picture was taken for: `CELL`, `CUT_OUT`, `FIELD` or `NOTHING`."""
+    if reading.gate.code == "field":
+        return FIELD
+    if not reading.cells:
+        return NOTHING
+    return CELL if reading.prepared is None else CUT_OUT
+
+
+def row(reading: Reading, model: str, contract: dict[str, Any]) -> dict[str, Any]:
+    """A reading by a model, with its contract (calibration.json), as a row of `COLUMNS`.
+
+    call: ALL, HEM, review or `NOT_READ`. reason: why it was refused or sent to review, or what else
+    is to be known. check: the code of the check that refused it. known_from: train, validation or
+    test, where the model knows the very cell. Lengths are in pixels at the scale of training.
+    """
+    figures = reading.gate.figures
+    found: dict[str, Any] = dict.fromkeys(COLUMNS) | {
+        "file": reading.image,
+        "model": model,
+        "read_as": read_as(reading),
+        "call": NOT_READ,
+        "undecided": False,
+        "reason": reading.reason or "",
+        "check": reading.gate.code or "",
+        "known_from": "",
+        **{name: figures.get(name) for name in ("diameter_px", "distance", "distance_limit")},
+    }
+    if reading.cells:
+        cell = reading.cells[0]
+        low, high = cell.interval or (None, None)
+        found |= {
+            "call": cell.call,
+            "probability_all": cell.probability,
+            "interval_low": low,
+            "interval_high": high,
+            "undecided": cell.undecided,
+            "reason": why(cell, contract),
+            "known_from": cell.seen.part if cell.seen else "",
+        }
+    return found
+
+
+def why(cell: CellReading, contract: dict[str, Any]) -> str:
+    """Why a cell went to review, or what makes its call doubtful; empty where nothing does."""
+    if cell.call == "review" and calibration.banded(contract):
+        band = contract["review"]
+        return (
+            f"Its probability of {cell.probability:.0%} lies in this model's review band, "
+            f"{band['low']:.0%} to {band['high']:.0%}: a person should look."
+        )
+    return "Close to the threshold: take it as undecided." if cell.undecided else ""
+
+
+def table(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
+    """Rows of `row`, with the columns and dtypes of `COLUMNS`; missing numbers are NaN."""
+    return pd.DataFrame(list(rows), columns=list(COLUMNS)).astype(COLUMNS)
+
+
+def to_csv(found: pd.DataFrame) -> bytes:
+    """The table as CSV in UTF-8, with a mark that spreadsheets know it by."""
+    return found.to_csv(index=False, float_format="%.6g").encode("utf-8-sig")
+
+
+def write_zip(
+    readers: Sequence[Reader],
+    items: Sequence[Item],
+    file: BinaryIO,
+    progress: Progress | None = None,
+) -> None:
+    """Reads files and writes a ZIP: readings.csv, the pictures of each cell, and what they are.
+
+    Written picture by picture, so that memory holds those of a batch alone.
+    """
+    rows: list[dict[str, Any]] = []
+    total = len(readers) * len(items)
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:  # PNG is packed already
+        for reader in readers:
+            model, contract = reader.run.run_id, reader.run.calibration
+            folder = f"pictures/{model}" if len(readers) > 1 else "pictures"
+            for number, reading in enumerate(read_many(reader, items), start=1):
+                rows.append(row(reading, model, contract))
+                stem = f"{folder}/{number:04}_{PurePath(reading.image).stem}"
+                for cell in reading.cells:
+                    for name, picture in _pictures(cell):
+                        archive.writestr(f"{stem}_{name}.png", images.encode(picture))
+                if progress:
+                    progress(len(rows), total)
+        archive.writestr("readings.csv", to_csv(table(rows)))
+        methods = {METHODS[reader.cam].title for reader in readers}
+        archive.writestr("README.txt", _FACTS.format(method=" and ".join(sorted(methods))))
+
+
+def zipped(readers: Sequence[Reader], items: Sequence[Item]) -> bytes:
+    """The same, in memory."""
+    buffer = io.BytesIO()
+    write_zip(readers, items, buffer)
+    return buffer.getvalue()
+
+
+def _pictures(cell: CellReading) -> list[tuple[str, Any]]:
+    pictures = [("cell", cell.image), ("outline", cell.outlined)]
+    return pictures + ([] if cell.heat is None else [("overlay", cell.overlay)])

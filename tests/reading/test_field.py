@@ -1,0 +1,277 @@
+"""Whole fields: each cell read like any other, edits, exports, and the command line."""
+
+import csv
+import io
+import json
+import zipfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.__main__ import main
+from core.cells.detect import Cell, Field
+from core.cells.red_cells import Ruler
+from core.cells.tiles import Whole
+from core.data.images import decode, encode, fit
+from core.data.synthetic_field import draw_field
+from core.errors import DataError
+from core.reading import field as fields
+from core.reading import field_export, field_picture
+from core.reading.field import CUT, NOT_READ, Edit, FieldReading, mark, model_input, read_field
+from core.reading.reader import Reader
+from core.runs.store import Run
+
+SCALE = 0.4
+UM_PER_PX = 0.06 / SCALE
+
+
+@pytest.fixture(scope="module")
+def image() -> np.ndarray:
+    return draw_field(seed=3, blasts=3, lymphocytes=3, size=(480, 640), scale=SCALE).image
+
+
+@pytest.fixture(scope="module")
+def field(image: np.ndarray) -> Field:
+    """The cells as they were drawn, so that nothing here depends on how well they are found."""
+    drawn = draw_field(seed=3, blasts=3, lymphocytes=3, size=(480, 640), scale=SCALE)
+    cells = []
+    for number, one in enumerate(drawn.objects[:6], 1):
+        x, y, w, h = one.bbox
+        mask = (drawn.instances == number)[y : y + h, x : x + w]
+        nucleus = mask & (drawn.mask == 255)[y : y + h, x : x + w]
+        cells.append(Cell(one.bbox, mask, nucleus, int(mask.sum()), 1.0, one.cut))
+    return Field(tuple(cells), Ruler(125 * SCALE, 9), image.shape[:2])
+
+
+@pytest.fixture
+def reader(finished_run: Run) -> Reader:
+    return Reader(finished_run)
+
+
+@pytest.fixture
+def reading(reader: Reader, image: np.ndarray, field: Field) -> FieldReading:
+    return read_field(reader, Whole(image), field, "field.png")
+
+
+@pytest.fixture
+def engine_saw(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many cells each call of the engine was given."""
+    seen: list[int] = []
+    run = Reader.run_together
+
+    def counted(self: Reader, subjects: list) -> None:  # type: ignore[type-arg]
+        seen.append(len(subjects))
+        run(self, subjects)
+
+    monkeypatch.setattr(Reader, "run_together", counted)
+    return seen
+
+
+def states(reading: FieldReading) -> dict[int, str]:
+    return {one.number: one.state for one in reading.cells}
+
+
+def test_each_whole_cell_is_read_or_refused_with_a_reason_and_the_counts_add_up(
+    reading: FieldReading, field: Field
+) -> None:
+    assert [one.number for one in reading.cells] == list(range(1, 7))
+    assert reading.um_per_px == pytest.approx(UM_PER_PX)
+    assert reading.scale_by == fields.BY_RED_CELLS
+    for one in reading.cells:
+        assert (one.state == CUT) == one.cell.touches_border
+        assert (one.probability is None) == (one.state in (CUT, NOT_READ))
+        assert one.gate.passed or one.gate.sentence
+    counts = reading.counts
+    assert counts.found == 6 == counts.cut + counts.read + sum(counts.refused.values())
+    assert counts.read > 0, states(reading)
+    assert counts.blasts + counts.hem + counts.review == counts.read
+
+
+def test_the_engine_says_of_a_cell_what_it_says_of_its_picture(
+    reading: FieldReading, reader: Reader, image: np.ndarray
+) -> None:
+    for one in reading.cells:
+        if one.probability is None:
+            continue
+        pixels = model_input(reader, Whole(image), reading, one.number)
+        assert pixels is not None and pixels.shape == (450, 450, 3)
+        alone = reader._engine(fit(decode(encode(pixels)), reader._geometry)[None])
+        assert one.logit == pytest.approx(float(alone.logit[0]), abs=1e-3)
+        said = fields.single(reader, Whole(image), reading, one.number)
+        assert said.kind == "cell" and said.cells[0].call == one.call
+        assert said.cells[0].probability == pytest.approx(one.probability, abs=1e-3)
+
+
+def test_a_cell_that_was_not_read_says_why_when_looked_at(
+    reader: Reader, image: np.ndarray, field: Field
+) -> None:
+    cut = replace(field, cells=(replace(field.cells[0], touches_border=True),))
+    reading = read_field(reader, Whole(image), cut, "field.png")
+    said = fields.single(reader, Whole(image), reading, 1)
+    assert said.kind == "refused" and "edge of the field" in (said.reason or "")
+    assert reading.counts.cut == 1 and reading.counts.read == 0
+
+
+def test_without_a_ruler_nothing_is_read_until_the_scale_is_given(
+    reader: Reader, image: np.ndarray, field: Field, reading: FieldReading
+) -> None:
+    blind = replace(field, ruler=Ruler(None, 1))
+    asked = read_field(reader, Whole(image), blind, "field.png")
+    assert asked.cells == () and "micrometres a pixel" in (asked.question or "")
+    told = read_field(reader, Whole(image), blind, "field.png", um_per_px=UM_PER_PX)
+    assert told.question is None and told.scale_by == fields.GIVEN
+    assert states(told) == states(reading)
+    impossible = read_field(reader, Whole(image), blind, "field.png", um_per_px=20.0)
+    assert impossible.cells == () and "cannot be" in (impossible.question or "")
+
+
+def test_a_field_without_white_cells_says_so(
+    reader: Reader, image: np.ndarray, field: Field
+) -> None:
+    reading = read_field(reader, Whole(image), replace(field, cells=()), "empty.png")
+    assert reading.counts.found == 0 and reading.summary.share is None
+    assert "No cell was read" in (reading.summary.warning or "")
+
+
+def test_in_steps_it_reads_the_same(
+    reader: Reader, image: np.ndarray, field: Field, reading: FieldReading
+) -> None:
+    first = read_field(reader, Whole(image), field, "field.png", at_most=2)
+    assert first.waiting == 4 and "later" not in first.counts.refused
+    rest = read_field(reader, Whole(image), field, "field.png", before=first)
+    assert rest.waiting == 0 and states(rest) == states(reading)
+
+
+def test_removing_a_cell_reads_none_anew(
+    reader: Reader,
+    image: np.ndarray,
+    field: Field,
+    reading: FieldReading,
+    engine_saw: list[int],
+) -> None:
+    edits = (Edit("remove", 2),)
+    after = read_field(reader, Whole(image), field, "field.png", edits=edits, before=reading)
+    assert engine_saw == [] and [one.number for one in after.cells] == [1, 3, 4, 5, 6]
+    assert {n: s for n, s in states(reading).items() if n != 2} == states(after)
+
+
+def around(cell: Cell, by: int = 6) -> tuple[int, int, int, int]:
+    x, y, w, h = cell.bbox
+    return x - by, y - by, w + 2 * by, h + 2 * by
+
+
+def test_an_added_cell_gets_a_number_of_its_own_and_is_the_only_one_read(
+    reader: Reader, image: np.ndarray, field: Field, engine_saw: list[int]
+) -> None:
+    missing, *others = (cell for cell in field.cells if not cell.touches_border)
+    known = replace(field, cells=tuple(others))
+    before = read_field(reader, Whole(image), known, "field.png")
+    engine_saw.clear()
+    edits = (Edit("add", None, around(missing)),)
+    after = read_field(reader, Whole(image), known, "field.png", edits=edits, before=before)
+    assert len(engine_saw) == 1 and engine_saw[0] <= 1
+    added = after.cells[-1]
+    assert added.number == len(others) + 1 and added.marked.drawn
+    x, y, w, h = (max(0, side) for side in missing.bbox)
+    a, b, c, d = added.cell.bbox
+    across = min(x + w, a + c) - max(x, a)
+    down = min(y + h, b + d) - max(y, b)
+    assert across * down > 0.6 * w * h
+    assert after.cells[:-1] == before.cells
+
+
+def test_a_redrawn_cell_keeps_its_number_and_is_the_only_one_read(
+    reader: Reader, image: np.ndarray, field: Field, reading: FieldReading, engine_saw: list[int]
+) -> None:
+    number = next(one.number for one in reading.cells if one.state != CUT)
+    edits = (Edit("redraw", number, around(field.cells[number - 1])),)
+    after = read_field(reader, Whole(image), field, "field.png", edits=edits, before=reading)
+    assert len(engine_saw) == 1 and engine_saw[0] <= 1
+    assert after.find(number).marked.drawn
+    same = [(a, b) for a, b in zip(after.cells, reading.cells, strict=True) if a.number != number]
+    assert all(a == b for a, b in same) and len(same) == 5
+
+
+@pytest.mark.parametrize(
+    ("edits", "words"),
+    [
+        ((Edit("remove", 9),), "no cell No. 9"),
+        ((Edit("remove", 1), Edit("redraw", 1, (0, 0, 50, 50))), "no cell No. 1"),
+        ((Edit("add", None, (10, 10, 3, 3)),), "leaves less than"),
+        ((Edit("add", None, (700, 10, 50, 50)),), "leaves less than"),
+        ((Edit("move", 1),), "is no edit"),
+    ],
+)
+def test_an_edit_that_cannot_be_made_says_why(
+    image: np.ndarray, field: Field, edits: Sequence[Edit], words: str
+) -> None:
+    with pytest.raises(DataError, match=words):
+        mark(field, Whole(image), edits, UM_PER_PX)
+
+
+def test_a_cell_is_not_counted_twice_and_empty_glass_is_no_cell(
+    image: np.ndarray, field: Field
+) -> None:
+    number, cell = next((n, c) for n, c in enumerate(field.cells, 1) if not c.touches_border)
+    with pytest.raises(DataError, match=f"lies cell No. {number}"):
+        mark(field, Whole(image), (Edit("add", None, around(cell)),), UM_PER_PX)
+    glass = np.full_like(image, 225)
+    with pytest.raises(DataError, match="stained like a nucleus"):
+        mark(field, Whole(glass), (Edit("add", None, (100, 100, 80, 80)),), UM_PER_PX)
+
+
+def test_exports_hold_every_cell(reading: FieldReading, reader: Reader, image: np.ndarray) -> None:
+    rows = list(csv.DictReader(io.StringIO(field_export.to_csv([reading]))))
+    assert [int(row["number"]) for row in rows] == [one.number for one in reading.cells]
+    assert [row["state"] for row in rows] == [one.state for one in reading.cells]
+    coco = json.loads(field_export.as_json(field_export.to_coco([reading, reading])))
+    assert {image["id"] for image in coco["images"]} == {1, 2}
+    assert len({one["id"] for one in coco["annotations"]}) == len(coco["annotations"]) == 12
+    for one in coco["annotations"]:
+        x, y, w, h = one["bbox"]
+        assert one["image_id"] in (1, 2) and one["category_id"] == coco["categories"][0]["id"]
+        for polygon in one["segmentation"]:
+            assert len(polygon) >= 6 and len(polygon) % 2 == 0
+            assert x - 1 <= min(polygon[::2]) and max(polygon[::2]) <= x + w + 1
+            assert y - 1 <= min(polygon[1::2]) and max(polygon[1::2]) <= y + h + 1
+    packed = field_export.to_zip(reader, Whole(image), reading, image)
+    with zipfile.ZipFile(io.BytesIO(packed)) as archive:
+        names = archive.namelist()
+        mask = decode(archive.read("mask.png"))
+        drawn = decode(archive.read("overlay.png"))
+    assert set(np.unique(mask)) <= {0, 128, 255} and mask.shape == image.shape
+    assert 0 < (drawn != image).any(axis=2).mean() < 0.3
+    assert sum(name.startswith("cells/") for name in names) == 6
+
+
+def test_places_in_the_shown_picture_and_in_the_field_are_each_others(
+    reading: FieldReading,
+) -> None:
+    box = field_picture.in_field((30.0, 10.0), (5.0, 25.0), reading, 320)
+    assert box == (20, 10, 40, 40)
+    for one in field_picture.shown(reading, 320):
+        x, y, w, h = one.cell.cell.bbox
+        assert one.middle == pytest.approx(((x + w / 2) / 2, (y + h / 2) / 2))
+        assert one.outline[:, 0].min() >= x / 2 - 1 and one.outline[:, 0].max() <= (x + w) / 2 + 1
+
+
+def test_the_command_line_reads_a_field(
+    finished_run: Run, image: np.ndarray, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "field.png"
+    file.write_bytes(encode(image))
+    arguments = ["read", str(file), "--run", finished_run.run_id, "--json", "--one-patient"]
+    assert main([*arguments, "--overlay", str(tmp_path / "heat")]) == 0
+    found, total = json.loads(capsys.readouterr().out)
+    assert found["kind"] == "field" and found["cells"]
+    for cell in found["cells"]:
+        assert len(cell["bbox"]) == 4 and {"probability", "interval", "call", "gate"} <= set(cell)
+        assert (cell["cam"] is None) == (cell["call"] is None)
+    summary = found["summary"]
+    assert summary["found"] == len(found["cells"])
+    assert summary["found"] == summary["cut_by_border"] + summary["read"] + summary["refused"]
+    assert total["kind"] == "patient" and total["summary"]["found"] == summary["found"]
+    assert Path(found["overlay"]).is_file()
