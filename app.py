@@ -20,6 +20,7 @@ st.navigation(
         st.Page("pages/tune.py", title="Tune", icon=":material/tune:"),
         st.Page("pages/compare.py", title="Compare", icon=":material/balance:"),
         st.Page("pages/predict.py", title="Predict", icon=":material/biotech:"),
+        st.Page("pages/models.py", title="Models", icon=":material/inventory_2:"),
     ],
     position="top",
 ).run()

@@ -4,8 +4,8 @@ import streamlit as st
 
 from core.data import sources
 from core.errors import RunError
-from core.runs import store
-from pages.ui import readings, state
+from core.runs import promotion, store
+from pages.ui import readings, state, uploads
 from pages.ui.messages import plain, research_notice, shown_errors, title
 
 title(
@@ -15,15 +15,15 @@ title(
 reading, beside = st.columns([5, 2], gap="large")
 active: store.Run | None = None
 try:
-    active = store.active()
+    active = promotion.active()
 except RunError as error:
     reading.info(plain(str(error)))
 
 with reading, shown_errors():
     if active is not None:
-        chosen = readings.choose_image("home")
-        if chosen is not None:
-            readings.show(active, *chosen)
+        chosen = uploads.choose("home", "Drop one stained cell here", several=False)
+        for upload in chosen:
+            readings.show_one([active], upload)
         research_notice()
 
 with beside, shown_errors():
@@ -44,6 +44,6 @@ with beside, shown_errors():
             st.page_link("pages/dataset.py", label="Draw the demo set", icon=":material/add:")
     with st.container(border=True):
         st.markdown("**Last runs**")
-        for run in store.runs()[:4]:
+        for run in list(filter(store.stands_alone, store.runs()))[:4]:
             st.markdown(f"{run.run_id}: {run.status.state}")
         st.page_link("pages/train.py", label="Train a model", icon=":material/model_training:")

@@ -1,33 +1,47 @@
-"""Predict: image, call and confidence in one view; the explanation beside it."""
+"""Predict: pictures in; calls, confidence and their reasons out, one by one or as a table."""
 
 import streamlit as st
 
-from core.runs import store
-from pages.ui import readings
+from core.runs import promotion, store
+from pages.ui import readings, readings_table, uploads
 from pages.ui.messages import research_notice, shown_errors, title
 
-title("Predict", "Upload one segmented cell; see what the model suggests, and why.")
+MOST_MODELS = 3
+
+title("Predict", "Upload stained cells; see what a model makes of each, and why.")
 with shown_errors():
-    names = [run.run_id for run in store.finished()]
+    names = [run.run_id for run in store.models()]
     active: str | None = None
     with shown_errors():
-        active = store.active().run_id
+        active = promotion.active().run_id
     if names:
         picking, model = st.columns([3, 2], gap="large")
+        models, aside = model.container(), model.container()
         with picking:
-            chosen = readings.choose_image("predict")
-        with model:
-            name = st.selectbox(
-                "Model",
+            chosen = uploads.choose(
+                "predict", "Drop one cell or many here", several=True, aside=aside
+            )
+        with models:
+            picked = st.multiselect(
+                "Models, read side by side",
                 names,
-                index=names.index(active) if active in names else 0,
+                default=[active if active in names else names[0]],
+                max_selections=MOST_MODELS,
+                key="predict_models",
                 format_func=lambda run_id: run_id + (" (active)" if run_id == active else ""),
             )
-            run = store.get(name)
-            if chosen is None:
-                st.caption(readings.protocol(run))
-        if chosen is None:
-            st.caption("BMP, PNG, JPEG, TIFF or WebP; one cell on black, as in C-NMC 2019.")
+            runs = [store.get(name) for name in picked]
+            for run in runs if not chosen else ():
+                readings.show_model(run)
+        if not runs:
+            st.info("Choose a model to read with.")
+        elif not chosen:
+            st.caption(
+                "BMP, PNG, JPEG, TIFF or WebP; one cell a picture, cut out on black as in C-NMC "
+                "2019 or on its natural background, or a whole field of a smear."
+            )
+        elif len(chosen) == 1:
+            readings.show_one(runs, chosen[0])
         else:
-            readings.show(run, *chosen)
+            readings_table.show(runs, chosen, "predict")
 research_notice()

@@ -14,7 +14,7 @@ from core.data.images import decode
 from core.jobs import local
 from core.models.catalog import Pretrained
 from core.reading.reader import Reader
-from core.runs import config, presets, store
+from core.runs import config, presets, promotion, store
 from core.tuning import search
 from core.tuning import store as sweeps
 from core.tuning.store import Plan, Sweep
@@ -22,7 +22,7 @@ from tests.bad_images import write_bad_images
 from tests.conftest import CELLS, PROJECT
 from tests.tuning import executor
 
-PAGES = ("home", "dataset", "train", "tune", "compare", "predict")
+PAGES = ("home", "dataset", "train", "tune", "compare", "predict", "models")
 
 
 def open_page(name: str) -> AppTest:
@@ -366,11 +366,11 @@ def test_folds_that_the_data_cannot_give_stop_it_before_it_starts(launched: list
 def test_a_deleted_active_model_leaves_a_way_to_choose_another(workspace: Path) -> None:
     storage.write_json(storage.active_file(), {"run": "deleted"})
     try:
-        assert "choose another on the compare page" in words(open_page("home")).lower()
+        assert "choose another on the models page" in words(open_page("home")).lower()
         app = open_page("predict")
         assert app.file_uploader and not app.exception
         open_page("compare").button(key="use_run-cnn-16").click().run()
-        assert store.active().run_id == "run-cnn-16"
+        assert promotion.active().run_id == "run-cnn-16"
         storage.active_file().write_text("{")
         assert not open_page("home").exception
     finally:
@@ -385,7 +385,7 @@ def test_a_run_replaced_under_its_name_is_read_anew(workspace: Path) -> None:
         shutil.rmtree(copy, ignore_errors=True)
         shutil.copytree(workspace / "runs" / source, copy, copy_function=shutil.copy)
         app = open_page("predict")
-        next(box for box in app.selectbox if box.label == "Model").select("copy").run()
+        app.multiselect(key="predict_models").set_value(["copy"]).run()
         app.button(key=f"predict_{example.stem}").click().run()
         (bar,) = app.get("progress")
         return bar.proto.text
@@ -502,9 +502,9 @@ def test_comparing_gives_a_verdict_a_table_and_promotes(workspace: Path) -> None
     assert {"run-cnn-16", "run-cnn-dropout"} <= set(app.dataframe[0].value["Run"])
     try:
         app.button(key="use_run-cnn-dropout").click().run()
-        assert store.active().run_id == "run-cnn-dropout"
+        assert promotion.active().run_id == "run-cnn-dropout"
         app.multiselect[0].set_value(["run-cnn-16"]).run()
-        assert "run-cnn-16" in words(app) and not app.exception
+        assert "CNN-16 reaches" in words(app) and not app.exception
         app.multiselect[0].set_value([]).run()
         assert not app.exception
     finally:

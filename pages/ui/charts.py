@@ -19,7 +19,8 @@ def show(figure: go.Figure, *, alt: str, key: str) -> None:
     st.plotly_chart(figure, config=_CONFIG, alt=alt, key=key)
 
 
-def _figure(height: int = 300, **layout: Any) -> go.Figure:
+def empty(height: int = 300, **layout: Any) -> go.Figure:
+    """A figure in the style of all, without data yet."""
     figure = go.Figure()
     figure.update_layout(
         height=height,
@@ -36,7 +37,7 @@ def _figure(height: int = 300, **layout: Any) -> go.Figure:
 
 def cells_by_subject(cells: pd.DataFrame) -> go.Figure:
     """Bars: how many cells each subject gave, by class."""
-    figure = _figure(260, barmode="stack", bargap=0.15)
+    figure = empty(260, barmode="stack", bargap=0.15)
     for label, name in ((1, "ALL"), (0, "HEM")):
         counts = cells.loc[cells["label"] == label, "subject"].value_counts()
         figure.add_bar(
@@ -53,7 +54,7 @@ def cells_by_subject(cells: pd.DataFrame) -> go.Figure:
 
 def cells_by_part(parts: pd.DataFrame) -> go.Figure:
     """Bars: ALL, HEM and unlabelled cells of each part (a column of names, then counts)."""
-    figure = _figure(240, barmode="stack", bargap=0.35)
+    figure = empty(240, barmode="stack", bargap=0.35)
     for name, pattern in (("ALL", ""), ("HEM", "/"), ("unlabelled", ".")):
         if name in parts and parts[name].any():
             figure.add_bar(
@@ -71,7 +72,7 @@ def cells_by_part(parts: pd.DataFrame) -> go.Figure:
 
 def learning_curves(histories: dict[str, pd.DataFrame], quantity: str, label: str) -> go.Figure:
     """Validation curves of runs by name, solid; of the first one its training curve too, dotted."""
-    figure = _figure(280 + 20 * len(histories))  # the legend takes its share
+    figure = empty(280 + 20 * len(histories))  # the legend takes its share
     for number, (run, history) in enumerate(histories.items()):
         curves = {f"validation_{quantity}": "solid"}
         if not number:
@@ -93,7 +94,7 @@ def learning_curves(histories: dict[str, pd.DataFrame], quantity: str, label: st
 
 def loss_parts(history: pd.DataFrame) -> go.Figure:
     """What was minimised, the cross-entropy of it, and the penalty."""
-    figure = _figure(260)
+    figure = empty(260)
     names = {"loss": "loss minimised", "cross_entropy": "cross-entropy", "penalty": "L2 penalty"}
     for number, (column, name) in enumerate(names.items()):
         figure.add_scatter(
@@ -109,7 +110,7 @@ def loss_parts(history: pd.DataFrame) -> go.Figure:
 
 def learning_rate(history: pd.DataFrame) -> go.Figure:
     """The learning rate at the end of each epoch."""
-    figure = _figure(260)
+    figure = empty(260)
     figure.add_scatter(
         x=history["epoch"],
         y=history["learning_rate"],
@@ -126,39 +127,9 @@ def _epochs(figure: go.Figure, epochs: int) -> None:
     figure.update_xaxes(title="epoch", dtick=1 if epochs <= 10 else None, tickformat="d")
 
 
-def metrics_of_runs(rows: list[dict[str, Any]]) -> go.Figure:
-    """Test metrics with their 95% intervals, run beside run, and always-ALL as a cross."""
-    figure = _figure(340, scattermode="group")
-    names = list(NAMES.values())
-    for number, row in enumerate(rows):
-        test = row["test"]
-        value = [test[name] for name in NAMES]
-        spans = [test["intervals"][name] for name in NAMES]
-        up = [s[1] - v if s and v is not None else 0 for s, v in zip(spans, value, strict=True)]
-        down = [v - s[0] if s and v is not None else 0 for s, v in zip(spans, value, strict=True)]
-        figure.add_scatter(
-            x=names,
-            y=value,
-            name=row["run"],
-            mode="markers",
-            marker={"size": 10, "symbol": number % 20, "color": SERIES[number % len(SERIES)]},
-            error_y={"type": "data", "symmetric": False, "array": up, "arrayminus": down},
-        )
-    baseline = rows[0]["test"]["always_all"]
-    figure.add_scatter(
-        x=names,
-        y=[baseline[name] for name in NAMES],
-        name="always ALL",
-        mode="markers",
-        marker={"size": 9, "symbol": "x-thin", "line": {"width": 2, "color": "#555555"}},
-    )
-    figure.update_yaxes(range=[-0.03, 1.03])
-    return figure
-
-
 def confusion(counts: dict[str, int]) -> go.Figure:
     """Two by two: what the cells were against what was called."""
-    figure = _figure(230)
+    figure = empty(230)
     table = [[counts["tp"], counts["fn"]], [counts["fp"], counts["tn"]]]
     figure.add_heatmap(
         z=table,
@@ -181,7 +152,7 @@ def metrics_over_folds(found: dict[str, Any]) -> go.Figure:
 
     `found` as `core.tuning.cross_validation.results` gives it.
     """
-    figure = _figure(340, scattermode="group")
+    figure = empty(340, scattermode="group")
     labels, over = list(NAMES.values()), found["metrics"]
     folds = found["folds"]
     figure.add_scatter(
@@ -223,7 +194,7 @@ def search_history(trials: list[dict[str, Any]]) -> go.Figure:
 
     Trials without a value (pruned, failed) stand as marks on the floor.
     """
-    figure = _figure(300)
+    figure = empty(300)
     values = [row["value"] for row in trials if row["value"] is not None]
     floor = min(values, default=0.0) - 0.06 * (max(values, default=1.0) - min(values, default=0.0))
     figure.add_scatter(
@@ -261,7 +232,7 @@ def search_history(trials: list[dict[str, Any]]) -> go.Figure:
 
 def importance(shares: dict[str, float]) -> go.Figure:
     """Bars: the share of each setting (names as shown) in what made trials good."""
-    figure = _figure(80 + 26 * len(shares), bargap=0.35)
+    figure = empty(80 + 26 * len(shares), bargap=0.35)
     figure.add_bar(
         y=list(shares),
         x=list(shares.values()),

@@ -20,5 +20,6 @@ def require() -> None:
     """
     if _ENTERED not in st.session_state:
         files = sorted(Path(__file__).parent.parent.glob("*.py"))
-        st.navigation([st.Page(file) for file in files], position="hidden")
+        pages = [st.Page(file, default=file.stem == "home") for file in files]
+        st.navigation(pages, position="hidden")
         st.rerun()

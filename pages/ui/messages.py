@@ -16,7 +16,11 @@ SPLITS = {
     "preliminary": "official preliminary test",
     "image": "by image (leaks; for demonstration)",
 }
-CALLS = {"ALL": ":orange[▲ **ALL**]", "HEM": ":blue[● **HEM**]"}
+CALLS = {
+    "ALL": ":orange[▲ **ALL**]",
+    "HEM": ":blue[● **HEM**]",
+    "review": ":yellow[◆ **review**]",
+}
 
 
 def title(name: str, sentence: str) -> None:

@@ -1,115 +1,195 @@
-"""Shows a reading: image, call and confidence in one view, the explanation beside it."""
-
-from pathlib import Path
+"""Shows the reading of one picture: what the models suggest, and what that rests on."""
 
 import streamlit as st
 
-from core import storage
-from core.data import images
+from core.evaluation import calibration, operating_point
 from core.evaluation.metrics import NAMES
-from core.explain.overlay import legend
+from core.reading.field import has_background, is_field
 from core.reading.reader import CellReading, Reading
 from core.runs.store import Run
-from pages.ui import cache
+from pages.ui import cache, evidence, fields, similar
+from pages.ui.checks_view import show_checks
 from pages.ui.messages import CALLS, plain, sentence, shown_errors
+from pages.ui.uploads import Upload
 
+_PREVIEW = 300
 HEADLINE = "balanced_accuracy"
 
 
-def choose_image(key: str) -> tuple[str, bytes] | None:
-    """An uploaded file or a shipped example: its name and bytes, or None."""
-    upload = st.file_uploader(
-        "Drop one stained cell here", type=list(images.SUFFIXES), key=f"{key}_upload"
-    )
-    if upload is not None:
-        return upload.name, upload.getvalue()
-    return _choose_example(key)
+def show_one(runs: list[Run], upload: Upload) -> None:
+    """What each of the runs says of one picture.
 
-
-def _choose_example(key: str) -> tuple[str, bytes] | None:
-    examples = sorted(storage.examples_dir().glob("*.png"))
-    if not examples:
-        return None
-    st.caption("or try one of these synthetic cells")
-    chosen = st.session_state.get(f"{key}_example")
-    with st.container(horizontal=True, gap="small"):
-        for example in examples:
-            with st.container(width=76, gap="xxsmall"):
-                picture = cache.thumbnail(str(example), example.stat().st_mtime_ns)
-                st.image(picture, width="stretch", alt=f"Synthetic cell {example.stem}")
-                label = "Read ✓" if example.name == chosen else "Read"
-                if st.button(label, key=f"{key}_{example.stem}", width="stretch"):
-                    st.session_state[f"{key}_example"] = example.name
-                    st.rerun()
-    if chosen not in {example.name for example in examples}:
-        return None
-    return chosen, (storage.examples_dir() / chosen).read_bytes()
-
-
-def show(run: Run, name: str, data: bytes) -> None:
-    """Reads an image's bytes with a run and shows what came of it."""
+    This is the one place where a picture is taken for a cell, a whole field or nothing. A field is
+    read with the first of the runs.
+    """
     with shown_errors():
-        reading = cache.reading(run, data, name)
-        if reading.kind == "refused":
-            why = f"**{plain(name)} was not read.** {plain(reading.reason or '')}"
-            st.warning(why, icon=":material/block:")
-        for cell in reading.cells:
-            _show_cell(run, reading, cell)
-
-
-def _show_cell(run: Run, reading: Reading, cell: CellReading) -> None:
-    picture, words = st.columns([1, 1], gap="medium")
-    with words, st.container(border=True):
-        st.markdown(f"### The model suggests: {CALLS[cell.call]}")
-        likely = f"Probability of ALL **{cell.probability:.0%}**, of HEM {cell.probability_hem:.0%}"
-        st.progress(cell.probability, text=likely)
-        if cell.undecided:
-            st.markdown(":material/balance: Close to the threshold: take it as **undecided**.")
-        st.caption(f"{sentence(run.calibration['reason'])}. {protocol(run)}")
-        if (run.metrics or {}).get("dataset", {}).get("synthetic"):
-            st.caption(
-                ":material/warning: **This model has seen synthetic cells only. What it says of a "
-                "real cell means nothing.**"
-            )
-    with words:
-        folded = cell.cam.trusted is False
-        icon = ":material/do_not_disturb_on:" if folded else ":material/help:"
-        if cell.heat is None:
-            badge = "There is no heat map."
+        data = upload.data  # once: of a large scan each copy is hundreds of megabytes
+        if fields.is_large(upload.name, data):
+            fields.show(runs[0], upload.name, data)
+            show_model(runs[0])
+            return
+        readings = [cache.reading(run, data, upload.name) for run in runs]
+        if _as_field(readings[0], upload):
+            if len(runs) > 1:
+                st.caption(f"A field is read with one model, here {plain(runs[0].run_id)}.")
+            fields.show(runs[0], upload.name, data)
+            show_model(runs[0])
+        elif len(runs) == 1:
+            _show_alone(runs[0], readings[0], upload)
         else:
-            badge = "Do not rely on the heat map." if folded else "Heat map, not yet verified."
-        st.markdown(f"{icon} **{badge}** {cell.cam.reason}")
-        shown = st.toggle(
-            "Show where the evidence lies", value=not folded, disabled=cell.heat is None
+            _show_beside(runs, readings, upload)
+
+
+def _as_field(reading: Reading, upload: Upload) -> bool:
+    """Whether it is to be read as a field; of a picture with a background the user may say."""
+    if not has_background(reading):
+        return False
+    return st.toggle(
+        "Read it as a whole field",
+        value=is_field(reading),
+        key=f"as_field_{upload.digest[:12]}",
+        help="Each white cell in it is found and read on its own.",
+    )
+
+
+def _show_alone(run: Run, reading: Reading, upload: Upload) -> None:
+    if not reading.cells:
+        _show_refusal(reading, upload)
+        return
+    (cell,) = reading.cells
+    with st.container(border=True):
+        call, likely = st.columns([2, 3], gap="medium")
+        with call:
+            _show_call(cell)
+            _warn_of_synthetic(run)
+        with likely:
+            _show_probability(cell)
+    similar.show_seen(cell.seen)
+    pictures, where = st.columns([2, 1], gap="small")
+    with pictures:
+        _show_pictures(reading, cell)
+        similar.show_words(cell)
+        similar.show_unchecked(reading.gate)
+        st.caption(protocol(run))
+    with where:
+        evidence.show(run, upload, 0, cell)
+    similar.show_prepared(reading)
+    similar.show_similar(cell)
+    _show_more(run, reading, cell)
+
+
+def _show_beside(runs: list[Run], readings: list[Reading], upload: Upload) -> None:
+    """Each model in a column of its own, so that the eye goes from one to the next."""
+    calls = {cell.call for reading in readings for cell in reading.cells}
+    if all(reading.cells for reading in readings):
+        agreed = "agree" if len(calls) == 1 else "**do not agree**: a person should look"
+        st.markdown(f"{plain(upload.name)}: the {len(runs)} models {agreed}.")
+    columns = st.columns(len(runs), gap="medium")
+    for column, run, reading in zip(columns, runs, readings, strict=True):
+        with column:
+            st.markdown(f"**{plain(run.run_id)}**")
+            if not reading.cells:
+                _show_refusal(reading, upload)
+                continue
+            (cell,) = reading.cells
+            with st.container(border=True):
+                _show_call(cell)
+                _warn_of_synthetic(run)
+                _show_probability(cell)
+            st.image(cell.image, width="stretch", alt=f"The cell {upload.name}, {_called(cell)}")
+            evidence.show(run, upload, 0, cell, compact=True)
+            similar.show_seen(cell.seen)
+            st.caption(protocol(run))
+            similar.show_unchecked(reading.gate)
+            similar.show_words(cell)
+            similar.show_similar(cell)
+            _show_more(run, reading, cell)
+
+
+def _show_refusal(reading: Reading, upload: Upload) -> None:
+    why = f"**{plain(reading.image)} was not read.** {plain(reading.gate.reason or '')}"
+    st.warning(why, icon=":material/block:")
+    if reading.gate.way_out:
+        st.markdown(f":material/arrow_forward: **What to do.** {plain(reading.gate.way_out)}")
+    picture = None if reading.prepared else cache.small_picture(upload.data, upload.name)
+    if picture is not None:
+        st.image(picture, width=_PREVIEW, alt=f"The picture {upload.name}, which was not read")
+    similar.show_prepared(reading)
+    similar.show_unchecked(reading.gate)
+    show_checks(reading.gate)
+
+
+def _show_pictures(reading: Reading, cell: CellReading) -> None:
+    first, second = st.columns(2, gap="small")
+    alt = f"The cell {reading.image}, {_called(cell)}"
+    first.image(cell.image, width="stretch", alt=alt)
+    first.caption("The cell, as the model reads it")
+    second.image(cell.outlined, width="stretch", alt=f"{alt}, with its outline")
+    second.caption("Its outline: what was measured")
+
+
+def _show_call(cell: CellReading) -> None:
+    st.markdown(f"### The model suggests: {CALLS[cell.call]}")
+    if cell.call == "review":
+        st.markdown(
+            "Too close for this model to call: **a person should look**. "
+            f"By its threshold it leans to {CALLS[cell.leaning]}."
         )
-        _details(run, reading, cell)
-    with picture:
-        image = cell.overlay if shown else cell.image
-        alt = f"The cell {reading.image}, called {cell.call}"
-        st.image(image, width="stretch", alt=alt + (", with its heat map" if shown else ""))
-        if shown:
-            st.image(legend(), width="stretch", alt="Colour scale, from weak to strong evidence")
-            st.caption(f"From weak (left) to strong evidence for {cell.call}, by Grad-CAM.")
+    if cell.undecided:
+        st.markdown(":material/balance: Close to the threshold: take it as **undecided**.")
 
 
-def _details(run: Run, reading: Reading, cell: CellReading) -> None:
+def _show_probability(cell: CellReading) -> None:
+    likely = f"Probability of ALL **{cell.probability:.0%}**, of HEM {cell.probability_hem:.0%}"
+    st.progress(cell.probability, text=likely)
+    if cell.interval is not None:
+        st.caption(
+            f"95% interval of the probability of ALL: {cell.interval[0]:.0%} to "
+            f"{cell.interval[1]:.0%}, by how its calibration varies with the subjects."
+        )
+    else:
+        st.caption("Without an interval: this model was calibrated on too few subjects for one.")
+
+
+def _show_more(run: Run, reading: Reading, cell: CellReading) -> None:
+    show_checks(reading.gate)
     with st.expander("How this was read"):
         x, y, w, h = cell.bbox
         st.markdown(
             f"- File {plain(reading.image)}; cell of {w} x {h} pixels at ({x}, {y}), filling "
             f"{cell.gate.cell_share:.0%} of the model's window\n"
             f"- Model {run.run_id} ({run.config.architecture}); log-odds of ALL {cell.logit:+.3f}\n"
-            f"- Threshold {run.calibration['threshold']:.2f}; Grad-CAM on the logit for ALL, "
-            "on its negative for HEM, at the resolution of the last feature map"
+            f"- {_rule(run)}. {operating_point.rule(run.calibration)} "
+            f"{sentence(run.calibration['reason'])}."
         )
-        st.download_button(
-            "Download the overlay",
-            images.encode(cell.overlay),
-            file_name=f"{Path(reading.image).stem}_overlay.png",
-            mime="image/png",
-            icon=":material/download:",
-            on_click="ignore",
+
+
+def show_model(run: Run) -> None:
+    """What is to be known of a model beside whatever it says."""
+    st.caption(protocol(run))
+    _warn_of_synthetic(run)
+
+
+def _warn_of_synthetic(run: Run) -> None:
+    if (run.metrics or {}).get("dataset", {}).get("synthetic"):
+        st.caption(
+            ":material/warning: **This model has seen synthetic cells only. What it says of a "
+            "real cell means nothing.**"
         )
+
+
+def _called(cell: CellReading) -> str:
+    return "to be reviewed" if cell.call == "review" else f"called {cell.call}"
+
+
+def _rule(run: Run) -> str:
+    contract = run.calibration
+    words = f"Threshold {contract['threshold']:.3g}"
+    if not calibration.banded(contract):
+        return words
+    return (
+        f"{words}, review from {contract['review']['low']:.3g} to {contract['review']['high']:.3g}"
+    )
 
 
 def protocol(run: Run) -> str:

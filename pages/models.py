@@ -1,0 +1,164 @@
+"""Models: the one that reads, its card and its history; whole runs out and in."""
+
+from datetime import UTC, datetime
+
+import streamlit as st
+
+from core.errors import RunError
+from core.evaluation import card_render
+from core.runs import archive, promotion, store
+from core.runs.store import Run
+from pages.ui import cache, card_view, import_run, readings, thresholds
+from pages.ui.messages import plain, research_notice, shown_errors, title
+
+
+def active_run() -> Run | None:
+    """The run that reads; None, with the reason on the page, if it is gone."""
+    with shown_errors():
+        return promotion.active()
+    return None
+
+
+def show_active(active: Run | None) -> None:
+    """Which model reads, how well it did, since when, and the way back."""
+    with st.container(border=True):
+        words, back = st.columns([4, 1], vertical_alignment="center")
+        with words:
+            if active is None:
+                st.markdown("**No model reads now.** Choose one below, or undo the last choice.")
+            else:
+                st.markdown(f":material/biotech: **{plain(active.run_id)}** reads now")
+                st.markdown(readings.protocol(active))
+                st.caption(since(active))
+        undo = back.button(
+            "Undo",
+            icon=":material/undo:",
+            width="stretch",
+            disabled=not can_undo(),
+            help="Goes back to the model that was chosen before; the history keeps both.",
+        )
+    if active is not None and (before := promotion.changed_since(active)):
+        st.warning(
+            f"The engine of {plain(active.run_id)} is not the one that was chosen{day(before.at)}: "
+            "its files have changed since. If that was meant, choose it again.",
+            icon=":material/warning:",
+        )
+    if undo:
+        promotion.undo()
+        st.rerun()
+
+
+def can_undo() -> bool:
+    """Whether there is a choice to take back; not if the history is damaged."""
+    try:
+        return promotion.can_undo()
+    except RunError:
+        return False
+
+
+def since(active: Run) -> str:
+    """Since when the active model reads."""
+    entries = promotion.history()
+    if not entries or entries[-1].run is None:
+        return "By default: it came first, and no model has been chosen."
+    return f"Chosen for readings{day(entries[-1].at)}."
+
+
+def day(at: float | None) -> str:
+    """A Unix time as " on" that day; nothing where it is not known."""
+    return f" on {datetime.fromtimestamp(at, UTC):%d %B %Y, %H:%M} UTC" if at else ""
+
+
+def choose(finished: list[Run], active: Run | None) -> Run:
+    """The run to look at, the active one first, and the button that makes it read."""
+    runs = {run.run_id: run for run in finished}
+    import_run.select_imported(runs)
+    picking, using = st.columns([4, 1], vertical_alignment="bottom")
+    chosen = runs[
+        picking.selectbox(
+            "Model",
+            list(runs),
+            index=list(runs).index(active.run_id) if active and active.run_id in runs else 0,
+            format_func=lambda name: name + (" (active)" if active == runs[name] else ""),
+            key="models_run",
+        )
+    ]
+    used = chosen == active and promotion.changed_since(chosen) is None
+    pressed = using.button(
+        "Used for readings" if used else "Use for readings",
+        type="primary",
+        icon=":material/check:",
+        disabled=used,
+        width="stretch",
+    )
+    if pressed:
+        promotion.promote(chosen)
+        st.rerun()
+    return chosen
+
+
+def show_downloads(run: Run) -> None:
+    """The card and the whole run, written when they are asked for."""
+    name = run.run_id
+    with st.container(horizontal=True):
+        for label, file, mime, make in (
+            ("Card, HTML", f"{name}.html", "text/html", lambda: card_render.html(cache.card(run))),
+            (
+                "Card, Markdown",
+                f"{name}.md",
+                "text/markdown",
+                lambda: card_render.markdown(cache.card(run)),
+            ),
+            (
+                "Whole run",
+                f"{name}{archive.SUFFIX}",
+                "application/zip",
+                lambda: archive.packed(run),
+            ),
+        ):
+            st.download_button(
+                label, make, file, mime, icon=":material/download:", on_click="ignore"
+            )
+
+
+def show_history(_: Run) -> None:
+    """Every choice of a model for readings, the newest first."""
+    rows = promotion.flat()
+    if not rows:
+        st.info("No model has been chosen yet; the first that came reads.")
+        return
+    when = st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm", timezone="UTC")
+    st.dataframe(rows, hide_index=True, column_config={"When": when})
+    st.caption(
+        "Times are UTC. Engine: the first digits of the SHA-256 of what read then. Nothing is ever "
+        "taken out of this list; undoing a choice adds a line."
+    )
+
+
+VIEWS = {
+    "Card": card_view.show,
+    "Operating point": thresholds.show,
+    "Fill in": card_view.fill_in,
+    "History": show_history,
+    "Import a run": lambda _: import_run.show(),
+}
+
+title("Models", "Which model reads, what it is made of, and how far to believe it.")
+with shown_errors():
+    finished = store.models()
+    if not finished:
+        st.info("No run has finished yet. Train a model, or import a run from an archive.")
+        st.page_link("pages/train.py", label="Train a model", icon=":material/model_training:")
+        import_run.show()
+    else:
+        active = active_run()
+        show_active(active)
+        run = choose(finished, active)
+        show_downloads(run)
+        # Only the open tab is computed.
+        tabs = st.tabs(list(VIEWS), on_change="rerun", key="models_view")
+        for tab, show in zip(tabs, VIEWS.values(), strict=True):
+            if tab.open:
+                with tab, shown_errors():
+                    show(run)
+research_notice()
