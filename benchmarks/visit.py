@@ -137,22 +137,33 @@ class Visitor:
         """Runs the page again as it stands."""
         return self._run()
 
-    def choose(self, widget: Widget, option: str | None) -> float:
-        """Sets a widget to one of its options, or back to how it came with None."""
+    def choose(self, widget: Widget, option: str | list[str] | None) -> float:
+        """Sets a widget to one of its options, or several, or back to how it came with None."""
         identity = widget.message.id
         state = WidgetState(id=identity)
+        single = option[0] if isinstance(option, list) else option
         if widget.kind == "pagination":
-            state.int_value = int(option or 1)
+            state.int_value = int(single or 1)
         elif widget.kind == "selectbox":
-            if option is None and widget.message.HasField("default"):
-                option = widget.options[widget.message.default]
-            if option is not None:
-                state.string_value = option
+            if single is None and widget.message.HasField("default"):
+                single = widget.options[widget.message.default]
+            if single is not None:
+                state.string_value = single
         else:
             first = [widget.options[place] for place in widget.message.default]
-            state.string_array_value.data.extend(first if option is None else [option])
+            several = [option] if isinstance(option, str) else option
+            state.string_array_value.data.extend(first if several is None else several)
         self._states[identity] = state
         return self._run(fragment=widget.fragment)
+
+    def press(self, button: Widget) -> float:
+        """Presses a button once."""
+        identity = button.message.id
+        self._states[identity] = WidgetState(id=identity, trigger_value=True)
+        try:
+            return self._run(fragment=button.fragment)
+        finally:
+            self._states.pop(identity, None)
 
     def _run(self, page: str = "", fragment: str = "") -> float:
         message = BackMsg()
@@ -197,7 +208,7 @@ class Visitor:
                 raise RunError(
                     f"The page raised {element.exception.type}: {element.exception.message}"
                 )
-            if name in ("button_group", "selectbox", "multiselect", "pagination"):
+            if name in ("button", "button_group", "selectbox", "multiselect", "pagination"):
                 widget = Widget(name, body, message.delta.fragment_id)
                 self.widgets[widget.message.id] = widget
             elif name == "imgs":
