@@ -20,17 +20,19 @@ def start(root: Path, architecture: str = "cnn-16", **settings: object) -> Run:
     return run
 
 
-def wait_until(run: Run, true: Callable[[], bool], seconds: float = 120) -> None:
+def wait_until(
+    run: Run, true: Callable[[], bool], seconds: float = 120, what: object = None
+) -> None:
     """Looks every few milliseconds; fails when the run ends before, or after `seconds`."""
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline, run.status
-        assert run.status.unfinished or true(), run.status
+        assert run.status.unfinished or true(), (what, run.status)
         time.sleep(0.005)
 
 
 def wait_for_phase(run: Run, phase: str) -> None:
-    wait_until(run, lambda: run.status.phase == phase)
+    wait_until(run, lambda: run.status.phase == phase, what=phase)
 
 
 def end(run: Run, seconds: float = 120) -> float:
