@@ -15,7 +15,7 @@ from core.runs.store import Run
 def audit(options: argparse.Namespace) -> dict[str, Any]:
     """Asks whether a run may be believed: what it owes to knowing patients, and to size alone."""
     run = store.get(options.run)
-    companions.require_auditable(run)
+    companions.require_auditable(run, "controls")
     for name in companions.AUDITS:
         if getattr(options, name):
             _train(run, name)

@@ -58,7 +58,8 @@ def exposure(image: np.ndarray, mask: np.ndarray, morphology: Morphology) -> tup
     """Of the flags, those of light: "too dark", "too bright". Input as of `flags`, no empty one."""
     x, y, w, h = bounding_box(mask)
     box = slice(y, y + h), slice(x, x + w)
-    clipped = np.count_nonzero((_brightest(image[box]) >= CLIPPED) & mask[box])
+    dim = cv2.inRange(image[box], (0,) * 3, (CLIPPED - 1,) * 3).view(bool)
+    clipped = np.count_nonzero(mask[box] & ~dim)
     holds = {
         "too dark": morphology.brightness < MIN_BRIGHTNESS,
         "too bright": clipped > MAX_CLIPPED * np.count_nonzero(mask),

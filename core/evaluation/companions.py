@@ -16,9 +16,6 @@ from core.runs import cost, store
 from core.runs.config import RunConfig
 from core.runs.store import Run
 
-# The fewest that can be: each training sees a third of the cells, and every cell is tested once.
-FOLDS = 3
-
 # What each side has instead of the audited run's own setting.
 SIDES: dict[str, dict[str, str]] = {
     "model": {"split": "subject", "inputs": "cell"},
@@ -27,6 +24,9 @@ SIDES: dict[str, dict[str, str]] = {
     "size": {"split": "subject", "inputs": "size"},
 }
 AUDITS = {"leakage": ("model", "image"), "controls": ("model", "silhouette", "size")}
+# Every cell is tested once. With three folds many subjects are ranked together, but a training sees
+# a third of the cells only; to recognise patients, a network needs more cells of each.
+FOLDS = {"leakage": 5, "controls": 3}
 
 
 @dataclass(frozen=True)
@@ -74,10 +74,15 @@ def _share(run: Run) -> float:
     return status.epoch / (status.epochs + 1)
 
 
-def configs(base: RunConfig, side: str) -> list[RunConfig]:
-    """The configuration of each fold of a side of `SIDES`, in the folds' order."""
-    folds = base.folds or FOLDS
-    return [replace(base, **SIDES[side], folds=folds, fold=fold) for fold in range(folds)]  # type: ignore[arg-type]
+def folds(base: RunConfig, audit: str) -> int:
+    """How many folds an audit of a recipe has: as many as the run's own, if it is one of them."""
+    return base.folds or FOLDS[audit]
+
+
+def configs(base: RunConfig, audit: str, side: str) -> list[RunConfig]:
+    """The configuration of each fold of a side of an audit, in the folds' order."""
+    number = folds(base, audit)
+    return [replace(base, **SIDES[side], folds=number, fold=fold) for fold in range(number)]  # type: ignore[arg-type]
 
 
 def find(run: Run, audit: str, among: Iterable[Run] | None = None) -> Companions:
@@ -86,7 +91,7 @@ def find(run: Run, audit: str, among: Iterable[Run] | None = None) -> Companions
     Of several runs of one config the newest that finished counts. Finished runs of other contents
     of the data set than those of the companion that ended last do not count.
     """
-    wanted = {side: configs(run.config, side) for side in AUDITS[audit]}
+    wanted = {side: configs(run.config, audit, side) for side in AUDITS[audit]}
     all_configs = {config for of_side in wanted.values() for config in of_side}
     by_config: dict[RunConfig, list[Run]] = {config: [] for config in all_configs}
     for other in store.runs() if among is None else among:
@@ -134,8 +139,8 @@ def _fingerprint(run: Run) -> str | None:
     return measured["dataset"]["fingerprint"] if measured else None
 
 
-def require_auditable(run: Run) -> pd.DataFrame:
-    """The cells of a run (its split.parquet), if its recipe can be audited.
+def require_auditable(run: Run, audit: str) -> pd.DataFrame:
+    """The cells of a run (its split.parquet), if its recipe can be audited in that way.
 
     Raises `RunError` for an unfinished or a control run, `DataError` where subjects are unknown or
     too few for the folds.
@@ -153,20 +158,20 @@ def require_auditable(run: Run) -> pd.DataFrame:
             f"The subjects of {unknown:,} cells are not known, so no patient can be held out and "
             "recognition of patients cannot be measured. Give the data set with its subjects."
         )
-    folds = run.config.folds or FOLDS
+    number = folds(run.config, audit)
     groups = cells.groupby("label")["group"].nunique()
-    if groups.min() < folds:
+    if groups.min() < number:
         raise DataError(
-            f"One class has cells of {groups.min()} groups of subjects; an audit in {folds} folds "
-            f"needs at least {folds} of each class. Add subjects."
+            f"One class has cells of {groups.min()} groups of subjects; an audit in {number} folds "
+            f"needs at least {number} of each class. Add subjects."
         )
     return cells
 
 
-def price(run: Run, found: Companions) -> float | None:
+def price(run: Run, audit: str, found: Companions) -> float | None:
     """Seconds that what is still to be started will take; None before any run of the kind."""
     coming = [*found.missing, *(other.config for other in found.ended)]
-    cells = len(require_auditable(run))
+    cells = len(require_auditable(run, audit))
     alike = Counter(replace(config, split="subject", fold=0) for config in coming)
     costs = [cost.estimate(config, cells=cells, runs=runs) for config, runs in alike.items()]
     return cost.total(costs)

@@ -16,7 +16,7 @@ def start(run: Run, audit: str) -> list[Run]:
     Returns the runs that were started. Raises `RunError` or `DataError` where a run cannot be
     audited, and what `require_inputs` raises.
     """
-    companions.require_auditable(run)
+    companions.require_auditable(run, audit)
     require_inputs(run.config)
     # Two clicks at once shall not train everything twice.
     with storage.lock(storage.runs_dir() / ".audit"):

@@ -79,9 +79,10 @@ def show(runs: list[Run]) -> None:
                 results[what] = table
     _numbers(run, results)
     with st.expander("How this is measured"):
-        numbers = {"folds": run.config.folds or companions.FOLDS}
-        numbers |= {"probe_folds": probe.FOLDS, "shuffles": probe.SHUFFLES}
         for what, title in _TITLES.items():
+            numbers = {"probe_folds": probe.FOLDS, "shuffles": probe.SHUFFLES}
+            if what in companions.AUDITS:
+                numbers["folds"] = companions.folds(run.config, what)
             st.markdown(f"**{title}** {_METHODS[what].format(**numbers)}")
 
 
@@ -92,7 +93,7 @@ def _answer(what: str, found: dict[str, Any]) -> None:
 
 def _audit(run: Run, audit: str, among: list[Run]) -> pd.DataFrame | None:
     """The answer and its table, or the way to it."""
-    companions.require_auditable(run)
+    companions.require_auditable(run, audit)
     found = companions.find(run, audit, among)
     if found.complete:
         result = cache.audit(audit, found)
@@ -111,7 +112,7 @@ def _audit(run: Run, audit: str, among: list[Run]) -> pd.DataFrame | None:
 
 def _offer(run: Run, audit: str, found: Companions) -> None:
     """The button that trains what is missing, and what it will cost."""
-    seconds = companions.price(run, found)
+    seconds = companions.price(run, audit, found)
     about = "time unknown before the first run" if seconds is None else f"about {duration(seconds)}"
     for other in found.ended[:1]:
         status = other.status

@@ -86,7 +86,9 @@ def audited(wanted: RunConfig, sides: dict[str, Scores]) -> Run:
     """A finished run and, for each of the sides, all its companions."""
     from core.evaluation import companions
 
-    for side, scores in sides.items():
-        for one in companions.configs(wanted, side):
-            finish(one, scores)
+    for audit, of_audit in companions.AUDITS.items():
+        if set(of_audit) <= set(sides):
+            for side in of_audit:
+                for one in companions.configs(wanted, audit, side):
+                    finish(one, sides[side])
     return finish(replace(wanted, folds=0, fold=0), skilled(1))

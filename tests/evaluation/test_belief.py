@@ -20,19 +20,22 @@ def measured(run, audit):
 
 def test_companions_differ_from_the_run_in_split_inputs_and_fold_alone():
     wanted = base()
-    for side, setting in companions.SIDES.items():
-        made = companions.configs(wanted, side)
-        assert [one.fold for one in made] == list(range(companions.FOLDS))
+    for audit, side in (
+        (audit, side) for audit, sides in companions.AUDITS.items() for side in sides
+    ):
+        setting = companions.SIDES[side]
+        made = companions.configs(wanted, audit, side)
+        assert [one.fold for one in made] == list(range(companions.FOLDS[audit]))
         for one in made:
             assert (one.split, one.inputs) == (setting["split"], setting["inputs"])
             back = replace(one, split=wanted.split, inputs=wanted.inputs, folds=0, fold=0)
             assert back == wanted
-    assert len(companions.configs(replace(wanted, folds=5), "model")) == 5
+    assert len(companions.configs(replace(wanted, folds=4), "leakage", "model")) == 4
 
 
 def test_what_is_there_is_found_whoever_trained_it_and_the_rest_is_missing():
     run = finish(base(), skilled(1))
-    model = companions.configs(base(), "model")
+    model = companions.configs(base(), "leakage", "model")
     one = finish(model[0], skilled(1))
     waiting = store.create(model[1])
     failed = store.create(model[2])
@@ -40,19 +43,21 @@ def test_what_is_there_is_found_whoever_trained_it_and_the_rest_is_missing():
     found = companions.find(run, "leakage")
     assert found.finished == {"model": [one], "image": []}
     assert (found.unfinished, found.ended) == ([waiting], [failed])
-    assert found.missing == companions.configs(base(), "image")
-    assert (found.done, found.to_train, found.total, found.complete) == (1, 4, 6, False)
-    assert companions.price(run, found) == pytest.approx(20 * 4 + 4 * 120 / 3 * 3 / 100)
+    assert found.missing == model[3:] + companions.configs(base(), "leakage", "image")
+    assert (found.done, found.to_train, found.total, found.complete) == (1, 8, 10, False)
+    assert companions.price(run, "leakage", found) == pytest.approx(
+        20 * 8 + 8 * 120 * 3 / 5 * 3 / 100
+    )
 
 
 def test_a_run_that_is_a_fold_itself_is_one_of_its_companions():
-    run = finish(companions.configs(base(), "model")[0], skilled(1))
+    run = finish(companions.configs(base(), "controls", "model")[0], skilled(1))
     assert companions.find(run, "controls").finished["model"] == [run]
 
 
 def test_companions_of_before_the_data_set_changed_do_not_count():
     run = finish(base(), skilled(1))
-    before, after = companions.configs(base(), "model")[:2]
+    before, after = companions.configs(base(), "leakage", "model")[:2]
     finish(before, skilled(1), contents="as it was")
     newer = finish(after, skilled(1))
     newer.write_status(Status(state="succeeded", finished=2.0))
@@ -61,7 +66,7 @@ def test_companions_of_before_the_data_set_changed_do_not_count():
 
 
 def test_a_run_of_before_there_were_controls_is_read_and_has_its_companions():
-    run = finish(companions.configs(base(), "model")[1], skilled(1))
+    run = finish(companions.configs(base(), "leakage", "model")[1], skilled(1))
     document = storage.read_json(run.path / "config.json")
     del document["inputs"]
     storage.write_json(run.path / "config.json", document)
@@ -74,7 +79,7 @@ def test_a_recipe_that_knows_patients_shows_a_gap_and_says_how_large():
     run = audited(base(), {"model": skilled(0.7), "image": skilled(2.5)})
     found = measured(run, "leakage")
     gap = found["metrics"]["balanced_accuracy"]
-    assert found["cells"] == 120 and found["groups"] == 12 and found["folds"] == 3
+    assert found["cells"] == 120 and found["groups"] == 12 and found["folds"] == 5
     assert gap["interval"][0] > 0 and found["doubt"] is True
     said = found["sentence"]
     assert said.startswith(f"Of the {gap['first']:.2f} balanced accuracy under a split by image")
@@ -119,24 +124,24 @@ def test_the_document_says_what_is_not_known_yet():
     run = audited(base(), {"model": skilled(1), "image": skilled(1)})
     document = belief.document(run)
     assert document["leakage"]["result"]["sentence"]
-    assert document["controls"] == {"done": 3, "total": 9, "result": None}
+    assert document["controls"] == {"done": 0, "total": 9, "result": None}
     assert document["probe"] is None
 
 
 def test_what_cannot_be_audited_is_refused_with_the_reason():
     run = finish(base(), skilled(1))
-    assert len(companions.require_auditable(run)) == 120
+    assert len(companions.require_auditable(run, "leakage")) == 120
     cells().assign(group=None, split="train").to_parquet(run.path / "split.parquet")
     with pytest.raises(DataError, match="subjects of 120 cells are not known"):
-        companions.require_auditable(run)
+        companions.require_auditable(run, "leakage")
     few = cells().query("subject in ['s0', 's1', 's2', 's3']")
     few.assign(split="train").to_parquet(run.path / "split.parquet")
-    with pytest.raises(DataError, match="at least 3 of each class"):
-        companions.require_auditable(run)
+    with pytest.raises(DataError, match="at least 5 of each class"):
+        companions.require_auditable(run, "leakage")
     with pytest.raises(RunError, match="itself a control"):
-        companions.require_auditable(finish(replace(base(), inputs="size"), skilled(1)))
+        companions.require_auditable(finish(replace(base(), inputs="size"), skilled(1)), "controls")
     with pytest.raises(RunError, match="queued"):
-        companions.require_auditable(store.create(base()))
+        companions.require_auditable(store.create(base()), "controls")
 
 
 def test_a_control_is_never_the_model_that_reads(artifacts):

@@ -11,7 +11,7 @@ from core.runs.store import Run
 from tests.evaluation.marked_cells import CELLS, SUBJECTS, write_marked_cells
 
 # Enough epochs to learn the marks, and nothing that hides them.
-SETTINGS = {"epochs": 10, "batch_size": 8, "augmentation": "none", "keep": "last"}
+SETTINGS = {"folds": 3, "epochs": 10, "batch_size": 8, "augmentation": "none", "keep": "last"}
 FAST = {"precision": "float32"}
 
 
@@ -36,7 +36,7 @@ def test_recognition_of_patients_is_measured_and_an_outline_told_apart_from_a_ce
 ) -> None:
     base = config.create("cnn-16", marked, "recommended", **SETTINGS, **FAST)
     sides = {
-        side: [trained(one) for one in companions.configs(base, side)]
+        side: [trained(one) for one in companions.configs(base, "leakage", side)]
         for side in ("model", "image", "silhouette")
     }
     found = companions.find(sides["model"][0], "leakage")

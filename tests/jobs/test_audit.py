@@ -23,8 +23,8 @@ def audited(finished_run: Run, demo_index: Index) -> Iterator[Run]:
     """The finished run with all companions of its leakage meter but the last; removed after."""
     before = {run.run_id for run in store.runs()}
     for side in companions.AUDITS["leakage"]:
-        for wanted in companions.configs(finished_run.config, side):
-            if (side, wanted.fold) == ("image", 2):
+        for wanted in companions.configs(finished_run.config, "leakage", side):
+            if (side, wanted.fold) == ("image", companions.FOLDS["leakage"] - 1):
                 continue
             run = finish(wanted, skilled(1), contents=demo_index.fingerprint, table=None)
             table = fit.choose(demo_index, run)
@@ -42,15 +42,15 @@ def test_what_is_missing_is_trained_and_the_whole_is_measured(
     there = {run.run_id for run in store.runs()}
     assert main(["audit", audited.run_id, "--json"]) == 0
     before = json.loads(capsys.readouterr().out)
-    assert before["leakage"] == {"done": 5, "total": 6, "result": None}
+    assert before["leakage"] == {"done": 9, "total": 10, "result": None}
 
     assert main(["audit", audited.run_id, "--leakage", "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
     (new,) = [run for run in store.runs() if run.run_id not in there]
-    assert new.config == companions.configs(audited.config, "image")[2]
-    assert new.run_id.startswith("audit-cnn-16-image-3of3-") and new.status.state == "succeeded"
+    assert new.config == companions.configs(audited.config, "leakage", "image")[-1]
+    assert new.run_id.startswith("audit-cnn-16-image-5of5-") and new.status.state == "succeeded"
     result = document["leakage"]["result"]
-    assert (result["cells"], result["folds"]) == (120, 3)
+    assert (result["cells"], result["folds"]) == (120, 5)
     assert result["sentence"] and result["doubt"] in (True, False)
     assert document["controls"]["result"] is None and document["probe"] is None
 
