@@ -70,9 +70,9 @@ def deletion(view: View, heat: HeatMap, call: str, mask: np.ndarray, seed: int =
         for direction in (order, order[::-1]):
             for level in LEVELS:
                 kept.append(np.isin(cell, direction[: round(level * len(cell))]))
-    images = _painted(view.pixels, mask, cell, np.array(kept), shape)
     logit = [
-        view.engine(images[start : start + BATCH]).logit for start in range(0, len(images), BATCH)
+        view.engine(_painted(view.pixels, mask, cell, some, shape)).logit
+        for some in (np.array(kept[start : start + BATCH]) for start in range(0, len(kept), BATCH))
     ]
     scores = SIGNS[call] * np.concatenate(logit).astype(float)
     # Of each ordering the share of the cell kept, from none to all: hottest first, coldest first.

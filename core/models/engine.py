@@ -1,18 +1,23 @@
 """Runs an exported classifier with OpenVINO, without TensorFlow."""
 
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from core import memory
 from core.data.manifest import Progress
 from core.errors import ModelError
-from core.models.head import Head
+from core.models.head import Head, cut
+from core.models.runtime import MappedFile, compiled
 
 # One shuffled head may by chance resemble what was learned; three seldom do.
 SHUFFLED_HEADS = 3
+# Images in memory together: more gain hardly any time, and cost 10 to 20 MiB each.
+AT_ONCE = 4
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,9 @@ class EngineOutput:
         return EngineOutput(self.features[of], self.logit[of], self.gradient[of])
 
 
+_OUTPUTS = tuple(one.name for one in fields(EngineOutput))
+
+
 class Engine:
     """A run's `engine.xml`, compiled on first use. Threads may share one."""
 
@@ -44,65 +52,89 @@ class Engine:
                     f"{part} is missing, so this run cannot read images. Train it again."
                 )
         self.file = file
+        self._packed: set[int] = set()
+        self._making = threading.RLock()
+
+    @cached_property
+    def _mapped(self) -> MappedFile:
+        return MappedFile(self.file)
 
     @cached_property
     def _model(self) -> Any:
-        return self._compiled(str(self.file))
-
-    @cached_property
-    def _model_of_floats(self) -> Any:
+        """It takes float32, so that the same one reads pixels of files and those between."""
         import openvino
 
-        graph = self._graph()
-        graph.get_parameters()[0].set_element_type(openvino.Type.f32)
-        graph.validate_nodes_and_infer_types()
-        return self._compiled(graph)
-
-    def _compiled(self, graph: Any) -> Any:
-        import openvino
-
-        # Processors with bfloat16 would otherwise be given it, at 1e-2 in logit.
-        options = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
-        try:
-            return openvino.Core().compile_model(graph, "CPU", options)
-        except RuntimeError as error:
-            reason = str(error).strip().splitlines()[-1]
-            raise ModelError(f"{self.file} is damaged ({reason}). Train the run again.") from None
+        with self._making:
+            model = self._mapped.model()
+            model.get_parameters()[0].set_element_type(openvino.Type.f32)
+            try:
+                model.validate_nodes_and_infer_types()
+                return compiled(model)
+            except RuntimeError as error:
+                raise self._mapped.damaged(error) from None
 
     @cached_property
     def head(self) -> Head:
         """Feature map to logit and gradient, cut out of this engine."""
-        return Head(self._graph())
+        return self._heads(None)[0]
 
     @cached_property
     def shuffled_heads(self) -> tuple[Head, ...]:
         """Heads that have learned nothing, the same ones at each call: see `Head`."""
-        return tuple(Head(self._graph(), seed) for seed in range(SHUFFLED_HEADS))
+        return self._heads(*range(SHUFFLED_HEADS))
+
+    def _heads(self, *seeds: int | None) -> tuple[Head, ...]:
+        with self._making:
+            part = cut(self._mapped.model())
+            heads = tuple(Head(part, seed) for seed in seeds)
+            self._mapped.release()
+        memory.give_back()
+        return heads
 
     def features(self, pixels: np.ndarray) -> np.ndarray:
-        """Features (N, h, w, c) of pixels that no file holds: float32 (N, S, S, 3), 0..255.
-
-        The first call compiles the engine a second time.
-        """
-        request = self._model_of_floats.create_infer_request()
-        return request.infer([np.ascontiguousarray(pixels, np.float32)])["features"].copy()
-
-    def _graph(self) -> Any:
-        import openvino
-
-        return openvino.Core().read_model(str(self.file))
+        """Features (N, h, w, c) of pixels that no file holds: float32 (N, S, S, 3), 0..255."""
+        return self._read(pixels).features
 
     def __call__(self, pixels: np.ndarray) -> EngineOutput:
         """Reads RGB uint8 (N, S, S, 3). Raises `ModelError` for another shape or dtype."""
-        expected = tuple(self._model.input(0).partial_shape.get_max_shape())[1:]
+        return self._read(self._checked(pixels))
+
+    def _checked(self, pixels: np.ndarray) -> np.ndarray:
+        expected = self.shape
         if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[1:] != expected:
             raise ModelError(
                 f"The engine takes uint8 pixels (N, {', '.join(map(str, expected))}), not "
                 f"{pixels.dtype} {pixels.shape}. Prepare images with core.data.images.fit."
             )
+        return pixels
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(S, S, 3) of the images it reads."""
+        return tuple(self._model.input(0).partial_shape.get_max_shape())[1:]
+
+    def _read(self, pixels: np.ndarray) -> EngineOutput:
+        parts = [
+            self._infer(pixels[start : start + AT_ONCE])
+            for start in range(0, max(1, len(pixels)), AT_ONCE)
+        ]
+        if len(parts) == 1:
+            return parts[0]
+        return EngineOutput(
+            *(np.concatenate([getattr(part, name) for part in parts]) for name in _OUTPUTS)
+        )
+
+    def _infer(self, pixels: np.ndarray) -> EngineOutput:
         request = self._model.create_infer_request()
-        results = request.infer([np.ascontiguousarray(pixels)])
-        return EngineOutput(**{name: results[name].copy() for name in EngineOutput.__annotations__})
+        results = request.infer([np.ascontiguousarray(pixels, np.float32)])
+        output = EngineOutput(*(results[name].copy() for name in _OUTPUTS))
+        if len(pixels) not in self._packed:
+            # The first of a size packs the weights for it; from then on the file's are not used.
+            self._packed.add(len(pixels))
+            del request, results
+            self._mapped.release()
+            memory.give_back()
+        return output
 
     def logits(
         self, pixels: np.ndarray, batch: int = 32, progress: Progress | None = None
@@ -116,7 +148,7 @@ class Engine:
         """Logits, float32 (N,), and features averaged over the map, (N, c), batch by batch."""
         logits, pooled = [np.empty(0, np.float32)], []
         for start in range(0, len(pixels), batch):
-            output = self(pixels[start : start + batch])
+            output = self._infer(self._checked(pixels[start : start + batch]))
             logits.append(output.logit)
             pooled.append(output.features.mean(axis=(1, 2)))
             if progress:

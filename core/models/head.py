@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from core.errors import ModelError
+from core.models.runtime import compiled
 
-# Threads beyond the first add nothing to products this small, and single precision is asked for
-# because processors with bfloat16 would otherwise be given it, at 1e-2 in logit.
-_OPTIONS = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
+# Threads beyond the first add nothing to products this small, and cost memory.
+THREADS = 1
 
 
 @dataclass(frozen=True)
@@ -27,20 +27,17 @@ class HeadOutput:
 class Head:
     """A head, compiled. Threads may share one."""
 
-    def __init__(self, engine: Any, seed: int | None = None) -> None:
-        """Takes an engine's `openvino.Model`, which it consumes: the graph is cut at `features`.
+    def __init__(self, part: Any, seed: int | None = None) -> None:
+        """Takes the `openvino.Model` that `cut` makes of an engine's, and leaves it as it is.
 
         With a `seed`, the weights of the head are shuffled within each layer, for logit and
         gradient alike: a head of the same size and the same distribution of weights that has
         learned nothing (the parameter randomisation of Adebayo et al. 2018, section 4).
-        Raises `ModelError` for a graph that cannot be cut there.
         """
-        import openvino
-
-        model = _cut(engine)
         if seed is not None:
-            _shuffle(model, seed)
-        self._model = openvino.Core().compile_model(model, "CPU", _OPTIONS)
+            part = part.clone()
+            _shuffle(part, seed)
+        self._model = compiled(part, INFERENCE_NUM_THREADS=THREADS)
 
     def __call__(self, features: np.ndarray) -> HeadOutput:
         """Reads float32 (N, h, w, c). Raises `ModelError` for another shape."""
@@ -55,8 +52,9 @@ class Head:
         return HeadOutput(results["logit"].copy(), results["gradient"].copy())
 
 
-def _cut(model: Any) -> Any:
-    """The part of an engine from its features to logit and gradient."""
+def cut(model: Any) -> Any:
+    """The part of an engine's `openvino.Model`, which it consumes, from features to logit and
+    gradient. Raises `ModelError` for a graph that cannot be cut there."""
     import openvino
     from openvino import opset13 as ops
 

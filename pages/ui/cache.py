@@ -126,7 +126,8 @@ def thumbnail(path: str, mtime_ns: int) -> bytes:
 @st.cache_data(max_entries=5000, show_spinner=False)
 def digest(file_id: str, _file: BytesIO) -> str:
     """The SHA-256 of an uploaded file's content; `file_id` tells uploads apart."""
-    return hashlib.sha256(_file.getbuffer()).hexdigest()
+    # Not getbuffer(), which makes a copy first; this shares the bytes that Streamlit holds.
+    return hashlib.sha256(_file.getvalue()).hexdigest()
 
 
 @st.cache_data(max_entries=64, show_spinner=False)

@@ -4,7 +4,11 @@ from pathlib import Path
 
 import streamlit as st
 
+from core import memory
+
 _ENTERED = "entered_through_app"
+
+memory.keep_little()
 
 
 def mark() -> None:

@@ -1,12 +1,16 @@
 """What is to be read: files dropped by the user, or shipped examples. They stay where they are."""
 
+import copyreg
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
+from streamlit.typing import UploadedFile
 
 from core import storage
 from core.data import images
@@ -15,6 +19,23 @@ from pages.ui import cache
 
 _ICON = ":material/science:"
 ALL_EXAMPLES = "all of them"
+
+
+def _twin(data: bytes, position: int, facts: dict[str, Any]) -> UploadedFile:
+    twin = UploadedFile.__new__(UploadedFile)
+    BytesIO.__init__(twin, data)
+    twin.__dict__.update(facts)
+    twin.seek(position)
+    return twin
+
+
+def _parts(file: UploadedFile) -> tuple[Any, ...]:
+    return _twin, (file.getvalue(), file.tell(), dict(vars(file)))
+
+
+# Streamlit copies a widget's value at each run. Of a scan that is hundreds of megabytes, for bytes
+# that nothing changes: copies share them.
+copyreg.pickle(UploadedFile, _parts)
 
 
 @dataclass(frozen=True)
