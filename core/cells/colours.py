@@ -4,8 +4,12 @@ Weights that hold for many stains know none of them well. The first outlines are
 that the colours within and around them tell this field's cytoplasm from its red cells and glass.
 """
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
+
+from core.cells.stain import density
 
 BINS = 16  # of each channel's density
 DENSEST = 1.2  # density, natural logarithm, in the middle of the last bin
@@ -13,7 +17,7 @@ WIDTH = 1.0  # bins over which counts are smoothed
 DOUBT = 8.0  # pixels of either kind that each colour is taken to have been seen in beforehand
 STRONGEST = 3.0  # log-odds of a colour
 AROUND = 1.5  # red cell diameters around the cells: colours farther off don't matter
-TRUST, KEPT = 1.5, 0.6  # weights of the field's own colours and of what was known before
+TRUST, KEPT = 1.5, 0.4  # weights of the field's own colours and of what was known before
 SMOOTHING = 1.2 / 32  # of a red cell's diameter
 
 
@@ -30,14 +34,40 @@ def relearned(
     if not inside.any() or not outside.any():
         return log_odds
     smooth = cv2.GaussianBlur(dense, (0, 0), SMOOTHING * red_cell)
+    own = log_ratio(codes(smooth), inside, outside)
+    return np.float32(KEPT) * log_odds + np.float32(TRUST) * own
+
+
+def codes(dense: np.ndarray) -> np.ndarray:
+    """The bin of each pixel's colour, uint16 (H, W), of density float32 (H, W, 3)."""
+    return _joined([_bins(plane) for plane in cv2.split(dense)])
+
+
+def codes_of(image: np.ndarray, light: np.ndarray) -> np.ndarray:
+    """The same of RGB uint8 (H, W, 3) before `light` (3,), without a lamp that fades."""
+    table = _bins(density(np.arange(256, dtype=np.uint8)[None, :, None].repeat(3, axis=2), light))
+    return _joined(cv2.split(cv2.LUT(image, table)))
+
+
+def _bins(dense: np.ndarray) -> np.ndarray:
     # The root spreads pale colours, glass and cytoplasm, over more bins.
-    places = np.sqrt(np.maximum(smooth + 0.02, 0) / DENSEST) * BINS
-    bins = np.minimum(places, BINS - 1).astype(np.int32)
-    code = (bins[:, :, 0] * BINS + bins[:, :, 1]) * BINS + bins[:, :, 2]
+    places = np.sqrt(np.maximum(dense + 0.02, 0)) * np.float32(BINS / DENSEST**0.5)
+    return np.minimum(places, BINS - 1).astype(np.uint8)
+
+
+def _joined(bins: Sequence[np.ndarray]) -> np.ndarray:
+    red, green, blue = (plane.astype(np.uint16) for plane in bins)
+    return (red * BINS + green) * BINS + blue
+
+
+def log_ratio(code: np.ndarray, inside: np.ndarray, outside: np.ndarray) -> np.ndarray:
+    """How much likelier each pixel's colour is inside than outside: log-odds, float32 (H, W).
+
+    From `codes` and two samples, bool (H, W), of which neither is empty.
+    """
     doubt = DOUBT / int(inside.sum())
     ratio = np.log((_shares(code[inside]) + doubt) / (_shares(code[outside]) + doubt))
-    own = np.clip(ratio, -STRONGEST, STRONGEST).astype(np.float32)[code]
-    return np.float32(KEPT) * log_odds + np.float32(TRUST) * own
+    return np.clip(ratio, -STRONGEST, STRONGEST).astype(np.float32)[code]
 
 
 def _shares(codes: np.ndarray) -> np.ndarray:

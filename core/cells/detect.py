@@ -1,30 +1,35 @@
 """White cells in a whole smear field: where they are, their nucleus and their outline."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
-from core.cells import nuclei, red_cells, stain
-from core.cells.colours import relearned
+from core.cells import edge, nuclei, red_cells, smudges, stain
+from core.cells.colours import codes_of, relearned
 from core.cells.evidence import evidence
+from core.cells.nucleus import within
 from core.cells.outline import outlines
 from core.cells.red_cells import Ruler
 from core.errors import DataError
 
 WORK = 32  # pixels of a red cell at the scale at which cells are looked for
+FINER = 2  # times that scale, where the field has it: there outlines are drawn anew
 LARGEST = 2.5  # how far a coarse field is enlarged for that
 FINE = 400  # pixels of the shorter side: from there on light and ruler are read at half size
 NUCLEUS_PER_RED_CELL = 1.3  # a nucleus's diameter, where there are no red cells to measure
+SURE = 8  # arcs: where red cells lie on one another, so many are believed all the same
+PLATELET = 0.36  # of a red cell's diameter: nuclei are larger, platelets smaller
 TOO_LARGE = 3.2  # red cell diameters: no nucleus is
 REACH = 1.3  # red cell diameters that a cell's outline may lie beyond its nucleus
 SAME = 0.5  # of the smaller cell: two outlines that share more are of one cell
 COVERED = 0.6  # of a nucleus, at least, lies within the outline
 UNLIKE = 0.025  # a nucleus's purple over its green lies that far above red cells', at least
+MANY = 0.1  # of a field: so much that is stained and no nucleus, red cells or not, has their hue
 PILED = 1.8  # times the level of purple: two or three red cells on one another stay below
-CONTRAST = 0.45  # natural logarithm, green: less than that, and there is no cytoplasm to see
 LEAST_SCORE = 0.5
-FRAME = 0.03  # of a cell's size, the mean of width and height, that a box leaves on each side
+FRAME = 0.05  # of a cell's size, the mean of width and height, that a box leaves on each side
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,9 @@ class Cell:
     area_px: int
     score: float  # 0 to 1: how sure it is that this is a white cell
     touches_border: bool  # cut by the field's border
+    purple: float = 0.0  # of its nucleus, the mean
+    red_share: float = 0.0  # of its nucleus: density in red over that in green
+    smudged: bool = False  # it burst, next to the other cells of its field: see `smudges`
 
     @property
     def cytoplasm(self) -> np.ndarray:
@@ -94,8 +102,15 @@ def detect(
         )
     setting = read_setting(image, um_per_px)
     cells = find(image, setting)
-    kept = tuple(cell for cell in cells if cell.score >= least_score)
-    return Field(kept, setting.ruler, image.shape[:2])
+    kept = [cell for cell in cells if cell.score >= least_score]
+    return Field(compared(kept), setting.ruler, image.shape[:2])
+
+
+def compared(cells: Sequence[Cell]) -> tuple[Cell, ...]:
+    """The cells of one field, with those marked that burst."""
+    table = np.array([(cell.purple, cell.red_share) for cell in cells]).reshape(-1, 2)
+    burst = smudges.smudged(*table.T)
+    return tuple(replace(cell, smudged=bool(it)) for cell, it in zip(cells, burst, strict=True))
 
 
 def read_setting(image: np.ndarray, um_per_px: float | None = None) -> Setting:
@@ -106,29 +121,39 @@ def read_setting(image: np.ndarray, um_per_px: float | None = None) -> Setting:
     dense = stain.flatten(stain.density(cv2.GaussianBlur(small, (0, 0), 0.8), light))
     purple = stain.purple(dense)
     level = nuclei.level(purple, dense[:, :, 1])
+    ruler, guess = _ruler(dense, purple, level)
+    if ruler.diameter is not None:
+        ruler = replace(ruler, diameter=ruler.diameter / factor)
+    red_cell = red_cells.RED_CELL_UM / um_per_px if um_per_px is not None else ruler.diameter
+    red_cell = guess / factor if red_cell is None else red_cell
+    pale = (dense[:, :, 1] > nuclei.STAINED) & (purple <= level)
+    seen = pale.any() if ruler.diameter is not None else pale.mean() > MANY
+    hue = float(np.median(purple[pale] / dense[:, :, 1][pale])) if seen else None
+    return Setting(light, level, ruler, max(red_cell, 6.0), hue)
+
+
+def _ruler(dense: np.ndarray, purple: np.ndarray, level: float) -> tuple[Ruler, float]:
+    """The ruler, and the diameter to reckon with where red cells are no ruler, in pixels."""
     ruler = red_cells.measure(dense, purple, level)
     nuclear = (purple > level).astype(np.uint8)
     areas = cv2.connectedComponentsWithStats(nuclear)[2][1:]
-    thickest = 2 * float(cv2.distanceTransform(nuclear, cv2.DIST_L2, 5).max()) / factor
-    largest = float(np.sqrt(4 / np.pi * areas[:, cv2.CC_STAT_AREA].max(initial=0))) / factor
-    if ruler.diameter is not None:
-        ruler = replace(ruler, diameter=ruler.diameter / factor)
-    if ruler.diameter is not None and TOO_LARGE * ruler.diameter < thickest:
+    thickest = 2 * float(cv2.distanceTransform(nuclear, cv2.DIST_L2, 5).max())
+    largest = float(np.sqrt(4 / np.pi * areas[:, cv2.CC_STAT_AREA].max(initial=0)))
+    stained = red_cells.thickest(dense, purple, level)
+    if ruler.diameter is not None and (
+        TOO_LARGE * ruler.diameter < thickest
+        or (ruler.arcs < SURE and ruler.diameter < PLATELET * stained)
+    ):
         ruler = replace(ruler, diameter=None)  # those arcs were of something smaller
-    guess = largest / NUCLEUS_PER_RED_CELL if largest > 0 else float(WORK)
-    red_cell = red_cells.RED_CELL_UM / um_per_px if um_per_px is not None else ruler.diameter
-    red_cell = guess if red_cell is None else red_cell
-    hue = None
-    if ruler.diameter is not None:
-        pale = (dense[:, :, 1] > nuclei.STAINED) & (purple <= level)
-        hue = float(np.median(purple[pale] / dense[:, :, 1][pale])) if pale.any() else None
-    return Setting(light, level, ruler, max(red_cell, 6.0), hue)
+    if largest < PLATELET * stained:
+        return ruler, stained  # no nucleus to go by: the largest is a platelet
+    return ruler, largest / NUCLEUS_PER_RED_CELL if largest > 0 else float(WORK)
 
 
 def find(image: np.ndarray, setting: Setting) -> list[Cell]:
     """All candidates in a field or tile, of any score, from top to bottom."""
     factor = min(WORK / setting.red_cell, LARGEST)
-    work = _resized(image, factor)
+    work, fine = _pictures(image, factor)
     unit = setting.red_cell * factor
     dense = stain.flatten(stain.density(cv2.GaussianBlur(work, (0, 0), 0.8), setting.light))
     purple = stain.purple(dense)
@@ -138,12 +163,19 @@ def find(image: np.ndarray, setting: Setting) -> list[Cell]:
     log_odds = evidence(dense, parts, setting.level, unit)
     log_odds = cv2.GaussianBlur(log_odds, (0, 0), unit / 32)
     labels = nuclei.gather(parts, log_odds, unit)
-    lines, labels = _lines(labels, log_odds, unit)
+    lines, *_ = _lines(labels, log_odds, unit)
     log_odds = relearned(log_odds, dense, _filled_all(lines, purple.shape), unit)
-    lines, labels = _lines(nuclei.gather(parts, log_odds, unit), log_odds, unit)
+    labels = nuclei.gather(parts, log_odds, unit)
+    lines, labels, owners, centres = _lines(labels, log_odds, unit)
+    if labels.any():
+        code = codes_of(cv2.GaussianBlur(fine, (0, 0), 0.8), setting.light)
+        finer = np.array(fine.shape[1::-1]) / labels.shape[::-1]
+        lines, centres = ((places + 0.5) * finer - 0.5 for places in (lines, centres))
+        lines = edge.sharpened(code, lines, centres, log_odds, owners, unit * float(finer[0]))
+        lines = (lines + 0.5) * image.shape[1::-1] / fine.shape[1::-1] - 0.5
     cells = []
     for number, (line, window) in enumerate(zip(lines, nuclei.windows(labels), strict=True), 1):
-        cell = _cell(image.shape[:2], line / factor, dense, purple, factor, unit)
+        cell = _cell(image.shape[:2], line, dense, purple, factor, unit)
         if cell is not None:
             inside = labels[window] == number
             found = purple[window][inside]
@@ -153,8 +185,15 @@ def find(image: np.ndarray, setting: Setting) -> list[Cell]:
                 continue
             if cell.area_px * factor**2 < COVERED * found.size:
                 continue  # its evidence says that this is no white cell
-            score = _score(found, setting.level, unit)
-            cells.append(replace(cell, score=score))
+            red, green = (float(dense[window][inside][:, n].mean()) for n in (0, 1))
+            cells.append(
+                replace(
+                    cell,
+                    score=_score(found, setting.level, unit),
+                    purple=float(found.mean()),
+                    red_share=red / max(green, nuclei.STAINED),
+                )
+            )
     return sorted(cells, key=lambda cell: (cell.bbox[1], cell.bbox[0]))
 
 
@@ -165,10 +204,29 @@ def _is_red(purple: np.ndarray, green: np.ndarray, hue: float | None) -> bool:
     return bool(np.median(purple / np.maximum(green, nuclei.STAINED)) < hue + UNLIKE)
 
 
-def _lines(labels: np.ndarray, log_odds: np.ndarray, unit: float) -> tuple[np.ndarray, np.ndarray]:
-    """Outlines (n, rays, 2) of the cells around the nuclei 1 to n, and these nuclei."""
+def _pictures(image: np.ndarray, factor: float) -> tuple[np.ndarray, np.ndarray]:
+    """The field in which cells are looked for, `factor` of its size, and one `FINER` if it can be.
+
+    The former from the latter: halving is far quicker than any other way of making smaller.
+    """
+    if FINER * factor > 1:
+        work = _resized(image, factor)
+        return work, image if factor < 1 else work
+    width, height = (max(1, round(length * factor)) for length in image.shape[1::-1])
+    size = FINER * width, FINER * height
+    fine = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    return cv2.resize(fine, (width, height), interpolation=cv2.INTER_AREA), fine
+
+
+def _lines(
+    labels: np.ndarray, log_odds: np.ndarray, unit: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Outlines (n, rays, 2) of the cells around nuclei 1 to n, and these nuclei.
+
+    With the nearest nucleus of each pixel, int32 (H, W), and the nuclei's centres (n, 2).
+    """
     if not labels.any():
-        return np.zeros((0, 1, 2)), labels
+        return np.zeros((0, 1, 2)), labels, labels, np.zeros((0, 2))
     # Twice at most: outlines that cover one another are of one cell, whose nuclei are joined.
     for last in (False, True):
         count = int(labels.max())
@@ -179,14 +237,14 @@ def _lines(labels: np.ndarray, log_odds: np.ndarray, unit: float) -> tuple[np.nd
             centres[index] = places.mean(axis=0)
             away = np.hypot(*(places - centres[index]).T)
             reach = max(reach, float(away.max()) + REACH * unit)
-        everywhere = np.ones(labels.shape, bool)
-        owners = nuclei.nearest(labels, everywhere)
+        everywhere = np.ones(labels.shape, np.int32)
+        owners = everywhere if count == 1 else nuclei.nearest(labels, everywhere > 0)
         lines = outlines(log_odds, owners, centres, int(reach))
         joined = labels if last else _joined(labels, lines)
         if joined is labels:
             break
         labels = joined
-    return lines, labels
+    return lines, labels, owners, centres
 
 
 def _joined(labels: np.ndarray, lines: np.ndarray) -> np.ndarray:
@@ -248,45 +306,9 @@ def _cell(
     x, y, w, h = cv2.boundingRect(mask.astype(np.uint8))
     mask, low = mask[y : y + h, x : x + w], low + np.array((x, y))
     x, y = int(low[0]), int(low[1])
-    nucleus = _nucleus(mask, (x, y), dense, purple, factor)
+    nucleus = within(mask, (x, y), dense, purple, factor)
     border = x == 0 or y == 0 or x + w == width or y + h == height
     return Cell((x, y, w, h), mask, nucleus, int(mask.sum()), 0.0, border)
-
-
-def _nucleus(
-    mask: np.ndarray,
-    corner: tuple[int, int],
-    dense: np.ndarray,
-    purple: np.ndarray,
-    factor: float,
-) -> np.ndarray:
-    """Otsu's threshold within the cell on the light that purple and green let through."""
-    h, w = mask.shape
-    # From the cell's pixels to those of the working image.
-    right, down = ((at + 0.5) * factor - 0.5 for at in corner)
-    shift = np.array([[factor, 0, right], [0, factor, down]])
-    way = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    both = np.ascontiguousarray(np.dstack((dense[:, :, 1], purple)))
-    values = cv2.warpAffine(both, shift, (w, h), flags=way, borderMode=cv2.BORDER_REPLICATE)
-    green = values[:, :, 0]
-    level = np.clip(255 * np.exp(-values.sum(axis=2) / 3), 0, 255).astype(np.uint8)
-    threshold, _ = cv2.threshold(level[mask], 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
-    dark = mask & (level <= threshold)
-    pale = mask & ~dark
-    if not pale.any() or not dark.any() or green[dark].mean() - green[pale].mean() < CONTRAST:
-        return mask.copy()
-    return _tidy(dark, mask)
-
-
-def _tidy(part: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Without specks under 2 % and holes under 1 % of the cell's area."""
-    result, area = part.astype(np.uint8), mask.sum()
-    for value, least in ((1, 0.02), (0, 0.01)):
-        _, regions, stats, _ = cv2.connectedComponentsWithStats((result == value).astype(np.uint8))
-        small = stats[:, cv2.CC_STAT_AREA] < least * area
-        small[0] = False
-        result[small[regions]] = 1 - value
-    return (result > 0) & mask
 
 
 def _score(purple: np.ndarray, level: float, unit: float) -> float:

@@ -28,9 +28,9 @@ def scale_of(field: Field, um_per_px: float | None = None) -> float | AskForMagn
     told = um_per_px if um_per_px is not None else field.ruler.um_per_px
     if told is None:
         return AskForMagnification(
-            f"Only {field.ruler.arcs} red cells are whole enough to serve as a ruler: say how many "
-            "micrometres a pixel of this image covers (the camera's pixel size in µm over the "
-            "magnification)."
+            f"Red cells whole enough to serve as a ruler: {field.ruler.arcs}, too few. Say how "
+            "many micrometres a pixel of this image covers (the camera's pixel size in µm over "
+            "the magnification)."
         )
     if not CAMERA_UM[0] <= told <= CAMERA_UM[1]:
         return AskForMagnification(

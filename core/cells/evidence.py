@@ -81,8 +81,8 @@ def _reference(
     pale, enough = colour < level, max(150, 0.02 * colour.size)
     red = alone[regions] & pale
     if red.sum() <= enough:  # those that touch white cells, then, beyond a nucleus's own reach
-        lobes = min(2, max(1, int(nuclei.max())))
-        reach = 0.4 + 0.6 * np.sqrt(4 / np.pi * nuclear.sum() / lobes) / red_cell
+        largest = np.bincount(nuclei[nuclear]).max(initial=0)
+        reach = 0.4 + 0.6 * np.sqrt(4 / np.pi * largest) / red_cell
         red = stained & pale & (away > reach)
     return Reference(_red_density(dense[red], int(enough)), strength)
 

@@ -17,13 +17,21 @@ COLUMNS = ("image", "x", "y", "w", "h", "area_px", "score", "touches_border")
 WHOLE, CUT = (0, 158, 115), (230, 159, 0)  # Okabe-Ito's green and orange
 
 
-def mask_image(field: Field) -> np.ndarray:
-    """uint8 (H, W): 0 background, 128 cytoplasm, 255 nucleus of all cells."""
-    result = np.zeros(field.shape, np.uint8)
+def mask_image(field: Field, top: int = 0, bottom: int | None = None) -> np.ndarray:
+    """uint8 (H, W): 0 background, 128 cytoplasm, 255 nucleus of all cells.
+
+    Of a field too large for a whole one, the rows from `top` to `bottom` alone.
+    """
+    bottom = field.shape[0] if bottom is None else bottom
+    result = np.zeros((bottom - top, field.shape[1]), np.uint8)
     for cell in field.cells:
-        window = _window(cell, result)
-        window[cell.mask & (window < CYTOPLASM)] = CYTOPLASM
-        window[cell.nucleus] = NUCLEUS
+        x, y, w, h = cell.bbox
+        first, last = max(y, top), min(y + h, bottom)
+        if first >= last:
+            continue
+        window, rows = result[first - top : last - top, x : x + w], slice(first - y, last - y)
+        window[cell.mask[rows] & (window < CYTOPLASM)] = CYTOPLASM
+        window[cell.nucleus[rows]] = NUCLEUS
     return result
 
 
@@ -88,8 +96,3 @@ def _polygons(cell: Cell) -> list[list[int]]:
 def _outlines(cell: Cell, part: np.ndarray, way: int) -> Sequence[np.ndarray]:
     """Outlines of one of the cell's masks, in pixels of the field."""
     return cv2.findContours(part.astype(np.uint8), cv2.RETR_EXTERNAL, way, offset=cell.bbox[:2])[0]
-
-
-def _window(cell: Cell, array: np.ndarray) -> np.ndarray:
-    x, y, w, h = cell.bbox
-    return array[y : y + h, x : x + w]

@@ -15,11 +15,13 @@ SNIPPET = 0.3  # a lobe of less area belongs to the nearest one
 WIDEST = 3.6  # nucleus with all its lobes
 FILLED = 0.64  # of the circle around a nucleus of lobes
 WHOLE, ROUND = 1.2, 0.55  # a part of that area that fills its circle so can be a nucleus itself
-NOTCHED = 0.93  # of the circle around two such: touching cells leave notches
+NOTCHED = 0.95  # of the circle around two such: touching cells leave notches
 LARGE = 1.5  # a region of that area may be two nuclei
 NECK = 0.85  # of the smaller one's inscribed radius: narrower, and the region is two
 NECKS = (0.4, 0.5, 0.6, 0.7, 0.8)  # of the deepest inscribed radius, where necks are looked for
-CORE = 0.5  # the inscribed radius of a nucleus, at least
+CORE = 0.35  # the inscribed radius of a nucleus, at least
+NOTCH = 0.08  # red cell diameters, deep: two such, and nuclei may be pressed on each other
+SEAM = 1.0  # of each one's diameter: from notch to notch, at most
 CLUMP = 3.3  # a region of that area without a neck may be a clump, if it is not of
 OUT_OF_ROUND, EVEN = 0.7, 0.66  # its circle; its parts then fill theirs so
 PARTS = (2, 3, 4)  # nuclei in a clump
@@ -103,10 +105,50 @@ def _cut(region: np.ndarray, red_cell: float) -> np.ndarray:
         if len(deep) > len(best):
             best = deep
     if len(best) < 2:
-        return _clump(region, red_cell)
+        parts = _clump(region, red_cell)
+        return parts if parts.max() > 1 else _notched(region, red_cell)
     for number, core in enumerate(best, 1):
         seeds[core] = number
     return nearest(seeds, region)
+
+
+def _notched(region: np.ndarray, red_cell: float) -> np.ndarray:
+    """Labels 1 and 2 of two nuclei pressed flat on each other: from notch to notch runs the seam.
+
+    1 where there are no two notches between which a cut leaves two parts like nuclei.
+    """
+    unit, least = np.pi / 4 * red_cell**2, NOTCH * red_cell
+    result = region.astype(np.int32)
+    if region.sum() < 2 * WHOLE * unit:
+        return result
+    found = cv2.findContours(region.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]
+    outline = max(found, key=len).reshape(-1, 2)
+    # Where an outline touches itself, the hull's order is lost, which the defects rely on.
+    hull = np.sort(cv2.convexHull(outline, returnPoints=False), axis=0)[::-1]
+    defects = cv2.convexityDefects(outline, np.ascontiguousarray(hull))
+    if defects is None:
+        return result
+    defects = defects.reshape(-1, 4)
+    notches = defects[defects[:, 3] >= 256 * least][:, 2]  # depths are in 1/256 of a pixel
+    rows, columns = np.nonzero(region)
+    points = np.stack((columns, rows), axis=1).astype(np.float32)
+    best, shortest = None, np.inf
+    for index, one in enumerate(notches):
+        for other in notches[:index]:
+            start, way = outline[one], outline[other] - outline[one]
+            length = float(np.hypot(*way))
+            side = way[0] * (points[:, 1] - start[1]) > way[1] * (points[:, 0] - start[0])
+            parts = points[side], points[~side]
+            if length < shortest and all(
+                len(part) >= WHOLE * unit
+                and _roundness(part, len(part)) >= EVEN
+                and length <= SEAM * np.sqrt(4 / np.pi * len(part))
+                for part in parts
+            ):
+                best, shortest = side, length
+    if best is not None:
+        result[rows, columns] += best
+    return result
 
 
 def _clump(region: np.ndarray, red_cell: float) -> np.ndarray:

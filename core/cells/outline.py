@@ -5,6 +5,8 @@ whose radius changes little from ray to ray, dynamic programming takes the best 
 patches in the cytoplasm are bridged so, and what merely touches the cell stays out.
 """
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 
@@ -16,7 +18,6 @@ STRONGEST = 4.0  # evidence of one pixel, log-odds, is cut off there
 
 MOVES = np.array(sorted(range(-STEP, STEP + 1), key=abs))  # of equals, the smallest
 PRICES = STIFFNESS * MOVES**2
-_TURN = np.arange(RAYS) * (2 * np.pi / RAYS)
 
 
 def outlines(
@@ -28,31 +29,56 @@ def outlines(
     (H, W) the number, from 1, of the centre it is nearest to; `reach` is the longest radius.
     """
     count = len(centres)
-    radii = np.arange(0.5, reach, dtype=np.float32)
-    across = centres[:, :1, None] + np.cos(_TURN)[None, :, None] * radii
-    down = centres[:, 1:, None] + np.sin(_TURN)[None, :, None] * radii
-    shape = (count * RAYS, len(radii))
-    across, down = (grid.reshape(shape).astype(np.float32) for grid in (across, down))
-    # Beyond the border everything goes on as at it, so that a cut cell is cut, not rounded.
-    border = cv2.BORDER_REPLICATE
-    values = cv2.remap(evidence, across, down, cv2.INTER_LINEAR, borderMode=border)
-    whose = cv2.remap(
-        owners.astype(np.float32), across, down, cv2.INTER_NEAREST, borderMode=border
-    ).reshape(count, RAYS, -1)
+    across, down = _polar(centres, RAYS, reach)
+    values, whose = _at(evidence, across, down), _at(owners, across, down)
     values = np.clip(values, -STRONGEST, STRONGEST).reshape(count, RAYS, -1)
-    strange = whose != np.arange(1, count + 1)[:, None, None]
+    strange = whose.reshape(values.shape) != np.arange(1, count + 1)[:, None, None]
     values = np.where(strange, np.minimum(values, STRANGER), values)
-    found = _best_radii(values)
-    x = centres[:, :1] + np.cos(_TURN) * found
-    y = centres[:, 1:] + np.sin(_TURN) * found
+    return _placed(centres, _best_radii(values))
+
+
+def closed_lines(
+    evidences: Sequence[np.ndarray], centres: np.ndarray, rays: int, reach: int
+) -> np.ndarray:
+    """The same where each centre (n, 2) has evidence of its own, float32 (h, w): (n, rays, 2)."""
+    values = np.empty((len(evidences), rays, reach), np.float32)
+    for one, centre, row in zip(evidences, centres, values, strict=True):
+        row[:] = _at(one, *_polar(centre[None], rays, reach)).reshape(row.shape)
+    return _placed(centres, _best_radii(values))
+
+
+def _polar(centres: np.ndarray, rays: int, reach: int) -> tuple[np.ndarray, np.ndarray]:
+    """x and y, float32 (n * rays, R), of points along the rays from centres (n, 2)."""
+    radii = np.arange(0.5, reach, dtype=np.float32)
+    turn = np.arange(rays) * (2 * np.pi / rays)
+    across = centres[:, :1, None] + np.cos(turn)[None, :, None] * radii
+    down = centres[:, 1:, None] + np.sin(turn)[None, :, None] * radii
+    shape = (len(centres) * rays, len(radii))
+    across, down = (grid.reshape(shape).astype(np.float32) for grid in (across, down))
+    return across, down
+
+
+def _at(values: np.ndarray, across: np.ndarray, down: np.ndarray) -> np.ndarray:
+    """Values (H, W), numbers if integers, at those points."""
+    if values.dtype.kind == "i":
+        way, border = cv2.INTER_NEAREST, cv2.BORDER_REPLICATE
+    else:  # nothing is known beyond the border: a cut cell is cut there, not rounded
+        way, border = cv2.INTER_LINEAR, cv2.BORDER_CONSTANT
+    return cv2.remap(values.astype(np.float32), across, down, way, borderMode=border)
+
+
+def _placed(centres: np.ndarray, radii: np.ndarray) -> np.ndarray:
+    turn = np.arange(radii.shape[1]) * (2 * np.pi / radii.shape[1])
+    x = centres[:, :1] + np.cos(turn) * radii
+    y = centres[:, 1:] + np.sin(turn) * radii
     return np.stack((x, y), axis=2)
 
 
 def _best_radii(values: np.ndarray) -> np.ndarray:
-    """Radii (n, RAYS) that enclose the most of `values` (n, RAYS, R), a pixel's worth each."""
-    count, _, reach = values.shape
+    """Radii (n, rays) that enclose the most of `values` (n, rays, R), a pixel's worth each."""
+    count, rays, reach = values.shape
     gain = np.cumsum(values * np.arange(0.5, reach, dtype=np.float32), axis=2, dtype=np.float32)
-    half = RAYS // 2
+    half = rays // 2
     gain = np.concatenate((gain[:, half:], gain, gain[:, :half]), axis=1)  # closed in the middle
     turns = gain.shape[1]
     worth = np.full((turns + 1, count, reach + 2 * STEP), -np.inf, np.float32)
@@ -76,4 +102,4 @@ def _best_radii(values: np.ndarray) -> np.ndarray:
         path[:, turn] = radius - STEP
         around = worth[turn][everyone[:, None], radius[:, None] + MOVES] - PRICES
         radius = radius + MOVES[around.argmax(axis=1)]
-    return path[:, half : half + RAYS] + 1.0
+    return path[:, half : half + rays] + 1.0

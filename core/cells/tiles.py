@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
-from core.cells.detect import LEAST_SCORE, Cell, Field, Setting, find, read_setting
+from core.cells.detect import LEAST_SCORE, Cell, Field, Setting, compared, find, read_setting
 
 TILE = 1536  # pixels a side, without the margin
 SAMPLE, SAMPLES = 512, 4  # a grid of 4 x 4 samples tells light, stain and scale
@@ -44,6 +45,31 @@ class Whole:
         return self._image[y : y + height, x : x + width]
 
 
+class Stored:
+    """A file of bare pixels, row by row and 3 bytes each, as a `Region`.
+
+    It is mapped while a region is read, and no longer: what is mapped counts as the process's.
+    """
+
+    def __init__(self, file: Path, shape: tuple[int, int]) -> None:
+        """RGB uint8 (H, W, 3) in a file that is not written to again."""
+        self._file, self._shape = file, shape
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(H, W) in pixels."""
+        return self._shape
+
+    def read(self, x: int, y: int, width: int, height: int) -> np.ndarray:
+        """RGB uint8 (height, width, 3), a copy; less where it reaches beyond the image."""
+        across = self._shape[1]
+        rows = max(0, min(height, self._shape[0] - y))
+        if not rows:
+            return np.empty((0, max(0, min(width, across - x)), 3), np.uint8)
+        mapped = np.memmap(self._file, np.uint8, "r", y * across * 3, (rows, across, 3))
+        return np.array(mapped[:, x : x + width])
+
+
 def detect_tiled(
     image: Region,
     *,
@@ -65,14 +91,15 @@ def detect_tiled(
     cells: list[Cell] = []
     for done, (x, y) in enumerate(corners):
         if stop is not None and stop():
-            return Field(_ordered(cells), setting.ruler, image.shape, complete=False)
+            found = compared(_ordered(cells))
+            return Field(found, setting.ruler, image.shape, complete=False)
         core = x, y, min(x + tile, width), min(y + tile, height)
         for cell in _in_tile(image, setting, core, margin):
             if cell.score >= least_score and not _known(cell, cells):
                 cells.append(cell)
         if progress is not None:
             progress(done + 1, len(corners))
-    return Field(_ordered(cells), setting.ruler, image.shape)
+    return Field(compared(_ordered(cells)), setting.ruler, image.shape)
 
 
 def _in_tile(

@@ -2,7 +2,7 @@
 
 scan.* (the file as it came), request.json, status.json (replaced
 atomically), `stop`, pixels.rgb (what it shows, row by row, 3 bytes a pixel), overview.png,
-cells.npz, worker.log. The pixels are mapped, not loaded, so that readers need no memory for them.
+cells.npz, worker.log. The pixels are read by regions, so that readers need no memory for them.
 """
 
 import shutil
@@ -16,7 +16,7 @@ import numpy as np
 from core import storage
 from core.cells.detect import Cell, Field
 from core.cells.red_cells import Ruler
-from core.cells.tiles import Whole
+from core.cells.tiles import Stored
 from core.data.images import decode
 from core.errors import DataError, UploadError
 from core.settings import settings
@@ -126,12 +126,12 @@ class ScanJob:
         return self.path / "pixels.rgb"
 
     @property
-    def pixels(self) -> Whole:
-        """The decoded scan, mapped."""
+    def pixels(self) -> Stored:
+        """The decoded scan, on the disk."""
         shape = self.status.shape
         if shape is None or not self.pixels_file.is_file():
             raise UploadError("The scan has not been decoded. Upload it again.")
-        return Whole(np.memmap(self.pixels_file, np.uint8, "r", shape=(*shape, 3)))
+        return Stored(self.pixels_file, shape)
 
     @property
     def overview(self) -> np.ndarray:
@@ -160,6 +160,8 @@ def save_field(file: Path, field: Field) -> None:
             bbox=np.array([cell.bbox for cell in cells], np.int64).reshape(-1, 4),
             score=np.array([cell.score for cell in cells]),
             border=np.array([cell.touches_border for cell in cells], bool),
+            stain=np.array([(cell.purple, cell.red_share) for cell in cells]).reshape(-1, 2),
+            smudged=np.array([cell.smudged for cell in cells], bool),
             mask=np.packbits(np.concatenate(empty + [cell.mask.ravel() for cell in cells])),
             nucleus=np.packbits(np.concatenate(empty + [cell.nucleus.ravel() for cell in cells])),
             ruler=np.array([np.nan if diameter is None else diameter, field.ruler.arcs]),
@@ -180,14 +182,18 @@ def load_field(file: Path) -> Field:
             for name in ("mask", "nucleus")
         }
         cells = []
-        for box, end, area, score, border in zip(
-            parts["bbox"].tolist(), ends, areas, parts["score"], parts["border"], strict=True
-        ):
+        told = zip(
+            parts["score"].tolist(),
+            parts["border"].tolist(),
+            *parts["stain"].T.tolist(),
+            parts["smudged"].tolist(),
+            strict=True,
+        )
+        for box, end, area, rest in zip(parts["bbox"].tolist(), ends, areas, told, strict=True):
             mask, nucleus = (
                 bits[name][end - area : end].reshape(box[3], box[2]) for name in ("mask", "nucleus")
             )
-            found = (int(mask.sum()), float(score), bool(border))
-            cells.append(Cell(tuple(box), mask, nucleus, *found))
+            cells.append(Cell(tuple(box), mask, nucleus, int(mask.sum()), *rest))
         diameter, arcs = parts["ruler"]
         ruler = Ruler(None if np.isnan(diameter) else float(diameter), int(arcs))
         height, width = parts["shape"].tolist()

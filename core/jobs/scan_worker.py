@@ -21,7 +21,7 @@ from core.errors import BlastLensError
 from core.jobs.scan import ScanJob, ScanStatus, save_field
 from core.reading.field_picture import OVERVIEW
 
-ROWS = 64  # of the overview, that are made at a time
+ROWS = 16  # of the overview, that are made at a time
 WATCH = 0.2  # seconds between two looks for a stop request
 
 

@@ -337,6 +337,15 @@ def _read(
             )
             found.append(FieldCell(one, gate))
             continue
+        if one.cell.smudged:
+            gate = refused(
+                "smudge",
+                "It looks like a smudge cell: its nucleus is paler, and less blue, than those of "
+                "the other cells of this field.",
+                "Count it apart; draw its box anew to have it read all the same.",
+            )
+            found.append(FieldCell(one, gate))
+            continue
         subject = _subject(reader, region, one.cell)
         checks = {"natural background": _cutting(region, one.cell, um_per_px, by)}
         gate = examine(subject, checks | AFTER_CUT)

@@ -3,19 +3,23 @@
 import csv
 import io
 import json
+import struct
 import zipfile
+import zlib
 from collections.abc import Sequence
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
 from core.cells import export
+from core.cells.detect import Field
 from core.cells.tiles import Region
 from core.data.images import encode
 from core.reading.field import FieldReading, model_input
 from core.reading.field_picture import overlay
 from core.reading.reader import Reader
 
+ROWS = 512  # of a mask, that are written at a time
 COLUMNS = (
     "image", "number", "x", "y", "w", "h", "area_px", "score", "touches_border", "drawn_by_person",
     "state", "probability", "interval_low", "interval_high", "gate", "reason",
@@ -63,7 +67,8 @@ def to_zip(reader: Reader, region: Region, reading: FieldReading, picture: np.nd
         archive.writestr("readings.csv", to_csv([reading]))
         archive.writestr("boxes.coco.json", as_json(to_coco([reading])))
         archive.writestr("summary.json", as_json(reading.summary.to_json()))
-        archive.writestr("mask.png", encode(export.mask_image(reading.shown)))
+        with archive.open("mask.png", "w") as file:
+            _write_mask(file, reading.shown)
         archive.writestr("overlay.png", encode(overlay(picture, reading)))
         for one in reading.cells:
             pixels = model_input(reader, region, reading, one.number)
@@ -72,6 +77,26 @@ def to_zip(reader: Reader, region: Region, reading: FieldReading, picture: np.nd
                     f"cells/{one.number:04d}_{one.call or 'unread'}.png", encode(pixels)
                 )
     return buffer.getvalue()
+
+
+def _write_mask(file: IO[bytes], field: Field) -> None:
+    """`export.mask_image` as a PNG, some rows at a time: a large scan's takes 100 MB and more."""
+    height, width = field.shape
+
+    def chunk(kind: bytes, data: bytes) -> None:
+        file.write(struct.pack(">I", len(data)) + kind + data)
+        file.write(struct.pack(">I", zlib.crc32(kind + data)))
+
+    file.write(b"\x89PNG\r\n\x1a\n")
+    chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))  # 8-bit grey
+    packed = zlib.compressobj(level=6)
+    for top in range(0, height, ROWS):
+        part = export.mask_image(field, top, min(height, top + ROWS))
+        unfiltered = np.zeros((len(part), 1), np.uint8)
+        if data := packed.compress(np.hstack((unfiltered, part)).tobytes()):
+            chunk(b"IDAT", data)
+    chunk(b"IDAT", packed.flush())
+    chunk(b"IEND", b"")
 
 
 def as_json(document: object) -> str:

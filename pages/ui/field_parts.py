@@ -164,13 +164,16 @@ def show_downloads(
 
 
 @st.fragment(run_every=0.5)
-def show_search(job: ScanJob) -> None:
-    """Follows the search of a large scan; redraws itself, not the page."""
+def show_search(job: ScanJob, name: str, shape: tuple[int, int]) -> None:
+    """Follows the search of a large scan, (H, W) pixels; redraws itself, not the page."""
     status = job.status
     if not status.unfinished:
         st.rerun()
     asked = job.stop_requested
-    st.markdown("**A large image: it is worked through in tiles.**")
+    height, width = shape
+    st.markdown(
+        f"**{plain(name)} is large, {width:,} x {height:,} pixels: it is worked through in tiles.**"
+    )
     st.progress(status.done / max(status.total, 1), text=_progress(status))
     st.button(
         "Stopping…" if asked else "Stop",
@@ -179,6 +182,9 @@ def show_search(job: ScanJob) -> None:
         key="field_stop",
         on_click=job.request_stop,
         help="What has been found so far is kept.",
+    )
+    st.caption(
+        "It goes on if you leave this page. Drop the same file again to see what has been found."
     )
 
 

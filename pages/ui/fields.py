@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from core.cell_verbs import LARGE
 from core.cells import domain
@@ -50,11 +51,12 @@ def show(run: Run, name: str, data: bytes) -> None:
     with shown_errors():
         key = _key(name, data)
         state: State = st.session_state.setdefault(f"field_{key}", State())
-        opened = _open(name, data, key, state)
+        working = st.empty()  # search and reading take turns here, so that no button outstays them
+        opened = _open(name, data, key, state, working)
         if opened is None:
             return
         region, picture, found = opened
-        reading = _read(run, region, found, name, state)
+        reading = _read(run, region, found, name, state, working)
         if reading.question is not None:
             _ask(reading, picture, key, state)
             return
@@ -97,7 +99,7 @@ def _key(name: str, data: bytes) -> str:
 
 
 def _open(
-    name: str, data: bytes, key: str, state: State
+    name: str, data: bytes, key: str, state: State, working: DeltaGenerator
 ) -> tuple[Region, np.ndarray, Field] | None:
     """The field's pixels, a picture to show and its cells; None while a scan is worked through."""
     if not is_large(name, data):
@@ -112,7 +114,8 @@ def _open(
         local.launch_scan(job)
         status = job.status
     if status.unfinished:
-        field_parts.show_search(job)
+        with working.container():
+            field_parts.show_search(job, name, size_of(data, name))
         return None
     kept = job.path / "cells.npz"
     if status.state in ("failed", "interrupted", "cancelled"):
@@ -122,12 +125,14 @@ def _open(
     return job.pixels, job.overview, cache.scanned(str(kept), kept.stat().st_mtime_ns)
 
 
-def _read(run: Run, region: Region, found: Field, name: str, state: State) -> FieldReading:
+def _read(
+    run: Run, region: Region, found: Field, name: str, state: State, working: DeltaGenerator
+) -> FieldReading:
     """Reads the cells, some at a time, so that a press of the button stops it."""
     version = (run.run_id, run.exported_ns, run.contract_ns)
     if state.run != version:
         state.run, state.reading, state.singles = version, None, {}
-    place = st.container()
+    place = working.container()
     bar: Callable[[int, int], object] | None = None
     with place, show_progress("Reading the cells", "cells") as progress:
         while True:
@@ -299,7 +304,9 @@ def _scale_inputs(key: str, state: State) -> None:
 def _edit(region: Region, reading: FieldReading, key: str, state: State) -> None:
     """Adds, removes or redraws a box; each is tried before it is kept."""
     with st.expander(
-        "Add, remove or redraw a box", icon=":material/edit:", expanded=state.box is not None
+        "Add, remove or redraw a box",
+        icon=":material/edit:",
+        expanded=state.box is not None or bool(state.edits),
     ):
         st.caption(
             "Drag a box in the picture, or type it, in pixels of the field. The outline is found "
@@ -313,9 +320,10 @@ def _edit(region: Region, reading: FieldReading, key: str, state: State) -> None
             )
         )
         number = state.selected
+        wanted: Edit | None = None
         with st.container(horizontal=True):
             if st.button("Add this box", icon=":material/add_box:", key=f"add_{key}"):
-                _try(region, reading, state, Edit("add", None, box))  # type: ignore[arg-type]
+                wanted = Edit("add", None, box)  # type: ignore[arg-type]
             named = "the selected cell" if number is None else f"No. {number}"
             if st.button(
                 f"Redraw {named} as this box",
@@ -323,19 +331,21 @@ def _edit(region: Region, reading: FieldReading, key: str, state: State) -> None
                 disabled=number is None,
                 key=f"redraw_{key}",
             ):
-                _try(region, reading, state, Edit("redraw", number, box))  # type: ignore[arg-type]
+                wanted = Edit("redraw", number, box)  # type: ignore[arg-type]
             if st.button(
                 f"Remove {named}",
                 icon=":material/delete:",
                 disabled=number is None,
                 key=f"remove_{key}",
             ):
-                _try(region, reading, state, Edit("remove", number))
+                wanted = Edit("remove", number)
             if st.button(
                 "Undo", icon=":material/undo:", disabled=not state.edits, key=f"undo_{key}"
             ):
                 state.edits = state.edits[:-1]
                 st.rerun()
+        if wanted is not None:
+            _try(region, reading, state, wanted)
         if state.edits:
             st.caption(f"{len(state.edits)} of your edits are in this reading.")
 

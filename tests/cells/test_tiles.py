@@ -10,7 +10,7 @@ import pytest
 
 from core.cells import export
 from core.cells.detect import Field, detect
-from core.cells.tiles import Whole, detect_tiled
+from core.cells.tiles import Stored, Whole, detect_tiled
 from core.data import images
 from core.data.images import decode, encode, open_scan
 from core.data.synthetic_field import draw_field
@@ -75,6 +75,28 @@ def test_a_scan_is_read_by_regions_beyond_the_limit_of_decode(tmp_path: Path, mo
     path.write_bytes(b"no image")
     with pytest.raises(UploadError, match="none of"), open_scan(path):
         pass
+
+
+def test_stored_pixels_are_read_as_those_in_memory_are(tmp_path: Path):
+    pixels = np.random.default_rng(0).integers(0, 255, (90, 121, 3), np.uint8)
+    (tmp_path / "pixels.rgb").write_bytes(pixels.tobytes())
+    stored, whole = Stored(tmp_path / "pixels.rgb", (90, 121)), Whole(pixels)
+    assert stored.shape == whole.shape
+    for box in (
+        (0, 0, 121, 90),
+        (30, 20, 50, 40),
+        (120, 89, 1, 1),
+        (100, 80, 40, 40),
+        (0, 90, 5, 5),
+    ):
+        np.testing.assert_array_equal(stored.read(*box), whole.read(*box))
+
+
+def test_a_mask_is_made_by_rows_as_it_is_whole(field):
+    whole = export.mask_image(field)
+    tops = range(0, len(whole), 37)
+    rows = [export.mask_image(field, top, min(len(whole), top + 37)) for top in tops]
+    np.testing.assert_array_equal(np.vstack(rows), whole)
 
 
 def test_masks_tables_and_coco_say_the_same(image, field):

@@ -1,6 +1,7 @@
 """Large scans: searched in a process of its own, with progress, a stop and mapped pixels."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,7 @@ def follow(job: ScanJob, seconds: float = 60) -> ScanStatus:
 
 def test_what_is_found_is_kept_as_it_was(tmp_path: Path, image: np.ndarray) -> None:
     found = detect(image)
+    found = replace(found, cells=(replace(found.cells[0], smudged=True), *found.cells[1:]))
     save_field(tmp_path / "cells.npz", found)
     kept = load_field(tmp_path / "cells.npz")
     assert kept.ruler == found.ruler and kept.shape == found.shape and kept.complete
@@ -37,6 +39,8 @@ def test_what_is_found_is_kept_as_it_was(tmp_path: Path, image: np.ndarray) -> N
     for one, other in zip(kept.cells, found.cells, strict=True):
         assert one.bbox == other.bbox and one.area_px == other.area_px
         assert one.score == other.score and one.touches_border == other.touches_border
+        assert (one.purple, one.red_share) == (other.purple, other.red_share)
+        assert one.smudged == other.smudged
         assert np.array_equal(one.mask, other.mask)
         assert np.array_equal(one.nucleus, other.nucleus)
 

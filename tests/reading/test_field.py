@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from core.__main__ import main
+from core.cells import export
 from core.cells.detect import Cell, Field
 from core.cells.red_cells import Ruler
 from core.cells.tiles import Whole
@@ -113,6 +114,24 @@ def test_a_cell_that_was_not_read_says_why_when_looked_at(
     said = fields.single(reader, Whole(image), reading, 1)
     assert said.kind == "refused" and "edge of the field" in (said.reason or "")
     assert reading.counts.cut == 1 and reading.counts.read == 0
+
+
+def test_a_smudge_cell_is_listed_but_read_only_once_a_person_draws_its_box(
+    reader: Reader, image: np.ndarray, field: Field, reading: FieldReading
+) -> None:
+    number = next(one.number for one in reading.cells if one.call is not None)
+    cells = [replace(cell, smudged=place == number) for place, cell in enumerate(field.cells, 1)]
+    burst = replace(field, cells=tuple(cells))
+    after = read_field(reader, Whole(image), burst, "field.png")
+    assert after.counts.refused["smudge"] == 1 and after.find(number).state == NOT_READ
+    assert "smudge cell" in (after.find(number).gate.sentence or "")
+    said = fields.single(reader, Whole(image), after, number)
+    assert said.kind == "refused" and "smudge cell" in (said.reason or "")
+    edits = (Edit("redraw", number, around(field.cells[number - 1])),)
+    again = read_field(reader, Whole(image), burst, "field.png", edits=edits, before=after)
+    assert again.find(number).gate.code != "smudge"
+    same = {one.number: one.state for one in again.cells if one.number != number}
+    assert same == {n: state for n, state in states(reading).items() if n != number}
 
 
 def test_without_a_ruler_nothing_is_read_until_the_scale_is_given(
@@ -223,7 +242,10 @@ def test_a_cell_is_not_counted_twice_and_empty_glass_is_no_cell(
         mark(field, Whole(glass), (Edit("add", None, (100, 100, 80, 80)),), UM_PER_PX)
 
 
-def test_exports_hold_every_cell(reading: FieldReading, reader: Reader, image: np.ndarray) -> None:
+def test_exports_hold_every_cell(
+    reading: FieldReading, reader: Reader, image: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(field_export, "ROWS", 50)  # no cell lies within as few
     rows = list(csv.DictReader(io.StringIO(field_export.to_csv([reading]))))
     assert [int(row["number"]) for row in rows] == [one.number for one in reading.cells]
     assert [row["state"] for row in rows] == [one.state for one in reading.cells]
@@ -242,7 +264,8 @@ def test_exports_hold_every_cell(reading: FieldReading, reader: Reader, image: n
         names = archive.namelist()
         mask = decode(archive.read("mask.png"))
         drawn = decode(archive.read("overlay.png"))
-    assert set(np.unique(mask)) <= {0, 128, 255} and mask.shape == image.shape
+    np.testing.assert_array_equal(mask[:, :, 0], export.mask_image(reading.shown))
+    assert len(np.unique(mask)) == 3 and mask.shape == image.shape
     assert 0 < (drawn != image).any(axis=2).mean() < 0.3
     assert sum(name.startswith("cells/") for name in names) == 6
 
