@@ -181,7 +181,7 @@ def batch(models: Models, files: list[Path], options: argparse.Namespace) -> Mea
 
         def bare(size: int, reader: Reader = reader, pixels: np.ndarray = pixels) -> None:
             for start in range(0, len(pixels), size):
-                reader._engine(pixels[start : start + size])
+                reader._engine.logits(pixels[start : start + size], size)
 
         def ours(reader: Reader = reader) -> None:
             for _reading in read_many(reader, [(file.name, file) for file in given]):

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -57,23 +58,26 @@ def measure(image: np.ndarray, mask: np.ndarray) -> Morphology:
     box = _box(image, mask)
     image, mask = image[box], mask[box]
     area, diameter = int(np.count_nonzero(mask)), _diameter(mask)
-    smooth = _smooth(image, mask)
-    fragment = _fragment(smooth, mask)
+    outlines = _contours(mask)
+    solidity = _solidity(mask, outlines)
+    smooth = _Smooth(image, mask)
+    fragment = _fragment(smooth, mask, solidity)
     own = mask & ~fragment
-    nucleus = _nucleus(smooth, own)
+    depth = _depth(own)
+    nucleus = _nucleus(smooth, own, depth)
     share = float(np.count_nonzero(nucleus) / np.count_nonzero(own)) if nucleus.any() else None
 
-    red, green, blue = (float(mean) for mean in cv2.mean(image, own.astype(np.uint8))[:3])
-    hsv = cv2.mean(cv2.cvtColor(image, cv2.COLOR_RGB2HSV), own.astype(np.uint8))
-    inside = _shrink(nucleus if share else own, diameter / 30)
+    red, green, blue = (float(mean) for mean in cv2.mean(image, own.view(np.uint8))[:3])
+    hsv = cv2.mean(cv2.cvtColor(image, cv2.COLOR_RGB2HSV), own.view(np.uint8))
+    inside = (_depth(nucleus) if share else depth) > diameter / 30
     inside = inside if inside.any() else own
     optical = (-np.log10(np.maximum(np.arange(256), 1) / 255)).astype(np.float32)
-    optical = cv2.LUT(image[:, :, 1], optical)
+    optical = cv2.LUT(cv2.extractChannel(image, 1), optical)
     return Morphology(
         area_px=area,
         diameter_px=diameter,
-        roundness=min(1.0, 4 * np.pi * area / _perimeter(mask) ** 2),
-        solidity=_solidity(mask),
+        roundness=min(1.0, 4 * np.pi * area / _perimeter(outlines) ** 2),
+        solidity=solidity,
         elongation=_elongation(mask),
         nucleus_share=share,
         nucleus_cytoplasm_ratio=share / (1 - share) if share else None,
@@ -85,7 +89,7 @@ def measure(image: np.ndarray, mask: np.ndarray) -> Morphology:
         saturation=float(hsv[1] / 255),
         density=float(optical[inside].mean()),
         texture=_band(_filled(optical, own), inside, 2, 6),
-        focus=_focus(image, own),
+        focus=_focus(image, own, depth),
     )
 
 
@@ -99,9 +103,10 @@ def nucleus_mask(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
     An attached fragment counts as neither. Input and errors as in `measure`.
     """
     box = _box(image, mask)
-    smooth = _smooth(image[box], mask[box])
+    smooth = _Smooth(image[box], mask[box])
+    own = mask[box] & ~_fragment(smooth, mask[box], _solidity(mask[box]))
     found = np.zeros(mask.shape, bool)
-    found[box] = _nucleus(smooth, mask[box] & ~_fragment(smooth, mask[box]))
+    found[box] = _nucleus(smooth, own, _depth(own))
     return found
 
 
@@ -113,7 +118,8 @@ def fragment_mask(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """
     box = _box(image, mask)
     found = np.zeros(mask.shape, bool)
-    found[box] = _fragment(_smooth(image[box], mask[box]), mask[box])
+    smooth = _Smooth(image[box], mask[box])
+    found[box] = _fragment(smooth, mask[box], _solidity(mask[box]))
     return found
 
 
@@ -126,12 +132,40 @@ def _box(image: np.ndarray, mask: np.ndarray) -> tuple[slice, slice]:
     return slice(y, y + height), slice(x, x + width)
 
 
-def _nucleus(smooth: np.ndarray, cell: np.ndarray) -> np.ndarray:
-    green = smooth[:, :, 1]
+class _Smooth:
+    """An image at the scale of 1/60 of the cell, from pixels of the cell only."""
+
+    def __init__(self, image: np.ndarray, mask: np.ndarray) -> None:
+        self._sigma = max(0.5, _diameter(mask) / 60)
+        self._cell = cv2.copyTo(image, mask.view(np.uint8))
+        self._weight = self._blur(mask.astype(np.float32)) + 1e-6
+
+    @cached_property
+    def green(self) -> np.ndarray:
+        """Float32 (H, W), at least 1."""
+        return self._channel(1)
+
+    @property
+    def redness(self) -> np.ndarray:
+        """Red over blue, float32 (H, W)."""
+        return self._channel(0) / self._channel(2)
+
+    def _channel(self, channel: int) -> np.ndarray:
+        total = self._blur(cv2.extractChannel(self._cell, channel).astype(np.float32))
+        total /= self._weight
+        return np.maximum(total, 1, out=total)
+
+    def _blur(self, values: np.ndarray) -> np.ndarray:
+        side = 2 * int(np.ceil(3 * self._sigma)) + 1
+        return cv2.GaussianBlur(values, (side, side), self._sigma)
+
+
+def _nucleus(smooth: _Smooth, cell: np.ndarray, depth: np.ndarray) -> np.ndarray:
+    green = smooth.green
     root = np.sqrt(255 * green).astype(np.uint8)
     threshold, _ = cv2.threshold(root[cell], 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
     dark = cell & (root <= threshold)
-    inside = _shrink(cell, _diameter(cell) / 20)  # the optical edge looks like cytoplasm
+    inside = depth > _diameter(cell) / 20  # the optical edge looks like cytoplasm
     least, nothing = MIN_CYTOPLASM * np.count_nonzero(cell), np.zeros_like(cell)
     core, pale = inside & dark, inside & ~dark
     if not core.any() or np.count_nonzero(pale) < least:
@@ -139,64 +173,77 @@ def _nucleus(smooth: np.ndarray, cell: np.ndarray) -> np.ndarray:
     if np.log(green[pale].mean() / green[core].mean()) < MIN_CONTRAST:
         return nothing
     nucleus = _tidy(dark, cell)
-    return nucleus if (inside & ~nucleus).sum() >= least else nothing
+    return nucleus if np.count_nonzero(inside & ~nucleus) >= least else nothing
 
 
-def _fragment(smooth: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    red, green, blue = cv2.split(smooth)
-    redness = red / blue
+def _fragment(smooth: _Smooth, mask: np.ndarray, solidity: float) -> np.ndarray:
+    fragment, area = np.zeros_like(mask), np.count_nonzero(mask)
+    if solidity + MIN_SOLIDITY_GAIN > 1:
+        return fragment  # nothing can be that much more convex
+    green, redness = smooth.green, smooth.redness
     some = slice(None, None, 2), slice(None, None, 2)  # enough for a median
     inside = mask[some]
     greens, rednesses = green[some][inside], redness[some][inside]
-    dense = greens <= np.median(greens)
+    dense = greens <= _median(greens)
     # Of ratios, whose logarithms need not be taken: they keep their order.
-    paler = green > np.median(greens[dense]) * np.exp(MIN_PALENESS)
-    redder = redness > np.median(rednesses[dense]) * np.exp(MIN_REDNESS)
+    paler = green > _median(greens[dense]) * np.exp(MIN_PALENESS)
+    redder = redness > _median(rednesses[dense]) * np.exp(MIN_REDNESS)
     disc = _disc(_diameter(mask) / 50)
-    fragment, area = np.zeros_like(mask), np.count_nonzero(mask)
     pixels = mask & paler & redder
     if np.count_nonzero(pixels) * disc.sum() < MIN_FRAGMENT * area:
         return fragment  # closing gives each pixel a disc at most
-    suspect = cv2.morphologyEx(pixels.astype(np.uint8), cv2.MORPH_CLOSE, disc)
+    near = _around(pixels, len(disc))
+    suspect = cv2.morphologyEx(pixels[near].view(np.uint8), cv2.MORPH_CLOSE, disc)
     suspect = cv2.morphologyEx(suspect, cv2.MORPH_OPEN, disc)
-    if suspect.sum() < MIN_FRAGMENT * area:
+    if np.count_nonzero(suspect) < MIN_FRAGMENT * area:
         return fragment
-    count, regions, stats, _ = cv2.connectedComponentsWithStats(suspect)
-    solidity = _solidity(mask)
-    for region in range(1, count):
-        if stats[region, cv2.CC_STAT_AREA] >= MIN_FRAGMENT * area:
-            part = mask & (regions == region)
-            rest = cv2.morphologyEx((mask & ~part).astype(np.uint8), cv2.MORPH_OPEN, disc) > 0
-            if rest.any() and _solidity(rest) >= solidity + MIN_SOLIDITY_GAIN:
-                fragment |= part
+    regions, areas = _regions(suspect)
+    for region in 1 + np.flatnonzero(areas[1:] >= MIN_FRAGMENT * area):
+        part = np.zeros_like(mask)
+        part[near] = mask[near] & (regions == region)
+        rest = cv2.morphologyEx((mask & ~part).view(np.uint8), cv2.MORPH_OPEN, disc)
+        if rest.any() and _solidity(rest) >= solidity + MIN_SOLIDITY_GAIN:
+            fragment |= part
     return fragment
 
 
-def _smooth(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """The image at the scale of 1/60 of the cell, from pixels of the cell only; at least 1."""
-    sigma = max(0.5, _diameter(mask) / 60)
-    weight = mask.astype(np.float32)
-    cell = cv2.copyTo(image, mask.astype(np.uint8)).astype(np.float32)
-    kernel = (2 * int(np.ceil(3 * sigma)) + 1,) * 2
-    total = cv2.GaussianBlur(cell, kernel, sigma)
-    total /= (cv2.GaussianBlur(weight, kernel, sigma) + 1e-6)[:, :, None]
-    return np.maximum(total, 1, out=total)
+def _median(values: np.ndarray) -> np.float32:
+    ordered = np.sort(values)  # numpy.median looks for NaN as well, at three times the time
+    half = len(ordered) // 2
+    return (ordered[half] + ordered[-1 - half]) / 2
+
+
+def _around(mask: np.ndarray, margin: int) -> tuple[slice, slice]:
+    """Where in a mask that is not empty anything is, and `margin` pixels more."""
+    x, y, width, height = bounding_box(mask)
+    rows = slice(max(0, y - margin), y + height + margin)
+    return rows, slice(max(0, x - margin), x + width + margin)
 
 
 def _tidy(part: np.ndarray, cell: np.ndarray) -> np.ndarray:
     """Opened, without specks under 2 % and holes under 1 % of the cell's area."""
     area, disc = np.count_nonzero(cell), _disc(_diameter(cell) / 50)
-    opened = cv2.morphologyEx(part.astype(np.uint8), cv2.MORPH_OPEN, disc)
+    opened = cv2.morphologyEx(part.view(np.uint8), cv2.MORPH_OPEN, disc)
     for value, least in ((1, 0.02), (0, 0.01)):
-        _, regions, stats, _ = cv2.connectedComponentsWithStats((opened == value).astype(np.uint8))
-        small = stats[:, cv2.CC_STAT_AREA] < least * area
+        regions, areas = _regions((opened == value).view(np.uint8))
+        small = areas < least * area
         small[0] = False  # the rest, which may be small
-        opened[small[regions]] = 1 - value
+        if small.any():
+            opened[small[regions]] = 1 - value
     return (opened > 0) & cell
 
 
-def _focus(image: np.ndarray, cell: np.ndarray) -> float | None:
-    inside = _shrink(cell, 12)  # three sigmas of the widest blur keep the rim out
+def _regions(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Which region each pixel of a uint8 mask is of, 0 for none, and the area of each."""
+    count, regions = cv2.connectedComponents(mask)
+    if count > 2:
+        return regions, np.bincount(regions.ravel())
+    area = np.count_nonzero(mask)
+    return regions, np.array([mask.size - area, area])
+
+
+def _focus(image: np.ndarray, cell: np.ndarray, depth: np.ndarray) -> float | None:
+    inside = depth > 12  # three sigmas of the widest blur keep the rim out
     if not inside.any():
         return None
     grey = cv2.transform(image.astype(np.float32), np.full((1, 3), 1 / 3, np.float32))
@@ -210,7 +257,8 @@ def _focus(image: np.ndarray, cell: np.ndarray) -> float | None:
 
 def _filled(values: np.ndarray, cell: np.ndarray) -> np.ndarray:
     """With the cell's mean around it, so that no blur brings the background in."""
-    return np.where(cell, values, np.float32(cv2.mean(values, cell.astype(np.uint8))[0]))
+    mean = cv2.mean(values, cell.view(np.uint8))[0]
+    return cv2.copyTo(values, cell.view(np.uint8), np.full_like(values, mean))
 
 
 def _band(values: np.ndarray, where: np.ndarray, fine: float, coarse: float) -> float:
@@ -220,14 +268,14 @@ def _band(values: np.ndarray, where: np.ndarray, fine: float, coarse: float) -> 
 
 
 def _spread(values: np.ndarray, where: np.ndarray) -> float:
-    return float(cv2.meanStdDev(values, mask=where.astype(np.uint8))[1].item())
+    return float(cv2.meanStdDev(values, mask=where.view(np.uint8))[1].item())
 
 
-def _perimeter(mask: np.ndarray) -> float:
+def _perimeter(outlines: Sequence[np.ndarray]) -> float:
     """Vossepoel and Smeulders (1982): steps and corners of the chain code, unbiased for digital
     lines at any angle; π more leads from the middles of the outermost pixels to their edges.
     """
-    outline = max(_contours(mask), key=len)[:, 0]
+    outline = max(outlines, key=len)[:, 0]
     steps = np.diff(outline, axis=0, append=outline[:1])
     lengths = np.abs(steps).sum(axis=1)
     corners = (steps != np.roll(steps, 1, axis=0)).any(axis=1).sum()
@@ -236,17 +284,17 @@ def _perimeter(mask: np.ndarray) -> float:
 
 
 def _contours(mask: np.ndarray) -> Sequence[np.ndarray]:
-    return cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]
+    return cv2.findContours(mask.view(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]
 
 
-def _solidity(mask: np.ndarray) -> float:
-    hull = cv2.convexHull(np.vstack(_contours(mask)))
+def _solidity(mask: np.ndarray, outlines: Sequence[np.ndarray] = ()) -> float:
+    hull = cv2.convexHull(np.vstack(outlines or _contours(mask)))
     filled = cv2.fillConvexPoly(np.zeros(mask.shape, np.uint8), hull, 1)
-    return float(np.count_nonzero(mask) / (filled > 0).sum())
+    return float(np.count_nonzero(mask) / np.count_nonzero(filled))
 
 
 def _elongation(mask: np.ndarray) -> float:
-    moments = cv2.moments(mask.astype(np.uint8), binaryImage=True)
+    moments = cv2.moments(mask.view(np.uint8), binaryImage=True)
     mass = moments["m00"]
     # A pixel is a square, not a point: 1/12 is its own moment.
     across, down = moments["mu20"] / mass + 1 / 12, moments["mu02"] / mass + 1 / 12
@@ -262,7 +310,7 @@ def _disc(radius: float) -> np.ndarray:
     return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * max(1, round(radius)) + 1,) * 2)
 
 
-def _shrink(mask: np.ndarray, radius: float) -> np.ndarray:
-    """The mask without a rim of `radius` pixels; what is cut by the box has a rim there too."""
-    rimmed = np.pad(mask.astype(np.uint8), 1)
-    return cv2.distanceTransform(rimmed, cv2.DIST_L2, 3)[1:-1, 1:-1] > radius
+def _depth(mask: np.ndarray) -> np.ndarray:
+    """How far inside the mask a pixel is; what is cut by the box has a rim there too."""
+    rimmed = cv2.copyMakeBorder(mask.view(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+    return cv2.distanceTransform(rimmed, cv2.DIST_L2, 3)[1:-1, 1:-1]

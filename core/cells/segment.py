@@ -17,8 +17,7 @@ def cell_mask(image: np.ndarray) -> np.ndarray:
 
 def lit_mask(image: np.ndarray) -> np.ndarray:
     """What is not black, bool (H, W), of RGB uint8 (H, W, 3)."""
-    red, green, blue = cv2.split(image)
-    return np.asarray(cv2.max(cv2.max(red, green), blue) > BLACK_LEVEL)
+    return np.asarray(cv2.inRange(image, (0,) * 3, (BLACK_LEVEL,) * 3) == 0)
 
 
 def largest_region(lit: np.ndarray) -> np.ndarray:
@@ -28,19 +27,16 @@ def largest_region(lit: np.ndarray) -> np.ndarray:
     if not w:
         return mask.view(bool)
     box = slice(y, y + h), slice(x, x + w)  # most of a picture is black, and need not be searched
-    count, components, stats, _ = cv2.connectedComponentsWithStats(
-        lit[box].astype(np.uint8), connectivity=8
-    )
-    if count > 1:
-        largest = 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
-        contours, _ = cv2.findContours(
-            (components == largest).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
-        )
-        cv2.drawContours(mask[box], contours, -1, color=1, thickness=cv2.FILLED)
+    lit = lit[box]
+    count, regions = cv2.connectedComponents(lit.view(np.uint8))
+    if count > 2:
+        lit = regions == 1 + np.argmax(np.bincount(regions.ravel())[1:])
+    contours, _ = cv2.findContours(lit.view(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    cv2.drawContours(mask[box], contours, -1, color=1, thickness=cv2.FILLED)
     return mask.view(bool)
 
 
 def bounding_box(mask: np.ndarray) -> tuple[int, int, int, int]:
     """(x, y, w, h) in pixels of a bool mask (H, W) that is not empty."""
-    x, y, w, h = cv2.boundingRect(mask.astype(np.uint8))
+    x, y, w, h = cv2.boundingRect(mask.view(np.uint8))
     return int(x), int(y), int(w), int(h)

@@ -68,25 +68,30 @@ def most_similar(run: Run, kept: Reference, distances: np.ndarray) -> tuple[Neig
     return tuple(found)
 
 
+def files(split: pd.DataFrame) -> dict[str, Seen]:
+    """The files of a run's cells (split.parquet), by their SHA-256."""
+    # A cell that stands in two parts counts as trained on.
+    table = split.sort_values("split", key=lambda part: part == "train", kind="stable")
+    return {
+        digest: Seen(str(part), str(image_id), exact=True)
+        for digest, part, image_id in zip(
+            table["sha256"], table["split"], table["image_id"], strict=True
+        )
+    }
+
+
 def seen(
-    split: pd.DataFrame | None,
+    known: dict[str, Seen],
     sha256: str,
     similar: tuple[Neighbour, ...] = (),
     limit: float | None = None,
 ) -> Seen | None:
-    """Whether a file is one of a run's cells (split.parquet), or a copy of a training cell.
-
-    `split` None: it is known to be none of them.
+    """Whether a file is one of a run's cells, as `files` has them, or a copy of a training cell.
 
     Copies are told by their distance, which takes the limit of `Reference`; without it, files only.
     """
-    if split is not None:
-        same = split[split["sha256"] == sha256]
-        found = dict(zip(same["split"], same["image_id"], strict=True))
-        if found:
-            # A cell that stands in two parts counts as trained on.
-            part = "train" if "train" in found else next(iter(found))
-            return Seen(str(part), str(found[part]), exact=True)
+    if sha256 in known:
+        return known[sha256]
     if similar and limit is not None and similar[0].distance < SAME * limit:
         return Seen("train", similar[0].image_id, exact=False)
     return None

@@ -170,12 +170,9 @@ class Reader:
         return reference.load(self.run)
 
     @cached_property
-    def _split(self) -> pd.DataFrame:
-        return pd.read_parquet(self.run.path / "split.parquet")
-
-    @cached_property
-    def _digests(self) -> frozenset[str]:
-        return frozenset(self._split["sha256"])
+    def _files(self) -> dict[str, Seen]:
+        columns = ["sha256", "split", "image_id"]
+        return neighbours.files(pd.read_parquet(self.run.path / "split.parquet", columns=columns))
 
     def read(self, source: Path | bytes, name: str | None = None) -> Reading:
         """Reads a file or its bytes. A file that cannot be decoded is refused, never raised.
@@ -265,11 +262,10 @@ class Reader:
         self, subject: Subject, sha256: str
     ) -> tuple[tuple[Neighbour, ...] | None, Seen | None]:
         kept = self._reference
-        split = self._split if sha256 in self._digests else None
         if kept is None:
-            return None, neighbours.seen(split, sha256)
+            return None, neighbours.seen(self._files, sha256)
         similar = neighbours.most_similar(self.run, kept, subject.distances)
-        return similar, neighbours.seen(split, sha256, similar, kept.limit)
+        return similar, neighbours.seen(self._files, sha256, similar, kept.limit)
 
     def _read_cell(self, subject: Subject, gate: Gate, sha256: str) -> CellReading:
         image, mask, output = subject.image, subject.mask, subject.output

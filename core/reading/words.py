@@ -110,7 +110,8 @@ def _no_cytoplasm(kept: Reference | None) -> str:
     words = "No cytoplasm can be told from the nucleus"
     if kept is None or kept.measures.empty:
         return f"{words}."
-    return f"{words}, as in {kept.measures['nucleus_share'].isna().mean():.0%} of training cells."
+    cells, measured = len(kept.measures), len(kept.in_order("nucleus_share")[0])
+    return f"{words}, as in {(cells - measured) / cells:.0%} of training cells."
 
 
 def _shares(
@@ -124,7 +125,5 @@ def _shares(
 def _below(values: np.ndarray, value: float) -> float | None:
     """The share of values, in their order, that are lower; None of none."""
     return (
-        float(np.searchsorted(values, values.dtype.type(value)) / len(values))
-        if len(values)
-        else None
+        float(values.searchsorted(values.dtype.type(value)) / len(values)) if len(values) else None
     )

@@ -5,7 +5,7 @@ import streamlit as st
 from core.data import images
 from core.explain.methods import METHODS
 from core.explain.overlay import OPACITY, legend, overlay
-from core.explain.trust import SUPPORTED, UNRELIABLE, WEAK, Judgement
+from core.explain.trust import SUPPORTED, UNRELIABLE, WEAK, Figures, Judgement
 from core.reading.reader import DEFAULT_CAM, CellReading
 from core.runs.store import Run
 from pages.ui import cache
@@ -48,7 +48,7 @@ def show(
                     f"by {METHODS[cam].title}"
                 )
         if not compact:
-            _settings(run, upload, number, drawn, key)
+            _settings(run, upload, number, drawn, judged, key)
 
 
 def _title(judged: Judgement) -> str:
@@ -59,7 +59,9 @@ def _opacity(key: str) -> float:
     return st.slider("Opacity", 0.0, 1.0, OPACITY, 0.05, key=f"opacity_{key}")
 
 
-def _settings(run: Run, upload: Upload, number: int, drawn: CellReading, key: str) -> None:
+def _settings(
+    run: Run, upload: Upload, number: int, drawn: CellReading, judged: Judgement, key: str
+) -> None:
     with st.popover("Method and stability", icon=":material/tune:", type="tertiary"):
         st.selectbox(
             "Heat map",
@@ -70,6 +72,8 @@ def _settings(run: Run, upload: Upload, number: int, drawn: CellReading, key: st
             "channel of its last layer.",
         )
         st.caption(METHODS[drawn.method].paper)
+        if judged.figures is not None:
+            _show_figures(judged.figures)
         if st.toggle("Stability over eight views", key=f"stable_{key}"):
             found = cache.aggregated(run, upload.data, upload.name, number, drawn.method)
             st.markdown(
@@ -86,3 +90,22 @@ def _settings(run: Run, upload: Upload, number: int, drawn: CellReading, key: st
             on_click="ignore",
             key=f"download_{key}",
         )
+
+
+def _show_figures(found: Figures) -> None:
+    """What the badge rests on, beside what random orders of the same cell reach."""
+    areas = found.deletion
+    st.markdown(
+        f"""| Measured | This map | Random orders |
+|---|---|---|
+| Insertion area, log-odds | {areas.insertion_area:+.2f} | {areas.random_area:+.2f} |
+| Deletion area, log-odds | {areas.deletion_area:+.2f} | {areas.random_area:+.2f} |
+| Random orders beaten | {areas.beaten:.0%} | |
+| Heat on the cell | {found.inside_cell:.0%} | |
+| Most heat off the cell | {found.off_cell_peak:.0%} | |
+| Likeness to heads that learned nothing | {found.agreement:.2f} | |"""
+    )
+    st.caption(
+        "Insertion: the mean evidence while the cell is put back, the hottest parts first; the "
+        "higher the better. Deletion: while it is taken away; the lower the better."
+    )

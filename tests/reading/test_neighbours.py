@@ -73,9 +73,10 @@ def test_a_cell_in_two_parts_counts_as_trained_on() -> None:
     split = pd.DataFrame(
         {"sha256": ["a", "a", "b"], "split": ["test", "train", "test"], "image_id": ["1", "2", "3"]}
     )
-    assert neighbours.seen(split, "a") == neighbours.Seen("train", "2", exact=True)
-    assert neighbours.seen(split, "b") == neighbours.Seen("test", "3", exact=True)
-    assert neighbours.seen(split, "c") is None
+    known = neighbours.files(split)
+    assert neighbours.seen(known, "a") == neighbours.Seen("train", "2", exact=True)
+    assert neighbours.seen(known, "b") == neighbours.Seen("test", "3", exact=True)
+    assert neighbours.seen(known, "c") is None
 
 
 def test_they_are_in_the_document_of_a_reading(reader: Reader, demo_root: Path) -> None:
