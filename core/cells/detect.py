@@ -21,6 +21,7 @@ FINE = 400  # pixels of the shorter side: from there on light and ruler are read
 NUCLEUS_PER_RED_CELL = 1.3  # a nucleus's diameter, where there are no red cells to measure
 SURE = 8  # arcs: where red cells lie on one another, so many are believed all the same
 PLATELET = 0.36  # of a red cell's diameter: nuclei are larger, platelets smaller
+WIDE = 0.5  # of a field's shorter side: no red cell takes so much of it
 TOO_LARGE = 3.2  # red cell diameters: no nucleus is
 REACH = 1.3  # red cell diameters that a cell's outline may lie beyond its nucleus
 SAME = 0.5  # of the smaller cell: two outlines that share more are of one cell
@@ -145,7 +146,7 @@ def _ruler(dense: np.ndarray, purple: np.ndarray, level: float) -> tuple[Ruler, 
         or (ruler.arcs < SURE and ruler.diameter < PLATELET * stained)
     ):
         ruler = replace(ruler, diameter=None)  # those arcs were of something smaller
-    if largest < PLATELET * stained:
+    if 0 < largest < PLATELET * stained < PLATELET * WIDE * min(purple.shape):
         return ruler, stained  # no nucleus to go by: the largest is a platelet
     return ruler, largest / NUCLEUS_PER_RED_CELL if largest > 0 else float(WORK)
 
