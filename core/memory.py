@@ -1,7 +1,6 @@
 """Memory that glibc would keep for later use goes back to the system; elsewhere nothing is done."""
 
 import ctypes
-import gc
 from contextlib import suppress
 
 # Bytes from which on memory is had of the system, and goes back to it at once. Of itself glibc
@@ -22,7 +21,6 @@ def keep_little() -> None:
 
 def give_back() -> None:
     """Gives back what is free now; to be called after what frees much, as compiling a model."""
-    gc.collect()
     _ask_glibc("malloc_trim", 0)
 
 

@@ -11,7 +11,7 @@ from core.runs.store import Run
 from tests.evaluation.marked_cells import CELLS, SUBJECTS, write_marked_cells
 
 # Enough epochs to learn the marks, and nothing that hides them.
-SETTINGS = {"folds": 3, "epochs": 10, "batch_size": 8, "augmentation": "none", "keep": "last"}
+SETTINGS = {"folds": 3, "epochs": 6, "batch_size": 8, "augmentation": "none", "keep": "last"}
 FAST = {"precision": "float32"}
 
 
