@@ -32,7 +32,6 @@ from core.data.images import decode
 from core.data.synthetic_field import draw_field
 from core.data.synthetic_smear import SCALE
 from core.errors import ConfigError
-from core.evaluation import calibration
 from core.evaluation.reference import CNMC_RED_CELL
 from core.reading.field import CUT, read_field
 from core.reading.reader import Reader
@@ -242,9 +241,8 @@ def drawn(count: int) -> tuple[dict[str, Any], list[Bar]]:
                     continue
                 read = next(it for it in found.cells if it.cell is cell)
                 codes[read.gate.code or "read"] += 1
-                if read.call and one.call and one.probability is not None:
-                    close = calibration.close(one.probability, reader.contract)
-                    alike.append((read.call == one.call, close))
+                if read.call and one.call:
+                    alike.append((read.call == one.call, one.close))
         name, share = run_of.run_id, codes["read"] / len(whole)
         decided = [same for same, close in alike if not close]
         same = float(np.mean(decided)) if decided else 0.0

@@ -101,7 +101,9 @@ class FieldImage:
     @property
     def reason(self) -> str:
         """Why nothing was read, where that is so."""
-        return self.reading.question or "no white cell was found in it."
+        if self.reading.question and self.reading.field.cells:
+            return self.reading.question
+        return "no white cell was found in it; if you see one, give the scale (--um-per-px)."
 
     def document(self, reader: Reader) -> dict[str, Any]:
         """As the command line prints it."""

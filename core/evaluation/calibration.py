@@ -9,6 +9,7 @@ Contracts written before a field was there lack it: none was chosen, or none mea
 """
 
 import hashlib
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -269,6 +270,31 @@ def interval(logit: float, contract: dict[str, Any]) -> tuple[float, float] | No
     at = float(probability(np.array([logit]), contract)[0])
     low, high = (float(np.interp(logit, curves["logit"], curves[n])) for n in ("low", "high"))
     return min(low, at), max(high, at)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a model says of one cell, by its contract; each as the function of its name has it."""
+
+    logit: float
+    probability: float
+    interval: tuple[float, float] | None
+    call: str
+    leaning: str
+    close: bool
+
+
+def answer(logit: float, contract: dict[str, Any]) -> Answer:
+    """All that a contract makes of a logit."""
+    at = float(probability(np.array(logit), contract))
+    return Answer(
+        logit=logit,
+        probability=at,
+        interval=interval(logit, contract),
+        call=call(at, contract),
+        leaning=leaning(at, contract),
+        close=close(at, contract),
+    )
 
 
 def leaning(probability: float, contract: dict[str, Any]) -> str:

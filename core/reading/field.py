@@ -260,7 +260,7 @@ def single(reader: Reader, region: Region, reading: FieldReading, number: int) -
     if not one.gate.passed:
         return Reading(name, "refused", one.gate.sentence, (), one.gate, subject.prepared, picture)
     digest = hashlib.sha256(subject.image.tobytes()).hexdigest()
-    cell = reader.read_subject(subject, one.gate, digest)
+    cell = reader.read_cell(subject, one.gate, digest)
     return Reading(name, "cell", None, (cell,), one.gate, subject.prepared, picture)
 
 
@@ -367,16 +367,5 @@ def _cutting(
 
 
 def _called(reader: Reader, one: Marked, subject: Subject, gate: Gate) -> FieldCell:
-    contract = reader.contract
-    logit = float(subject.output.logit[0])
-    probability = float(calibration.probability(np.array(logit), contract))
-    return FieldCell(
-        one,
-        gate,
-        probability=probability,
-        logit=logit,
-        interval=calibration.interval(logit, contract),
-        call=calibration.call(probability, contract),
-        leaning=calibration.leaning(probability, contract),
-        close=calibration.close(probability, contract),
-    )
+    answer = calibration.answer(float(subject.output.logit[0]), reader.contract)
+    return FieldCell(one, gate, **vars(answer))

@@ -159,7 +159,7 @@ class Reader:
             raise RunError(f"Run {run.run_id} is {state}; only a run that succeeded can read.")
         require_model(run)
         self.run = run
-        self._contract = run.calibration
+        self.contract = run.calibration  # threshold, review band and how a logit becomes P(ALL)
         self._geometry = run.geometry
         self.cam = cam
         self._method = methods.method(cam)
@@ -201,15 +201,8 @@ class Reader:
 
     def finish(self, opened: list[Opened]) -> list[Reading]:
         """Reads files that were opened: those that are not refused, by one call of the engine."""
-        subjects = [one.subject for one in opened if one.subject is not None]
-        if subjects:
-            self._run_together(subjects)
+        self.run_together([one.subject for one in opened if one.subject is not None])
         return [self._finish(one) for one in opened]
-
-    @property
-    def contract(self) -> dict[str, Any]:
-        """The run's calibration: threshold, review band and how a logit becomes P(ALL)."""
-        return self._contract
 
     def subject(self, image: np.ndarray) -> Subject:
         """A picture, RGB uint8 (H, W, 3), on its way through this run's checks."""
@@ -219,19 +212,13 @@ class Reader:
         """The part of a picture that the model sees, RGB uint8 (W, W, 3)."""
         return window(image, self._geometry.window)
 
-    def run_together(self, subjects: list[Subject]) -> None:
-        """Gives subjects what the engine says of them, in one batch."""
-        if subjects:
-            self._run_together(subjects)
-
-    def read_subject(self, subject: Subject, gate: Gate, sha256: str) -> CellReading:
-        """The reading of a subject that passed the gate; `sha256` names its file or pixels."""
-        return self._read_cell(subject, gate, sha256)
-
     def _run(self, pixels: np.ndarray) -> EngineOutput:
         return self._engine(pixels)
 
-    def _run_together(self, subjects: list[Subject]) -> None:
+    def run_together(self, subjects: list[Subject]) -> None:
+        """Gives subjects what the engine says of them, in one batch."""
+        if not subjects:
+            return
         output = self._run(np.stack([subject.pixels for subject in subjects]))
         kept = self._reference
         distances = None if kept is None else kept.distances(output.features.mean(axis=(1, 2)))
@@ -248,7 +235,7 @@ class Reader:
         gate = examine(subject, OF_FEATURES, opened.passed)
         if not gate.passed:
             return self._refused(name, subject, gate)
-        cell = self._read_cell(subject, gate, opened.sha256)
+        cell = self.read_cell(subject, gate, opened.sha256)
         return Reading(name, "cell", None, (cell,), gate, subject.prepared, self._picture(subject))
 
     def _refused(self, name: str, subject: Subject, gate: Gate) -> Reading:
@@ -267,26 +254,22 @@ class Reader:
         similar = neighbours.most_similar(self.run, kept, subject.distances)
         return similar, neighbours.seen(self._files, sha256, similar, kept.limit)
 
-    def _read_cell(self, subject: Subject, gate: Gate, sha256: str) -> CellReading:
+    def read_cell(self, subject: Subject, gate: Gate, sha256: str) -> CellReading:
+        """The reading of a subject that passed the gate; `sha256` names its file or pixels."""
         image, mask, output = subject.image, subject.mask, subject.output
-        logit = float(output.logit[0])
-        probability = float(calibration.probability(np.array(logit), self._contract))
-        leaning = calibration.leaning(probability, self._contract)
+        answer = calibration.answer(float(output.logit[0]), self.contract)
         prepared = subject.prepared
         similar, seen = self._similar(subject, sha256)
-        view = View(subject.pixels, output.features[0], output.gradient[0], logit, self._engine)
+        view = View(
+            subject.pixels, output.features[0], output.gradient[0], answer.logit, self._engine
+        )
         return CellReading(
             bbox=bounding_box(prepared.mask if prepared else mask),
-            probability=probability,
-            logit=logit,
-            interval=calibration.interval(logit, self._contract),
-            call=calibration.call(probability, self._contract),
-            leaning=leaning,
-            close=calibration.close(probability, self._contract),
+            **vars(answer),
             gate=gate,
             image=window(image, self._geometry.window),
             method=self._method.key,
-            heat_map=self._method(view, leaning),
+            heat_map=self._method(view, answer.leaning),
             findings=describe(
                 subject.morphology,
                 self._reference,
