@@ -8,8 +8,9 @@ Contenders take turns, cell by cell, and medians are compared.
 - single: from a file to a finished reading (decoding, gate, probability, Grad-CAM, overlay); the
   limit is decoding, fitting and one engine call; the peer is Gradcam of tf-keras-vis alone, in a
   process of its own. Then what each measure of trust adds.
-- batch: as many cells as `--images` says, in turns with the bare engine on decoded pixels in
-  batches of the better size.
+- batch: as many cells as `--images` says, in turns with the bare engine on decoded pixels, as it
+  reads a cell, in batches of the best size; and told besides, not a bar, with one that runs
+  batches side by side as readings of many cells do.
 - fresh: from starting a process to its first reading, and the same with Keras.
 - memory: the most that the app holds while two large models read side by side.
 """
@@ -22,6 +23,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -51,7 +53,8 @@ SMALL, LARGE = "cnn-16", ("densenet-121", "efficientnet-b3")
 MODELS = (SMALL, *LARGE)
 CELLS, SUBJECTS = 120, 12
 ROUNDS, READ = 3, 12  # cells a round
-BATCH_OF, TURNS, SIZES = 1000, 5, (BATCH, 16, 32)
+BATCH_OF, TURNS, SIZES = 1000, 3, (BATCH, 16, 32)
+TRIED = 200  # cells, for the best size
 OVER_PEER, OF_LIMIT, ABOVE_LIMIT_MS, OF_ENGINE = 15.0, 1.5, 15.0, 1.25
 FRESH_SECONDS, KERAS_SECONDS, MEBIBYTES = 3.0, 6.0, 600
 
@@ -171,7 +174,7 @@ def _trust(reader: Reader, file: Path, rounds: int) -> dict[str, float]:
 
 def batch(models: Models, files: list[Path], options: argparse.Namespace) -> Measured:
     """Many cells, in turns with the bare engine on pixels that are decoded already."""
-    number = max(1, (options.images or BATCH_OF) // TURNS)
+    number = options.images or BATCH_OF
     figures: dict[str, Any] = {}
     bars: list[Bar] = []
     given = [files[place % len(files)] for place in range(number)]
@@ -180,32 +183,42 @@ def batch(models: Models, files: list[Path], options: argparse.Namespace) -> Mea
         pixels = np.stack([fit(decode(file), reader._geometry) for file in given])
 
         def bare(size: int, reader: Reader = reader, pixels: np.ndarray = pixels) -> None:
-            for start in range(0, len(pixels), size):
-                reader._engine.logits(pixels[start : start + size], size)
+            reader._engine.logits(pixels, size)
+
+        def side_by_side(reader: Reader = reader, pixels: np.ndarray = pixels) -> None:
+            parts = [pixels[start : start + BATCH] for start in range(0, len(pixels), BATCH)]
+            with reader.many_at_once() as number, ThreadPoolExecutor(number + 1) as pool:
+                for _output in pool.map(reader._engine, parts):
+                    pass
 
         def ours(reader: Reader = reader) -> None:
             for _reading in read_many(reader, [(file.name, file) for file in given]):
                 pass
 
         reader.read(files[0])
-        tried = {size: min(_timed(bare, size) for _ in range(2)) for size in SIZES}
+        some = pixels[:TRIED]
+        tried = {size: min(_timed(bare, size, reader, some) for _ in range(2)) for size in SIZES}
         best = min(tried, key=lambda size: tried[size])
-        taken: dict[str, list[float]] = {"engine": [], "ours": []}
+        taken: dict[str, list[float]] = {"engine": [], "side_by_side": [], "ours": []}
         for _ in range(TURNS):
+            reader._engine(pixels[:best])  # ready as for single cells
             taken["engine"].append(_timed(bare, best))
             taken["ours"].append(_timed(ours))
+            taken["side_by_side"].append(_timed(side_by_side))
         ratio = sum(taken["ours"]) / sum(taken["engine"])
+        strict = sum(taken["ours"]) / sum(taken["side_by_side"])
         figures[key] = {
-            "cells": number * TURNS,
+            "cells": number,
             "engine_batch": best,
             **{
                 f"{side}_ms_a_cell": round(1000 * statistics.median(seconds) / number, 2)
                 for side, seconds in taken.items()
             },
             "of_engine": round(ratio, 3),
+            "of_engine_side_by_side": round(strict, 3),
         }
         if key in LARGE:
-            name = f"{key}: time of {number * TURNS} cells, of the bare engine's"
+            name = f"{key}: time of {number} cells, of the bare engine's"
             bars.append(at_most(name, ratio, OF_ENGINE))
         say(f"{key}: {figures[key]}")
     return figures, bars

@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -33,6 +34,10 @@ class Settings:
 
 def settings() -> Settings:
     """The settings as the environment has them now."""
-    artifacts = Path(os.environ.get("BLASTLENS_ARTIFACTS") or PROJECT / "artifacts").absolute()
-    weights = Path(os.environ.get("BLASTLENS_WEIGHTS") or artifacts / "weights").absolute()
-    return Settings(artifacts=artifacts, weights=weights)
+    return _made(os.environ.get("BLASTLENS_ARTIFACTS"), os.environ.get("BLASTLENS_WEIGHTS"))
+
+
+@cache  # asked for several times a picture
+def _made(artifacts: str | None, weights: str | None) -> Settings:
+    folder = Path(artifacts or PROJECT / "artifacts").absolute()
+    return Settings(artifacts=folder, weights=Path(weights or folder / "weights").absolute())

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import cv2
 import numpy as np
 
 from core.cells.segment import bounding_box
 from core.errors import DataError
+from core.lazy import cached_property
 
 # Cytoplasm lets through at least 1.65 times the nucleus's green light: chromatin alone rarely
 # spans that, and of 191 leukocytes outlined by hand 98 % do.

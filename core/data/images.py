@@ -49,7 +49,7 @@ def decode(source: Path | bytes, name: str | None = None) -> np.ndarray:
     another format, animated, broken, or of a pixel type without a defined 8-bit meaning.
     """
     name = name or (source.name if isinstance(source, Path) else "the upload")
-    data = _read(source, name)
+    data = read_file(source, name)
     try:
         with Image.open(io.BytesIO(data)) as image:
             _check_header(image, name)
@@ -142,7 +142,8 @@ def size_of(source: Path | bytes, name: str | None = None) -> tuple[int, int]:
         raise UploadError(f"{name} cannot be opened: {error.strerror or error}.") from None
 
 
-def _read(source: Path | bytes, name: str) -> bytes:
+def read_file(source: Path | bytes, name: str) -> bytes:
+    """The bytes of an image file. Raises `UploadError` where it is missing, empty or too large."""
     limit = settings().max_file_bytes
     try:
         size = source.stat().st_size if isinstance(source, Path) else len(source)

@@ -6,7 +6,6 @@ measured on them. Written at the end of training, from numbers that are there by
 
 import zipfile
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from core.data.scan import MEASURES
 from core.errors import ModelError
 from core.evaluation import appearance
 from core.evaluation.appearance import MIN_GROUPS, Appearance
+from core.lazy import cached_property
 from core.runs.store import Run
 
 FILE = "reference.npz"

@@ -1,10 +1,11 @@
 """Runs an exported classifier with OpenVINO, without TensorFlow."""
 
 import threading
-from dataclasses import dataclass, fields
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from core import memory
 from core.data.manifest import Progress
 from core.errors import ModelError
 from core.models.head import Head, cut
-from core.models.runtime import MappedFile, compiled
+from core.models.runtime import Compiled, MappedFile
 
 # One shuffled head may by chance resemble what was learned; three seldom do.
 SHUFFLED_HEADS = 3
@@ -38,9 +39,6 @@ class EngineOutput:
         return EngineOutput(self.features[of], self.logit[of], self.gradient[of])
 
 
-_OUTPUTS = tuple(one.name for one in fields(EngineOutput))
-
-
 class Engine:
     """A run's `engine.xml`, compiled on first use. Threads may share one."""
 
@@ -52,26 +50,50 @@ class Engine:
                     f"{part} is missing, so this run cannot read images. Train it again."
                 )
         self.file = file
-        self._packed: set[int] = set()
         self._making = threading.RLock()
+        self._model: Compiled | None = None
+        self._packed: set[int] = set()  # sizes of batches that its weights are packed for
+        self._many = 0  # callers who read many images at once
 
     @cached_property
     def _mapped(self) -> MappedFile:
         return MappedFile(self.file)
 
-    @cached_property
-    def _model(self) -> Any:
+    def _ready(self) -> Compiled:
         """It takes float32, so that the same one reads pixels of files and those between."""
         import openvino
 
         with self._making:
-            model = self._mapped.model()
-            model.get_parameters()[0].set_element_type(openvino.Type.f32)
-            try:
-                model.validate_nodes_and_infer_types()
-                return compiled(model)
-            except RuntimeError as error:
-                raise self._mapped.damaged(error) from None
+            if self._model is None:
+                model = self._mapped.model()
+                model.get_parameters()[0].set_element_type(openvino.Type.f32)
+                try:
+                    model.validate_nodes_and_infer_types()
+                    self._model = Compiled(model, "THROUGHPUT" if self._many else "LATENCY")
+                except RuntimeError as error:
+                    raise self._mapped.damaged(error) from None
+                self._packed = set()
+            return self._model
+
+    @contextmanager
+    def many_at_once(self) -> Iterator[int]:
+        """Until left, images are read side by side, one a core, instead of one on all cores.
+
+        Many take less time so, one takes more. Gives how many calls side by side keep it busy.
+        """
+        self._count(1)
+        try:
+            yield self._ready().at_once
+        finally:
+            self._count(-1)
+
+    def _count(self, more: int) -> None:
+        with self._making:
+            before, self._many = self._many, self._many + more
+            if (before > 0) != (self._many > 0):
+                self._model = None  # compiled anew when it is needed; calls under way keep theirs
+                self._mapped.release()
+        memory.give_back()
 
     @cached_property
     def head(self) -> Head:
@@ -111,7 +133,7 @@ class Engine:
     @property
     def shape(self) -> tuple[int, ...]:
         """(S, S, 3) of the images it reads."""
-        return tuple(self._model.input(0).partial_shape.get_max_shape())[1:]
+        return self._ready().shape
 
     def _read(self, pixels: np.ndarray) -> EngineOutput:
         parts = [
@@ -120,18 +142,16 @@ class Engine:
         ]
         if len(parts) == 1:
             return parts[0]
+        names = vars(parts[0])
         return EngineOutput(
-            *(np.concatenate([getattr(part, name) for part in parts]) for name in _OUTPUTS)
+            **{name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
         )
 
     def _infer(self, pixels: np.ndarray) -> EngineOutput:
-        request = self._model.create_infer_request()
-        results = request.infer([np.ascontiguousarray(pixels, np.float32)])
-        output = EngineOutput(*(results[name].copy() for name in _OUTPUTS))
+        output = EngineOutput(**self._ready()(pixels))
         if len(pixels) not in self._packed:
             # The first of a size packs the weights for it; from then on the file's are not used.
             self._packed.add(len(pixels))
-            del request, results
             self._mapped.release()
             memory.give_back()
         return output

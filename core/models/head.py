@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from core.errors import ModelError
-from core.models.runtime import compiled
+from core.models.runtime import Compiled
 
 # Threads beyond the first add nothing to products this small, and cost memory.
 THREADS = 1
@@ -37,19 +37,17 @@ class Head:
         if seed is not None:
             part = part.clone()
             _shuffle(part, seed)
-        self._model = compiled(part, INFERENCE_NUM_THREADS=THREADS)
+        self._model = Compiled(part, INFERENCE_NUM_THREADS=THREADS)
 
     def __call__(self, features: np.ndarray) -> HeadOutput:
         """Reads float32 (N, h, w, c). Raises `ModelError` for another shape."""
-        expected = tuple(self._model.input(0).partial_shape.get_max_shape())[1:]
+        expected = self._model.shape
         if features.ndim != 4 or features.shape[1:] != expected:
             raise ModelError(
                 f"The head takes features (N, {', '.join(map(str, expected))}), not "
                 f"{features.shape}. Give it what its own engine returns."
             )
-        request = self._model.create_infer_request()
-        results = request.infer([np.ascontiguousarray(features, np.float32)])
-        return HeadOutput(results["logit"].copy(), results["gradient"].copy())
+        return HeadOutput(**self._model(features))
 
 
 def cut(model: Any) -> Any:

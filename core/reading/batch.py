@@ -1,41 +1,49 @@
-"""Reads many images: files are decoded and checked on threads while the engine runs in batches."""
+"""Reads many images, side by side on threads."""
 
+import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
 from itertools import islice
 from pathlib import Path
 
-from core.reading.reader import Opened, Reader, Reading
+from core.models.runtime import MOST_AT_ONCE
+from core.reading.reader import Reader, Reading
 
 BATCH = 4  # images through the engine at once: more gain no time, and cost memory
-THREADS = 2
+# Two threads more than there are cores open files while the engine is at work.
+THREADS = min(os.cpu_count() or 1, MOST_AT_ONCE) + 2
+# From here on it pays to make the engine ready for images side by side, which takes half a second.
+MANY = 100
 
 # A name, and a file, its bytes, or a way to its bytes.
 Item = tuple[str, Path | bytes | Callable[[], bytes]]
 
 
-def read_many(reader: Reader, items: Iterable[Item], batch: int = BATCH) -> Iterator[Reading]:
+def read_many(reader: Reader, items: Sequence[Item], batch: int = BATCH) -> Iterator[Reading]:
     """The reading of each item, in their order; see `Reader.read`.
 
-    Items are taken as they are needed, a few batches ahead, and nothing is kept of a reading that
+    Files are opened as they are needed, a few batches ahead, and nothing is kept of a reading that
     was handed out: memory does not grow with their number. Progress is in the counting, and to stop
     is to take no more.
     """
-    source = iter(items)
-    with ThreadPoolExecutor(THREADS, "reading") as pool:
-        ahead: deque[Future[Opened]] = deque()
+    mode = reader.many_at_once() if len(items) >= MANY else nullcontext()
+    with mode, ThreadPoolExecutor(THREADS, "reading") as pool:
+        left = (items[start : start + batch] for start in range(0, len(items), batch))
+        ahead = deque[Future[list[Reading]]]()
         try:
             while True:
-                for name, data in islice(source, 2 * batch - len(ahead)):
-                    given = data() if callable(data) else data
-                    ahead.append(pool.submit(reader.open, given, name))
+                for some in islice(left, THREADS + 1 - len(ahead)):
+                    ahead.append(pool.submit(_read, reader, some))
                 if not ahead:
                     return
-                yield from reader.finish([ahead.popleft().result() for _ in _up_to(batch, ahead)])
+                yield from ahead.popleft().result()
         finally:
             pool.shutdown(cancel_futures=True)
 
 
-def _up_to(batch: int, ahead: deque[Future[Opened]]) -> range:
-    return range(min(batch, len(ahead)))
+def _read(reader: Reader, items: Sequence[Item]) -> list[Reading]:
+    return reader.read_together(
+        [(name, data() if callable(data) else data) for name, data in items]
+    )

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
 
 import cv2
 import numpy as np
@@ -12,6 +11,7 @@ from core.cells.morphology import Morphology, measure
 from core.cells.segment import largest_region, lit_mask
 from core.data.images import Geometry, fit
 from core.evaluation.reference import Reference
+from core.lazy import cached_property
 from core.models.engine import EngineOutput
 
 BORDER_DEPTH = 0.05
@@ -172,7 +172,7 @@ class Subject:
         """Share of the border that is black, of the picture as it came."""
         depth = max(2, round(min(self.lit.shape) * BORDER_DEPTH))
         inner = self.lit[depth:-depth, depth:-depth]
-        on_border = np.count_nonzero(self.lit) - np.count_nonzero(inner)
+        on_border = np.count_nonzero(self.lit) - cv2.countNonZero(inner.view(np.uint8))
         return 1 - on_border / (self.lit.size - inner.size)
 
 

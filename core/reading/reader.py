@@ -1,9 +1,9 @@
 """Reads an image with a finished run: call, probability, and what the call rests on."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from core.cells.segment import bounding_box, cell_mask
-from core.data.images import decode, fit, window
+from core.data.images import decode, fit, read_file, window
 from core.errors import RunError, TooSmallError, UploadError
 from core.evaluation import calibration, reference
 from core.evaluation.reference import Reference
@@ -20,6 +20,7 @@ from core.explain.cam import HeatMap, View, views
 from core.explain.dihedral import Aggregated, aggregate
 from core.explain.overlay import outline, overlay, resize_heat
 from core.explain.trust import Judgement, judge
+from core.lazy import cached_property
 from core.models.engine import Engine, EngineOutput
 from core.reading import neighbours
 from core.reading.checks import OF_FEATURES, OF_PIXELS
@@ -132,18 +133,13 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class Opened:
-    """A file that has been decoded and checked as far as its pixels tell.
-
-    reading: what came of it where it is refused by then; else subject is what the engine is to
-    read, with the checks it has passed and the digest of the file.
-    """
+class _Opened:
+    """A file that has passed the checks of its pixels, `gate`; sha256 is of its bytes."""
 
     name: str
-    reading: Reading | None
-    subject: Subject | None = None
-    passed: tuple[str, ...] = ()
-    sha256: str = ""
+    subject: Subject
+    gate: Gate
+    sha256: str
 
 
 class Reader:
@@ -178,31 +174,51 @@ class Reader:
         """Reads a file or its bytes. A file that cannot be decoded is refused, never raised.
 
         There is no way to hand over pixels: they come from the one door and fit the contract. Many
-        files are read faster by `core.reading.batch`, in the same two steps.
+        files are read faster by `core.reading.batch`.
         """
-        return self.finish([self.open(source, name)])[0]
-
-    def open(self, source: Path | bytes, name: str | None = None) -> Opened:
-        """The first step of a reading, all that needs no engine. Threads may open side by side."""
         name = name or (str(source) if isinstance(source, Path) else "upload")
+        return self.read_together([(name, source)])[0]
+
+    def read_together(self, files: Sequence[tuple[str, Path | bytes]]) -> list[Reading]:
+        """Reads files, or their bytes, under these names: those of cells by one call of the engine.
+
+        Threads may do so side by side.
+        """
+        opened = [self._open(name, source) for name, source in files]
+        self.run_together([one.subject for one in opened if isinstance(one, _Opened)])
+        return [self._finish(one) if isinstance(one, _Opened) else one for one in opened]
+
+    def _open(self, name: str, source: Path | bytes) -> _Opened | Reading:
         try:
-            image = decode(source, name=Path(name).name)
+            data = read_file(source, name=Path(name).name)
+            image = decode(data, name=Path(name).name)
         except UploadError as error:
             code = "too small" if isinstance(error, TooSmallError) else "unreadable"
-            reading = Reading(name, "refused", str(error), (), refused(code, str(error)))
-            return Opened(name, reading)
-        subject = Subject(image, self._geometry, self._reference, self._run)
+            return Reading(name, "refused", str(error), (), refused(code, str(error)))
+        subject = self.subject(image)
         gate = examine(subject, OF_PIXELS)
         if not gate.passed:
-            return Opened(name, self._refused(name, subject, gate))
-        data = source if isinstance(source, bytes) else source.read_bytes()
-        _ = subject.pixels  # made here, where many are opened at once
-        return Opened(name, None, subject, gate.checks, hashlib.sha256(data).hexdigest())
+            return self._refused(name, subject, gate)
+        return _Opened(name, subject, gate, hashlib.sha256(data).hexdigest())
 
-    def finish(self, opened: list[Opened]) -> list[Reading]:
-        """Reads files that were opened: those that are not refused, by one call of the engine."""
-        self.run_together([one.subject for one in opened if one.subject is not None])
-        return [self._finish(one) for one in opened]
+    def _finish(self, opened: _Opened) -> Reading:
+        name, subject = opened.name, opened.subject
+        gate = examine(subject, OF_FEATURES, opened.gate.checks)
+        if not gate.passed:
+            return self._refused(name, subject, gate)
+        cell = self.read_cell(subject, gate, opened.sha256)
+        return Reading(name, "cell", None, (cell,), gate, subject.prepared, self._picture(subject))
+
+    def _refused(self, name: str, subject: Subject, gate: Gate) -> Reading:
+        picture = self._picture(subject)
+        return Reading(name, "refused", gate.sentence, (), gate, subject.prepared, picture)
+
+    def _picture(self, subject: Subject) -> np.ndarray | None:
+        return self.window(subject.image) if subject.prepared else None
+
+    def many_at_once(self) -> AbstractContextManager[int]:
+        """Until left, threads read side by side: see `Engine.many_at_once`."""
+        return self._engine.many_at_once()
 
     def subject(self, image: np.ndarray) -> Subject:
         """A picture, RGB uint8 (H, W, 3), on its way through this run's checks."""
@@ -226,24 +242,6 @@ class Reader:
             subject.output = output.part(row)
             if distances is not None:
                 subject.distances = distances[row]
-
-    def _finish(self, opened: Opened) -> Reading:
-        name, subject = opened.name, opened.subject
-        if opened.reading is not None:
-            return opened.reading
-        assert subject is not None
-        gate = examine(subject, OF_FEATURES, opened.passed)
-        if not gate.passed:
-            return self._refused(name, subject, gate)
-        cell = self.read_cell(subject, gate, opened.sha256)
-        return Reading(name, "cell", None, (cell,), gate, subject.prepared, self._picture(subject))
-
-    def _refused(self, name: str, subject: Subject, gate: Gate) -> Reading:
-        picture = self._picture(subject)
-        return Reading(name, "refused", gate.sentence, (), gate, subject.prepared, picture)
-
-    def _picture(self, subject: Subject) -> np.ndarray | None:
-        return window(subject.image, self._geometry.window) if subject.prepared else None
 
     def _similar(
         self, subject: Subject, sha256: str

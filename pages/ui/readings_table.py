@@ -71,7 +71,7 @@ def _missing(run: Run, uploads: Sequence[Upload]) -> list[Upload]:
 
 
 def _rows(run: Run, uploads: Sequence[Upload]) -> Any:
-    items = ((upload.name, upload.data) for upload in uploads)
+    items = [(upload.name, upload.load) for upload in uploads]
     readings = batch.read_many(cache.reader(run), items)
     contract = run.calibration
     for upload, reading in zip(uploads, readings, strict=True):

@@ -1,6 +1,7 @@
 """An engine gives back what it does not need, and says the same afterwards."""
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +65,20 @@ def test_the_weights_of_the_file_are_not_kept_in_memory(file: Path) -> None:
     maps = [one for one in psutil.Process().memory_maps() if one.path == str(weights)]
     assert maps, "the weights are mapped"
     assert sum(one.rss for one in maps) < weights.stat().st_size / 10
+
+
+def test_side_by_side_it_says_the_same_and_afterwards_too(file: Path) -> None:
+    engine = Engine(file)
+    images = _images(engine, 12)
+    alone = engine(images).logit
+    with engine.many_at_once() as first, engine.many_at_once() as second:
+        assert first == second >= 1
+        with ThreadPoolExecutor(4) as pool:
+            together = np.concatenate(
+                [output.logit for output in pool.map(engine, images.reshape(4, 3, *engine.shape))]
+            )
+    np.testing.assert_allclose(together, alone, atol=1e-5)
+    np.testing.assert_array_equal(engine(images).logit, alone)
 
 
 @pytest.mark.parametrize("part", [".xml", ".bin"])

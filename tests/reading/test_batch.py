@@ -62,7 +62,7 @@ def test_the_engine_is_called_once_a_batch(
     run = reader._run
     monkeypatch.setattr(reader, "_run", lambda pixels: (sizes.append(len(pixels)), run(pixels))[1])
     assert len(list(read_many(reader, [(f.name, f) for f in files], batch=4))) == len(files)
-    assert sizes == [4, 4, 3]
+    assert sorted(sizes) == [3, 4, 4]
 
 
 def test_broken_files_and_fields_keep_their_place_and_stop_no_other(
@@ -85,21 +85,38 @@ def test_broken_files_and_fields_keep_their_place_and_stop_no_other(
     assert list(read_many(reader, [])) == []
 
 
-def test_items_are_taken_as_they_are_needed_and_stopping_takes_no_more(
+def test_many_are_read_side_by_side_with_the_same_result(
+    reader: Reader, files: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    modes: list[str] = []
+    mode = reader.many_at_once
+    monkeypatch.setattr(reader, "many_at_once", lambda: (modes.append("many"), mode())[1])
+    given: list[batch.Item] = [(file.name, file) for file in files]
+    few = list(read_many(reader, given))
+    assert modes == []
+    monkeypatch.setattr(batch, "MANY", len(files))
+    many = list(read_many(reader, given))
+    assert modes == ["many"]
+    for one, other in zip(few, many, strict=True):
+        assert (one.image, one.kind, one.gate.code) == (other.image, other.kind, other.gate.code)
+        for cell, same in zip(one.cells, other.cells, strict=True):
+            assert cell.logit == pytest.approx(same.logit, abs=1e-5)
+
+
+def test_files_are_opened_as_they_are_needed_and_stopping_opens_no_more(
     reader: Reader, files: list[Path]
 ) -> None:
-    taken: list[str] = []
+    opened: list[str] = []
 
-    def items():
-        for number in range(100):
-            taken.append(str(number))
-            yield f"{number}.bmp", files[0]
+    def load() -> bytes:
+        opened.append("one")
+        return files[0].read_bytes()
 
-    readings = read_many(reader, items(), batch=2)
+    readings = read_many(reader, [(f"{number}.bmp", load) for number in range(90)], batch=2)
     for _ in range(3):
         next(readings)
     readings.close()
-    assert 4 <= len(taken) <= 8
+    assert 4 <= len(opened) <= 2 * (batch.THREADS + 3)
 
 
 def test_the_table_has_a_row_a_file_with_call_interval_and_reason(
