@@ -10,7 +10,7 @@ import pytest
 PROJECT = Path(__file__).resolve().parent.parent
 # From the ground up; a module may import its own floor and those below.
 FLOORS = (
-    {"core.errors", "core.memory", "core.settings", "core.storage"},
+    {"core.errors", "core.lazy", "core.memory", "core.settings", "core.storage"},
     {"core.data", "core.cells", "core.models", "core.runs"},
     {"core.evaluation", "core.explain"},
     {"core.training", "core.doctor", "core.reading", "core.tuning"},
