@@ -12,7 +12,7 @@ _ORIGINAL = "original study's scaling, which is not what this network was made f
 def model(facts: Facts) -> list[Item]:
     """The network and its weights."""
     entry, asked, training = facts.entry, facts.config, facts.measured["training"]
-    geometry = entry.geometry
+    geometry = facts.run.geometry
     scaling = "as its network was made for"
     if asked.pixels == "original-study" and entry.study_pixels:
         scaling = f"in the {_ORIGINAL}"

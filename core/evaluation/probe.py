@@ -18,7 +18,6 @@ from core.data.manifest import Progress
 from core.data.pixels import pixels
 from core.errors import DataError
 from core.evaluation import bootstrap
-from core.models import catalog
 from core.models.engine import Engine
 from core.runs.store import Run
 
@@ -60,9 +59,8 @@ def measure(run: Run, progress: Progress | None = None, *, seed: int = 0) -> dic
             f"In no part of run {run.run_id} does a class have 2 subjects with {MIN_CELLS} cells "
             "each, so there is nobody to tell apart. Train with more cells."
         )
-    geometry = catalog.architecture(run.config.architecture).geometry
     root = sources.resolve(run.config.dataset)
-    array = pixels(root, drawn, geometry, progress, inputs=run.config.inputs)
+    array = pixels(root, drawn, run.geometry, progress, inputs=run.config.inputs)
     embedding = _embed(Engine(run.engine_file), array, progress)
     asked = drawn.groupby(["part", "label"], sort=False)
     rows = []

@@ -5,7 +5,6 @@ import time
 
 import numpy as np
 
-from core.models import catalog
 from core.models.engine import Engine
 from core.runs.store import Run
 
@@ -16,9 +15,9 @@ WARM_UP = 3
 def milliseconds(run: Run, calls: int = CALLS) -> float:
     """The median of single-image calls, decoding left out, after some that warm it up.
 
-    What the image shows does not matter for the time. Raises `ModelError`.
+    What the image shows does not matter for the time. Raises `ModelError` or `RunError`.
     """
-    size = catalog.architecture(run.config.architecture).geometry.size
+    size = run.geometry.size
     engine, image = Engine(run.engine_file), np.zeros((1, size, size, 3), np.uint8)
     taken = []
     for _ in range(WARM_UP + calls):

@@ -16,7 +16,7 @@ import numpy as np
 
 from core.data.splits import PARTS
 from core.errors import BlastLensError, ConfigError, RunError
-from core.models import catalog, engine_file, keras_file
+from core.models import engine_file, keras_file
 from core.runs import config
 from core.runs.config import RunConfig
 from core.runs.store import HISTORY_COLUMNS, STAGES, Run, Status
@@ -45,7 +45,7 @@ def _require_finite(part: Any) -> None:
 
 def require(run: Run) -> None:
     """Raises `RunError`, naming file and rule, unless every file in the folder is sound."""
-    for name in sorted(FILES):
+    for name in FILES:
         file = run.path / name
         if not file.exists():
             continue
@@ -235,8 +235,7 @@ def _keras(file: Path) -> None:
 
 
 def _engine(file: Path) -> None:
-    key = _config_of(file.parent).architecture
-    engine_file.require_plain(file, catalog.architecture(key).geometry.size)
+    engine_file.require_plain(file, Run(file.parent).geometry.size)
 
 
 def _weights(file: Path) -> None:
@@ -254,15 +253,16 @@ REQUIRED = (
     "split.parquet",
     "status.json",
 )
+# In the order of the checks: a file comes after those that it is held against.
 FILES: dict[str, Callable[[Path], None]] = {
     "calibration.json": _calibration,
     "card.json": _words,
     "config.json": _config,
+    "metrics.json": _metrics,
     "engine.bin": _weights,
     "engine.xml": _engine,
     "evaluations.json": _any_json,
     "history.csv": _history,
-    "metrics.json": _metrics,
     "model.keras": _keras,
     "reference.npz": _arrays,
     "predictions.parquet": _predictions,

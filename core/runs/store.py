@@ -16,7 +16,6 @@ import pandas as pd
 from core import storage
 from core.data.images import PIXELS, Geometry
 from core.errors import BlastLensError, RunError
-from core.models import catalog
 from core.runs.config import RunConfig, from_json, to_json
 from core.settings import settings
 
@@ -39,6 +38,7 @@ HISTORY_COLUMNS = (
 )
 STAGES = ("training", "fine-tuning")
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+MOST_SIDE = 4096  # pixels: more than any picture of a cell has
 
 
 @dataclass(frozen=True)
@@ -147,18 +147,21 @@ class Run:
 
     @property
     def geometry(self) -> Geometry:
-        """How this run's model is fed: as it was trained, whatever the catalogue says by now."""
-        kept = (self.metrics or {}).get("preprocessing")
-        if kept is None:  # trained before it was kept
-            return catalog.architecture(self.config.architecture).geometry
+        """How this run's model is fed: as it was trained, whatever the catalogue says by now.
+
+        Raises `RunError` where metrics.json does not say it, or what BlastLens cannot feed.
+        """
+        kept: Any = (self.metrics or {}).get("preprocessing")
         try:
-            if kept["pixels"] == PIXELS:
-                return Geometry(window=int(kept["window"]), size=int(kept["size"]))
+            window, size = int(kept["window"]), int(kept["size"])
+            if kept["pixels"] == PIXELS and 0 < min(window, size) <= max(window, size) <= MOST_SIDE:
+                return Geometry(window, size)
         except (TypeError, KeyError, ValueError):
             pass  # said below
         raise RunError(
             f"metrics.json of run {self.run_id} says that its model is fed {kept!r}; BlastLens can "
-            f'feed "window" and "size" in pixels and "pixels" as {PIXELS!r}. Train the run again.'
+            f'feed "window" and "size" of 1 to {MOST_SIDE} pixels and "pixels" as {PIXELS!r}. '
+            "Train the run again."
         )
 
     @property

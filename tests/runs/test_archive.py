@@ -7,6 +7,7 @@ import stat
 import struct
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,9 @@ import pandas as pd
 import pytest
 
 from core import storage
+from core.data.images import Geometry
 from core.errors import BlastLensError, RunError
+from core.models import catalog
 from core.runs import archive, contents, store
 from core.runs.store import Run
 from tests.archives import entry, files_of, pack, shipped_run
@@ -54,6 +57,15 @@ def test_a_run_comes_back_byte_for_byte(run: Run, tmp_path: Path) -> None:
     assert store.get("back").status.state == "succeeded" and back.imported is not None
     assert back.imported["run"] == "demo-cnn-16"
     assert nothing_left("demo-cnn-16", "back")
+
+
+def test_a_run_fed_otherwise_than_its_network_is_by_now_comes_back(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changed = replace(catalog.ARCHITECTURES["cnn-16"], geometry=Geometry(window=300, size=112))
+    monkeypatch.setitem(catalog.ARCHITECTURES, "cnn-16", changed)
+    archive.export(run, tmp_path / "run.zip")
+    assert archive.import_run(tmp_path / "run.zip", "back").geometry == run.geometry
 
 
 def test_one_run_gives_one_archive(run: Run, tmp_path: Path) -> None:
