@@ -142,7 +142,7 @@ def test_read_gives_a_list_with_one_entry_an_image(
     assert found["cam"]["trusted"] is (found["trust"]["badge"] == "supported")
     assert found["call"] in {"ALL", "HEM"} and 0 <= found["probability"] <= 1
     assert read[1]["cells"] == [] and "not an image" in read[1]["reason"]
-    assert decode(overlays / f"{cell.stem}_overlay.png").shape == (450, 450, 3)
+    assert decode(overlays / f"{cell.stem}_overlay.png").shape == (448, 448, 3)
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 
 from core.cells.segment import BLACK_LEVEL
-from core.data.images import Geometry, window
+from core.data.images import window
 
+SIDE = 450  # of C-NMC's smaller images, in pixels: what is compared, in the middle of any
 THUMBNAIL = 16
 # On real C-NMC cells, copies with a few dozen changed pixels lie below 0.1 and the closest pair
 # of different cells at 2.8 (root mean square over the thumbnail, in grey levels of 255).
@@ -23,13 +24,13 @@ CHANGED_SHARE = 0.05
 PAIR_COLUMNS = ["image_a", "image_b", "subject_a", "subject_b", "kind", "changed_pixels"]
 
 
-def thumbnail(image: np.ndarray, side: int) -> np.ndarray:
-    """What near duplicates are searched by: the centre window of `side` pixels, 16x16.
+def thumbnail(image: np.ndarray) -> np.ndarray:
+    """What near duplicates are searched by: the centre window, 16x16.
 
     RGB uint8 (H, W, 3) to uint8 (768,).
     """
     size = (THUMBNAIL, THUMBNAIL)
-    small = cv2.resize(window(image, side), size, interpolation=cv2.INTER_AREA)
+    small = cv2.resize(window(image, SIDE), size, interpolation=cv2.INTER_AREA)
     return small.ravel()
 
 
@@ -102,7 +103,7 @@ def _rms(a: np.ndarray, b: np.ndarray) -> float:
 
 def _changed_pixels(a: np.ndarray, b: np.ndarray) -> int | None:
     """The number of changed pixels, or None where the two are not the same cell."""
-    a, b = (window(image, Geometry().window) for image in (a, b))
+    a, b = (window(image, SIDE) for image in (a, b))
     means = (cv2.blur(image, (MEAN_OVER, MEAN_OVER)) for image in (a, b))
     changed = int((cv2.absdiff(*means).max(axis=2) > CHANGED_LEVELS).sum())
     cell = int((np.maximum(a, b).max(axis=2) > BLACK_LEVEL).sum())

@@ -130,4 +130,4 @@ def _look(root: Path, file: File, layout: Layout, before: dict[File, Look]) -> L
     morphology = measure(image, mask) if mask.any() else None
     row["quality"] = ", ".join(quality.flags(image, mask, morphology))
     row |= asdict(morphology) if morphology else {}
-    return row, duplicates.thumbnail(image, images.Geometry().window)
+    return row, duplicates.thumbnail(image)

@@ -84,7 +84,7 @@ def test_its_images_are_cells_on_black_and_none_is_a_near_copy(
         assert picture.shape == (sides[size], sides[size], 3)
         assert not picture[[0, -1]].any() and not picture[:, [0, -1]].any()
         assert picture.any(axis=2).sum() > 15_000
-    thumbnails = np.array([duplicates.thumbnail(picture, 450) for picture in pictures.values()])
+    thumbnails = np.array([duplicates.thumbnail(picture) for picture in pictures.values()])
     cells = pd.DataFrame(
         {"image_id": files["path"], "subject": files["path"], "sha256": files["sha256"]}
     )

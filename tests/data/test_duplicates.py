@@ -36,7 +36,7 @@ def _pairs(images: list[np.ndarray], names: str | None = None) -> pd.DataFrame:
             "sha256": [hashlib.sha256(image.tobytes()).hexdigest() for image in images],
         }
     )
-    return find_pairs(cells, np.array([thumbnail(i, 450) for i in images]), pictures.__getitem__)
+    return find_pairs(cells, np.array([thumbnail(i) for i in images]), pictures.__getitem__)
 
 
 def _changed(image: np.ndarray, pixels: int) -> np.ndarray:
@@ -240,7 +240,7 @@ def test_real_cells_encoded_anew_pair_with_their_original_and_known_copies_alone
     originals = {f"original {name}": image for name, image in real_cells.items()}
     images = originals | again
     cells = pd.DataFrame({"image_id": list(images), "subject": "x", "sha256": list(images)})
-    thumbnails = np.array([thumbnail(image, 450) for image in images.values()])
+    thumbnails = np.array([thumbnail(image) for image in images.values()])
     found = find_pairs(cells, thumbnails, images.__getitem__)
     names = [found[end].str.removeprefix("original ") for end in ("image_a", "image_b")]
     between = {tuple(sorted(pair)) for pair in zip(*names, strict=True) if pair[0] != pair[1]}

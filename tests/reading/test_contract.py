@@ -10,8 +10,10 @@ import pytest
 
 from core.data.images import Geometry, decode, encode, fit
 from core.errors import ModelError, RunError
+from core.evaluation import model_card
 from core.models import catalog
 from core.models.engine import Engine
+from core.reading import timing
 from core.reading.reader import Reader
 from core.runs.store import Run
 
@@ -78,7 +80,7 @@ def test_a_run_keeps_how_it_is_fed_whatever_the_catalogue_says_later(
     finished_run: Run, demo_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert (finished_run.metrics or {})["preprocessing"] == {
-        "window": 450,
+        "window": 448,
         "size": 224,
         "pixels": "RGB, uint8",
     }
@@ -88,11 +90,9 @@ def test_a_run_keeps_how_it_is_fed_whatever_the_catalogue_says_later(
     changed = entry.__class__(**{**entry.__dict__, "geometry": Geometry(window=300, size=112)})
     monkeypatch.setitem(catalog.ARCHITECTURES, "cnn-16", changed)
     assert Reader(finished_run).read(file).cells[0].logit == before
-
-
-def test_an_older_run_takes_the_catalogues_geometry(copy: Run) -> None:
-    edit(copy, preprocessing=None)
-    assert copy.geometry == catalog.architecture("cnn-16").geometry
+    assert timing.milliseconds(finished_run, calls=1) > 0
+    card = str(model_card.to_json(model_card.build(finished_run, [])))
+    assert "448 x 448 pixels, area-averaged to 224 x 224" in card
 
 
 def test_a_run_fed_otherwise_than_its_engine_takes_is_an_error_not_a_reading(
@@ -104,7 +104,15 @@ def test_a_run_fed_otherwise_than_its_engine_takes_is_an_error_not_a_reading(
 
 
 @pytest.mark.parametrize(
-    "kept", ["224", {"window": 450}, {"window": 450, "size": 224, "pixels": "BGR, float32 0..1"}]
+    "kept",
+    [
+        None,
+        "224",
+        {"window": 450},
+        {"window": 450, "size": 224, "pixels": "BGR, float32 0..1"},
+        {"window": 450, "size": 10**6, "pixels": "RGB, uint8"},
+        {"window": 0, "size": 224, "pixels": "RGB, uint8"},
+    ],
 )
 def test_a_run_that_is_fed_otherwise_than_blastlens_can_feed_cannot_read(
     copy: Run, kept: Any

@@ -98,7 +98,7 @@ def test_the_engine_says_of_a_cell_what_it_says_of_its_picture(
         if one.probability is None:
             continue
         pixels = model_input(reader, Whole(image), reading, one.number)
-        assert pixels is not None and pixels.shape == (450, 450, 3)
+        assert pixels is not None and pixels.shape == (448, 448, 3)
         alone = reader._engine(fit(decode(encode(pixels)), reader._geometry)[None])
         assert one.logit == pytest.approx(float(alone.logit[0]), abs=1e-3)
         said = fields.single(reader, Whole(image), reading, one.number)

@@ -53,7 +53,7 @@ def test_one_cell_is_cut_out_centred_on_black_at_the_scale_of_training(
     found, truth = subject.prepared.mask, close_up.instances == 1
     assert (found & truth).sum() / (found | truth).sum() > 0.65
     assert gate.figures["enlargement"] == pytest.approx(1 / SCALE, rel=0.12)  # by few red cells
-    assert subject.image.shape == (450, 450, 3) and subject.prepared.size_known
+    assert subject.image.shape == (448, 448, 3) and subject.prepared.size_known
     rows, columns = np.nonzero(subject.image.max(axis=2) > 16)
     middle = (rows.min() + rows.max()) / 2, (columns.min() + columns.max()) / 2
     assert middle == pytest.approx((224.5, 224.5), abs=3)

@@ -55,9 +55,9 @@ def test_the_box_holds_the_cell_and_the_heat_lies_on_the_picture(
     x, y, w, h = cell.bbox
     rows, columns = np.nonzero(image.max(axis=2) > 16)
     assert x <= np.median(columns) <= x + w and y <= np.median(rows) <= y + h
-    assert cell.image.shape == cell.overlay.shape == (450, 450, 3)
+    assert cell.image.shape == cell.overlay.shape == (448, 448, 3)
     if cell.heat is not None:
-        assert cell.heat.shape == (450, 450) and cell.heat.max() <= 1 and cell.heat.min() >= 0
+        assert cell.heat.shape == (448, 448) and cell.heat.max() <= 1 and cell.heat.min() >= 0
 
 
 def test_a_judgement_is_of_the_map_that_was_read_and_apart_from_reading(
