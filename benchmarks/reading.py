@@ -122,11 +122,12 @@ def single(models: Models, files: list[Path], options: argparse.Namespace) -> Me
         with grad_cam(done) as peer:
             for file in files[:2]:  # compiles, and traces
                 ours(file), limit(file), peer(file)
-            for _ in range(options.rounds or ROUNDS):
-                for file in files[:READ]:
-                    taken["ours"].append(_timed(ours, file))
-                    taken["limit"].append(_timed(limit, file))
-                    taken["peer"].append(peer(file))
+            for turn in range((options.rounds or ROUNDS) * READ):
+                file, pair = files[turn % READ], [("ours", ours), ("limit", limit)]
+                # The peer leaves the processor's caches cold for whichever comes first.
+                for side, read in pair if turn % 2 else reversed(pair):
+                    taken[side].append(_timed(read, file))
+                taken["peer"].append(peer(file))
         middle = {side: statistics.median(seconds) for side, seconds in taken.items()}
         figures[key] = {
             **{side: _milliseconds(seconds) for side, seconds in taken.items()},
