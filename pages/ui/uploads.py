@@ -19,6 +19,9 @@ from pages.ui import cache
 
 _ICON = ":material/science:"
 ALL_EXAMPLES = "all of them"
+# Streamlit's list of files clips all but a hidden label at its end, which with many files lies far
+# below and leaves the page as much empty room to scroll through.
+_CLIPPED = "<style>[data-testid=stFileChips] { position: relative; }</style>"
 
 
 def _twin(data: bytes, position: int, facts: dict[str, Any]) -> UploadedFile:
@@ -66,6 +69,7 @@ def choose(
         key=f"{key}_upload_{st.session_state.get(f'{key}_cleared', 0)}",
         max_upload_size=settings().max_scan_bytes // 2**20,
     )
+    st.html(_CLIPPED)
     files = given if isinstance(given, list) else [] if given is None else [given]
     examples = sorted(storage.examples_dir().glob("*.png"))
     chosen = st.session_state.get(f"{key}_example")

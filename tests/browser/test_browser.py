@@ -135,4 +135,13 @@ def test_many_files_are_read_into_a_table_from_which_each_is_shown(
             assert sum(name.endswith("_cell.png") for name in archive.namelist()) == 3
         page.locator('[data-testid="stButtonGroup"]').get_by_text("not read").click()
         expect(page.get_by_text("1 of 2")).to_be_visible(timeout=30_000)
+        more = [tmp_path / f"broken_{number}.png" for number in range(60)]
+        for file in more:
+            file.write_bytes(b"no picture")
+        page.locator("input[type=file]").set_input_files(more)
+        expect(page.get_by_text("1 of 62")).to_be_visible(timeout=30_000)
+        block = page.get_by_test_id("stMainBlockContainer").bounding_box()
+        scrolled = page.get_by_test_id("stMain").evaluate("main => main.scrollHeight")
+        assert block is not None
+        assert scrolled <= block["height"] + 1, "the page scrolls on below its end"
         browser.close()
