@@ -17,8 +17,8 @@ from core.models.runtime import Compiled, MappedFile
 
 # One shuffled head may by chance resemble what was learned; three seldom do.
 SHUFFLED_HEADS = 3
-# Images in memory together: more gain hardly any time, and cost 10 to 20 MiB each.
-AT_ONCE = 4
+# Images in memory together: more gain hardly any time, and cost some 10 MiB each and model.
+AT_ONCE = 2
 
 
 @dataclass(frozen=True)

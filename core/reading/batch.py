@@ -8,10 +8,10 @@ from contextlib import nullcontext
 from itertools import islice
 from pathlib import Path
 
+from core.models.engine import AT_ONCE
 from core.models.runtime import MOST_AT_ONCE
 from core.reading.reader import Reader, Reading
 
-BATCH = 4  # images through the engine at once: more gain no time, and cost memory
 # Two threads more than there are cores open files while the engine is at work.
 THREADS = min(os.cpu_count() or 1, MOST_AT_ONCE) + 2
 # From here on it pays to make the engine ready for images side by side, which takes half a second.
@@ -21,7 +21,7 @@ MANY = 100
 Item = tuple[str, Path | bytes | Callable[[], bytes]]
 
 
-def read_many(reader: Reader, items: Sequence[Item], batch: int = BATCH) -> Iterator[Reading]:
+def read_many(reader: Reader, items: Sequence[Item], batch: int = AT_ONCE) -> Iterator[Reading]:
     """The reading of each item, in their order; see `Reader.read`.
 
     Files are opened as they are needed, a few batches ahead, and nothing is kept of a reading that
