@@ -9,7 +9,7 @@ Contenders take turns, cell by cell, and medians are compared.
   limit is decoding, fitting and one engine call; the peer is Gradcam of tf-keras-vis alone, in a
   process of its own. Then what each measure of trust adds.
 - batch: as many cells as `--images` says, in turns with the bare engine on decoded pixels, as it
-  reads a cell, in batches of the best size; and told besides, not a bar, with one that runs
+  reads a cell, in batches of the best size; and told besides, not a bar, with one that runs such
   batches side by side as readings of many cells do.
 - fresh: from starting a process to its first reading, and the same with Keras.
 - memory: the most that the app holds while two large models read side by side.
@@ -197,20 +197,19 @@ def batch(models: Models, files: list[Path], options: argparse.Namespace) -> Mea
                 pass
 
         reader.read(files[0])
-        some = pixels[:TRIED]
-        tried = {size: min(_timed(bare, size, reader, some) for _ in range(2)) for size in SIZES}
-        best = min(tried, key=lambda size: tried[size])
+        best, best_beside = (_best_size(way, reader, pixels) for way in (bare, side_by_side))
         taken: dict[str, list[float]] = {"engine": [], "side_by_side": [], "ours": []}
         for _ in range(TURNS):
             reader._engine(pixels[:best])  # ready as for single cells
             taken["engine"].append(_timed(bare, best))
             taken["ours"].append(_timed(ours))
-            taken["side_by_side"].append(_timed(side_by_side, best))
+            taken["side_by_side"].append(_timed(side_by_side, best_beside))
         ratio = sum(taken["ours"]) / sum(taken["engine"])
         strict = sum(taken["ours"]) / sum(taken["side_by_side"])
         figures[key] = {
             "cells": number,
             "engine_batch": best,
+            "side_by_side_batch": best_beside,
             **{
                 f"{side}_ms_a_cell": round(1000 * statistics.median(seconds) / number, 2)
                 for side, seconds in taken.items()
@@ -223,6 +222,12 @@ def batch(models: Models, files: list[Path], options: argparse.Namespace) -> Mea
             bars.append(at_most(name, ratio, OF_ENGINE))
         say(f"{key}: {figures[key]}")
     return figures, bars
+
+
+def _best_size(way: Callable[..., None], reader: Reader, pixels: np.ndarray) -> int:
+    some = pixels[:TRIED]
+    tried = {size: min(_timed(way, size, reader, some) for _ in range(2)) for size in SIZES}
+    return min(tried, key=lambda size: tried[size])
 
 
 _READ = """
