@@ -38,7 +38,7 @@ HISTORY_COLUMNS = (
 )
 STAGES = ("training", "fine-tuning")
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
-MOST_SIDE = 4096  # pixels: more than any picture of a cell has
+MOST_SIDE = 1024  # pixels: more than any network here reads, and few enough for memory
 
 
 @dataclass(frozen=True)
