@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 
 from core.cells.detect import Cell, Field
+from core.data.images import CNMC_SIDE
 
-SIDE = 450  # pixels, as C-NMC's
 UM_PER_PX = 0.06
 CAMERA_UM = (0.02, 1.0)  # micrometres per pixel that an optical microscope's field can have
 
@@ -39,7 +39,7 @@ def scale_of(field: Field, um_per_px: float | None = None) -> float | AskForMagn
     return told
 
 
-def to_model(image: np.ndarray, cell: Cell, um_per_px: float, side: int = SIDE) -> np.ndarray:
+def to_model(image: np.ndarray, cell: Cell, um_per_px: float, side: int = CNMC_SIDE) -> np.ndarray:
     """The cell alone: RGB uint8 (side, side, 3), black around it, centred, at C-NMC's scale.
 
     `image` is the field, RGB uint8 (H, W, 3), `um_per_px` its scale. A cell larger than the image

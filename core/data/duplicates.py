@@ -8,9 +8,8 @@ import numpy as np
 import pandas as pd
 
 from core.cells.segment import BLACK_LEVEL
-from core.data.images import window
+from core.data.images import CNMC_SIDE, window
 
-SIDE = 450  # of C-NMC's smaller images, in pixels: what is compared, in the middle of any
 THUMBNAIL = 16
 # On real C-NMC cells, copies with a few dozen changed pixels lie below 0.1 and the closest pair
 # of different cells at 2.8 (root mean square over the thumbnail, in grey levels of 255).
@@ -30,7 +29,7 @@ def thumbnail(image: np.ndarray) -> np.ndarray:
     RGB uint8 (H, W, 3) to uint8 (768,).
     """
     size = (THUMBNAIL, THUMBNAIL)
-    small = cv2.resize(window(image, SIDE), size, interpolation=cv2.INTER_AREA)
+    small = cv2.resize(window(image, CNMC_SIDE), size, interpolation=cv2.INTER_AREA)
     return small.ravel()
 
 
@@ -103,7 +102,7 @@ def _rms(a: np.ndarray, b: np.ndarray) -> float:
 
 def _changed_pixels(a: np.ndarray, b: np.ndarray) -> int | None:
     """The number of changed pixels, or None where the two are not the same cell."""
-    a, b = (window(image, SIDE) for image in (a, b))
+    a, b = (window(image, CNMC_SIDE) for image in (a, b))
     means = (cv2.blur(image, (MEAN_OVER, MEAN_OVER)) for image in (a, b))
     changed = int((cv2.absdiff(*means).max(axis=2) > CHANGED_LEVELS).sum())
     cell = int((np.maximum(a, b).max(axis=2) > BLACK_LEVEL).sum())

@@ -26,15 +26,12 @@ def _cubic(length: int, target: int) -> np.ndarray:
 def overlay(image: np.ndarray, heat: np.ndarray, opacity: float = OPACITY) -> np.ndarray:
     """The image with heat over it: clear where there is no evidence, `opacity` where it peaks.
 
-    RGB uint8 (H, W, 3) and float32 (H, W) 0..1 to RGB uint8 (H, W, 3). Heat has 256 levels.
+    RGB uint8 (H, W, 3) and float32 (H, W) 0..1 to RGB uint8 (H, W, 3).
     """
     level = (heat * 255).astype(np.uint8)
-    # What is laid on at each level, and what is left of the image: looked up, not worked out.
-    share = opacity * np.linspace(0, 1, 256)[:, None, None]
-    laid_on = (share * SCALE[:, None]).round().astype(np.uint8)
-    left = np.repeat((255 * (1 - share)).round().astype(np.uint8), 3, axis=2)
-    kept = cv2.multiply(image, cv2.applyColorMap(level, left), scale=1 / 255)
-    return np.asarray(cv2.add(kept, cv2.applyColorMap(level, laid_on)))
+    colour = cv2.applyColorMap(level, SCALE[:, None])
+    alpha = opacity * heat
+    return np.asarray(cv2.blendLinear(np.ascontiguousarray(image), colour, 1 - alpha, alpha))
 
 
 def outline(

@@ -158,7 +158,7 @@ def test_a_kept_tree_serves_again_and_the_table_says_whether_a_bar_holds(
     arguments = ["pixels", "--tree", str(tmp_path / "kept"), "--images", "6", "--rounds", "1"]
     assert main(arguments) == 0 and main(arguments) == 0
     said = capsys.readouterr().out
-    assert "pixel cache over a loop" in said and "holds" in said
+    assert "pixel cache over a bare loop" in said and "holds" in said
     assert (tmp_path / "kept" / tree.MARKER).is_file()
 
 

@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 
 from core.cells.detect import Cell, Field, detect
-from core.cells.domain import SIDE, UM_PER_PX, AskForMagnification, scale_of, to_model
+from core.cells.domain import UM_PER_PX, AskForMagnification, scale_of, to_model
 from core.cells.red_cells import RED_CELL_UM, Ruler
 from core.data import synthetic_field
+from core.data.images import CNMC_SIDE
 from core.data.synthetic_field import LOOKS, draw_field
 from core.errors import DataError
 
@@ -185,11 +186,11 @@ def test_a_cell_comes_into_the_model_s_domain_centred_on_black_at_scale():
     cell = Cell((30, 10, 41, 41), disc, disc, int(disc.sum()), 1.0, False)
     for um_per_px, factor in ((UM_PER_PX, 1), (0.3, 5), (0.03, 0.5)):
         seen = to_model(image, cell, um_per_px)
-        assert seen.shape == (SIDE, SIDE, 3) and seen.dtype == np.uint8
+        assert seen.shape == (CNMC_SIDE, CNMC_SIDE, 3) and seen.dtype == np.uint8
         lit = seen.any(axis=2)
         assert lit.sum() == pytest.approx(disc.sum() * factor**2, rel=0.08)
         middle = np.argwhere(lit).mean(axis=0)
-        assert np.abs(middle - SIDE / 2).max() < 2
+        assert np.abs(middle - CNMC_SIDE / 2).max() < 2
     assert to_model(image, cell, 1.0).all(axis=2).mean() > 0.9  # too large: cut at the border
 
 

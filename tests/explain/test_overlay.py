@@ -31,10 +31,10 @@ def test_full_heat_at_full_opacity_is_the_top_of_the_scale(cell):
 
 def test_a_pixel_is_mixed_as_by_hand():
     image = np.array([[[100, 50, 200]]], np.uint8)
-    share = 127 / 255 * OPACITY  # of 0.5, in 256 levels
+    share = 0.5 * OPACITY
     wanted = (1 - share) * image[0, 0] + share * SCALE[127]
     found = overlay(image, np.full((1, 1), 0.5, np.float32))[0, 0]
-    assert np.abs(found - wanted).max() <= 1.25  # three roundings, one of them of the share
+    assert np.abs(found - wanted).max() <= 0.5001
 
 
 def test_every_pixel_lies_between_the_image_and_the_scale(cell):
