@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.ui import entry
+from pages.ui.common import entry
 
 entry.mark()
 st.set_page_config(

@@ -18,10 +18,10 @@ from typing import Any
 
 from benchmarks.measure import Bar, artifacts, at_least, at_most, say
 from benchmarks.training import train
-from core.data.synthetic import write_dataset
+from core.data.synthetic.dataset import write_dataset
 from core.evaluation.evaluate import evaluate_on
 from core.models import catalog, weights
-from core.runs.store import Run
+from core.runs.run_store import Run
 
 BASELINE, CONTENDER = "cnn-32", "compact"
 PARTS = tuple(key for key in catalog.ARCHITECTURES if key != BASELINE)

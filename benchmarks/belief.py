@@ -14,12 +14,12 @@ from typing import Any
 
 from benchmarks.measure import Bar, artifacts, say
 from benchmarks.training import train
-from core.data.synthetic import CELLS, write_dataset
+from core.audit import ablations
+from core.data.synthetic.dataset import CELLS, write_dataset
 from core.errors import RunError
-from core.evaluation import belief, companions
-from core.jobs import audit as jobs
-from core.jobs import local
-from core.runs.store import Run
+from core.report import audits
+from core.runs.run_store import Run
+from core.workers import launcher
 
 ARCHITECTURE, EPOCHS = "compact", 20
 
@@ -39,12 +39,12 @@ def run(options: argparse.Namespace) -> tuple[dict[str, Any], list[Bar]]:
 
 def audited(run: Run, audit: str) -> dict[str, Any]:
     """What an audit of `companions.AUDITS` says of a run, once its companions are trained."""
-    for other in jobs.start(run, audit):
-        status = local.follow(other)
+    for other in launcher.start_audit(run, audit):
+        status = launcher.follow(other)
         if status.state != "succeeded":
             raise RunError(f"Run {other.run_id} {status.state}: {status.error}")
         say(f"{audit}: {other.run_id} has finished")
-    return belief.measured(audit, companions.find(run, audit))
+    return audits.measured(audit, ablations.find(run, audit))
 
 
 def leakage_bars(found: dict[str, Any]) -> list[Bar]:

@@ -24,18 +24,18 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.measure import Bar, alternate, at_least, at_most, say
-from core.cells.detect import Cell, Field, detect
-from core.cells.red_cells import Ruler
-from core.cells.tiles import Whole
-from core.data import synthetic_field
+from core.cells.detection.detect import Cell, Field, detect
+from core.cells.detection.red_cells import Ruler
+from core.cells.detection.tiles import Whole
 from core.data.images import decode
-from core.data.synthetic_field import draw_field
-from core.data.synthetic_smear import SCALE
+from core.data.synthetic import smear_field
+from core.data.synthetic.smear import SCALE
+from core.data.synthetic.smear_field import draw_field
 from core.errors import ConfigError
-from core.evaluation.reference import CNMC_RED_CELL
+from core.ood.reference import CNMC_RED_CELL
 from core.reading.field import CUT, read_field
 from core.reading.reader import Reader
-from core.runs import store
+from core.runs import run_store
 
 REAL_DATA = "BLASTLENS_REAL_DATA"
 PARTS = ("boxes", "masks", "drawn", "time", "scan")
@@ -230,7 +230,7 @@ def drawn(count: int) -> tuple[dict[str, Any], list[Bar]]:
         "diameter_over_true_one": np.percentile(wide, (5, 50, 95)).round(3).tolist(),
     }
     bars = [at_least("whole synthetic cells found", len(wide) / len(whole), RECALL)]
-    for run_of in store.models():
+    for run_of in run_store.models():
         reader, codes = Reader(run_of), Counter[str]()
         alike: list[tuple[bool, bool]] = []
         for image, field, truth in pairs:
@@ -259,7 +259,7 @@ def drawn(count: int) -> tuple[dict[str, Any], list[Bar]]:
     return figures, bars
 
 
-def _truth(it: synthetic_field.Field) -> Field:
+def _truth(it: smear_field.Field) -> Field:
     """The white cells and the scale that were drawn, as if they had been found."""
     cells = []
     for number, one in enumerate((cell for cell in it.objects if cell.label is not None), 1):
@@ -349,7 +349,7 @@ def scan(folder: Path) -> tuple[dict[str, Any], list[Bar]]:
 _SCRIPT = """
 import resource, sys, time
 from pathlib import Path
-from core.cells.tiles import detect_tiled
+from core.cells.detection.tiles import detect_tiled
 from core.data.images import open_scan
 started = time.perf_counter()
 with open_scan(Path(sys.argv[1])) as scan:

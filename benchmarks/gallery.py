@@ -20,7 +20,7 @@ from benchmarks.measure import Bar, Timing, artifacts, at_most, say
 from benchmarks.tree import Tree, tree
 from benchmarks.visit import Server, Visitor, Widget, serve
 from core import storage
-from core.data import sources
+from core.data import datasets
 from core.settings import PROJECT
 
 ROUNDS = 2
@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> tuple[dict[str, Any], list[Bar]]:
         with artifacts(kept):
             storage.sources_file().unlink(missing_ok=True)
             say("indexing")
-            sources.add(str(drawn.root))
+            datasets.add(str(drawn.root))
             return measure(drawn, options.rounds or ROUNDS)
 
 

@@ -27,16 +27,16 @@ import pandas as pd
 from benchmarks import not_cells
 from benchmarks.measure import Bar, artifacts, at_least, at_most, say
 from benchmarks.training import train
-from core.data import sources
+from core.data import datasets
 from core.data.images import decode, encode, fit
-from core.data.synthetic import write_dataset
-from core.data.synthetic_field import draw_field
-from core.evaluation import reference
+from core.data.synthetic.dataset import write_dataset
+from core.data.synthetic.smear_field import draw_field
 from core.models.engine import Engine
-from core.reading.checks import CHECKS
-from core.reading.gate import Gate, Subject, examine
+from core.ood import reference
+from core.reading.checked_picture import Gate, Subject, examine
+from core.reading.gate import CHECKS
 from core.reading.reader import Reader
-from core.runs.store import Run
+from core.runs.run_store import Run
 
 REAL_DATA = "BLASTLENS_REAL_DATA"
 SYNTHETIC, SUBJECTS = 120, 24
@@ -84,7 +84,7 @@ def _model(images: int) -> Iterator[tuple[Run, Path | None]]:
 
 def cells(done: Run, real: Path | None) -> Measured:
     """Each cell before the gate of a model that kept nothing of its group."""
-    found = sources.index(sources.resolve(done.config.dataset))
+    found = datasets.index(datasets.resolve(done.config.dataset))
     engine, geometry = Engine(done.engine_file), done.geometry
     table = found.labelled().reset_index(drop=True)
     pictures = [decode(found.path(image_id)) for image_id in table["image_id"]]
@@ -123,7 +123,7 @@ def without(table: pd.DataFrame, own: np.ndarray, pooled: np.ndarray) -> referen
 def others(done: Run, real: Path | None) -> Measured:
     """Pictures that are no cells, with the whole model."""
     reader, rng = Reader(done), np.random.default_rng(0)
-    found = sources.index(sources.resolve(done.config.dataset))
+    found = datasets.index(datasets.resolve(done.config.dataset))
     some = [decode(found.path(image_id)) for image_id in found.cells["image_id"][:40]]
     kinds = {name: kind(rng) for name, kind in not_cells.KINDS.items()}
     figures = {name: _codes(reader, map(encode, pictures)) for name, pictures in kinds.items()}

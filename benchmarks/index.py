@@ -17,7 +17,7 @@ from typing import Any
 
 from benchmarks.measure import Bar, alternate, artifacts, at_most
 from benchmarks.tree import Tree, tree
-from core.data import manifest
+from core.data import indexing
 
 SECOND_LOOK = 2.0  # times the bare walk
 FIRST_ROUNDS, SECOND_ROUNDS = 1, 25
@@ -35,7 +35,7 @@ def measure(drawn: Tree, rounds: int) -> tuple[dict[str, Any], list[Bar]]:
 
         def index_anew() -> None:
             shutil.rmtree(kept, ignore_errors=True)
-            manifest.index(drawn.root)
+            indexing.index(drawn.root)
 
         first: dict[str, Callable[[], object]] = {
             "index": index_anew,
@@ -44,9 +44,9 @@ def measure(drawn: Tree, rounds: int) -> tuple[dict[str, Any], list[Bar]]:
         cold = alternate(first, 1, before=lambda: evict(drawn.paths)) if can_evict() else None
         read_and_hash(drawn.paths)
         warm = alternate(first, rounds)
-        found = manifest.index(drawn.root)
+        found = indexing.index(drawn.root)
         second = alternate(
-            {"index": lambda: manifest.index(drawn.root), "walk": lambda: walk(drawn.root)},
+            {"index": lambda: indexing.index(drawn.root), "walk": lambda: walk(drawn.root)},
             SECOND_ROUNDS,
         )
     seconds, size = warm["index"].median, drawn.files["bytes"].sum()

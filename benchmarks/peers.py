@@ -20,11 +20,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from core.data import sources
-from core.data.pixels import pixels
+from core.data import datasets
+from core.data.pixel_cache import pixels
 from core.errors import RunError
 from core.models import catalog
-from core.runs.store import Run
+from core.runs.run_store import Run
 from core.training import batches
 
 NICE = 5  # as the trainer's
@@ -217,7 +217,7 @@ def frozen(run: Run, epochs: int) -> dict[str, Any]:
 def _cells(run: Run) -> tuple[Path, pd.DataFrame, np.ndarray]:
     """The root of a run's data set, its cells with their part, and their decoded pixels."""
     cells = pd.read_parquet(run.path / "split.parquet")
-    root = sources.resolve(run.config.dataset)
+    root = datasets.resolve(run.config.dataset)
     return root, cells, pixels(root, cells, catalog.architecture(run.config.architecture).geometry)
 
 

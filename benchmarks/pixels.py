@@ -23,7 +23,7 @@ from benchmarks.index import read_and_hash
 from benchmarks.measure import Bar, alternate, artifacts, at_most
 from benchmarks.tree import Tree, tree
 from core.data.images import Geometry
-from core.data.pixels import pixels
+from core.data.pixel_cache import pixels
 from core.errors import DataError
 
 IMAGES = 2000

@@ -35,9 +35,9 @@ from benchmarks.reading_peers import grad_cam
 from benchmarks.training import train
 from benchmarks.visit import Visitor, Widget, serve
 from core import storage
-from core.cells.segment import cell_mask
+from core.cells.masks import cell_mask
 from core.data.images import decode, encode, fit
-from core.data.synthetic import write_dataset
+from core.data.synthetic.dataset import write_dataset
 from core.errors import RunError
 from core.explain import faithfulness, methods
 from core.explain.cam import views
@@ -45,7 +45,7 @@ from core.explain.overlay import resize_heat
 from core.models import catalog, weights
 from core.reading.batch import read_many
 from core.reading.reader import Reader
-from core.runs.store import Run
+from core.runs.run_store import Run
 from core.settings import PROJECT
 
 REAL_DATA = "BLASTLENS_REAL_DATA"
@@ -234,7 +234,7 @@ _READ = """
 import sys
 from pathlib import Path
 from core.reading.reader import Reader
-from core.runs.store import Run
+from core.runs.run_store import Run
 cell = Reader(Run(Path(sys.argv[1]))).read(Path(sys.argv[2])).cells[0]
 print(cell.call, cell.overlay.shape)
 """

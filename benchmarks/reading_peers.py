@@ -16,7 +16,7 @@ import numpy as np
 
 from core.data.images import decode, fit
 from core.errors import RunError
-from core.runs.store import Run
+from core.runs.run_store import Run
 
 
 @contextmanager

@@ -14,8 +14,8 @@ from sklearn import metrics as sk
 
 from benchmarks.measure import Bar, alternate, at_least, at_most
 from core.errors import DataError
-from core.evaluation import bootstrap, metrics
-from core.evaluation.bootstrap import Resampling
+from core.metrics import bootstrap, classification
+from core.metrics.bootstrap import Resampling
 
 CELLS, GROUPS, MODELS = 10_661, 73, 10
 PEER_RESAMPLES, PEER_MODELS = 10, 2
@@ -90,7 +90,7 @@ def plain_loop(drawn: Resampling, labels: np.ndarray, scores: np.ndarray) -> dic
                 "roc_auc": sk.roc_auc_score(truth, score),
                 "pr_auc": sk.average_precision_score(truth, score),
                 "brier": sk.brier_score_loss(truth, score),
-                "ece": float(metrics.ece(metrics.bin_sums(truth, score))),
+                "ece": float(classification.ece(classification.bin_sums(truth, score))),
             }
         )
     return {name: np.array([row[name] for row in found]) for name in found[0]}

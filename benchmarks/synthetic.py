@@ -21,10 +21,10 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from core.data import manifest
+from core.data import indexing
 from core.data.images import decode
-from core.data.synthetic import write_dataset
-from core.data.synthetic_cell import draw_cell
+from core.data.synthetic.dataset import write_dataset
+from core.data.synthetic.white_cell import draw_cell
 from core.errors import BlastLensError, ConfigError
 
 REAL_DATA = "BLASTLENS_REAL_DATA"
@@ -199,7 +199,7 @@ def _command(artifacts: Path, *arguments: str) -> Any:
 
 
 def _measure_real(root: Path) -> pd.DataFrame:
-    found = manifest.index(root)
+    found = indexing.index(root)
     copies = set(found.pairs["image_b"])  # a cell that stands there twice counts once
     cells = found.cells[~found.cells["image_id"].isin(copies)]
     return _table(

@@ -40,11 +40,11 @@ from benchmarks import peers
 from benchmarks.measure import Bar, artifacts, at_least, at_most, say
 from benchmarks.tree import tree
 from core.data.images import Geometry, encode
-from core.data.synthetic import write_dataset
+from core.data.synthetic.dataset import write_dataset
 from core.errors import RunError
-from core.jobs import local
-from core.runs import config, store
-from core.runs.store import Run
+from core.runs import config, run_store
+from core.runs.run_store import Run
+from core.workers import launcher
 
 IMAGES, ROUNDS = 1000, 3
 CNNS, CNN_EPOCHS = ("cnn-16", "cnn-32"), 5
@@ -252,13 +252,13 @@ def train(architecture: str, root: Path, **settings: Any) -> Run:
 
 
 def _start(architecture: str, root: Path, **settings: Any) -> Run:
-    started = store.create(config.create(architecture, root, "recommended", **settings))
-    local.launch(started)
+    started = run_store.create(config.create(architecture, root, "recommended", **settings))
+    launcher.launch(started)
     return started
 
 
 def _finish(started: Run) -> Run:
-    status = local.follow(started)
+    status = launcher.follow(started)
     if status.state != "succeeded":
         raise RunError(f"Run {started.run_id} {status.state}: {status.error}")
     return started
@@ -348,7 +348,7 @@ def _watch(started: Run, peak: Peak, over: threading.Event) -> None:
 
 
 def _trainer(started: Run) -> psutil.Process | None:
-    command = ["core.jobs.trainer", str(started.path)]
+    command = ["core.workers.trainer", str(started.path)]
     for process in psutil.process_iter(["cmdline"]):
         if (process.info["cmdline"] or [])[-2:] == command:
             return process

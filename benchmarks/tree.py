@@ -22,7 +22,7 @@ import pandas as pd
 
 from benchmarks.measure import say
 from core import storage
-from core.data.synthetic_cell import SIZE, draw_cell
+from core.data.synthetic.white_cell import SIZE, draw_cell
 from core.errors import DataError
 
 LISTING = "cnmc_full_listing.csv"

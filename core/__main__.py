@@ -14,15 +14,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
-from core import audit_verbs, cell_verbs, model_verbs, storage, verbs
-from core.data import sources, summary, synthetic, synthetic_field
+from core import storage
+from core.cli import audit as audit_verbs
+from core.cli import models
+from core.cli import read as cell_verbs
+from core.cli import train as verbs
+from core.data import datasets, summary
 from core.data.fetch import FetchStatus, request_stop, size_text
 from core.data.images import decode, encode
+from core.data.synthetic import dataset as synthetic
+from core.data.synthetic import smear_field
 from core.errors import BlastLensError, ConfigError, DataError, RunError, UploadError
 from core.explain.methods import METHODS
-from core.jobs import local
 from core.reading.reader import DEFAULT_CAM, Reader, Reading
-from core.runs import config, presets, promotion, store
+from core.runs import active_model, config, presets, run_store
+from core.workers import launcher
 
 
 def demo(options: argparse.Namespace) -> dict[str, Any]:
@@ -37,7 +43,7 @@ def demo(options: argparse.Namespace) -> dict[str, Any]:
 def fields(options: argparse.Namespace) -> dict[str, Any]:
     """Draws synthetic smear fields with boxes and masks."""
     root = Path(options.directory)
-    synthetic_field.write_fields(
+    smear_field.write_fields(
         root,
         fields=options.fields,
         seed=options.seed,
@@ -49,12 +55,12 @@ def fields(options: argparse.Namespace) -> dict[str, Any]:
 
 def fetch(options: argparse.Namespace) -> dict[str, Any]:
     """Fetches C-NMC 2019 from Kaggle, or goes on with a fetch; Ctrl-C stops it."""
-    local.launch_fetch()
+    launcher.launch_fetch()
     try:
-        status = local.follow_fetch(_fetched)
+        status = launcher.follow_fetch(_fetched)
     except KeyboardInterrupt:
         request_stop()
-        status = local.follow_fetch()
+        status = launcher.follow_fetch()
     if status.root is None:
         stopped = "Fetching was stopped. What has arrived is kept: fetch again to go on."
         raise DataError(status.error or stopped)
@@ -64,10 +70,10 @@ def fetch(options: argparse.Namespace) -> dict[str, Any]:
 def index(options: argparse.Namespace) -> dict[str, Any]:
     """Indexes a data set: labels, subjects, duplicates, rejected files."""
     started = time.perf_counter()
-    root = sources.resolve(options.dataset)
+    root = datasets.resolve(options.dataset)
     if options.positive:
-        sources.add(str(root), _progress("indexing"), options.positive)
-    return summary.summarise(sources.index(root, _progress("indexing")), started)
+        datasets.add(str(root), _progress("indexing"), options.positive)
+    return summary.summarise(datasets.index(root, _progress("indexing")), started)
 
 
 def runs(options: argparse.Namespace) -> list[dict[str, Any]]:
@@ -80,7 +86,7 @@ def runs(options: argparse.Namespace) -> list[dict[str, Any]]:
             "config": config.to_json(run.config),
             "test": (run.metrics or {}).get("parts", {}).get("test"),
         }
-        for run in store.runs()
+        for run in run_store.runs()
     ]
 
 
@@ -88,13 +94,13 @@ def compare(options: argparse.Namespace) -> dict[str, Any]:
     """Puts runs side by side."""
     from core.evaluation import compare as comparison
 
-    runs = [store.get(run_id) for run_id in dict.fromkeys(options.run)]
+    runs = [run_store.get(run_id) for run_id in dict.fromkeys(options.run)]
     return comparison.document(runs, options.prevalence)
 
 
 def evaluate(options: argparse.Namespace) -> dict[str, Any]:
     """Measures a run: as it was at its end, or on another data set."""
-    run = store.get(options.run)
+    run = run_store.get(options.run)
     if options.dataset is None:
         if run.metrics is None:
             raise RunError(f"Run {run.run_id} is {run.status.state}; it has no metrics yet.")
@@ -106,10 +112,10 @@ def evaluate(options: argparse.Namespace) -> dict[str, Any]:
 
 def operating_point(options: argparse.Namespace) -> dict[str, Any]:
     """Chooses when a model calls a blast, and stores it with the model; without options, tells."""
-    from core.evaluation import consequences
+    from core.evaluation import decision
     from core.evaluation import operating_point as points
 
-    run = store.get(options.run)
+    run = run_store.get(options.run)
     choice = points.Choice(
         options.max_missed, options.review_error, options.calibration, options.basis
     )
@@ -118,7 +124,7 @@ def operating_point(options: argparse.Namespace) -> dict[str, Any]:
         raise ConfigError("--default goes back to the model as trained; it takes no other choice.")
     if options.default or chosen:
         points.use(run, choice)
-    told = consequences.preview(run, None, options.prevalence)
+    told = decision.preview(run, None, options.prevalence)
     contract = {name: told["contract"].get(name) for name in points.SHOWN}
     return {"run": run.run_id, "default": "default" not in told["contract"], **contract} | {
         part: found | {"probabilities": {when: r["scores"] for when, r in scores.items()}}
@@ -130,20 +136,20 @@ def operating_point(options: argparse.Namespace) -> dict[str, Any]:
 
 def diagnose(options: argparse.Namespace) -> dict[str, Any]:
     """Says what went wrong in a run, and which settings repair it."""
-    from core.doctor import diagnosis as doctor
+    from core.doctor import catalogue
 
-    run = store.get(options.run)
-    wanted = doctor.repaired(run)
+    run = run_store.get(options.run)
+    wanted = catalogue.repaired(run)
     return {
         "run": run.run_id,
-        "diagnoses": [dataclasses.asdict(found) for found in doctor.examine(run)],
+        "diagnoses": [dataclasses.asdict(found) for found in catalogue.examine(run)],
         "repaired": None if wanted is None else config.to_json(wanted),
     }
 
 
 def read(options: argparse.Namespace) -> list[dict[str, Any]]:
     """Reads images: one cell each, on black or on its natural background, or a whole field."""
-    run = store.get(options.run) if options.run else promotion.active()
+    run = run_store.get(options.run) if options.run else active_model.active()
     missing = [name for name in options.image if not Path(name).is_file()]
     if missing:
         raise UploadError(f"There is no file {', '.join(missing)}. Check the path.")
@@ -194,13 +200,13 @@ def cells(options: argparse.Namespace) -> list[dict[str, Any]]:
 
 def examples(options: argparse.Namespace) -> list[str]:
     """Copies six test cells of a run on the demo set, of six subjects, to artifacts/examples."""
-    run = store.get(options.run)
+    run = run_store.get(options.run)
     test = run.predictions.query("split == 'test'").drop_duplicates("subject")
     written = []
     for image_id in test.groupby("label").head(3)["image_id"]:
         file = storage.examples_dir() / f"{Path(image_id).stem}.png"
         with storage.atomic(file) as temporary:
-            temporary.write_bytes(encode(decode(sources.resolve(run.config.dataset) / image_id)))
+            temporary.write_bytes(encode(decode(datasets.resolve(run.config.dataset) / image_id)))
         written.append(str(file))
     return written
 
@@ -248,7 +254,7 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("directory", metavar="DIR")
     sub.add_argument("--fields", type=int, default=20)
     sub.add_argument("--seed", type=int, default=0)
-    sub.add_argument("--look", default="c-nmc", help=", ".join(synthetic_field.LOOKS))
+    sub.add_argument("--look", default="c-nmc", help=", ".join(smear_field.LOOKS))
     verb(fetch)
     sub = verb(index)
     sub.add_argument("dataset", metavar="DATASET", help='a folder, or "demo"')
@@ -286,11 +292,11 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--prevalence", type=float, metavar="SHARE", help="default: the part's own")
     sub = verb(diagnose)
     sub.add_argument("run", metavar="RUN")
-    model_verbs.options_of_run(verb(model_verbs.promote))
-    verb(model_verbs.undo_promotion)
-    model_verbs.options_of_card(verb(model_verbs.card))
-    model_verbs.options_of_export(verb(model_verbs.export))
-    model_verbs.options_of_import(verb(model_verbs.import_))
+    models.options_of_run(verb(models.promote))
+    verb(models.undo_promotion)
+    models.options_of_card(verb(models.card))
+    models.options_of_export(verb(models.export))
+    models.options_of_import(verb(models.import_))
 
     audit_verbs.audit_options(verb(audit_verbs.audit))
     sub = verb(examples)

@@ -14,9 +14,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from core.data import sources, splits
+from core.data import datasets, splits
 from core.data.images import Geometry
-from core.data.pixels import pixels
+from core.data.pixel_cache import pixels
 from core.errors import ConfigError
 from core.models import catalog, classifier
 
@@ -29,7 +29,7 @@ def load_data(
     Each yields pixels float32 (B, 224, 224, 3), RGB 0..255, and labels float32 (B, 1), 1 = ALL;
     the training part is shuffled anew each epoch. Raises `core.errors.DataError`.
     """
-    found = sources.index(sources.resolve(str(dataset)))
+    found = datasets.index(datasets.resolve(str(dataset)))
     parts = splits.split(found, split, seed=seed)
     array = pixels(found.root, parts, Geometry())
     labels = parts["label"].to_numpy(np.float32)[:, None]

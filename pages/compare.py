@@ -2,23 +2,23 @@
 
 import streamlit as st
 
-from pages.ui import belief, comparison, comparison_sections
-from pages.ui.messages import shown_errors, title
+from pages.ui.common.text import shown_errors, title
+from pages.ui.compare import audit, overview, sections
 
 SECTIONS = {
-    "Accuracy": comparison_sections.show_accuracy,
-    "Curves": comparison_sections.show_curves,
-    "For whom does it fail": comparison_sections.show_subjects,
-    "Learning": comparison_sections.show_learning,
-    "May I believe it?": lambda runs, _: belief.show([one.run for one in runs]),
-    "Beside the literature": comparison_sections.show_literature,
+    "Accuracy": sections.show_accuracy,
+    "Curves": sections.show_curves,
+    "For whom does it fail": sections.show_subjects,
+    "Learning": sections.show_learning,
+    "May I believe it?": lambda runs, _: audit.show([one.run for one in runs]),
+    "Beside the literature": sections.show_literature,
 }
 
 title("Compare", "Which model is better, how certain is that, and may the number be believed?")
 with shown_errors():
-    runs = comparison.load(comparison.choose())
+    runs = overview.load(overview.choose())
     if runs:
-        rows = comparison.show(runs)
+        rows = overview.show(runs)
         # Only the open tab is computed.
         tabs = st.tabs(list(SECTIONS), on_change="rerun", key="compare_section")
         for tab, show in zip(tabs, SECTIONS.values(), strict=True):

@@ -3,11 +3,12 @@
 import pandas as pd
 import streamlit as st
 
-from core.data import sources, splits, summary
-from core.data.manifest import Index
+from core.data import datasets, splits, summary
+from core.data.indexing import Index
 from core.errors import DataError
-from pages.ui import add_data, cache, charts, gallery, state
-from pages.ui.messages import SPLITS, citation, plain, shown_errors, title
+from pages.ui.common import cache, charts, state
+from pages.ui.common.text import SPLITS, citation, plain, shown_errors, title
+from pages.ui.dataset import add_data, gallery
 
 ROWS = 400
 FORMATS = {
@@ -88,10 +89,10 @@ def show_files(found: Index) -> None:
         if st.button("Look at the files again", icon=":material/refresh:"):
             cache.look_again()
             st.rerun()
-        if sources.name(found.root) != sources.DEMO and st.button(
+        if datasets.name(found.root) != datasets.DEMO and st.button(
             "Forget this folder", icon=":material/close:", help="The folder itself is left alone."
         ):
-            sources.forget(found.root)
+            datasets.forget(found.root)
             st.rerun()
 
 
@@ -134,7 +135,7 @@ with shown_errors():
         root = state.choose_dataset()
     # A key of its own for each length of the list closes the popover when something was added.
     popover = adding.popover(
-        "Add data", icon=":material/add:", width="stretch", key=f"add_{len(sources.known())}"
+        "Add data", icon=":material/add:", width="stretch", key=f"add_{len(datasets.known())}"
     )
     with popover, shown_errors():
         add_data.show()

@@ -2,20 +2,21 @@
 
 import streamlit as st
 
-from core.data import sources
+from core.data import datasets
 from core.errors import RunError
-from core.runs import promotion, store
-from pages.ui import readings, state, uploads
-from pages.ui.messages import plain, research_notice, shown_errors, title
+from core.runs import active_model, run_store
+from pages.ui.common import state, uploads
+from pages.ui.common.text import plain, research_notice, shown_errors, title
+from pages.ui.reading import cell
 
 title(
     "BlastLens",
     "Reads single stained cells for leukemic blasts, and says how far to believe it.",
 )
 reading, beside = st.columns([5, 2], gap="large")
-active: store.Run | None = None
+active: run_store.Run | None = None
 try:
-    active = promotion.active()
+    active = active_model.active()
 except RunError as error:
     reading.info(plain(str(error)))
 
@@ -23,7 +24,7 @@ with reading, shown_errors():
     if active is not None:
         chosen = uploads.choose("home", "Drop one stained cell here", several=False)
         for upload in chosen:
-            readings.show_one([active], upload)
+            cell.show_one([active], upload)
         research_notice()
 
 with beside, shown_errors():
@@ -33,10 +34,10 @@ with beside, shown_errors():
             st.markdown("None yet.")
         else:
             st.markdown(active.run_id)
-            st.caption(readings.protocol(active))
+            st.caption(cell.protocol(active))
     with st.container(border=True):
         st.markdown("**Data sets**")
-        known = sources.known()
+        known = datasets.known()
         for root in known:
             st.markdown(state.dataset_name(root))
         if not known:
@@ -44,6 +45,6 @@ with beside, shown_errors():
             st.page_link("pages/dataset.py", label="Draw the demo set", icon=":material/add:")
     with st.container(border=True):
         st.markdown("**Last runs**")
-        for run in list(filter(store.stands_alone, store.runs()))[:4]:
+        for run in list(filter(run_store.stands_alone, run_store.runs()))[:4]:
             st.markdown(f"{run.run_id}: {run.status.state}")
         st.page_link("pages/train.py", label="Train a model", icon=":material/model_training:")

@@ -4,18 +4,21 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
+from core.archive import archive
 from core.errors import RunError
-from core.evaluation import card_render
-from core.runs import archive, promotion, store
-from core.runs.store import Run
-from pages.ui import cache, card_view, import_run, readings, thresholds
-from pages.ui.messages import plain, research_notice, shown_errors, title
+from core.report.card import render
+from core.runs import active_model, run_store
+from core.runs.run_store import Run
+from pages.ui.common import cache
+from pages.ui.common.text import plain, research_notice, shown_errors, title
+from pages.ui.models import card_view, import_run, operating_point
+from pages.ui.reading import cell
 
 
 def active_run() -> Run | None:
     """The run that reads; None, with the reason on the page, if it is gone."""
     with shown_errors():
-        return promotion.active()
+        return active_model.active()
     return None
 
 
@@ -28,7 +31,7 @@ def show_active(active: Run | None) -> None:
                 st.markdown("**No model reads now.** Choose one below, or undo the last choice.")
             else:
                 st.markdown(f":material/biotech: **{plain(active.run_id)}** reads now")
-                st.markdown(readings.protocol(active))
+                st.markdown(cell.protocol(active))
                 st.caption(since(active))
         undo = back.button(
             "Undo",
@@ -37,28 +40,28 @@ def show_active(active: Run | None) -> None:
             disabled=not can_undo(),
             help="Goes back to the model that was chosen before; the history keeps both.",
         )
-    if active is not None and (before := promotion.changed_since(active)):
+    if active is not None and (before := active_model.changed_since(active)):
         st.warning(
             f"The engine of {plain(active.run_id)} is not the one that was chosen{day(before.at)}: "
             "its files have changed since. If that was meant, choose it again.",
             icon=":material/warning:",
         )
     if undo:
-        promotion.undo()
+        active_model.undo()
         st.rerun()
 
 
 def can_undo() -> bool:
     """Whether there is a choice to take back; not if the history is damaged."""
     try:
-        return promotion.can_undo()
+        return active_model.can_undo()
     except RunError:
         return False
 
 
 def since(active: Run) -> str:
     """Since when the active model reads."""
-    entries = promotion.history()
+    entries = active_model.history()
     if not entries or entries[-1].run is None:
         return "By default: it came first, and no model has been chosen."
     return f"Chosen for readings{day(entries[-1].at)}."
@@ -83,7 +86,7 @@ def choose(finished: list[Run], active: Run | None) -> Run:
             key="models_run",
         )
     ]
-    used = chosen == active and promotion.changed_since(chosen) is None
+    used = chosen == active and active_model.changed_since(chosen) is None
     pressed = using.button(
         "Used for readings" if used else "Use for readings",
         type="primary",
@@ -92,7 +95,7 @@ def choose(finished: list[Run], active: Run | None) -> Run:
         width="stretch",
     )
     if pressed:
-        promotion.promote(chosen)
+        active_model.promote(chosen)
         st.rerun()
     return chosen
 
@@ -102,12 +105,12 @@ def show_downloads(run: Run) -> None:
     name = run.run_id
     with st.container(horizontal=True):
         for label, file, mime, make in (
-            ("Card, HTML", f"{name}.html", "text/html", lambda: card_render.html(cache.card(run))),
+            ("Card, HTML", f"{name}.html", "text/html", lambda: render.html(cache.card(run))),
             (
                 "Card, Markdown",
                 f"{name}.md",
                 "text/markdown",
-                lambda: card_render.markdown(cache.card(run)),
+                lambda: render.markdown(cache.card(run)),
             ),
             (
                 "Whole run",
@@ -123,7 +126,7 @@ def show_downloads(run: Run) -> None:
 
 def show_history(_: Run) -> None:
     """Every choice of a model for readings, the newest first."""
-    rows = promotion.flat()
+    rows = active_model.flat()
     if not rows:
         st.info("No model has been chosen yet; the first that came reads.")
         return
@@ -137,7 +140,7 @@ def show_history(_: Run) -> None:
 
 VIEWS = {
     "Card": card_view.show,
-    "Operating point": thresholds.show,
+    "Operating point": operating_point.show,
     "Fill in": card_view.fill_in,
     "History": show_history,
     "Import a run": lambda _: import_run.show(),
@@ -145,7 +148,7 @@ VIEWS = {
 
 title("Models", "Which model reads, what it is made of, and how far to believe it.")
 with shown_errors():
-    finished = store.models()
+    finished = run_store.models()
     if not finished:
         st.info("No run has finished yet. Train a model, or import a run from an archive.")
         st.page_link("pages/train.py", label="Train a model", icon=":material/model_training:")

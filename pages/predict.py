@@ -2,18 +2,19 @@
 
 import streamlit as st
 
-from core.runs import promotion, store
-from pages.ui import readings, readings_table, uploads
-from pages.ui.messages import research_notice, shown_errors, title
+from core.runs import active_model, run_store
+from pages.ui.common import uploads
+from pages.ui.common.text import research_notice, shown_errors, title
+from pages.ui.reading import cell, table
 
 MOST_MODELS = 3
 
 title("Predict", "Upload stained cells; see what a model makes of each, and why.")
 with shown_errors():
-    names = [run.run_id for run in store.models()]
+    names = [run.run_id for run in run_store.models()]
     active: str | None = None
     with shown_errors():
-        active = promotion.active().run_id
+        active = active_model.active().run_id
     if names:
         picking, model = st.columns([3, 2], gap="large")
         models, aside = model.container(), model.container()
@@ -30,9 +31,9 @@ with shown_errors():
                 key="predict_models",
                 format_func=lambda run_id: run_id + (" (active)" if run_id == active else ""),
             )
-            runs = [store.get(name) for name in picked]
+            runs = [run_store.get(name) for name in picked]
             for run in runs if not chosen else ():
-                readings.show_model(run)
+                cell.show_model(run)
         if not runs:
             st.info("Choose a model to read with.")
         elif not chosen:
@@ -41,7 +42,7 @@ with shown_errors():
                 "2019 or on its natural background, or a whole field of a smear."
             )
         elif len(chosen) == 1:
-            readings.show_one(runs, chosen[0])
+            cell.show_one(runs, chosen[0])
         else:
-            readings_table.show(runs, chosen, "predict")
+            table.show(runs, chosen, "predict")
 research_notice()

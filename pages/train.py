@@ -5,13 +5,14 @@ from pathlib import Path
 import streamlit as st
 
 from core.data import splits
-from core.data.manifest import Index
-from core.jobs import local
+from core.data.indexing import Index
 from core.models import catalog
-from core.runs import config, cost, presets, store
+from core.runs import config, cost, presets, run_store
 from core.runs.config import RunConfig
-from pages.ui import cache, run_monitor, state, train_form
-from pages.ui.messages import duration, shown_errors, title
+from core.workers import launcher
+from pages.ui.common import cache, state
+from pages.ui.common.text import duration, shown_errors, title
+from pages.ui.train import form, run_monitor
 
 ONE = "one network"
 
@@ -32,7 +33,7 @@ def choose(root: Path) -> list[RunConfig]:
         format_func=titles.__getitem__,
     )
     if what == ONE:
-        wanted = [train_form.choose(root, len(cells))]
+        wanted = [form.choose(root, len(cells))]
     else:
         st.caption(f"Queues {presets.PRESETS[what].about}.")
         random = st.toggle("Random weights where ImageNet's are not to be had", key="preset_random")
@@ -43,7 +44,7 @@ def choose(root: Path) -> list[RunConfig]:
     st.caption(splits.verdict(protocol))
     used = sum(part["images"] for part in protocol["parts"].values())
     show_cost(wanted, used)
-    return wanted if train_form.weights_are_there(wanted) else []
+    return wanted if form.weights_are_there(wanted) else []
 
 
 def _random_where_missing(wanted: RunConfig) -> RunConfig:
@@ -77,7 +78,7 @@ def show_cost(wanted: list[RunConfig], cells: int) -> None:
 
 def show_runs() -> None:
     """One run as it trains or after, and what is queued."""
-    runs = store.runs()
+    runs = run_store.runs()
     if chosen := run_monitor.choose(runs):
         run_monitor.show(chosen)
     run_monitor.show_queue([run for run in runs if run.status.unfinished])
@@ -85,7 +86,7 @@ def show_runs() -> None:
 
 title("Train", "Train a network here and watch it learn; it goes on if you leave the page.")
 with shown_errors():
-    busy = any(run.status.unfinished for run in store.runs())
+    busy = any(run.status.unfinished for run in run_store.runs())
     if busy:
         show_runs()
     with st.expander("Queue another run") if busy else st.container(border=True):
@@ -102,9 +103,9 @@ with shown_errors():
                 disabled=not wanted,
             )
             if start:
-                started = [store.create(one) for one in wanted]
+                started = [run_store.create(one) for one in wanted]
                 for run in started:
-                    local.launch(run)
+                    launcher.launch(run)
                 run_monitor.look_at(started[0].run_id)
                 st.rerun()
     if not busy:

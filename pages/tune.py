@@ -6,13 +6,15 @@ from typing import Any
 import streamlit as st
 
 from core.data import splits
-from core.jobs import local
 from core.models import catalog
 from core.runs import config, cost
-from core.tuning import search, store
-from core.tuning.store import Plan
-from pages.ui import cache, state, sweep_monitor, train_form
-from pages.ui.messages import SPLITS, duration, shown_errors, title
+from core.tuning import search, sweep_store
+from core.tuning.sweep_store import Plan
+from core.workers import launcher
+from pages.ui.common import cache, state
+from pages.ui.common.text import SPLITS, duration, shown_errors, title
+from pages.ui.train import form
+from pages.ui.tune import sweep_monitor
 
 KINDS = {
     "cross-validation": "Cross-validate",
@@ -61,7 +63,7 @@ def choose(root: Path) -> Plan | None:
     base = config.create(key, root, recipe)
     searching = kind == "search"
     if searching:
-        number = c.number_input("Trials", 1, store.MAX_TRIALS, 20)
+        number = c.number_input("Trials", 1, sweep_store.MAX_TRIALS, 20)
     else:
         number = c.number_input("Folds", 3, 100, 5)
     epochs = d.number_input(
@@ -143,7 +145,7 @@ def show_cost(plan: Plan, cells: int) -> bool:
         about = duration(price.seconds)
         time = f"about {about} in all, at the speed of {price.measured_by}"
     st.caption(f"{runs} runs on {cells:,} cells, one after another: {time}.")
-    return train_form.weights_are_there([base])
+    return form.weights_are_there([base])
 
 
 def start() -> None:
@@ -161,7 +163,7 @@ def start() -> None:
     )
     if pressed and plan:
         config.require_inputs(plan.base)
-        local.launch_sweep(store.create(plan))
+        launcher.launch_sweep(sweep_store.create(plan))
         st.rerun()
 
 
@@ -171,7 +173,7 @@ title(
     "runs; they go on if you leave the page.",
 )
 with shown_errors():
-    there = store.sweeps()
+    there = sweep_store.sweeps()
     unfinished = [sweep for sweep in there if sweep.status.unfinished]
     for sweep in reversed(unfinished):
         sweep_monitor.show(sweep.name)

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from core import storage
-from core.data import manifest, synthetic
-from core.data.manifest import Index
-from core.jobs import local
-from core.runs import config, store
-from core.runs.store import Run
+from core.data import indexing
+from core.data.indexing import Index
+from core.data.synthetic import dataset
+from core.runs import config, run_store
+from core.runs.run_store import Run
+from core.workers import launcher
 
 PROJECT = Path(__file__).resolve().parent.parent
 CELLS, SUBJECTS = 120, 12
@@ -30,7 +31,7 @@ def artifacts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def demo_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small synthetic data set on disk (read only): 120 cells of 12 subjects."""
     root = tmp_path_factory.mktemp("demo") / "demo"
-    return synthetic.write_dataset(root, cells=CELLS, subjects=SUBJECTS, seed=1)
+    return dataset.write_dataset(root, cells=CELLS, subjects=SUBJECTS, seed=1)
 
 
 @pytest.fixture(scope="session")
@@ -38,7 +39,7 @@ def demo_index(demo_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Ind
     """The index of `demo_root` (read only), kept in an artifacts folder of its own."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BLASTLENS_ARTIFACTS", str(tmp_path_factory.mktemp("index")))
-        return manifest.index(demo_root)
+        return indexing.index(demo_root)
 
 
 @pytest.fixture(scope="session")
@@ -52,12 +53,14 @@ def _workspace(tmp_path_factory: pytest.TempPathFactory, demo_root: Path) -> Ite
     for example in (PROJECT / "artifacts" / "examples").glob("*.png"):
         (storage.examples_dir() / example.name).write_bytes(example.read_bytes())
     runs = [
-        store.create(config.create(key, storage.demo_dir(), "recommended", epochs=2), f"run-{key}")
+        run_store.create(
+            config.create(key, storage.demo_dir(), "recommended", epochs=2), f"run-{key}"
+        )
         for key in ("cnn-16", "cnn-dropout")
     ]
     for run in runs:
-        local.launch(run)
-        status = local.follow(run)
+        launcher.launch(run)
+        status = launcher.follow(run)
         assert status.state == "succeeded", status.error
     os.environ.pop("BLASTLENS_ARTIFACTS")
     if before is not None:
@@ -79,7 +82,7 @@ def workspace(_workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def finished_run(workspace: Path) -> Run:
     """A finished CNN-16 run of `workspace`."""
-    return store.get("run-cnn-16")
+    return run_store.get("run-cnn-16")
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from core.cells.segment import bounding_box
+from core.cells.masks import bounding_box
 from core.errors import DataError
 from core.lazy import cached_property
 

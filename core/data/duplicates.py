@@ -7,8 +7,9 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from core.cells.segment import BLACK_LEVEL
-from core.data.images import CNMC_SIDE, window
+from core.cells.masks import BLACK_LEVEL
+from core.cells.scale import CNMC_SIDE
+from core.data.images import window
 
 THUMBNAIL = 16
 # On real C-NMC cells, copies with a few dozen changed pixels lie below 0.1 and the closest pair

@@ -16,7 +16,6 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from core.errors import TooSmallError, UploadError
 from core.settings import settings
 
-CNMC_SIDE = 450  # pixels, of the smaller of its two kinds of image
 # What classifiers are fed, as a run keeps it beside its geometry.
 PIXELS = "RGB, uint8"
 FORMATS = ("BMP", "PNG", "JPEG", "TIFF", "WEBP")

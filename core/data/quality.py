@@ -3,8 +3,8 @@
 import cv2
 import numpy as np
 
+from core.cells.masks import BLACK_LEVEL, bounding_box
 from core.cells.morphology import Morphology
-from core.cells.segment import BLACK_LEVEL, bounding_box
 
 FLAGS = {
     "empty": "The image is black: there is no cell in it.",

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from core.data.manifest import Index
+from core.data.indexing import Index
 from core.errors import ConfigError, DataError
 
 PARTS = ("train", "validation", "test")

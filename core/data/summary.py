@@ -5,8 +5,8 @@ import time
 import pandas as pd
 
 from core.data import duplicates, quality, splits
+from core.data.indexing import Index
 from core.data.layouts import LABELS, PHASES
-from core.data.manifest import Index
 from core.errors import DataError
 
 # How each measure of `core.cells.morphology.Morphology` is called and written.

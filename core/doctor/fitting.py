@@ -12,7 +12,7 @@ import pandas as pd
 from core.doctor.record import Finding, Record
 from core.models import weights
 from core.runs.config import MAX_EPOCHS, RECIPES, RunConfig
-from core.runs.store import STAGES
+from core.runs.run_store import STAGES
 
 # Standard deviation of the logit over all cells below which the answer is the same for all: 0.1
 # is at most 2.5 percentage points of probability.

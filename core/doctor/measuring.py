@@ -11,7 +11,7 @@ import pandas as pd
 
 from core.data import splits
 from core.doctor.record import Finding, Record
-from core.evaluation import calibration
+from core.metrics import calibration
 
 # Of the usual normal interval, 95 %.
 STANDARD_ERRORS = 1.96

@@ -12,10 +12,11 @@ import pandas as pd
 
 from core.data import splits
 from core.errors import RunError
+from core.jobs.job import Status
 from core.models import catalog
 from core.models.catalog import Architecture
 from core.runs.config import RunConfig
-from core.runs.store import HISTORY_COLUMNS, STAGES, Run, Status
+from core.runs.run_store import HISTORY_COLUMNS, STAGES, Run
 
 
 @dataclass(frozen=True)

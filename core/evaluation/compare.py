@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import RunError
-from core.evaluation import measured, metrics, paired, published
-from core.evaluation.measured import Measured
+from core.evaluation import literature, paired, test_set
+from core.evaluation.test_set import Measured
+from core.metrics import classification
 from core.models import catalog
-from core.runs import config as configs
-from core.runs.store import Run
+from core.runs.config import to_json
+from core.runs.run_store import Run
 
 METRIC = "balanced_accuracy"
 NO_EVIDENCE = "no evidence of a difference"
@@ -21,7 +22,7 @@ def load(runs: Sequence[Run]) -> tuple[list[Measured], list[str]]:
     found, problems = [], []
     for run in runs:
         try:
-            found.append(measured.of(run))
+            found.append(test_set.of(run))
         except RunError as error:
             problems.append(str(error))
     return found, problems
@@ -29,7 +30,7 @@ def load(runs: Sequence[Run]) -> tuple[list[Measured], list[str]]:
 
 def names(runs: Sequence[Run]) -> dict[str, str]:
     """A short readable name of each run: its architecture, and what tells it from the others."""
-    settings = {run.run_id: configs.to_json(run.config) for run in runs}
+    settings = {run.run_id: to_json(run.config) for run in runs}
     titles = {run.run_id: catalog.architecture(run.config.architecture).title for run in runs}
     found = {}
     for run in runs:
@@ -76,7 +77,7 @@ def _differing(settings: list[dict[str, Any]]) -> list[str]:
 
 def settings_that_differ(runs: Sequence[Measured]) -> dict[str, dict[str, str]]:
     """Of the runs' configurations only what differs: setting to run to value, as text."""
-    settings = {run.run_id: configs.to_json(run.run.config) for run in runs}
+    settings = {run.run_id: to_json(run.run.config) for run in runs}
     return {
         name: {run_id: _plain(one[name]) for run_id, one in settings.items()}
         for name in (_differing(list(settings.values())) if settings else [])
@@ -125,7 +126,7 @@ def best(runs: Sequence[Measured]) -> dict[str, str | None]:
     on other cells do not say who is better; None without evidence, and where two sets are largest.
     """
     ranked = _ranked(runs)
-    return {metric: paired.best(ranked, metric) for metric in metrics.NAMES}
+    return {metric: paired.best(ranked, metric) for metric in classification.NAMES}
 
 
 def _ranked(runs: Sequence[Measured]) -> list[Measured]:
@@ -141,7 +142,7 @@ def against_the_best(runs: Sequence[Measured]) -> dict[str, str]:
     found |= {run.run_id: "not comparable: leaks" for run in runs if run.leaking}
     if len(ranked) < 2:
         return found | {run.run_id: "nothing to compare with" for run in ranked}
-    found |= {run.run_id: f"{metrics.NAMES[METRIC]} is undefined".lower() for run in ranked}
+    found |= {run.run_id: f"{classification.NAMES[METRIC]} is undefined".lower() for run in ranked}
     pairs = paired.differences(ranked, METRIC)
     if pairs:
         leader = pairs[0].a
@@ -245,9 +246,9 @@ def document(runs: Sequence[Run], prevalence: float | None = None) -> dict[str, 
 
     Raises `RunError` if a run cannot be compared, `DataError` for a wrong prevalence.
     """
-    from core.evaluation import alarm
+    from core.evaluation import plausibility
 
-    found = [measured.of(run) for run in runs]
+    found = [test_set.of(run) for run in runs]
     ranked = _ranked(found)
     return {
         "verdict": verdict(found),
@@ -255,11 +256,11 @@ def document(runs: Sequence[Run], prevalence: float | None = None) -> dict[str, 
         "prevalence": prevalence,
         "differences": [
             asdict(one) | {"shown": one.shown}
-            for metric in metrics.NAMES
+            for metric in classification.NAMES
             for one in paired.differences(ranked, metric)
         ],
         "method": paired.METHOD,
         "settings_that_differ": settings_that_differ(found),
-        "alarms": [asdict(one) for run in found if (one := alarm.audit(run))],
-        "published": [asdict(one) for one in published.RESULTS],
+        "alarms": [asdict(one) for run in found if (one := plausibility.audit(run))],
+        "published": [asdict(one) for one in literature.RESULTS],
     }

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core.evaluation import metrics
-from core.evaluation.bootstrap import LEVEL, MIN_GROUPS, Resampling, bin_sums
-from core.evaluation.measured import Measured
+from core.evaluation.test_set import Measured
+from core.metrics import classification
+from core.metrics.bootstrap import LEVEL, MIN_GROUPS, Resampling, bin_sums
 
 GRID = np.linspace(0, 1, 101)
 RESAMPLES = 500  # of the bands: an edge of a band need not be as sure as that of an interval
@@ -38,7 +38,7 @@ def roc(run: Measured) -> Curve | None:
         rate = false / false[-1]
         return (found / found[-1])[np.searchsorted(rate, GRID, side="right") - 1]
 
-    return _curve(run, read, metrics.roc_auc(run.labels, run.probabilities), GRID)
+    return _curve(run, read, classification.roc_auc(run.labels, run.probabilities), GRID)
 
 
 def precision_recall(run: Measured) -> Curve | None:
@@ -50,7 +50,7 @@ def precision_recall(run: Measured) -> Curve | None:
         return found[first] / (found[first] + false[first])
 
     share = np.full(len(GRID), run.labels.mean())
-    return _curve(run, read, metrics.pr_auc(run.labels, run.probabilities), share)
+    return _curve(run, read, classification.pr_auc(run.labels, run.probabilities), share)
 
 
 def _curve(run: Measured, read: _Read, area: float | None, baseline: np.ndarray) -> Curve | None:
@@ -104,8 +104,8 @@ class Bin:
 
 def reliability(run: Measured) -> list[Bin]:
     """The bins of the ECE that hold cells, in their order."""
-    sums = metrics.bin_sums(run.labels, run.probabilities)
-    place, groups = metrics.bin_of(run.probabilities), run.cells["group"].to_numpy()
+    sums = classification.bin_sums(run.labels, run.probabilities)
+    place, groups = classification.bin_of(run.probabilities), run.cells["group"].to_numpy()
     shares = None
     if run.drawn is not None:
         drawn = bin_sums(run.drawn, run.labels, run.probabilities)
@@ -119,8 +119,8 @@ def reliability(run: Measured) -> list[Bin]:
             span = [float(edge) for edge in np.nanquantile(shares[:, number], (tail, 1 - tail))]
         found.append(
             Bin(
-                low=float(number / metrics.BINS),
-                high=float((number + 1) / metrics.BINS),
+                low=float(number / classification.BINS),
+                high=float((number + 1) / classification.BINS),
                 cells=int(cells),
                 predicted=float(predicted / cells),
                 observed=float(observed / cells),

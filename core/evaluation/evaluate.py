@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 
 from core import storage
-from core.data import sources
-from core.data.manifest import Progress
-from core.data.pixels import pixels
+from core.data import datasets
+from core.data.indexing import Progress
+from core.data.pixel_cache import pixels
 from core.errors import DataError
-from core.evaluation import bootstrap, calibration, metrics
+from core.metrics import bootstrap, calibration, classification
 from core.models.engine import Engine
-from core.runs.store import Run
+from core.runs.run_store import Run
 
 COLUMNS = ["image_id", "subject", "group", "split", "label", "logit", "probability"]
 
@@ -66,12 +66,12 @@ def _calls(rows: pd.DataFrame, contract: dict[str, Any]) -> dict[str, dict[str, 
 def measure(rows: pd.DataFrame, threshold: float) -> dict[str, Any]:
     """Metrics with group-bootstrap intervals of predictions (label, probability, group)."""
     labels, probabilities = rows["label"].to_numpy(), rows["probability"].to_numpy()
-    intervals = dict.fromkeys(metrics.NAMES)  # without groups there is nothing to resample
+    intervals = dict.fromkeys(classification.NAMES)  # without groups there is nothing to resample
     if rows["group"].notna().all():
         groups = rows["group"].to_numpy()
         intervals = bootstrap.intervals(labels, probabilities, groups, threshold=threshold)
     return {
-        **metrics.measure(labels, probabilities, threshold),
+        **classification.measure(labels, probabilities, threshold),
         "groups": int(rows["group"].nunique()),
         "intervals": intervals,
     }
@@ -85,7 +85,7 @@ def evaluate_on(run: Run, dataset: str, progress: Progress | None = None) -> dic
     leaking (whether there are any), and adds that to the run's evaluations.json. Raises `DataError`
     where no cell has a label.
     """
-    found = sources.index(sources.resolve(dataset), progress)
+    found = datasets.index(datasets.resolve(dataset), progress)
     cells = found.labelled()
     if cells.empty:
         raise DataError(f"{found.name} has no labelled cells to measure on.")

@@ -2,7 +2,7 @@
 
 Both are found on the validation part alone. Two bases can be asked for: "observed", what holds for
 the validation cells; and "promised", what can be expected of a new subject, by conformal risk
-control over groups (`core.evaluation.conformal`), which also keeps to what was observed. The
+control over groups (`core.metrics.conformal`), which also keeps to what was observed. The
 promise takes the validation groups for fresh ones; the epoch was chosen by them too, so it is a
 little too good.
 """
@@ -15,8 +15,9 @@ import pandas as pd
 
 from core import storage
 from core.errors import ConfigError, DataError, RunError
-from core.evaluation import calibration, conformal, evaluate
-from core.runs.store import Run
+from core.evaluation import evaluate
+from core.metrics import calibration, conformal
+from core.runs.run_store import Run
 
 BASES = ("observed", "promised")
 CLASSES = {"ALL": 1, "HEM": 0}

@@ -10,9 +10,9 @@ from itertools import combinations
 
 import numpy as np
 
-from core.evaluation import metrics
-from core.evaluation.bootstrap import LEVEL
-from core.evaluation.measured import Measured, split_of
+from core.evaluation.test_set import Measured, split_of
+from core.metrics import classification
+from core.metrics.bootstrap import LEVEL
 
 METHOD = (
     "Two runs are compared on the same resamples of the same subjects, so that a hard subject "
@@ -103,7 +103,7 @@ def differences(runs: Sequence[Measured], metric: str) -> list[Difference]:
     Runs in which the metric is undefined are left out.
     """
     values = {run.run_id: run.figures()[metric] for run in runs}
-    sign = -1 if metric in metrics.LOWER_IS_BETTER else 1
+    sign = -1 if metric in classification.LOWER_IS_BETTER else 1
     if len(runs) < 2:
         return []
     able = sorted(

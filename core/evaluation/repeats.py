@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from core.evaluation import metrics
-from core.evaluation.measured import Measured
 from core.evaluation.subgroups import with_interval
+from core.evaluation.test_set import Measured
+from core.metrics import classification
 from core.models import catalog
 
 
@@ -38,7 +38,7 @@ class Repeat:
         far a repetition went.
         """
         found = {}
-        for name in metrics.NAMES:
+        for name in classification.NAMES:
             values = [run.figures()[name] for run in self.runs]
             found[name] = _spread([v for v in values if v is not None], len(values))
         return found
@@ -83,7 +83,7 @@ def shown(repeats: Sequence[Repeat]) -> pd.DataFrame:
     for one in repeats:
         figures = one.figures()
         cells = {
-            metrics.NAMES[name]: with_interval(spread["mean"], spread["low"], spread["high"])
+            classification.NAMES[name]: with_interval(spread["mean"], spread["low"], spread["high"])
             for name, spread in figures.items()
         }
         rows.append({"Runs": one.name, "Measured on": one.protocol, **cells})
@@ -99,7 +99,7 @@ def table(repeats: Sequence[Repeat]) -> pd.DataFrame:
                 {
                     "Runs": one.name,
                     "Measured on": one.protocol,
-                    "Metric": metrics.NAMES[name],
+                    "Metric": classification.NAMES[name],
                     "Mean": spread["mean"],
                     "Lowest": spread["low"],
                     "Highest": spread["high"],

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from core.data.manifest import Index
-from core.evaluation import metrics
-from core.evaluation.measured import Measured
+from core.data.indexing import Index
+from core.evaluation.test_set import Measured
+from core.metrics import classification
 
 SHOWN = ("sensitivity", "specificity", "balanced_accuracy")
 SIZES = ("small", "medium", "large")
@@ -99,7 +99,7 @@ def kinds_table(table: pd.DataFrame) -> pd.DataFrame:
     shown = table[["by", "part", "cells", "groups"]].rename(columns=str.capitalize)
     for metric in SHOWN:
         rows = zip(table[metric], table[f"{metric}_low"], table[f"{metric}_high"], strict=True)
-        shown[metrics.NAMES[metric]] = [with_interval(*row) for row in rows]
+        shown[classification.NAMES[metric]] = [with_interval(*row) for row in rows]
     return shown
 
 

@@ -8,7 +8,7 @@ import urllib.request
 from pathlib import Path
 
 from core import storage
-from core.data.manifest import Progress
+from core.data.indexing import Progress
 from core.errors import ModelError
 from core.models.catalog import Architecture
 from core.settings import settings

@@ -7,17 +7,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from core.cells.box import with_box
-from core.cells.detect import Cell, Field
-from core.cells.domain import AskForMagnification, scale_of
-from core.cells.red_cells import RED_CELL_UM
-from core.cells.tiles import Region
+from core.cells.detection.box import with_box
+from core.cells.detection.detect import Cell, Field
+from core.cells.detection.red_cells import RED_CELL_UM
+from core.cells.detection.tiles import Region
+from core.cells.scale import AskForMagnification, scale_of
 from core.errors import DataError
-from core.evaluation import calibration
-from core.reading import natural
-from core.reading.checks import OF_FEATURES, OF_PIXELS
+from core.metrics import calibration
+from core.reading import background
+from core.reading.checked_picture import Gate, Refusal, Subject, examine, refused
 from core.reading.field_summary import Counts, Summary, summarise
-from core.reading.gate import Gate, Refusal, Subject, examine, refused
+from core.reading.gate import OF_FEATURES, OF_PIXELS
 from core.reading.reader import Reader, Reading
 
 BATCH = 16  # cells: their windows and feature maps are in memory together
@@ -319,8 +319,8 @@ def _cut(subject: Subject, region: Region, cell: Cell, um_per_px: float, by: str
     left, top, _, _ = _around(region, cell)
     x, y, w, h = cell.bbox
     moved = replace(cell, bbox=(x - left, y - top, w, h))
-    ruler = natural.RED_CELLS if by == BY_RED_CELLS else by
-    return natural.cut(subject, moved, RED_CELL_UM / um_per_px, ruler)
+    ruler = background.RED_CELLS if by == BY_RED_CELLS else by
+    return background.cut(subject, moved, RED_CELL_UM / um_per_px, ruler)
 
 
 def _read(

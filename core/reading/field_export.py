@@ -11,9 +11,9 @@ from typing import IO, Any
 
 import numpy as np
 
-from core.cells import export
-from core.cells.detect import Field
-from core.cells.tiles import Region
+from core.cells import annotations
+from core.cells.detection.detect import Field
+from core.cells.detection.tiles import Region
 from core.data.images import encode
 from core.reading.field import FieldReading, model_input
 from core.reading.field_picture import overlay
@@ -45,7 +45,7 @@ def to_csv(readings: Sequence[FieldReading]) -> str:
 
 def to_coco(readings: Sequence[FieldReading]) -> dict[str, Any]:
     """A COCO detection document; each annotation's `attributes` say what came of the cell."""
-    document: dict[str, Any] = export.to_coco([(one.image, one.shown) for one in readings])
+    document: dict[str, Any] = annotations.to_coco([(one.image, one.shown) for one in readings])
     cells = [one for reading in readings for one in reading.cells]
     for annotation, one in zip(document["annotations"], cells, strict=True):
         annotation["attributes"] = {
@@ -91,7 +91,7 @@ def _write_mask(file: IO[bytes], field: Field) -> None:
     chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))  # 8-bit grey
     packed = zlib.compressobj(level=6)
     for top in range(0, height, ROWS):
-        part = export.mask_image(field, top, min(height, top + ROWS))
+        part = annotations.mask_image(field, top, min(height, top + ROWS))
         unfiltered = np.zeros((len(part), 1), np.uint8)
         if data := packed.compress(np.hstack((unfiltered, part)).tobytes()):
             chunk(b"IDAT", data)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from core.cells.detect import Cell
-from core.cells.tiles import Region
+from core.cells.detection.detect import Cell
+from core.cells.detection.tiles import Region
 from core.reading.field import CUT, NOT_READ, FieldCell, FieldReading
 
 OVERVIEW = 1600  # pixels of the longer side, at most

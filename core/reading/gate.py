@@ -1,210 +1,186 @@
-"""Is this a picture that the model may read? Checked in order, before any probability is shown."""
+"""The checks before a reading, in their order: to add one, a function and its line below.
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+Each takes the `Subject`, notes down what it measured, and returns a `Refusal` or None. Files that
+cannot be decoded, or are too small, have been refused before: "unreadable" and "too small".
+"""
 
-import cv2
 import numpy as np
 
-from core.cells.detect import Cell, Field
-from core.cells.morphology import Morphology, measure
-from core.cells.segment import largest_region, lit_mask
-from core.data.images import Geometry, fit
-from core.evaluation.reference import Reference
-from core.lazy import cached_property
-from core.models.engine import EngineOutput
+from core.cells.morphology import measure
+from core.data import quality
+from core.ood.appearance import figures_of_cell
+from core.reading import background
+from core.reading.checked_picture import Check, Refusal, Subject
 
-BORDER_DEPTH = 0.05
-OUTLINE, OUTLINE_COLOUR = 0.008, (0, 158, 115)  # of the shorter side; stands off from purple
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """Why a picture is not read, and what to do instead."""
-
-    reason: str
-    way_out: str
+# Of the 55 real cells at hand the border is all black, green 0.37 to 0.51 of the weaker of red and
+# blue, texture 0.012 or more.
+ON_BLACK = 0.4
+MAX_GREEN = 0.8
+MIN_TEXTURE = 0.003
+MAX_OTHER_REGIONS = 0.1
+MIN_INSIDE_WINDOW = 0.98
+CELL_SHARE = (0.02, 0.7)  # of the window, where no training cells say better
+# A chord of 0.35 diameters: 3 % of the diameter lies beyond it. A tight crop leaves shorter ones.
+MAX_CUT_OFF = 0.35
 
 
-@dataclass(frozen=True)
-class Gate:
-    """What came of the checks.
-
-    code: the check that refused, one of `core.reading.checks.CHECKS`, with its reason and way out;
-    None where the picture passed. checks: those it passed, in order. unchecked: those that could
-    not be made, each with why. figures: what was measured, by name:
-
-    black_border: share of the picture's border that is black. cell_share: share of the model's
-    window that the cell fills. other_regions: further lit area, as a share of the cell. green: mean
-    green of the cell over the weaker of its mean red and blue. texture, focus: `Morphology`'s.
-    diameter_px, least_diameter_px, most_diameter_px: of the cell, at the scale of training, and its
-    range in training. least_focus: in training. cut_off: the longest straight piece of the cell's
-    outline on the picture's edge, over its diameter. foreign_colours, glass, white_cells and
-    red_cells_across: of a picture with a background, see `Scene`. enlargement: what brought the
-    cell to the scale of training. appearance, appearance_limit: distance in what is measured, in
-    standard deviations. distance, distance_limit: in the model's features, 0 to 2.
-    """
-
-    code: str | None
-    reason: str | None
-    way_out: str | None
-    checks: tuple[str, ...]
-    unchecked: dict[str, str]
-    figures: dict[str, float | None]
-
-    @property
-    def passed(self) -> bool:
-        """Whether the picture may be read."""
-        return self.code is None
-
-    @property
-    def sentence(self) -> str | None:
-        """Reason and way out in one line; None where the picture passed."""
-        return None if self.code is None else f"{self.reason} {self.way_out}"
-
-    @property
-    def cell_share(self) -> float:
-        """Share of the model's window that the cell fills."""
-        return self.figures.get("cell_share") or 0.0
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """What was done to a picture before it was read.
-
-    original: the picture, RGB uint8 (H, W, 3). mask: the cell in it, bool (H, W). words: what was
-    done, in sentences. size_known: whether the scale is measured, not assumed from the cell's size.
-    """
-
-    original: np.ndarray
-    mask: np.ndarray
-    words: tuple[str, ...]
-    size_known: bool
-
-    @property
-    def outlined(self) -> np.ndarray:
-        """The picture with the cell's outline drawn, RGB uint8 (H, W, 3)."""
-        found, _ = cv2.findContours(
-            self.mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
+def stained(subject: Subject) -> Refusal | None:
+    """Is it a stained cell at all, or a smear?"""
+    subject.figures["black_border"] = subject.black_border
+    if subject.black_border < ON_BLACK:
+        return background.refuse_what_is_no_smear(subject)
+    if not subject.mask.any():
+        return Refusal(
+            "There is no cell in it: the image is black.", "Upload a picture of a stained cell."
         )
-        width = max(1, round(min(self.mask.shape) * OUTLINE))
-        return np.asarray(cv2.drawContours(self.original.copy(), found, -1, OUTLINE_COLOUR, width))
+    cell = subject.morphology
+    green = cell.green / max(min(cell.red, cell.blue), 1.0)
+    subject.figures |= {"green": green, "texture": cell.texture}
+    if green > MAX_GREEN:
+        return Refusal(
+            "What it shows does not have the purple of a stained cell.",
+            "Upload a colour picture of a cell in a Romanowsky stain, such as Jenner-Giemsa.",
+        )
+    if cell.texture < MIN_TEXTURE:
+        return Refusal(
+            "What it shows is one even colour, without the chromatin of a stained cell.",
+            "Upload a photograph of a cell, not a drawing.",
+        )
+    return None
 
 
-@dataclass(frozen=True)
-class Scene:
-    """What is in a picture with a background.
-
-    foreign: share of pixels in colours that no smear has. glass: share that is empty. field: what
-    was found in it, None where it is no smear by those two.
-    """
-
-    foreign: float
-    glass: float
-    field: Field | None
-
-    @property
-    def cells(self) -> tuple[Cell, ...]:
-        """The white cells."""
-        return () if self.field is None else self.field.cells
+def single(subject: Subject) -> Refusal | None:
+    """Is it one cell, not a whole field?"""
+    if subject.black_border < ON_BLACK:
+        return background.refuse_a_field(subject)
+    others = np.count_nonzero(subject.lit & ~subject.mask) / np.count_nonzero(subject.mask)
+    subject.figures["other_regions"] = others
+    if others > MAX_OTHER_REGIONS:
+        return Refusal(
+            "It shows more than one region on black.", "Upload each cell in a picture of its own."
+        )
+    return None
 
 
-@dataclass
-class Subject:
-    """A picture on its way through the checks: what they look at, and what they note down.
-
-    image: RGB uint8 (H, W, 3), replaced by `use` where a cell is cut out of it. run: the engine, on
-    what it reads of such images. scene: what was found in a picture with a background.
-    """
-
-    image: np.ndarray
-    geometry: Geometry
-    reference: Reference | None
-    run: Callable[[np.ndarray], EngineOutput]
-    figures: dict[str, float | None] = field(default_factory=dict)
-    unchecked: dict[str, str] = field(default_factory=dict)
-    scene: Scene | None = None
-    prepared: Prepared | None = None
-    # Sharpness and clipping are of the pixels as they came, before they are brought to scale.
-    native: tuple[np.ndarray, np.ndarray] | None = None
-
-    def use(self, image: np.ndarray, prepared: Prepared, native: np.ndarray) -> None:
-        """Goes on with a cell that was cut out; `native`: the picture with all else black."""
-        self.native = native, prepared.mask
-        self.image, self.prepared = image, prepared
-        for name in ("lit", "mask", "morphology", "pixels", "output", "distances"):
-            self.__dict__.pop(name, None)
-
-    @cached_property
-    def lit(self) -> np.ndarray:
-        """What is not black, bool (H, W)."""
-        return lit_mask(self.image)
-
-    @cached_property
-    def mask(self) -> np.ndarray:
-        """The largest region that is not black, bool (H, W)."""
-        return largest_region(self.lit)
-
-    @cached_property
-    def morphology(self) -> Morphology:
-        """What was measured on that region, which must not be empty."""
-        return measure(self.image, self.mask)
-
-    @cached_property
-    def pixels(self) -> np.ndarray:
-        """What the engine reads of the picture, uint8 (S, S, 3)."""
-        return fit(self.image, self.geometry)
-
-    @cached_property
-    def output(self) -> EngineOutput:
-        """What the engine says of the picture: for the last check, and for the reading."""
-        return self.run(self.pixels[None])
-
-    @cached_property
-    def distances(self) -> np.ndarray:
-        """From its features to those of each training cell, (N,); see `Reference.distances`."""
-        if self.reference is None:
-            raise ValueError("The model kept no training cells to measure a distance to.")
-        return self.reference.distances(self.output.features[0].mean(axis=(0, 1)))
-
-    @cached_property
-    def black_border(self) -> float:
-        """Share of the border that is black, of the picture as it came."""
-        depth = max(2, round(min(self.lit.shape) * BORDER_DEPTH))
-        inner = self.lit[depth:-depth, depth:-depth]
-        on_border = np.count_nonzero(self.lit) - cv2.countNonZero(inner.view(np.uint8))
-        return 1 - on_border / (self.lit.size - inner.size)
+def on_black(subject: Subject) -> Refusal | None:
+    """Has it been cut out of its background? If not, it is done here, and shown."""
+    if subject.black_border < ON_BLACK:
+        return background.cut_out(subject)
+    inside = np.count_nonzero(_middle(subject.mask, subject.geometry.window))
+    if inside < MIN_INSIDE_WINDOW * np.count_nonzero(subject.mask):
+        background.centre(subject)
+    return None
 
 
-Check = Callable[[Subject], Refusal | None]
-
-
-def examine(subject: Subject, checks: dict[str, Check], before: tuple[str, ...] = ()) -> Gate:
-    """Makes the checks in their order, up to the first that refuses.
-
-    `before`: those of the same subject that it has passed already.
-    """
-    passed = list(before)
-    for code, check in checks.items():
-        refusal = check(subject)
-        if refusal is not None:
-            return _gate(subject, passed, code, refusal)
-        if code not in subject.unchecked:
-            passed.append(code)
-    return _gate(subject, passed, None, None)
-
-
-def _gate(subject: Subject, passed: list[str], code: str | None, refusal: Refusal | None) -> Gate:
-    return Gate(
-        code=code,
-        reason=None if refusal is None else refusal.reason,
-        way_out=None if refusal is None else refusal.way_out,
-        checks=tuple(passed),
-        unchecked=dict(subject.unchecked),
-        figures=dict(subject.figures),
+def scale(subject: Subject) -> Refusal | None:
+    """Does the cell measure what training cells do?"""
+    share = np.count_nonzero(subject.mask) / subject.geometry.window**2
+    diameter = subject.morphology.diameter_px
+    subject.figures |= {"cell_share": share, "diameter_px": diameter}
+    known = subject.reference and subject.reference.diameter
+    if known:
+        low, high = known
+        subject.figures |= {"least_diameter_px": low, "most_diameter_px": high}
+    else:
+        subject.unchecked["scale"] = _unknown("the range of cell diameters")
+        low, high = (2 * subject.geometry.window * np.sqrt(s / np.pi) for s in CELL_SHARE)
+    if low <= diameter <= high:
+        return None
+    size = "smaller" if diameter < low else "larger"
+    return Refusal(
+        f"The cell measures {diameter:.0f} pixels across, {size} than any cell the model knows "
+        f"({low:.0f} to {high:.0f}).",
+        "Export it at the magnification of the training images; do not resize it.",
     )
 
 
-def refused(code: str, reason: str, way_out: str = "") -> Gate:
-    """The gate of a file that no picture came of."""
-    return Gate(code, reason, way_out, (), {}, {})
+def sharp(subject: Subject) -> Refusal | None:
+    """Is the cell in focus, whole, and neither too dark nor too bright?"""
+    image, mask = subject.native or (subject.image, subject.mask)
+    cell = measure(image, mask) if subject.native else subject.morphology
+    cut_off = _longest_side(mask) / cell.diameter_px
+    kept = subject.reference and subject.reference.focus
+    least = kept or quality.MIN_FOCUS
+    if not kept:
+        subject.unchecked["sharp"] = _unknown("how sharp its training cells are")
+    subject.figures |= {"focus": cell.focus, "least_focus": least, "cut_off": cut_off}
+    if cut_off > MAX_CUT_OFF:
+        return Refusal(
+            "The cell is cut off by the edge of the picture.", "Export it whole, with a margin."
+        )
+    if cell.focus is None or cell.focus < least:
+        return Refusal(
+            "The cell is blurred: its chromatin cannot be judged.",
+            "Focus again, or export the picture without resizing or strong compression.",
+        )
+    for flag in quality.exposure(image, mask, cell):
+        return Refusal(quality.FLAGS[flag], "Take it again with another exposure.")
+    return None
+
+
+def familiar(subject: Subject) -> Refusal | None:
+    """Are its colour, light and chromatin those of training cells?"""
+    kept = subject.reference
+    if kept is None or kept.appearance is None or kept.appearance_limit is None:
+        subject.unchecked["appearance"] = (
+            _unknown("how its training cells look")
+            if kept is None
+            else "Its training cells are too few to say how such cells look."
+        )
+        return None
+    distance = float(kept.appearance.distance(figures_of_cell(subject.morphology))[0])
+    limit = kept.appearance_limit
+    subject.figures |= {"appearance": distance, "appearance_limit": limit}
+    if distance <= limit:
+        return None
+    return Refusal(
+        f"In colour, light or chromatin it is unlike the training cells (distance {distance:.1f}, "
+        f"at most {limit:.1f}): another stain, another camera, or another kind of cell.",
+        "Have a person look at it, or use a model trained on cells of this stain.",
+    )
+
+
+def known(subject: Subject) -> Refusal | None:
+    """Does the model find it like what it has learned from?"""
+    kept = subject.reference
+    if kept is None or kept.limit is None:
+        reason = _unknown("its training cells") if kept is None else kept.reason
+        subject.unchecked["known"] = reason
+        return None
+    distance = kept.distance(subject.distances)
+    subject.figures |= {"distance": distance, "distance_limit": kept.limit}
+    if distance <= kept.limit:
+        return None
+    return Refusal(
+        f"To this model it is unlike the cells it has learned from (distance {distance:.2f}, at "
+        f"most {kept.limit:.2f}): another kind of cell, another stain, or no cell.",
+        "Have a person look at it, or use a model trained on such cells.",
+    )
+
+
+# Those that look at pixels alone, and so need no engine.
+OF_PIXELS: dict[str, Check] = {
+    "stained": stained,
+    "field": single,
+    "natural background": on_black,
+    "scale": scale,
+    "sharp": sharp,
+    "appearance": familiar,
+}
+OF_FEATURES: dict[str, Check] = {"known": known}
+CHECKS = OF_PIXELS | OF_FEATURES
+
+
+def _unknown(what: str) -> str:
+    return f"The model did not keep {what}: train it again."
+
+
+def _middle(mask: np.ndarray, side: int) -> np.ndarray:
+    """What of a mask (H, W) the centre square of `side` pixels holds."""
+    top, left = (max(0, (length - side) // 2) for length in mask.shape)
+    return mask[top : top + side, left : left + side]
+
+
+def _longest_side(mask: np.ndarray) -> int:
+    """The most pixels of the mask on one side of the picture."""
+    return max(int(side.sum()) for side in (mask[0], mask[-1], mask[:, 0], mask[:, -1]))

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from core.data import sources
+from core.data import datasets
 from core.errors import DataError
-from core.evaluation.reference import Reference
-from core.runs.store import Run
+from core.ood.reference import Reference
+from core.runs.run_store import Run
 
 COUNT = 3
 LABELS = {1: "ALL", 0: "HEM"}
@@ -99,7 +99,7 @@ def seen(
 
 def _root(run: Run) -> Path | None:
     try:
-        return sources.resolve(run.config.dataset)
+        return datasets.resolve(run.config.dataset)
     except DataError:
         return None
 

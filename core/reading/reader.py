@@ -10,24 +10,25 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from core.cells.segment import bounding_box, cell_mask
+from core.cells.masks import bounding_box, cell_mask
 from core.data.images import decode, fit, read_file, window
 from core.errors import RunError, TooSmallError, UploadError
-from core.evaluation import calibration, reference
-from core.evaluation.reference import Reference
 from core.explain import methods
 from core.explain.cam import HeatMap, View, views
 from core.explain.dihedral import Aggregated, aggregate
 from core.explain.overlay import outline, overlay, resize_heat
 from core.explain.trust import Judgement, judge
 from core.lazy import cached_property
+from core.metrics import calibration
 from core.models.engine import Engine, EngineOutput
+from core.ood import reference
+from core.ood.reference import Reference
 from core.reading import neighbours
-from core.reading.checks import OF_FEATURES, OF_PIXELS
-from core.reading.gate import Gate, Prepared, Subject, examine, refused
+from core.reading.checked_picture import Gate, Prepared, Subject, examine, refused
+from core.reading.description import Finding, describe
+from core.reading.gate import OF_FEATURES, OF_PIXELS
 from core.reading.neighbours import Neighbour, Seen
-from core.reading.words import Finding, describe
-from core.runs.store import Run, require_model
+from core.runs.run_store import Run, require_model
 
 DEFAULT_CAM = "grad-cam"
 

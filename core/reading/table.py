@@ -9,9 +9,9 @@ from typing import Any, BinaryIO
 import pandas as pd
 
 from core.data import images
-from core.data.manifest import Progress
-from core.evaluation import calibration
+from core.data.indexing import Progress
 from core.explain.methods import METHODS
+from core.metrics import calibration
 from core.reading.batch import Item, read_many
 from core.reading.reader import CellReading, Reader, Reading
 

@@ -6,7 +6,7 @@ import time
 import numpy as np
 
 from core.models.engine import Engine
-from core.runs.store import Run
+from core.runs.run_store import Run
 
 CALLS = 15
 WARM_UP = 3

@@ -4,8 +4,8 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
-from core.data import sources, splits
-from core.data.pixels import INPUTS
+from core.data import datasets, splits
+from core.data.pixel_cache import INPUTS
 from core.errors import ConfigError, DataError, ModelError
 from core.models import catalog, weights
 
@@ -62,8 +62,8 @@ class RunConfig:
     fine_tune_blocks, fine_tune_epochs: after the head, so many of a frozen backbone's top blocks
     train on for so many epochs, at fine_tune_rate (None: a tenth of the learning rate).
     weights and pixels are those of `core.models.classifier.build`.
-    inputs: what the network is shown of a cell; see `core.data.pixels.shown`. Other than "cell"
-    makes the run a control, which is measured and never reads.
+    inputs: what the network is shown of a cell; see `core.data.pixel_cache.shown`. Other
+    than "cell" makes the run a control, which is measured and never reads.
     """
 
     architecture: str
@@ -181,7 +181,7 @@ def create(architecture: str, dataset: Path, recipe: str, **settings: Any) -> Ru
 
     Raises `ConfigError` for an unknown recipe or setting, or a value out of range.
     """
-    base = RunConfig(architecture, sources.name(dataset), **defaults(architecture, recipe))
+    base = RunConfig(architecture, datasets.name(dataset), **defaults(architecture, recipe))
     return change(base, settings)
 
 
@@ -218,7 +218,7 @@ def _convert(name: str, value: Any) -> Any:
 
 def require_inputs(config: RunConfig) -> None:
     """Raises `DataError` or `ModelError` if the data set or the weights are not to be had."""
-    root = sources.resolve(config.dataset)
+    root = datasets.resolve(config.dataset)
     if not root.is_dir():
         raise DataError(f"{root} is not a folder. Give the folder that holds the data set.")
     entry = catalog.architecture(config.architecture)

@@ -5,7 +5,7 @@ from typing import Any
 
 from core.data.splits import FRACTIONS
 from core.models import catalog
-from core.runs import store
+from core.runs import run_store
 from core.runs.config import RunConfig
 
 # Starting a worker, importing TensorFlow, exporting the engine.
@@ -67,7 +67,7 @@ def _measured(architecture: str) -> tuple[dict[str, Any] | None, str | None]:
     """
     measured = [
         (run.metrics["training"], run.run_id)
-        for run in store.finished()
+        for run in run_store.finished()
         if run.config.architecture == architecture and run.metrics
     ]
     if not measured:

@@ -12,10 +12,10 @@ import keras
 import numpy as np
 
 from core import storage
-from core.data.manifest import Progress, digest
+from core.data.indexing import Progress, digest
 from core.models.catalog import Architecture
 from core.models.classifier import Classifier
-from core.models.export import export_features
+from core.models.conversion import export_features
 from core.models.weights import require
 from core.runs.config import RunConfig
 from core.training import augment

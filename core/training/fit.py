@@ -7,18 +7,18 @@ import numpy as np
 import pandas as pd
 
 from core import storage
-from core.data import layouts, manifest, sources, splits
+from core.data import datasets, indexing, layouts, splits
 from core.data.images import PIXELS
-from core.data.pixels import pixels
+from core.data.pixel_cache import pixels
 from core.errors import RunError
-from core.evaluation import reference
 from core.evaluation.evaluate import predict_parts
+from core.jobs.reporter import Reporter
 from core.models import catalog, weights
 from core.models.engine import Engine
+from core.ood import reference
 from core.runs import environment
 from core.runs.config import require_inputs
-from core.runs.reporter import Reporter
-from core.runs.store import STAGES, Run
+from core.runs.run_store import STAGES, Run
 
 
 def train(run: Run, reporter: Reporter) -> None:
@@ -31,7 +31,7 @@ def train(run: Run, reporter: Reporter) -> None:
     require_inputs(config)  # before minutes are spent on the data
 
     reporter.phase("indexing the data set")
-    found = sources.index(sources.resolve(config.dataset), reporter.progress)
+    found = datasets.index(datasets.resolve(config.dataset), reporter.progress)
     parts = choose(found, run)
     _require_same_split(run, parts)
     save_split(run, parts)
@@ -66,7 +66,7 @@ def train(run: Run, reporter: Reporter) -> None:
         },
         "protocol": {
             "split": config.split,
-            "test_cells": manifest.digest(sorted(test)),
+            "test_cells": indexing.digest(sorted(test)),
             **protocol,
         },
         "preprocessing": {**asdict(entry.geometry), "pixels": PIXELS},
@@ -78,7 +78,7 @@ def train(run: Run, reporter: Reporter) -> None:
     run.checkpoint_file.unlink(missing_ok=True)
 
 
-def choose(found: manifest.Index, run: Run) -> pd.DataFrame:
+def choose(found: indexing.Index, run: Run) -> pd.DataFrame:
     """The cells of a run with their part: sampled, then split, as its config says."""
     config = run.config
     return splits.draw(

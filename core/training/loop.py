@@ -14,9 +14,9 @@ import numpy as np
 import tensorflow as tf
 
 from core.errors import RunError
+from core.jobs.reporter import Reporter
 from core.runs.config import RunConfig
-from core.runs.reporter import Reporter
-from core.runs.store import STAGES, Run
+from core.runs.run_store import STAGES, Run
 from core.training import batches, checkpoint
 from core.training.batches import Batch, LookUp
 from core.training.checkpoint import Checkpoint

@@ -12,16 +12,14 @@ import pandas as pd
 
 from core import storage
 from core.data import splits
+from core.jobs.reporter import Reporter
 from core.models import catalog
-from core.models import classifier as classifiers
 from core.models.catalog import Architecture
-from core.models.classifier import Classifier
+from core.models.classifier import Classifier, build
+from core.models.conversion import disagreement, to_engine
 from core.models.engine import Engine
-from core.models.export import disagreement
-from core.models.export import export as export_engine
 from core.runs.config import RunConfig
-from core.runs.reporter import Reporter
-from core.runs.store import Run
+from core.runs.run_store import Run
 from core.training import batches, checkpoint, features, loop, precision
 from core.training.checkpoint import Checkpoint
 from core.training.loop import Data, Stage
@@ -143,7 +141,7 @@ def _fine_tune(run: Run, reporter: Reporter, trained: Trained, images: Data) -> 
 
 def _build(config: RunConfig, entry: Architecture, chosen: str = "float32") -> Classifier:
     keras.utils.set_random_seed(config.seed)
-    return classifiers.build(
+    return build(
         entry,
         weights_choice=config.weights,
         pixels=config.pixels,
@@ -171,5 +169,5 @@ def export(run: Run, classifier: Classifier, array: np.ndarray) -> float:
     """Writes model.keras and the engine; returns how far their logits differ."""
     with storage.atomic(run.path / "model.keras") as temporary:
         classifier.model.save(temporary)
-    export_engine(classifier, run.engine_file)
+    to_engine(classifier, run.engine_file)
     return disagreement(classifier, Engine(run.engine_file), np.asarray(array[:16]))

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from core import storage
-from core.data.manifest import digest
+from core.data.indexing import digest
 from core.models import classifier
 from core.models.catalog import Architecture
 from core.runs.config import RunConfig

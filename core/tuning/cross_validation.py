@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from core.evaluation import evaluate, metrics
+from core.evaluation import evaluate
 from core.evaluation.compare import METRIC
+from core.metrics import classification
 from core.runs.config import RunConfig
-from core.runs.store import Run
-from core.tuning.store import Sweep
+from core.runs.run_store import Run
+from core.tuning.sweep_store import Sweep
 
 LEVEL = 0.95
 
@@ -32,7 +33,7 @@ def results(sweep: Sweep) -> dict[str, Any]:
     protocols = [_measured(run)["protocol"] for run in finished]
     return {
         "folds": rows,
-        "metrics": {name: over_folds([row[name] for row in rows]) for name in metrics.NAMES},
+        "metrics": {name: over_folds([row[name] for row in rows]) for name in classification.NAMES},
         "pooled": pooled(finished) if len(rows) == sweep.plan.base.folds else None,
         "leaking": any(protocol["leaking"] for protocol in protocols),
         "unknown_subjects": max((p.get("unknown_subjects", 0) for p in protocols), default=0),
@@ -47,7 +48,7 @@ def _measured(run: Run) -> dict[str, Any]:
 def _row(run: Run) -> dict[str, Any]:
     test = _measured(run)["parts"]["test"]
     # A run of before a metric was added has no value of it, which makes it undefined over folds.
-    figures = {name: test.get(name) for name in metrics.NAMES}
+    figures = {name: test.get(name) for name in classification.NAMES}
     counts = {name: test[name] for name in ("images", "groups")}
     return {"fold": run.config.fold, "run": run.run_id, **counts, **figures}
 
@@ -97,7 +98,7 @@ def pooled(runs: list[Run]) -> dict[str, Any] | None:
 def verdict(found: dict[str, Any], folds: int) -> str:
     """What the folds of `results` say so far, in one sentence."""
     rows, overall = found["folds"], found["metrics"][METRIC]
-    label = metrics.NAMES[METRIC]
+    label = classification.NAMES[METRIC]
     if not rows:
         return "No fold has finished yet."
     where = "of held-out subjects"
@@ -123,7 +124,7 @@ def pooled_sentence(measured: dict[str, Any]) -> str:
         span = f" (95% interval over groups {interval[0]:.2f} to {interval[1]:.2f})"
     return (
         f"Over all {measured['images']:,} cells together, each called by the fold that had not "
-        f"seen it: {metrics.NAMES[METRIC].lower()} {value:.2f}{span}."
+        f"seen it: {classification.NAMES[METRIC].lower()} {value:.2f}{span}."
     )
 
 
@@ -132,7 +133,7 @@ def table(found: dict[str, Any]) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {"Fold": row["fold"] + 1, "Test cells": row["images"], "Groups": row["groups"]}
-            | {label: row[name] for name, label in metrics.NAMES.items()}
+            | {label: row[name] for name, label in classification.NAMES.items()}
             | {"Run": row["run"]}
             for row in found["folds"]
         ]
@@ -152,7 +153,7 @@ def summary_table(found: dict[str, Any]) -> pd.DataFrame:
                 "All cells together": together.get(name),
                 "95% interval over groups": _span(together["intervals"].get(name)),
             }
-            for name, label in metrics.NAMES.items()
+            for name, label in classification.NAMES.items()
         ]
     )
 

@@ -21,8 +21,8 @@ from core.errors import ConfigError
 from core.models import catalog
 from core.runs import config
 from core.runs.config import RunConfig
-from core.runs.store import Run
-from core.tuning.store import Dimension, Plan, Sweep
+from core.runs.run_store import Run
+from core.tuning.sweep_store import Dimension, Plan, Sweep
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,8 +9,8 @@ import pytest
 from benchmarks import architectures
 from benchmarks.__main__ import main
 from core.models import catalog
-from core.runs import store
-from core.runs.store import Run
+from core.runs import run_store
+from core.runs.run_store import Run
 
 
 def row(auc: float, accuracy: float, seconds: float) -> architectures.Row:
@@ -50,7 +50,7 @@ def test_it_prints_its_document_and_leaves_nothing_behind(
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(temporary))
-    done = {"cnn-32": store.get("run-cnn-16"), "vgg16": store.get("run-cnn-dropout")}
+    done = {"cnn-32": run_store.get("run-cnn-16"), "vgg16": run_store.get("run-cnn-dropout")}
     asked: list[tuple[str, dict[str, Any]]] = []
 
     def train(key: str, root: Path, **settings: Any) -> Run:

@@ -7,11 +7,11 @@ import pytest
 
 from benchmarks import belief
 from benchmarks.__main__ import main
-from core.data.synthetic import CELLS
-from core.evaluation import companions
-from core.evaluation.belief import measured
-from core.runs.store import Run
-from tests.evaluation.companion_folders import audited, base, skilled
+from core.audit import ablations
+from core.data.synthetic.dataset import CELLS
+from core.report.audits import measured
+from core.runs.run_store import Run
+from tests.factories.ablation_runs import audited, base, skilled
 
 
 def test_a_bar_holds_only_where_the_interval_lies_above_zero() -> None:
@@ -40,7 +40,7 @@ def test_it_prints_both_audits_and_their_bars(
 
     monkeypatch.setattr(belief, "write_dataset", draw)
     monkeypatch.setattr(belief, "train", train)
-    monkeypatch.setattr(belief.jobs, "start", lambda run, audit: [])
+    monkeypatch.setattr(belief.launcher, "start_audit", lambda run, audit: [])
     assert main(["belief", "--only", "controls", "--images", "240", "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
     assert drawn == [{"cells": 240}]
@@ -58,7 +58,7 @@ def test_it_prints_both_audits_and_their_bars(
 
 
 def test_the_figures_are_those_that_the_page_shows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(belief.jobs, "start", lambda run, audit: [])
+    monkeypatch.setattr(belief.launcher, "start_audit", lambda run, audit: [])
     run = audited(base(), {"model": skilled(1), "image": skilled(2)})
-    shown = measured("leakage", companions.find(run, "leakage"))
+    shown = measured("leakage", ablations.find(run, "leakage"))
     assert belief.audited(run, "leakage") == shown

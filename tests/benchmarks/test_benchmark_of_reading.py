@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks import reading
 from core.reading.reader import Reader
-from core.runs.store import Run
+from core.runs.run_store import Run
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from benchmarks import statistics
 from benchmarks.__main__ import main
 from core.errors import DataError
-from core.evaluation import bootstrap
+from core.metrics import bootstrap
 
 
 def test_it_prints_figures_and_bars(capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,11 +10,11 @@ import pytest
 
 from benchmarks import gate, not_cells
 from benchmarks.__main__ import main
-from core.data import sources
+from core.data import datasets
 from core.data.images import decode, fit
 from core.models.engine import Engine
-from core.runs import store
-from core.runs.store import Run
+from core.runs import run_store
+from core.runs.run_store import Run
 
 
 @pytest.mark.parametrize("name", not_cells.KINDS)
@@ -28,7 +28,7 @@ def test_the_pictures_are_many_different_and_the_same_each_time(name: str) -> No
 
 
 def test_a_model_without_a_group_holds_no_cell_of_it(finished_run: Run) -> None:
-    found = sources.index(sources.resolve("demo"))
+    found = datasets.index(datasets.resolve("demo"))
     table = found.labelled().reset_index(drop=True)
     engine, geometry = Engine(finished_run.engine_file), finished_run.geometry
     some = [decode(found.path(image_id)) for image_id in table["image_id"]]
@@ -47,7 +47,7 @@ def test_it_prints_its_document(
 ) -> None:
     """With a run that is there already, no real data, and few pictures."""
     monkeypatch.delenv("BLASTLENS_REAL_DATA", raising=False)
-    done, asked = store.get("run-cnn-16"), []
+    done, asked = run_store.get("run-cnn-16"), []
 
     def train(key: str, root: Path, **settings: Any) -> Run:
         asked.append((key, settings))
@@ -70,6 +70,6 @@ def test_it_prints_its_document(
 
 
 def _small_field(*, seed: int) -> Any:
-    from core.data.synthetic_field import draw_field
+    from core.data.synthetic.smear_field import draw_field
 
     return draw_field(seed=seed, blasts=3, lymphocytes=1, size=(240, 320), scale=0.2)

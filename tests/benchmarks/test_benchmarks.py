@@ -13,10 +13,10 @@ import pytest
 
 from benchmarks import training, tree
 from benchmarks.__main__ import main
-from core.data import duplicates, manifest
+from core.data import duplicates, indexing
 from core.data.images import decode, window
 from core.errors import DataError
-from core.runs.store import Run
+from core.runs.run_store import Run
 
 SHORT, LONG, FINAL = 608_454, 608_538, 1_080_054
 TRAINING, COPIES, PRELIMINARY, LAST = 24, 3, 20, 4
@@ -218,14 +218,14 @@ def test_speeds_are_compared_by_the_medians_of_their_rounds() -> None:
 
 def test_a_trainer_is_watched_to_its_peak(tmp_path: Path) -> None:
     hold = "import time; held = bytearray(b'1') * 2**27; del held; time.sleep(1)"
-    command = [sys.executable, "-c", hold, "core.jobs.trainer", str(tmp_path)]
+    command = [sys.executable, "-c", hold, "core.workers.trainer", str(tmp_path)]
     with training._watched(Run(tmp_path)) as peak:
         subprocess.run(command, check=True)
     assert 2**27 < peak.resident < 2**28 and 0 < peak.anonymous <= peak.resident
 
 
 def test_patterns_are_cells_of_many_subjects_and_none_is_a_near_copy(tmp_path: Path) -> None:
-    found = manifest.index(training.draw_patterns(tmp_path / "many", 240))
+    found = indexing.index(training.draw_patterns(tmp_path / "many", 240))
     assert len(found.labelled()) == 240 and len(found.pairs) == 0
     assert found.cells["subject"].nunique() == training.SUBJECTS
     assert found.labelled()["label"].tolist().count(1) == 120

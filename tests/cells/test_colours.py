@@ -1,6 +1,6 @@
 import numpy as np
 
-from core.cells.colours import relearned
+from core.cells.detection.colours import relearned
 
 
 def test_colours_seen_inside_gain_and_those_seen_around_lose():

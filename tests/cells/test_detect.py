@@ -4,19 +4,18 @@ import cv2
 import numpy as np
 import pytest
 
-from core.cells.detect import Cell, Field, detect
-from core.cells.domain import UM_PER_PX, AskForMagnification, scale_of, to_model
-from core.cells.red_cells import RED_CELL_UM, Ruler
-from core.data import synthetic_field
-from core.data.images import CNMC_SIDE
-from core.data.synthetic_field import LOOKS, draw_field
+from core.cells.detection.detect import Cell, Field, detect
+from core.cells.detection.red_cells import RED_CELL_UM, Ruler
+from core.cells.scale import CNMC_SIDE, UM_PER_PX, AskForMagnification, scale_of, to_model
+from core.data.synthetic import smear_field
+from core.data.synthetic.smear_field import LOOKS, draw_field
 from core.errors import DataError
 
 SEEDS = range(4)
 
 
 @cache
-def drawn(seed: int, look: str = "c-nmc") -> synthetic_field.Field:
+def drawn(seed: int, look: str = "c-nmc") -> smear_field.Field:
     return draw_field(seed=seed, look=look, scale=0.5)
 
 

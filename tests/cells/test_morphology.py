@@ -4,10 +4,10 @@ import cv2
 import numpy as np
 import pytest
 
+from core.cells.masks import cell_mask
 from core.cells.morphology import Morphology, fragment_mask, measure, nucleus_mask
-from core.cells.segment import cell_mask
 from core.data import images
-from core.data.synthetic_cell import draw_cell
+from core.data.synthetic.white_cell import draw_cell
 from core.errors import DataError
 
 NUCLEUS, CYTOPLASM, RED_CELL = (65, 24, 75), (110, 80, 130), (100, 62, 88)

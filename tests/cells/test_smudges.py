@@ -6,11 +6,11 @@ import cv2
 import numpy as np
 import pytest
 
-from core.cells.detect import Cell, compared, detect
-from core.cells.red_cells import RED_CELL_UM
-from core.cells.smudges import FEWEST, smudged
-from core.cells.tiles import Whole, detect_tiled
-from core.data.synthetic_field import draw_field
+from core.cells.detection.detect import Cell, compared, detect
+from core.cells.detection.red_cells import RED_CELL_UM
+from core.cells.detection.smudges import FEWEST, smudged
+from core.cells.detection.tiles import Whole, detect_tiled
+from core.data.synthetic.smear_field import draw_field
 
 WHOLE = [(0.8, 0.5), (0.7, 0.5), (0.9, 0.48), (0.8, 0.52)]
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.cells import export
-from core.cells.detect import Field, detect
-from core.cells.tiles import Stored, Whole, detect_tiled
+from core.cells import annotations
+from core.cells.detection.detect import Field, detect
+from core.cells.detection.tiles import Stored, Whole, detect_tiled
 from core.data import images
 from core.data.images import decode, encode, open_scan
-from core.data.synthetic_field import draw_field
+from core.data.synthetic.smear_field import draw_field
 from core.errors import UploadError
 from core.settings import PROJECT, Settings, settings
 
@@ -93,20 +93,20 @@ def test_stored_pixels_are_read_as_those_in_memory_are(tmp_path: Path):
 
 
 def test_a_mask_is_made_by_rows_as_it_is_whole(field):
-    whole = export.mask_image(field)
+    whole = annotations.mask_image(field)
     tops = range(0, len(whole), 37)
-    rows = [export.mask_image(field, top, min(len(whole), top + 37)) for top in tops]
+    rows = [annotations.mask_image(field, top, min(len(whole), top + 37)) for top in tops]
     np.testing.assert_array_equal(np.vstack(rows), whole)
 
 
 def test_masks_tables_and_coco_say_the_same(image, field):
-    mask = export.mask_image(field)
+    mask = annotations.mask_image(field)
     assert set(np.unique(mask)) == {0, 128, 255} and mask.shape == image.shape[:2]
     assert (mask > 0).sum() <= sum(cell.area_px for cell in field.cells)
-    rows = list(csv.DictReader(io.StringIO(export.to_csv([("a.png", field)]))))
+    rows = list(csv.DictReader(io.StringIO(annotations.to_csv([("a.png", field)]))))
     boxes = [tuple(int(row[key]) for key in "xywh") for row in rows]
     assert boxes == [field.frame(cell) for cell in field.cells]
-    coco = json.loads(json.dumps(export.to_coco([("a.png", field), ("b.png", field)])))
+    coco = json.loads(json.dumps(annotations.to_coco([("a.png", field), ("b.png", field)])))
     assert [it["id"] for it in coco["annotations"]] == list(range(1, 2 * len(boxes) + 1))
     assert [tuple(it["bbox"]) for it in coco["annotations"]] == 2 * boxes
     for item, cell in zip(coco["annotations"], 2 * field.cells, strict=True):
@@ -114,7 +114,7 @@ def test_masks_tables_and_coco_say_the_same(image, field):
         across, down = item["segmentation"][0][::2], item["segmentation"][0][1::2]
         assert (min(across), min(down)) == (x, y)
         assert (max(across), max(down)) == (x + w - 1, y + h - 1)
-    drawn = export.overlay(image, field)
+    drawn = annotations.overlay(image, field)
     assert drawn.shape == image.shape and (drawn != image).any()
 
 
@@ -134,7 +134,9 @@ def test_the_command_line_finds_cells_and_writes_files(image, field, tmp_path: P
     assert told["image"] == str(path) and told["milliseconds"] > 0
     assert [tuple(cell["bbox"]) for cell in told["cells"]] == [field.frame(c) for c in field.cells]
     assert {"area_px", "score"} <= set(told["cells"][0])
-    np.testing.assert_array_equal(decode(Path(told["mask"]))[:, :, 0], export.mask_image(field))
+    np.testing.assert_array_equal(
+        decode(Path(told["mask"]))[:, :, 0], annotations.mask_image(field)
+    )
     assert len((tmp_path / "t.csv").read_text().splitlines()) == len(field.cells) + 1
     assert json.loads((tmp_path / "c.json").read_text())["images"][0]["file_name"] == str(path)
 

@@ -21,7 +21,7 @@ from core.data.duplicates import (
 )
 from core.data.images import decode
 from core.data.layouts import recognise
-from core.data.synthetic import draw_cell
+from core.data.synthetic.dataset import draw_cell
 
 CELLS = [draw_cell(subject=str(n), cell=0, label=n % 2, seed=1) for n in range(6)]
 

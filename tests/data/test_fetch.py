@@ -11,11 +11,12 @@ from types import SimpleNamespace
 import pytest
 
 from core import storage
-from core.data import fetch, kaggle_release
+from core.data import fetch
+from core.data import kaggle as kaggle_release
 from core.data.fetch import FetchStatus
 from core.errors import DataError
 from core.settings import settings
-from tests.kaggle_server import FILES, Kaggle, isolate, serving
+from tests.factories.kaggle_server import FILES, Kaggle, isolate, serving
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ from PIL import Image
 
 from core.data import images
 from core.data.images import Geometry, decode, encode, fit, window
-from core.data.synthetic import draw_cell
+from core.data.synthetic.dataset import draw_cell
 from core.errors import UploadError
-from tests.bad_images import write_bad_images
+from tests.factories.bad_images import write_bad_images
 
 ERRORS = {  # part of the message, and of the remedy
     "text.bmp": ("not an image", "Export"),

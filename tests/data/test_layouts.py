@@ -8,7 +8,7 @@ import pytest
 from core.data import layouts
 from core.data.layouts import ClassesUnknownError, Cnmc, Facts, FolderPerClass, Layout, recognise
 from core.errors import DataError
-from tests.data.trees import HEADER, NAMINGS
+from tests.factories.trees import HEADER, NAMINGS
 
 
 def _nothing(path: str) -> str:

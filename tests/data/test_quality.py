@@ -2,11 +2,11 @@ import cv2
 import numpy as np
 import pytest
 
+from core.cells.masks import cell_mask
 from core.cells.morphology import measure
-from core.cells.segment import cell_mask
 from core.data import images
 from core.data.quality import FLAGS, flags
-from core.data.synthetic_cell import draw_cell
+from core.data.synthetic.white_cell import draw_cell
 
 ATTACHED = {"11_1_2", "21_1_2", "13_13_1", "13_13_2", "13_13_3", "13_14_4"}  # seen by eye
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from core.data.duplicates import PAIR_COLUMNS
-from core.data.manifest import Index, index
+from core.data.indexing import Index, index
 from core.data.splits import (
     FRACTIONS,
     METHODS,
@@ -24,7 +24,7 @@ from core.data.splits import (
     verdict,
 )
 from core.errors import ConfigError, DataError
-from tests.data.trees import cell, index_of, save
+from tests.factories.trees import cell, index_of, save
 
 
 def _table(groups: dict[str, tuple[int, int]]) -> pd.DataFrame:

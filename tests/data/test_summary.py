@@ -10,7 +10,7 @@ import pytest
 
 from core.data import splits
 from core.data.duplicates import PAIR_COLUMNS
-from core.data.manifest import index
+from core.data.indexing import index
 from core.data.quality import FLAGS
 from core.data.summary import (
     by_phase,
@@ -21,7 +21,7 @@ from core.data.summary import (
     natural,
     summarise,
 )
-from tests.data.trees import KAGGLE, cell, index_of, save, write_three_phases
+from tests.factories.trees import KAGGLE, cell, index_of, save, write_three_phases
 
 ROWS = [
     # phase, subject, group, label, fold, quality, diameter_px

@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 import pytest
 
-from core.data.synthetic import MARKER, write_dataset
-from core.data.synthetic_cell import SIZE, draw_cell
+from core.data.synthetic.dataset import MARKER, write_dataset
+from core.data.synthetic.white_cell import SIZE, draw_cell
 from core.errors import ConfigError, DataError
 
 NAME = re.compile(r"UID_(H?\d+)_(\d+)_(\d+)_(all|hem)\.bmp")

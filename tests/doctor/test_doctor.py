@@ -14,21 +14,21 @@ import pytest
 from keras import layers
 
 from core import storage
-from core.data import sources
+from core.data import datasets
 from core.data.images import Geometry, encode
-from core.data.manifest import Index
-from core.doctor import diagnosis as doctor
-from core.doctor import fitting, illnesses, measuring, record
+from core.data.indexing import Index
+from core.doctor import catalogue, fitting, measuring, record, setup
 from core.errors import BlastLensError, RunError
+from core.jobs.job import Status
+from core.jobs.reporter import Reporter
 from core.models import builders, catalog
 from core.models import classifier as classifiers
 from core.models.catalog import Architecture, Pretrained
 from core.models.classifier import Classifier
-from core.runs import config, store
-from core.runs.reporter import Reporter
-from core.runs.store import HISTORY_COLUMNS, Run, Status
+from core.runs import config, run_store
+from core.runs.run_store import HISTORY_COLUMNS, Run
 from core.training import fit, network
-from tests.data.trees import index_of
+from tests.factories.trees import index_of
 
 SIDE = 48
 EPOCHS = 20
@@ -125,7 +125,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         root / "real": discs(root / "real", gap=8.0, synthetic=False, cells=17),
     }
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sources, "index", lambda root, progress=None: found[root])
+        patch.setattr(datasets, "index", lambda root, progress=None: found[root])
         # Training is real; the engine, which takes longer than it, is not what is examined.
         patch.setattr(network, "export", save)
         patch.setattr(fit, "Engine", KerasLogits)
@@ -162,10 +162,10 @@ def train(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Train:
 
 
 def fitted(wanted: config.RunConfig) -> Run:
-    for run in store.runs():
+    for run in run_store.runs():
         if run.config == wanted:
             return run
-    run = store.create(wanted)
+    run = run_store.create(wanted)
     with Reporter(run) as reporter:
         try:
             fit.train(run, reporter)
@@ -176,17 +176,17 @@ def fitted(wanted: config.RunConfig) -> Run:
 
 
 def keys(run: Run) -> list[str]:
-    return [diagnosis.key for diagnosis in doctor.examine(run)]
+    return [diagnosis.key for diagnosis in catalogue.examine(run)]
 
 
-def only(run: Run, key: str) -> doctor.Diagnosis:
-    (diagnosis,) = doctor.examine(run)
+def only(run: Run, key: str) -> catalogue.Diagnosis:
+    (diagnosis,) = catalogue.examine(run)
     assert diagnosis.key == key, diagnosis
     return diagnosis
 
 
 def repaired(run: Run) -> config.RunConfig:
-    wanted = doctor.repaired(run)
+    wanted = catalogue.repaired(run)
     assert wanted is not None
     return wanted
 
@@ -195,13 +195,13 @@ def test_a_healthy_run_is_told_nothing(train: Train) -> None:
     run = train()
     assert run.status.state == "succeeded", run.status.error
     assert run.metrics is not None and run.metrics["parts"]["test"]["balanced_accuracy"] > 0.8
-    assert doctor.examine(run) == [] and doctor.repaired(run) is None
+    assert catalogue.examine(run) == [] and catalogue.repaired(run) is None
 
 
 @pytest.mark.parametrize("run_id", ["demo-cnn-16", "demo-cnn-dropout"])
 def test_the_shipped_runs_are_healthy(run_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("BLASTLENS_ARTIFACTS")
-    assert doctor.examine(store.get(run_id)) == []
+    assert catalogue.examine(run_store.get(run_id)) == []
 
 
 def test_pixels_as_the_study_scaled_them(train: Train) -> None:
@@ -234,7 +234,7 @@ def test_a_softmax_over_one_unit(train: Train) -> None:
     found = only(run, "one-unit-softmax")
     assert (run.predictions["logit"] == 1).all()
     assert "answer" in found.evidence and "from 1 to 1" in found.evidence
-    assert found.repair is None and doctor.repaired(run) is None
+    assert found.repair is None and catalogue.repaired(run) is None
 
 
 def test_a_learning_rate_that_throws_the_weights_off(train: Train) -> None:
@@ -295,7 +295,7 @@ def test_too_few_epochs(train: Train) -> None:
 
 def test_a_validation_part_too_small(train: Train) -> None:
     run = train(sample=60)
-    small = {found.key: found for found in doctor.examine(run)}["small-validation"]
+    small = {found.key: found for found in catalogue.examine(run)}["small-validation"]
     parts = pd.read_parquet(run.path / "split.parquet").query("split == 'validation'")
     told = f"{len(parts)} cells of {parts['group'].nunique()} groups"
     assert told in small.evidence and len(parts) < 50
@@ -306,7 +306,7 @@ def test_cells_learned_by_heart_and_nothing_learned_of_others(train: Train) -> N
     """Where the classes look alike, training cells can still be told apart."""
     settings = {"augmentation": (), "schedule": "constant", "keep": "last", "epochs": 60}
     run = train("small", "alike", **settings)
-    past = {found.key: found for found in doctor.examine(run)}
+    past = {found.key: found for found in catalogue.examine(run)}
     assert set(past) == {"past-the-best", "no-better-than-always-all"}
     losses = run.history["validation_cross_entropy"]
     assert f"{losses.min():.3f}, in epoch {losses.argmin() + 1}" in past["past-the-best"].evidence
@@ -371,7 +371,7 @@ def test_no_better_means_an_interval_that_reaches_always_all(
     changed = edited(run, tmp_path / "run", {"parts": {"test": test}})
     assert keys(changed) == (["no-better-than-always-all"] if ill else [])
     if ill:
-        assert f"95% interval {low:.2f} to 0.80" in doctor.examine(changed)[0].evidence
+        assert f"95% interval {low:.2f} to 0.80" in catalogue.examine(changed)[0].evidence
 
 
 def test_without_an_interval_cells_count_as_independent() -> None:
@@ -402,7 +402,7 @@ def by_hand(
         fine_tuning = epoch > wanted.epochs
         row = dict.fromkeys(HISTORY_COLUMNS, 1.0) | {
             "epoch": epoch,
-            "stage": store.STAGES[fine_tuning],
+            "stage": run_store.STAGES[fine_tuning],
             "cross_entropy": loss,
             "penalty": penalty,
             "loss": loss + penalty,
@@ -521,11 +521,11 @@ def test_damaged_files_are_named(tmp_path: Path) -> None:
     run = by_hand(tmp_path / "run", FLAT)
     (run.path / "model.keras").write_text("no zip")
     with pytest.raises(RunError, match=r"model\.keras of run run is damaged"):
-        doctor.examine(run)
+        catalogue.examine(run)
     (run.path / "model.keras").unlink()
     (run.path / "history.csv").write_text("epoch,loss\n1,0.5\n")
     with pytest.raises(RunError, match="lacks accuracy, cross_entropy"):
-        doctor.examine(run)
+        catalogue.examine(run)
 
 
 @pytest.mark.parametrize("layer", ["Softmax", "Activation"])
@@ -541,16 +541,16 @@ def test_a_softmax_layer_of_its_own_is_found_too(tmp_path: Path, layer: str) -> 
 
 
 def test_the_catalogue_names_only_what_it_holds() -> None:
-    names = [ill.key for ill in doctor.ILLNESSES]
+    names = [ill.key for ill in catalogue.ILLNESSES]
     assert len(set(names)) == len(names) == 14
-    assert len({ill.title for ill in doctor.ILLNESSES}) == len(names)
-    for ill in doctor.ILLNESSES:
+    assert len({ill.title for ill in catalogue.ILLNESSES}) == len(names)
+    for ill in catalogue.ILLNESSES:
         assert set(ill.explains) <= set(names) - {ill.key}
 
 
 def test_the_ranges_told_are_those_the_builders_make() -> None:
     extremes = np.array([0, 255], np.float32).reshape(2, 1, 1, 1) * np.ones((2, 1, 1, 3), "f4")
-    for scaling, told in illnesses._RANGES.items():
+    for scaling, told in setup._RANGES.items():
         inputs = keras.Input((1, 1, 3))
         made = keras.Model(inputs, builders._scaled(inputs, scaling)).predict_on_batch(extremes)
         low, high = (float(word) for word in told.split() if word.lstrip("-")[0].isdigit())

@@ -6,12 +6,14 @@ import pytest
 from core import storage
 from core.__main__ import main
 from core.errors import DataError, RunError
-from core.evaluation import compare, measured, table
+from core.evaluation import compare, test_set
 from core.evaluation.compare import load, names, rows, settings_that_differ, verdict
-from core.evaluation.metrics import NAMES
-from core.runs import store
+from core.jobs.job import Status
+from core.metrics.classification import NAMES
+from core.report import comparison
+from core.runs import run_store
 from core.runs.config import RunConfig
-from tests.evaluation import invented
+from tests.factories import invented
 
 CELLS = invented.cells(groups=40)
 
@@ -126,26 +128,26 @@ def test_unknown_subjects_take_the_intervals_away():
     assert one.figures()["intervals"] == dict.fromkeys(NAMES) and one.groups is None
 
 
-@pytest.mark.parametrize("view", list(table.VIEWS))
+@pytest.mark.parametrize("view", list(comparison.VIEWS))
 def test_every_view_has_model_protocol_and_run_and_its_metrics_with_always_all(view):
     found = rows([run("good", 1.5), run("poor", 0.2)], 0.2)
-    shown = table.shown(found, view, {"good": 7.0})
+    shown = comparison.shown(found, view, {"good": 7.0})
     assert [one["Run"] for one in shown][:2] == ["good", "poor"]
     assert all(one["Model"] and one["Measured on"] == "held-out subjects" for one in shown)
-    for metric in table.VIEWS[view]:
-        label = table.LABELS[metric]
+    for metric in comparison.VIEWS[view]:
+        label = comparison.LABELS[metric]
         assert f"{found[0]['test'][metric]:.2f} (" in shown[0][label]
-        assert shown[-1]["Model"] == table.BASELINE and shown[-1][label]
-        assert table.BEST not in shown[1][label]
+        assert shown[-1]["Model"] == comparison.BASELINE and shown[-1][label]
+        assert comparison.BEST not in shown[1][label]
     if view == "Calls":
-        assert shown[0]["Balanced accuracy"].endswith(table.BEST)
+        assert shown[0]["Balanced accuracy"].endswith(comparison.BEST)
 
 
 def test_the_flat_table_has_numbers_limits_and_baselines_on_one_level():
-    (one,) = table.flat(rows([run("one", 2)], 0.2), {"one": 7.0})
-    for label in table.LABELS.values():
+    (one,) = comparison.flat(rows([run("one", 2)], 0.2), {"one": 7.0})
+    for label in comparison.LABELS.values():
         assert one[f"{label}, low"] <= one[label] <= one[f"{label}, high"]
-        assert f"{label}, {table.BASELINE}" in one
+        assert f"{label}, {comparison.BASELINE}" in one
     assert one["Reading, ms"] == 7.0 and one["Run"] == "one"
     assert not any(isinstance(value, dict | list) for value in one.values())
 
@@ -187,25 +189,25 @@ def test_the_document_is_json_and_says_how_many_were_compared():
 
 
 @pytest.fixture
-def queued() -> store.Run:
-    return store.create(RunConfig("cnn-16", "gone"), "waiting")
+def queued() -> run_store.Run:
+    return run_store.create(RunConfig("cnn-16", "gone"), "waiting")
 
 
 @pytest.mark.parametrize("state", ["queued", "running", "failed", "cancelled"])
 def test_an_unfinished_run_cannot_be_compared(queued, state):
-    queued.write_status(store.Status(state=state))
+    queued.write_status(Status(state=state))
     with pytest.raises(RunError, match=f"Run waiting is {state}; only runs that succeeded"):
-        measured.of(queued)
+        test_set.of(queued)
 
 
 def test_a_run_that_lost_a_file_is_told_and_the_others_stand(queued):
-    queued.write_status(store.Status(state="succeeded"))
+    queued.write_status(Status(state="succeeded"))
     good = run("good", 2)
     found, problems = load([queued, good.run])
     assert [one.run_id for one in found] == ["good"] and "metrics.json" in problems[0]
     (good.run.path / "split.parquet").unlink()
     with pytest.raises(RunError, match="no split"):
-        measured.of(good.run)
+        test_set.of(good.run)
 
 
 def test_a_run_of_before_a_metric_was_added_is_measured_anew():
@@ -213,7 +215,7 @@ def test_a_run_of_before_a_metric_was_added_is_measured_anew():
     facts = storage.read_json(old.run.path / "metrics.json")
     del facts["training"]["seconds"], facts["protocol"]["near_pairs_crossing"]
     storage.write_json(old.run.path / "metrics.json", facts)
-    (row,) = rows([measured.of(old.run)])
+    (row,) = rows([test_set.of(old.run)])
     assert row["test"]["pr_auc"] is not None and row["seconds"] is None
 
 

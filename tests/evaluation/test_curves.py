@@ -4,7 +4,7 @@ import pytest
 from sklearn import metrics as sk
 
 from core.evaluation.curves import GRID, precision_recall, reliability, roc
-from tests.evaluation import invented
+from tests.factories import invented
 
 
 def _measured(labels, probabilities, groups=None):

@@ -8,14 +8,14 @@ import pandas as pd
 import pytest
 
 from core import storage
-from core.data import sources
+from core.data import datasets
 from core.errors import DataError, RunError
-from core.evaluation import metrics
 from core.evaluation.evaluate import evaluate_on, measure, predict_parts
-from core.runs import store
-from core.runs.store import Run
+from core.metrics import classification
+from core.runs import run_store
+from core.runs.run_store import Run
 from tests.conftest import PROJECT
-from tests.data.trees import KAGGLE, cell, save, write_three_phases
+from tests.factories.trees import KAGGLE, cell, save, write_three_phases
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def run(artifacts: Path) -> Run:
     """A copy of the shipped demo run."""
     name = "demo-cnn-16"
     shutil.copytree(PROJECT / "artifacts" / "runs" / name, storage.runs_dir() / name)
-    return store.get(name)
+    return run_store.get(name)
 
 
 def test_all_labelled_cells_of_all_phases_are_measured(run: Run, tmp_path: Path) -> None:
@@ -54,10 +54,10 @@ def test_a_folder_per_class_is_measured_with_its_positive_class_and_no_interval(
         for subject in subjects:
             save(tmp_path / f"set/{name}/{subject}.png", cell(subject), "PNG")
     for positive, blasts in (("blast", 4), ("normal", 2)):
-        sources.add(str(tmp_path / "set"), positive=positive)
+        datasets.add(str(tmp_path / "set"), positive=positive)
         told = evaluate_on(run, str(tmp_path / "set"))["metrics"]
         assert (told["images"], told["all"], told["groups"]) == (6, blasts, 0)
-        assert told["intervals"] == dict.fromkeys(metrics.NAMES)
+        assert told["intervals"] == dict.fromkeys(classification.NAMES)
 
 
 def test_a_set_without_labels_cannot_be_measured(run: Run, tmp_path: Path) -> None:
@@ -81,10 +81,10 @@ def test_one_cell_of_an_unknown_subject_takes_every_interval_away() -> None:
     known = _rows(list("abcdefgh"))
     assert measure(known, 0.5)["intervals"]["accuracy"] is not None
     one = measure(_rows([*"abcdefg", None]), 0.5)
-    assert one["intervals"] == dict.fromkeys(metrics.NAMES)
+    assert one["intervals"] == dict.fromkeys(classification.NAMES)
     assert one["groups"] == 7
-    same = {name: measure(known, 0.5)[name] for name in metrics.NAMES}
-    assert {name: one[name] for name in metrics.NAMES} == same
+    same = {name: measure(known, 0.5)[name] for name in classification.NAMES}
+    assert {name: one[name] for name in classification.NAMES} == same
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_cells_of_unknown_subjects_calibrate_as_one_group(
         "test": 4,
         "train": 2,
     }
-    assert told["test"]["intervals"] == dict.fromkeys(metrics.NAMES)
+    assert told["test"]["intervals"] == dict.fromkeys(classification.NAMES)
     contract = run.calibration
     assert words in contract["reason"]
     assert contract["method"] == ("temperature" if "b" in groups else "none")

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from core.evaluation import companions, controls, leakage
-from core.runs import config, store
-from core.runs.reporter import Reporter
-from core.runs.store import Run
-from tests.evaluation.marked_cells import CELLS, SUBJECTS, write_marked_cells
+from core.audit import ablations, controls, leakage
+from core.jobs.reporter import Reporter
+from core.runs import config, run_store
+from core.runs.run_store import Run
+from tests.factories.marked_cells import CELLS, SUBJECTS, write_marked_cells
 
 # Enough epochs to learn the marks, and nothing that hides them.
 SETTINGS = {"folds": 3, "epochs": 6, "batch_size": 8, "augmentation": "none", "keep": "last"}
@@ -19,7 +19,7 @@ def trained(wanted: config.RunConfig) -> Run:
     """The whole training of a run, in this process."""
     from core.training import fit
 
-    run = store.create(wanted)
+    run = run_store.create(wanted)
     with Reporter(run) as reporter:
         fit.train(run, reporter)
         reporter.update(now=True, state="succeeded", finished=1.0)
@@ -36,10 +36,10 @@ def test_recognition_of_patients_is_measured_and_an_outline_told_apart_from_a_ce
 ) -> None:
     base = config.create("cnn-16", marked, "recommended", **SETTINGS, **FAST)
     sides = {
-        side: [trained(one) for one in companions.configs(base, "leakage", side)]
+        side: [trained(one) for one in ablations.configs(base, "leakage", side)]
         for side in ("model", "image", "silhouette")
     }
-    found = companions.find(sides["model"][0], "leakage")
+    found = ablations.find(sides["model"][0], "leakage")
     assert found.complete and found.finished == {s: sides[s] for s in ("model", "image")}
 
     gap = leakage.measure(found.finished["image"], found.finished["model"])

@@ -9,12 +9,13 @@ import pytest
 
 from core import storage
 from core.errors import ConfigError, DataError, RunError
-from core.evaluation import calibration, evaluate
+from core.evaluation import evaluate
 from core.evaluation import operating_point as points
 from core.evaluation.operating_point import Choice, Part
+from core.metrics import calibration
 from core.reading.reader import Reader
-from core.runs import config, store
-from core.runs.store import Run
+from core.runs import config, run_store
+from core.runs.run_store import Run
 from tests.conftest import PROJECT
 
 NAME = "demo-cnn-16"
@@ -24,7 +25,7 @@ NAME = "demo-cnn-16"
 def run(artifacts) -> Run:
     """A copy of a shipped demo run."""
     shutil.copytree(PROJECT / "artifacts" / "runs" / NAME, storage.runs_dir() / NAME)
-    return store.get(NAME)
+    return run_store.get(NAME)
 
 
 def _part(blasts: list[float], healthy: list[float], groups: int = 4, **more: str) -> Part:
@@ -217,7 +218,7 @@ def test_what_cannot_be_chosen_is_told_and_nothing_is_written(
 
 
 def test_an_unfinished_run_has_no_operating_point(artifacts) -> None:
-    unfinished = store.create(config.create("cnn-16", PROJECT, "recommended"), "unfinished")
+    unfinished = run_store.create(config.create("cnn-16", PROJECT, "recommended"), "unfinished")
     with pytest.raises(RunError, match="is queued"):
         points.propose(unfinished, Choice(0.1))
 

@@ -2,10 +2,11 @@ import numpy as np
 import pytest
 from scipy.stats import t
 
-from core.evaluation import metrics, paired
-from core.evaluation.bootstrap import LEVEL
+from core.evaluation import paired
 from core.evaluation.paired import best, comparable, differences, few_subjects, why_not
-from tests.evaluation import invented
+from core.metrics import classification
+from core.metrics.bootstrap import LEVEL
+from tests.factories import invented
 
 
 def test_runs_of_the_same_cells_are_drawn_alike_wherever_the_files_lie():
@@ -15,7 +16,7 @@ def test_runs_of_the_same_cells_are_drawn_alike_wherever_the_files_lie():
     moved = table.assign(image_id="elsewhere/" + table["image_id"][::-1].to_numpy())
     there = invented.run("there", moved, said)
     assert why_not(here, there) is None
-    for name in metrics.NAMES:
+    for name in classification.NAMES:
         np.testing.assert_allclose(there.replicates[name], here.replicates[name], atol=1e-6)
     (one,) = differences([here, there], "accuracy")
     assert one.ahead == 0 and one.interval is None and not one.shown
@@ -49,7 +50,7 @@ def test_lower_is_better_for_the_errors():
     table = invented.cells(groups=40)
     sure = invented.run("sure", table, 4 * (2 * table["label"] - 1) + invented.logits(table, 0))
     poor = invented.run("poor", table, invented.logits(table, 0))
-    for metric in metrics.NAMES:
+    for metric in classification.NAMES:
         (one,) = differences([poor, sure], metric)
         assert one.a == "sure" and one.ahead > 0, metric
     assert best([poor, sure], "brier") == "sure"

@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
-from core.evaluation import metrics, repeats
-from core.runs.store import HISTORY_COLUMNS
-from tests.evaluation import invented
+from core.evaluation import repeats
+from core.metrics import classification
+from core.runs.run_store import HISTORY_COLUMNS
+from tests.factories import invented
 
 TABLE = invented.cells(groups=6)
 
@@ -41,7 +42,7 @@ def test_mean_and_band_are_those_of_the_runs():
         assert (spread["low"], spread["high"]) == (min(values), max(values))
         assert spread["deviation"] == pytest.approx(np.std(values, ddof=1))
     table = repeats.table([one])
-    assert len(table) == len(metrics.NAMES)
+    assert len(table) == len(classification.NAMES)
     assert table["Mean"][0] == one.figures()["accuracy"]["mean"]
     assert " (" in repeats.shown([one])["Accuracy"][0]
 

@@ -6,7 +6,7 @@ import pytest
 
 from core.evaluation import subgroups
 from core.evaluation.subgroups import by_kind, by_subject, with_interval, worst_sentence
-from tests.evaluation import invented
+from tests.factories import invented
 
 
 @dataclass

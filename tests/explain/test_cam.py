@@ -9,7 +9,7 @@ from core.errors import ConfigError, ModelError
 from core.explain.cam import HeatMap, View, views
 from core.explain.methods import METHODS, ScoreCam, _linear, method
 from core.models.head import HeadOutput
-from tests.explain.toys import GRID, PATCH, LinearHead, ToyEngine, cell, red_patch_engine, seen
+from tests.factories.toys import GRID, PATCH, LinearHead, ToyEngine, cell, red_patch_engine, seen
 
 GRADIENT_BASED = ["grad-cam", "grad-cam++", "hires-cam", "layer-cam", "eigen-cam"]
 # Of these the map does not depend on the scale of the gradient.

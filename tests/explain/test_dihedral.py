@@ -6,7 +6,7 @@ import pytest
 from core.explain.cam import View
 from core.explain.dihedral import VIEWS, aggregate, turned, turned_back
 from core.explain.methods import METHODS, method
-from tests.explain.toys import GRID, ToyEngine, cell, red_patch_engine, seen
+from tests.factories.toys import GRID, ToyEngine, cell, red_patch_engine, seen
 
 
 def test_eight_views_differ_and_each_is_undone() -> None:

@@ -21,8 +21,8 @@ from core.explain.faithfulness import (
 from core.explain.methods import METHODS
 from core.models import catalog
 from core.models.engine import Engine
-from core.runs.store import Run
-from tests.explain.toys import GRID, PATCH, SIDE, ToyEngine, cell, red_patch_engine, seen
+from core.runs.run_store import Run
+from tests.factories.toys import GRID, PATCH, SIDE, ToyEngine, cell, red_patch_engine, seen
 
 TILE = np.ones((SIDE // GRID, SIDE // GRID))
 
@@ -149,7 +149,7 @@ def test_on_a_real_network_the_regions_that_change_it_most_beat_random_orderings
     finished_run: Run, demo_root
 ) -> None:
     """What changes the logit when covered by itself is as good a map as there is."""
-    from core.cells.segment import cell_mask
+    from core.cells.masks import cell_mask
 
     engine, geometry = Engine(finished_run.engine_file), catalog.architecture("cnn-16").geometry
     z = []

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from core.data.synthetic import draw_cell
+from core.data.synthetic.dataset import draw_cell
 from core.explain.overlay import OPACITY, SCALE, outline, overlay, resize_heat
 
 

@@ -24,8 +24,8 @@ def pair(request, demo_root: Path, tmp_path_factory) -> tuple:
     import keras
 
     from core.models import classifier
+    from core.models.conversion import to_engine
     from core.models.engine import Engine
-    from core.models.export import export
 
     keras.utils.set_random_seed(3)
     entry = catalog.architecture(request.param)
@@ -43,7 +43,7 @@ def pair(request, demo_root: Path, tmp_path_factory) -> tuple:
     last.kernel.assign(last.kernel / before.std())
     last.bias.assign((last.bias - before.mean()) / before.std())
     file = tmp_path_factory.mktemp("peer") / "engine.xml"
-    export(built, file)
+    to_engine(built, file)
     # tf-keras-vis looks for layers at the top level: one flat graph.
     features = built.backbone.output
     logit = built.head(features)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from core.cells.segment import cell_mask
+from core.cells.masks import cell_mask
 from core.data.images import decode, fit
 from core.errors import DataError
 from core.explain.cam import scaled, views
@@ -22,8 +22,8 @@ from core.explain.trust import (
 )
 from core.models import catalog
 from core.models.engine import Engine
-from core.runs.store import Run
-from tests.explain.toys import GRID, PATCH, cell, red_patch_engine, seen
+from core.runs.run_store import Run
+from tests.factories.toys import GRID, PATCH, cell, red_patch_engine, seen
 
 HIRES = METHODS["hires-cam"]()
 

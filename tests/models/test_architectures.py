@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from core.archive import engine_file, keras_file
 from core.data.images import Geometry, decode, fit
 from core.errors import ConfigError, ModelError
-from core.models import catalog, engine_file, keras_file, weights
+from core.models import catalog, weights
 from core.models.catalog import Architecture
 
 if TYPE_CHECKING:
@@ -46,8 +47,8 @@ def test_an_architecture_builds_to_its_weights_and_its_engine_agrees(
     import tensorflow as tf
 
     from core.models import classifier
+    from core.models.conversion import disagreement, to_engine
     from core.models.engine import Engine
-    from core.models.export import disagreement, export
 
     built = classifier.build(catalog.architecture(key), weights_choice="random")
     assert built.model.count_params() == PARAMETERS[key]
@@ -56,7 +57,7 @@ def test_an_architecture_builds_to_its_weights_and_its_engine_agrees(
         assert not built.backbone.trainable_weights
 
     cells = _fitted(demo_root, catalog.architecture(key).geometry)
-    export(built, tmp_path / "engine.xml")
+    to_engine(built, tmp_path / "engine.xml")
     engine = Engine(tmp_path / "engine.xml")
     assert disagreement(built, engine, cells) <= 1e-4
     # So a run of it can be exported and imported.
@@ -135,12 +136,12 @@ def test_the_compact_logit_is_the_sum_of_what_each_position_adds(
     compact: "Classifier", tmp_path: Path
 ) -> None:
     from core.models.classifier import load
+    from core.models.conversion import to_engine
     from core.models.engine import Engine
-    from core.models.export import export
 
     compact.model.save(tmp_path / "model.keras")
     again = load(tmp_path / "model.keras")
-    export(again, tmp_path / "engine.xml")
+    to_engine(again, tmp_path / "engine.xml")
     images = np.random.default_rng(1).integers(0, 256, (3, 104, 104, 3), dtype=np.uint8)
     images[0] = 0
     output = Engine(tmp_path / "engine.xml")(images)
@@ -153,10 +154,10 @@ def test_the_compact_logit_is_the_sum_of_what_each_position_adds(
 
 def test_the_engine_refuses_pixels_of_another_range_or_size(tmp_path: Path) -> None:
     from core.models import classifier
+    from core.models.conversion import to_engine
     from core.models.engine import Engine
-    from core.models.export import export
 
-    export(classifier.build(catalog.architecture("cnn-16")), tmp_path / "engine.xml")
+    to_engine(classifier.build(catalog.architecture("cnn-16")), tmp_path / "engine.xml")
     engine = Engine(tmp_path / "engine.xml")
     with pytest.raises(ModelError, match="uint8"):
         engine(np.zeros((1, 224, 224, 3), np.float32))

@@ -10,7 +10,7 @@ import pytest
 from core.errors import ModelError
 from core.models import engine as engines
 from core.models.engine import Engine
-from core.runs.store import Run
+from core.runs.run_store import Run
 
 psutil = pytest.importorskip("psutil")
 

@@ -7,7 +7,7 @@ import pytest
 
 from core.errors import ModelError
 from core.models.engine import Engine
-from core.runs.store import Run
+from core.runs.run_store import Run
 from tests.conftest import PROJECT
 
 SHIPPED = sorted((PROJECT / "artifacts" / "runs").glob("*/engine.xml"))
@@ -36,7 +36,7 @@ def test_the_head_of_an_exported_engine_gives_its_logit_and_gradient(
 
     from core.models import builders
     from core.models.classifier import Classifier
-    from core.models.export import export
+    from core.models.conversion import to_engine
 
     backbone = builders.compact(32, filters=(8, 16))
     head = getattr(builders, name)(backbone.output_shape[1:], **options)
@@ -47,7 +47,7 @@ def test_the_head_of_an_exported_engine_gives_its_logit_and_gradient(
         for weight in layer.weights:  # normalisation that does something, in both directions
             if len(weight.shape) == 1:
                 weight.assign(weight + random.uniform(0.1, 1, weight.shape))
-    export(built, tmp_path / "engine.xml")
+    to_engine(built, tmp_path / "engine.xml")
     _check(Engine(tmp_path / "engine.xml"))
 
 

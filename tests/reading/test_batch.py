@@ -11,12 +11,12 @@ import pandas as pd
 import pytest
 
 from core.data.images import decode, encode
-from core.data.synthetic_field import draw_field
+from core.data.synthetic.smear_field import draw_field
 from core.reading import batch, table
 from core.reading.batch import read_many
 from core.reading.reader import Reader
-from core.runs import store
-from core.runs.store import Run
+from core.runs import run_store
+from core.runs.run_store import Run
 
 
 @pytest.fixture(scope="module")
@@ -189,7 +189,7 @@ def test_the_zip_holds_the_pictures_the_table_and_what_is_to_be_known(
         assert not any("0003" in name for name in names)
         assert len(pd.read_csv(archive.open("readings.csv"))) == 3
         assert "NOT BEEN JUDGED" in archive.read("README.txt").decode()
-    other = Reader(store.get("run-cnn-dropout"))
+    other = Reader(run_store.get("run-cnn-dropout"))
     with zipfile.ZipFile(io.BytesIO(table.zipped([reader, other], given[:1]))) as archive:
         assert pd.read_csv(archive.open("readings.csv"))["model"].nunique() == 2
         assert f"pictures/{other.run.run_id}/0001_same_cell.png" in archive.namelist()

@@ -10,12 +10,12 @@ import pytest
 
 from core.data.images import Geometry, decode, encode, fit
 from core.errors import ModelError, RunError
-from core.evaluation import model_card
 from core.models import catalog
 from core.models.engine import Engine
 from core.reading import timing
 from core.reading.reader import Reader
-from core.runs.store import Run
+from core.report.card import sections
+from core.runs.run_store import Run
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ def test_a_run_keeps_how_it_is_fed_whatever_the_catalogue_says_later(
     monkeypatch.setitem(catalog.ARCHITECTURES, "cnn-16", changed)
     assert Reader(finished_run).read(file).cells[0].logit == before
     assert timing.milliseconds(finished_run, calls=1) > 0
-    card = str(model_card.to_json(model_card.build(finished_run, [])))
+    card = str(sections.to_json(sections.build(finished_run, [])))
     assert "448 x 448 pixels, area-averaged to 224 x 224" in card
 
 

@@ -12,18 +12,18 @@ import numpy as np
 import pytest
 
 from core.__main__ import main
-from core.cells import export
-from core.cells.detect import Cell, Field
-from core.cells.red_cells import Ruler
-from core.cells.tiles import Whole
+from core.cells import annotations
+from core.cells.detection.detect import Cell, Field
+from core.cells.detection.red_cells import Ruler
+from core.cells.detection.tiles import Whole
 from core.data.images import decode, encode, fit
-from core.data.synthetic_field import draw_field
+from core.data.synthetic.smear_field import draw_field
 from core.errors import DataError
 from core.reading import field as fields
 from core.reading import field_export, field_picture
 from core.reading.field import CUT, NOT_READ, Edit, FieldReading, mark, model_input, read_field
 from core.reading.reader import Reader
-from core.runs.store import Run
+from core.runs.run_store import Run
 
 SCALE = 0.4
 UM_PER_PX = 0.06 / SCALE
@@ -264,7 +264,7 @@ def test_exports_hold_every_cell(
         names = archive.namelist()
         mask = decode(archive.read("mask.png"))
         drawn = decode(archive.read("overlay.png"))
-    np.testing.assert_array_equal(mask[:, :, 0], export.mask_image(reading.shown))
+    np.testing.assert_array_equal(mask[:, :, 0], annotations.mask_image(reading.shown))
     assert len(np.unique(mask)) == 3 and mask.shape == image.shape
     assert 0 < (drawn != image).any(axis=2).mean() < 0.3
     assert sum(name.startswith("cells/") for name in names) == 6

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from core.data.images import decode, encode, window
-from core.reading.checks import CHECKS
-from core.reading.gate import Gate, Subject, examine
+from core.reading.checked_picture import Gate, Subject, examine
+from core.reading.gate import CHECKS
 from core.reading.reader import Reader
-from core.runs.store import Run
+from core.runs.run_store import Run
 from tests.conftest import PROJECT
 
 PURPLE = (90, 40, 110)

@@ -8,10 +8,10 @@ import pytest
 
 from core import storage
 from core.data.images import decode, encode
-from core.evaluation import reference
+from core.ood import reference
 from core.reading import neighbours
 from core.reading.reader import Reader
-from core.runs.store import Run
+from core.runs.run_store import Run
 
 
 @pytest.fixture

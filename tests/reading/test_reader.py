@@ -11,10 +11,10 @@ from core.data.images import Geometry, decode, encode, fit, window
 from core.errors import ConfigError, RunError
 from core.explain.methods import METHODS
 from core.reading.reader import Reader
-from core.runs import config, store
-from core.runs.store import Run
-from tests.bad_images import write_bad_images
+from core.runs import config, run_store
+from core.runs.run_store import Run
 from tests.conftest import PROJECT
+from tests.factories.bad_images import write_bad_images
 
 READABLE = {
     "sixteen_bit_rgb.png",
@@ -124,7 +124,7 @@ def test_bad_files_are_refused_in_a_sentence_and_odd_ones_are_read(
 
 
 def test_a_run_that_has_not_finished_cannot_read() -> None:
-    run = store.create(config.create("cnn-16", Path("data"), "recommended"), "unfinished")
+    run = run_store.create(config.create("cnn-16", Path("data"), "recommended"), "unfinished")
     with pytest.raises(RunError, match="is queued; only a run that succeeded"):
         Reader(run)
 
@@ -134,8 +134,8 @@ def test_a_first_reading_in_a_fresh_process_needs_no_tensorflow(
 ) -> None:
     script = (
         "import sys; from pathlib import Path\n"
-        "from core.reading.reader import Reader; from core.runs import store\n"
-        f"reading = Reader(store.get({finished_run.run_id!r})).read(Path({str(cell_file)!r}))\n"
+        "from core.reading.reader import Reader; from core.runs import run_store\n"
+        f"reading = Reader(run_store.get({finished_run.run_id!r})).read(Path({str(cell_file)!r}))\n"
         "print(reading.kind, 'tensorflow' in sys.modules, 'keras' in sys.modules)"
     )
     done = subprocess.run(

@@ -11,7 +11,7 @@ def test_a_reading_takes_some_milliseconds(finished_run) -> None:
 def test_a_run_without_its_engine_says_so(finished_run, tmp_path) -> None:
     import shutil
 
-    from core.runs.store import Run
+    from core.runs.run_store import Run
 
     copy = tmp_path / "copy"
     shutil.copytree(finished_run.path, copy)

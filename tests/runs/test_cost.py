@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from core import storage
-from core.runs import config, cost, store
+from core.runs import config, cost, run_store
 from core.runs.config import RunConfig
-from core.runs.store import Run
+from core.runs.run_store import Run
 
 
 def wanted(architecture: str = "cnn-16", **settings: object) -> RunConfig:
@@ -32,7 +32,7 @@ def test_before_any_run_the_time_is_unknown_not_guessed() -> None:
 
 
 def test_a_frozen_backbone_costs_its_features_too(finished_run: Run) -> None:
-    run = store.create(wanted("vgg16"), "frozen")
+    run = run_store.create(wanted("vgg16"), "frozen")
     try:
         for name in ("metrics.json", "status.json"):
             shutil.copy(finished_run.path / name, run.path / name)

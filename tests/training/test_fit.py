@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from core.errors import DataError, RunError
+from core.jobs.reporter import Reporter
 from core.models.engine import Engine
-from core.runs import config, store
-from core.runs.reporter import Reporter
-from core.runs.store import Run
+from core.runs import config, run_store
+from core.runs.run_store import Run
 from core.training import checkpoint
 from core.training.checkpoint import Checkpoint
 
@@ -24,7 +24,7 @@ TUNED = {"weights": "random", "fine_tune_blocks": 1, "fine_tune_epochs": 1, "vie
 
 
 def make_run(architecture: str, root: Path, name: str = "run", **settings: object) -> Run:
-    return store.create(
+    return run_store.create(
         config.create(architecture, root, "recommended", **SMALL | settings), run_id=name
     )
 
@@ -131,10 +131,10 @@ def test_a_run_does_not_go_on_with_cells_that_were_held_out_before(demo_root: Pa
     """Its weights would have seen them; TensorFlow is not needed to say so."""
     run = make_run("cnn-16", demo_root)
     other = make_run("cnn-16", demo_root, "other", seed=1)
-    from core.data import sources
+    from core.data import datasets
     from core.training import fit
 
-    parts = fit.choose(sources.index(demo_root), other)
+    parts = fit.choose(datasets.index(demo_root), other)
     fit.save_split(run, parts)
     checkpoint.save(Checkpoint(epoch=1), run.checkpoint_file)
     with pytest.raises(RunError, match="start a new run"):
@@ -145,12 +145,12 @@ def test_a_run_does_not_go_on_with_cells_that_were_held_out_before(demo_root: Pa
 def test_a_folder_that_vanishes_while_it_is_decoded_is_named(
     demo_root: Path, tmp_path: Path
 ) -> None:
-    from core.data import sources
+    from core.data import datasets
 
     root = tmp_path / "set"
     shutil.copytree(demo_root, root)
     run = make_run("cnn-16", root)
-    sources.index(root)
+    datasets.index(root)
 
     class Vanish(Reporter):
         def phase(self, name: str, total: int = 0) -> None:

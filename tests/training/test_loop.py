@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from core.errors import RunError
-from core.runs import config, store
-from core.runs.reporter import Cancelled, Reporter
-from core.runs.store import HISTORY_COLUMNS, Run
+from core.jobs.reporter import Cancelled, Reporter
+from core.runs import config, run_store
+from core.runs.run_store import HISTORY_COLUMNS, Run
 from core.training import checkpoint
 from core.training.checkpoint import Checkpoint
 
@@ -28,7 +28,7 @@ LABELS = np.array([1, 0, 1, 0, 1, 0, 1, 0])
 def make_run(**settings: object) -> Run:
     plain = {"schedule": "constant", "class_balance": "none", "batch_size": 4, "epochs": 4}
     created = config.create("mobilenet-v3-small", Path("data"), "recommended", **plain | settings)
-    return store.create(created)
+    return run_store.create(created)
 
 
 def linear(l2: float = 0.1) -> "keras.Model":

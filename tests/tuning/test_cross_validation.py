@@ -8,9 +8,11 @@ import pandas as pd
 import pytest
 
 from core import storage
-from core.evaluation import evaluate, metrics
-from core.runs.store import Run, Status
-from core.tuning import cross_validation, store
+from core.evaluation import evaluate
+from core.jobs.job import Status
+from core.metrics import classification
+from core.runs.run_store import Run
+from core.tuning import cross_validation, sweep_store
 from core.tuning.cross_validation import (
     fold_configs,
     over_folds,
@@ -19,21 +21,20 @@ from core.tuning.cross_validation import (
     table,
     verdict,
 )
-from core.tuning.store import Plan, Sweep
-from tests.evaluation import invented
-from tests.tuning import executor
-from tests.tuning.executor import Executor
+from core.tuning.sweep_store import Plan, Sweep
+from tests.factories import executor, invented
+from tests.factories.executor import Executor
 
 ROOT = Path("data")
 
 
 def make(folds: int = 3, **settings: Any) -> Sweep:
     base = executor.base(ROOT, folds=folds, **settings)
-    return store.create(Plan("cross-validation", base), "cv")
+    return sweep_store.create(Plan("cross-validation", base), "cv")
 
 
 def finish(sweep: Sweep, fold: int) -> Run:
-    run, _ = store.make_run(fold_configs(sweep.plan.base)[fold], sweep.run_id(fold=fold))
+    run, _ = sweep_store.make_run(fold_configs(sweep.plan.base)[fold], sweep.run_id(fold=fold))
     executor.measure(run)
     run.write_status(Status(state="succeeded"))
     return run
@@ -121,21 +122,21 @@ def test_only_folds_that_succeeded_count() -> None:
     finish(sweep, 0)
     finish(sweep, 1).write_status(Status(state="failed", error="no"))
     assert [row["fold"] for row in results(sweep)["folds"]] == [0]
-    empty = store.create(Plan("cross-validation", executor.base(ROOT, folds=3)), "empty")
+    empty = sweep_store.create(Plan("cross-validation", executor.base(ROOT, folds=3)), "empty")
     assert results(empty)["folds"] == []
 
 
 def test_the_verdict_names_what_is_wrong_with_a_number() -> None:
-    over = {name: over_folds([0.7, 0.8, 0.9]) for name in metrics.NAMES}
+    over = {name: over_folds([0.7, 0.8, 0.9]) for name in classification.NAMES}
     found = {"folds": [{}] * 3, "metrics": over, "leaking": False, "unknown_subjects": 0}
     found |= {"synthetic": False}
     assert "cells of held-out subjects" in verdict(found, 3)
     assert "so it is too good" in verdict(found | {"leaking": True}, 3)
     unknown = verdict(found | {"leaking": True, "unknown_subjects": 9}, 3)
     assert "unknown patients, whom it may have trained on" in unknown
-    alike = found | {"metrics": {name: over_folds([0.5] * 3) for name in metrics.NAMES}}
+    alike = found | {"metrics": {name: over_folds([0.5] * 3) for name in classification.NAMES}}
     assert "all alike, for an interval" in verdict(alike, 3)
-    undefined = found | {"metrics": {name: over_folds([None]) for name in metrics.NAMES}}
+    undefined = found | {"metrics": {name: over_folds([None]) for name in classification.NAMES}}
     assert "undefined in a fold" in verdict(undefined, 3)
     assert verdict(found | {"folds": []}, 3) == "No fold has finished yet."
 
@@ -143,7 +144,7 @@ def test_the_verdict_names_what_is_wrong_with_a_number() -> None:
 def test_a_worker_with_any_executor_trains_each_fold_once_and_sums_up() -> None:
     storage.sweeps_dir().mkdir(parents=True)
     base = executor.base(storage.sweeps_dir(), folds=3)  # any folder that is there
-    sweep = store.create(Plan("cross-validation", base), "cv")
+    sweep = sweep_store.create(Plan("cross-validation", base), "cv")
     done = executor.work(sweep)
     status = sweep.status
     assert (status.state, status.error, status.done, status.total) == ("succeeded", None, 3, 3)
@@ -154,7 +155,7 @@ def test_a_worker_with_any_executor_trains_each_fold_once_and_sums_up() -> None:
 def test_a_fold_that_fails_ends_it_and_a_resume_tries_that_fold_again() -> None:
     storage.sweeps_dir().mkdir(parents=True)
     base = executor.base(storage.sweeps_dir(), folds=3)
-    sweep = store.create(Plan("cross-validation", base), "cv")
+    sweep = sweep_store.create(Plan("cross-validation", base), "cv")
     executor.work(sweep, Executor(fails=lambda wanted: wanted.fold == 1))
     assert sweep.status.state == "failed"
     assert sweep.status.error == "Fold 2 failed. It was told to fail."

@@ -13,11 +13,11 @@ from core.errors import ConfigError
 from core.models import catalog
 from core.runs import config
 from core.runs.config import RECIPES
-from core.runs.store import HISTORY_COLUMNS, Run
-from core.tuning import search, store
-from core.tuning.store import Plan, Sweep
-from tests.tuning import executor
-from tests.tuning.executor import Executor
+from core.runs.run_store import HISTORY_COLUMNS, Run
+from core.tuning import search, sweep_store
+from core.tuning.sweep_store import Plan, Sweep
+from tests.factories import executor
+from tests.factories.executor import Executor
 
 RATE = ("learning_rate",)
 
@@ -39,7 +39,9 @@ def make(
 ) -> Sweep:
     base = executor.base(root, **settings)
     name = f"search-{time.monotonic_ns()}"
-    return store.create(Plan("search", base, trials, search.choose(base, names), pruning), name)
+    return sweep_store.create(
+        Plan("search", base, trials, search.choose(base, names), pruning), name
+    )
 
 
 def rows(sweep: Sweep) -> list[dict[str, Any]]:
@@ -98,7 +100,7 @@ def test_a_setting_that_does_not_apply_is_refused_with_those_that_do() -> None:
 def test_the_objective_is_the_validation_cross_entropy_of_the_kept_epoch(
     root: Path, keep: str, value: float
 ) -> None:
-    run, _ = store.make_run(executor.base(root, keep=keep), "run")
+    run, _ = sweep_store.make_run(executor.base(root, keep=keep), "run")
     assert search.objective(run) is None
     for epoch, seen in enumerate((0.5, 0.25, 0.75), start=1):
         row = dict.fromkeys(HISTORY_COLUMNS, 9.0) | {"epoch": epoch}

@@ -1,0 +1,272 @@
+"""What a run's folder may hold, and what each file must be: the check of a run from elsewhere.
+
+To let a new file travel with a run, add a line to `FILES` with the function that checks it.
+"""
+
+import io
+import json
+import math
+import zipfile
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path, PurePosixPath
+from typing import Any, get_type_hints
+
+import numpy as np
+
+from core.archive import engine_file, keras_file
+from core.data.splits import PARTS
+from core.errors import BlastLensError, ConfigError, RunError
+from core.jobs.job import Status
+from core.runs import config
+from core.runs.config import RunConfig
+from core.runs.run_store import HISTORY_COLUMNS, STAGES, Run
+from core.settings import settings
+
+_JSON_BYTES = 16 * 2**20
+
+
+def strict_json(data: bytes) -> Any:
+    """A JSON document in UTF-8 without NaN or infinity. Raises `ValueError`."""
+
+    def refuse(word: str) -> None:
+        raise ValueError(f"{word} is no JSON")
+
+    document = json.loads(data.decode("utf-8"), parse_constant=refuse)
+    _require_finite(document)
+    return document
+
+
+def _require_finite(part: Any) -> None:
+    if isinstance(part, float) and not math.isfinite(part):
+        raise ValueError("a number too large for JSON")
+    for one in part.values() if isinstance(part, dict) else part if isinstance(part, list) else ():
+        _require_finite(one)
+
+
+def require(run: Run) -> None:
+    """Raises `RunError`, naming file and rule, unless every file in the folder is sound."""
+    for name in FILES:
+        file = run.path / name
+        if not file.exists():
+            continue
+        try:
+            FILES[name](file)
+        except BlastLensError as error:
+            raise RunError(f"{name} is refused. {error}") from None
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError, EOFError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise RunError(
+                f"{name} is refused: it is damaged or of another version ({reason}). Export the "
+                "run again."
+            ) from None
+
+
+def _object(file: Path) -> dict[str, Any]:
+    if file.stat().st_size > _JSON_BYTES:
+        raise RunError(f"It is larger than {_JSON_BYTES:,} bytes.")
+    document = strict_json(file.read_bytes())
+    if not isinstance(document, dict):
+        raise ValueError("it is no object")
+    return document
+
+
+def _any_json(file: Path) -> None:
+    strict_json(file.read_bytes())
+
+
+def _config(file: Path) -> None:
+    _config_of(file.parent)
+
+
+def _config_of(folder: Path) -> RunConfig:
+    document = _object(folder / "config.json")
+    _require_types(RunConfig, document | {"augmentation": ()})
+    if not all(isinstance(kind, str) for kind in document.get("augmentation", [])):
+        raise ConfigError("augmentation is no list of names.")
+    return config.from_json(document)
+
+
+def _status(file: Path) -> None:
+    document = _object(file)
+    _require_types(Status, document)
+    status = Status(**document)
+    if status.state != "succeeded":
+        raise RunError(f"Its state is {status.state!r}; only a run that succeeded is imported.")
+
+
+def _require_types(kind: type, document: dict[str, Any]) -> None:
+    """A field that is annotated `float | None` has a number or null, and so on."""
+    hints = get_type_hints(kind)
+    for item in fields(kind):
+        if item.name not in document or item.name == "augmentation":
+            continue
+        value, hint = document[item.name], hints[item.name]
+        number = hint in (float, float | None) and type(value) is int
+        if not number and (not isinstance(value, hint) or isinstance(value, bool)):
+            raise ValueError(f"{item.name} is {str(value)[:40]!r}")
+
+
+def _metrics(file: Path) -> None:
+    document = _object(file)
+    about = document["dataset"]
+    if not isinstance(about["name"], str) or not isinstance(about["synthetic"], bool):
+        raise ValueError("dataset has no name")
+    if not isinstance(document["protocol"]["leaking"], bool):
+        raise ValueError("protocol does not say whether the split leaks")
+    if not isinstance(document["training"], dict):
+        raise ValueError("training is no object")
+    for name in PARTS:
+        part = document["parts"][name]
+        for key in ("confusion", "always_all", "intervals"):
+            if not isinstance(part[key], dict):
+                raise ValueError(f"{key} of {name} is no object")
+        rates = [part[rate] for rate in part["intervals"]]
+        if not all(rate is None or 0 <= float(rate) <= 1 for rate in rates):
+            raise ValueError(f"a rate of the {name} part lies outside 0..1")
+        for interval in part["intervals"].values():
+            if interval is not None:
+                low, high = interval
+                if not 0 <= low <= high <= 1:
+                    raise ValueError(f"an interval of the {name} part is {interval}")
+
+
+def _calibration(file: Path) -> None:
+    document = _object(file)
+    temperature, threshold = document["temperature"], document["threshold"]
+    if float(temperature) <= 0 or not 0 <= float(threshold) <= 1:
+        raise ValueError(f"temperature is {temperature} and threshold {threshold}")
+    if not isinstance(document["reason"], str):
+        raise ValueError("reason is no text")
+
+
+def _words(file: Path) -> None:
+    for name, text in _object(file).items():
+        if not isinstance(text, str) or len(text) > 10_000:
+            raise ValueError(f"{name[:40]} is no text of at most 10,000 characters")
+
+
+def _history(file: Path) -> None:
+    table = Run(file.parent).history
+    if tuple(table.columns) != HISTORY_COLUMNS or len(table) > 2 * config.MAX_EPOCHS:
+        raise ValueError(f"its columns are not {', '.join(HISTORY_COLUMNS)}")
+    numbers = table.drop(columns="stage")
+    if not set(table["stage"]) <= set(STAGES) or not all(k.kind in "if" for k in numbers.dtypes):
+        raise ValueError("a column holds what is no number")
+
+
+_ROWS = {"image_id": "str", "subject": "str", "group": "str", "split": "str", "label": "int64"}
+_KINDS = ("string", "large_string", "int", "uint", "float", "double", "halffloat", "null", "bool")
+
+
+def _split(file: Path) -> None:
+    _table(file, _ROWS | {"sha256": "str"})
+
+
+def _predictions(file: Path) -> None:
+    table = _table(file, _ROWS | {"logit": "float", "probability": "float"})
+    if not table["probability"].between(0, 1).all() or not np.isfinite(table["logit"]).all():
+        raise ValueError("a probability lies outside 0..1, or a logit is no number")
+
+
+def _table(file: Path, columns: dict[str, str]) -> Any:
+    """A table of the cells of a run, looked at from outside before it is read."""
+    import pyarrow
+    import pyarrow.parquet as parquet
+
+    try:
+        stored = parquet.ParquetFile(file)
+        rows, groups = stored.metadata.num_rows, stored.metadata.num_row_groups
+        size = sum(stored.metadata.row_group(n).total_byte_size for n in range(groups))
+        schema = stored.schema_arrow
+        if rows > settings().max_archive_rows or size > settings().max_archive_bytes:
+            raise RunError(
+                f"It has {rows:,} rows; the limit is {settings().max_archive_rows:,} "
+                "(max_archive_rows in core/settings.py)."
+            )
+        odd = [item.name for item in schema if not str(item.type).startswith(_KINDS)]
+        if odd or not set(columns) <= set(schema.names) or len(schema.names) > 64:
+            raise ValueError(f"it lacks {', '.join(columns)}, or {odd} is no text or number")
+        table = stored.read().to_pandas(ignore_metadata=True)
+    except (pyarrow.ArrowException, OSError) as error:
+        raise ValueError(str(error)) from None
+    for name in table["image_id"]:
+        path = PurePosixPath(name)
+        if path.is_absolute() or ".." in path.parts or "\\" in name or ":" in name:
+            raise RunError(f"The image {name[:200]!r} lies outside its data set.")
+    if not set(table["split"]) <= set(PARTS) or not set(table["label"]) <= {0, 1}:
+        raise ValueError("a split or label is none that a run can have")
+    return table
+
+
+def _arrays(file: Path) -> None:
+    """Arrays of numbers or text; never of Python objects, which NumPy would unpickle."""
+    limit = settings().max_archive_bytes
+    try:
+        with zipfile.ZipFile(file) as archive:
+            if sum(entry.file_size for entry in archive.infolist()) > limit:
+                raise RunError(f"It would unpack to more than {limit:,} bytes.")
+            for entry in archive.infolist():
+                _array(entry.filename, archive.open(entry), entry.file_size)
+    except zipfile.BadZipFile as error:
+        raise ValueError(str(error)) from None
+
+
+def _array(name: str, stream: Any, size: int) -> None:
+    header = io.BytesIO(stream.read(2**16))
+    if not name.endswith(".npy"):
+        raise RunError(f"It holds {name!r}, which is no array.")
+    version = np.lib.format.read_magic(header)
+    read = {
+        (1, 0): np.lib.format.read_array_header_1_0,
+        (2, 0): np.lib.format.read_array_header_2_0,
+    }
+    shape, _, kind = read[version](header)
+    if kind.hasobject or kind.kind not in "biufUS":
+        raise RunError(
+            f"{name} is an array of Python objects, which would be unpickled and could run code. "
+            "Do not use it."
+        )
+    if header.tell() + math.prod(shape) * kind.itemsize != size:
+        raise ValueError(f"{name} is not as long as it says")
+
+
+def _keras(file: Path) -> None:
+    keras_file.require_plain(file)
+
+
+def _engine(file: Path) -> None:
+    engine_file.require_plain(file, Run(file.parent).geometry.size)
+
+
+def _weights(file: Path) -> None:
+    """Numbers without a header; `_engine` holds the graph against their length."""
+
+
+REQUIRED = (
+    "calibration.json",
+    "config.json",
+    "engine.bin",
+    "engine.xml",
+    "history.csv",
+    "metrics.json",
+    "predictions.parquet",
+    "split.parquet",
+    "status.json",
+)
+# In the order of the checks: a file comes after those that it is held against.
+FILES: dict[str, Callable[[Path], None]] = {
+    "calibration.json": _calibration,
+    "card.json": _words,
+    "config.json": _config,
+    "metrics.json": _metrics,
+    "engine.bin": _weights,
+    "engine.xml": _engine,
+    "evaluations.json": _any_json,
+    "history.csv": _history,
+    "model.keras": _keras,
+    "reference.npz": _arrays,
+    "predictions.parquet": _predictions,
+    "split.parquet": _split,
+    "status.json": _status,
+}

@@ -1,0 +1,98 @@
+"""What was found, for other programs: mask PNGs, boxes as CSV and COCO, overlays.
+
+Boxes are those of `Field.frame`, with a margin as annotators leave it; masks are tight.
+"""
+
+import csv
+import io
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from core.cells.detection.detect import Cell, Field
+
+CYTOPLASM, NUCLEUS = 128, 255
+COLUMNS = ("image", "x", "y", "w", "h", "area_px", "score", "touches_border")
+WHOLE, CUT = (0, 158, 115), (230, 159, 0)  # Okabe-Ito's green and orange
+
+
+def mask_image(field: Field, top: int = 0, bottom: int | None = None) -> np.ndarray:
+    """uint8 (H, W): 0 background, 128 cytoplasm, 255 nucleus of all cells.
+
+    Of a field too large for a whole one, the rows from `top` to `bottom` alone.
+    """
+    bottom = field.shape[0] if bottom is None else bottom
+    result = np.zeros((bottom - top, field.shape[1]), np.uint8)
+    for cell in field.cells:
+        x, y, w, h = cell.bbox
+        first, last = max(y, top), min(y + h, bottom)
+        if first >= last:
+            continue
+        window, rows = result[first - top : last - top, x : x + w], slice(first - y, last - y)
+        window[cell.mask[rows] & (window < CYTOPLASM)] = CYTOPLASM
+        window[cell.nucleus[rows]] = NUCLEUS
+    return result
+
+
+def overlay(image: np.ndarray, field: Field) -> np.ndarray:
+    """The image, RGB uint8 (H, W, 3), with outlines: green, orange where cut by the border."""
+    result = image.copy()
+    thick = max(1, round(min(field.shape) / 400))
+    for cell in field.cells:
+        colour = CUT if cell.touches_border else WHOLE
+        for part in (cell.mask, cell.nucleus):
+            found = cv2.findContours(
+                part.astype(np.uint8),
+                cv2.RETR_EXTERNAL,
+                cv2.CHAIN_APPROX_NONE,
+                offset=cell.bbox[:2],
+            )[0]
+            cv2.drawContours(result, found, -1, colour, thick)
+    return result
+
+
+def to_csv(found: Sequence[tuple[str, Field]]) -> str:
+    """One line a cell, with a header; `found` is (image name, field)."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for name, field in found:
+        for cell in field.cells:
+            row = [cell.area_px, round(cell.score, 4), int(cell.touches_border)]
+            writer.writerow([name, *field.frame(cell), *row])
+    return text.getvalue()
+
+
+def to_coco(found: Sequence[tuple[str, Field]]) -> dict[str, object]:
+    """A COCO detection document: images, one category, boxes with polygons of the outlines."""
+    images: list[dict[str, object]] = []
+    annotations: list[dict[str, object]] = []
+    for number, (name, field) in enumerate(found, 1):
+        height, width = field.shape
+        images.append({"id": number, "file_name": name, "width": width, "height": height})
+        for cell in field.cells:
+            annotations.append(
+                {
+                    "id": len(annotations) + 1,
+                    "image_id": number,
+                    "category_id": 1,
+                    "bbox": list(field.frame(cell)),
+                    "area": cell.area_px,
+                    "segmentation": _polygons(cell),
+                    "iscrowd": 0,
+                    "score": round(cell.score, 4),
+                }
+            )
+    categories = [{"id": 1, "name": "white cell", "supercategory": "cell"}]
+    return {"images": images, "annotations": annotations, "categories": categories}
+
+
+def _polygons(cell: Cell) -> list[list[int]]:
+    found = _outlines(cell, cell.mask, cv2.CHAIN_APPROX_SIMPLE)
+    return [outline.ravel().tolist() for outline in found if len(outline) >= 3]
+
+
+def _outlines(cell: Cell, part: np.ndarray, way: int) -> Sequence[np.ndarray]:
+    """Outlines of one of the cell's masks, in pixels of the field."""
+    return cv2.findContours(part.astype(np.uint8), cv2.RETR_EXTERNAL, way, offset=cell.bbox[:2])[0]

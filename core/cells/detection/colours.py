@@ -1,0 +1,81 @@
+"""What a field's own white cells look like: its colours inside and outside of the first outlines.
+
+Weights that hold for many stains know none of them well. The first outlines are mostly right, so
+that the colours within and around them tell this field's cytoplasm from its red cells and glass.
+"""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from core.cells.detection.stain import density
+
+BINS = 16  # of each channel's density
+DENSEST = 1.2  # density, natural logarithm, in the middle of the last bin
+WIDTH = 1.0  # bins over which counts are smoothed
+DOUBT = 8.0  # pixels of either kind that each colour is taken to have been seen in beforehand
+STRONGEST = 3.0  # log-odds of a colour
+AROUND = 1.5  # red cell diameters around the cells: colours farther off don't matter
+TRUST, KEPT = 1.5, 0.4  # weights of the field's own colours and of what was known before
+SMOOTHING = 1.2 / 32  # of a red cell's diameter
+
+
+def relearned(
+    log_odds: np.ndarray, dense: np.ndarray, inside: np.ndarray, red_cell: float
+) -> np.ndarray:
+    """Log-odds of being part of a white cell, float32 (H, W), with the field's own colours.
+
+    From the log-odds so far, density float32 (H, W, 3), the cells found with them, bool (H, W),
+    and a red cell's diameter in pixels. Without a cell, or without surroundings, they stay.
+    """
+    away = cv2.distanceTransform((~inside).astype(np.uint8), cv2.DIST_L2, 5)
+    outside = (away > 0) & (away < AROUND * red_cell)
+    if not inside.any() or not outside.any():
+        return log_odds
+    smooth = cv2.GaussianBlur(dense, (0, 0), SMOOTHING * red_cell)
+    own = log_ratio(codes(smooth), inside, outside)
+    return np.float32(KEPT) * log_odds + np.float32(TRUST) * own
+
+
+def codes(dense: np.ndarray) -> np.ndarray:
+    """The bin of each pixel's colour, uint16 (H, W), of density float32 (H, W, 3)."""
+    return _joined([_bins(plane) for plane in cv2.split(dense)])
+
+
+def codes_of(image: np.ndarray, light: np.ndarray) -> np.ndarray:
+    """The same of RGB uint8 (H, W, 3) before `light` (3,), without a lamp that fades."""
+    table = _bins(density(np.arange(256, dtype=np.uint8)[None, :, None].repeat(3, axis=2), light))
+    return _joined(cv2.split(cv2.LUT(image, table)))
+
+
+def _bins(dense: np.ndarray) -> np.ndarray:
+    # The root spreads pale colours, glass and cytoplasm, over more bins.
+    places = np.sqrt(np.maximum(dense + 0.02, 0)) * np.float32(BINS / DENSEST**0.5)
+    return np.minimum(places, BINS - 1).astype(np.uint8)
+
+
+def _joined(bins: Sequence[np.ndarray]) -> np.ndarray:
+    red, green, blue = (plane.astype(np.uint16) for plane in bins)
+    return (red * BINS + green) * BINS + blue
+
+
+def log_ratio(code: np.ndarray, inside: np.ndarray, outside: np.ndarray) -> np.ndarray:
+    """How much likelier each pixel's colour is inside than outside: log-odds, float32 (H, W).
+
+    From `codes` and two samples, bool (H, W), of which neither is empty.
+    """
+    doubt = DOUBT / int(inside.sum())
+    ratio = np.log((_shares(code[inside]) + doubt) / (_shares(code[outside]) + doubt))
+    return np.clip(ratio, -STRONGEST, STRONGEST).astype(np.float32)[code]
+
+
+def _shares(codes: np.ndarray) -> np.ndarray:
+    """How many of the pixels (N,) have each colour, float (BINS ** 3,), smoothed in all three."""
+    counts = np.bincount(codes, minlength=BINS**3).astype(np.float64).reshape((BINS,) * 3)
+    steps = np.arange(BINS)
+    kernel = np.exp(-0.5 * ((steps[:, None] - steps) / WIDTH) ** 2)
+    kernel /= kernel.sum(axis=0)
+    for _ in range(3):  # each turn smooths the first axis and makes it the last
+        counts = np.tensordot(counts, kernel, axes=(0, 1))
+    return counts.ravel() / counts.sum()

@@ -1,0 +1,327 @@
+"""White cells in a whole smear field: where they are, their nucleus and their outline."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from core.cells.detection import edge, nuclei, red_cells, smudges, stain
+from core.cells.detection.boundary import outlines
+from core.cells.detection.colours import codes_of, relearned
+from core.cells.detection.likelihood import evidence
+from core.cells.detection.red_cells import Ruler
+from core.cells.nucleus import within
+from core.errors import DataError
+
+WORK = 32  # pixels of a red cell at the scale at which cells are looked for
+FINER = 2  # times that scale, where the field has it: there outlines are drawn anew
+LARGEST = 2.5  # how far a coarse field is enlarged for that
+FINE = 400  # pixels of the shorter side: from there on light and ruler are read at half size
+NUCLEUS_PER_RED_CELL = 1.3  # a nucleus's diameter, where there are no red cells to measure
+SURE = 8  # arcs: where red cells lie on one another, so many are believed all the same
+PLATELET = 0.36  # of a red cell's diameter: nuclei are larger, platelets smaller
+WIDE = 0.5  # of a field's shorter side: no red cell takes so much of it
+TOO_LARGE = 3.2  # red cell diameters: no nucleus is
+REACH = 1.3  # red cell diameters that a cell's outline may lie beyond its nucleus
+SAME = 0.5  # of the smaller cell: two outlines that share more are of one cell
+COVERED = 0.6  # of a nucleus, at least, lies within the outline
+UNLIKE = 0.025  # a nucleus's purple over its green lies that far above red cells', at least
+MANY = 0.1  # of a field: so much that is stained and no nucleus, red cells or not, has their hue
+PILED = 1.8  # times the level of purple: two or three red cells on one another stay below
+LEAST_SCORE = 0.5
+FRAME = 0.05  # of a cell's size, the mean of width and height, that a box leaves on each side
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A white cell. Masks are bool (h, w), cut to its bounding box."""
+
+    bbox: tuple[int, int, int, int]  # x, y, w, h in pixels of the field
+    mask: np.ndarray  # the whole cell
+    nucleus: np.ndarray  # inside it
+    area_px: int
+    score: float  # 0 to 1: how sure it is that this is a white cell
+    touches_border: bool  # cut by the field's border
+    purple: float = 0.0  # of its nucleus, the mean
+    red_share: float = 0.0  # of its nucleus: density in red over that in green
+    smudged: bool = False  # it burst, next to the other cells of its field: see `smudges`
+
+    @property
+    def cytoplasm(self) -> np.ndarray:
+        """Bool (h, w): the cell without its nucleus."""
+        return self.mask & ~self.nucleus
+
+
+@dataclass(frozen=True)
+class Field:
+    """What was found in an image of `shape` (H, W): cells from top to bottom, and the scale."""
+
+    cells: tuple[Cell, ...]
+    ruler: Ruler
+    shape: tuple[int, int]
+    complete: bool = True  # False where the search was stopped before its end
+
+    def frame(self, cell: Cell) -> tuple[int, int, int, int]:
+        """The box x, y, w, h in which a cell is reported: `bbox` with a margin, within the field.
+
+        People who draw boxes leave some glass around a cell. The margin is the best constant one
+        for the boxes of BCCD's even files; crops and masks keep to `bbox`.
+        """
+        x, y, w, h = cell.bbox
+        margin = round(FRAME * (w + h) / 2)
+        left, top = max(0, x - margin), max(0, y - margin)
+        right, low = min(self.shape[1], x + w + margin), min(self.shape[0], y + h + margin)
+        return left, top, right - left, low - top
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a field shares, and tiles of one field too: its light, stain and scale."""
+
+    light: np.ndarray  # the glass's colour, float32 (3,)
+    level: float  # purple of a nucleus, at least
+    ruler: Ruler
+    red_cell: float  # the diameter to reckon with: the ruler's, or a guess by the nuclei
+    hue: float | None  # purple over green of the red cells, None where too few were seen
+
+
+def detect(
+    image: np.ndarray, *, um_per_px: float | None = None, least_score: float = LEAST_SCORE
+) -> Field:
+    """Finds the white cells of a field.
+
+    RGB uint8 (H, W, 3). `um_per_px` is the scale where it is known; else the red cells tell it.
+    Where neither does, cells are found by their nuclei's own size, and `Field.ruler` says that
+    there is no scale. Cells of a lower score than `least_score`, 0 to 1, are left out.
+
+    Raises `DataError` for another kind of array.
+    """
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+        raise DataError(
+            f"The image is {image.dtype} {image.shape}: a field is RGB uint8 (height, width, 3)."
+        )
+    setting = read_setting(image, um_per_px)
+    cells = find(image, setting)
+    kept = [cell for cell in cells if cell.score >= least_score]
+    return Field(compared(kept), setting.ruler, image.shape[:2])
+
+
+def compared(cells: Sequence[Cell]) -> tuple[Cell, ...]:
+    """The cells of one field, with those marked that burst."""
+    table = np.array([(cell.purple, cell.red_share) for cell in cells]).reshape(-1, 2)
+    burst = smudges.smudged(*table.T)
+    return tuple(replace(cell, smudged=bool(it)) for cell, it in zip(cells, burst, strict=True))
+
+
+def read_setting(image: np.ndarray, um_per_px: float | None = None) -> Setting:
+    """Light, stain and scale of a field, RGB uint8 (H, W, 3)."""
+    factor = 0.5 if min(image.shape[:2]) >= FINE else 1.0
+    small = _resized(image, factor)
+    light = stain.glass(small)
+    dense = stain.flatten(stain.density(cv2.GaussianBlur(small, (0, 0), 0.8), light))
+    purple = stain.purple(dense)
+    level = nuclei.level(purple, dense[:, :, 1])
+    ruler, guess = _ruler(dense, purple, level)
+    if ruler.diameter is not None:
+        ruler = replace(ruler, diameter=ruler.diameter / factor)
+    red_cell = red_cells.RED_CELL_UM / um_per_px if um_per_px is not None else ruler.diameter
+    red_cell = guess / factor if red_cell is None else red_cell
+    pale = (dense[:, :, 1] > nuclei.STAINED) & (purple <= level)
+    seen = pale.any() if ruler.diameter is not None else pale.mean() > MANY
+    hue = float(np.median(purple[pale] / dense[:, :, 1][pale])) if seen else None
+    return Setting(light, level, ruler, max(red_cell, 6.0), hue)
+
+
+def _ruler(dense: np.ndarray, purple: np.ndarray, level: float) -> tuple[Ruler, float]:
+    """The ruler, and the diameter to reckon with where red cells are no ruler, in pixels."""
+    ruler = red_cells.measure(dense, purple, level)
+    nuclear = (purple > level).astype(np.uint8)
+    areas = cv2.connectedComponentsWithStats(nuclear)[2][1:]
+    thickest = 2 * float(cv2.distanceTransform(nuclear, cv2.DIST_L2, 5).max())
+    largest = float(np.sqrt(4 / np.pi * areas[:, cv2.CC_STAT_AREA].max(initial=0)))
+    stained = red_cells.thickest(dense, purple, level)
+    if ruler.diameter is not None and (
+        TOO_LARGE * ruler.diameter < thickest
+        or (ruler.arcs < SURE and ruler.diameter < PLATELET * stained)
+    ):
+        ruler = replace(ruler, diameter=None)  # those arcs were of something smaller
+    if 0 < largest < PLATELET * stained < PLATELET * WIDE * min(purple.shape):
+        return ruler, stained  # no nucleus to go by: the largest is a platelet
+    return ruler, largest / NUCLEUS_PER_RED_CELL if largest > 0 else float(WORK)
+
+
+def find(image: np.ndarray, setting: Setting) -> list[Cell]:
+    """All candidates in a field or tile, of any score, from top to bottom."""
+    factor = min(WORK / setting.red_cell, LARGEST)
+    work, fine = _pictures(image, factor)
+    unit = setting.red_cell * factor
+    dense = stain.flatten(stain.density(cv2.GaussianBlur(work, (0, 0), 0.8), setting.light))
+    purple = stain.purple(dense)
+    parts = nuclei.find(purple, setting.level, unit)
+    if not parts.any():
+        return []
+    log_odds = evidence(dense, parts, setting.level, unit)
+    log_odds = cv2.GaussianBlur(log_odds, (0, 0), unit / 32)
+    labels = nuclei.gather(parts, log_odds, unit)
+    lines, *_ = _lines(labels, log_odds, unit)
+    log_odds = relearned(log_odds, dense, _filled_all(lines, purple.shape), unit)
+    labels = nuclei.gather(parts, log_odds, unit)
+    lines, labels, owners, centres = _lines(labels, log_odds, unit)
+    if labels.any():
+        code = codes_of(cv2.GaussianBlur(fine, (0, 0), 0.8), setting.light)
+        finer = np.array(fine.shape[1::-1]) / labels.shape[::-1]
+        lines, centres = ((places + 0.5) * finer - 0.5 for places in (lines, centres))
+        lines = edge.sharpened(code, lines, centres, log_odds, owners, unit * float(finer[0]))
+        lines = (lines + 0.5) * image.shape[1::-1] / fine.shape[1::-1] - 0.5
+    cells = []
+    for number, (line, window) in enumerate(zip(lines, nuclei.windows(labels), strict=True), 1):
+        cell = _cell(image.shape[:2], line, dense, purple, factor, unit)
+        if cell is not None:
+            inside = labels[window] == number
+            found = purple[window][inside]
+            if np.median(found) < PILED * setting.level and _is_red(
+                found, dense[window][inside][:, 1], setting.hue
+            ):
+                continue
+            if cell.area_px * factor**2 < COVERED * found.size:
+                continue  # its evidence says that this is no white cell
+            red, green = (float(dense[window][inside][:, n].mean()) for n in (0, 1))
+            cells.append(
+                replace(
+                    cell,
+                    score=_score(found, setting.level, unit),
+                    purple=float(found.mean()),
+                    red_share=red / max(green, nuclei.STAINED),
+                )
+            )
+    return sorted(cells, key=lambda cell: (cell.bbox[1], cell.bbox[0]))
+
+
+def _is_red(purple: np.ndarray, green: np.ndarray, hue: float | None) -> bool:
+    """Whether pixels (N,) are of red cells on top of one another: dense, but of their own hue."""
+    if hue is None:
+        return False
+    return bool(np.median(purple / np.maximum(green, nuclei.STAINED)) < hue + UNLIKE)
+
+
+def _pictures(image: np.ndarray, factor: float) -> tuple[np.ndarray, np.ndarray]:
+    """The field in which cells are looked for, `factor` of its size, and one `FINER` if it can be.
+
+    The former from the latter: halving is far quicker than any other way of making smaller.
+    """
+    if FINER * factor > 1:
+        work = _resized(image, factor)
+        return work, image if factor < 1 else work
+    width, height = (max(1, round(length * factor)) for length in image.shape[1::-1])
+    size = FINER * width, FINER * height
+    fine = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    return cv2.resize(fine, (width, height), interpolation=cv2.INTER_AREA), fine
+
+
+def _lines(
+    labels: np.ndarray, log_odds: np.ndarray, unit: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Outlines (n, rays, 2) of the cells around nuclei 1 to n, and these nuclei.
+
+    With the nearest nucleus of each pixel, int32 (H, W), and the nuclei's centres (n, 2).
+    """
+    if not labels.any():
+        return np.zeros((0, 1, 2)), labels, labels, np.zeros((0, 2))
+    # Twice at most: outlines that cover one another are of one cell, whose nuclei are joined.
+    for last in (False, True):
+        count = int(labels.max())
+        centres, reach = np.empty((count, 2)), 0.0
+        for index, window in enumerate(nuclei.windows(labels)):
+            rows, columns = np.nonzero(labels[window] == index + 1)
+            places = np.stack((columns + window[1].start, rows + window[0].start), axis=1)
+            centres[index] = places.mean(axis=0)
+            away = np.hypot(*(places - centres[index]).T)
+            reach = max(reach, float(away.max()) + REACH * unit)
+        everywhere = np.ones(labels.shape, np.int32)
+        owners = everywhere if count == 1 else nuclei.nearest(labels, everywhere > 0)
+        lines = outlines(log_odds, owners, centres, int(reach))
+        joined = labels if last else _joined(labels, lines)
+        if joined is labels:
+            break
+        labels = joined
+    return lines, labels, owners, centres
+
+
+def _joined(labels: np.ndarray, lines: np.ndarray) -> np.ndarray:
+    boxes = [cv2.boundingRect(line.astype(np.float32)) for line in lines]
+    table = np.arange(len(lines) + 1)
+    for a, box in enumerate(boxes):
+        for b, other in enumerate(boxes[:a]):
+            if _apart(box, other):
+                continue
+            corner = min(box[0], other[0]), min(box[1], other[1])
+            size = (
+                max(box[1] + box[3], other[1] + other[3]) - corner[1] + 1,
+                max(box[0] + box[2], other[0] + other[2]) - corner[0] + 1,
+            )
+            one, two = (_filled(lines[n] - corner, size) for n in (a, b))
+            if (one & two).sum() > SAME * min(one.sum(), two.sum()):
+                table[table == table[a + 1]] = table[b + 1]
+    numbers = np.unique(table)
+    if len(numbers) == len(table):
+        return labels
+    return np.searchsorted(numbers, table)[labels].astype(np.int32)
+
+
+def _apart(a: tuple[int, ...], b: tuple[int, ...]) -> bool:
+    return a[0] >= b[0] + b[2] or b[0] >= a[0] + a[2] or a[1] >= b[1] + b[3] or b[1] >= a[1] + a[3]
+
+
+def _filled(line: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    mask = np.zeros(shape, np.uint8)
+    cv2.fillPoly(mask, [np.round(line).astype(np.int32)], 1)
+    return mask > 0
+
+
+def _filled_all(lines: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    mask = np.zeros(shape, np.uint8)
+    for line in np.round(lines).astype(np.int32):
+        cv2.fillPoly(mask, [line], 1)
+    return mask > 0
+
+
+def _cell(
+    shape: tuple[int, int],
+    line: np.ndarray,
+    dense: np.ndarray,
+    purple: np.ndarray,
+    factor: float,
+    unit: float,
+) -> Cell | None:
+    """The cell within an outline (rays, 2) in pixels of the field; None if it lies outside."""
+    height, width = shape
+    low = np.maximum(np.floor(line.min(axis=0)).astype(int) - 1, 0)
+    high = np.minimum(np.ceil(line.max(axis=0)).astype(int) + 2, (width, height))
+    if (high - low < 3).any():
+        return None
+    size = high - low
+    mask = _filled(line - low, (int(size[1]), int(size[0])))
+    if not mask.any():
+        return None
+    x, y, w, h = cv2.boundingRect(mask.astype(np.uint8))
+    mask, low = mask[y : y + h, x : x + w], low + np.array((x, y))
+    x, y = int(low[0]), int(low[1])
+    nucleus = within(mask, (x, y), dense, purple, factor)
+    border = x == 0 or y == 0 or x + w == width or y + h == height
+    return Cell((x, y, w, h), mask, nucleus, int(mask.sum()), 0.0, border)
+
+
+def _score(purple: np.ndarray, level: float, unit: float) -> float:
+    """0 to 1 by the size of the nucleus and its contrast; `purple` (N,) is that of its pixels."""
+    size = np.log(purple.size / (np.pi / 4 * unit**2))
+    contrast = float(purple.mean() / level)
+    value = 2.5 * (size + 0.7) + 2.0 * (contrast - 1.3)
+    return float(1 / (1 + np.exp(-np.clip(value, -30, 30))))
+
+
+def _resized(image: np.ndarray, factor: float) -> np.ndarray:
+    if factor == 1:
+        return image
+    size = tuple(max(1, round(length * factor)) for length in image.shape[1::-1])
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC)

@@ -1,0 +1,158 @@
+"""White cells in images too large to be handled at once: tile by tile, each cell once."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from core.cells.detection.detect import (
+    LEAST_SCORE,
+    Cell,
+    Field,
+    Setting,
+    compared,
+    find,
+    read_setting,
+)
+
+LARGE = 12_500_000  # pixels: from there on an image is worked through in tiles
+TILE = 1536  # pixels a side, without the margin
+SAMPLE, SAMPLES = 512, 4  # a grid of 4 x 4 samples tells light, stain and scale
+MARGIN = 4.0  # red cell diameters: more than a white cell
+SLACK = 0.5  # red cell diameters beyond a tile's edge within which a cell may be found twice
+
+
+class Region(Protocol):
+    """An image that is read by regions, such as `core.data.images.Scan`."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(H, W) in pixels."""
+        ...
+
+    def read(self, x: int, y: int, width: int, height: int) -> np.ndarray:
+        """RGB uint8 (height, width, 3)."""
+        ...
+
+
+class Whole:
+    """An array as a `Region`."""
+
+    def __init__(self, image: np.ndarray) -> None:
+        """RGB uint8 (H, W, 3)."""
+        self._image = image
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(H, W) in pixels."""
+        return self._image.shape[0], self._image.shape[1]
+
+    def read(self, x: int, y: int, width: int, height: int) -> np.ndarray:
+        """RGB uint8 (height, width, 3), a view."""
+        return self._image[y : y + height, x : x + width]
+
+
+class Stored:
+    """A file of bare pixels, row by row and 3 bytes each, as a `Region`.
+
+    It is mapped while a region is read, and no longer: what is mapped counts as the process's.
+    """
+
+    def __init__(self, file: Path, shape: tuple[int, int]) -> None:
+        """RGB uint8 (H, W, 3) in a file that is not written to again."""
+        self._file, self._shape = file, shape
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(H, W) in pixels."""
+        return self._shape
+
+    def read(self, x: int, y: int, width: int, height: int) -> np.ndarray:
+        """RGB uint8 (height, width, 3), a copy; less where it reaches beyond the image."""
+        across = self._shape[1]
+        rows = max(0, min(height, self._shape[0] - y))
+        if not rows:
+            return np.empty((0, max(0, min(width, across - x)), 3), np.uint8)
+        mapped = np.memmap(self._file, np.uint8, "r", y * across * 3, (rows, across, 3))
+        return np.array(mapped[:, x : x + width])
+
+
+def detect_tiled(
+    image: Region,
+    *,
+    um_per_px: float | None = None,
+    least_score: float = LEAST_SCORE,
+    tile: int = TILE,
+    progress: Callable[[int, int], object] | None = None,
+    stop: Callable[[], bool] | None = None,
+) -> Field:
+    """Finds the white cells of a large image as `detect` does in a small one.
+
+    `progress(done, total)` is called after each tile, `stop()` before each: once it is true, what
+    was found so far comes back, in a field that is not `complete`.
+    """
+    height, width = image.shape
+    setting = read_setting(_samples(image), um_per_px)
+    margin = int(np.ceil(MARGIN * setting.red_cell))
+    corners = [(x, y) for y in range(0, height, tile) for x in range(0, width, tile)]
+    cells: list[Cell] = []
+    for done, (x, y) in enumerate(corners):
+        if stop is not None and stop():
+            found = compared(_ordered(cells))
+            return Field(found, setting.ruler, image.shape, complete=False)
+        core = x, y, min(x + tile, width), min(y + tile, height)
+        for cell in _in_tile(image, setting, core, margin):
+            if cell.score >= least_score and not _known(cell, cells):
+                cells.append(cell)
+        if progress is not None:
+            progress(done + 1, len(corners))
+    return Field(compared(_ordered(cells)), setting.ruler, image.shape)
+
+
+def _in_tile(
+    image: Region, setting: Setting, core: tuple[int, int, int, int], margin: int
+) -> Iterator[Cell]:
+    """Cells whose middle lies in a tile, or just beyond its edge, in the image's coordinates."""
+    height, width = image.shape
+    left, top = max(0, core[0] - margin), max(0, core[1] - margin)
+    right, bottom = min(width, core[2] + margin), min(height, core[3] + margin)
+    slack = SLACK * setting.red_cell
+    for cell in find(image.read(left, top, right - left, bottom - top), setting):
+        x, y, w, h = cell.bbox[0] + left, cell.bbox[1] + top, cell.bbox[2], cell.bbox[3]
+        if not core[0] - slack <= x + w / 2 < core[2] + slack:
+            continue
+        if not core[1] - slack <= y + h / 2 < core[3] + slack:
+            continue
+        border = x == 0 or y == 0 or x + w == width or y + h == height
+        yield replace(cell, bbox=(x, y, w, h), touches_border=border)
+
+
+def _known(cell: Cell, cells: list[Cell]) -> bool:
+    """Whether the same cell was found in a neighbouring tile: half of the smaller is shared."""
+    x, y, w, h = cell.bbox
+    for other in cells:
+        a, b, c, d = other.bbox
+        across, down = min(x + w, a + c) - max(x, a), min(y + h, b + d) - max(y, b)
+        if across > 0 and down > 0 and across * down > 0.5 * min(w * h, c * d):
+            return True
+    return False
+
+
+def _samples(image: Region) -> np.ndarray:
+    """A mosaic of samples spread over the image, or the image where it is not larger."""
+    height, width = image.shape
+    if height <= SAMPLE * SAMPLES or width <= SAMPLE * SAMPLES:
+        size = SAMPLE * SAMPLES
+        left, top = max(0, (width - size) // 2), max(0, (height - size) // 2)
+        return image.read(left, top, min(width, size), min(height, size))
+    rows = np.linspace(0, height - SAMPLE, SAMPLES).astype(int)
+    columns = np.linspace(0, width - SAMPLE, SAMPLES).astype(int)
+    return np.vstack(
+        [np.hstack([image.read(int(x), int(y), SAMPLE, SAMPLE) for x in columns]) for y in rows]
+    )
+
+
+def _ordered(cells: list[Cell]) -> tuple[Cell, ...]:
+    return tuple(sorted(cells, key=lambda cell: (cell.bbox[1], cell.bbox[0])))

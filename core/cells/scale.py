@@ -1,0 +1,60 @@
+"""From a cell in a field to an image as the classifiers know it: on black, centred, at scale.
+
+C-NMC's images have no scale bar and no red cells. The scale is assumed, not measured: a red cell of
+7.5 µm is taken to be 125 pixels there, as in this project's synthetic fields: 0.06 µm a pixel.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from core.cells.detection.detect import Cell, Field
+
+CNMC_SIDE = 450  # pixels, of the smaller of the two kinds of image in C-NMC
+UM_PER_PX = 0.06
+CAMERA_UM = (0.02, 1.0)  # micrometres per pixel that an optical microscope's field can have
+
+
+@dataclass(frozen=True)
+class AskForMagnification:
+    """Answer in place of a scale: too few red cells, so someone has to say the magnification."""
+
+    reason: str
+
+
+def scale_of(field: Field, um_per_px: float | None = None) -> float | AskForMagnification:
+    """Micrometres per pixel: as told, or by the field's red cells, or the question for it."""
+    told = um_per_px if um_per_px is not None else field.ruler.um_per_px
+    if told is None:
+        return AskForMagnification(
+            f"Red cells whole enough to serve as a ruler: {field.ruler.arcs}, too few. Say how "
+            "many micrometres a pixel of this image covers (the camera's pixel size in µm over "
+            "the magnification)."
+        )
+    if not CAMERA_UM[0] <= told <= CAMERA_UM[1]:
+        return AskForMagnification(
+            f"{told:g} µm a pixel cannot be: say a value from {CAMERA_UM[0]:g} to {CAMERA_UM[1]:g}."
+        )
+    return told
+
+
+def to_model(image: np.ndarray, cell: Cell, um_per_px: float, side: int = CNMC_SIDE) -> np.ndarray:
+    """The cell alone: RGB uint8 (side, side, 3), black around it, centred, at C-NMC's scale.
+
+    `image` is the field, RGB uint8 (H, W, 3), `um_per_px` its scale. A cell larger than the image
+    is cut at its border.
+    """
+    x, y, w, h = cell.bbox
+    factor = um_per_px / UM_PER_PX
+    size = max(1, round(w * factor)), max(1, round(h * factor))
+    way = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
+    pixels = cv2.resize(np.ascontiguousarray(image[y : y + h, x : x + w]), size, interpolation=way)
+    mask = cv2.resize(cell.mask.astype(np.float32), size, interpolation=cv2.INTER_LINEAR) >= 0.5
+    pixels[~mask] = 0
+    result = np.zeros((side, side, 3), np.uint8)
+    left, top = (side - size[0]) // 2, (side - size[1]) // 2
+    target = result[max(0, top) : top + size[1], max(0, left) : left + size[0]]
+    source = pixels[max(0, -top) :, max(0, -left) :]
+    target[:] = source[: target.shape[0], : target.shape[1]]
+    return result

@@ -1,0 +1,239 @@
+"""The index of a data set: every cell image with its subject, label, hash, group and measures."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from core import storage
+from core.data import duplicates, images, layouts
+from core.data.layouts import Layout
+from core.data.walk import DESCRIPTION, MEASURES, File, Look, Progress, as_text, look_into, walk
+from core.errors import DataError
+
+VERSION = 2
+FACTS = ["image_id", "phase", "subject", "group", "label", "fold", "bytes", "mtime_ns", "sha256"]
+COLUMNS = [*FACTS, "quality", *MEASURES]
+
+
+@dataclass(frozen=True)
+class Index:
+    """A data set as it was found.
+
+    `cells`: one row an image, sorted by image_id (its path below the root, with "/"): image_id,
+    phase ("training", "preliminary", "final"), subject, group, label (1 = ALL, 0 = HEM), fold,
+    bytes, mtime_ns, sha256, quality (names of `core.data.quality.FLAGS`, joined by ", ") and the
+    fields of `core.cells.morphology.Morphology`. Subject, group, label and fold are missing where
+    the data set does not tell them; measures where there is no cell.
+    `pairs`: duplicates, as `core.data.duplicates.find_pairs` gives them.
+    `rejected`: path, reason of each file that is not a cell of this data set.
+    `layout` is the title of its layout, `classes` the folders that mean HEM and ALL, if any.
+    `fingerprint`: 16 hex digits over names, contents, labels, subjects and phases of all cells.
+    """
+
+    root: Path
+    name: str
+    synthetic: bool
+    layout: str
+    classes: tuple[str, str] | None
+    cells: pd.DataFrame
+    pairs: pd.DataFrame
+    rejected: pd.DataFrame
+    fingerprint: str
+
+    def path(self, image_id: str) -> Path:
+        """The file of one image."""
+        return self.root / image_id
+
+    def labelled(self) -> pd.DataFrame:
+        """The cells whose label is known, in all phases; label is int64."""
+        return self.cells[self.cells["label"].notna()].astype({"label": "int64"})
+
+    def copies(self, image_id: str) -> pd.DataFrame:
+        """The duplicates of one image: image_id, kind and changed_pixels of each."""
+        halves = [
+            self.pairs.rename(columns={here: "self", there: "image_id"})
+            for here, there in (("image_a", "image_b"), ("image_b", "image_a"))
+        ]
+        both = pd.concat(halves)
+        return both.loc[both["self"] == image_id, ["image_id", "kind", "changed_pixels"]]
+
+    def linked_subjects(self) -> list[list[str]]:
+        """Groups of more than one subject, each sorted."""
+        groups = self.cells.groupby("group")["subject"].unique()
+        return [sorted(subjects) for subjects in groups if len(subjects) > 1]
+
+
+def index(root: Path, progress: Progress | None = None, positive: str | None = None) -> Index:
+    """Indexes the data set below `root`, or returns the kept index if no file has changed.
+
+    A file counts as unchanged when its name, size and modification time are; only others are
+    looked into. `progress` gets (files done, files to do). `positive` names the class folder that
+    holds ALL, for a data set whose names do not say it. Raises `DataError` if `root` is no folder,
+    of no known layout or holds no cell, `core.data.layouts.ClassesUnknownError` where `positive`
+    must be given.
+    """
+    root = root.absolute()
+    if str(root) != as_text(str(root)):
+        raise DataError(f"{as_text(str(root))} has a name that is not Unicode. Rename it.")
+    if not root.is_dir():
+        raise DataError(f"{root} is not a folder. Give the folder that holds the data set.")
+    kept = storage.index_dir(digest([str(root)]))
+    with storage.lock(kept):
+        storage.sweep(kept)
+        files = walk(root)
+        state = {
+            "version": VERSION,
+            "root": str(root),
+            "positive": positive,
+            "files": digest(f"{path}\0{size}\0{time}" for path, size, time in files),
+        }
+        found = _load(root, kept, state)
+        if found is None:
+            found, thumbnails = _build(root, files, progress, positive, _seen_before(kept))
+            _save(found, thumbnails, kept, state)
+    return found
+
+
+def digest(lines: Iterable[str]) -> str:
+    """A short name for a list of texts: 16 hex digits of the SHA-256 of its lines."""
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+
+def _build(
+    root: Path,
+    files: list[File],
+    progress: Progress | None,
+    positive: str | None,
+    before: dict[File, Look],
+) -> tuple[Index, np.ndarray]:
+    """Looks into every file that is new or changed, on all cores.
+
+    Returns the index and the thumbnails of its cells, uint8 (N, 768).
+    """
+    layout = layouts.recognise(
+        [path for path, _, _ in files],
+        lambda path: _text(root / path),
+        positive,
+    )
+    files = [file for file in files if file[0] not in layout.tables]
+    rows, thumbnails = look_into(root, files, layout, before, progress)
+    cells, rejected = _sort_out(pd.DataFrame(rows, columns=[*COLUMNS, "reason"]), layout)
+    if cells.empty:
+        first = rejected.iloc[0].to_dict() if len(rejected) else dict.fromkeys(rejected, "none")
+        raise DataError(
+            f"{root} holds no cell: none of its {len(rejected)} files can be read and is "
+            f"{layout.names}. The first, {first['path']}: {first['reason']}."
+        )
+    matrix = np.array([thumbnails[image_id] for image_id in cells["image_id"]])
+    shown = cells["area_px"].notna().to_numpy()  # black images are no copies of each other
+    pairs = duplicates.find_pairs(
+        cells[shown], matrix[shown], lambda image_id: images.decode(root / image_id)
+    )
+    subjects = sorted(set(cells["subject"].dropna()))
+    cells["group"] = cells["subject"].map(duplicates.link_subjects(subjects, pairs)).astype("str")
+    known = ["image_id", "sha256", "label", "subject", "phase"]
+    found = Index(
+        root=root,
+        **_describe(root),
+        layout=layout.title,
+        classes=layout.classes,
+        cells=cells,
+        pairs=pairs,
+        rejected=rejected,
+        fingerprint=digest(" ".join(map(str, row)) for row in cells[known].itertuples(index=False)),
+    )
+    return found, matrix
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def _sort_out(rows: pd.DataFrame, layout: Layout) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Cells and rejected files; of files that share a name, the first that can be read counts."""
+    rows = rows.astype(dict.fromkeys(("label", "fold"), "Int8"))
+    rows = rows.astype(dict.fromkeys(("phase", "subject", "sha256", "quality", "reason"), "str"))
+    rows = rows.astype(dict.fromkeys(MEASURES, "float64"))
+    if layout.unique:
+        name = rows["image_id"].str.rsplit("/", n=1).str[-1].str.upper()
+        good = rows["reason"].isna()
+        first = rows[good].groupby([rows["phase"], name])["image_id"].transform("first")
+        twice = first.index[first != rows.loc[first.index, "image_id"]]
+        rows.loc[twice, "reason"] = "has the same name as " + first[twice]
+    bad = rows["reason"].notna()
+    rejected = rows.loc[bad, ["image_id", "reason"]].rename(columns={"image_id": "path"})
+    return rows.loc[~bad, COLUMNS].reset_index(drop=True), rejected.reset_index(drop=True)
+
+
+def _describe(root: Path) -> dict[str, Any]:
+    """Name and kind of a data set, as its description says if it has one."""
+    file = root / DESCRIPTION
+    about: Any = {}
+    if file.exists():
+        try:
+            about = storage.read_json(file)
+        except (OSError, ValueError):
+            about = None
+        if not isinstance(about, dict):
+            raise DataError(f"{file} is damaged. Delete it, or draw the synthetic set again.")
+    return {
+        "name": str(about.get("name", root.name)),
+        "synthetic": bool(about.get("synthetic", False)),
+    }
+
+
+_TABLES = ("cells", "pairs", "rejected")
+_THUMBNAILS = "thumbnails.npy"
+
+
+def _load(root: Path, kept: Path, state: dict[str, Any]) -> Index | None:
+    """The kept index, if it is of these files."""
+    try:
+        document = storage.read_json(kept / "index.json")
+        if document["state"] != state:
+            return None
+        classes = document["classes"]
+        return Index(
+            root=root,
+            **_describe(root),
+            layout=document["layout"],
+            classes=tuple(classes) if classes else None,
+            fingerprint=document["fingerprint"],
+            **{name: pd.read_parquet(kept / f"{name}.parquet") for name in _TABLES},
+        )
+    except (OSError, ValueError, TypeError, KeyError):
+        return None  # nothing kept, or cut short: indexing again mends it
+
+
+def _seen_before(kept: Path) -> dict[File, Look]:
+    """What is kept of the files of an earlier state of the tree."""
+    try:
+        if storage.read_json(kept / "index.json")["state"]["version"] != VERSION:
+            return {}
+        cells = pd.read_parquet(kept / "cells.parquet")
+        thumbnails = np.load(kept / _THUMBNAILS)
+    except (OSError, EOFError, ValueError, TypeError, KeyError):
+        return {}
+    rows = cells[["sha256", "quality", *MEASURES]].to_dict("records")
+    files = zip(cells["image_id"], cells["bytes"], cells["mtime_ns"], strict=True)
+    return dict(zip(files, zip(rows, thumbnails, strict=True), strict=True))
+
+
+def _save(found: Index, thumbnails: np.ndarray, kept: Path, state: dict[str, Any]) -> None:
+    # Without index.json the tables are not believed, should this be cut short.
+    (kept / "index.json").unlink(missing_ok=True)
+    with storage.atomic(kept / _THUMBNAILS) as temporary:
+        np.save(temporary, thumbnails)
+    for name in _TABLES:
+        with storage.atomic(kept / f"{name}.parquet") as temporary:
+            getattr(found, name).to_parquet(temporary)
+    document = {name: getattr(found, name) for name in ("layout", "classes", "fingerprint")}
+    storage.write_json(kept / "index.json", document | {"state": state})

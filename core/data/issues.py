@@ -1,0 +1,181 @@
+"""What stands out in a data set, in words: the first thing the Dataset page says."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from core.data import duplicates, quality, summary
+from core.data.indexing import Index
+
+_IMBALANCE = 0.6
+_MANY = 0.25
+# 0.6745 (x - median) / MAD, Iglewicz and Hoaglin, How to Detect and Handle Outliers, 1993. Their
+# 3.5 would name a subject in half of all sets that have no outlier.
+_OUTLYING = 5
+_MIN_CELLS = 5
+_MIN_SUBJECTS = 10  # of a class
+_NAMED = 6
+_LOOKS = {
+    "diameter_px": "size",
+    "density": "stain",
+    "texture": "chromatin",
+    "focus": "sharpness",
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One sentence; `serious` if a number measured without heeding it would mislead."""
+
+    text: str
+    serious: bool
+
+
+def findings(found: Index) -> list[Finding]:
+    """The serious ones first."""
+    said = [
+        *_classes(found),
+        *_leaks(found),
+        *_unknown(found),
+        *_rejections(found),
+        *_balance(found),
+        *_share(found),
+        *_outliers(found),
+        *_quality(found),
+    ]
+    return sorted(said, key=lambda finding: not finding.serious)
+
+
+def _classes(found: Index) -> list[Finding]:
+    if not found.classes:
+        return []
+    negative, positive = found.classes
+    if {negative.upper(), positive.upper()} == {"ALL", "HEM"}:
+        return []
+    text = f"Folder {positive} counts as ALL, the positive class, and {negative} as HEM."
+    return [Finding(text, serious=False)]
+
+
+def _leaks(found: Index) -> list[Finding]:
+    pairs, linked = found.pairs, found.linked_subjects()
+    if not linked:
+        if found.cells["subject"].isna().all():
+            return []
+        return [Finding("No image occurs under two subjects.", serious=False)]
+    across = duplicates.across_subjects(pairs)
+    fold = found.cells.set_index("image_id")["fold"]
+    ends = pd.DataFrame({end: across[f"image_{end}"].map(fold) for end in "ab"}).dropna()
+    between_folds = int((ends["a"] != ends["b"]).sum())
+    names = "; ".join(" = ".join(group) for group in linked)
+    text = (
+        f"{_count(len(across), 'pair')} of identical or nearly identical images carry different "
+        f"subject ids: {names}. BlastLens treats such subjects as one."
+    )
+    if between_folds:
+        text += f" {between_folds} of the pairs cross the official folds, which therefore leak."
+    return [Finding(text, serious=True)]
+
+
+def _unknown(found: Index) -> list[Finding]:
+    cells, said = found.cells, []
+    unlabelled = cells["label"].isna()
+    listless = int((unlabelled & (cells["phase"] == "preliminary")).sum())
+    if listless:
+        said.append(
+            Finding(
+                f"{_count(listless, 'cell')} of the preliminary test phase have no label: their "
+                "labels CSV is not in the folder, or lacks them.",
+                serious=True,
+            )
+        )
+    nameless = int((~unlabelled & cells["subject"].isna()).sum())
+    if nameless:
+        said.append(
+            Finding(
+                f"The subjects of {_count(nameless, 'labelled cell')} are not known. No patient "
+                "can be held out, so every number measured on them may be too good.",
+                serious=True,
+            )
+        )
+    final = int((unlabelled & (cells["phase"] == "final")).sum())
+    if final:
+        text = f"{_count(final, 'cell')} of the final test phase carry no label: to look at only."
+        said.append(Finding(text, serious=False))
+    return said
+
+
+def _rejections(found: Index) -> list[Finding]:
+    number = len(found.rejected)
+    if not number:
+        return []
+    reason, count = next(iter(found.rejected["reason"].value_counts().items()))
+    return [
+        Finding(
+            f"{_count(number, 'file')} not used; the most common reason ({count}): {reason}.",
+            serious=number > len(found.cells) / 100,
+        )
+    ]
+
+
+def _balance(found: Index) -> list[Finding]:
+    labels = found.labelled()["label"]
+    if labels.empty:
+        return [Finding("No cell has a label: there is nothing to train on.", serious=True)]
+    share = float(labels.mean())
+    name, larger = ("ALL", share) if share >= 0.5 else ("HEM", 1 - share)
+    if larger < _IMBALANCE:
+        return [Finding(f"The classes are near balance: {share:.0%} ALL.", serious=False)]
+    return [
+        Finding(
+            f"{larger:.0%} of the labelled cells are {name}: a model that always answers {name} "
+            "has that accuracy, so read balanced accuracy.",
+            serious=False,
+        )
+    ]
+
+
+def _share(found: Index) -> list[Finding]:
+    """Subjects that make up much of a class: the class's number is then largely theirs."""
+    cells = found.labelled()
+    said = []
+    for label, name in ((1, "ALL"), (0, "HEM")):
+        groups = cells.loc[cells["label"] == label, "group"].value_counts(normalize=True)
+        if len(groups) and groups.iloc[0] >= max(_MANY, 2 / len(groups)):
+            text = (
+                f"Subject {groups.index[0]} alone gives {groups.iloc[0]:.0%} of the {name} cells."
+            )
+            said.append(Finding(text, serious=False))
+    return said
+
+
+def _outliers(found: Index) -> list[Finding]:
+    """Subjects whose typical cell looks unlike that of the others of their class."""
+    table = summary.by_subject(found)
+    table = table[table["cells"] >= _MIN_CELLS].set_index("subject")
+    table = table[table.groupby("class")["cells"].transform("size") >= _MIN_SUBJECTS]
+    odd: dict[str, list[str]] = {}
+    for column, word in _LOOKS.items():
+        away = table[column] - table.groupby("class")[column].transform("median")
+        spread = away.abs().groupby(table["class"]).transform("median")
+        for subject in table.index[0.6745 * away.abs() > _OUTLYING * spread]:
+            odd.setdefault(subject, []).append(word)
+    if not odd:
+        return []
+    names = [f"{subject} ({', '.join(words)})" for subject, words in odd.items()]
+    text = f"The typical cell of these subjects is unlike their class: {'; '.join(names[:_NAMED])}"
+    text += f"; and {len(names) - _NAMED} more." if len(names) > _NAMED else "."
+    return [Finding(text, serious=False)]
+
+
+def _quality(found: Index) -> list[Finding]:
+    flagged = int((found.cells["quality"] != "").sum())
+    if not flagged:
+        return []
+    counts = {flag: summary.flagged(found.cells, flag) for flag in quality.FLAGS}
+    names = ", ".join(f"{flag} {number:,}" for flag, number in counts.items() if number)
+    text = f"{_count(flagged, 'cell')} with a quality flag: {names}. The gallery can show them."
+    return [Finding(text, serious=flagged > len(found.cells) / 4)]
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")

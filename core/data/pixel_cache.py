@@ -1,0 +1,119 @@
+"""Decoded pixels, kept: one memory-mapped uint8 array of classifier inputs a set of cells.
+
+What a network is shown is decided here and nowhere else, so training, cached features, the engine
+and every measurement see the same: the cell, or, for a control run, less than the cell.
+"""
+
+import hashlib
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+
+from core import storage
+from core.cells.masks import cell_mask
+from core.data.images import Geometry, decode, fit
+from core.data.indexing import Progress, digest
+from core.errors import ConfigError, DataError
+
+# The cell; its outline, filled; a disc of its area. The last two are controls, never models.
+INPUTS = ("cell", "silhouette", "size")
+GREY = 128
+
+
+def pixels(
+    root: Path,
+    cells: pd.DataFrame,
+    geometry: Geometry,
+    progress: Progress | None = None,
+    *,
+    inputs: str = "cell",
+) -> np.ndarray:
+    """The inputs of `cells`, in their order: a read-only memory map, uint8 (N, size, size, 3) RGB.
+
+    `cells` has image_id (path below `root`) and sha256. The array is built once, on all cores,
+    and kept under a key of the cells' contents, the geometry and what is shown of each cell:
+    `inputs`, one of `INPUTS`; see `shown`. `progress` gets (done, total).
+    Raises `DataError` if a file is gone or has changed since it was indexed.
+    """
+    key = [*cells["sha256"], repr(geometry), *([] if inputs == "cell" else [inputs])]
+    kept = storage.pixels_dir(digest(key))
+    file = kept / "pixels.npy"
+    with storage.lock(kept):
+        if not file.exists():
+            storage.sweep(kept)
+            with storage.atomic(file) as temporary:
+                _build(temporary, root, cells, geometry, progress, inputs)
+    return np.load(file, mmap_mode="r")
+
+
+def shown(image: np.ndarray, inputs: str) -> np.ndarray:
+    """What a network is shown of a decoded image: RGB uint8 (H, W, 3) to the same.
+
+    "cell": the image. "silhouette": the cell's outline filled with one grey, on black. "size": a
+    centred disc of as many pixels as the silhouette has, in the same grey. Raises `ConfigError`
+    for anything else.
+    """
+    match inputs:
+        case "cell":
+            return image
+        case "silhouette":
+            mask = cell_mask(image)
+        case "size":
+            mask = _disc(image.shape[:2], int(cell_mask(image).sum()))
+        case _:
+            raise ConfigError(f"inputs is {inputs!r}; it can be {', '.join(INPUTS)}.")
+    return np.repeat((mask * np.uint8(GREY))[..., None], 3, axis=2)
+
+
+def _disc(shape: tuple[int, int], area: int) -> np.ndarray:
+    """The `area` pixels nearest to the centre, bool (H, W)."""
+    y, x = np.ogrid[: shape[0], : shape[1]]
+    away = (y - (shape[0] - 1) / 2) ** 2 + (x - (shape[1] - 1) / 2) ** 2
+    disc = np.zeros(away.size, bool)
+    disc[np.argsort(away, axis=None, kind="stable")[:area]] = True
+    return disc.reshape(shape)
+
+
+def _build(
+    file: Path,
+    root: Path,
+    cells: pd.DataFrame,
+    geometry: Geometry,
+    progress: Progress | None,
+    inputs: str,
+) -> None:
+    shape = (len(cells), geometry.size, geometry.size, 3)
+    array = np.lib.format.open_memmap(file, mode="w+", dtype=np.uint8, shape=shape)
+    if hasattr(os, "posix_fallocate"):
+        # A disk that is too full is an error here, and the end of the process once it is mapped.
+        with file.open("r+b") as stream:
+            os.posix_fallocate(stream.fileno(), 0, file.stat().st_size)
+
+    files, digests = cells["image_id"].tolist(), cells["sha256"].tolist()
+
+    def place(row: int) -> None:
+        path = root / files[row]
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise DataError(
+                f"{path} cannot be read ({error.strerror}). Bring the file back or index again."
+            ) from None
+        if hashlib.sha256(data).hexdigest() != digests[row]:
+            raise DataError(f"{path} has changed since it was indexed. Index the data set again.")
+        array[row] = fit(shown(decode(data, path.name), inputs), geometry)
+
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)  # the cells are what runs in parallel, not one cell's resize
+    try:
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            for done, _ in enumerate(pool.map(place, range(len(cells))), start=1):
+                if progress and (done % 50 == 0 or done == len(cells)):
+                    progress(done, len(cells))
+    finally:
+        cv2.setNumThreads(threads)
+    array.flush()

@@ -1,0 +1,133 @@
+"""Walks a folder and looks into its files: what each tells of itself, without its neighbours."""
+
+import hashlib
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from core.cells.masks import cell_mask
+from core.cells.morphology import Morphology, measure
+from core.data import duplicates, images, quality
+from core.data.layouts import Layout
+from core.errors import DataError, UploadError
+
+DESCRIPTION = "dataset.json"  # what is said of a set as a whole; no file of the set
+MEASURES = [field.name for field in fields(Morphology)]
+
+# Path below the root (with "/"), bytes and mtime_ns.
+File = tuple[str, int, int]
+
+
+def walk(root: Path) -> list[File]:
+    """Every file below `root`, sorted by path. Raises `DataError` if that cannot be read."""
+    found: list[File] = []
+    seen: set[str] = set()
+    folders = [(str(root), "")]
+    while folders:
+        folder, prefix = folders.pop()
+        if os.path.realpath(folder) in seen:
+            continue  # a link back into the tree
+        seen.add(os.path.realpath(folder))
+        try:
+            entries = list(os.scandir(folder))
+        except OSError as error:
+            if not prefix:
+                raise DataError(f"{folder} cannot be read: {error.strerror}.") from None
+            found.append((prefix, 0, 0))  # its "/" at the end says that it is a folder
+            continue
+        for entry in entries:
+            name = as_text(entry.name)
+            if _is_folder(entry):
+                # Links last: a folder that stands in the tree itself is known by its own name.
+                place = 0 if entry.is_symlink() else len(folders)
+                folders.insert(place, (entry.path, f"{prefix}{name}/"))
+            elif prefix or name != DESCRIPTION:
+                found.append((prefix + name, *_stat(entry)))
+    return sorted(found)
+
+
+def as_text(name: str) -> str:
+    """A file name as text; what is no Unicode in it becomes "?", which no file is found by."""
+    return name.encode("utf-8", "replace").decode()
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False  # a link to itself
+
+
+def _stat(entry: os.DirEntry[str]) -> tuple[int, int]:
+    """Size and time of a file, of its target where it is a link; zeros for a dangling one."""
+    try:
+        stat = entry.stat()
+    except OSError:
+        return 0, 0
+    return stat.st_size, stat.st_mtime_ns
+
+
+# What was found in a file when it was last looked into: its row and its thumbnail.
+Look = tuple[dict[str, Any], np.ndarray | None]
+Progress = Callable[[int, int], object]
+
+
+def look_into(
+    root: Path,
+    files: list[File],
+    layout: Layout,
+    before: dict[File, Look],
+    progress: Progress | None,
+) -> tuple[list[dict[str, Any]], dict[str, np.ndarray]]:
+    """Looks into files on all cores; what is in `before` is taken from there.
+
+    Returns a row a file, in their order (facts, sha256, quality and measures, or the reason why it
+    is no cell), and the thumbnails, uint8 (768,), of those that are, by path.
+    """
+    rows, thumbnails = [], {}
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)  # the files are what runs in parallel, not one file's filters
+    pool = ThreadPoolExecutor(os.cpu_count())
+    try:
+        looks = pool.map(lambda file: _look(root, file, layout, before), files)
+        for done, (row, thumbnail) in enumerate(looks, start=1):
+            rows.append(row)
+            if thumbnail is not None:
+                thumbnails[row["image_id"]] = thumbnail
+            if progress and (done % 50 == 0 or done == len(files)):
+                progress(done, len(files))
+    finally:
+        pool.shutdown(cancel_futures=True)  # what `progress` raises stops the work at once
+        cv2.setNumThreads(threads)
+    return rows, thumbnails
+
+
+def _look(root: Path, file: File, layout: Layout, before: dict[File, Look]) -> Look:
+    """One row of the index, with the thumbnail that duplicates are searched by if it is a cell."""
+    path, size, mtime_ns = file
+    row: dict[str, Any] = {"image_id": path, "bytes": size, "mtime_ns": mtime_ns}
+    if path.endswith("/"):
+        return row | {"reason": "folder cannot be read"}, None
+    try:
+        row |= asdict(layout.facts(path))
+        if file in before:
+            kept, thumbnail = before[file]
+            return row | kept, thumbnail
+        data = (root / path).read_bytes()
+        image = images.decode(data, name=Path(path).name)
+    except OSError as error:
+        return row | {"reason": f"cannot be read: {error.strerror}"}, None
+    except (DataError, UploadError) as error:
+        return row | {"reason": str(error)}, None
+    row["sha256"] = hashlib.sha256(data).hexdigest()
+    mask = cell_mask(image)
+    morphology = measure(image, mask) if mask.any() else None
+    row["quality"] = ", ".join(quality.flags(image, mask, morphology))
+    row |= asdict(morphology) if morphology else {}
+    return row, duplicates.thumbnail(image)

@@ -1,0 +1,165 @@
+"""The run doctor: what went wrong in a run, in plain words, with the evidence and a remedy.
+
+The catalogue `ILLNESSES` lists what it knows, the gravest first; to add one, write a function in
+`illnesses`, `fitting` or `measuring` beside this module, and an entry here. Diagnoses do not pile
+up: an illness names in `explains` those that follow from it, and where both are found only the
+cause is shown (a constant output explains a result no better than always answering ALL). No
+TensorFlow here.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from core.doctor import fitting, measuring, record, setup
+from core.doctor.record import Finding, Record
+from core.errors import RunError
+from core.runs import config
+from core.runs.config import RunConfig
+from core.runs.run_store import Run
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What ails a run.
+
+    title: a short sentence. evidence: the figures that show it. advice: what to do. repair:
+    settings for `core.runs.config.change`; None where no setting repairs it.
+    """
+
+    key: str
+    title: str
+    evidence: str
+    advice: str
+    repair: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True)
+class Illness:
+    """An entry of the catalogue: `look` finds it in a record, or gives None."""
+
+    key: str
+    title: str
+    look: Callable[[Record], Finding | None]
+    explains: tuple[str, ...] = ()
+
+
+# What a network that has not learned shows, whatever kept it from learning.
+_NOT_LEARNED = ("constant-output", "no-better-than-always-all", "underfitting", "too-few-epochs")
+
+# First what makes a classifier useless, then what makes its numbers untrue, then what makes it
+# worse than it could be, then what leaves it uncertain.
+ILLNESSES = (
+    Illness(
+        "one-unit-softmax",
+        "The network's last layer always gives the same answer.",
+        setup.one_unit_softmax,
+        (*_NOT_LEARNED, "learning-rate-too-high", "learning-rate-too-low", "penalty-dominated"),
+    ),
+    Illness(
+        "wrong-pixel-scale",
+        "The images reached the network on a scale of brightness that it was not made for.",
+        setup.wrong_pixel_scale,
+        (*_NOT_LEARNED, "learning-rate-too-low", "overfitting"),
+    ),
+    Illness(
+        "learning-rate-too-high",
+        "The network was changed in steps too large to learn.",
+        setup.learning_rate_too_high,
+        (*_NOT_LEARNED, "past-the-best", "overfitting"),
+    ),
+    Illness(
+        "penalty-dominated",
+        "The loss is mostly a penalty on large weights, not error.",
+        setup.penalty_dominated,
+        (*_NOT_LEARNED, "learning-rate-too-low"),
+    ),
+    Illness(
+        "learning-rate-too-low",
+        "The network was changed in steps too small to learn in this time.",
+        setup.learning_rate_too_low,
+        _NOT_LEARNED,
+    ),
+    Illness(
+        "constant-output",
+        "The network gives every cell practically the same answer.",
+        fitting.constant_output,
+        ("no-better-than-always-all", "underfitting"),
+    ),
+    Illness(
+        "leaking-split",
+        "The test cells are not independent of those trained on.",
+        measuring.leaking_split,
+        ("too-good",),
+    ),
+    Illness(
+        "no-better-than-always-all",
+        "It is not shown to do better than always answering ALL.",
+        measuring.no_better_than_always_all,
+    ),
+    Illness(
+        "too-good",
+        "The result is better than this kind of test has ever given.",
+        measuring.too_good,
+    ),
+    Illness(
+        "underfitting",
+        "The network has hardly learned even the cells it was trained on.",
+        fitting.underfitting,
+        ("no-better-than-always-all",),
+    ),
+    Illness(
+        "past-the-best",
+        "Training went on long after the best epoch.",
+        fitting.past_the_best,
+        ("overfitting",),
+    ),
+    Illness(
+        "overfitting",
+        "The network has learned its training cells by heart.",
+        fitting.overfitting,
+    ),
+    Illness(
+        "too-few-epochs",
+        "Training ended while the network was still getting better.",
+        fitting.too_few_epochs,
+        ("constant-output", "no-better-than-always-all", "underfitting"),
+    ),
+    Illness(
+        "small-validation",
+        "The validation part is too small to choose the best epoch by.",
+        measuring.small_validation,
+    ),
+)
+
+
+def examine(run: Run) -> list[Diagnosis]:
+    """The diagnoses of a run, the gravest first; [] for a healthy or an unfinished one.
+
+    A run that failed or was stopped is judged by what it left. Raises `RunError` where a file of
+    it is damaged or of another version.
+    """
+    if run.status.unfinished:
+        return []
+    facts = record.read(run)
+    try:
+        found = {ill.key: (ill, finding) for ill in ILLNESSES if (finding := ill.look(facts))}
+    except KeyError as error:
+        raise RunError(f"Metrics of run {run.run_id} lack {error}; train it again.") from None
+    explained = {key for ill, _ in found.values() for key in ill.explains}
+    return [
+        Diagnosis(key, ill.title, finding.evidence, finding.advice, finding.repair)
+        for key, (ill, finding) in found.items()
+        if key not in explained
+    ]
+
+
+def repaired(run: Run) -> RunConfig | None:
+    """The run's config with all repairs, for a run anew; None if no setting repairs it.
+
+    Where two repairs change one setting, that of the graver illness holds.
+    """
+    settings: dict[str, Any] = {}
+    for diagnosis in examine(run):
+        settings = dict(diagnosis.repair or {}) | settings
+    return config.change(run.config, settings) if settings else None

@@ -1,0 +1,119 @@
+"""Too good to be true? A result above what is published opens with an audit of its split."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from core.evaluation import literature
+from core.evaluation.test_set import Measured, split_of
+from core.metrics import classification
+from core.metrics.bootstrap import MIN_GROUPS
+
+FEW_GROUPS = 10
+
+
+@dataclass(frozen=True)
+class Check:
+    """One question to the split: whether it is passed, and the answer in a sentence."""
+
+    passed: bool
+    text: str
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """What is too good about a run, and what looking at its split found.
+
+    above: sentences, one for each published bar that was passed. checks: see `Check`.
+    """
+
+    run: str
+    above: tuple[str, ...]
+    checks: tuple[Check, ...]
+
+    @property
+    def explained(self) -> bool:
+        """Whether the audit found a reason why the number is too good."""
+        return not all(check.passed for check in self.checks)
+
+    def answers(self, *, passed: bool) -> str:
+        """The answers of the checks that were passed, or of those that were not, in one line."""
+        return " ".join(check.text for check in self.checks if check.passed == passed)
+
+    @property
+    def conclusion(self) -> str:
+        """What to think of it, in a sentence."""
+        if self.explained:
+            return "Do not believe this number as one of new patients: see what the audit found."
+        return (
+            "The audit found no reason, which is no medal yet: repeat it by cross-validation and "
+            "on the official preliminary test before believing it."
+        )
+
+
+def audit(run: Measured) -> Alarm | None:
+    """The audit of a run that passes a published subject-level bar; None for any other."""
+    figures = run.figures()
+    above = tuple(
+        f"{classification.NAMES[metric]} {figures[metric]:.3f} is above the {bar.value:.3f} "
+        f"of {bar.name}."
+        for metric, bar in literature.bars().items()
+        if figures[metric] is not None and figures[metric] > bar.value
+    )
+    if not above:
+        return None
+    return Alarm(run.run_id, above, (*_told(run), *_looked_up(run), _size(run)))
+
+
+def _told(run: Measured) -> tuple[Check, ...]:
+    """What the run wrote down when it was measured, as `core.data.splits.audit` found it."""
+    rules = run.facts["protocol"]
+    near, unknown = rules.get("near_pairs_crossing"), rules.get("unknown_subjects")
+    drawn = "The cells are synthetic: the number says nothing of patients."
+    return (
+        Check(not run.synthetic, drawn if run.synthetic else "The cells are not synthetic."),
+        Check(
+            run.run.config.split != "image",
+            "The split is by image: cells of one patient are in training and test."
+            if run.run.config.split == "image"
+            else "The split does not deal single images.",
+        ),
+        Check(
+            not near and near is not None,
+            "Nearly identical images were not looked for."
+            if near is None
+            else f"{near or 'No'} nearly identical pairs of images stand on both sides.",
+        ),
+        Check(
+            not unknown and unknown is not None,
+            "Whether all subjects are known was not noted."
+            if unknown is None
+            else f"The subjects of {unknown} cells are not known."
+            if unknown
+            else "All subjects are known.",
+        ),
+    )
+
+
+def _looked_up(run: Measured) -> tuple[Check, ...]:
+    """What split.parquet itself says, whatever the run wrote down."""
+    parts = split_of(run.run)
+    groups, copies = _crossing(parts, "group"), _crossing(parts, "sha256")
+    return (
+        Check(not groups, f"{groups or 'No'} groups of subjects stand in more than one part."),
+        Check(not copies, f"{copies or 'No'} identical images stand in more than one part."),
+    )
+
+
+def _crossing(parts: pd.DataFrame, column: str) -> int:
+    return int((parts.groupby(column)["split"].nunique() > 1).sum())
+
+
+def _size(run: Measured) -> Check:
+    groups = run.figures()["groups"]
+    few = f"Only {groups} groups of subjects were tested"
+    if groups < MIN_GROUPS:
+        return Check(False, f"{few}: too few to tell luck from skill.")
+    if groups < FEW_GROUPS:
+        return Check(False, f"{few}: a lucky draw of easy subjects can do that.")
+    return Check(True, f"{groups} groups of subjects were tested.")

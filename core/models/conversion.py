@@ -1,0 +1,131 @@
+"""Turns a classifier into an engine: one OpenVINO graph from an image to all a reading needs.
+
+Only worker processes import this module, since it imports TensorFlow.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openvino
+import tensorflow as tf
+from openvino import opset13 as ops
+from openvino.frontend.tensorflow import ConversionExtension
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+from core import storage
+from core.errors import ModelError
+from core.models.classifier import Classifier
+from core.models.engine import Engine
+
+# Logits of engine and Keras may differ by float32 rounding only.
+TOLERANCE = 1e-4
+
+
+def to_engine(classifier: Classifier, file: Path) -> None:
+    """Writes `file` (.xml, with .bin beside it).
+
+    The graph maps pixels, uint8 (N, S, S, 3), to features (N, h, w, c), logit (N,) and gradient,
+    the logit's derivative by the features (N, h, w, c); float32 all.
+    """
+    size = classifier.model.input_shape[1]
+
+    @tf.function(input_signature=[tf.TensorSpec((None, size, size, 3), tf.uint8)])
+    def graph(pixels: tf.Tensor) -> dict[str, tf.Tensor]:
+        features = classifier.backbone(tf.cast(pixels, tf.float32), training=False)
+        with tf.GradientTape() as tape:
+            tape.watch(features)
+            logit = classifier.head(features, training=False)
+        return {
+            "features": tf.identity(features),
+            "logit": tf.reshape(logit, [-1]),
+            "gradient": tape.gradient(logit, features),
+        }
+
+    model = _convert(graph.get_concrete_function(), file.parent)
+    _share_dense_weights(model)
+    _save(model, file)
+
+
+def export_features(classifier: Classifier, file: Path) -> None:
+    """Writes the backbone alone: uint8 (N, S, S, 3) to its globally pooled features, (N, C)."""
+    size = classifier.model.input_shape[1]
+
+    @tf.function(input_signature=[tf.TensorSpec((None, size, size, 3), tf.uint8)])
+    def graph(pixels: tf.Tensor) -> dict[str, tf.Tensor]:
+        features = classifier.backbone(tf.cast(pixels, tf.float32), training=False)
+        return {"features": tf.reduce_mean(features, [1, 2])}
+
+    _save(_convert(graph.get_concrete_function(), file.parent), file)
+
+
+def _save(model: openvino.Model, file: Path) -> None:
+    """Writes graph and weights, each whole; where the graph is, the weights are."""
+    with storage.atomic(file) as graph, storage.atomic(file.with_suffix(".bin")) as weights:
+        openvino.save_model(model, graph, compress_to_fp16=False)
+        graph.with_suffix(".bin").replace(weights)
+
+
+def _convert(function: Any, folder: Path) -> openvino.Model:
+    """A concrete function that returns a dict of tensors, its outputs named after the keys.
+
+    It goes through a frozen graph in `folder`: handed over as an object, conversion fails on Python
+    3.13 (OpenVINO 2026.4 expects `exec` to set local variables, which PEP 667 ended).
+    """
+    frozen = convert_variables_to_constants_v2(function)
+    with storage.scratch(folder) as scratch:
+        file = tf.io.write_graph(frozen.graph, str(scratch), "graph.pb", as_text=False)
+        rule = ConversionExtension("ReluGrad", _relu_gradient)
+        model = openvino.convert_model(file, extension=[rule])
+    # TensorFlow flattens a dict in the order of its sorted keys.
+    for key, tensor in zip(sorted(function.structured_outputs), frozen.outputs, strict=True):
+        model.output(tensor.name).get_tensor().set_names({key})
+    return model
+
+
+def _share_dense_weights(model: openvino.Model) -> None:
+    """Conversion stores a dense layer's weights twice, transposed for the gradient: once is enough.
+
+    That halves the engines whose weight lies in the head.
+    """
+    kept: dict[tuple[int, ...], openvino.Output] = {}
+    for node in model.get_ordered_ops():
+        if node.get_type_name() != "MatMul":
+            continue
+        weights = node.input_value(1)
+        constant = weights.get_node()
+        if constant.get_type_name() != "Constant" or constant.data.ndim != 2:
+            continue
+        twin = kept.get(constant.data.shape[::-1])
+        if twin is None or not np.array_equal(twin.get_node().data.T, constant.data):
+            kept[constant.data.shape] = weights
+            continue
+        flags = node.get_attributes()
+        shared = ops.matmul(
+            node.input_value(0), twin, flags["transpose_a"], not flags["transpose_b"]
+        )
+        node.output(0).replace(shared.output(0))
+
+
+def _relu_gradient(node: openvino.frontend.NodeContext) -> list[openvino.Output]:
+    """OpenVINO's TensorFlow front end has no rule for ReluGrad: gradient where output > 0."""
+    gradient, output = node.get_input(0), node.get_input(1)
+    zero = ops.convert_like(ops.constant(np.float32(0)), output)
+    passed = ops.convert_like(ops.greater(output, zero), gradient)
+    return [ops.multiply(gradient, passed).output(0)]
+
+
+def disagreement(classifier: Classifier, engine: Engine, pixels: np.ndarray) -> float:
+    """The largest difference in logit between Keras and the engine on `pixels`, uint8 (N, S, S, 3).
+
+    Raises `ModelError` above `TOLERANCE` (relative for logits beyond 1): such an engine would read
+    differently from what was trained.
+    """
+    expected = classifier.model.predict_on_batch(pixels.astype(np.float32))[:, 0]
+    difference = np.abs(engine(pixels).logit - expected)
+    if np.any(difference > TOLERANCE * np.maximum(1.0, np.abs(expected))):
+        raise ModelError(
+            f"The exported engine differs from the trained model by {difference.max():.2g} in "
+            f"logit, more than {TOLERANCE}. Train again; if it recurs, report the architecture."
+        )
+    return float(difference.max())

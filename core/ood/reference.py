@@ -1,0 +1,290 @@
+"""What a model has seen, kept beside it: `reference.npz`, which readings are held against.
+
+The features of its training cells, how far a cell of another subject lies from them, and what was
+measured on them. Written at the end of training, from numbers that are there by then.
+"""
+
+import zipfile
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from core import storage
+from core.cells.detection.red_cells import RED_CELL_UM
+from core.cells.scale import UM_PER_PX
+from core.data.walk import MEASURES
+from core.errors import ModelError
+from core.lazy import cached_property
+from core.ood import appearance
+from core.ood.appearance import MIN_GROUPS, Appearance
+from core.runs.run_store import Run
+
+FILE = "reference.npz"
+CNMC_RED_CELL = RED_CELL_UM / UM_PER_PX  # pixels across, at the scale of C-NMC's images
+NEIGHBOURS = 5  # the distance of a cell is that to its fifth nearest training cell
+ENOUGH = 100  # validation cells, for their own 99th percentile to be one
+# Robust ends of what the training cells measure, and a margin: 15 % in diameter is what two
+# microscopists differ by in outlining one cell, 5 % in focus what saving as JPEG takes.
+ENDS = (0.005, 0.995)
+DIAMETER_MARGIN, FOCUS_MARGIN = 0.15, 0.05
+_BLOCK = 1024
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A model's N training cells.
+
+    cells: image_id, subject, group, label and sha256 of each. features: float32 (N, C), pooled
+    over the feature map, scaled to length 1, less their mean, the centre (C,): what is stored and
+    computed is then small, and so exact. measures: float32 (N, M), fields of `Morphology`, NaN
+    where not measured. limit: the largest distance that a cell may have, or None with the `reason`.
+    appearance and appearance_limit: the same for what is measured on the cells, None where there
+    are too few of them.
+    diameter: (least, most) in pixels of a C-NMC frame, and focus, the least, of training cells
+    with a margin; None where nothing was measured. red_cell: the diameter of a red cell in those
+    pixels, None where the data set does not tell.
+    """
+
+    cells: pd.DataFrame
+    features: np.ndarray
+    centre: np.ndarray
+    measures: pd.DataFrame
+    limit: float | None
+    reason: str
+    appearance: Appearance | None
+    appearance_limit: float | None
+    diameter: tuple[float, float] | None
+    focus: float | None
+    red_cell: float | None
+
+    @property
+    def typical_diameter(self) -> float:
+        """The median of the training cells, in pixels; NaN where nothing was measured."""
+        return float(self.measures["diameter_px"].median())
+
+    def distances(self, pooled: np.ndarray) -> np.ndarray:
+        """From features (C,) to those of each training cell: (N,), 0 (same direction) to 2.
+
+        The length of the difference of unit vectors, sqrt(2 - 2 cosine). Of several cells, (K, C),
+        at once: (K, N).
+        """
+        if pooled.shape[-1:] != self.features.shape[1:]:
+            raise ModelError(
+                f"The engine gives {pooled.shape} features, {FILE} holds "
+                f"{self.features.shape[1:]}: they are of different runs. Train the run again."
+            )
+        given = unit(np.atleast_2d(pooled)) - self.centre
+        return _apart(given, self.features, self._squares).reshape(*pooled.shape[:-1], -1)
+
+    @cached_property
+    def records(self) -> list[tuple[str, int, Any, Any]]:
+        """image_id, label, subject and group of each cell, quicker to look up than in `cells`."""
+        return list(
+            self.cells[["image_id", "label", "subject", "group"]].itertuples(index=False, name=None)
+        )
+
+    def in_order(self, measure: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """What was measured of all training cells, of ALL and of HEM, each from low to high."""
+        return self._in_order[measure]
+
+    @cached_property
+    def _in_order(self) -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        labels = self.cells["label"].to_numpy()
+        found = {}
+        for name in self.measures:
+            values = self.measures[name].to_numpy()
+            measured = np.isfinite(values)
+            of_all, of_hem = (np.sort(values[measured & (labels == label)]) for label in (1, 0))
+            found[str(name)] = (np.sort(values[measured]), of_all, of_hem)
+        return found
+
+    @cached_property
+    def _squares(self) -> np.ndarray:
+        return _lengths_squared(self.features)
+
+    def distance(self, distances: np.ndarray) -> float:
+        """Of a cell, from its `distances`: that to the fifth nearest training cell, 0 to 2."""
+        nth = min(NEIGHBOURS, len(distances)) - 1
+        return float(np.partition(distances, nth)[nth])
+
+
+def unit(features: np.ndarray) -> np.ndarray:
+    """Features (N, C) scaled to length 1, float32; what is all 0 stays so."""
+    features = features.astype(np.float32)
+    return features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
+
+
+def write(run: Run, parts: pd.DataFrame, pooled: np.ndarray, red_cell: float | None) -> None:
+    """Writes `reference.npz` of a run.
+
+    `parts` has the cells with their split and measures, `pooled` (N, C) the features of each,
+    averaged over the feature map. The training cells stand in the order of split.parquet.
+    """
+    with storage.atomic(run.path / FILE) as temporary:
+        np.savez(temporary, **build(parts, pooled, red_cell))
+
+
+def build(parts: pd.DataFrame, pooled: np.ndarray, red_cell: float | None) -> dict[str, Any]:
+    """The arrays of `reference.npz`; see `write`."""
+    training, validation = ((parts["split"] == part).to_numpy() for part in ("train", "validation"))
+    features = unit(pooled)
+    centre = features[training].mean(axis=0)
+    features -= centre
+    # Who may be one patient counts as one.
+    groups = parts["group"].fillna("unknown").to_numpy(object)
+    limit, reason = find_limit(
+        features[training], groups[training], features[validation], groups[validation]
+    )
+    measures = parts.loc[training, MEASURES].astype(np.float32)
+    looks = appearance.find_limit(measures, groups[training])
+    return {
+        "features": features[training].astype(np.float16),
+        "centre": centre,
+        "measures": measures.to_numpy(),
+        "measure_names": np.array(MEASURES),
+        "limit": _array(limit),
+        "reason": np.array(reason),
+        "appearance_limit": _array(looks),
+        "red_cell": _array(red_cell),
+    }
+
+
+def find_limit(
+    training: np.ndarray, groups: np.ndarray, validation: np.ndarray, held_out: np.ndarray
+) -> tuple[float | None, str]:
+    """How far a cell of another subject may lie from the training cells, and what says so.
+
+    Features (N, C) with the group of each (N,), of the training and the validation part. No
+    cell is compared with cells of its own group. Where the validation part is small, training
+    cells count too. The distance is that of Sun et al. (2022).
+    """
+    found, clusters = _distances(validation, held_out, training, groups), held_out
+    said = f"{len(found)} validation cells"
+    if len(found) < ENOUGH:
+        found = np.concatenate([found, _distances(training, groups, training, groups)])
+        clusters = np.concatenate([clusters, groups])
+        said += f" and {len(found) - len(validation)} training cells"
+    known = np.isfinite(found) & (found > 0)
+    found, number = found[known], len(np.unique(clusters[known].astype(str)))
+    if number < MIN_GROUPS:
+        return None, (
+            f"Its cells are of {number} known groups of subjects, and {MIN_GROUPS} are needed to "
+            "say how far one of another subject may lie from them."
+        )
+    limit = appearance.prediction_limit(found, number)
+    return limit, f"{said} of {number} groups, each against the training cells of other groups"
+
+
+def _distances(
+    cells: np.ndarray, own: np.ndarray, training: np.ndarray, groups: np.ndarray
+) -> np.ndarray:
+    """Each cell's distance to its fifth nearest training cell of another group; inf if none."""
+    found = np.full(len(cells), np.inf, np.float32)
+    nth = min(NEIGHBOURS, len(training))
+    for start in range(0, len(cells) if nth else 0, _BLOCK):
+        block = slice(start, start + _BLOCK)
+        apart = _apart(cells[block], training)
+        apart[own[block][:, None] == groups[None]] = np.inf
+        found[block] = np.partition(apart, nth - 1, axis=1)[:, nth - 1]
+    return found
+
+
+def _apart(
+    these: np.ndarray, those: np.ndarray, those_squared: np.ndarray | None = None
+) -> np.ndarray:
+    """Distances of each of these features (N, C) to each of those (M, C): (N, M)."""
+    squares = _lengths_squared(these)[:, None] - 2 * (these @ those.T)
+    squares += _lengths_squared(those) if those_squared is None else those_squared
+    return np.asarray(np.sqrt(np.maximum(squares, 0)))
+
+
+def _lengths_squared(features: np.ndarray) -> np.ndarray:
+    return np.asarray(np.einsum("ij,ij->i", features, features))
+
+
+def load(run: Run) -> Reference | None:
+    """What a run kept of its training cells, or None where it was trained without keeping it.
+
+    Raises `ModelError` for a file that is damaged or of another run.
+    """
+    file = run.path / FILE
+    if not file.exists():
+        return None
+    try:
+        with np.load(file, allow_pickle=False) as arrays:
+            kept: dict[str, Any] = {name: arrays[name] for name in arrays.files}
+        split = pd.read_parquet(run.path / "split.parquet").query("split == 'train'")
+        return from_arrays(kept, split.reset_index(drop=True))
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise ModelError(
+            f"{file} is damaged or of another run ({error}). Train the run again."
+        ) from None
+
+
+def from_arrays(kept: dict[str, Any], cells: pd.DataFrame) -> Reference:
+    """The arrays of `reference.npz` with the training cells they are of, in the same order.
+
+    Raises `ValueError` or `KeyError` for others.
+    """
+    names = [str(name) for name in kept["measure_names"]]
+    shapes = (len(kept["features"]), kept["measures"].shape)
+    if shapes != (len(cells), (len(cells), len(names))) or kept["features"].ndim != 2:
+        raise ValueError(f"it holds {shapes[0]} cells, split.parquet {len(cells)} of training")
+    return assemble(
+        cells,
+        kept["features"].astype(np.float32),
+        kept["centre"],
+        pd.DataFrame(kept["measures"], columns=names),
+        limit=_number(kept["limit"]),
+        reason=str(kept["reason"]),
+        appearance_limit=_number(kept["appearance_limit"]),
+        red_cell=_number(kept["red_cell"]),
+    )
+
+
+def assemble(
+    cells: pd.DataFrame,
+    features: np.ndarray,
+    centre: np.ndarray,
+    measures: pd.DataFrame,
+    *,
+    limit: float | None,
+    reason: str,
+    appearance_limit: float | None,
+    red_cell: float | None,
+) -> Reference:
+    """A reference with the ranges that follow from its measures."""
+    diameter = _ends(measures["diameter_px"])
+    focus = _ends(measures["focus"])
+    return Reference(
+        cells=cells,
+        features=features,
+        centre=centre,
+        measures=measures,
+        limit=limit,
+        reason=reason,
+        appearance=appearance.fit(appearance.figures_of(measures)),
+        appearance_limit=appearance_limit,
+        diameter=diameter
+        and (diameter[0] / (1 + DIAMETER_MARGIN), diameter[1] * (1 + DIAMETER_MARGIN)),
+        focus=focus and focus[0] * (1 - FOCUS_MARGIN),
+        red_cell=red_cell,
+    )
+
+
+def _ends(values: pd.Series) -> tuple[float, float] | None:
+    known = values.dropna()
+    if known.empty:
+        return None
+    low, high = known.quantile(ENDS)
+    return float(low), float(high)
+
+
+def _array(value: float | None) -> np.ndarray:
+    return np.array(np.nan if value is None else value)
+
+
+def _number(value: np.ndarray) -> float | None:
+    return None if np.isnan(value) else float(value)

@@ -1,0 +1,177 @@
+"""Pictures with a background: is it a smear, a whole field, or one cell to be cut out of it?"""
+
+import cv2
+import numpy as np
+
+from core.cells.detection import stain
+from core.cells.detection.detect import Cell, detect
+from core.cells.masks import bounding_box
+from core.cells.scale import UM_PER_PX, to_model
+from core.ood.reference import Reference
+from core.reading.checked_picture import Prepared, Refusal, Scene, Subject
+
+# Dyes and haemoglobin take green light most: next to the glass no pixel of a smear lets through
+# clearly more green than red and blue, or takes clearly more of one of those than of green. Of 481
+# smear pictures from five sources one has more than 1 % of such pixels; of crops of photographs
+# half have over 20 %, but one in seven less than 1 %: in those, no white cell is found.
+CLEARLY = 0.12, 0.35  # in natural logarithms: green over both others; one of them over green
+MAX_FOREIGN = 0.01
+MIN_GLASS = 0.1  # of the picture has to be empty glass, or as pale
+PALE = 0.1  # density, in natural logarithms
+LARGE = 800  # pixels of the shorter side, from which every second is enough to judge colours
+# The close-ups at hand are 5 to 6 red cells across, the fields 14 and more, or hold 4 white cells.
+MANY = 3  # white cells and more are a field
+WIDEST = 9.0  # red cells across the shorter side of a close-up
+LEAST_SHARE = 0.15  # of that side, for a white cell: 1.35 red cells, a small lymphocyte, of nine
+RED_CELLS = "the red cells around it"
+MAX_INVENTED = 1.25  # pixels of the model's input for one of the picture
+
+
+def look(image: np.ndarray) -> Scene:
+    """What is in an RGB uint8 (H, W, 3) picture."""
+    small = image[::2, ::2] if min(image.shape[:2]) >= LARGE else image
+    dense = stain.density(cv2.GaussianBlur(small, (0, 0), 1.0), stain.glass(small))
+    foreign, glass = _foreign(dense), float((dense.max(axis=2) < PALE).mean())
+    smear = foreign <= MAX_FOREIGN and glass >= MIN_GLASS
+    return Scene(foreign, glass, detect(image) if smear else None)
+
+
+def _foreign(dense: np.ndarray) -> float:
+    red, green, blue = cv2.split(dense)
+    greener = green < np.minimum(red, blue) - CLEARLY[0]
+    other = np.maximum(red, blue) > green + CLEARLY[1]
+    return float((greener | other).mean())
+
+
+def refuse_what_is_no_smear(subject: Subject) -> Refusal | None:
+    """Colours that stained cells on glass do not have, or no white cell among them."""
+    scene = subject.scene = look(subject.image)
+    subject.figures |= {
+        "foreign_colours": scene.foreign,
+        "glass": scene.glass,
+        "white_cells": float(len(scene.cells)),
+    }
+    if scene.cells:
+        return None
+    return Refusal(
+        "It shows no stained white cell: neither cut out on black nor on the bright background of "
+        "a smear.",
+        "Upload a colour picture of a cell in a Romanowsky stain, such as Jenner-Giemsa.",
+    )
+
+
+def refuse_a_field(subject: Subject) -> Refusal | None:
+    """Many cells, or a picture so wide that one cell is a small part of it."""
+    cells, red_cell = _scene(subject)
+    side = min(subject.image.shape[:2])
+    widest = max(map(_diameter, cells))
+    across = side / red_cell if red_cell else None
+    subject.figures["red_cells_across"] = across
+    if len(cells) < MANY and widest >= LEAST_SHARE * side and (across or 0) <= WIDEST:
+        return None
+    number = len(cells)
+    return Refusal(
+        f"It shows a whole field with {number} white {'cell' if number == 1 else 'cells'}, "
+        "not a single cell.",
+        "Crop it to one cell at full magnification and upload that.",
+    )
+
+
+def cut_out(subject: Subject) -> Refusal | None:
+    """Masks the one whole cell to black, brings it to the scale of training and centres it."""
+    cells, red_cell = _scene(subject)
+    whole = [cell for cell in cells if not cell.touches_border]
+    if not whole:
+        return Refusal(
+            "The cell is cut off by the edge of the picture.", "Export it whole, with a margin."
+        )
+    if len(whole) > 1:
+        return Refusal(
+            f"It shows {len(whole)} white cells; each would be a reading of its own.",
+            "Crop it to one of them and upload that.",
+        )
+    return cut(subject, whole[0], red_cell)
+
+
+def cut(
+    subject: Subject, cell: Cell, red_cell: float | None, ruler: str = RED_CELLS
+) -> Refusal | None:
+    """Goes on with that cell of the picture alone, at the scale of training and centred.
+
+    `red_cell` is the diameter of a red cell in pixels of the picture, `ruler` who says so.
+    """
+    kept = subject.reference
+    if kept is None or kept.diameter is None:
+        return Refusal(
+            "The cell stands on its natural background, and this model did not keep the scale of "
+            "its training cells, to which it would have to be brought.",
+            "Train the model again, or cut the cell out yourself: black around it, same scale.",
+        )
+    factor, words, size_known = _scale(cell, red_cell, kept, ruler)
+    invented = factor * subject.geometry.size / subject.geometry.window
+    subject.figures["enlargement"] = factor
+    if invented > MAX_INVENTED:
+        return Refusal(
+            f"The cell has too few pixels: it would have to be enlarged {factor:.1f} times to be "
+            "of the size this model knows.",
+            "Take it at a higher magnification, or export it without making it smaller.",
+        )
+    _cut(subject, cell, factor, ("Cut out of its background.", words), size_known)
+    return None
+
+
+def _scale(
+    cell: Cell, red_cell: float | None, kept: Reference, ruler: str
+) -> tuple[float, str, bool]:
+    """The factor to the scale of training, how it was found, and whether it was measured."""
+    trained = kept.red_cell
+    if red_cell and trained:
+        factor = trained / red_cell
+        words = (
+            f"Scaled by {factor:.2f} to the training images, by {ruler}: red cells are "
+            f"{red_cell:.0f} pixels across here, assumed to be {trained:.0f} there."
+        )
+        return factor, words, True
+    factor = kept.typical_diameter / _diameter(cell)
+    missing = "are too few red cells around it" if trained else "is no scale known of its training"
+    words = (
+        f"Scaled by {factor:.2f} to the diameter of a typical training cell, as there {missing}: "
+        "its size says nothing here."
+    )
+    return factor, words, False
+
+
+def _cut(
+    subject: Subject, cell: Cell, factor: float, words: tuple[str, ...], size_known: bool
+) -> None:
+    image = subject.image
+    x, y, w, h = cell.bbox
+    mask = np.zeros(image.shape[:2], bool)
+    mask[y : y + h, x : x + w] = cell.mask
+    side = max(subject.geometry.window, *(int(np.ceil(length * factor)) for length in (w, h)))
+    alone = to_model(image, cell, factor * UM_PER_PX, side)
+    black = image * mask[:, :, None].astype(np.uint8)
+    subject.use(alone, Prepared(image, mask, words, size_known), black)
+
+
+def centre(subject: Subject) -> None:
+    """Moves a cell on black, which lies outside the middle, there."""
+    image, mask = subject.image, subject.mask
+    x, y, w, h = bounding_box(mask)
+    side = max(subject.geometry.window, w, h)
+    alone = np.zeros((side, side, 3), np.uint8)
+    black = image * mask[:, :, None].astype(np.uint8)
+    top, left = (side - h) // 2, (side - w) // 2
+    alone[top : top + h, left : left + w] = black[y : y + h, x : x + w]
+    subject.use(alone, Prepared(image, mask, ("Moved to the middle of the picture.",), True), black)
+
+
+def _scene(subject: Subject) -> tuple[tuple[Cell, ...], float | None]:
+    """White cells, and the diameter of a red cell in pixels."""
+    if subject.scene is None or subject.scene.field is None:
+        raise ValueError("The picture has not been looked at: make the checks in their order.")
+    return subject.scene.cells, subject.scene.field.ruler.diameter
+
+
+def _diameter(cell: Cell) -> float:
+    return float(np.sqrt(4 * cell.area_px / np.pi))

@@ -1,0 +1,210 @@
+"""Is this a picture that the model may read? Checked in order, before any probability is shown."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+
+from core.cells.detection.detect import Cell, Field
+from core.cells.masks import largest_region, lit_mask
+from core.cells.morphology import Morphology, measure
+from core.data.images import Geometry, fit
+from core.lazy import cached_property
+from core.models.engine import EngineOutput
+from core.ood.reference import Reference
+
+BORDER_DEPTH = 0.05
+OUTLINE, OUTLINE_COLOUR = 0.008, (0, 158, 115)  # of the shorter side; stands off from purple
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a picture is not read, and what to do instead."""
+
+    reason: str
+    way_out: str
+
+
+@dataclass(frozen=True)
+class Gate:
+    """What came of the checks.
+
+    code: the check that refused, one of `core.reading.gate.CHECKS`, with its reason and way out;
+    None where the picture passed. checks: those it passed, in order. unchecked: those that could
+    not be made, each with why. figures: what was measured, by name:
+
+    black_border: share of the picture's border that is black. cell_share: share of the model's
+    window that the cell fills. other_regions: further lit area, as a share of the cell. green: mean
+    green of the cell over the weaker of its mean red and blue. texture, focus: `Morphology`'s.
+    diameter_px, least_diameter_px, most_diameter_px: of the cell, at the scale of training, and its
+    range in training. least_focus: in training. cut_off: the longest straight piece of the cell's
+    outline on the picture's edge, over its diameter. foreign_colours, glass, white_cells and
+    red_cells_across: of a picture with a background, see `Scene`. enlargement: what brought the
+    cell to the scale of training. appearance, appearance_limit: distance in what is measured, in
+    standard deviations. distance, distance_limit: in the model's features, 0 to 2.
+    """
+
+    code: str | None
+    reason: str | None
+    way_out: str | None
+    checks: tuple[str, ...]
+    unchecked: dict[str, str]
+    figures: dict[str, float | None]
+
+    @property
+    def passed(self) -> bool:
+        """Whether the picture may be read."""
+        return self.code is None
+
+    @property
+    def sentence(self) -> str | None:
+        """Reason and way out in one line; None where the picture passed."""
+        return None if self.code is None else f"{self.reason} {self.way_out}"
+
+    @property
+    def cell_share(self) -> float:
+        """Share of the model's window that the cell fills."""
+        return self.figures.get("cell_share") or 0.0
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What was done to a picture before it was read.
+
+    original: the picture, RGB uint8 (H, W, 3). mask: the cell in it, bool (H, W). words: what was
+    done, in sentences. size_known: whether the scale is measured, not assumed from the cell's size.
+    """
+
+    original: np.ndarray
+    mask: np.ndarray
+    words: tuple[str, ...]
+    size_known: bool
+
+    @property
+    def outlined(self) -> np.ndarray:
+        """The picture with the cell's outline drawn, RGB uint8 (H, W, 3)."""
+        found, _ = cv2.findContours(
+            self.mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
+        )
+        width = max(1, round(min(self.mask.shape) * OUTLINE))
+        return np.asarray(cv2.drawContours(self.original.copy(), found, -1, OUTLINE_COLOUR, width))
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What is in a picture with a background.
+
+    foreign: share of pixels in colours that no smear has. glass: share that is empty. field: what
+    was found in it, None where it is no smear by those two.
+    """
+
+    foreign: float
+    glass: float
+    field: Field | None
+
+    @property
+    def cells(self) -> tuple[Cell, ...]:
+        """The white cells."""
+        return () if self.field is None else self.field.cells
+
+
+@dataclass
+class Subject:
+    """A picture on its way through the checks: what they look at, and what they note down.
+
+    image: RGB uint8 (H, W, 3), replaced by `use` where a cell is cut out of it. run: the engine, on
+    what it reads of such images. scene: what was found in a picture with a background.
+    """
+
+    image: np.ndarray
+    geometry: Geometry
+    reference: Reference | None
+    run: Callable[[np.ndarray], EngineOutput]
+    figures: dict[str, float | None] = field(default_factory=dict)
+    unchecked: dict[str, str] = field(default_factory=dict)
+    scene: Scene | None = None
+    prepared: Prepared | None = None
+    # Sharpness and clipping are of the pixels as they came, before they are brought to scale.
+    native: tuple[np.ndarray, np.ndarray] | None = None
+
+    def use(self, image: np.ndarray, prepared: Prepared, native: np.ndarray) -> None:
+        """Goes on with a cell that was cut out; `native`: the picture with all else black."""
+        self.native = native, prepared.mask
+        self.image, self.prepared = image, prepared
+        for name in ("lit", "mask", "morphology", "pixels", "output", "distances"):
+            self.__dict__.pop(name, None)
+
+    @cached_property
+    def lit(self) -> np.ndarray:
+        """What is not black, bool (H, W)."""
+        return lit_mask(self.image)
+
+    @cached_property
+    def mask(self) -> np.ndarray:
+        """The largest region that is not black, bool (H, W)."""
+        return largest_region(self.lit)
+
+    @cached_property
+    def morphology(self) -> Morphology:
+        """What was measured on that region, which must not be empty."""
+        return measure(self.image, self.mask)
+
+    @cached_property
+    def pixels(self) -> np.ndarray:
+        """What the engine reads of the picture, uint8 (S, S, 3)."""
+        return fit(self.image, self.geometry)
+
+    @cached_property
+    def output(self) -> EngineOutput:
+        """What the engine says of the picture: for the last check, and for the reading."""
+        return self.run(self.pixels[None])
+
+    @cached_property
+    def distances(self) -> np.ndarray:
+        """From its features to those of each training cell, (N,); see `Reference.distances`."""
+        if self.reference is None:
+            raise ValueError("The model kept no training cells to measure a distance to.")
+        return self.reference.distances(self.output.features[0].mean(axis=(0, 1)))
+
+    @cached_property
+    def black_border(self) -> float:
+        """Share of the border that is black, of the picture as it came."""
+        depth = max(2, round(min(self.lit.shape) * BORDER_DEPTH))
+        inner = self.lit[depth:-depth, depth:-depth]
+        on_border = np.count_nonzero(self.lit) - cv2.countNonZero(inner.view(np.uint8))
+        return 1 - on_border / (self.lit.size - inner.size)
+
+
+Check = Callable[[Subject], Refusal | None]
+
+
+def examine(subject: Subject, checks: dict[str, Check], before: tuple[str, ...] = ()) -> Gate:
+    """Makes the checks in their order, up to the first that refuses.
+
+    `before`: those of the same subject that it has passed already.
+    """
+    passed = list(before)
+    for code, check in checks.items():
+        refusal = check(subject)
+        if refusal is not None:
+            return _gate(subject, passed, code, refusal)
+        if code not in subject.unchecked:
+            passed.append(code)
+    return _gate(subject, passed, None, None)
+
+
+def _gate(subject: Subject, passed: list[str], code: str | None, refusal: Refusal | None) -> Gate:
+    return Gate(
+        code=code,
+        reason=None if refusal is None else refusal.reason,
+        way_out=None if refusal is None else refusal.way_out,
+        checks=tuple(passed),
+        unchecked=dict(subject.unchecked),
+        figures=dict(subject.figures),
+    )
+
+
+def refused(code: str, reason: str, way_out: str = "") -> Gate:
+    """The gate of a file that no picture came of."""
+    return Gate(code, reason, way_out, (), {}, {})

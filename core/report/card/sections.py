@@ -1,0 +1,141 @@
+"""A model card, filled from what a run's folder holds; what it does not hold is shown as a gap.
+
+The sections follow Mitchell et al., Model Cards for Model Reporting, FAT* 2019; CLAIM in its 2024
+update (Tejani et al., Radiology: Artificial Intelligence 2024); and TRIPOD+AI (Collins et al., BMJ
+2024), whose item numbers are given.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from core import storage
+from core.archive import checks
+from core.errors import RunError
+from core.models import catalog
+from core.report.card import architecture, measures, origin, texts
+from core.report.card.context import Ailment, Facts
+from core.report.card.items import Card, Item, Section, fact, gap, table
+from core.runs.run_store import Run
+
+
+def build(run: Run, ailments: Sequence[Ailment]) -> Card:
+    """The card of a finished run; `ailments` is what the run doctor says of it.
+
+    Raises `RunError` for a run that has not succeeded or whose files are damaged.
+    """
+    state = run.status.state
+    if state != "succeeded":
+        raise RunError(
+            f"Run {run.run_id} is {state}; a model card is made of a run that succeeded."
+        )
+    measured = run.metrics
+    if measured is None:
+        raise RunError(f"Run {run.run_id} has lost its metrics.json; train it again.")
+    entry = catalog.architecture(run.config.architecture)
+    facts = Facts(run, run.config, entry, measured, texts.read(run), ailments)
+    try:
+        sections = [Section(title, after, tuple(make(facts))) for title, after, make in SECTIONS]
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise RunError(
+            f"The files of run {run.run_id} do not say what a model card needs ({error}): damaged, "
+            "or of another version. Train it again."
+        ) from None
+    return Card(run.run_id, f"{entry.title}, trained on {facts.dataset['name']}", tuple(sections))
+
+
+def _limits(facts: Facts) -> list[Item]:
+    doctor = [fact(ill.title, f"{ill.evidence} {ill.advice}") for ill in facts.ailments]
+    nothing = fact("Run doctor", "Finds nothing wrong with this run.")
+    return [
+        *(doctor or [nothing]),
+        fact(
+            "Heat maps",
+            "Grad-CAM at the resolution of the last feature map; its faithfulness is not measured "
+            "by this card.",
+        ),
+        facts.said("limitations"),
+        facts.said("sample_size"),
+    ]
+
+
+def _ethics(facts: Facts) -> list[Item]:
+    drawn = "Does not apply: synthetic." if facts.dataset["synthetic"] else None
+    return [facts.said("ethics", drawn), facts.said("fairness", drawn)]
+
+
+def _hashes(facts: Facts) -> list[Item]:
+    there = [name for name in checks.FILES if (facts.run.path / name).is_file()]
+    rows = [
+        (name, f"{(facts.run.path / name).stat().st_size:,}", storage.sha256(facts.run.path / name))
+        for name in there
+        if name != "card.json"  # its words are in this card
+    ]
+    found = [table("SHA-256 of the files", ("File", "Bytes", "SHA-256"), rows)]
+    if "model.keras" not in there:
+        lost = "The Keras model is not in the folder; readings do not need it."
+        found.append(gap("model.keras", lost, "Train again to have it."))
+    return found
+
+
+def _measured(
+    make: Callable[[Run, dict[str, Any]], list[Item]],
+) -> Callable[[Facts], list[Item]]:
+    return lambda facts: make(facts.run, facts.measured)
+
+
+# Title, the items of the three guidelines, and what makes it.
+SECTIONS: tuple[tuple[str, str, Callable[[Facts], list[Item]]], ...] = (
+    ("Model", "Model Cards: Model Details; TRIPOD+AI 18", origin.identity),
+    (
+        "Intended use",
+        "Model Cards: Intended Use; CLAIM: Introduction; TRIPOD+AI 3, 27",
+        origin.use,
+    ),
+    ("Data", "Model Cards: Training Data; CLAIM: Data; TRIPOD+AI 5, 6, 11, 20", origin.data),
+    ("Reference standard", "CLAIM: Reference Standard; TRIPOD+AI 8", origin.reference),
+    ("Network", "CLAIM: Model; TRIPOD+AI 9, 15, 22", architecture.model),
+    ("Training", "CLAIM: Training; TRIPOD+AI 12, 13, 21", architecture.training),
+    (
+        "Protocol",
+        "Model Cards: Evaluation Data; CLAIM: Data Partitions; TRIPOD+AI 10, 12, 16",
+        _measured(measures.protocol),
+    ),
+    (
+        "Performance",
+        "Model Cards: Metrics, Quantitative Analyses; CLAIM: Model Performance; TRIPOD+AI 23",
+        _measured(measures.performance),
+    ),
+    (
+        "Calibration and operating point",
+        "Model Cards: Decision Thresholds; CLAIM: Evaluation; TRIPOD+AI 12, 15",
+        _measured(measures.calibration),
+    ),
+    (
+        "Subgroups",
+        "Model Cards: Factors; CLAIM: Evaluation; TRIPOD+AI 14, 23b",
+        _measured(measures.subgroups),
+    ),
+    (
+        "External validation",
+        "CLAIM: Testing on external data; TRIPOD+AI 12, 16",
+        _measured(measures.external),
+    ),
+    (
+        "Failures",
+        "CLAIM: Failure analysis",
+        _measured(measures.failures),
+    ),
+    (
+        "Limits",
+        "Model Cards: Caveats and Recommendations; CLAIM: Discussion; TRIPOD+AI 26",
+        _limits,
+    ),
+    ("Ethics and fairness", "Model Cards: Ethical Considerations; TRIPOD+AI 14, 17", _ethics),
+    ("Files", "CLAIM: Other Information; TRIPOD+AI 18, 22", _hashes),
+)
+
+
+def to_json(card: Card) -> dict[str, Any]:
+    """The card as the command line prints it."""
+    return asdict(card) | {"gaps": card.gaps}

@@ -1,0 +1,64 @@
+"""What only people know of a model: the texts that they write into its card, in `card.json`."""
+
+from dataclasses import dataclass
+
+from core import storage
+from core.errors import ConfigError, RunError
+from core.runs.run_store import Run
+
+MAX_CHARACTERS = 4000
+
+
+@dataclass(frozen=True)
+class Field:
+    """A text of the card: its label, and what the card lacks without it."""
+
+    label: str
+    lack: str
+
+
+FIELDS = {
+    "purpose": Field("Purpose of this model", "what question it was trained to answer, for whom"),
+    "users": Field("Intended users and setting", "who is to use it, and where in their work"),
+    "source": Field("Source of the images", "where, when and from whom they were collected"),
+    "eligibility": Field("Who was included", "inclusion and exclusion criteria"),
+    "acquisition": Field("Staining and imaging", "stain, microscope, camera and magnification"),
+    "reference": Field("Reference standard", "who labelled the cells, how, and how reliably"),
+    "demographics": Field("Patients", "age, sex, ethnicity and disease subtype of the subjects"),
+    "fairness": Field("Fairness", "how it does by age, sex and ethnicity"),
+    "sample_size": Field("Sample size", "why so many cells and subjects were enough"),
+    "limitations": Field("Known limits", "limits that its users have found"),
+    "ethics": Field("Ethics and consent", "the approval and consent under which data were used"),
+    "citation": Field("Licence and citation of the data", "how the data may be used and cited"),
+    "funding": Field("Funding and interests", "who paid for the work, and competing interests"),
+    "contact": Field("Contact", "who answers questions about this model"),
+}
+
+
+def read(run: Run) -> dict[str, str]:
+    """The texts there are, by field. Raises `RunError` if card.json is damaged."""
+    file = run.path / "card.json"
+    try:
+        texts = storage.read_json(file) if file.exists() else {}
+        return {str(name): text.strip() for name, text in texts.items() if text.strip()}
+    except (ValueError, AttributeError):
+        raise RunError(
+            f"card.json of run {run.run_id} is damaged. Delete it and write the texts again."
+        ) from None
+
+
+def write(run: Run, field: str, text: str) -> None:
+    """Keeps a text, atomically; an empty one takes it out of the card again.
+
+    Raises `ConfigError` for a field that there is not, or a text that is too long.
+    """
+    if field not in FIELDS:
+        raise ConfigError(f"field is {field!r}; it can be {', '.join(FIELDS)}.")
+    if len(text) > MAX_CHARACTERS:
+        raise ConfigError(
+            f"The text has {len(text):,} characters; {MAX_CHARACTERS:,} are the most. Shorten it."
+        )
+    file = run.path / "card.json"
+    with storage.lock(file):
+        texts = read(run) | {field: text.strip()}
+        storage.write_json(file, {name: said for name, said in texts.items() if said})

@@ -1,0 +1,339 @@
+"""Run folders: `artifacts/runs/<run_id>/` is all there is to a run, and the protocol to it."""
+
+import csv
+import hashlib
+import io
+import re
+import secrets
+import time
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from core import storage
+from core.data.images import PIXELS, Geometry
+from core.errors import BlastLensError, RunError
+from core.jobs.job import UNFINISHED, Status
+from core.runs.config import RunConfig, from_json, to_json
+from core.settings import settings
+
+# One row an epoch. loss is what was minimised: the cross-entropy, weighted and smoothed as the
+# config says, and the penalty. cross_entropy is neither weighted nor smoothed nor penalised, and so
+# comparable between runs and parts. learning_rate is that of the epoch's last step.
+HISTORY_COLUMNS = (
+    "epoch",
+    "stage",
+    "loss",
+    "cross_entropy",
+    "penalty",
+    "accuracy",
+    "validation_cross_entropy",
+    "validation_accuracy",
+    "learning_rate",
+    "images_per_second",
+    "seconds",
+)
+STAGES = ("training", "fine-tuning")
+_RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+MOST_SIDE = 1024  # pixels: more than any network here reads, and few enough for memory
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run folder. Reading never fails on a half-written file; it gives what is whole."""
+
+    path: Path
+
+    @property
+    def run_id(self) -> str:
+        """The folder's name."""
+        return self.path.name
+
+    @cached_property
+    def config(self) -> RunConfig:
+        """What was asked for; it never changes."""
+        try:
+            return from_json(self._json("config.json"))
+        except TypeError as error:
+            raise RunError(f"Run {self.run_id} is of another version ({error}).") from None
+
+    @property
+    def status(self) -> Status:
+        """The state now; a worker whose heartbeat has stopped has been interrupted."""
+        status = self.written_status
+        silent = time.time() - status.heartbeat
+        if status.unfinished and silent > settings().heartbeat_stale_seconds:
+            facts = asdict(status) | {
+                "state": "interrupted",
+                "error": f"The worker stopped without a word {silent:.0f} s ago, while "
+                f"{status.phase}. {self.way_on}",
+            }
+            return Status(**facts)
+        return status
+
+    @property
+    def written_status(self) -> Status:
+        """What the worker wrote last, whether it is still alive or not."""
+        try:
+            status = Status(**self._json("status.json"))
+            _ = time.time() - status.heartbeat - status.queued  # they are numbers
+        except TypeError as error:
+            raise RunError(f"Run {self.run_id} is of another version ({error}).") from None
+        return status
+
+    @property
+    def history(self) -> pd.DataFrame:
+        """One row an epoch (`HISTORY_COLUMNS`); empty before the first."""
+        whole = "".join(self._history_lines())
+        if not whole:
+            return pd.DataFrame(columns=list(HISTORY_COLUMNS))
+        return pd.read_csv(io.StringIO(whole))
+
+    def _history_lines(self) -> list[str]:
+        """The header and the rows; a line without its end is still being written."""
+        file = self.path / "history.csv"
+        text = file.read_text(encoding="utf-8") if file.exists() else ""
+        return text[: text.rfind("\n") + 1].splitlines(keepends=True)
+
+    @property
+    def metrics(self) -> dict[str, Any] | None:
+        """What was measured, by part; None before the end of the run."""
+        if not (self.path / "metrics.json").exists():
+            return None
+        return self._json("metrics.json", "dataset", "protocol", "parts", "training")
+
+    @property
+    def geometry(self) -> Geometry:
+        """How this run's model is fed: as it was trained, whatever the catalogue says by now.
+
+        Raises `RunError` where metrics.json does not say it, or what BlastLens cannot feed.
+        """
+        kept: Any = (self.metrics or {}).get("preprocessing")
+        try:
+            window, size = int(kept["window"]), int(kept["size"])
+            if kept["pixels"] == PIXELS and 0 < min(window, size) <= max(window, size) <= MOST_SIDE:
+                return Geometry(window, size)
+        except (TypeError, KeyError, ValueError):
+            pass  # said below
+        raise RunError(
+            f"metrics.json of run {self.run_id} says that its model is fed {kept!r}; BlastLens can "
+            f'feed "window" and "size" of 1 to {MOST_SIDE} pixels and "pixels" as {PIXELS!r}. '
+            "Train the run again."
+        )
+
+    @property
+    def predictions(self) -> pd.DataFrame:
+        """image_id, subject, group, split, label, logit, probability. Raises `RunError`."""
+        try:
+            return pd.read_parquet(self.path / "predictions.parquet")
+        except (OSError, ValueError):
+            raise RunError(f"Run {self.run_id} has no predictions; it has not finished.") from None
+
+    @property
+    def calibration(self) -> dict[str, Any]:
+        """How a logit becomes a probability and a call; see `core.metrics.calibration`."""
+        return self._json("calibration.json", "temperature", "threshold", "reason")
+
+    @property
+    def contract_ns(self) -> int:
+        """When the contract was written; changes with the operating point. 0: never."""
+        file = self.path / "calibration.json"
+        return file.stat().st_mtime_ns if file.exists() else 0
+
+    @property
+    def evaluations(self) -> list[dict[str, Any]]:
+        """What it measured on other data sets (`core.evaluation.evaluate`); [] for none."""
+        file = self.path / "evaluations.json"
+        try:
+            rows = storage.read_json(file) if file.exists() else []
+        except ValueError:
+            rows = None
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            raise RunError(f"{file.name} of run {self.run_id} is damaged. Delete it.")
+        return rows
+
+    @property
+    def engine_file(self) -> Path:
+        """The exported engine."""
+        return self.path / "engine.xml"
+
+    @property
+    def exported_ns(self) -> int:
+        """When the engine was written; changes if a run is replaced under its name. 0: never."""
+        return self.engine_file.stat().st_mtime_ns if self.engine_file.exists() else 0
+
+    @property
+    def engine_digest(self) -> str | None:
+        """SHA-256 over the engine's graph and weights, 64 hex digits; None before the export."""
+        parts = (self.engine_file, self.engine_file.with_suffix(".bin"))
+        if not all(part.is_file() for part in parts):
+            return None
+        return hashlib.sha256("".join(map(storage.sha256, parts)).encode()).hexdigest()
+
+    @property
+    def imported(self) -> dict[str, Any] | None:
+        """Where a run that was not trained here came from (`core.archive.archive`); else None."""
+        if not (self.path / "import.json").exists():
+            return None
+        return self._json("import.json", "at", "archive", "run")
+
+    @property
+    def arrived(self) -> float:
+        """When it came to be here: the start of its training, or its import. Unix time."""
+        came = self.imported
+        return float(came["at"]) if came else self.status.started or self.status.heartbeat
+
+    @property
+    def stop_requested(self) -> bool:
+        """Whether someone has asked the worker to stop, or deleted the run."""
+        return (self.path / "stop").exists() or not (self.path / "config.json").exists()
+
+    def request_stop(self) -> None:
+        """Asks the worker to stop, by a file that it looks for."""
+        (self.path / "stop").touch()
+
+    def write_status(self, status: Status) -> None:
+        """Replaces status.json atomically; a deleted run is not brought back by it.
+
+        On a full disk it is overwritten, so that a run can still say what it died of.
+        """
+        if not self.path.is_dir():
+            return
+        file = self.path / "status.json"
+        try:
+            storage.write_json(file, asdict(status))
+        except OSError as problem:
+            if not storage.is_full(problem) or not file.exists():
+                raise
+            storage.overwrite_json(file, asdict(status))
+
+    def append_history(self, row: dict[str, Any]) -> None:
+        """Adds an epoch to history.csv and flushes it."""
+        file = self.path / "history.csv"
+        new = not file.exists()
+        with file.open("a", newline="", encoding="utf-8") as stream:
+            writer = csv.DictWriter(stream, HISTORY_COLUMNS)
+            if new:
+                writer.writeheader()
+            writer.writerow(row)
+
+    def keep_history(self, epochs: int) -> None:
+        """Drops the rows after the first `epochs`: they are to be trained again."""
+        lines = self._history_lines()[: 1 + epochs] or [",".join(HISTORY_COLUMNS) + "\n"]
+        with storage.atomic(self.path / "history.csv") as temporary:
+            temporary.write_text("".join(lines), encoding="utf-8")
+
+    @property
+    def checkpoint_file(self) -> Path:
+        """What training goes on from; there while a run with a finished epoch is not finished."""
+        return self.path / "checkpoint.npz"
+
+    @property
+    def way_on(self) -> str:
+        """What to do with a run that ended before its time, in a sentence."""
+        if self.checkpoint_file.exists():
+            return "Resume it to go on from its last finished epoch; worker.log may say more."
+        return "Resume it to start over; worker.log may say more."
+
+    def requeue(self) -> None:
+        """Makes a run that failed, was stopped or was interrupted wait for its turn again.
+
+        It goes on from its last finished epoch. Raises `RunError` if it is unfinished or succeeded.
+        """
+        state = self.status.state
+        if state in (*UNFINISHED, "succeeded"):
+            raise RunError(f"Run {self.run_id} is {state}; there is nothing to resume.")
+        (self.path / "stop").unlink(missing_ok=True)
+        self.write_status(Status(epochs=self.config.total_epochs))
+
+    def _json(self, name: str, *required: str) -> Any:
+        try:
+            document = storage.read_json(self.path / name)
+        except FileNotFoundError:
+            raise RunError(
+                f"Run {self.run_id} has no {name}: it is no run folder, or broken."
+            ) from None
+        except ValueError:
+            raise RunError(f"{name} of run {self.run_id} is damaged.") from None
+        lacking = set(required or ()) - set(document if isinstance(document, dict) else ())
+        if lacking or not isinstance(document, dict):
+            lack = f"lacks {', '.join(sorted(lacking))}" if lacking else "is no object"
+            raise RunError(f"{name} of run {self.run_id} {lack}: damaged, or of another version.")
+        return document
+
+
+def create(config: RunConfig, run_id: str | None = None) -> Run:
+    """Makes the folder with config.json and a queued status.
+
+    `run_id` defaults to date, time, architecture and four random hex digits. Raises `RunError` if
+    a given one is malformed or taken.
+    """
+    if run_id is None:
+        stamp = time.strftime("%Y%m%d-%H%M%S")
+        run_id = f"{stamp}-{config.architecture}-{secrets.token_hex(2)}"
+    run = Run(folder(run_id))
+    try:
+        run.path.mkdir(parents=True)
+    except FileExistsError:
+        raise RunError(f"There is a run {run_id} already. Choose another name.") from None
+    storage.write_json(run.path / "config.json", to_json(config))
+    run.write_status(Status(epochs=config.total_epochs))
+    return run
+
+
+def get(run_id: str) -> Run:
+    """An existing run. Raises `RunError` naming those there are."""
+    run = Run(folder(run_id))
+    if not (run.path / "config.json").is_file():
+        there = ", ".join(run.run_id for run in runs()) or "none yet"
+        raise RunError(f"There is no run {run_id!r}. Runs: {there}.")
+    return run
+
+
+def folder(run_id: str) -> Path:
+    """Where the run of that name is, or would be. Raises `RunError` if it is no run name."""
+    if not _RUN_ID.fullmatch(run_id):
+        raise RunError(
+            f"{run_id!r} is no run name: up to 100 letters, digits, '-', '_' and '.' only."
+        )
+    return storage.runs_dir() / run_id
+
+
+def runs() -> list[Run]:
+    """All run folders that can be read, the newest first."""
+    found = []
+    for file in storage.runs_dir().glob("*/config.json"):
+        run = Run(file.parent)
+        try:
+            status, _ = run.status, run.config
+        except BlastLensError:
+            continue  # written by another version, or being deleted
+        found.append((status.started or status.heartbeat, run))
+    return [run for _, run in sorted(found, key=lambda pair: (-pair[0], pair[1].run_id))]
+
+
+def finished() -> list[Run]:
+    """The runs that succeeded, the newest first."""
+    return [run for run in runs() if run.status.state == "succeeded"]
+
+
+def models() -> list[Run]:
+    """The finished runs that can read, the newest first: controls cannot."""
+    return [run for run in finished() if not run.config.is_control]
+
+
+def stands_alone(run: Run) -> bool:
+    """Whether a run is a model of its own: neither a control nor one fold among several."""
+    return not run.config.is_control and not run.config.folds
+
+
+def require_model(run: Run) -> None:
+    """Raises `RunError` for a control run: it never saw a cell, so it cannot read one."""
+    if run.config.is_control:
+        raise RunError(
+            f"Run {run.run_id} is a control, trained on the {run.config.inputs} of the cells alone,"
+            " so it cannot read images. Choose a run trained on whole cells."
+        )

@@ -1,0 +1,290 @@
+"""Sweep folders: `artifacts/sweeps/<name>/` is all there is to a cross-validation or a search.
+
+sweep.json (what was asked for, written first), status.json, results.json (after each fold or
+trial), study.db (Optuna's, of a search), a `stop` file and worker.log. The runs of a sweep are
+ordinary run folders named after it: `<name>-fold-0`, `<name>-trial-3`, `<name>-trial-3-fold-1`.
+"""
+
+import re
+import secrets
+import shutil
+import time
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from core import storage
+from core.errors import BlastLensError, ConfigError, RunError
+from core.jobs.job import UNFINISHED, Status
+from core.runs import config, run_store
+from core.runs.config import RunConfig
+from core.runs.run_store import Run
+from core.settings import settings
+
+KINDS = ("cross-validation", "search")
+MAX_TRIALS = 1000
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+
+
+@dataclass(frozen=True)
+class Dimension:
+    """One setting of a search: one of `choices`, or a number from low to high, evenly or in log."""
+
+    choices: tuple[Any, ...] = ()
+    low: float = 0.0
+    high: float = 0.0
+    log: bool = False
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a sweep was asked to do.
+
+    base: the settings of all its runs; its `folds` are those of the cross-validation, or, in a
+    search, of each trial (0: each trial is one run). trials, space and pruning are of a search;
+    space has what it may change. base.seed seeds the splits, the training and the search.
+    """
+
+    kind: str
+    base: RunConfig
+    trials: int = 0
+    space: dict[str, Dimension] = field(default_factory=dict)
+    pruning: bool = True
+
+    def __post_init__(self) -> None:
+        """Raises `ConfigError` for the first thing that cannot be."""
+        if self.kind not in KINDS:
+            raise ConfigError(f"kind is {self.kind!r}; it can be {', '.join(KINDS)}.")
+        if self.kind == "cross-validation" and self.base.folds < 3:
+            raise ConfigError(f"folds is {self.base.folds}; a cross-validation has at least 3.")
+        if self.kind == "search" and not 1 <= self.trials <= MAX_TRIALS:
+            raise ConfigError(f"trials is {self.trials}; it must lie between 1 and {MAX_TRIALS}.")
+        if self.kind == "search" and not self.space:
+            raise ConfigError("The search has no setting to change. Name at least one.")
+        if self.base.folds and self.base.split not in ("subject", "image"):
+            raise ConfigError(
+                f"split is {self.base.split!r}; with folds it can be subject or image."
+            )
+
+    @property
+    def total(self) -> int:
+        """Folds of a cross-validation, trials of a search."""
+        return self.trials if self.kind == "search" else self.base.folds
+
+    @property
+    def most_runs(self) -> int:
+        """Runs it trains at most; pruned trials have fewer epochs."""
+        return (self.trials or 1) * (self.base.folds or 1)
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """One sweep folder; what it reads is whole, whoever is writing."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return self.path.name
+
+    @property
+    def plan(self) -> Plan:
+        """What was asked for; only the number of trials can grow. Raises `RunError`."""
+        document = self._read("sweep.json")
+        try:
+            space = {
+                name: Dimension(**facts | {"choices": tuple(facts["choices"])})
+                for name, facts in document["space"].items()
+            }
+            base = config.from_json(document["base"])
+            return Plan(**document | {"base": base, "space": space})
+        except (TypeError, KeyError, AttributeError) as error:
+            raise self._foreign(error) from None
+
+    @property
+    def status(self) -> Status:
+        """The state now, done and total in folds or trials; a silent worker was interrupted."""
+        status = self.written_status
+        silent = time.time() - status.heartbeat
+        if status.unfinished and silent > settings().heartbeat_stale_seconds:
+            return replace(
+                status,
+                state="interrupted",
+                error=f"The worker stopped without a word {silent:.0f} s ago, at "
+                f"{status.phase}. {self.way_on}",
+            )
+        return status
+
+    @property
+    def written_status(self) -> Status:
+        """What the worker wrote last, whether it is still alive or not."""
+        try:
+            status = Status(**self._read("status.json"))
+            _ = time.time() - status.heartbeat  # it is a number
+        except TypeError as error:
+            raise self._foreign(error) from None
+        return status
+
+    @property
+    def way_on(self) -> str:
+        """What to do with a sweep that ended before its time, in a sentence."""
+        return "Resume it: what has finished is kept; worker.log may say more."
+
+    @property
+    def results(self) -> dict[str, Any] | None:
+        """What `core.tuning.cross_validation` or `core.tuning.search` found so far."""
+        there = (self.path / "results.json").exists()
+        return self._read("results.json") if there else None
+
+    @property
+    def study_file(self) -> Path:
+        """Optuna's study, in SQLite."""
+        return self.path / "study.db"
+
+    @property
+    def stop_requested(self) -> bool:
+        """Whether someone has asked the worker to stop, or deleted the sweep."""
+        return (self.path / "stop").exists() or not (self.path / "sweep.json").exists()
+
+    def request_stop(self) -> None:
+        """Asks the worker to stop, by a file that it looks for."""
+        (self.path / "stop").touch()
+
+    def write_status(self, status: Status) -> None:
+        """Replaces status.json atomically; a deleted sweep is not brought back by it."""
+        if self.path.is_dir():
+            storage.write_json(self.path / "status.json", asdict(status))
+
+    def write_results(self, results: dict[str, Any]) -> None:
+        """Replaces results.json atomically."""
+        storage.write_json(self.path / "results.json", results)
+
+    def run_id(self, trial: int | None = None, fold: int | None = None) -> str:
+        """The name of the run of a trial, a fold, or a fold of a trial."""
+        parts = (("trial", trial), ("fold", fold))
+        return "-".join([self.name, *(f"{n}-{k}" for n, k in parts if k is not None)])
+
+    @property
+    def runs(self) -> list[Run]:
+        """The run folders it has made so far and that are still there, in their order."""
+        numbered = re.compile(re.escape(self.name) + r"(?:-trial-(\d+))?(?:-fold-(\d+))?")
+        found = [
+            (tuple(int(number or 0) for number in match.groups()), Run(file.parent))
+            for file in storage.runs_dir().glob(f"{self.name}-*/config.json")
+            if (match := numbered.fullmatch(file.parent.name))
+        ]
+        return [run for _, run in sorted(found, key=lambda pair: pair[0])]
+
+    @property
+    def current(self) -> Run | None:
+        """The run that it waits for, if any."""
+        return next((run for run in reversed(self.runs) if run.status.unfinished), None)
+
+    def requeue(self, trials: int | None = None) -> None:
+        """Makes a sweep that has ended go on, with more `trials` if given.
+
+        What has finished is kept. Raises `RunError` if it is unfinished, or has nothing left to do;
+        `ConfigError` for fewer trials than it had.
+        """
+        plan, status = self.plan, self.status
+        if trials is not None and trials < plan.trials:
+            raise ConfigError(f"trials is {trials}; {self.name} has {plan.trials} already.")
+        wanted = replace(plan, trials=trials or plan.trials)
+        if status.state in UNFINISHED or (status.state == "succeeded" and wanted == plan):
+            raise RunError(f"{self.name} is {status.state}; there is nothing to resume.")
+        self._write_plan(wanted)
+        (self.path / "stop").unlink(missing_ok=True)
+        self.write_status(Status(done=status.done, total=wanted.total))
+
+    def _write_plan(self, plan: Plan) -> None:
+        document = asdict(plan) | {"base": config.to_json(plan.base)}
+        storage.write_json(self.path / "sweep.json", document)
+
+    def _read(self, name: str) -> dict[str, Any]:
+        try:
+            document = storage.read_json(self.path / name)
+        except FileNotFoundError:
+            raise RunError(
+                f"{self.name} has no {name}: it is no sweep folder, or broken."
+            ) from None
+        except ValueError:
+            raise RunError(f"{name} of {self.name} is damaged.") from None
+        if not isinstance(document, dict):
+            raise RunError(f"{name} of {self.name} is no object: it is damaged.")
+        return document
+
+    def _foreign(self, error: Exception) -> RunError:
+        return RunError(f"{self.name} is of another version ({error}).")
+
+
+def create(plan: Plan, name: str | None = None) -> Sweep:
+    """Makes the folder with sweep.json and a queued status.
+
+    `name` defaults to date, time, kind and four random hex digits. Raises `RunError` if a given
+    one is malformed or taken, by a sweep or by runs that would be its own.
+    """
+    if name is None:
+        what = "tune" if plan.kind == "search" else "cv"
+        name = f"{time.strftime('%Y%m%d-%H%M%S')}-{what}-{secrets.token_hex(2)}"
+    sweep = Sweep(_folder(name))
+    if sweep.runs:
+        raise RunError(f"There is a run {sweep.runs[0].run_id} already. Choose another name.")
+    try:
+        sweep.path.mkdir(parents=True)
+    except FileExistsError:
+        raise RunError(f"There is a sweep {name} already. Choose another name.") from None
+    sweep._write_plan(plan)
+    sweep.write_status(Status(total=plan.total))
+    return sweep
+
+
+def get(name: str) -> Sweep:
+    """An existing sweep. Raises `RunError` naming those there are."""
+    sweep = Sweep(_folder(name))
+    if not (sweep.path / "sweep.json").is_file():
+        there = ", ".join(sweep.name for sweep in sweeps()) or "none yet"
+        raise RunError(f"There is no sweep {name!r}. Sweeps: {there}.")
+    return sweep
+
+
+def exists(name: str) -> bool:
+    """Whether there is a sweep of that name. Raises `RunError` for a malformed one."""
+    return (_folder(name) / "sweep.json").is_file()
+
+
+def sweeps() -> list[Sweep]:
+    """All sweep folders that can be read, the newest first."""
+    found = []
+    for file in storage.sweeps_dir().glob("*/sweep.json"):
+        sweep = Sweep(file.parent)
+        try:
+            status, _ = sweep.status, sweep.plan
+        except BlastLensError:
+            continue  # written by another version, or being deleted
+        found.append((status.started or status.heartbeat, sweep))
+    return [sweep for _, sweep in sorted(found, key=lambda pair: (-pair[0], pair[1].name))]
+
+
+def make_run(wanted: RunConfig, run_id: str) -> tuple[Run, bool]:
+    """The run of that name, and whether it is new, so that it is still to be launched.
+
+    Raises `RunError` if the one there is was made with other settings.
+    """
+    run = Run(storage.runs_dir() / run_id)
+    if not (run.path / "status.json").exists():
+        # There is none, or a worker died before it had filled the folder.
+        shutil.rmtree(run.path, ignore_errors=True)
+        return run_store.create(wanted, run_id), True
+    if run.config != wanted:
+        raise RunError(
+            f"There is a run {run_id} with other settings, so this sweep cannot make its own. "
+            "Start it under another name."
+        )
+    return run, False
+
+
+def _folder(name: str) -> Path:
+    if not _NAME.fullmatch(name):
+        raise RunError(f"{name!r} is no sweep name: letters, digits, '-' and '_' only.")
+    return storage.sweeps_dir() / name

@@ -1,0 +1,229 @@
+"""A sweep's own process: `python -m core.workers.sweep FOLDER`.
+
+It trains the folds of a cross-validation, or the trials of a search, one after another. To have
+them trained elsewhere, call `work` with another executor: whatever takes a queued run folder and
+sees to it that a worker trains it. All else is read from the run folders.
+"""
+
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from core import storage
+from core.errors import RunError
+from core.jobs.job import Status
+from core.jobs.reporter import Cancelled, Reporter
+from core.runs.config import RunConfig, require_inputs
+from core.runs.run_store import Run
+from core.settings import settings
+from core.tuning import cross_validation, search, sweep_store
+from core.tuning.sweep_store import Sweep
+from core.workers import launcher
+from core.workers.trainer import explain
+
+if TYPE_CHECKING:
+    import optuna
+
+Executor = Callable[[Run], None]
+
+# A local run ends sooner than this after it is asked to; one that does not is left to itself.
+GRACE_SECONDS = 1.4
+_LOOK_EVERY_SECONDS = 0.2
+# A run is given to a second worker only when the first has been silent for so many times as long as
+# it takes to read as interrupted: on a crowded machine it may be alive, and two would collide.
+_PATIENCE = 2
+
+
+class _Taken(Exception):  # noqa: N818 - a state, not an error
+    """Another process works on this sweep."""
+
+
+class _GivenUp(Exception):  # noqa: N818 - a state, not an error
+    """The run is not worth finishing, and has been asked to stop."""
+
+
+class _Failed(Exception):  # noqa: N818 - a state, not an error
+    """The run failed; the sentence says why."""
+
+
+def work(sweep: Sweep, launch: Executor = launcher.launch) -> None:
+    """Does what is left of a sweep and leaves a final state.
+
+    Leaves it to another process that is at it. `launch` makes a queued run be trained and returns
+    at once.
+    """
+    with (
+        suppress(_Taken),
+        storage.lock(sweep.path / ".working", lambda: _give_way(sweep)),
+        Reporter(sweep) as reporter,
+    ):
+        state, error = "succeeded", None
+        try:
+            reporter.update(now=True, state="running", phase="starting", started=time.time())
+            sweeping = _Sweeping(sweep, reporter, launch)
+            (sweeping.search if sweep.plan.kind == "search" else sweeping.cross_validate)()
+        except Cancelled:
+            state = "cancelled"
+            if (current := sweep.current) is not None:
+                _stop(current)
+        except Exception as problem:
+            state, error = "failed", explain(problem, sweep)
+        reporter.update(now=True, state=state, error=error, finished=time.time())
+
+
+def _give_way(sweep: Sweep) -> None:
+    # One that has just ended holds the lock a moment longer; one at work says so in the status.
+    if sweep.status.state == "running":
+        raise _Taken
+
+
+def _stop(run: Run) -> None:
+    """Asks a run to stop and waits for that, though not for long."""
+    run.request_stop()
+    deadline = time.monotonic() + GRACE_SECONDS
+    while run.status.unfinished and time.monotonic() < deadline:
+        time.sleep(_LOOK_EVERY_SECONDS / 4)
+
+
+@dataclass(frozen=True)
+class _Sweeping:
+    sweep: Sweep
+    reporter: Reporter
+    launch: Executor
+
+    def cross_validate(self) -> None:
+        """Trains all folds; ends with the first one that fails, which a resume tries again."""
+        base = self.sweep.plan.base
+        require_inputs(base)
+        for fold, wanted in enumerate(cross_validation.fold_configs(base)):
+            self._at(f"fold {fold + 1} of {base.folds}", fold)
+            try:
+                self._train(wanted, self.sweep.run_id(fold=fold), retry=True)
+            except _Failed as failure:
+                raise RunError(f"Fold {fold + 1} failed. {failure}") from None
+            self.sweep.write_results(cross_validation.results(self.sweep))
+        self.reporter.update(done=base.folds)
+
+    def search(self) -> None:
+        """Makes all trials; one that fails is one more row in the table."""
+        plan = self.sweep.plan
+        require_inputs(plan.base)
+        with search.open_study(self.sweep) as study:
+            while (trial := search.next_trial(study, plan)) is not None:
+                self._at(f"trial {trial.number}", trial.number)
+                self._try(study, trial)
+                self.sweep.write_results(search.results(self.sweep, study))
+        self.reporter.update(done=plan.trials)
+        found = self.sweep.results
+        if found and found["best"] is None:
+            raise RunError(f"No trial finished with a value. {found['trials'][-1]['error'] or ''}")
+
+    def _at(self, phase: str, done: int) -> None:
+        self.reporter.update(now=True, phase=phase, done=done, total=self.sweep.plan.total)
+
+    def _try(self, study: "optuna.Study", trial: "optuna.Trial") -> None:
+        """Makes one trial and tells the study what came of it."""
+        from optuna.trial import TrialState
+
+        wanted = search.trial_config(self.sweep.plan.base, search.suggest(trial, self.sweep.plan))
+        try:
+            value = self._folds(trial, wanted) if wanted.folds else self._single(trial, wanted)
+        except _GivenUp:
+            study.tell(trial, state=TrialState.PRUNED)
+        except _Failed as failure:
+            trial.set_user_attr("error", str(failure))
+            study.tell(trial, state=TrialState.FAIL)
+        else:
+            study.tell(trial, value)
+
+    def _single(self, trial: "optuna.Trial", wanted: RunConfig) -> float:
+        told = 0
+
+        def give_up(run: Run) -> bool:
+            nonlocal told
+            values = run.history["validation_cross_entropy"]
+            if len(values) == told:
+                return False
+            told = len(values)
+            return search.report(trial, dict(enumerate(values))) and told < wanted.total_epochs
+
+        run = self._train(wanted, self.sweep.run_id(trial.number), give_up)
+        give_up(run)  # its last epochs, for later trials to be measured against
+        return _value(run)
+
+    def _folds(self, trial: "optuna.Trial", wanted: RunConfig) -> float:
+        total = 0.0
+        for fold in range(wanted.folds):
+            run = self._train(replace(wanted, fold=fold), self.sweep.run_id(trial.number, fold))
+            total += _value(run)
+            if search.report(trial, {fold: total / (fold + 1)}) and fold + 1 < wanted.folds:
+                raise _GivenUp
+        return total / wanted.folds
+
+    def _train(
+        self,
+        wanted: RunConfig,
+        run_id: str,
+        give_up: Callable[[Run], bool] = lambda run: False,
+        *,
+        retry: bool = False,
+    ) -> Run:
+        """Sees a run to its end, whatever state an earlier worker left it in.
+
+        One that succeeded is left alone, one that was stopped or interrupted goes on, one under way
+        is waited for; one that had failed is tried again with `retry`. `give_up` is asked of the
+        run again and again. Raises `_Failed`, `_GivenUp` or `Cancelled`.
+        """
+        run, new = sweep_store.make_run(wanted, run_id)
+        status = run.status
+        if not new and status.state != "succeeded" and give_up(run):
+            _stop(run)
+            raise _GivenUp
+        if status.state == "interrupted" or (status.unfinished and run.stop_requested):
+            status = self._wait(run)  # until it has really ended, as an earlier worker asked it to
+        if new:
+            self.launch(run)
+        elif status.state in ("cancelled", "interrupted") or (status.state == "failed" and retry):
+            self._relaunch(run)
+        status = self._wait(run, give_up)
+        if status.state == "interrupted":  # its worker was killed; once is bad luck
+            self._relaunch(run)
+            status = self._wait(run, give_up)
+        if status.state == "cancelled":  # from the Train page
+            raise Cancelled
+        if status.state != "succeeded":
+            raise _Failed(status.error or f"Run {run_id} is {status.state}.")
+        return run
+
+    def _relaunch(self, run: Run) -> None:
+        run.requeue()
+        self.launch(run)
+
+    def _wait(self, run: Run, give_up: Callable[[Run], bool] = lambda run: False) -> Status:
+        """Follows a run to its end and returns its last status."""
+        while True:
+            self.reporter.check_stop()
+            status = run.status
+            silent = time.time() - status.heartbeat
+            alive = silent < _PATIENCE * settings().heartbeat_stale_seconds
+            if not status.unfinished and not (status.state == "interrupted" and alive):
+                return status
+            if give_up(run):
+                _stop(run)
+                raise _GivenUp
+            time.sleep(_LOOK_EVERY_SECONDS)
+
+
+def _value(run: Run) -> float:
+    value = search.objective(run)
+    if value is None:
+        raise _Failed(f"Run {run.run_id} has no finite validation cross-entropy.")
+    return value
+
+
+if __name__ == "__main__":
+    work(Sweep(Path(sys.argv[1])))

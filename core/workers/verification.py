@@ -1,0 +1,77 @@
+"""Does a run's Keras file say what its engine says? Asked in a process of its own.
+
+`python -m core.workers.verification RUN_DIR` loads model.keras in Keras's safe mode and compares
+its logits with the engine's on random images. TensorFlow is imported there, never by a caller of
+`verify`.
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from core.archive import keras_file
+from core.errors import BlastLensError, RunError
+from core.runs.run_store import Run
+from core.settings import PROJECT
+from core.workers.launcher import environment
+
+IMAGES = 8
+_SECONDS = 300
+
+
+def verify(run: Run) -> float:
+    """The largest difference in logit between Keras file and engine, on random images.
+
+    Raises `RunError` where there is no Keras file, where it is not plain layers and numbers, where
+    the two disagree, or where loading it takes too long.
+    """
+    file = run.path / "model.keras"
+    if not file.is_file():
+        raise RunError(f"Run {run.run_id} has no model.keras to verify; its engine reads without.")
+    keras_file.require_plain(file)
+    command = [sys.executable, "-m", "core.workers.verification", str(run.path.absolute())]
+    try:
+        done = subprocess.run(
+            command,
+            cwd=PROJECT,
+            env=environment() | {"TF_CPP_MIN_LOG_LEVEL": "2"},
+            capture_output=True,
+            text=True,
+            timeout=_SECONDS,
+        )
+        answer = json.loads(done.stdout.splitlines()[-1])
+    except subprocess.TimeoutExpired:
+        raise RunError(f"Loading model.keras took over {_SECONDS} s and was stopped.") from None
+    except (ValueError, IndexError):
+        said = " ".join(done.stderr.split())[-300:]
+        raise RunError(f"model.keras cannot be loaded in Keras's safe mode: {said}") from None
+    if answer["error"]:
+        raise RunError(f"model.keras is refused: {answer['error']}")
+    return float(answer["difference"])
+
+
+def compare(run: Run) -> float:
+    """What the process does; it imports TensorFlow. Raises `ModelError` where the two disagree."""
+    import numpy as np
+
+    from core.models import classifier
+    from core.models.conversion import disagreement
+    from core.models.engine import Engine
+
+    side = run.geometry.size
+    # Squares of one colour: on mere noise, which pooling levels out, all logits are alike.
+    coarse = np.random.default_rng(0).integers(0, 256, (IMAGES, 7, 7, 3), dtype=np.uint8)
+    pixels = np.kron(coarse, np.ones((1, -(-side // 7), -(-side // 7), 1), np.uint8))
+    pixels = pixels[:, :side, :side]
+    loaded = classifier.load(run.path / "model.keras")
+    return disagreement(loaded, Engine(run.engine_file), pixels)
+
+
+if __name__ == "__main__":
+    difference, problem = None, None
+    try:
+        difference = compare(Run(Path(sys.argv[1])))
+    except (BlastLensError, ValueError, TypeError, KeyError, OSError) as error:
+        problem = " ".join(str(error).split())[:300] or type(error).__name__
+    print(json.dumps({"difference": difference, "error": problem}))

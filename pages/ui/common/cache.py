@@ -1,0 +1,330 @@
+"""The only module that uses Streamlit's caches."""
+
+import hashlib
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from core.audit.ablations import Companions
+from core.cells.detection.detect import Field, detect
+from core.data import datasets, images, issues, splits, summary
+from core.data.indexing import Index
+from core.data.issues import Finding
+from core.doctor import catalogue
+from core.doctor.catalogue import Diagnosis
+from core.errors import ConfigError, DataError, UploadError
+from core.evaluation import curves as run_curves
+from core.evaluation import decision, subgroups, test_set
+from core.evaluation.curves import Bin, Curve
+from core.evaluation.operating_point import Choice
+from core.evaluation.test_set import Measured
+from core.explain.dihedral import Aggregated
+from core.explain.trust import Judgement
+from core.models import catalog, weights
+from core.reading import timing
+from core.reading.detection_job import load_field
+from core.reading.reader import DEFAULT_CAM, CellReading, Reader, Reading
+from core.report import audits
+from core.report.card import sections
+from core.report.card.items import Card
+from core.runs import run_store
+from core.runs.config import RunConfig
+from core.runs.run_store import Run
+from pages.ui.common.progress import show_progress
+
+_THUMBNAIL = images.Geometry(size=180)
+_PREVIEW = 480  # pixels of the longer side, about
+_MOST_ROWS = 20_000
+# What follows from an index is kept as long as the index says the same.
+_SAME: dict[str | type, Any] = {
+    Index: lambda found: (str(found.root), found.name, found.fingerprint, len(found.rejected))
+}
+
+
+@st.cache_resource(max_entries=4, ttl="1m", show_spinner=False)
+def _index(root: str) -> Index:
+    with show_progress("Looking at the files", "images") as progress:
+        return datasets.index(Path(root), progress)
+
+
+def index(root: Path) -> Index:
+    """The index of a data set; its files are looked at again after a minute, or `look_again`."""
+    return _index(str(root))
+
+
+def look_again() -> None:
+    """Makes the next `index` compare the files with what is kept."""
+    _index.clear()
+
+
+@st.cache_data(max_entries=4, hash_funcs=_SAME, show_spinner=False)
+def findings(found: Index) -> list[Finding]:
+    """What stands out in a data set."""
+    return issues.findings(found)
+
+
+@st.cache_data(max_entries=4, hash_funcs=_SAME, show_spinner=False)
+def by_phase(found: Index) -> pd.DataFrame:
+    """Counts of each phase and fold."""
+    return summary.by_phase(found)
+
+
+@st.cache_data(max_entries=4, hash_funcs=_SAME, show_spinner=False)
+def by_subject(found: Index) -> pd.DataFrame:
+    """One row a subject."""
+    return summary.by_subject(found)
+
+
+@st.cache_data(max_entries=16, hash_funcs=_SAME, show_spinner=False)
+def _split(
+    found: Index, method: str, seed: int, sample: int | None, balance: str, folds: int
+) -> tuple[pd.Series, dict[str, Any]] | str:
+    try:
+        parts = splits.draw(
+            found, method, seed=seed, sample_of=sample, balance=balance, folds=folds
+        )
+    except (ConfigError, DataError) as error:
+        return str(error)
+    return parts.set_index("image_id")["split"], splits.audit(parts, found.pairs)
+
+
+def split(
+    found: Index,
+    method: str,
+    seed: int = 0,
+    *,
+    sample: int | None = None,
+    balance: str = "natural",
+    folds: int = 0,
+) -> tuple[pd.Series, dict[str, Any]]:
+    """The part of each image_id under a split (with `folds`, in the first of them), and its audit.
+
+    Raises `DataError`.
+    """
+    result = _split(found, method, seed, sample, balance, folds)
+    if isinstance(result, str):
+        raise DataError(result)
+    return result
+
+
+@st.cache_data(max_entries=16, ttl="1m", show_spinner="Looking for ImageNet weights…")
+def weights_can_be_had(architecture: str) -> bool:
+    """Whether an architecture's ImageNet weights are here or can be downloaded now."""
+    return weights.can_be_had(catalog.architecture(architecture))
+
+
+@st.cache_data(max_entries=2000, show_spinner=False)
+def thumbnail(path: str, mtime_ns: int) -> bytes:
+    """A small PNG of a cell image."""
+    return images.encode(images.fit(images.decode(Path(path)), _THUMBNAIL))
+
+
+@st.cache_data(max_entries=5000, show_spinner=False)
+def digest(file_id: str, _file: BytesIO) -> str:
+    """The SHA-256 of an uploaded file's content; `file_id` tells uploads apart."""
+    # Not getbuffer(), which makes a copy first; this shares the bytes that Streamlit holds.
+    return hashlib.sha256(_file.getvalue()).hexdigest()
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def small_picture(data: bytes, name: str) -> bytes | None:
+    """A small PNG of a picture as it came; None where it is none."""
+    try:
+        picture = images.decode(data, name=name)
+    except UploadError:
+        return None
+    step = max(1, max(picture.shape[:2]) // _PREVIEW)
+    return images.encode(np.ascontiguousarray(picture[::step, ::step]))
+
+
+@st.cache_resource(max_entries=3, show_spinner="Loading the model…")
+def _reader(run_id: str, exported_ns: int, contract_ns: int) -> Reader:
+    return Reader(run_store.get(run_id))
+
+
+@st.cache_resource(max_entries=2, show_spinner="Opening the field…")
+def decoded(data: bytes, name: str) -> np.ndarray:
+    """A field's pixels, RGB uint8 (H, W, 3); not to be written to."""
+    return images.decode(data, name)
+
+
+@st.cache_resource(max_entries=4, show_spinner="Looking for white cells…")
+def white_cells(data: bytes, name: str, um_per_px: float | None) -> Field:
+    """The white cells of a field that is searched at once."""
+    return detect(decoded(data, name), um_per_px=um_per_px)
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def scanned(path: str, written_ns: int) -> Field:
+    """The white cells of a large scan, from the file that holds them."""
+    return load_field(Path(path))
+
+
+@st.cache_data(max_entries=24, show_spinner="Reading the cell…")
+def _reading(run_id: str, exported_ns: int, contract_ns: int, data: bytes, name: str) -> Reading:
+    return _reader(run_id, exported_ns, contract_ns).read(data, name)
+
+
+@st.cache_data(max_entries=64, show_spinner="Examining the heat map…")
+def _judgement(
+    run_id: str, exported_ns: int, contract_ns: int, data: bytes, name: str, cell: int, cam: str
+) -> Judgement:
+    drawn = _explained(run_id, exported_ns, contract_ns, data, name, cell, cam)
+    return _reader(run_id, exported_ns, contract_ns).judge(drawn)
+
+
+@st.cache_data(max_entries=24, show_spinner="Drawing the heat map…")
+def _explained(
+    run_id: str, exported_ns: int, contract_ns: int, data: bytes, name: str, cell: int, cam: str
+) -> CellReading:
+    read = _reading(run_id, exported_ns, contract_ns, data, name).cells[cell]
+    if cam == read.method:
+        return read
+    return _reader(run_id, exported_ns, contract_ns).explain(read, cam)
+
+
+@st.cache_data(max_entries=64, show_spinner="Reading the eight views…")
+def _aggregated(
+    run_id: str, exported_ns: int, contract_ns: int, data: bytes, name: str, cell: int, cam: str
+) -> Aggregated:
+    drawn = _explained(run_id, exported_ns, contract_ns, data, name, cell, cam)
+    return _reader(run_id, exported_ns, contract_ns).aggregate(drawn)
+
+
+@st.cache_resource(max_entries=6, show_spinner=False)
+def _rows(run_id: str, exported_ns: int, contract_ns: int) -> dict[tuple[str, str], dict[str, Any]]:
+    return {}
+
+
+@st.cache_data(max_entries=64, show_spinner="Examining the run…")
+def _diagnoses(
+    run_id: str, started: float | None, finished: float | None, contract_ns: int
+) -> tuple[list[Diagnosis], RunConfig | None]:
+    run = run_store.get(run_id)
+    return catalogue.examine(run), catalogue.repaired(run)
+
+
+def diagnoses(run: Run) -> tuple[list[Diagnosis], RunConfig | None]:
+    """What ails an ended run, and its configuration repaired, if there is anything to repair."""
+    status = run.status
+    return _diagnoses(run.run_id, status.started, status.finished, run.contract_ns)
+
+
+@st.cache_data(max_entries=16, show_spinner="Filling the model card…")
+def _card(run_id: str, files: tuple[tuple[str, int, int], ...]) -> Card:
+    run = run_store.get(run_id)
+    return sections.build(run, catalogue.examine(run))
+
+
+def card(run: Run) -> Card:
+    """A finished run's model card, made anew when a file of the run has changed."""
+    there = [(file.name, file.stat()) for file in sorted(run.path.iterdir()) if file.is_file()]
+    return _card(run.run_id, tuple((name, s.st_mtime_ns, s.st_size) for name, s in there))
+
+
+def _runs_of(found: Companions) -> list[tuple[str, str, float | None]]:
+    pairs = [(side, run) for side, runs in found.finished.items() for run in runs]
+    return [(side, run.run_id, run.status.finished) for side, run in pairs]
+
+
+@st.cache_data(
+    max_entries=32, hash_funcs={Companions: _runs_of}, show_spinner="Comparing cell by cell…"
+)
+def audit(name: str, found: Companions) -> dict[str, Any]:
+    """What the complete companions of an audit say; see `core.report.audits.measured`."""
+    return audits.measured(name, found)
+
+
+def reading(run: Run, data: bytes, name: str) -> Reading:
+    """What a run says of an image file's bytes; its engine is compiled once."""
+    return _reading(run.run_id, run.exported_ns, run.contract_ns, data, name)
+
+
+def reader(run: Run) -> Reader:
+    """A run's reader, whose engine is compiled once."""
+    return _reader(run.run_id, run.exported_ns, run.contract_ns)
+
+
+def kept_rows(run: Run) -> dict[tuple[str, str], dict[str, Any]]:
+    """The rows of what a run has read in batches, by (digest, name) of the file; add to it.
+
+    A row is some 500 bytes, so the pictures of many files leave nothing else behind.
+    """
+    kept = _rows(run.run_id, run.exported_ns, run.contract_ns)
+    if len(kept) > _MOST_ROWS:
+        kept.clear()
+    return kept
+
+
+@st.cache_data(max_entries=32, show_spinner="Working out what that means…")
+def _consequences(
+    run_id: str, exported_ns: int, contract_ns: int, choice: Choice | None, prevalence: float | None
+) -> dict[str, Any]:
+    return decision.preview(run_store.get(run_id), choice, prevalence)
+
+
+def preview(run: Run, choice: Choice | None, prevalence: float | None) -> dict[str, Any]:
+    """What an operating point would mean; of None, what the stored one does."""
+    return _consequences(run.run_id, run.exported_ns, run.contract_ns, choice, prevalence)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _measured(run_id: str, written: tuple[int, ...]) -> Measured:
+    return test_set.of(run_store.get(run_id))
+
+
+def _written(run: Run) -> tuple[int, ...]:
+    """Changes when what a run measured, or the threshold of its calls, is replaced."""
+    files = (run.path / name for name in ("predictions.parquet", "calibration.json"))
+    return tuple(file.stat().st_mtime_ns if file.exists() else 0 for file in files)
+
+
+def measured(run: Run) -> Measured:
+    """A run's test part; its resamples are drawn once. Raises `RunError`."""
+    return _measured(run.run_id, _written(run))
+
+
+_SAME_RUN: dict[str | type, Any] = _SAME | {
+    Measured: lambda run: (run.run_id, _written(run.run)),
+}
+
+
+@st.cache_data(max_entries=32, hash_funcs=_SAME_RUN, show_spinner="Resampling the curves…")
+def curves(run: Measured) -> tuple[Curve | None, Curve | None, list[Bin]]:
+    """The ROC curve, the precision-recall curve and the reliability bins of a run."""
+    return run_curves.roc(run), run_curves.precision_recall(run), run_curves.reliability(run)
+
+
+@st.cache_data(max_entries=32, hash_funcs=_SAME_RUN, show_spinner="Resampling the parts…")
+def by_kind(run: Measured, found: Index) -> pd.DataFrame:
+    """A run's results by official fold, quality flag and cell size."""
+    return subgroups.by_kind(run, found)
+
+
+@st.cache_data(max_entries=64, show_spinner="Reading one cell after another…")
+def _milliseconds(run_id: str, exported_ns: int) -> float:
+    return timing.milliseconds(run_store.get(run_id))
+
+
+def milliseconds(run: Run) -> float:
+    """How long a run's engine takes to read one cell here; measured at the first call."""
+    return _milliseconds(run.run_id, run.exported_ns)
+
+
+def explained(run: Run, data: bytes, name: str, cell: int, cam: str) -> CellReading:
+    """A reading's cell, by its number, with a heat map drawn by another method."""
+    return _explained(run.run_id, run.exported_ns, run.contract_ns, data, name, cell, cam)
+
+
+def judgement(run: Run, data: bytes, name: str, cell: int, cam: str = DEFAULT_CAM) -> Judgement:
+    """Whether that heat map may be believed."""
+    return _judgement(run.run_id, run.exported_ns, run.contract_ns, data, name, cell, cam)
+
+
+def aggregated(run: Run, data: bytes, name: str, cell: int, cam: str) -> Aggregated:
+    """That heat map over the eight views of the cell, and how much they agree."""
+    return _aggregated(run.run_id, run.exported_ns, run.contract_ns, data, name, cell, cam)

@@ -1,0 +1,73 @@
+"""What every page says in the same words."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import streamlit as st
+
+from core.data.indexing import Index
+from core.errors import BlastLensError
+from pages.ui.common import entry
+
+SPLITS = {
+    "subject": "by subject (honest)",
+    "folds": "official folds (leak on C-NMC)",
+    "preliminary": "official preliminary test",
+    "image": "by image (leaks; for demonstration)",
+}
+CALLS = {
+    "ALL": ":orange[▲ **ALL**]",
+    "HEM": ":blue[● **HEM**]",
+    "review": ":yellow[◆ **review**]",
+}
+
+
+def title(name: str, sentence: str) -> None:
+    """A page's title and its one sentence: the first thing each page calls."""
+    entry.require()
+    st.title(name, anchor=False)
+    st.markdown(sentence)
+
+
+def research_notice() -> None:
+    """Stands on every page that shows a reading."""
+    st.caption(
+        ":material/info: For research use only. Not a medical device, never a diagnosis: "
+        "every call must be checked by a haematologist."
+    )
+
+
+def plain(text: str) -> str:
+    """Text shown as it is: file names and paths are no Markdown."""
+    return re.sub(r"([\\`*_$\[\]<>~#|:])", r"\\\1", text)
+
+
+def sentence(text: str) -> str:
+    """The text with a capital first letter, the rest as it is."""
+    return text[:1].upper() + text[1:]
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words."""
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
+
+
+@contextmanager
+def shown_errors() -> Iterator[None]:
+    """Turns BlastLens's errors into a message on the page; the rest of the page goes on."""
+    try:
+        yield
+    except BlastLensError as error:
+        st.error(plain(str(error)), icon=":material/error:")
+
+
+def citation(found: Index) -> None:
+    """Where the shown cells come from."""
+    if found.synthetic:
+        st.caption("Synthetic cells, drawn by BlastLens. They show no patient and prove nothing.")
+    else:
+        st.caption(
+            "Where these are cells of C-NMC 2019, cite: Gupta A, Gupta R. ALL Challenge dataset "
+            "of ISBI 2019. The Cancer Imaging Archive, 2019, CC BY 3.0."
+        )

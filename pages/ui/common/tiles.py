@@ -1,0 +1,31 @@
+"""One small cell picture with its class and subject, the same in every place."""
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from core.data.indexing import Index
+from core.errors import UploadError
+from pages.ui.common import cache
+
+WIDTH = 146
+SHAPES = {"ALL": "▲", "HEM": "●", "unlabelled": "◇"}
+
+
+def tile(found: Index, cell: Any, key: str) -> bool:
+    """Draws the tile of a row of the index; whether its button was pressed."""
+    name = class_name(cell.label)
+    subject = "?" if pd.isna(cell.subject) else cell.subject
+    with st.container(width=WIDTH, gap="xxsmall"):
+        try:
+            picture = cache.thumbnail(str(found.path(cell.image_id)), cell.mtime_ns)
+            st.image(picture, width="stretch", alt=f"{name} cell of subject {subject}")
+        except UploadError as error:
+            st.warning(str(error))
+        return st.button(f"{SHAPES[name]} {name} · No. {subject}", key=key, width="stretch")
+
+
+def class_name(label: Any) -> str:
+    """ALL, HEM or unlabelled."""
+    return "unlabelled" if pd.isna(label) else ("ALL" if label else "HEM")

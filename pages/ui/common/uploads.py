@@ -1,0 +1,118 @@
+"""What is to be read: files dropped by the user, or shipped examples. They stay where they are."""
+
+import copyreg
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+from streamlit.typing import UploadedFile
+
+from core import storage
+from core.data import images
+from core.settings import settings
+from pages.ui.common import cache
+
+_ICON = ":material/science:"
+ALL_EXAMPLES = "all of them"
+# Streamlit's list of files clips all but a hidden label at its end, which with many files lies far
+# below and leaves the page as much empty room to scroll through.
+_CLIPPED = "<style>[data-testid=stFileChips] { position: relative; }</style>"
+
+
+def _twin(data: bytes, position: int, facts: dict[str, Any]) -> UploadedFile:
+    twin = UploadedFile.__new__(UploadedFile)
+    BytesIO.__init__(twin, data)
+    twin.__dict__.update(facts)
+    twin.seek(position)
+    return twin
+
+
+def _parts(file: UploadedFile) -> tuple[Any, ...]:
+    return _twin, (file.getvalue(), file.tell(), dict(vars(file)))
+
+
+# Streamlit copies a widget's value at each run. Of a scan that is hundreds of megabytes, for bytes
+# that nothing changes: copies share them.
+copyreg.pickle(UploadedFile, _parts)
+
+
+@dataclass(frozen=True)
+class Upload:
+    """One picture: its name, the digest of its content, and a way to its bytes."""
+
+    name: str
+    digest: str
+    load: Callable[[], bytes]
+
+    @property
+    def data(self) -> bytes:
+        """The file as it came."""
+        return self.load()
+
+
+def choose(
+    key: str, label: str, *, several: bool, aside: DeltaGenerator | None = None
+) -> list[Upload]:
+    """Uploaded files, or else shipped examples; empty where nothing is chosen.
+
+    Once something is, the examples are folded away: into `aside`, if there is such a place.
+    """
+    given = st.file_uploader(
+        label,
+        type=list(images.SUFFIXES),
+        accept_multiple_files=several,
+        key=f"{key}_upload_{st.session_state.get(f'{key}_cleared', 0)}",
+        max_upload_size=settings().max_scan_bytes // 2**20,
+    )
+    st.html(_CLIPPED)
+    files = given if isinstance(given, list) else [] if given is None else [given]
+    examples = sorted(storage.examples_dir().glob("*.png"))
+    chosen = st.session_state.get(f"{key}_example")
+    if files or chosen:
+        folded = (aside or st).popover("Synthetic examples", icon=_ICON, type="tertiary")
+        with folded:
+            _offer(examples, key, several=several, chosen=None if files else chosen)
+    elif examples:
+        st.caption("or try one of these synthetic cells")
+        _offer(examples, key, several=several, chosen=None)
+    if files:
+        return [
+            Upload(file.name, cache.digest(file.file_id, file), file.getvalue) for file in files
+        ]
+    taken = [file for file in examples if chosen in (file.name, ALL_EXAMPLES)]
+    return [Upload(file.name, _digest(file), file.read_bytes) for file in taken]
+
+
+def _offer(examples: list[Path], key: str, *, several: bool, chosen: str | None) -> None:
+    with st.container(horizontal=True, gap="small"):
+        for example in examples:
+            with st.container(width=76, gap="xxsmall"):
+                picture = cache.thumbnail(str(example), example.stat().st_mtime_ns)
+                st.image(picture, width="stretch", alt=f"Synthetic cell {example.stem}")
+                label = "Read ✓" if example.name == chosen else "Read"
+                st.button(
+                    label,
+                    key=f"{key}_{example.stem}",
+                    width="stretch",
+                    on_click=_take,
+                    args=(key, example.name),
+                )
+    if several and examples:
+        st.button(
+            f"Read all {len(examples)}", key=f"{key}_all", on_click=_take, args=(key, ALL_EXAMPLES)
+        )
+
+
+def _take(key: str, name: str) -> None:
+    st.session_state[f"{key}_example"] = name
+    # Another key is another uploader, without the files of this one.
+    st.session_state[f"{key}_cleared"] = st.session_state.get(f"{key}_cleared", 0) + 1
+
+
+def _digest(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()

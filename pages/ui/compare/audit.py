@@ -1,0 +1,192 @@
+"""May I believe it? What a run owes to knowing patients, and what to size and outline alone."""
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from core.audit import ablations, controls, leakage, subject_probe
+from core.audit.ablations import Companions
+from core.errors import BlastLensError
+from core.report import audits
+from core.runs import run_store
+from core.runs.run_store import Run
+from core.workers import launcher
+from pages.ui.common import cache
+from pages.ui.common.progress import show_progress
+from pages.ui.common.text import duration, plain, shown_errors
+
+_TITLES = {
+    "leakage": ":material/water_drop: Leakage meter",
+    "probe": ":material/badge: Subject probe",
+    "controls": ":material/rule: Controls",
+}
+_QUESTIONS = {
+    "leakage": "How much of the result is recognition of patients?",
+    "probe": "Can the patient be named from what the network sees?",
+    "controls": "Does it see more in a cell than its size and outline?",
+}
+_BUTTONS = {
+    "leakage": "Train under both splits",
+    "probe": "Name the subjects",
+    "controls": "Train on size and outline",
+}
+# By audit, and whether it raises a doubt; None: it cannot be told.
+_ANSWERS = {
+    ("leakage", True): ":material/warning: Part of it is recognition of patients",
+    ("leakage", False): ":material/check: No recognition of patients shown",
+    ("leakage", None): ":material/question_mark: It cannot be told",
+    ("controls", True): ":material/warning: Not shown to see more than size or outline",
+    ("controls", False): ":material/check: It sees more than size and outline",
+    ("probe", True): ":material/warning: It carries who the patient is",
+    ("probe", False): ":material/check: No more than by chance",
+}
+_METHODS = {
+    "leakage": "The recipe is trained over {folds} folds dealt by image, where cells of a test "
+    "cell's patient are among those trained on, and over {folds} dealt by subject, where none is. "
+    "Both have as many cells to train on, and each tests every cell once. The gap is the difference"
+    " in balanced accuracy on the same cells; its interval is a paired bootstrap over groups of "
+    "subjects. It does not contain the chance of another seed.",
+    "controls": "The recipe is trained over the same folds by subject on less than the cell: on its"
+    " outline, filled with one grey, and on a centred disc of its area. The model beats a control "
+    "only where the 95% interval of the difference in ROC AUC, a paired bootstrap over groups of "
+    "subjects on the same cells, lies above zero. Only cells of one fold are ranked together.",
+    "probe": "Within one class, a logistic regression on the pooled features of this very run names"
+    " the subject of cells it was not fitted on ({probe_folds} folds within each subject). Chance "
+    "is the same probe on shuffled subjects; more than chance means above the highest of {shuffles}"
+    " shuffles, a test at 5%. Cells of one subject also share lamp, stain and day, so being named "
+    "is no proof that the call rests on it: the leakage meter measures that.",
+}
+
+
+def show(runs: list[Run]) -> None:
+    """The three questions for one of the runs, which must have succeeded; nothing without one."""
+    asked = {run.run_id: run for run in runs if not run.config.is_control}
+    if not asked:
+        return
+    st.markdown("A number is worth what it was measured on. Three ways to doubt this one.")
+    name = st.selectbox("Run to doubt", list(asked)) if len(asked) > 1 else next(iter(asked))
+    run, among = asked[name], run_store.runs()
+    results: dict[str, pd.DataFrame] = {}
+    for column, what in zip(st.columns(3), _TITLES, strict=True):
+        with column, st.container(border=True, height="stretch"):
+            st.markdown(f"**{_TITLES[what]}**")
+            try:
+                table = _probe(run) if what == "probe" else _audit(run, what, among)
+            except BlastLensError as error:  # this one cannot be asked; the others can
+                st.caption(plain(str(error)))
+                continue
+            if table is not None:
+                results[what] = table
+    _numbers(run, results)
+    with st.expander("How this is measured"):
+        for what, title in _TITLES.items():
+            numbers = {"probe_folds": subject_probe.FOLDS, "shuffles": subject_probe.SHUFFLES}
+            if what in ablations.AUDITS:
+                numbers["folds"] = ablations.folds(run.config, what)
+            st.markdown(f"**{title}** {_METHODS[what].format(**numbers)}")
+
+
+def _answer(what: str, found: dict[str, Any]) -> None:
+    st.markdown(f"**{_ANSWERS[what, found['doubt']]}**")
+    st.markdown(plain(found["sentence"]))
+
+
+def _audit(run: Run, audit: str, among: list[Run]) -> pd.DataFrame | None:
+    """The answer and its table, or the way to it."""
+    ablations.require_auditable(run, audit)
+    found = ablations.find(run, audit, among)
+    if found.complete:
+        result = cache.audit(audit, found)
+        _answer(audit, result)
+        if result["synthetic"]:
+            st.caption("On synthetic cells: it shows how BlastLens works and proves nothing.")
+        return (leakage if audit == "leakage" else controls).table(result)
+    st.markdown(_QUESTIONS[audit])
+    if found.unfinished:
+        _follow(run, audit)
+        st.page_link("pages/train.py", label="See them train", icon=":material/model_training:")
+        return None
+    _offer(run, audit, found)
+    return None
+
+
+def _offer(run: Run, audit: str, found: Companions) -> None:
+    """The button that trains what is missing, and what it will cost."""
+    seconds = ablations.price(run, audit, found)
+    about = "time unknown before the first run" if seconds is None else f"about {duration(seconds)}"
+    for other in found.ended[:1]:
+        status = other.status
+        st.warning(plain(f"{other.run_id} was {status.state}. {status.error or ''}"))
+    st.button(
+        "Go on" if found.ended else _BUTTONS[audit],
+        icon=":material/play_arrow:",
+        key=f"audit_{audit}_{run.run_id}",
+        width="stretch",
+        on_click=_start,
+        args=(run, audit),
+    )
+    st.caption(f"{found.to_train} trainings one after another, {about}; {found.done} are there.")
+
+
+def _start(run: Run, audit: str) -> None:
+    with shown_errors():
+        launcher.start_audit(run, audit)
+
+
+@st.fragment(run_every=2.0)
+def _follow(run: Run, audit: str) -> None:
+    found = ablations.find(run, audit)
+    st.progress(found.share_done, text=f"{found.done} of {found.total} trainings finished")
+    asked = all(other.stop_requested for other in found.unfinished)
+    if st.button(
+        "Stopping…" if asked else "Stop",
+        icon=":material/stop:",
+        disabled=asked,
+        key=f"stop_{audit}_{run.run_id}",
+    ):
+        for other in found.unfinished:
+            other.request_stop()
+    if not found.unfinished:
+        st.rerun()  # once more as a whole page, which then no longer refreshes itself
+
+
+def _probe(run: Run) -> pd.DataFrame | None:
+    found = subject_probe.kept(run)
+    if found is None:
+        place = st.empty()
+        with place.container():
+            st.markdown(_QUESTIONS["probe"])
+            clicked = st.button(
+                _BUTTONS["probe"],
+                icon=":material/play_arrow:",
+                key=f"probe_{run.run_id}",
+                width="stretch",
+            )
+            st.caption("Reads the run's cells once and fits the probe; nothing is trained.")
+        if not clicked:
+            return None
+        with place.container(), show_progress("Probing", "cells") as progress:
+            found = subject_probe.measure(run, progress)
+        place.empty()
+    _answer("probe", audits.named(found))
+    return subject_probe.table(found)
+
+
+def _numbers(run: Run, results: dict[str, pd.DataFrame]) -> None:
+    """The tables under the answers."""
+    for what, table in results.items():
+        st.markdown(f"**{_TITLES[what]}**")
+        figures = table.select_dtypes("float").columns
+        st.dataframe(
+            table,
+            hide_index=True,
+            column_config=dict.fromkeys(figures, st.column_config.NumberColumn(format="%.3f")),
+        )
+        st.download_button(
+            "Table as CSV",
+            table.to_csv(index=False),
+            f"{run.run_id}_{what}.csv",
+            key=f"{what}_csv_{run.run_id}",
+            on_click="ignore",
+        )

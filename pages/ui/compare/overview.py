@@ -1,0 +1,177 @@
+"""The top of the Compare page: the alarm, the verdict and the table."""
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from core.evaluation import compare, paired, plausibility
+from core.evaluation.test_set import Measured
+from core.metrics.bootstrap import RESAMPLES
+from core.metrics.classification import BINS
+from core.report import comparison
+from core.runs import run_store
+from core.runs.run_store import Run
+from pages.ui.common import cache
+from pages.ui.common.text import plain, shown_errors
+
+NEWEST = 6
+PREVALENCE = 0.5
+SYNTHETIC = " Runs on synthetic cells show how BlastLens works; they prove nothing."
+_TIMED = "compare_timed"
+
+
+def choose() -> list[Run]:
+    """The runs to compare: the newest six that are no part of a larger trial, unless chosen."""
+    finished = {run.run_id: run for run in run_store.finished()}
+    if not finished:
+        st.info("No run has finished yet.")
+        st.page_link("pages/train.py", label="Train a model", icon=":material/model_training:")
+        return []
+    called = compare.names(list(finished.values()))
+    chosen = st.multiselect(
+        "Runs",
+        list(finished),
+        default=[name for name, run in finished.items() if run_store.stands_alone(run)][:NEWEST],
+        format_func=lambda run_id: called[run_id],
+        label_visibility="collapsed",
+        placeholder="Choose runs",
+    )
+    return [finished[name] for name in chosen]
+
+
+def load(runs: list[Run]) -> list[Measured]:
+    """The test parts of runs; of one that cannot be compared, why."""
+    found = []
+    for run in runs:
+        with shown_errors():
+            found.append(cache.measured(run))
+    return found
+
+
+def show(runs: list[Measured]) -> list[dict[str, Any]]:
+    """Alarm, verdict and table; returns the rows of `compare.rows`."""
+    called = compare.names([run.run for run in runs])
+    for run in runs:
+        _show_alarm(run, called[run.run_id])
+    st.markdown(f"**{plain(compare.verdict(runs, called))}**")
+    rows = _show_table(runs)
+    _show_settings(runs, called)
+    _show_method()
+    return rows
+
+
+def _show_alarm(run: Measured, name: str) -> None:
+    found = plausibility.audit(run)
+    if found is None:
+        return
+    box = st.error if found.explained else st.warning
+    wrong, right = found.answers(passed=False), found.answers(passed=True)
+    box(
+        f"**{plain(name)}: too good to be true? {plain(found.conclusion)}**  \n"
+        f"{plain(' '.join(found.above))}"
+        + (f"  \n**Found:** {plain(wrong)}" if wrong else "")
+        + (f"  \nIn order: {plain(right)}" if right else ""),
+        icon=":material/policy:",
+    )
+
+
+def _show_table(runs: list[Measured]) -> list[dict[str, Any]]:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        view = st.segmented_control(
+            "Figures",
+            list(comparison.VIEWS),
+            default="Calls",
+            required=True,
+            key="compare_view",
+            label_visibility="collapsed",
+        )
+        prevalence = PREVALENCE
+        if view == "At a prevalence":
+            prevalence = st.number_input(
+                "Share of ALL among the cells you read",
+                min_value=0.001,
+                max_value=0.999,
+                value=PREVALENCE,
+                step=0.05,
+                format="%.3f",
+                key="compare_prevalence",
+                width=280,
+            )
+        if view == "Cost":
+            reading_time_button(runs, "table")
+        download = st.container(width="content")
+    rows = compare.rows(runs, prevalence)
+    if not rows:
+        return rows
+    shown = pd.DataFrame(comparison.shown(rows, view, milliseconds(runs)))
+    st.dataframe(
+        shown,
+        hide_index=True,
+        height="content",
+        column_config={
+            "Model": st.column_config.TextColumn(width=215),
+            "Measured on": st.column_config.TextColumn(width=170),
+            "Against the best": st.column_config.TextColumn(width=170),
+            "Training, s": st.column_config.NumberColumn(format="%.0f"),
+            "Reading, ms": st.column_config.NumberColumn(format="%.1f"),
+            "Parameters": st.column_config.NumberColumn(format="localized"),
+        },
+        alt=f"Runs and their figures: {view}",
+    )
+    everything = pd.DataFrame(comparison.flat(rows, milliseconds(runs)))
+    download.download_button(
+        "Table as CSV",
+        everything.to_csv(index=False),
+        "comparison.csv",
+        on_click="ignore",
+        icon=":material/download:",
+    )
+    st.caption(
+        "Of the test part, with 95% intervals over groups of subjects. "
+        f"{comparison.BEST}: better than every run tested on the same cells, beyond chance. "
+        "Brier score and ECE: lower is better." + SYNTHETIC * any(run.synthetic for run in runs)
+    )
+    return rows
+
+
+def reading_time_button(runs: list[Measured], key: str) -> None:
+    """Measures how long each run takes to read a cell, when it is asked for."""
+    if st.button("Measure reading time", icon=":material/timer:", key=f"time_{key}"):
+        st.session_state[_TIMED] = st.session_state.get(_TIMED, set()) | {r.run_id for r in runs}
+
+
+def milliseconds(runs: list[Measured]) -> dict[str, float]:
+    """Reading times by run, of those that were asked for."""
+    found = {}
+    for run in runs:
+        if run.run_id in st.session_state.get(_TIMED, set()):
+            with shown_errors():
+                found[run.run_id] = cache.milliseconds(run.run)
+    return found
+
+
+def _show_settings(runs: list[Measured], called: dict[str, str]) -> None:
+    differing = compare.settings_that_differ(runs)
+    if not differing or len(runs) < 2:
+        return
+    with st.expander(f"What differs in their settings: {', '.join(differing)}"):
+        settings = pd.DataFrame(differing).rename(index=called).T.rename_axis("Setting")
+        st.dataframe(settings, height="content", alt="Settings that differ between the runs")
+        st.download_button("Settings as CSV", settings.to_csv(), "settings.csv", on_click="ignore")
+
+
+def _show_method() -> None:
+    with st.expander("How this was measured"):
+        st.markdown(
+            "- Everything is measured anew from the runs' own predictions of their test cells, at "
+            "the threshold each run calls ALL with. Undefined figures are a dash, never 0.\n"
+            f"- Intervals: the middle 95% of {RESAMPLES:,} resamples that draw whole groups of "
+            "subjects, since cells of one patient are not independent. None with fewer than 3 "
+            "groups of a class. (The ECE's resamples are moved to the mean that was measured.)\n"
+            f"- Better beyond chance: {plain(paired.METHOD)}\n"
+            f"- PR AUC is the average precision. ECE: {BINS} bins of equal width of the "
+            "probability of ALL. PPV and NPV follow by Bayes' rule from sensitivity, specificity "
+            "and the share of ALL you set.\n"
+            "- Always ALL: what calling every cell ALL, with certainty, scores on the same cells."
+        )

@@ -1,0 +1,244 @@
+"""The pictures of the Compare page, a section a tab."""
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from core.data import datasets
+from core.evaluation import compare, literature, repeats, subgroups
+from core.evaluation.test_set import Measured
+from core.metrics import classification
+from core.runs import active_model
+from pages.ui.common import cache, charts
+from pages.ui.common.text import plain, shown_errors
+from pages.ui.compare import gallery, overview, plots
+
+Rows = list[dict[str, Any]]
+QUANTITIES = {"cross_entropy": "cross-entropy", "accuracy": "accuracy"}
+MATRICES = 3
+BANDED = 2  # more, and the bands hide one another
+
+
+def show_accuracy(runs: list[Measured], rows: Rows) -> None:
+    """One metric run beside run, the confusion matrices, and accuracy against what it costs."""
+    metric = st.pills(
+        "Metric",
+        list(classification.NAMES),
+        default=compare.METRIC,
+        required=True,
+        format_func=classification.NAMES.__getitem__,
+        key="compare_metric",
+        label_visibility="collapsed",
+    )
+    found = repeats.find(runs)
+    charts.show(
+        plots.one_metric(rows, found, metric),
+        alt=f"{classification.NAMES[metric]} of each run with its 95% interval, beside always ALL",
+        key="one_metric",
+    )
+    if found:
+        st.dataframe(repeats.shown(found), hide_index=True, height="content", alt="Seeds and folds")
+        _table("Seeds and folds", repeats.table(found), shown=False)
+        st.caption("In brackets: the lowest and the highest run. They are no interval.")
+    _show_matrices(runs)
+    _show_compute(runs, rows, metric)
+
+
+def _show_matrices(runs: list[Measured]) -> None:
+    st.markdown("##### What was called what")
+    called, active = compare.names([run.run for run in runs]), _active()
+    for start in range(0, len(runs), MATRICES):
+        some = runs[start : start + MATRICES]
+        for column, run in zip(st.columns(MATRICES, gap="medium"), some, strict=False):
+            with column:
+                gallery.show_confusion(run, called[run.run_id])
+                _promote_button(run, active=run.run_id == active)
+        gallery.show_open(some, called)
+
+
+def _active() -> str | None:
+    """The run that reads now; None, with the reason on the page, if it is gone."""
+    with shown_errors():
+        return active_model.active().run_id
+    return None
+
+
+def _promote_button(run: Measured, *, active: bool) -> None:
+    words = "Used for readings" if active else "Use for readings"
+    if st.button(words, disabled=active, key=f"use_{run.run_id}", icon=":material/biotech:"):
+        active_model.promote(run.run)
+        st.rerun()
+
+
+def _show_compute(runs: list[Measured], rows: Rows, metric: str) -> None:
+    st.markdown("##### Accuracy against compute")
+    kinds = {
+        "seconds": "training time, seconds",
+        "parameters": "parameters",
+        "reading": "reading time, milliseconds a cell",
+    }
+    kind = st.segmented_control(
+        "Compute",
+        list(kinds),
+        default="seconds",
+        required=True,
+        format_func=kinds.__getitem__,
+        key="compare_compute",
+        label_visibility="collapsed",
+    )
+    costs: dict[str, float | None] = {row["run"]: row.get(kind) for row in rows}
+    if kind == "reading":
+        overview.reading_time_button(runs, "chart")
+        costs |= overview.milliseconds(runs)
+    if not any(costs.values()):
+        st.info("Not measured yet.")
+        return
+    charts.show(
+        plots.against_compute(rows, metric, costs, kinds[kind]),
+        alt=f"{classification.NAMES[metric]} of each run against its {kinds[kind]}",
+        key="compute",
+    )
+    if kind == "seconds":
+        st.caption("Training times are of the machine and the load of the day they were taken.")
+
+
+def show_curves(runs: list[Measured], rows: Rows) -> None:
+    """ROC and precision-recall curves with bands, and the reliability diagram."""
+    called = {row["run"]: row["name"] for row in rows}
+    found = {called[run.run_id]: cache.curves(run) for run in runs}
+    banded = st.pills(
+        "With bands",
+        list(found),
+        default=list(found)[:BANDED],
+        selection_mode="multi",
+        key="compare_banded",
+    )
+    left, right = st.columns(2)
+    for column, kind, title in (
+        (left, "roc", "ROC: missed blasts against false alarms"),
+        (right, "pr", "Precision and recall of ALL"),
+    ):
+        pairs = {n: (roc if kind == "roc" else pr) for n, (roc, pr, _) in found.items()}
+        some = {name: curve for name, curve in pairs.items() if curve is not None}
+        with column:
+            st.markdown(f"##### {title}")
+            figure = plots.curves(some, kind, banded)
+            charts.show(figure, alt=f"{title}, of each run, with a 95% band", key=kind)
+    st.markdown("##### Do the probabilities mean what they say?")
+    bins = {name: reliability for name, (_, _, reliability) in found.items()}
+    charts.show(
+        plots.reliability(bins, banded),
+        alt="Share of ALL against the probability that was said, for each run",
+        key="reliability",
+    )
+    st.caption(
+        "The area stands in brackets. Bands hold 95% of resamples at each place, over groups of "
+        "subjects; in the reliability diagram larger marks are more cells. " + _protocols(rows)
+    )
+
+
+def show_subjects(runs: list[Measured], rows: Rows) -> None:
+    """Whom the runs fail: by subject, official fold, quality flag and cell size."""
+    called = {row["run"]: row["name"] for row in rows}
+    tables = {called[run.run_id]: subgroups.by_subject(run) for run in runs}
+    for name, table in tables.items():
+        st.markdown(f"- {plain(subgroups.worst_sentence(name, table))}")
+    charts.show(
+        plots.subjects(tables),
+        alt="Share of each subject's cells called rightly, a strip for each run",
+        key="subjects",
+    )
+    st.caption(_protocols(rows))
+    _table("Subjects", pd.concat(tables, names=["model"]).reset_index(level=0), shown=False)
+    _show_kinds(runs, called)
+
+
+def _show_kinds(runs: list[Measured], called: dict[str, str]) -> None:
+    tables = {}
+    for run in runs:
+        with shown_errors():
+            root = datasets.resolve(run.run.config.dataset)
+            tables[called[run.run_id]] = cache.by_kind(run, cache.index(root))
+    tables = {name: table for name, table in tables.items() if not table.empty}
+    if not tables:
+        st.info("The data sets of these runs are not here, so their cells' kinds are not known.")
+        return
+    whole = pd.concat(tables, names=["model"]).reset_index(level=0)
+    left, right = st.columns(2)
+    by = left.segmented_control(
+        "By", list(dict.fromkeys(whole["by"])), default=whole["by"].iloc[0], required=True
+    )
+    metric = right.segmented_control(
+        "Metric",
+        subgroups.SHOWN,
+        default=subgroups.SHOWN[0],
+        required=True,
+        format_func=classification.NAMES.__getitem__,
+    )
+    some = {name: table[table["by"] == by] for name, table in tables.items()}
+    charts.show(
+        plots.parts(some, metric),
+        alt=f"{classification.NAMES[metric]} by {by}, run beside run",
+        key="parts",
+    )
+    _table("Parts", whole, shown=False)
+    st.caption("Sizes are thirds of each run's test cells. No interval under 3 groups of a class.")
+
+
+def show_learning(runs: list[Measured], rows: Rows) -> None:
+    """Learning curves overlaid; seeds and folds as mean and band."""
+    called = {row["run"]: row["name"] for row in rows}
+    found = repeats.find(runs)
+    histories = {called[run.run_id]: run.run.history for run in runs}
+    for column, (quantity, label) in zip(st.columns(2), QUANTITIES.items(), strict=True):
+        with column:
+            figure = charts.learning_curves(histories, quantity, label)
+            charts.show(figure, alt=f"{label.capitalize()} of each run by epoch", key=quantity)
+            if found:
+                tables = {one.name: one.history(f"validation_{quantity}") for one in found}
+                figure = plots.bands(tables, f"validation {label}", len(runs))
+                alt = f"Validation {label} of seeds and folds: mean, and lowest to highest"
+                charts.show(figure, alt=alt, key=f"band_{quantity}")
+    st.caption("Of the validation part, which chose the weights: the test part had no say here.")
+
+
+def show_literature(runs: list[Measured], rows: Rows) -> None:
+    """Our results beside the original study's five and the published subject-level ones."""
+    metric = st.segmented_control(
+        "Metric",
+        list(dict.fromkeys(one.metric for one in literature.RESULTS)),
+        default="accuracy",
+        required=True,
+        format_func=classification.NAMES.__getitem__,
+        key="compare_published",
+        label_visibility="collapsed",
+    )
+    st.markdown(
+        "Numbers of other cells and other splits cannot be ranked against yours: they are lines "
+        "to look along. **The original study split by image, with patients on both sides.**"
+    )
+    charts.show(
+        plots.beside_published(rows, metric),
+        alt=f"{classification.NAMES[metric]} of these runs beside published results",
+        key="published",
+    )
+    _table("Results", pd.DataFrame(literature.beside(rows, metric)))
+    st.caption("An open mark was measured on patients that stood on both sides of its split.")
+
+
+def _protocols(rows: Rows) -> str:
+    said = dict.fromkeys(row["protocol"] for row in rows)
+    return f"Measured on: {plain('; '.join(said))}."
+
+
+def _table(label: str, table: pd.DataFrame, *, shown: bool = True) -> None:
+    if shown:
+        st.dataframe(table, hide_index=True, height="content", alt=label)
+    st.download_button(
+        f"{label} as CSV",
+        table.to_csv(index=False),
+        f"{label.lower()}.csv",
+        on_click="ignore",
+        icon=":material/download:",
+    )

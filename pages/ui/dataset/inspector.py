@@ -1,0 +1,107 @@
+"""The inspector: one cell at full resolution, what was measured on it, and its like."""
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from core.cells import morphology
+from core.cells.masks import cell_mask
+from core.data import images, quality, similar, summary
+from core.data.indexing import Index
+from core.explain.overlay import outline
+from pages.ui.common.text import plain, shown_errors
+from pages.ui.common.tiles import class_name, tile
+
+# Light on the purple of the stain, and told apart by name in the legend below the picture.
+OUTLINES = {
+    "cell": (":material/circle: white", (255, 255, 255)),
+    "nucleus": (":material/circle: yellow", (240, 228, 66)),
+    "fragment": (":material/circle: sky blue", (86, 180, 233)),
+}
+SIMILAR = 6
+_CELL = "inspected_cell"
+
+
+def open_cell(found: Index, image_id: str) -> None:
+    """Opens the inspector on a cell."""
+    st.session_state[_CELL] = image_id
+    _dialog(found)
+
+
+@st.dialog("Cell", width="large")
+def _dialog(found: Index) -> None:
+    image_id = st.session_state[_CELL]
+    cell = found.cells.set_index("image_id", drop=False).loc[image_id]
+    with shown_errors():
+        picture, facts = st.columns([1, 1], gap="medium")
+        with picture:
+            _show_picture(found, cell)
+        with facts:
+            _show_facts(found, cell)
+        _show_tiles(found, "Copies of it", found.copies(image_id)["image_id"], "copy")
+        like = similar.nearest(found.cells, image_id, SIMILAR)["image_id"]
+        _show_tiles(found, "Most similar in size, shape, colour and chromatin", like, "like")
+
+
+def _show_picture(found: Index, cell: Any) -> None:
+    image = images.decode(found.path(cell.image_id))
+    mask = cell_mask(image)
+    masks = {"cell": mask}
+    if mask.any():
+        masks["nucleus"] = morphology.nucleus_mask(image, mask)
+        masks["fragment"] = morphology.fragment_mask(image, mask)
+    there = [name for name, region in masks.items() if region.any()]
+    shown = st.session_state.get("outlines", [])
+    for name in there:
+        if name in shown:
+            image = outline(image, masks[name], OUTLINES[name][1])
+    alt = f"{class_name(cell.label)} cell of subject {cell.subject} at full resolution"
+    st.image(image, width="stretch", alt=alt)
+    st.pills(
+        "Outlines",
+        there,
+        selection_mode="multi",
+        key="outlines",
+        format_func=lambda name: f"{name} ({OUTLINES[name][0].split()[-1]})",
+    )
+
+
+def _show_facts(found: Index, cell: Any) -> None:
+    known = {
+        "class": class_name(cell.label),
+        "subject": cell.subject,
+        "group": cell.group,
+        "phase": cell.phase,
+        "official fold": cell.fold,
+        "file": cell.image_id.rsplit("/", 1)[-1],
+        "SHA-256": f"{cell.sha256[:12]}…",
+    }
+    words = [f"{name} **{plain(str(v))}**" for name, v in known.items() if not pd.isna(v)]
+    st.markdown(" · ".join(words))
+    for flag in filter(None, cell.quality.split(", ")):
+        st.warning(f"**{flag}**: {quality.FLAGS[flag]}")
+    table = summary.measures_of(found, cell.image_id)
+    st.dataframe(
+        table,
+        hide_index=True,
+        height="content",
+        column_config={
+            "measure": "",
+            "cell": "This cell",
+            "median": "Median",
+            "middle_half": "Middle half",
+        },
+    )
+
+
+def _show_tiles(found: Index, heading: str, image_ids: pd.Series, key: str) -> None:
+    if image_ids.empty:
+        return
+    st.markdown(f"**{heading}**")
+    rows = found.cells.set_index("image_id", drop=False).loc[list(image_ids)]
+    with st.container(horizontal=True, gap="small"):
+        for row in rows.itertuples(index=False):
+            if tile(found, row, key=f"{key}_{row.image_id}"):
+                st.session_state[_CELL] = row.image_id
+                st.rerun(scope="fragment")

@@ -1,0 +1,69 @@
+"""A model card on the page, and the form that fills its gaps."""
+
+import pandas as pd
+import streamlit as st
+
+from core.report.card import render, texts
+from core.report.card.items import Item, Section
+from core.runs.run_store import Run
+from pages.ui.common import cache
+from pages.ui.common.text import plain
+
+OPEN = "Performance"
+
+
+def show(run: Run) -> None:
+    """The sections of the card, each with its gaps counted."""
+    card = cache.card(run)
+    st.markdown(f"**{plain(card.title)}**. {render.gaps(card)}")
+    with st.container(gap="xxsmall"):
+        for section in card.sections:
+            with st.expander(_label(section), expanded=section.title == OPEN):
+                for item in section.items:
+                    _show_item(item)
+                st.caption(section.after)
+    st.caption(render.AFTER)
+
+
+def _show_item(item: Item) -> None:
+    if not item.rows:
+        st.markdown(render.item_markdown(item, _shown))
+        return
+    # A table of its own scrolls sideways in a narrow window; one of Markdown is cut off.
+    st.markdown(f"**{_shown(item.label)}**")
+    header, *rows = ([_shown(cell) for cell in row] for row in item.rows)
+    table = pd.DataFrame(rows, columns=header)
+    st.table(table, border="horizontal", width="content", hide_index=True, alt=item.label)
+
+
+def _label(section: Section) -> str:
+    return (
+        f"{section.title} :orange-badge[{section.gaps} missing]" if section.gaps else section.title
+    )
+
+
+def _shown(text: str) -> str:
+    return plain(" ".join(text.split()))
+
+
+def fill_in(run: Run) -> None:
+    """A text for one gap at a time, kept in the run's folder as the user's words."""
+    said = texts.read(run)
+    names = sorted(texts.FIELDS, key=lambda name: name in said)
+    name = st.selectbox(
+        "What",
+        names,
+        format_func=lambda name: texts.FIELDS[name].label + (" ✓" if name in said else ""),
+        key=f"field_{run.run_id}",
+    )
+    field = texts.FIELDS[name]
+    with st.form(f"fill_{run.run_id}_{name}", border=False):
+        text = st.text_area(
+            f"Say {field.lack}",
+            said.get(name, ""),
+            max_chars=texts.MAX_CHARACTERS,
+            help="It goes into the card as your words, and travels with the run.",
+        )
+        if st.form_submit_button("Save", icon=":material/save:"):
+            texts.write(run, name, text)
+            st.rerun()

@@ -1,0 +1,57 @@
+"""Takes in a run from an archive, once it has been verified."""
+
+import streamlit as st
+
+from core.archive import archive
+from core.runs.run_store import Run
+from core.settings import settings
+from core.workers import verification
+from pages.ui.common.text import plain, shown_errors
+
+_IMPORTED = "imported_run"
+
+
+def show() -> None:
+    """The uploader, its options, and what came of the last import."""
+    if said := st.session_state.pop("import_said", None):
+        st.success(said, icon=":material/check_circle:")
+    # A key of its own after each import empties the uploader.
+    upload = st.file_uploader(
+        "Archive of a run",
+        type=["zip"],
+        key=f"archive_{st.session_state.get('imports', 0)}",
+        max_upload_size=settings().max_archive_bytes // 2**20,
+    )
+    st.caption(
+        "Every file is checked against its hash and its kind before the run is placed among the "
+        "others. Nothing in it is run, and nothing is unpickled."
+    )
+    name = st.text_input("Name here", placeholder="the name it had", max_chars=100)
+    compare = st.toggle(
+        "Also load the Keras file, in safe mode, and compare it with the engine",
+        help="In a process of its own; about 15 seconds. Readings use the engine alone.",
+    )
+    pressed = st.button("Import", icon=":material/upload:", disabled=upload is None)
+    if pressed and upload is not None:
+        with shown_errors(), st.spinner("Verifying the archive…"):
+            check = _check if compare else None
+            run = archive.import_run(upload, name.strip() or None, check=check)
+            _remember(run, compared=compare)
+            st.rerun()
+
+
+def _check(run: Run) -> None:
+    verification.verify(run)
+
+
+def _remember(run: Run, *, compared: bool) -> None:
+    also = "; its Keras file says what its engine says" if compared else ""
+    st.session_state["import_said"] = f"{plain(run.run_id)} is verified{also} and here."
+    st.session_state["imports"] = st.session_state.get("imports", 0) + 1
+    st.session_state[_IMPORTED] = run.run_id
+
+
+def select_imported(runs: dict[str, Run]) -> None:
+    """Makes the run imported last the chosen one of the select box that comes after."""
+    if (name := st.session_state.pop(_IMPORTED, None)) in runs:
+        st.session_state["models_run"] = name

@@ -1,0 +1,180 @@
+"""The section on a model's operating point: choose the errors, see what follows, store it."""
+
+from typing import Any
+
+import streamlit as st
+
+from core.errors import BlastLensError
+from core.evaluation import decision, operating_point
+from core.evaluation.operating_point import Choice
+from core.metrics.calibration import METHODS
+from core.runs.run_store import Run
+from pages.ui.common import cache, charts
+from pages.ui.common.text import plain, sentence, shown_errors
+from pages.ui.models import operating_point_charts
+
+MISSED, REVIEW = 5.0, 10.0  # percent, where nothing was chosen
+LOWEST, HIGHEST = 0.5, 50.0
+AS_TRAINED = "as trained"
+
+
+def show(run: Run) -> None:
+    """The section for a finished run."""
+    st.subheader("When does it call a blast?", anchor=False)
+    _section(run)
+
+
+@st.fragment
+def _section(run: Run) -> None:
+    with shown_errors():
+        prevalence: float | None = None
+        controls, outcome = st.columns([2, 3], gap="large")
+        with controls:
+            choice, prevalence = _choose(run)
+        stored = cache.preview(run, None, prevalence)
+        with outcome:
+            wanted = _outcome(run, choice, prevalence, stored)
+        if wanted is not None:
+            _pictures(run, wanted, stored)
+
+
+def _choose(run: Run) -> tuple[Choice, float | None]:
+    now = operating_point.in_percents(run.calibration, LOWEST, HIGHEST)
+    key = f"{run.run_id}_{run.contract_ns}"  # what was stored is what the controls begin with
+    missed = st.slider(
+        "Miss at most so many % of blasts", LOWEST, HIGHEST, now["max_missed"] or MISSED, 0.5,
+        format="%.1f %%", key=f"missed_{key}",
+    )  # fmt: skip
+    error: float | None = None
+    if st.toggle(
+        "Send doubtful cells to review", now["review_error"] is not None, key=f"review_{key}"
+    ):
+        error = st.slider(
+            "Call at most so many % of each class wrongly", LOWEST, HIGHEST,
+            now["review_error"] or REVIEW, 0.5, format="%.1f %%", key=f"error_{key}",
+            help="The more is allowed, the fewer cells go to a person.",
+        )  # fmt: skip
+    promised = st.toggle(
+        "Promise it for new subjects",
+        now["promised"],
+        key=f"promised_{key}",
+        help="Takes a margin for how much subjects differ. It needs many subjects: for x %, "
+        "about 100/x of them with blasts in the validation part.",
+    )
+    with st.expander("Prevalence and calibration"):
+        share = st.number_input(
+            "Blasts among the cells to be read, %", 0.1, 99.9, None, 1.0,
+            placeholder="as in each part", key=f"prevalence_{key}",
+        )  # fmt: skip
+        names = (AS_TRAINED, *METHODS)
+        method = st.selectbox(
+            "Calibration", names, names.index(now["method"] or AS_TRAINED), key=f"method_{key}"
+        )
+    kept = None if method == AS_TRAINED else method
+    choice = Choice.of_percents(missed, error, kept, promised=promised)
+    return choice, operating_point.as_share(share)
+
+
+def _outcome(
+    run: Run, choice: Choice, prevalence: float | None, stored: dict[str, Any]
+) -> dict[str, Any] | None:
+    wanted: dict[str, Any] | None = None
+    try:
+        wanted = cache.preview(run, choice, prevalence)
+    except BlastLensError as problem:
+        st.warning(plain(str(problem)), icon=":material/block:")
+    contract = stored["contract"]
+    if wanted is not None:
+        part = wanted["shown_part"]
+        st.markdown(f"**{decision.sentence(wanted['parts'][part], part)}**")
+        for found in (wanted["contract"]["operating_point"], wanted["contract"]["review"]):
+            if found is not None:
+                st.markdown(f":material/groups: {found['reason']}")
+    _buttons(run, choice, wanted, contract)
+    now = [f"**Now:** {operating_point.rule(contract)}"]
+    if wanted is None or wanted["contract"] != contract:  # else it stands above already
+        part = stored["shown_part"]
+        now.append(decision.sentence(stored["parts"][part], part))
+    st.caption(" ".join(now))
+    return wanted
+
+
+def _buttons(
+    run: Run, choice: Choice, wanted: dict[str, Any] | None, contract: dict[str, Any]
+) -> None:
+    use, back = st.columns(2)
+    in_use = wanted is not None and wanted["contract"] == contract
+    pressed = use.button(
+        "In use" if in_use else "Use this operating point",
+        type="primary",
+        icon=":material/check:",
+        disabled=wanted is None or in_use,
+        width="stretch",
+        key=f"use_point_{run.run_id}",
+    )
+    undone = back.button(
+        "Back to the default",
+        icon=":material/undo:",
+        disabled="default" not in contract,
+        width="stretch",
+        key=f"default_point_{run.run_id}",
+    )
+    if not (pressed or undone):
+        return
+    with shown_errors():
+        with st.spinner("Storing it and measuring the model anew…"):
+            operating_point.use(run, choice if pressed else Choice())
+        st.rerun()  # the whole page: its other figures follow the operating point
+
+
+def _pictures(run: Run, wanted: dict[str, Any], stored: dict[str, Any]) -> None:
+    st.dataframe(decision.table(wanted["parts"]), hide_index=True)
+    st.caption(
+        "The threshold was found on the validation part, whose figures are therefore too good; the "
+        "test part had no say in it. In brackets 95% intervals over groups of subjects. A promise "
+        "takes the validation subjects for fresh ones, though the epoch was chosen by them too."
+    )
+    part = wanted["shown_part"]
+    if wanted["trade_off"] is not None:
+        left, right = st.columns(2)
+        with left:
+            st.markdown("**What fewer misses cost**")
+            points = {"chosen here": wanted["parts"][part], "in use": stored["parts"][part]}
+            charts.show(
+                operating_point_charts.trade_off(wanted["trade_off"], points),
+                alt=f"Missed blasts against false alarms over all thresholds, {part} part",
+                key=f"trade_off_{run.run_id}",
+            )
+        with right:
+            st.markdown("**Is it better than calling every cell ALL?**")
+            charts.show(
+                operating_point_charts.decision_curve(
+                    wanted["decision_curve"], wanted["decision_threshold"]
+                ),
+                alt=f"Net benefit by threshold probability of the model, of calling every cell ALL "
+                f"and of calling none, {part} part",
+                key=f"decision_{run.run_id}",
+            )
+        st.caption(
+            f"Both on the {part} part. Right: the decision curve, true alarms less false ones, "
+            "weighed by the threshold's odds; the model is of use where its line is the highest. "
+            "The upright line is the threshold chosen here."
+        )
+    _reliability(run, wanted)
+
+
+def _reliability(run: Run, wanted: dict[str, Any]) -> None:
+    with st.expander("Do its probabilities mean what they say?"):
+        st.caption(f"{sentence(wanted['contract']['reason'])}.")
+        found = wanted["reliability"]
+        for column, (part, both) in zip(st.columns(2), found.items(), strict=False):
+            with column:
+                charts.show(
+                    operating_point_charts.reliability(both, part),
+                    alt=f"Share of blasts by stated probability, before and after, {part} part",
+                    key=f"reliability_{part}_{run.run_id}",
+                )
+        table = decision.scores_table(found)
+        number = st.column_config.NumberColumn(format="%.3f")
+        st.dataframe(table, hide_index=True, column_config=dict.fromkeys(table.columns[2:], number))
+        st.caption("Lower is better. The validation part was fitted on: there, after is too good.")

@@ -1,0 +1,208 @@
+"""Parts of the view of a field: its sum, its gallery, the patient's fields, downloads, a search."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+
+from core.cells.detection.tiles import Region
+from core.reading import field_export, field_picture
+from core.reading.detection_job import ScanJob, ScanStatus
+from core.reading.field import CUT, NOT_READ, FieldCell, FieldReading
+from core.reading.field_summary import Counts, Summary, summarise
+from core.reading.reader import Reader
+from core.runs.cost import pace
+from core.workers import launcher
+from pages.ui.common.text import duration, plain, sentence
+
+PER_PAGE = 12
+TILE = 104  # pixels
+SHAPES = {"ALL": "▲ ALL", "HEM": "● HEM", "review": "◆ review", NOT_READ: "refused", CUT: "cut"}
+
+
+def show_summary(reading: FieldReading) -> None:
+    """Counts, the share of blasts and how far it may be off; plain words where there is nothing."""
+    if not reading.cells:
+        st.info(
+            "**No white cell was found in this field.** There is nothing to read. If you see one, "
+            "draw a box around it below the picture.",
+            icon=":material/search_off:",
+        )
+        return
+    _show_sum(reading.summary)
+    reasons = reading.reasons
+    if reasons:
+        words = [f"{count} x {plain(reason)}" for reason, count in reasons.items()]
+        st.caption("**Why cells were refused:** " + " · ".join(words))
+
+
+def _show_sum(summary: Summary) -> None:
+    counts = summary.counts
+    refused = sum(counts.refused.values())
+    with st.container(horizontal=True, gap="medium"):
+        for name, value in (
+            ("Cells found", counts.found),
+            ("Read", counts.read),
+            ("Refused", refused),
+            ("Cut by the border", counts.cut),
+            ("Sent to review", counts.review),
+        ):
+            st.metric(name, f"{value:,}", width="content")
+        if summary.share is not None:
+            low, high = summary.interval or (0.0, 1.0)
+            st.metric(
+                "Blasts among cells read",
+                f"{summary.share:.0%}",
+                width="content",
+                help="Cells for which the model suggests ALL, of all it read.",
+            )
+            st.metric("95% interval", f"{low:.0%} to {high:.0%}", width="content")
+    if summary.share is not None:
+        words = f"The share rests on **{counts.read:,} cells**"
+        if counts.review:
+            words += (
+                f"; were every cell sent to review a blast, it would be {summary.if_review:.0%}"
+            )
+        st.markdown(
+            f"{words}. The interval says how far counting so few cells may be off, and nothing of "
+            "the model's own errors. It is no diagnosis."
+        )
+    if summary.warning:
+        st.warning(summary.warning, icon=":material/warning:")
+
+
+def show_gallery(
+    region: Region,
+    reading: FieldReading,
+    selected: int | None,
+    key: str,
+    choose: Callable[[int], None],
+) -> None:
+    """The cells, the likeliest blast first; a button under each selects it."""
+    cells = reading.by_probability
+    if not cells:
+        return
+    pages = -(-len(cells) // PER_PAGE)
+    st.markdown("**Cells by probability of ALL**")
+    pictures, foot = st.container(horizontal=True, gap="small"), st.container()
+    page = foot.pagination(pages, key=f"field_page_{key}") if pages > 1 else 1
+    for one in cells[(page - 1) * PER_PAGE : page * PER_PAGE]:
+        with pictures, st.container(width=TILE, gap="xxsmall"):
+            picture = field_picture.thumbnail(region, one.cell)
+            st.image(picture, width="stretch", alt=f"Cell No. {one.number}, {SHAPES[one.state]}")
+            st.button(
+                f"No. {one.number}",
+                key=f"field_tile_{key}_{one.number}",
+                width="stretch",
+                type="primary" if one.number == selected else "secondary",
+                on_click=choose,
+                args=(one.number,),
+            )
+            st.caption(_said(one))
+
+
+def _said(one: FieldCell) -> str:
+    own = " ✎" if one.marked.drawn else ""
+    if one.probability is None:
+        return f"{SHAPES[one.state]}{own}"
+    return f"{SHAPES[one.state]} {one.probability:.0%}{own}"
+
+
+def show_patient(reading: FieldReading, key: str) -> None:
+    """Several fields of one patient, added up; kept in this browser session only."""
+    kept: dict[str, tuple[str, Counts]] = st.session_state.setdefault("patient_fields", {})
+    if key in kept:
+        kept[key] = reading.image, reading.counts
+    with st.expander("Fields of one patient", icon=":material/library_add:", expanded=bool(kept)):
+        st.caption("Add each field of the same patient; their cells are counted together.")
+        with st.container(horizontal=True):
+            if st.button("Add this field", disabled=key in kept, key=f"patient_add_{key}"):
+                kept[key] = reading.image, reading.counts
+                st.rerun()
+            if st.button("Start a new patient", disabled=not kept, key=f"patient_new_{key}"):
+                kept.clear()
+                st.rerun()
+        if kept:
+            st.markdown(", ".join(plain(name) for name, _ in kept.values()))
+            _show_sum(summarise([counts for _, counts in kept.values()]))
+
+
+def show_downloads(
+    reader: Reader, region: Region, reading: FieldReading, picture: np.ndarray, key: str
+) -> None:
+    """Boxes as CSV and COCO JSON, and masks, overlay and cells as ZIP, made when asked for."""
+    stem = Path(reading.image).stem
+    with st.container(horizontal=True):
+        st.download_button(
+            "Boxes (CSV)",
+            lambda: field_export.to_csv([reading]),
+            file_name=f"{stem}_readings.csv",
+            mime="text/csv",
+            icon=":material/download:",
+            on_click="ignore",
+            key=f"field_csv_{key}",
+        )
+        st.download_button(
+            "Boxes (COCO JSON)",
+            lambda: field_export.as_json(field_export.to_coco([reading])),
+            file_name=f"{stem}_coco.json",
+            mime="application/json",
+            icon=":material/download:",
+            on_click="ignore",
+            key=f"field_coco_{key}",
+        )
+        st.download_button(
+            "Masks, overlay and cells (ZIP)",
+            lambda: field_export.to_zip(reader, region, reading, picture),
+            file_name=f"{stem}_cells.zip",
+            mime="application/zip",
+            icon=":material/download:",
+            on_click="ignore",
+            key=f"field_zip_{key}",
+        )
+
+
+@st.fragment(run_every=0.5)
+def show_search(job: ScanJob, name: str, shape: tuple[int, int]) -> None:
+    """Follows the search of a large scan, (H, W) pixels; redraws itself, not the page."""
+    status = job.status
+    if not status.unfinished:
+        st.rerun()
+    asked = job.stop_requested
+    height, width = shape
+    st.markdown(
+        f"**{plain(name)} is large, {width:,} x {height:,} pixels: it is worked through in tiles.**"
+    )
+    st.progress(status.done / max(status.total, 1), text=_progress(status))
+    st.button(
+        "Stopping…" if asked else "Stop",
+        icon=":material/stop:",
+        disabled=asked,
+        key="field_stop",
+        on_click=job.request_stop,
+        help="What has been found so far is kept.",
+    )
+    st.caption(
+        "It goes on if you leave this page. Drop the same file again to see what has been found."
+    )
+
+
+def _progress(status: ScanStatus) -> str:
+    if not status.total:
+        return sentence(status.phase)
+    _, left = pace(status.done, status.total, status.heartbeat - status.started)
+    return f"{sentence(status.phase)}: {status.done} of {status.total} tiles, {duration(left)} left"
+
+
+def show_ended(job: ScanJob, status: ScanStatus, partly: bool) -> None:
+    """Why a search came to no end, and the way to start it again."""
+    if status.error:
+        st.error(plain(status.error), icon=":material/error:")
+    else:
+        kept = " What it found so far is below; the rest was not looked through." if partly else ""
+        st.info(f"The search was stopped.{kept}", icon=":material/cancel:")
+    if st.button("Search again", icon=":material/refresh:", key="field_again"):
+        (job.path / "cells.npz").unlink(missing_ok=True)
+        launcher.launch_scan(job)
+        st.rerun()

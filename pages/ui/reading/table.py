@@ -1,0 +1,197 @@
+"""Many pictures: read as a batch, listed in a table, and each a click away."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from core.reading import batch, table
+from core.runs.run_store import Run
+from pages.ui.common import cache
+from pages.ui.common.progress import show_progress
+from pages.ui.common.text import plain, shown_errors
+from pages.ui.common.uploads import Upload
+from pages.ui.reading.cell import show_one
+
+_SHAPES = {"ALL": "▲ ALL", "HEM": "● HEM", "review": "◆ review", table.NOT_READ: "⊘ not read"}
+_HEIGHT = 250  # of the table, so that the chosen cell begins above the fold
+
+
+def show(runs: list[Run], uploads: Sequence[Upload], key: str) -> None:
+    """The table of all readings, and below it the one that is chosen."""
+    with shown_errors():
+        found = _read(runs, uploads, key)
+        if found.empty:
+            return
+        chosen = _filter(found, key)
+        _download(runs, uploads, found)
+        place = _choose(chosen, key)
+        if place is not None:
+            _step(chosen, place, key)
+            show_one(runs, uploads[place])
+
+
+def _read(runs: list[Run], uploads: Sequence[Upload], key: str) -> pd.DataFrame:
+    """A row a picture and run, with its `place` among the uploads; of what has been read so far."""
+    asked = tuple(upload.digest for upload in uploads)
+    stopped = st.session_state.get(f"{key}_stopped") == asked
+    missing = {run.run_id: _missing(run, uploads) for run in runs}
+    left = sum(map(len, missing.values()))
+    if left and not stopped:
+        box = st.empty()
+        with box.container():
+            st.button("Stop", key=f"{key}_stop", on_click=_stop, args=(key, asked))
+            with show_progress("Reading", "pictures") as progress:
+                done = 0
+                for run in runs:
+                    for upload, row in _rows(run, missing[run.run_id]):
+                        cache.kept_rows(run)[upload.digest, upload.name] = row
+                        done += 1
+                        progress(done, left)
+        box.empty()
+        left = 0
+    if left:
+        st.info(f"Stopped with {left} readings to go.", icon=":material/pause:")
+        st.button("Read the rest", key=f"{key}_go_on", on_click=_stop, args=(key, None))
+    rows, places = [], []
+    for place, upload in enumerate(uploads):
+        for run in runs:
+            row = cache.kept_rows(run).get((upload.digest, upload.name))
+            if row is not None:
+                rows.append(row)
+                places.append(place)
+    return table.table(rows).assign(place=places)
+
+
+def _missing(run: Run, uploads: Sequence[Upload]) -> list[Upload]:
+    kept = cache.kept_rows(run)
+    return [upload for upload in uploads if (upload.digest, upload.name) not in kept]
+
+
+def _rows(run: Run, uploads: Sequence[Upload]) -> Any:
+    items = [(upload.name, upload.load) for upload in uploads]
+    readings = batch.read_many(cache.reader(run), items)
+    contract = run.calibration
+    for upload, reading in zip(uploads, readings, strict=True):
+        yield upload, table.row(reading, run.run_id, contract)
+
+
+def _stop(key: str, asked: tuple[str, ...] | None) -> None:
+    st.session_state[f"{key}_stopped"] = asked
+
+
+def _filter(found: pd.DataFrame, key: str) -> pd.DataFrame:
+    """The rows of the calls that are wanted, all of them where none is chosen."""
+    counts = found["call"].value_counts()
+    wanted = st.pills(
+        "Show",
+        [call for call in _SHAPES if call in counts],
+        selection_mode="multi",
+        key=f"{key}_calls",
+        format_func=lambda call: f"{_SHAPES[call]} {counts[call]}",
+        label_visibility="collapsed",
+    )
+    return found[found["call"].isin(wanted)] if wanted else found
+
+
+def _choose(chosen: pd.DataFrame, key: str) -> int | None:
+    """Shows the table; the place of the picture to be shown, None where there is none."""
+    if chosen.empty:
+        return None
+    places = chosen["place"].tolist()
+    kept = st.session_state.get(f"{key}_place")
+    place: int = kept if kept is not None and kept in places else places[0]
+    # Another key is another table: so it follows the buttons, and a filter.
+    version = st.session_state.get(f"{key}_steps", 0)
+    name = f"{key}_table_{version}_{hash(tuple(places))}"
+    shown = chosen.assign(call=chosen["call"].map(_SHAPES))
+    columns = ["file", "read_as", "call", "probability_all", "interval", "reason", "diameter_px"]
+    if chosen["model"].nunique() > 1:
+        columns.insert(1, "model")
+    st.dataframe(
+        shown.assign(interval=_intervals(chosen))[columns],
+        key=name,
+        height=_HEIGHT,
+        hide_index=True,
+        on_select=partial(_select, key, name, places),
+        selection_mode="single-row-required",
+        selection_default={"selection": {"rows": [places.index(place)]}},
+        column_config={
+            "file": st.column_config.TextColumn("File", width="medium"),
+            "model": st.column_config.TextColumn("Model", width="medium"),
+            "read_as": st.column_config.TextColumn("Read as", width="small"),
+            "call": st.column_config.TextColumn("Call", width="small"),
+            "probability_all": st.column_config.ProgressColumn(
+                "P(ALL)", format="percent", min_value=0.0, max_value=1.0
+            ),
+            "interval": st.column_config.TextColumn(
+                "Interval", width="small", help="95% interval of P(ALL)"
+            ),
+            "reason": st.column_config.TextColumn("Why not, or why doubtful", width="large"),
+            "diameter_px": st.column_config.NumberColumn("Diameter, px", format="%.0f"),
+        },
+        alt="All readings, a row each",
+    )
+    return place
+
+
+def _intervals(found: pd.DataFrame) -> list[str]:
+    pairs = zip(found["interval_low"], found["interval_high"], strict=True)
+    return ["" if pd.isna(low) else f"{low:.0%} to {high:.0%}" for low, high in pairs]
+
+
+def _select(key: str, name: str, places: list[int]) -> None:
+    rows = st.session_state[name]["selection"]["rows"]
+    if rows:
+        st.session_state[f"{key}_place"] = places[rows[0]]
+
+
+def _step(chosen: pd.DataFrame, place: int, key: str) -> None:
+    """Which picture is shown, and the ways to those before and after it."""
+    places = chosen["place"].drop_duplicates().tolist()
+    at = places.index(place)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        for label, to in (("← Previous", at - 1), ("Next →", at + 1)):
+            there = 0 <= to < len(places)
+            st.button(
+                label,
+                key=f"{key}_{label}",
+                disabled=not there,
+                on_click=_go,
+                args=(key, places[to] if there else place),
+            )
+        name = chosen.loc[chosen["place"] == place, "file"].iloc[0]
+        st.markdown(f"**{plain(str(name))}**, {at + 1} of {len(places)}")
+
+
+def _go(key: str, place: int) -> None:
+    st.session_state[f"{key}_place"] = place
+    st.session_state[f"{key}_steps"] = st.session_state.get(f"{key}_steps", 0) + 1
+
+
+def _download(runs: list[Run], uploads: Sequence[Upload], found: pd.DataFrame) -> None:
+    with st.container(horizontal=True, gap="small"):
+        st.download_button(
+            "Table as CSV",
+            table.to_csv(found.drop(columns="place")),
+            file_name="readings.csv",
+            mime="text/csv",
+            icon=":material/download:",
+            on_click="ignore",
+        )
+        st.download_button(
+            "Pictures with overlays as ZIP",
+            partial(_zip, runs, uploads),
+            file_name="readings.zip",
+            mime="application/zip",
+            icon=":material/folder_zip:",
+            on_click="ignore",
+            help="Read again and drawn when you click. The heat maps in it have not been judged.",
+        )
+
+
+def _zip(runs: list[Run], uploads: Sequence[Upload]) -> bytes:
+    readers = [cache.reader(run) for run in runs]
+    return table.zipped(readers, [(upload.name, upload.load) for upload in uploads])

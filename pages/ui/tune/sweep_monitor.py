@@ -1,0 +1,181 @@
+"""A cross-validation or a search: how far it is, what it found, and the ways on."""
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from core.errors import RunError
+from core.jobs.job import Status
+from core.metrics import classification
+from core.runs import config, run_store
+from core.tuning import cross_validation, search, sweep_store
+from core.tuning.sweep_store import Plan, Sweep
+from core.workers import launcher
+from pages.ui.common import charts
+from pages.ui.common.text import plain, shown_errors
+from pages.ui.train.run_monitor import STATES, progress_text
+
+_TITLES = {"cross-validation": "Cross-validation", "search": "Search"}
+_QUEUED = "tune_queued"
+
+
+def show(name: str) -> None:
+    """Follows a sweep live; redraws itself, not the page, until the sweep ends."""
+    sweep = sweep_store.get(name)
+    if sweep.status.unfinished:
+        _live(name)
+    else:
+        _draw(sweep, sweep.status)
+
+
+@st.fragment(run_every=1.0)
+def _live(name: str) -> None:
+    with shown_errors():
+        try:
+            sweep = sweep_store.get(name)
+        except RunError:
+            st.rerun()  # deleted meanwhile: the page without it
+        status = sweep.status
+        _draw(sweep, status)
+        if not status.unfinished:
+            st.rerun()  # once more as a whole page, which then no longer refreshes itself
+
+
+def _draw(sweep: Sweep, status: Status) -> None:
+    plan = sweep.plan
+    icon, words = STATES[status.state]
+    head, button = st.columns([5, 1], vertical_alignment="center")
+    head.markdown(f"#### {icon} {_TITLES[plan.kind]} of {plan.base.architecture}: {words}")
+    head.caption(f"{sweep.name} · {plan.base.recipe} recipe · split by {plan.base.split}")
+    if status.unfinished:
+        _stop_button(button, sweep)
+        _progress(sweep, status)
+    elif status.state != "succeeded":
+        _resume_button(button, sweep)
+    if status.error:
+        st.error(plain(status.error), icon=":material/error:")
+    found = sweep.results
+    if found and plan.kind == "search":
+        show_search(sweep, plan, found, ended=not status.unfinished)
+    elif found:
+        show_folds(sweep, plan, found)
+
+
+def _stop_button(place: Any, sweep: Sweep) -> None:
+    asked = sweep.stop_requested
+    place.button(
+        "Stopping…" if asked else "Stop",
+        icon=":material/stop:",
+        disabled=asked,
+        width="stretch",
+        key=f"stop_{sweep.name}",
+        on_click=sweep.request_stop,
+        help="What has finished is kept. Leaving this page does not stop it.",
+    )
+
+
+def _resume_button(place: Any, sweep: Sweep) -> None:
+    if place.button(
+        "Resume", icon=":material/play_arrow:", width="stretch", key=f"resume_{sweep.name}"
+    ):
+        launcher.resume_sweep(sweep)
+        st.rerun()
+
+
+def _progress(sweep: Sweep, status: Status) -> None:
+    things = "trials" if sweep.plan.kind == "search" else "folds"
+    text = f"{status.done} of {status.total} {things} done"
+    st.progress(status.share_done, text=text)
+    run = sweep.current
+    # One line always: were it to come and go, what stands below would be drawn twice for a moment.
+    now = f", run {run.run_id}: {plain(progress_text(run.status))}" if run else ""
+    st.caption(f"Now {plain(status.phase)}{now}")
+
+
+def show_folds(sweep: Sweep, plan: Plan, found: dict[str, Any]) -> None:
+    """The mean with its interval in a sentence, the folds as a chart and a table."""
+    st.markdown(f"**{cross_validation.verdict(found, plan.base.folds)}**")
+    alt = "Test metrics of each fold, and their mean with its 95% interval over folds"
+    charts.show(charts.metrics_over_folds(found), alt=alt, key=f"folds_{sweep.name}")
+    if found["pooled"]:
+        st.markdown(cross_validation.pooled_sentence(found["pooled"]))
+    summary = cross_validation.summary_table(found)
+    numbers = ["Mean over folds", "Standard deviation", "All cells together"]
+    _table(f"{sweep.name}_metrics", summary, numbers)
+    with st.expander("Each fold"):
+        names = list(classification.NAMES.values())
+        _table(f"{sweep.name}_folds", cross_validation.table(found), names)
+    with st.expander("How this was measured"):
+        st.markdown(
+            "- Each cell is tested once, by the fold that neither trained on it nor, in a split by "
+            "subject, on any cell of its group; the next fold chooses the weights.\n"
+            "- The interval is Student's t over the folds. Folds share training cells, so it is "
+            "narrower than it should be (Bengio and Grandvalet 2004).\n"
+            "- The figure over all cells pools the calls of all folds; its interval is from a "
+            "bootstrap over groups of subjects."
+        )
+
+
+def show_search(sweep: Sweep, plan: Plan, found: dict[str, Any], *, ended: bool) -> None:
+    """The best trial in words, how the search went, what mattered, and the way to train it."""
+    st.markdown(f"**{search.verdict(found)}**")
+    st.caption(
+        "Trials are judged on the validation part alone; the test part has no say. The lowest of "
+        "many is too good by chance; the test part of a run with its settings says its worth."
+    )
+    best = found["best"]
+    if best is not None:
+        st.markdown(f"Its settings: {search.describe(best['settings'])}.")
+        if ended:
+            _train_best(sweep, plan, best)
+    left, right = st.columns([3, 2])
+    with left:
+        alt = "Validation cross-entropy of each trial, and the best so far"
+        charts.show(charts.search_history(found["trials"]), alt=alt, key=f"trials_{sweep.name}")
+    with right:
+        if found["importance"]:
+            shares = {search.WORDS[name]: share for name, share in found["importance"].items()}
+            alt = "How much each setting decided whether a trial was good"
+            charts.show(charts.importance(shares), alt=alt, key=f"importance_{sweep.name}")
+            st.caption("What decided whether a trial was good; with few trials, a rough guide.")
+        else:
+            need = search.MIN_FOR_IMPORTANCE
+            st.caption(f"What mattered most is told once {need} trials have finished.")
+    _table(f"{sweep.name}_trials", search.table(found), ["Validation cross-entropy"])
+
+
+def _train_best(sweep: Sweep, plan: Plan, best: dict[str, Any]) -> None:
+    with (
+        st.form(f"best_{sweep.name}", border=False),
+        st.container(horizontal=True, vertical_alignment="bottom"),
+    ):
+        usual = config.defaults(plan.base.architecture, plan.base.recipe)
+        longest = max(plan.base.epochs, usual.get("epochs", config.RunConfig.epochs))
+        epochs = st.number_input("Epochs", 1, 1000, longest, width=140)
+        whole = plan.base.sample is not None and st.checkbox("On all cells", value=True)
+        if st.form_submit_button("Train it with these settings", icon=":material/model_training:"):
+            run = run_store.create(
+                search.final_config(plan, best["settings"], epochs=int(epochs), whole=whole)
+            )
+            launcher.launch(run)
+            st.session_state[_QUEUED] = {sweep.name: run.run_id}
+    queued = st.session_state.get(_QUEUED, {}).get(sweep.name)
+    if queued is not None:
+        st.success(f"{queued} is queued.", icon=":material/check_circle:")
+        st.page_link("pages/train.py", label="Watch it train", icon=":material/model_training:")
+
+
+def _table(name: str, table: pd.DataFrame, numbers: list[str]) -> None:
+    number = st.column_config.NumberColumn(format="%.3f")
+    rate = st.column_config.NumberColumn(format="%.3g")
+    columns = dict.fromkeys(numbers, number) | {"Learning rate": rate}
+    st.dataframe(table, hide_index=True, column_config=columns, key=f"table_{name}")
+    st.download_button(
+        "Table as CSV",
+        table.to_csv(index=False),
+        f"{name}.csv",
+        icon=":material/download:",
+        on_click="ignore",
+        key=f"csv_{name}",
+    )

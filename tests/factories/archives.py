@@ -1,0 +1,55 @@
+"""Archives of runs as a stranger might make them: whole, changed, or with something in them."""
+
+import hashlib
+import json
+import shutil
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from core import storage
+from core.archive import archive, checks
+from core.runs import run_store
+from core.runs.run_store import Run
+from tests.conftest import PROJECT
+
+SHIPPED = PROJECT / "artifacts" / "runs"
+
+
+def shipped_run(name: str = "demo-cnn-16", as_name: str | None = None) -> Run:
+    """A copy of a run that the repository ships, in this test's artifacts folder."""
+    target = storage.runs_dir() / (as_name or name)
+    shutil.copytree(SHIPPED / name, target, ignore=shutil.ignore_patterns(".*", "worker*"))
+    return run_store.get(target.name)
+
+
+def files_of(run: Run) -> dict[str, bytes]:
+    """The content of every file that travels with a run."""
+    there = [run.path / name for name in checks.FILES if (run.path / name).is_file()]
+    return {file.name: file.read_bytes() for file in there}
+
+
+def entry(data: bytes) -> dict[str, Any]:
+    """What the manifest says of a file."""
+    return {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+
+
+def pack(
+    file: Path,
+    files: dict[str, bytes],
+    *,
+    manifest: dict[str, Any] | None = None,
+    method: int = zipfile.ZIP_STORED,
+) -> Path:
+    """Writes an archive of `files`, with a manifest that fits them unless another is given."""
+    said = {
+        "format": archive.FORMAT,
+        "version": archive.VERSION,
+        "run": "stranger",
+        "files": {name: entry(data) for name, data in files.items()},
+    }
+    with zipfile.ZipFile(file, "w", method) as target:
+        for name, data in files.items():
+            target.writestr(name, data)
+        target.writestr(archive.MANIFEST, json.dumps(said | (manifest or {})))
+    return file

@@ -1,0 +1,75 @@
+"""Real worker processes for tests: starting, watching, stopping and killing them."""
+
+import hashlib
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from core import storage
+from core.runs import config, run_store
+from core.runs.run_store import Run
+from core.workers import launcher
+
+
+def start(root: Path, architecture: str = "cnn-16", **settings: object) -> Run:
+    """Creates a run of the recommended recipe and starts its worker."""
+    run = run_store.create(config.create(architecture, root, "recommended", **settings))
+    launcher.launch(run)
+    return run
+
+
+def wait_until(
+    run: Run, true: Callable[[], bool], seconds: float = 120, what: object = None
+) -> None:
+    """Looks every few milliseconds; fails when the run ends before, or after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, run.status
+        assert run.status.unfinished or true(), (what, run.status)
+        time.sleep(0.005)
+
+
+def wait_for_phase(run: Run, phase: str) -> None:
+    wait_until(run, lambda: run.status.phase == phase, what=phase)
+
+
+def end(run: Run, seconds: float = 120) -> float:
+    """Waits for the run's end, and says how long that took."""
+    started = time.monotonic()
+    while run.status.unfinished:
+        assert time.monotonic() - started < seconds, run.status
+        time.sleep(0.005)
+    return time.monotonic() - started
+
+
+def kill(run: Run, module: str) -> bool:
+    """kill -9 of the run's worker or trainer; False if there is none."""
+    psutil = pytest.importorskip("psutil")
+    for process in psutil.process_iter(["cmdline"]):
+        if {module, str(run.path)} <= set(process.info["cmdline"] or []):
+            process.kill()
+            return True
+    return False
+
+
+def processes(run: Run) -> list[int]:
+    """The living processes of a run."""
+    psutil = pytest.importorskip("psutil")
+    return [
+        p.pid
+        for p in psutil.process_iter(["cmdline"])
+        if str(run.path) in (p.info["cmdline"] or [])
+    ]
+
+
+def half_written(run: Run) -> list[Path]:
+    """Temporary files of the run and of the caches."""
+    return [*run.path.glob(".*"), *(storage.index_dir("").parent).rglob(".*")]
+
+
+def contents(folder: Path) -> dict[str, str]:
+    """The digest of every file below a folder."""
+    files = (file for file in sorted(folder.rglob("*")) if file.is_file())
+    return {str(file): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}

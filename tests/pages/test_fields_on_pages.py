@@ -1,0 +1,86 @@
+"""A whole field on the Predict page: what it says, and what can be done with it."""
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.data.images import encode
+from core.data.synthetic.smear_field import draw_field
+from core.runs.run_store import Run
+from tests.pages.test_pages import words
+from tests.pages.test_similar_on_pages import upload
+
+
+@pytest.fixture(scope="module")
+def picture() -> bytes:
+    drawn = draw_field(seed=3, blasts=3, lymphocytes=3, size=(480, 640), scale=0.4)
+    return encode(drawn.image)
+
+
+@pytest.fixture
+def app(finished_run: Run, picture: bytes) -> AppTest:
+    app = upload("field.png", picture)
+    assert any(toggle.label == "Read it as a whole field" for toggle in app.toggle)
+    return app
+
+
+def metric(app: AppTest, label: str) -> str:
+    return next(one.value for one in app.metric if one.label == label)
+
+
+def press(app: AppTest, label: str) -> AppTest:
+    next(button for button in app.button if button.label == label).click().run()
+    assert not app.exception
+    return app
+
+
+def numbers(app: AppTest) -> list[int]:
+    return sorted(int(b.label[4:]) for b in app.button if b.label.startswith("No. "))
+
+
+def test_a_field_is_counted_warned_of_and_its_cells_can_be_looked_at(app: AppTest) -> None:
+    found = int(metric(app, "Cells found"))
+    parts = ("Read", "Refused", "Cut by the border")
+    assert found == sum(int(metric(app, part)) for part in parts) > 0
+    assert numbers(app) == list(range(1, found + 1))
+    said = words(app)
+    assert "a differential of blood counts 200" in said or "No cell was read" in said
+    assert "never a diagnosis" in said and "synthetic cells only" in said
+    press(app, "No. 1")
+    assert any("Cell No. 1" in one.value for one in app.subheader)
+
+
+def test_a_removed_cell_is_gone_and_comes_back(app: AppTest) -> None:
+    before = numbers(app)
+    press(press(app, "No. 1"), "Remove No. 1")
+    assert numbers(app) == before[1:]
+    press(app, "Undo")
+    assert numbers(app) == before
+
+
+def test_a_box_on_glass_is_refused_in_words(app: AppTest) -> None:
+    before = numbers(app)
+    for name, value in zip(("Left", "Top", "Width", "Height"), (0, 0, 4, 4), strict=True):
+        next(one for one in app.number_input if one.label == name).set_value(value)
+    press(app, "Add this box")
+    assert "draw it around a whole cell" in words(app) and numbers(app) == before
+
+
+def test_fields_of_one_patient_are_added_up(app: AppTest) -> None:
+    press(app, "Add this field")
+    assert len([one for one in app.metric if one.label == "Cells found"]) == 2
+    press(app, "Start a new patient")
+    assert len([one for one in app.metric if one.label == "Cells found"]) == 1
+
+
+def test_without_red_cells_the_magnification_is_asked_for(finished_run: Run) -> None:
+    drawn = draw_field(seed=3, blasts=3, lymphocytes=3, size=(480, 640), scale=0.4)
+    # Red cells painted over: glass wherever no white cell is.
+    glass = np.median(drawn.image[drawn.mask == 0], axis=0).astype(np.uint8)
+    app = upload("bare.png", encode(np.where((drawn.mask > 0)[:, :, None], drawn.image, glass)))
+    assert "How large is a pixel?" in words(app)
+    assert not [one for one in app.metric if one.label == "Read"]
+    next(one for one in app.number_input if one.label == "Micrometres a pixel").set_value(0.15)
+    press(app, "Read at this scale")
+    assert int(metric(app, "Cells found")) > 0
+    assert "the magnification given" in words(app)

@@ -1,0 +1,102 @@
+"""The Models page, driven from app.py as a person would."""
+
+import io
+import tomllib
+import zipfile
+
+from streamlit.testing.v1 import AppTest
+
+from core.archive import archive
+from core.report.card import texts
+from core.runs import active_model, run_store
+from core.settings import settings
+from tests.conftest import PROJECT
+from tests.factories.archives import files_of, pack, shipped_run
+from tests.pages.test_pages import button, open_page, words
+
+
+def tab(app: AppTest, name: str) -> AppTest:
+    app.session_state["models_view"] = name
+    return app.run()
+
+
+def test_the_active_model_comes_first_and_another_is_chosen_and_undone() -> None:
+    runs = {name: shipped_run(name) for name in ("demo-cnn-16", "demo-cnn-dropout")}
+    first = active_model.active().run_id
+    other = next(name for name in runs if name != first)
+    app = open_page("models")
+    assert f"{first} reads now" in words(app).replace("**", "")
+    assert "Balanced accuracy" in words(app) and "95% interval" in words(app)
+    assert button(app, "Used for readings").disabled and button(app, "Undo").disabled
+    app.selectbox(key="models_run").set_value(other).run()
+    button(app, "Use for readings").click().run()
+    assert active_model.active().run_id == other
+    assert f"{other} reads now" in words(app).replace("**", "")
+    assert "Chosen for readings on" in words(app)
+    tab(app, "History")
+    assert app.dataframe[0].value["Model"].tolist() == [other]
+    button(app, "Undo").click().run()
+    assert active_model.active().run_id == first and not app.exception
+
+
+def test_an_engine_that_changed_is_said_and_a_lost_model_leaves_a_way_out() -> None:
+    run = shipped_run()
+    active_model.promote(run)
+    text = run.engine_file.read_text(encoding="utf-8")
+    run.engine_file.write_text(text + "\n", encoding="utf-8")
+    app = open_page("models")
+    assert "not the one that was chosen" in app.warning[0].value
+    button(app, "Use for readings").click().run()
+    assert not app.warning and not app.exception
+    shipped_run("demo-cnn-dropout")
+    (run.path / "config.json").unlink()
+    app = open_page("models")
+    assert "is gone" in app.error[0].value
+    button(app, "Undo").click().run()
+    assert not app.error and active_model.active().run_id == "demo-cnn-dropout"
+
+
+def test_a_gap_is_filled_in_and_the_card_shows_it() -> None:
+    run = shipped_run()
+    app = open_page("models")
+    assert "gaps, each marked as one" in words(app)
+    assert "*GAP.*" in words(app)
+    assert any("Always ALL" in table.value.columns for table in app.table)
+    tab(app, "Fill in")
+    app.selectbox(key="field_demo-cnn-16").set_value("contact").run()
+    app.text_area[0].set_value("ask <b>the</b> laboratory")
+    button(app, "Save").click().run()
+    assert texts.read(run) == {"contact": "ask <b>the</b> laboratory"}
+    tab(app, "Card")
+    assert "(user's words): ask <b>the</b> laboratory" in words(app) and not app.exception
+
+
+def test_an_archive_is_taken_in_on_an_empty_disk() -> None:
+    run = shipped_run()
+    data, before = archive.packed(run), files_of(run)
+    (run.path / "config.json").unlink()
+    app = open_page("models")
+    assert "No run has finished yet" in words(app)
+    app.file_uploader[0].upload("run.zip", data, "application/zip").run()
+    app.text_input[0].set_value("taken-in").run()
+    button(app, "Import").click().run()
+    assert not app.error and not app.exception
+    assert files_of(run_store.get("taken-in")) == before
+    assert app.selectbox(key="models_run").value == "taken-in"
+
+
+def test_an_archive_that_was_changed_is_refused_on_the_page() -> None:
+    run = shipped_run()
+    stream = io.BytesIO()
+    pack(stream, files_of(run) | {"setup.py": b"import os"})  # type: ignore[arg-type]
+    assert zipfile.is_zipfile(stream)
+    app = tab(open_page("models"), "Import a run")
+    app.file_uploader[0].upload("run.zip", stream.getvalue(), "application/zip").run()
+    button(app, "Import").click().run()
+    assert "setup.py" in app.error[0].value and not app.exception
+    assert [run.run_id for run in run_store.runs()] == ["demo-cnn-16"]
+
+
+def test_the_server_lets_a_whole_run_through() -> None:
+    server = tomllib.loads((PROJECT / ".streamlit/config.toml").read_text())["server"]
+    assert server["maxUploadSize"] * 2**20 >= settings().max_archive_bytes

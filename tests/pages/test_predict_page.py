@@ -1,0 +1,120 @@
+"""The Predict page: many pictures as a table, several models side by side, what is folded away."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.data.images import encode
+from core.data.synthetic.smear_field import draw_field
+from core.explain.trust import UNRELIABLE, Figures, Judgement
+from core.reading.reader import Reader
+from core.runs import run_store
+from tests.pages.test_pages import open_page, words
+
+File = tuple[str, bytes, str]
+
+
+@pytest.fixture(scope="module")
+def cells(demo_root: Path) -> list[Path]:
+    return sorted(demo_root.rglob("*.bmp"))[::20]
+
+
+def given(*files: Path) -> list[File]:
+    return [(file.name, file.read_bytes(), "image/bmp") for file in files]
+
+
+def upload(files: list[File]) -> AppTest:
+    app = open_page("predict")
+    app.file_uploader[0].set_value(files).run()
+    assert not app.exception
+    return app
+
+
+def test_many_files_become_a_table_and_a_broken_one_stops_no_other(
+    workspace: Path, cells: list[Path]
+) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8)
+    field = draw_field(seed=3, blasts=3, lymphocytes=2, scale=0.25, size=(480, 640)).image
+    files = [
+        *given(*cells[:3]),
+        ("broken.png", b"nothing", "image/png"),
+        ("photo.png", encode(noise), "image/png"),
+        ("field.png", encode(field), "image/png"),
+    ]
+    app = upload(files)
+    shown = app.dataframe[0].value
+    assert shown["file"].tolist() == [name for name, _, _ in files]
+    reader = Reader(run_store.get("run-cnn-16"))
+    expected = [reader.read(file).cells[0] for file in cells[:3]]
+    assert shown["probability_all"][:3].tolist() == pytest.approx(
+        [cell.probability for cell in expected], abs=1e-5
+    )
+    assert [call.split()[-1] for call in shown["call"][:3]] == [cell.call for cell in expected]
+    assert shown["read_as"].tolist()[3:] == ["nothing", "nothing", "whole field"]
+    assert shown["reason"][3:].str.len().min() > 20
+    assert "The model suggests" in words(app) and "1 of 6" in words(app)
+    app.button(key="predict_Next →").click().run()
+    assert f"**{cells[1].name}**, 2 of 6" in words(app)
+    app.button_group(key="predict_calls").set_value(["not read"]).run()
+    assert app.dataframe[0].value["file"].tolist() == ["broken.png", "photo.png", "field.png"]
+    said = words(app)
+    assert "broken.png was not read" in said and "The model suggests" not in said
+    assert {button.label for button in app.get("download_button")} >= {
+        "Table as CSV",
+        "Pictures with overlays as ZIP",
+    }
+
+
+def test_two_models_read_one_cell_side_by_side_and_both_stand_in_the_table(
+    workspace: Path, cells: list[Path]
+) -> None:
+    app = upload(given(cells[0]))
+    app.multiselect(key="predict_models").set_value(["run-cnn-16", "run-cnn-dropout"]).run()
+    assert not app.exception
+    said = words(app)
+    assert said.count("The model suggests") == 2
+    assert "run-cnn-16" in said and "run-cnn-dropout" in said and "the 2 models" in said
+    for name, bar in zip(("run-cnn-16", "run-cnn-dropout"), app.get("progress"), strict=True):
+        expected = Reader(run_store.get(name)).read(cells[0]).cells[0].probability
+        assert f"ALL **{expected:.0%}**" in bar.proto.text
+    app.file_uploader[0].set_value(given(*cells[:2])).run()
+    shown = app.dataframe[0].value
+    assert shown["model"].tolist() == ["run-cnn-16", "run-cnn-dropout"] * 2
+    app.multiselect(key="predict_models").set_value([]).run()
+    assert "Choose a model" in words(app) and not app.exception
+
+
+def test_all_examples_are_read_at_once(workspace: Path) -> None:
+    app = open_page("predict")
+    app.button(key="predict_all").click().run()
+    assert len(app.dataframe[0].value) == 6 and not app.exception
+
+
+def test_a_map_that_is_not_supported_is_folded_away_until_asked_for(
+    workspace: Path, cells: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judge = Reader.judge
+
+    def unreliable(self: Reader, cell) -> Judgement:
+        found = judge(self, cell)
+        figures = found.figures or Figures(1, 0, 0, None)  # type: ignore[arg-type]
+        return Judgement(found.method, UNRELIABLE, "It glows elsewhere.", figures)
+
+    monkeypatch.setattr(Reader, "judge", unreliable)
+    drawn = next(
+        file
+        for file in cells
+        if Reader(run_store.get("run-cnn-16")).read(file).cells[0].heat is not None
+    )
+    app = upload([("unlike.bmp", drawn.read_bytes() + b"\0", "image/bmp")])
+    assert "do not rely on it" in words(app) and "It glows elsewhere." in words(app)
+    assert not app.slider
+    next(box for box in app.toggle if box.label == "Show it all the same").set_value(True).run()
+    assert app.slider[0].label == "Opacity" and not app.exception
+    app.slider[0].set_value(0.2).run()
+    assert not app.exception
+    next(box for box in app.selectbox if box.label == "Heat map").select("hires-cam").run()
+    next(box for box in app.toggle if box.label.startswith("Stability")).set_value(True).run()
+    assert not app.exception and "correlate by" in words(app)

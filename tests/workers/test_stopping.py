@@ -1,0 +1,239 @@
+"""Runs that are stopped, killed and resumed: they end as asked, or as if nothing had been."""
+
+import itertools
+import random
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from core import storage
+from core.errors import RunError
+from core.jobs.job import Status
+from core.runs import config, run_store
+from core.runs.run_store import Run
+from core.settings import settings
+from core.workers import launcher, queue
+from core.workers.train import Taken, work
+from tests.conftest import PROJECT
+from tests.factories.processes import (
+    contents,
+    end,
+    half_written,
+    kill,
+    processes,
+    start,
+    wait_for_phase,
+    wait_until,
+)
+
+SECONDS_TO_STOP = 2.0
+# With dropout, batches enough for a rest, and a schedule that knows how far it is.
+CONFIG = {"sample": 36, "epochs": 5, "batch_size": 8, "precision": "float32", "seed": 4}
+
+
+@pytest.fixture
+def earlier(artifacts: Path) -> Iterator[Run]:
+    """A finished run of before, which must stay as it is."""
+    name = "demo-cnn-16"
+    shutil.copytree(PROJECT / "artifacts" / "runs" / name, storage.runs_dir() / name)
+    run = run_store.get(name)
+    before = contents(run.path)
+    yield run
+    assert contents(run.path) == before
+
+
+@pytest.fixture(scope="module")
+def straight(demo_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run that nobody disturbed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BLASTLENS_ARTIFACTS", str(tmp_path_factory.mktemp("straight")))
+        run = start(demo_root, "cnn-dropout", **CONFIG)
+        end(run)
+    assert run.status.state == "succeeded", run.status.error
+    return run
+
+
+def stop(run: Run, *, alone: bool = True) -> None:
+    """Stops a run: within two seconds, and, where no other one is at work, nothing half-written."""
+    run.request_stop()
+    seconds = end(run)
+    assert run.status.state == "cancelled", run.status
+    assert seconds < SECONDS_TO_STOP, run.status
+    deadline = time.monotonic() + 10
+    while processes(run) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not processes(run)
+    assert half_written(run) == [] or not alone
+    assert run.metrics is None
+
+
+def test_a_run_stops_within_two_seconds_in_every_phase_and_can_be_resumed(
+    demo_root: Path, earlier: Run
+) -> None:
+    more = CONFIG | {"sample": 108}  # or decoding would be over before it is seen
+    run = start(demo_root, "cnn-dropout", **more)
+    behind = start(demo_root, "cnn-dropout", **more)
+    wait_for_phase(run, "indexing the data set")
+    wait_until(behind, lambda: (behind.path / "worker.lock").exists())
+    time.sleep(1)  # its worker has seen that it must wait
+    assert behind.status.state == "queued"
+    stop(behind, alone=False)
+    stop(run)
+    assert behind.history.empty and behind.status.started is None
+    # A quick machine has decoded before it is stopped; then there would be nothing to see.
+    shutil.rmtree(storage.pixels_dir("any").parent, ignore_errors=True)
+    for phase in ("decoding images", "loading TensorFlow", "training", "exporting"):
+        launcher.resume(run)
+        wait_for_phase(run, phase)
+        if phase == "training":
+            wait_until(run, lambda: len(run.history) >= 1)
+        stop(run)
+    assert len(run.history) == CONFIG["epochs"]
+    assert run.checkpoint_file.exists()
+    restarted = (
+        "from core.runs import run_store; print(*(r.status.state for r in run_store.runs()))"
+    )
+    app = [sys.executable, "-c", restarted]
+    found = subprocess.run(app, cwd=PROJECT, capture_output=True, text=True).stdout.split()
+    assert sorted(found) == ["cancelled", "cancelled", "succeeded"]
+
+
+def test_a_run_killed_at_random_points_and_resumed_ends_like_one_left_alone(
+    demo_root: Path, earlier: Run, straight: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chance = random.Random(20)
+    run = start(demo_root, "cnn-dropout", **CONFIG)
+    finished: list[dict[str, object]] = []
+    for epochs, phase in ((1, "training"), (chance.randint(2, 3), "training"), (5, "exporting")):
+        wait_until(run, lambda n=epochs, p=phase: len(run.history) >= n and run.status.phase == p)
+        time.sleep(chance.uniform(0, 0.15))
+        if kill(run, "core.workers.trainer"):
+            end(run)
+        if run.status.state != "succeeded":  # it may have been faster
+            assert run.status.state == "failed" and "memory" in (run.status.error or "")
+            assert "Resume it to " in (run.status.error or "")
+            wait_while_processes_end(run)
+            assert half_written(run) == []
+            rows = run.history.to_dict("records")
+            # An epoch's row stands before its checkpoint does; nothing else is trained twice.
+            assert rows[: max(len(finished) - 1, 0)] == finished[: max(len(finished) - 1, 0)]
+            finished = rows
+            launcher.resume(run)
+    assert len(finished) == 5
+    wait_for_phase(run, "loading TensorFlow")
+    kill(run, "core.workers.train")
+    wait_while_processes_end(run)  # the trainer notices
+    assert half_written(run) == []
+    with monkeypatch.context() as patch:
+        patch.setattr("core.runs.run_store.settings", stale_at_once)
+        time.sleep(0.01)
+        assert run.status.state == "interrupted"
+        assert "Resume it" in (run.status.error or "")
+        launcher.resume(run)
+    end(run)
+    assert run.status.state == "succeeded", run.status.error
+    require_same(run, straight)
+    assert not run.checkpoint_file.exists()
+
+
+def stale_at_once() -> object:
+    facts = vars(settings()) | {"heartbeat_stale_seconds": 0.0}
+    return type("Settings", (), facts)
+
+
+def wait_while_processes_end(run: Run) -> None:
+    deadline = time.monotonic() + 15
+    while processes(run):
+        assert time.monotonic() < deadline, processes(run)
+        time.sleep(0.02)
+
+
+def require_same(run: Run, other: Run) -> None:
+    """The same history but for its times, the same predictions, the same metrics."""
+    timed = ["seconds", "images_per_second"]
+    pd.testing.assert_frame_equal(
+        run.history.drop(columns=timed), other.history.drop(columns=timed), check_exact=True
+    )
+    pd.testing.assert_frame_equal(run.predictions, other.predictions, check_exact=True)
+    first, second = run.metrics, other.metrics
+    assert first is not None and second is not None
+    assert first["parts"] == second["parts"] and first["protocol"] == second["protocol"]
+    assert first["training"]["kept_epoch"] == second["training"]["kept_epoch"]
+    assert run.calibration == other.calibration
+
+
+def test_first_come_first_served_and_one_at_a_time(tmp_path: Path) -> None:
+    """With runs that fail at once, for their data set is not there."""
+    chosen = config.create("cnn-16", tmp_path / "gone", "recommended")
+    runs = [run_store.create(chosen) for _ in range(3)]
+    for run in runs:
+        queue.join(run)
+    for run in reversed(runs):  # the first to be queued is the last to have a process
+        launcher.launch(run)
+    for run in runs:
+        assert launcher.follow(run).state == "failed"
+    times = [(run.status.started or 0, run.status.finished or 0) for run in runs]
+    assert times == sorted(times)
+    for (_, finished), (started, _) in itertools.pairwise(times):
+        assert finished <= started
+    wait_while_processes_end(runs[-1])
+    assert list((storage.runs_dir() / ".queue").iterdir()) == []
+
+
+def test_places_of_the_dead_are_passed_over_and_a_resumed_run_waits_for_none_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = config.create("cnn-16", tmp_path / "gone", "recommended")
+    dead, deleted, resumed = (run_store.create(chosen) for _ in range(3))
+    old = [queue.join(run) for run in (dead, deleted, resumed)]
+    dead.write_status(Status(queued=dead.status.queued, heartbeat=time.time() - 3600))
+    shutil.rmtree(deleted.path)
+    resumed.write_status(Status(state="failed", queued=resumed.status.queued))
+    resumed.requeue()
+    launcher.launch(resumed)
+    end(resumed, seconds=60)
+    assert "is not a folder" in (resumed.status.error or "")
+    assert not any(ticket.exists() for ticket in old)
+
+
+def test_a_resumed_run_goes_to_the_end_of_the_queue(tmp_path: Path) -> None:
+    chosen = config.create("cnn-16", tmp_path / "gone", "recommended")
+    first, second = (run_store.create(chosen) for _ in range(2))
+    places = [queue.join(first)]
+    first.write_status(Status(state="cancelled", queued=first.status.queued))
+    places.append(queue.join(second))
+    first.request_stop()
+    first.requeue()
+    assert not first.stop_requested
+    places.append(queue.join(first))
+    assert sorted(place.name for place in places) == [place.name for place in places]
+    assert not queue._first(places[2])
+    second.write_status(Status(state="succeeded", queued=second.status.queued))
+    assert queue._first(places[2])
+
+
+@pytest.mark.parametrize("state", ["queued", "running", "succeeded"])
+def test_only_a_run_that_ended_before_its_time_can_be_resumed(state: str, tmp_path: Path) -> None:
+    run = run_store.create(config.create("cnn-16", tmp_path, "recommended"))
+    run.write_status(Status(state=state))
+    with pytest.raises(RunError, match=f"is {state}; there is nothing to resume"):
+        launcher.resume(run)
+
+
+def test_a_second_worker_of_a_run_gives_way(tmp_path: Path) -> None:
+    """A laptop that wakes up shows its runs as interrupted, though their workers go on."""
+    run = run_store.create(config.create("cnn-16", tmp_path / "gone", "recommended"))
+    with storage.lock(run.path / "worker"), pytest.raises(Taken):
+        work(run)
+    assert run.status.state == "queued"
+    work(run)
+    assert run.status.state == "failed"
+    shutil.rmtree(run.path)
+    work(run)
+    assert not run.path.exists()
