@@ -259,7 +259,7 @@ def drawn(count: int) -> tuple[dict[str, Any], list[Bar]]:
     return figures, bars
 
 
-def _truth(it: smear_field.Field) -> Field:
+def _truth(it: smear_field.SyntheticField) -> Field:
     """The white cells and the scale that were drawn, as if they had been found."""
     cells = []
     for number, one in enumerate((cell for cell in it.objects if cell.label is not None), 1):

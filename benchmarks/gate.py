@@ -33,7 +33,7 @@ from core.data.synthetic.dataset import write_dataset
 from core.data.synthetic.smear_field import draw_field
 from core.models.engine import Engine
 from core.ood import reference
-from core.reading.checked_picture import Gate, Subject, examine
+from core.reading.checked_picture import CheckedPicture, Gate, examine
 from core.reading.gate import CHECKS
 from core.reading.reader import Reader
 from core.runs.run_store import Run
@@ -97,8 +97,8 @@ def cells(done: Run, real: Path | None) -> Measured:
         own = (table["group"] == group).to_numpy()
         kept = without(table, own, pooled)
         for row in np.flatnonzero(own):
-            subject = Subject(pictures[row], geometry, kept, engine)
-            gates.append(examine(subject, CHECKS))
+            picture = CheckedPicture(pictures[row], geometry, kept, engine)
+            gates.append(examine(picture, CHECKS))
             names.append(str(table["image_id"][row]))
     passed = sum(gate.passed for gate in gates) / len(gates)
     figures = {

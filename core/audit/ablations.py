@@ -30,7 +30,7 @@ FOLDS = {"leakage": 5, "controls": 3}
 
 
 @dataclass(frozen=True)
-class Companions:
+class AblationRuns:
     """What there is of an audit: finished runs by side, and those that are still to come.
 
     unfinished are queued or running; ended failed, were stopped or interrupted; missing have never
@@ -85,7 +85,7 @@ def configs(base: RunConfig, audit: str, side: str) -> list[RunConfig]:
     return [replace(base, **SIDES[side], folds=number, fold=fold) for fold in range(number)]  # type: ignore[arg-type]
 
 
-def find(run: Run, audit: str, among: Iterable[Run] | None = None) -> Companions:
+def find(run: Run, audit: str, among: Iterable[Run] | None = None) -> AblationRuns:
     """The companions of `run` for an audit of `AUDITS`, among those runs (default: all there are).
 
     Of several runs of one config the newest that finished counts. Finished runs of other contents
@@ -98,7 +98,7 @@ def find(run: Run, audit: str, among: Iterable[Run] | None = None) -> Companions
         if other.config in by_config:
             by_config[other.config].append(other)
     contents = _contents(by_config.values())
-    found = Companions({side: [] for side in wanted}, [], [], [])
+    found = AblationRuns({side: [] for side in wanted}, [], [], [])
     for side, of_side in wanted.items():
         for config in of_side:
             _place(found, side, config, by_config[config], contents)
@@ -106,7 +106,7 @@ def find(run: Run, audit: str, among: Iterable[Run] | None = None) -> Companions
 
 
 def _place(
-    found: Companions, side: str, config: RunConfig, runs: list[Run], contents: str | None
+    found: AblationRuns, side: str, config: RunConfig, runs: list[Run], contents: str | None
 ) -> None:
     finished = [run for run in runs if _fingerprint(run) == contents and contents]
     states = [(run, run.status) for run in runs]
@@ -168,7 +168,7 @@ def require_auditable(run: Run, audit: str) -> pd.DataFrame:
     return cells
 
 
-def price(run: Run, audit: str, found: Companions) -> float | None:
+def price(run: Run, audit: str, found: AblationRuns) -> float | None:
     """Seconds that what is still to be started will take; None before any run of the kind."""
     coming = [*found.missing, *(other.config for other in found.ended)]
     cells = len(require_auditable(run, audit))

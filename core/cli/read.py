@@ -16,7 +16,7 @@ from core.cells.detection import detect, tiles
 from core.cells.detection.detect import Field
 from core.cells.detection.tiles import LARGE, Region, Whole
 from core.cells.scale import AskForMagnification, scale_of
-from core.data.images import decode, encode, open_scan, size_of
+from core.data.images import decode, encode, open_large_image, size_of
 from core.errors import ConfigError, UploadError
 from core.reading.field import FieldCell, FieldReading, add_up, is_field, read_field, single
 from core.reading.field_picture import OVERVIEW, overlay
@@ -160,7 +160,7 @@ def read_image(
             return reading
     with ExitStack() as stack:
         if large:
-            region: Region = stack.enter_context(open_scan(path, name))
+            region: Region = stack.enter_context(open_large_image(path, name))
             looked = progress("looking through tiles")
             field = tiles.detect_tiled(region, um_per_px=options.um_per_px, progress=looked)
         else:
@@ -209,7 +209,7 @@ def _field(
     height, width = size_of(path, name)
     if height * width < LARGE:
         return detect.detect(decode(path, name), um_per_px=options.um_per_px)
-    with open_scan(path, name) as scan:
+    with open_large_image(path, name) as scan:
         return tiles.detect_tiled(scan, um_per_px=options.um_per_px, progress=progress)
 
 

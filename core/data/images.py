@@ -71,11 +71,11 @@ def decode(source: Path | bytes, name: str | None = None) -> np.ndarray:
         ) from None
 
 
-class Scan:
+class LargeImage:
     """A decoded image too large to be handled at once: regions of it are read as arrays."""
 
     def __init__(self, image: Image.Image, name: str) -> None:
-        """Wraps a loaded image whose mode is RGB; `open_scan` is the way to one."""
+        """Wraps a loaded image whose mode is RGB; `open_large_image` is the way to one."""
         self._image, self.name = image, name
 
     @property
@@ -89,7 +89,7 @@ class Scan:
 
 
 @contextmanager
-def open_scan(path: Path, name: str | None = None) -> Iterator[Scan]:
+def open_large_image(path: Path, name: str | None = None) -> Iterator[LargeImage]:
     """Opens an image of up to `settings().max_scan_pixels`, decoded once, at 4 bytes a pixel.
 
     8-bit colour or grey without transparency; EXIF orientation is not applied, as scanners write
@@ -125,7 +125,7 @@ def open_scan(path: Path, name: str | None = None) -> Iterator[Scan]:
                 f"{name} is damaged or cut short ({str(error).rstrip('.') or type(error).__name__})"
                 ". Copy or export it again."
             ) from None
-        yield Scan(image if image.mode == "RGB" else image.convert("RGB"), name)
+        yield LargeImage(image if image.mode == "RGB" else image.convert("RGB"), name)
 
 
 def size_of(source: Path | bytes, name: str | None = None) -> tuple[int, int]:

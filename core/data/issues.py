@@ -24,14 +24,14 @@ _LOOKS = {
 
 
 @dataclass(frozen=True)
-class Finding:
+class DatasetIssue:
     """One sentence; `serious` if a number measured without heeding it would mislead."""
 
     text: str
     serious: bool
 
 
-def findings(found: Index) -> list[Finding]:
+def findings(found: Index) -> list[DatasetIssue]:
     """The serious ones first."""
     said = [
         *_classes(found),
@@ -46,22 +46,22 @@ def findings(found: Index) -> list[Finding]:
     return sorted(said, key=lambda finding: not finding.serious)
 
 
-def _classes(found: Index) -> list[Finding]:
+def _classes(found: Index) -> list[DatasetIssue]:
     if not found.classes:
         return []
     negative, positive = found.classes
     if {negative.upper(), positive.upper()} == {"ALL", "HEM"}:
         return []
     text = f"Folder {positive} counts as ALL, the positive class, and {negative} as HEM."
-    return [Finding(text, serious=False)]
+    return [DatasetIssue(text, serious=False)]
 
 
-def _leaks(found: Index) -> list[Finding]:
+def _leaks(found: Index) -> list[DatasetIssue]:
     pairs, linked = found.pairs, found.linked_subjects()
     if not linked:
         if found.cells["subject"].isna().all():
             return []
-        return [Finding("No image occurs under two subjects.", serious=False)]
+        return [DatasetIssue("No image occurs under two subjects.", serious=False)]
     across = duplicates.across_subjects(pairs)
     fold = found.cells.set_index("image_id")["fold"]
     ends = pd.DataFrame({end: across[f"image_{end}"].map(fold) for end in "ab"}).dropna()
@@ -73,16 +73,16 @@ def _leaks(found: Index) -> list[Finding]:
     )
     if between_folds:
         text += f" {between_folds} of the pairs cross the official folds, which therefore leak."
-    return [Finding(text, serious=True)]
+    return [DatasetIssue(text, serious=True)]
 
 
-def _unknown(found: Index) -> list[Finding]:
+def _unknown(found: Index) -> list[DatasetIssue]:
     cells, said = found.cells, []
     unlabelled = cells["label"].isna()
     listless = int((unlabelled & (cells["phase"] == "preliminary")).sum())
     if listless:
         said.append(
-            Finding(
+            DatasetIssue(
                 f"{_count(listless, 'cell')} of the preliminary test phase have no label: their "
                 "labels CSV is not in the folder, or lacks them.",
                 serious=True,
@@ -91,7 +91,7 @@ def _unknown(found: Index) -> list[Finding]:
     nameless = int((~unlabelled & cells["subject"].isna()).sum())
     if nameless:
         said.append(
-            Finding(
+            DatasetIssue(
                 f"The subjects of {_count(nameless, 'labelled cell')} are not known. No patient "
                 "can be held out, so every number measured on them may be too good.",
                 serious=True,
@@ -100,33 +100,33 @@ def _unknown(found: Index) -> list[Finding]:
     final = int((unlabelled & (cells["phase"] == "final")).sum())
     if final:
         text = f"{_count(final, 'cell')} of the final test phase carry no label: to look at only."
-        said.append(Finding(text, serious=False))
+        said.append(DatasetIssue(text, serious=False))
     return said
 
 
-def _rejections(found: Index) -> list[Finding]:
+def _rejections(found: Index) -> list[DatasetIssue]:
     number = len(found.rejected)
     if not number:
         return []
     reason, count = next(iter(found.rejected["reason"].value_counts().items()))
     return [
-        Finding(
+        DatasetIssue(
             f"{_count(number, 'file')} not used; the most common reason ({count}): {reason}.",
             serious=number > len(found.cells) / 100,
         )
     ]
 
 
-def _balance(found: Index) -> list[Finding]:
+def _balance(found: Index) -> list[DatasetIssue]:
     labels = found.labelled()["label"]
     if labels.empty:
-        return [Finding("No cell has a label: there is nothing to train on.", serious=True)]
+        return [DatasetIssue("No cell has a label: there is nothing to train on.", serious=True)]
     share = float(labels.mean())
     name, larger = ("ALL", share) if share >= 0.5 else ("HEM", 1 - share)
     if larger < _IMBALANCE:
-        return [Finding(f"The classes are near balance: {share:.0%} ALL.", serious=False)]
+        return [DatasetIssue(f"The classes are near balance: {share:.0%} ALL.", serious=False)]
     return [
-        Finding(
+        DatasetIssue(
             f"{larger:.0%} of the labelled cells are {name}: a model that always answers {name} "
             "has that accuracy, so read balanced accuracy.",
             serious=False,
@@ -134,7 +134,7 @@ def _balance(found: Index) -> list[Finding]:
     ]
 
 
-def _share(found: Index) -> list[Finding]:
+def _share(found: Index) -> list[DatasetIssue]:
     """Subjects that make up much of a class: the class's number is then largely theirs."""
     cells = found.labelled()
     said = []
@@ -144,11 +144,11 @@ def _share(found: Index) -> list[Finding]:
             text = (
                 f"Subject {groups.index[0]} alone gives {groups.iloc[0]:.0%} of the {name} cells."
             )
-            said.append(Finding(text, serious=False))
+            said.append(DatasetIssue(text, serious=False))
     return said
 
 
-def _outliers(found: Index) -> list[Finding]:
+def _outliers(found: Index) -> list[DatasetIssue]:
     """Subjects whose typical cell looks unlike that of the others of their class."""
     table = summary.by_subject(found)
     table = table[table["cells"] >= _MIN_CELLS].set_index("subject")
@@ -164,17 +164,17 @@ def _outliers(found: Index) -> list[Finding]:
     names = [f"{subject} ({', '.join(words)})" for subject, words in odd.items()]
     text = f"The typical cell of these subjects is unlike their class: {'; '.join(names[:_NAMED])}"
     text += f"; and {len(names) - _NAMED} more." if len(names) > _NAMED else "."
-    return [Finding(text, serious=False)]
+    return [DatasetIssue(text, serious=False)]
 
 
-def _quality(found: Index) -> list[Finding]:
+def _quality(found: Index) -> list[DatasetIssue]:
     flagged = int((found.cells["quality"] != "").sum())
     if not flagged:
         return []
     counts = {flag: summary.flagged(found.cells, flag) for flag in quality.FLAGS}
     names = ", ".join(f"{flag} {number:,}" for flag, number in counts.items() if number)
     text = f"{_count(flagged, 'cell')} with a quality flag: {names}. The gallery can show them."
-    return [Finding(text, serious=flagged > len(found.cells) / 4)]
+    return [DatasetIssue(text, serious=flagged > len(found.cells) / 4)]
 
 
 def _count(number: int, noun: str) -> str:

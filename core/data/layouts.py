@@ -27,7 +27,7 @@ _MOST = 0.9  # a few stray images above the class folders are rejected one by on
 
 
 @dataclass(frozen=True)
-class Facts:
+class PathFacts:
     """What a path tells of a cell. None is unknown; label is 1 (ALL) or 0 (HEM)."""
 
     phase: str
@@ -50,7 +50,7 @@ class Layout(Protocol):
     classes: tuple[str, str] | None
     tables: frozenset[str]
 
-    def facts(self, path: str) -> Facts:
+    def facts(self, path: str) -> PathFacts:
         """Of one file. Raises `DataError` with the reason for what is no cell of this layout."""
 
 
@@ -121,7 +121,7 @@ class Cnmc:
         for rows in tables.values():
             self._originals |= rows
 
-    def facts(self, path: str) -> Facts:
+    def facts(self, path: str) -> PathFacts:
         """See `Layout`."""
         *folders, name = _visible(path)
         phase = _test_phase(folders)
@@ -137,7 +137,7 @@ class Cnmc:
             original, label = self._originals[name.lower()]
             return _from_name(original, label, phase, [])
         if phase and numbered:
-            return Facts(phase, None, None)
+            return PathFacts(phase, None, None)
         return _from_name(name, None, phase or "training", folders)
 
 
@@ -151,7 +151,7 @@ def _visible(path: str) -> list[str]:
     return path.split("/")
 
 
-def _from_name(name: str, listed: str | None, phase: str, folders: list[str]) -> Facts:
+def _from_name(name: str, listed: str | None, phase: str, folders: list[str]) -> PathFacts:
     match = _NAME.fullmatch(name)
     if not match:
         raise DataError(f"the labels CSV calls it {name}, which is no name of C-NMC")
@@ -164,7 +164,7 @@ def _from_name(name: str, listed: str | None, phase: str, folders: list[str]) ->
     if classes and classes != {label}:
         raise DataError(f"label {label} in the name, but folder {'/'.join(sorted(classes))}")
     folds = [int(match[1]) for folder in folders if (match := _FOLD.fullmatch(folder))]
-    return Facts(phase, subject, LABELS[label], folds[-1] if folds else None)
+    return PathFacts(phase, subject, LABELS[label], folds[-1] if folds else None)
 
 
 def _labels_table(text: str) -> dict[str, tuple[str, str]]:
@@ -207,7 +207,7 @@ class FolderPerClass:
         negative = found[1] if positive == found[0] else found[0]
         self.classes: tuple[str, str] | None = (negative, positive)
 
-    def facts(self, path: str) -> Facts:
+    def facts(self, path: str) -> PathFacts:
         """See `Layout`."""
         *folders, name = _visible(path)
         if not _is_image(name):
@@ -216,7 +216,7 @@ class FolderPerClass:
         if len(folders) <= self._depth or folders[self._depth] not in classes:
             raise DataError(f"not in a class folder ({' or '.join(classes)})")
         subject = folders[self._depth + 1] if len(folders) > self._depth + 1 else None
-        return Facts("training", subject, classes.index(folders[self._depth]))
+        return PathFacts("training", subject, classes.index(folders[self._depth]))
 
 
 def _is_image(path: str) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.doctor import fitting, measuring, record, setup
-from core.doctor.record import Finding, Record
+from core.doctor.record import Evidence, Record
 from core.errors import RunError
 from core.runs import config
 from core.runs.config import RunConfig
@@ -40,7 +40,7 @@ class Illness:
 
     key: str
     title: str
-    look: Callable[[Record], Finding | None]
+    look: Callable[[Record], Evidence | None]
     explains: tuple[str, ...] = ()
 
 

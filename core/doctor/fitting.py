@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from core.doctor.record import Finding, Record
+from core.doctor.record import Evidence, Record
 from core.models import weights
 from core.runs.config import MAX_EPOCHS, RECIPES, RunConfig
 from core.runs.run_store import STAGES
@@ -42,16 +42,16 @@ WORTH_AN_EPOCH = 0.02
 FEW_EPOCHS = 5
 
 
-def constant_output(record: Record) -> Finding | None:
+def constant_output(record: Record) -> Evidence | None:
     """Every cell gets practically the same logit."""
     spread = record.spread
     if spread is None or spread >= CONSTANT_SPREAD:
         return None
     evidence = f"Over all cells the {record.logits}."
     if spread >= DEAD_SPREAD:
-        return Finding(evidence, *_learn_more(record))
+        return Evidence(evidence, *_learn_more(record))
     rate = record.rate(STAGES[0])[1] / 10
-    return Finding(
+    return Evidence(
         evidence,
         "Train anew with a smaller learning rate: units that no image moves any more are most "
         "often the work of a large step.",
@@ -59,12 +59,12 @@ def constant_output(record: Record) -> Finding | None:
     )
 
 
-def underfitting(record: Record) -> Finding | None:
+def underfitting(record: Record) -> Evidence | None:
     """On its own training cells the network is hardly better than a guess by the class shares."""
     fit = record.fit
     if fit is None or record.parts is None or fit.training <= UNLEARNED * record.guess:
         return None
-    return Finding(
+    return Evidence(
         f"On the training cells the cross-entropy is {fit.training:.3f}; a guess by the class "
         f"shares alone has {record.guess:.3f}.",
         *_learn_more(record),
@@ -90,7 +90,7 @@ def _learn_more(record: Record) -> tuple[str, dict[str, Any] | None]:
     return "Take an architecture with more weights.", None
 
 
-def overfitting(record: Record) -> Finding | None:
+def overfitting(record: Record) -> Evidence | None:
     """The kept weights are far better on training cells than on those of other subjects."""
     fit = record.fit
     if fit is None or fit.validation - fit.training < OVERFIT_NATS:
@@ -98,7 +98,7 @@ def overfitting(record: Record) -> Finding | None:
     if fit.validation < OVERFIT * fit.training:
         return None
     advice, repair = _hold_back(record.config)
-    return Finding(
+    return Evidence(
         f"The cross-entropy is {fit.training:.3f} on the training cells and {fit.validation:.3f} "
         "on the validation cells.",
         advice,
@@ -119,7 +119,7 @@ def _hold_back(config: RunConfig) -> tuple[str, dict[str, Any] | None]:
     return "Train on more subjects, or take a smaller architecture.", None
 
 
-def past_the_best(record: Record) -> Finding | None:
+def past_the_best(record: Record) -> Evidence | None:
     """The last epoch was kept though worse than an earlier one; or very many came after it."""
     losses = record.history["validation_cross_entropy"].to_numpy(float)
     if not len(losses):
@@ -133,17 +133,17 @@ def past_the_best(record: Record) -> Finding | None:
     if record.config.keep == "last":
         if losses[-1] - losses[best] <= PAST_BEST_NATS:
             return None
-        return Finding(evidence, "Train anew and keep the best epoch.", {"keep": "best"})
+        return Evidence(evidence, "Train anew and keep the best epoch.", {"keep": "best"})
     if after < WASTED_EPOCHS or after < WASTED_SHARE * len(losses):
         return None
-    return Finding(
+    return Evidence(
         f"{evidence} The best epoch was kept, so only time was lost.",
         f"Next time stop after {PATIENCE} epochs without progress.",
         {"patience": PATIENCE},
     )
 
 
-def too_few_epochs(record: Record) -> Finding | None:
+def too_few_epochs(record: Record) -> Evidence | None:
     """Training came to its end, and both parts were still falling."""
     if record.status.state != "succeeded" or record.history.empty or record.parts is None:
         return None
@@ -162,7 +162,7 @@ def too_few_epochs(record: Record) -> Finding | None:
     began = f"went from {losses[0]:.3f} to {losses[-1]:.3f}" if len(losses) > 1 else ""
     began = began or f"is {losses[0]:.3f}"
     going = f", at the end by {pace:.1%} an epoch of full learning rate" if pace > 0 else ""
-    return Finding(
+    return Evidence(
         f"Over {times(len(rows), 'epoch')} the validation cross-entropy {began}{going}; a "
         f"guess by the class shares has {record.guess:.3f}.",
         "Train anew for longer.",

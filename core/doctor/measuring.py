@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from core.data import splits
-from core.doctor.record import Finding, Record
+from core.doctor.record import Evidence, Record
 from core.metrics import calibration
 
 # Of the usual normal interval, 95 %.
@@ -23,7 +23,7 @@ TOO_GOOD = 0.95
 CHALLENGE_F1 = 0.910
 
 
-def leaking_split(record: Record) -> Finding | None:
+def leaking_split(record: Record) -> Evidence | None:
     """Groups, copies or unknown subjects on both sides of the split."""
     if record.metrics:
         protocol = record.metrics["protocol"]
@@ -36,8 +36,8 @@ def leaking_split(record: Record) -> Finding | None:
         return None
     if protocol["unknown_subjects"]:
         advice = "Give the data set with the subject of each cell, and train by subject."
-        return Finding(splits.verdict(protocol), advice)
-    return Finding(
+        return Evidence(splits.verdict(protocol), advice)
+    return Evidence(
         splits.verdict(protocol),
         "Train anew with the split by subject, and believe that number.",
         {"split": "subject"} if _can_hold_out(record) else None,
@@ -52,7 +52,7 @@ def _can_hold_out(record: Record) -> bool:
     return bool((groups >= (record.config.folds or len(splits.PARTS))).all())
 
 
-def no_better_than_always_all(record: Record) -> Finding | None:
+def no_better_than_always_all(record: Record) -> Evidence | None:
     """Balanced accuracy on the test part that may be 0.5, which always answering ALL has.
 
     Accuracy itself is told, but does not decide: a fair classifier can be below the share of ALL.
@@ -76,8 +76,8 @@ def no_better_than_always_all(record: Record) -> Finding | None:
     one_sided = min(test["sensitivity"], test["specificity"]) < ONE_SIDED
     if one_sided and record.config.class_balance == "none":
         advice = "Train anew with both classes of the same weight."
-        return Finding(evidence, advice, {"class_balance": "weights"})
-    return Finding(evidence, "Train on more subjects, or take another architecture.")
+        return Evidence(evidence, advice, {"class_balance": "weights"})
+    return Evidence(evidence, "Train on more subjects, or take another architecture.")
 
 
 def _standard_error(test: Mapping[str, Any]) -> float:
@@ -86,7 +86,7 @@ def _standard_error(test: Mapping[str, Any]) -> float:
     return float(0.5 * np.sqrt(sum(rate * (1 - rate) / cells for rate, cells in pairs)))
 
 
-def too_good(record: Record) -> Finding | None:
+def too_good(record: Record) -> Evidence | None:
     """A result on real cells that deserves an audit; synthetic cells may simply be easy."""
     test = record.test
     if not test or not record.metrics or record.metrics["dataset"]["synthetic"]:
@@ -94,7 +94,7 @@ def too_good(record: Record) -> Finding | None:
     value = test["balanced_accuracy"]
     if value is None or value <= TOO_GOOD or test["images"] < calibration.MIN_IMAGES:
         return None
-    return Finding(
+    return Evidence(
         f"Balanced accuracy is {value:.3f} and weighted F1 {test['weighted_f1']:.3f} on "
         f"{test['images']} cells of {test['groups']} groups of subjects; the winner of the C-NMC "
         f"2019 challenge reached a weighted F1 of {CHALLENGE_F1:.3f} on subjects never seen.",
@@ -103,7 +103,7 @@ def too_good(record: Record) -> Finding | None:
     )
 
 
-def small_validation(record: Record) -> Finding | None:
+def small_validation(record: Record) -> Evidence | None:
     """Fewer validation cells or groups than calibration asks for, for the same reason."""
     if record.parts is None:
         return None
@@ -113,7 +113,7 @@ def small_validation(record: Record) -> Finding | None:
     if cells >= calibration.MIN_IMAGES and (groups >= calibration.MIN_GROUPS or not known):
         return None
     said = f" of {groups} groups of subjects" if known else ""
-    return Finding(
+    return Evidence(
         f"The validation part has {cells} cells{said}; at least {calibration.MIN_IMAGES} cells of "
         f"{calibration.MIN_GROUPS} groups are needed.",
         "Train anew with more cells, of more subjects.",

@@ -20,7 +20,7 @@ from core.runs.run_store import HISTORY_COLUMNS, STAGES, Run
 
 
 @dataclass(frozen=True)
-class Finding:
+class Evidence:
     """The evidence for an illness, what to do, and the settings that repair it, if any do."""
 
     evidence: str

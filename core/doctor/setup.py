@@ -6,7 +6,7 @@
 import numpy as np
 
 from core.doctor.fitting import CONSTANT_SPREAD, STEADY, UNLEARNED, steadiness, times
-from core.doctor.record import Finding, Record
+from core.doctor.record import Evidence, Record
 from core.runs.run_store import STAGES
 
 # An epoch whose loss is this much above the lowest before it, in parts and in nats, is a jump;
@@ -37,7 +37,7 @@ _RANGES = {
 }
 
 
-def one_unit_softmax(record: Record) -> Finding | None:
+def one_unit_softmax(record: Record) -> Evidence | None:
     """A softmax over one unit is 1 whatever the image."""
     if not record.last_layers:
         return None
@@ -51,7 +51,7 @@ def one_unit_softmax(record: Record) -> Finding | None:
     if record.predictions is not None:
         logits = record.predictions["logit"]
         said = f" Its outputs run from {logits.min():.3g} to {logits.max():.3g}."
-    return Finding(
+    return Evidence(
         f"The last layer, {last['config']['name']}, is a softmax over one unit, and so gives 1 "
         f"for any image and learns nothing.{said}",
         "Give the architecture's head one unit without softmax: its logit, of which a sigmoid "
@@ -59,14 +59,14 @@ def one_unit_softmax(record: Record) -> Finding | None:
     )
 
 
-def wrong_pixel_scale(record: Record) -> Finding | None:
+def wrong_pixel_scale(record: Record) -> Evidence | None:
     """The original study's pixel scaling, where the network expects another."""
     entry = record.entry
     if record.config.pixels != "original-study" or not entry.study_pixels:
         return None
     own = entry.backbone_options["pixels"]
     twice = " So they were scaled twice." if own == "raw" else ""
-    return Finding(
+    return Evidence(
         f"{entry.title} expects pixels of {_RANGES[own]} and was given "
         f"{_RANGES[entry.study_pixels]}, as in the original study.{twice}{_consequence(record)}",
         "Train anew with the scaling that the network was made for.",
@@ -82,7 +82,7 @@ def _consequence(record: Record) -> str:
     return f"{said} {record.beside_always_all}".rstrip()
 
 
-def learning_rate_too_high(record: Record) -> Finding | None:
+def learning_rate_too_high(record: Record) -> Evidence | None:
     """The loss ran away, or jumps, or was thrown off and never came back."""
     losses = record.history["cross_entropy"].to_numpy(float)
     if record.failed_in_numbers:
@@ -120,17 +120,17 @@ def _jumps(losses: np.ndarray) -> np.ndarray:
     return 1 + np.flatnonzero((losses[1:] > JUMP * lowest) & (losses[1:] > lowest + JUMP_NATS))
 
 
-def _slower(record: Record, stage: str, evidence: str) -> Finding:
+def _slower(record: Record, stage: str, evidence: str) -> Evidence:
     setting, rate = record.rate(stage)
     own = record.entry.learning_rate
-    return Finding(
+    return Evidence(
         f"{evidence}, at a learning rate of {rate:g} ({record.entry.title} has {own:g}).",
         "Train anew with a smaller learning rate.",
         {setting: _round(max(min(rate / 10, own), 1e-8))},
     )
 
 
-def learning_rate_too_low(record: Record) -> Finding | None:
+def learning_rate_too_low(record: Record) -> Evidence | None:
     """The loss falls steadily, but hardly."""
     rows = record.history[record.history["stage"] == STAGES[0]]
     losses = rows["cross_entropy"].to_numpy(float)
@@ -141,7 +141,7 @@ def learning_rate_too_low(record: Record) -> Finding | None:
     hardly = fallen < (HARDLY_BELOW_OWN if rate < own else HARDLY)
     if not hardly or not (rate <= own / FAR_RATE_DOWN or steadiness(losses) >= STEADY):
         return None
-    return Finding(
+    return Evidence(
         f"Over {len(losses)} epochs the cross-entropy went from {losses[0]:.3f} to "
         f"{losses[-1]:.3f} only (a guess by the class shares has {record.guess:.3f}), at a "
         f"learning rate of {rate:g} ({record.entry.title} has {own:g}).",
@@ -150,7 +150,7 @@ def learning_rate_too_low(record: Record) -> Finding | None:
     )
 
 
-def penalty_dominated(record: Record) -> Finding | None:
+def penalty_dominated(record: Record) -> Evidence | None:
     """By the end the penalty on the weights is larger than the cross-entropy."""
     if record.history.empty:
         return None
@@ -159,7 +159,7 @@ def penalty_dominated(record: Record) -> Finding | None:
         return None
     # The penalty goes with l2; unpenalised, the weights stay as large as they began.
     goal = PENALTY_SHARE * last["cross_entropy"] / record.history["penalty"].max()
-    return Finding(
+    return Evidence(
         f"Of a loss of {last['loss']:.2f} in the last epoch, {last['penalty']:.2f} is the penalty "
         f"and {last['cross_entropy']:.2f} the cross-entropy (L2 {record.config.l2:g}); the "
         f"accuracy in training is {last['accuracy']:.2f}. A high loss beside a high accuracy is "

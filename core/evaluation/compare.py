@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import RunError
-from core.evaluation import literature, paired, test_set
-from core.evaluation.test_set import Measured
+from core.evaluation import literature, paired
+from core.evaluation.test_set import TestSet
 from core.metrics import classification
 from core.models import catalog
 from core.runs.config import to_json
@@ -17,12 +17,12 @@ METRIC = "balanced_accuracy"
 NO_EVIDENCE = "no evidence of a difference"
 
 
-def load(runs: Sequence[Run]) -> tuple[list[Measured], list[str]]:
+def load(runs: Sequence[Run]) -> tuple[list[TestSet], list[str]]:
     """The runs that can be compared, and a sentence for each that cannot."""
     found, problems = [], []
     for run in runs:
         try:
-            found.append(test_set.of(run))
+            found.append(TestSet.load(run))
         except RunError as error:
             problems.append(str(error))
     return found, problems
@@ -75,7 +75,7 @@ def _differing(settings: list[dict[str, Any]]) -> list[str]:
     return [name for name in settings[0] if any(s[name] != settings[0][name] for s in settings)]
 
 
-def settings_that_differ(runs: Sequence[Measured]) -> dict[str, dict[str, str]]:
+def settings_that_differ(runs: Sequence[TestSet]) -> dict[str, dict[str, str]]:
     """Of the runs' configurations only what differs: setting to run to value, as text."""
     settings = {run.run_id: to_json(run.run.config) for run in runs}
     return {
@@ -84,11 +84,11 @@ def settings_that_differ(runs: Sequence[Measured]) -> dict[str, dict[str, str]]:
     }
 
 
-def rows(runs: Sequence[Measured], prevalence: float | None = None) -> list[dict[str, Any]]:
+def rows(runs: Sequence[TestSet], prevalence: float | None = None) -> list[dict[str, Any]]:
     """One row a run: what it was, what its test part measured, and under which protocol.
 
     Each has run, name, architecture, title, recipe, dataset{name, synthetic, fingerprint}, split,
-    protocol (in words), leaking, test_cells, test (see `Measured.figures`), best (the metrics in
+    protocol (in words), leaking, test_cells, test (see `TestSet.figures`), best (the metrics in
     which it is better than every comparable run beyond chance), against (a sentence on the
     headline metric), and parameters, epochs, seconds, images_per_second, None where an older run
     does not say. Raises `DataError` for a prevalence outside (0, 1).
@@ -119,7 +119,7 @@ def rows(runs: Sequence[Measured], prevalence: float | None = None) -> list[dict
 _FACTS = ("parameters", "epochs", "seconds", "images_per_second")
 
 
-def best(runs: Sequence[Measured]) -> dict[str, str | None]:
+def best(runs: Sequence[TestSet]) -> dict[str, str | None]:
     """Of each metric the run that is better than every other it can be compared with.
 
     Where the runs fall into several sets of test cells, only the largest is ranked, since numbers
@@ -129,13 +129,13 @@ def best(runs: Sequence[Measured]) -> dict[str, str | None]:
     return {metric: paired.best(ranked, metric) for metric in classification.NAMES}
 
 
-def _ranked(runs: Sequence[Measured]) -> list[Measured]:
+def _ranked(runs: Sequence[TestSet]) -> list[TestSet]:
     sets = paired.comparable([run for run in runs if not run.leaking])
     tie = len(sets) > 1 and len(sets[0]) == len(sets[1])
     return [] if not sets or tie else sets[0]
 
 
-def against_the_best(runs: Sequence[Measured]) -> dict[str, str]:
+def against_the_best(runs: Sequence[TestSet]) -> dict[str, str]:
     """How each run stands to the one that leads in the headline metric, in a few words."""
     ranked = _ranked(runs)
     found = {run.run_id: "not comparable: other test cells" for run in runs}
@@ -162,7 +162,7 @@ def _behind(one: paired.Difference) -> str:
     return f"{one.ahead:.2f} behind ({one.interval[0]:.2f} to {one.interval[1]:.2f})"
 
 
-def verdict(runs: Sequence[Measured], called: dict[str, str] | None = None) -> str:
+def verdict(runs: Sequence[TestSet], called: dict[str, str] | None = None) -> str:
     """What the comparison allows to say, in a sentence or two. `called`: names to use for runs."""
     if not runs:
         return "Choose at least one finished run."
@@ -189,7 +189,7 @@ def verdict(runs: Sequence[Measured], called: dict[str, str] | None = None) -> s
     return " ".join(said)
 
 
-def _ranking(runs: list[Measured], called: dict[str, str]) -> str:
+def _ranking(runs: list[TestSet], called: dict[str, str]) -> str:
     values = {run.run_id: run.figures()[METRIC] for run in runs}
     undefined = [called[run_id] for run_id, value in values.items() if value is None]
     if undefined:
@@ -223,7 +223,7 @@ def _ranking(runs: list[Measured], called: dict[str, str]) -> str:
     )
 
 
-def _no_better_than_always_all(run: Measured) -> str:
+def _no_better_than_always_all(run: TestSet) -> str:
     always, span = run.figures()["always_all"][METRIC], run.figures()["intervals"][METRIC]
     if span is None or always is None or span[0] > always:
         return ""
@@ -234,7 +234,7 @@ def _and(names: list[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def _with_interval(run: Measured) -> str:
+def _with_interval(run: TestSet) -> str:
     value, interval = run.figures()[METRIC], run.figures()["intervals"][METRIC]
     if interval is None:
         return f"{value:.2f} (too few groups for an interval)"
@@ -248,7 +248,7 @@ def document(runs: Sequence[Run], prevalence: float | None = None) -> dict[str, 
     """
     from core.evaluation import plausibility
 
-    found = [test_set.of(run) for run in runs]
+    found = [TestSet.load(run) for run in runs]
     ranked = _ranked(found)
     return {
         "verdict": verdict(found),

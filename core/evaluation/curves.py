@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core.evaluation.test_set import Measured
+from core.evaluation.test_set import TestSet
 from core.metrics import classification
 from core.metrics.bootstrap import LEVEL, MIN_GROUPS, Resampling, bin_sums
 
@@ -31,7 +31,7 @@ class Curve:
     baseline: np.ndarray
 
 
-def roc(run: Measured) -> Curve | None:
+def roc(run: TestSet) -> Curve | None:
     """The highest sensitivity at each false-positive rate or below it; None with one class."""
 
     def read(found: np.ndarray, false: np.ndarray) -> np.ndarray:
@@ -41,7 +41,7 @@ def roc(run: Measured) -> Curve | None:
     return _curve(run, read, classification.roc_auc(run.labels, run.probabilities), GRID)
 
 
-def precision_recall(run: Measured) -> Curve | None:
+def precision_recall(run: TestSet) -> Curve | None:
     """The precision where each recall is first reached; None with one class."""
 
     def read(found: np.ndarray, false: np.ndarray) -> np.ndarray:
@@ -53,7 +53,7 @@ def precision_recall(run: Measured) -> Curve | None:
     return _curve(run, read, classification.pr_auc(run.labels, run.probabilities), share)
 
 
-def _curve(run: Measured, read: _Read, area: float | None, baseline: np.ndarray) -> Curve | None:
+def _curve(run: TestSet, read: _Read, area: float | None, baseline: np.ndarray) -> Curve | None:
     if area is None:
         return None
     order = np.argsort(-run.probabilities, kind="stable")
@@ -66,17 +66,20 @@ def _curve(run: Measured, read: _Read, area: float | None, baseline: np.ndarray)
         return found, false
 
     y = read(*steps(np.ones(len(order))))
-    low, high = _band(run.drawn, order, steps, read)
+    low, high = _band(run.resamples, order, steps, read)
     return Curve(y, low, high, area, baseline)
 
 
 def _band(
-    drawn: Resampling | None, order: np.ndarray, steps: Callable[[np.ndarray], _Counts], read: _Read
+    resamples: Resampling | None,
+    order: np.ndarray,
+    steps: Callable[[np.ndarray], _Counts],
+    read: _Read,
 ) -> tuple[np.ndarray | None, np.ndarray | None]:
-    if drawn is None:
+    if resamples is None:
         return None, None
-    member, rows = drawn.member[order], []
-    for draw in drawn.draws[:RESAMPLES]:
+    member, rows = resamples.member[order], []
+    for draw in resamples.draws[:RESAMPLES]:
         found, false = steps(draw[member])
         if found[-1] and false[-1]:
             rows.append(read(found, false))
@@ -102,15 +105,15 @@ class Bin:
     interval: list[float] | None
 
 
-def reliability(run: Measured) -> list[Bin]:
+def reliability(run: TestSet) -> list[Bin]:
     """The bins of the ECE that hold cells, in their order."""
     sums = classification.bin_sums(run.labels, run.probabilities)
     place, groups = classification.bin_of(run.probabilities), run.cells["group"].to_numpy()
     shares = None
-    if run.drawn is not None:
-        drawn = bin_sums(run.drawn, run.labels, run.probabilities)
+    if run.resamples is not None:
+        resamples = bin_sums(run.resamples, run.labels, run.probabilities)
         with np.errstate(invalid="ignore"):
-            shares = drawn[..., 2] / drawn[..., 0]
+            shares = resamples[..., 2] / resamples[..., 0]
     found = []
     for number in np.flatnonzero(sums[:, 0]):
         cells, predicted, observed = sums[number]

@@ -10,7 +10,7 @@ from itertools import combinations
 
 import numpy as np
 
-from core.evaluation.test_set import Measured, split_of
+from core.evaluation.test_set import TestSet, split_of
 from core.metrics import classification
 from core.metrics.bootstrap import LEVEL
 
@@ -50,7 +50,7 @@ class Difference:
         return self.interval is not None and not self.interval[0] <= 0 <= self.interval[1]
 
 
-def why_not(a: Measured, b: Measured) -> str | None:
+def why_not(a: TestSet, b: TestSet) -> str | None:
     """Why two runs cannot be compared, in a sentence without their names; None if they can."""
     for run in (a, b):
         if run.leaking:
@@ -65,7 +65,7 @@ def why_not(a: Measured, b: Measured) -> str | None:
     return words
 
 
-def same_cells(a: Measured, b: Measured) -> bool:
+def same_cells(a: TestSet, b: TestSet) -> bool:
     """Whether both were tested on the same images, by content, with the same labels and groups.
 
     Where they lie does not matter, but copies count as often as they are there.
@@ -77,17 +77,17 @@ def same_cells(a: Measured, b: Measured) -> bool:
     return bool(one.equals(two))
 
 
-def _trained_on(run: Measured, contents: set[str]) -> int:
+def _trained_on(run: TestSet, contents: set[str]) -> int:
     seen = split_of(run.run).query("split != 'test'")["sha256"]
     return len(contents & set(seen))
 
 
-def comparable(runs: Sequence[Measured]) -> list[list[Measured]]:
+def comparable(runs: Sequence[TestSet]) -> list[list[TestSet]]:
     """The runs in sets within which all can be compared, the largest first, then in their order.
 
     A run that leaks is a set of its own.
     """
-    found: list[list[Measured]] = []
+    found: list[list[TestSet]] = []
     for run in runs:
         home = next((one for one in found if why_not(one[0], run) is None), None)
         if home is None:
@@ -97,7 +97,7 @@ def comparable(runs: Sequence[Measured]) -> list[list[Measured]]:
     return sorted(found, key=lambda one: -len(one))
 
 
-def differences(runs: Sequence[Measured], metric: str) -> list[Difference]:
+def differences(runs: Sequence[TestSet], metric: str) -> list[Difference]:
     """All pairs of runs of one set of `comparable`, the better one first.
 
     Runs in which the metric is undefined are left out.
@@ -121,7 +121,7 @@ def differences(runs: Sequence[Measured], metric: str) -> list[Difference]:
     ]
 
 
-def fewest_groups(run: Measured) -> int:
+def fewest_groups(run: TestSet) -> int:
     """Groups of subjects of the class that has fewer of them."""
     by_class = run.cells.groupby("label")["group"].nunique()
     return int(by_class.min())
@@ -137,7 +137,7 @@ def few_subjects(groups: int) -> float:
     return float(t / _NORMAL * np.sqrt(groups / freedom))
 
 
-def _resampled(a: Measured, b: Measured, metric: str, sign: int) -> np.ndarray | None:
+def _resampled(a: TestSet, b: TestSet, metric: str, sign: int) -> np.ndarray | None:
     """The difference in each resample, (R,), both in one order of cells and groups."""
     mine, other = a.replicates, b.replicates
     if mine is None or other is None:
@@ -170,7 +170,7 @@ def _together(
     return found
 
 
-def best(runs: Sequence[Measured], metric: str) -> str | None:
+def best(runs: Sequence[TestSet], metric: str) -> str | None:
     """The run that is better in a metric than every other of its set, beyond chance.
 
     None without evidence, and where there is none to compare with.

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from core.evaluation import literature
-from core.evaluation.test_set import Measured, split_of
+from core.evaluation.test_set import TestSet, split_of
 from core.metrics import classification
 from core.metrics.bootstrap import MIN_GROUPS
 
@@ -51,7 +51,7 @@ class Alarm:
         )
 
 
-def audit(run: Measured) -> Alarm | None:
+def audit(run: TestSet) -> Alarm | None:
     """The audit of a run that passes a published subject-level bar; None for any other."""
     figures = run.figures()
     above = tuple(
@@ -65,7 +65,7 @@ def audit(run: Measured) -> Alarm | None:
     return Alarm(run.run_id, above, (*_told(run), *_looked_up(run), _size(run)))
 
 
-def _told(run: Measured) -> tuple[Check, ...]:
+def _told(run: TestSet) -> tuple[Check, ...]:
     """What the run wrote down when it was measured, as `core.data.splits.audit` found it."""
     rules = run.facts["protocol"]
     near, unknown = rules.get("near_pairs_crossing"), rules.get("unknown_subjects")
@@ -95,7 +95,7 @@ def _told(run: Measured) -> tuple[Check, ...]:
     )
 
 
-def _looked_up(run: Measured) -> tuple[Check, ...]:
+def _looked_up(run: TestSet) -> tuple[Check, ...]:
     """What split.parquet itself says, whatever the run wrote down."""
     parts = split_of(run.run)
     groups, copies = _crossing(parts, "group"), _crossing(parts, "sha256")
@@ -109,7 +109,7 @@ def _crossing(parts: pd.DataFrame, column: str) -> int:
     return int((parts.groupby(column)["split"].nunique() > 1).sum())
 
 
-def _size(run: Measured) -> Check:
+def _size(run: TestSet) -> Check:
     groups = run.figures()["groups"]
     few = f"Only {groups} groups of subjects were tested"
     if groups < MIN_GROUPS:

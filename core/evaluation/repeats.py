@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from core.evaluation.subgroups import with_interval
-from core.evaluation.test_set import Measured
+from core.evaluation.test_set import TestSet
 from core.metrics import classification
 from core.models import catalog
 
@@ -17,7 +17,7 @@ from core.models import catalog
 class Repeat:
     """runs: two or more of one configuration. kind: "seeds", "folds" or "seeds and folds"."""
 
-    runs: tuple[Measured, ...]
+    runs: tuple[TestSet, ...]
     kind: str
 
     @property
@@ -62,9 +62,9 @@ def _spread(values: list[float], wanted: int) -> dict[str, float | None]:
     }
 
 
-def find(runs: Sequence[Measured]) -> list[Repeat]:
+def find(runs: Sequence[TestSet]) -> list[Repeat]:
     """The repeats among runs: two or more of one configuration but for seed and fold."""
-    alike: dict[Any, list[Measured]] = {}
+    alike: dict[Any, list[TestSet]] = {}
     for run in runs:
         alike.setdefault(replace(run.run.config, seed=0, fold=0), []).append(run)
     found = []

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from core.data.indexing import Index
-from core.evaluation.test_set import Measured
+from core.evaluation.test_set import TestSet
 from core.metrics import classification
 
 SHOWN = ("sensitivity", "specificity", "balanced_accuracy")
@@ -15,7 +15,7 @@ SIZES = ("small", "medium", "large")
 NO_FLAG = "no flag"
 
 
-def by_subject(run: Measured) -> pd.DataFrame:
+def by_subject(run: TestSet) -> pd.DataFrame:
     """One row a subject and class, the worst first: subject, class, cells, right, share.
 
     share: of its cells called rightly, 0..1. Cells of unknown subjects are left out.
@@ -47,7 +47,7 @@ def worst_sentence(name: str, table: pd.DataFrame) -> str:
     )
 
 
-def by_kind(run: Measured, found: Index) -> pd.DataFrame:
+def by_kind(run: TestSet, found: Index) -> pd.DataFrame:
     """Results by official fold, quality flag and cell size, as the index of the data set has them.
 
     Columns: by, part, cells, groups, and of each metric of `SHOWN` itself, low and high (missing

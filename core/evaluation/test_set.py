@@ -28,7 +28,7 @@ OUTCOMES = {
 
 
 @dataclass(frozen=True, eq=False)
-class Measured:
+class TestSet:
     """cells: the test part, in the order of image_id (image_id, sha256, subject, group, label,
     logit, probability). threshold: of the call ALL. facts: the run's metrics.json.
     """
@@ -37,6 +37,36 @@ class Measured:
     cells: pd.DataFrame
     threshold: float
     facts: dict[str, Any]
+
+    @classmethod
+    def load(cls, run: Run) -> "TestSet":
+        """The test part of a run that succeeded. Raises `RunError` with what its folder lacks."""
+        state = run.status.state
+        if state != "succeeded":
+            raise RunError(
+                f"Run {run.run_id} is {state}; only runs that succeeded can be compared."
+            )
+        facts = run.metrics
+        if facts is None:
+            raise RunError(f"Run {run.run_id} has lost its metrics.json; train it again.")
+        catalog.architecture(run.config.architecture)
+        try:
+            _ = (
+                facts["protocol"]["leaking"],
+                facts["dataset"]["synthetic"],
+                facts["dataset"]["name"],
+            )
+            predicted = run.predictions.query("split == 'test'")
+            cells = predicted.merge(_contents(run), on="image_id", how="left", validate="1:1")
+            columns = ["image_id", "sha256", "subject", "group", "label", "logit", "probability"]
+            cells = cells[columns].sort_values("image_id", ignore_index=True)
+        except (KeyError, pd.errors.MergeError) as error:
+            raise RunError(
+                f"Run {run.run_id} is damaged or of another version ({error}); train it again."
+            ) from None
+        if cells.empty or cells["sha256"].isna().any():
+            raise RunError(f"Run {run.run_id} has test cells that its split lacks; train it again.")
+        return cls(run, cells, float(run.calibration["threshold"]), facts)
 
     @property
     def run_id(self) -> str:
@@ -101,7 +131,7 @@ class Measured:
         return f"{len(self.cells):,} {kind} {whose}"
 
     @cached_property
-    def drawn(self) -> Resampling | None:
+    def resamples(self) -> Resampling | None:
         """The resamples of its groups; None where no interval can be had.
 
         They follow from the groups and a fixed seed alone: runs of the same test cells, in the
@@ -115,9 +145,9 @@ class Measured:
     @cached_property
     def replicates(self) -> dict[str, np.ndarray] | None:
         """Each metric of each resample, (R,); None where no interval can be had."""
-        if self.drawn is None:
+        if self.resamples is None:
             return None
-        return replicates(self.drawn, self.labels, self.probabilities, self.threshold)
+        return replicates(self.resamples, self.labels, self.probabilities, self.threshold)
 
     def outcome(self, kind: str) -> pd.DataFrame:
         """The cells of one of `OUTCOMES`, those with the surest call first."""
@@ -133,55 +163,31 @@ class Measured:
         found = deepcopy(self._figures)
         if prevalence is None:
             return found
-        drawn, spans = self.replicates, found["intervals"]
+        resamples, spans = self.replicates, found["intervals"]
         for one in (found, found["always_all"]):
             rates = (_number(one["sensitivity"]), _number(one["specificity"]))
             values = classification.predictive_values(*rates, prevalence)
             one |= {n: None if np.isnan(v) else float(v) for n, v in values.items()}
         spans |= dict.fromkeys(classification.PREDICTIVE)
-        if drawn:
+        if resamples:
             values = classification.predictive_values(
-                drawn["sensitivity"], drawn["specificity"], prevalence
+                resamples["sensitivity"], resamples["specificity"], prevalence
             )
             spans |= {name: interval(v) for name, v in values.items()}
         return found
 
     @cached_property
     def _figures(self) -> dict[str, Any]:
-        drawn = self.replicates or {}
+        resamples = self.replicates or {}
         return {
             **classification.measure(self.labels, self.probabilities, self.threshold),
             "groups": int(self.cells["group"].nunique()),
-            "intervals": {n: interval(drawn.get(n, np.empty(0))) for n in classification.NAMES},
+            "intervals": {n: interval(resamples.get(n, np.empty(0))) for n in classification.NAMES},
         }
 
 
 def _number(value: float | None) -> np.ndarray:
     return np.array(np.nan if value is None else value)
-
-
-def of(run: Run) -> Measured:
-    """The test part of a run that succeeded. Raises `RunError` with what its folder lacks."""
-    state = run.status.state
-    if state != "succeeded":
-        raise RunError(f"Run {run.run_id} is {state}; only runs that succeeded can be compared.")
-    facts = run.metrics
-    if facts is None:
-        raise RunError(f"Run {run.run_id} has lost its metrics.json; train it again.")
-    catalog.architecture(run.config.architecture)
-    try:
-        _ = facts["protocol"]["leaking"], facts["dataset"]["synthetic"], facts["dataset"]["name"]
-        predicted = run.predictions.query("split == 'test'")
-        cells = predicted.merge(_contents(run), on="image_id", how="left", validate="1:1")
-        columns = ["image_id", "sha256", "subject", "group", "label", "logit", "probability"]
-        cells = cells[columns].sort_values("image_id", ignore_index=True)
-    except (KeyError, pd.errors.MergeError) as error:
-        raise RunError(
-            f"Run {run.run_id} is damaged or of another version ({error}); train it again."
-        ) from None
-    if cells.empty or cells["sha256"].isna().any():
-        raise RunError(f"Run {run.run_id} has test cells that its split lacks; train it again.")
-    return Measured(run, cells, float(run.calibration["threshold"]), facts)
 
 
 def split_of(run: Run) -> pd.DataFrame:

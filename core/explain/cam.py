@@ -13,14 +13,14 @@ from core.models.head import HeadOutput
 SIGNS = {"ALL": 1.0, "HEM": -1.0}
 
 
-class Head(Protocol):
+class ExplainableHead(Protocol):
     """Feature maps (N, h, w, c) to logit (N,) and gradient (N, h, w, c)."""
 
     def __call__(self, features: np.ndarray) -> HeadOutput:
         """Reads feature maps."""
 
 
-class Engine(Protocol):
+class ExplainableEngine(Protocol):
     """What explaining needs of `core.models.engine.Engine`."""
 
     def __call__(self, pixels: np.ndarray) -> EngineOutput:
@@ -30,11 +30,11 @@ class Engine(Protocol):
         """Features (N, h, w, c) of float32 (N, S, S, 3), 0..255."""
 
     @property
-    def head(self) -> Head:
+    def head(self) -> ExplainableHead:
         """The engine's own head."""
 
     @property
-    def shuffled_heads(self) -> tuple[Head, ...]:
+    def shuffled_heads(self) -> tuple[ExplainableHead, ...]:
         """Heads of the same size that have learned nothing."""
 
 
@@ -73,22 +73,22 @@ class View:
     features: np.ndarray
     gradient: np.ndarray
     logit: float
-    engine: Engine
-    other_head: Head | None = None
+    engine: ExplainableEngine
+    other_head: ExplainableHead | None = None
 
     @property
-    def head(self) -> Head:
+    def head(self) -> ExplainableHead:
         """The head that logit and gradient are of; an engine's own is compiled on first use."""
         return self.other_head or self.engine.head
 
-    def under(self, head: Head) -> "View":
+    def under(self, head: ExplainableHead) -> "View":
         """The same image and features, judged by another head."""
         output = head(self.features[None])
         logit = float(output.logit[0])
         return replace(self, gradient=output.gradient[0], logit=logit, other_head=head)
 
 
-def views(engine: Engine, pixels: np.ndarray) -> list[View]:
+def views(engine: ExplainableEngine, pixels: np.ndarray) -> list[View]:
     """A view of each image, uint8 (N, S, S, 3), by one call of the engine."""
     output = engine(pixels)
     return [

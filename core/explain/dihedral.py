@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core.explain.cam import Engine, HeatMap, HeatMapMethod, scaled, views
+from core.explain.cam import ExplainableEngine, HeatMap, HeatMapMethod, scaled, views
 
 VIEWS = 8
 
@@ -32,7 +32,9 @@ def turned_back(array: np.ndarray, view: int) -> np.ndarray:
     return back[:, ::-1] if view >= VIEWS // 2 else back
 
 
-def aggregate(engine: Engine, pixels: np.ndarray, method: HeatMapMethod, call: str) -> Aggregated:
+def aggregate(
+    engine: ExplainableEngine, pixels: np.ndarray, method: HeatMapMethod, call: str
+) -> Aggregated:
     """The aggregated map for a call of uint8 (S, S, 3), by one call of the engine."""
     stack = np.stack([turned(pixels, view) for view in range(VIEWS)])
     maps = np.stack(

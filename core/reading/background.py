@@ -8,7 +8,7 @@ from core.cells.detection.detect import Cell, detect
 from core.cells.masks import bounding_box
 from core.cells.scale import UM_PER_PX, to_model
 from core.ood.reference import Reference
-from core.reading.checked_picture import Prepared, Refusal, Scene, Subject
+from core.reading.checked_picture import CheckedPicture, Prepared, Refusal, Scene
 
 # Dyes and haemoglobin take green light most: next to the glass no pixel of a smear lets through
 # clearly more green than red and blue, or takes clearly more of one of those than of green. Of 481
@@ -43,10 +43,10 @@ def _foreign(dense: np.ndarray) -> float:
     return float((greener | other).mean())
 
 
-def refuse_what_is_no_smear(subject: Subject) -> Refusal | None:
+def refuse_what_is_no_smear(picture: CheckedPicture) -> Refusal | None:
     """Colours that stained cells on glass do not have, or no white cell among them."""
-    scene = subject.scene = look(subject.image)
-    subject.figures |= {
+    scene = picture.scene = look(picture.image)
+    picture.figures |= {
         "foreign_colours": scene.foreign,
         "glass": scene.glass,
         "white_cells": float(len(scene.cells)),
@@ -60,13 +60,13 @@ def refuse_what_is_no_smear(subject: Subject) -> Refusal | None:
     )
 
 
-def refuse_a_field(subject: Subject) -> Refusal | None:
+def refuse_a_field(picture: CheckedPicture) -> Refusal | None:
     """Many cells, or a picture so wide that one cell is a small part of it."""
-    cells, red_cell = _scene(subject)
-    side = min(subject.image.shape[:2])
+    cells, red_cell = _scene(picture)
+    side = min(picture.image.shape[:2])
     widest = max(map(_diameter, cells))
     across = side / red_cell if red_cell else None
-    subject.figures["red_cells_across"] = across
+    picture.figures["red_cells_across"] = across
     if len(cells) < MANY and widest >= LEAST_SHARE * side and (across or 0) <= WIDEST:
         return None
     number = len(cells)
@@ -77,9 +77,9 @@ def refuse_a_field(subject: Subject) -> Refusal | None:
     )
 
 
-def cut_out(subject: Subject) -> Refusal | None:
+def cut_out(picture: CheckedPicture) -> Refusal | None:
     """Masks the one whole cell to black, brings it to the scale of training and centres it."""
-    cells, red_cell = _scene(subject)
+    cells, red_cell = _scene(picture)
     whole = [cell for cell in cells if not cell.touches_border]
     if not whole:
         return Refusal(
@@ -90,17 +90,17 @@ def cut_out(subject: Subject) -> Refusal | None:
             f"It shows {len(whole)} white cells; each would be a reading of its own.",
             "Crop it to one of them and upload that.",
         )
-    return cut(subject, whole[0], red_cell)
+    return cut(picture, whole[0], red_cell)
 
 
 def cut(
-    subject: Subject, cell: Cell, red_cell: float | None, ruler: str = RED_CELLS
+    picture: CheckedPicture, cell: Cell, red_cell: float | None, ruler: str = RED_CELLS
 ) -> Refusal | None:
     """Goes on with that cell of the picture alone, at the scale of training and centred.
 
     `red_cell` is the diameter of a red cell in pixels of the picture, `ruler` who says so.
     """
-    kept = subject.reference
+    kept = picture.reference
     if kept is None or kept.diameter is None:
         return Refusal(
             "The cell stands on its natural background, and this model did not keep the scale of "
@@ -108,15 +108,15 @@ def cut(
             "Train the model again, or cut the cell out yourself: black around it, same scale.",
         )
     factor, words, size_known = _scale(cell, red_cell, kept, ruler)
-    invented = factor * subject.geometry.size / subject.geometry.window
-    subject.figures["enlargement"] = factor
+    invented = factor * picture.geometry.size / picture.geometry.window
+    picture.figures["enlargement"] = factor
     if invented > MAX_INVENTED:
         return Refusal(
             f"The cell has too few pixels: it would have to be enlarged {factor:.1f} times to be "
             "of the size this model knows.",
             "Take it at a higher magnification, or export it without making it smaller.",
         )
-    _cut(subject, cell, factor, ("Cut out of its background.", words), size_known)
+    _cut(picture, cell, factor, ("Cut out of its background.", words), size_known)
     return None
 
 
@@ -142,35 +142,35 @@ def _scale(
 
 
 def _cut(
-    subject: Subject, cell: Cell, factor: float, words: tuple[str, ...], size_known: bool
+    picture: CheckedPicture, cell: Cell, factor: float, words: tuple[str, ...], size_known: bool
 ) -> None:
-    image = subject.image
+    image = picture.image
     x, y, w, h = cell.bbox
     mask = np.zeros(image.shape[:2], bool)
     mask[y : y + h, x : x + w] = cell.mask
-    side = max(subject.geometry.window, *(int(np.ceil(length * factor)) for length in (w, h)))
+    side = max(picture.geometry.window, *(int(np.ceil(length * factor)) for length in (w, h)))
     alone = to_model(image, cell, factor * UM_PER_PX, side)
     black = image * mask[:, :, None].astype(np.uint8)
-    subject.use(alone, Prepared(image, mask, words, size_known), black)
+    picture.use(alone, Prepared(image, mask, words, size_known), black)
 
 
-def centre(subject: Subject) -> None:
+def centre(picture: CheckedPicture) -> None:
     """Moves a cell on black, which lies outside the middle, there."""
-    image, mask = subject.image, subject.mask
+    image, mask = picture.image, picture.mask
     x, y, w, h = bounding_box(mask)
-    side = max(subject.geometry.window, w, h)
+    side = max(picture.geometry.window, w, h)
     alone = np.zeros((side, side, 3), np.uint8)
     black = image * mask[:, :, None].astype(np.uint8)
     top, left = (side - h) // 2, (side - w) // 2
     alone[top : top + h, left : left + w] = black[y : y + h, x : x + w]
-    subject.use(alone, Prepared(image, mask, ("Moved to the middle of the picture.",), True), black)
+    picture.use(alone, Prepared(image, mask, ("Moved to the middle of the picture.",), True), black)
 
 
-def _scene(subject: Subject) -> tuple[tuple[Cell, ...], float | None]:
+def _scene(picture: CheckedPicture) -> tuple[tuple[Cell, ...], float | None]:
     """White cells, and the diameter of a red cell in pixels."""
-    if subject.scene is None or subject.scene.field is None:
+    if picture.scene is None or picture.scene.field is None:
         raise ValueError("The picture has not been looked at: make the checks in their order.")
-    return subject.scene.cells, subject.scene.field.ruler.diameter
+    return picture.scene.cells, picture.scene.field.ruler.diameter
 
 
 def _diameter(cell: Cell) -> float:

@@ -110,7 +110,7 @@ class Scene:
 
 
 @dataclass
-class Subject:
+class CheckedPicture:
     """A picture on its way through the checks: what they look at, and what they note down.
 
     image: RGB uint8 (H, W, 3), replaced by `use` where a cell is cut out of it. run: the engine, on
@@ -176,32 +176,36 @@ class Subject:
         return 1 - on_border / (self.lit.size - inner.size)
 
 
-Check = Callable[[Subject], Refusal | None]
+Check = Callable[[CheckedPicture], Refusal | None]
 
 
-def examine(subject: Subject, checks: dict[str, Check], before: tuple[str, ...] = ()) -> Gate:
+def examine(
+    picture: CheckedPicture, checks: dict[str, Check], before: tuple[str, ...] = ()
+) -> Gate:
     """Makes the checks in their order, up to the first that refuses.
 
     `before`: those of the same subject that it has passed already.
     """
     passed = list(before)
     for code, check in checks.items():
-        refusal = check(subject)
+        refusal = check(picture)
         if refusal is not None:
-            return _gate(subject, passed, code, refusal)
-        if code not in subject.unchecked:
+            return _gate(picture, passed, code, refusal)
+        if code not in picture.unchecked:
             passed.append(code)
-    return _gate(subject, passed, None, None)
+    return _gate(picture, passed, None, None)
 
 
-def _gate(subject: Subject, passed: list[str], code: str | None, refusal: Refusal | None) -> Gate:
+def _gate(
+    picture: CheckedPicture, passed: list[str], code: str | None, refusal: Refusal | None
+) -> Gate:
     return Gate(
         code=code,
         reason=None if refusal is None else refusal.reason,
         way_out=None if refusal is None else refusal.way_out,
         checks=tuple(passed),
-        unchecked=dict(subject.unchecked),
-        figures=dict(subject.figures),
+        unchecked=dict(picture.unchecked),
+        figures=dict(picture.figures),
     )
 
 

@@ -52,7 +52,7 @@ MEASURES = (
 
 
 @dataclass(frozen=True)
-class Finding:
+class Description:
     """One sentence on a cell, and the figures in it.
 
     measure: the field of `Morphology`. above_all, above_hem: the share of training cells of each
@@ -68,7 +68,7 @@ class Finding:
 
 def describe(
     cell: Morphology, kept: Reference | None, *, size_known: bool = True
-) -> tuple[Finding, ...]:
+) -> tuple[Description, ...]:
     """The sentences on a cell, in the order of `MEASURES`; then what is attached to it.
 
     Without `kept` nothing is said of where figures lie. `size_known` False leaves size out: the
@@ -84,17 +84,17 @@ def describe(
             f"Something paler and redder is attached to it, {cell.fragment_share:.0%} of the area: "
             "size and outline include it."
         )
-        found.append(Finding("fragment_share", cell.fragment_share, attached))
+        found.append(Description("fragment_share", cell.fragment_share, attached))
     return tuple(found)
 
 
-def _finding(measure: Measure, value: float | None, kept: Reference | None) -> Finding:
+def _finding(measure: Measure, value: float | None, kept: Reference | None) -> Description:
     if value is None:
-        return Finding(measure.field, None, _no_cytoplasm(kept))
+        return Description(measure.field, None, _no_cytoplasm(kept))
     written = measure.written.format(value)
     shares = None if kept is None else _shares(kept, measure.field, value)
     if shares is None:
-        return Finding(measure.field, value, f"{written[:1].upper()}{written[1:]}.")
+        return Description(measure.field, value, f"{written[:1].upper()}{written[1:]}.")
     among, above_all, above_hem = shares
     word = measure.low if among < TAIL else measure.high if among > 1 - TAIL else measure.usual
     places = [
@@ -103,7 +103,7 @@ def _finding(measure: Measure, value: float | None, kept: Reference | None) -> F
         if share is not None
     ]
     words = f"{word}: {written}, above {' and '.join(places)} training cells."
-    return Finding(measure.field, value, words, above_all, above_hem)
+    return Description(measure.field, value, words, above_all, above_hem)
 
 
 def _no_cytoplasm(kept: Reference | None) -> str:

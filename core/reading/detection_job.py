@@ -25,7 +25,7 @@ KEPT = 2  # scans, the last ones used
 
 
 @dataclass(frozen=True)
-class ScanStatus:
+class DetectionStatus:
     """How the search stands.
 
     state: none, queued, running, succeeded, failed, cancelled or interrupted. phase: what is being
@@ -47,7 +47,7 @@ class ScanStatus:
         return self.state in ("queued", "running")
 
 
-class ScanJob:
+class DetectionJob:
     """One scan's folder. `key` names its content and the scale it is searched at."""
 
     def __init__(self, path: Path) -> None:
@@ -55,25 +55,25 @@ class ScanJob:
         self.path = path
 
     @classmethod
-    def of(cls, key: str) -> "ScanJob":
+    def of(cls, key: str) -> "DetectionJob":
         """That of a key."""
         return cls(storage.scan_dir(key))
 
     @property
-    def status(self) -> ScanStatus:
+    def status(self) -> DetectionStatus:
         """The state now; a worker whose heartbeat has stopped has been interrupted."""
         try:
-            kept = ScanStatus(**storage.read_json(self.path / "status.json"))
+            kept = DetectionStatus(**storage.read_json(self.path / "status.json"))
         except (FileNotFoundError, ValueError, TypeError):
-            return ScanStatus()
+            return DetectionStatus()
         if kept.shape is not None:
-            kept = ScanStatus(**asdict(kept) | {"shape": tuple(kept.shape)})
+            kept = DetectionStatus(**asdict(kept) | {"shape": tuple(kept.shape)})
         if kept.unfinished and time.time() - kept.heartbeat > settings().heartbeat_stale_seconds:
             reason = f"The search stopped without a word while {kept.phase}. Try again."
-            return ScanStatus(**asdict(kept) | {"state": "interrupted", "error": reason})
+            return DetectionStatus(**asdict(kept) | {"state": "interrupted", "error": reason})
         return kept
 
-    def write_status(self, now: ScanStatus) -> None:
+    def write_status(self, now: DetectionStatus) -> None:
         """Replaces status.json atomically."""
         storage.write_json(self.path / "status.json", asdict(now))
 
@@ -83,7 +83,7 @@ class ScanJob:
         others = [other for other in self.path.parent.iterdir() if other != self.path]
         others.sort(key=lambda folder: folder.stat().st_mtime, reverse=True)
         for old in others[KEPT - 1 :]:
-            if not ScanJob(old).status.unfinished:
+            if not DetectionJob(old).status.unfinished:
                 shutil.rmtree(old, ignore_errors=True)
         free = shutil.disk_usage(self.path).free
         if free < len(data) + 3 * settings().max_scan_pixels:
@@ -108,7 +108,7 @@ class ScanJob:
         if self.status.unfinished or self.status.state == "succeeded":
             return False
         (self.path / "stop").unlink(missing_ok=True)
-        self.write_status(ScanStatus(state="queued"))
+        self.write_status(DetectionStatus(state="queued"))
         return True
 
     def request_stop(self) -> None:

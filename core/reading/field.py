@@ -15,7 +15,7 @@ from core.cells.scale import AskForMagnification, scale_of
 from core.errors import DataError
 from core.metrics import calibration
 from core.reading import background
-from core.reading.checked_picture import Gate, Refusal, Subject, examine, refused
+from core.reading.checked_picture import CheckedPicture, Gate, Refusal, examine, refused
 from core.reading.field_summary import Counts, Summary, summarise
 from core.reading.gate import OF_FEATURES, OF_PIXELS
 from core.reading.reader import Reader, Reading
@@ -44,11 +44,11 @@ class Edit:
 
 @dataclass(frozen=True)
 class Marked:
-    """A cell with its number, which stays its own; drawn: a person put its box there."""
+    """A cell with its number, which stays its own; user_drawn: a person put its box there."""
 
     number: int
     cell: Cell
-    drawn: bool = False
+    user_drawn: bool = False
 
 
 @dataclass(frozen=True)
@@ -254,14 +254,14 @@ def single(reader: Reader, region: Region, reading: FieldReading, number: int) -
     name = f"{reading.image}, No. {number}"
     if one.gate.code == "border" or reading.um_per_px is None:
         return Reading(name, "refused", one.gate.sentence, (), one.gate)
-    subject = _subject(reader, region, one.cell)
-    _cut(subject, region, one.cell, reading.um_per_px, reading.scale_by or GIVEN)
-    picture = reader.window(subject.image) if subject.prepared else None
+    picture = _checked_picture(reader, region, one.cell)
+    _cut(picture, region, one.cell, reading.um_per_px, reading.scale_by or GIVEN)
+    shown = reader.window(picture.image) if picture.prepared else None
     if not one.gate.passed:
-        return Reading(name, "refused", one.gate.sentence, (), one.gate, subject.prepared, picture)
-    digest = hashlib.sha256(subject.image.tobytes()).hexdigest()
-    cell = reader.read_cell(subject, one.gate, digest)
-    return Reading(name, "cell", None, (cell,), one.gate, subject.prepared, picture)
+        return Reading(name, "refused", one.gate.sentence, (), one.gate, picture.prepared, shown)
+    digest = hashlib.sha256(picture.image.tobytes()).hexdigest()
+    cell = reader.read_cell(picture, one.gate, digest)
+    return Reading(name, "cell", None, (cell,), one.gate, picture.prepared, shown)
 
 
 def model_input(
@@ -271,9 +271,9 @@ def model_input(
     if reading.um_per_px is None:
         return None
     cell = reading.find(number).cell
-    subject = _subject(reader, region, cell)
-    _cut(subject, region, cell, reading.um_per_px, reading.scale_by or GIVEN)
-    return reader.window(subject.image) if subject.prepared else None
+    picture = _checked_picture(reader, region, cell)
+    _cut(picture, region, cell, reading.um_per_px, reading.scale_by or GIVEN)
+    return reader.window(picture.image) if picture.prepared else None
 
 
 def crop(region: Region, cell: Cell) -> np.ndarray:
@@ -286,7 +286,7 @@ def _same(one: Marked, read: FieldCell) -> bool:
     other = read.marked
     return (
         read.gate.code != LATER.code
-        and one.drawn == other.drawn
+        and one.user_drawn == other.user_drawn
         and one.cell.bbox == other.cell.bbox
         and np.array_equal(one.cell.mask, other.cell.mask)
     )
@@ -311,16 +311,18 @@ def _around(region: Region, cell: Cell) -> tuple[int, int, int, int]:
     return left, top, min(width, x + w + margin), min(height, y + h + margin)
 
 
-def _subject(reader: Reader, region: Region, cell: Cell) -> Subject:
-    return reader.subject(crop(region, cell))
+def _checked_picture(reader: Reader, region: Region, cell: Cell) -> CheckedPicture:
+    return reader.picture(crop(region, cell))
 
 
-def _cut(subject: Subject, region: Region, cell: Cell, um_per_px: float, by: str) -> Refusal | None:
+def _cut(
+    picture: CheckedPicture, region: Region, cell: Cell, um_per_px: float, by: str
+) -> Refusal | None:
     left, top, _, _ = _around(region, cell)
     x, y, w, h = cell.bbox
     moved = replace(cell, bbox=(x - left, y - top, w, h))
     ruler = background.RED_CELLS if by == BY_RED_CELLS else by
-    return background.cut(subject, moved, RED_CELL_UM / um_per_px, ruler)
+    return background.cut(picture, moved, RED_CELL_UM / um_per_px, ruler)
 
 
 def _read(
@@ -346,26 +348,26 @@ def _read(
             )
             found.append(FieldCell(one, gate))
             continue
-        subject = _subject(reader, region, one.cell)
+        picture = _checked_picture(reader, region, one.cell)
         checks = {"natural background": _cutting(region, one.cell, um_per_px, by)}
-        gate = examine(subject, checks | AFTER_CUT)
+        gate = examine(picture, checks | AFTER_CUT)
         if gate.passed:
-            waiting.append((one, subject, gate))
+            waiting.append((one, picture, gate))
         else:
             found.append(FieldCell(one, gate))
-    reader.run_together([subject for _, subject, _ in waiting])
-    for one, subject, gate in waiting:
-        gate = examine(subject, OF_FEATURES, gate.checks)
-        found.append(_called(reader, one, subject, gate) if gate.passed else FieldCell(one, gate))
+    reader.run_together([picture for _, picture, _ in waiting])
+    for one, picture, gate in waiting:
+        gate = examine(picture, OF_FEATURES, gate.checks)
+        found.append(_called(reader, one, picture, gate) if gate.passed else FieldCell(one, gate))
     return found
 
 
 def _cutting(
     region: Region, cell: Cell, um_per_px: float, by: str
-) -> Callable[[Subject], Refusal | None]:
-    return lambda subject: _cut(subject, region, cell, um_per_px, by)
+) -> Callable[[CheckedPicture], Refusal | None]:
+    return lambda picture: _cut(picture, region, cell, um_per_px, by)
 
 
-def _called(reader: Reader, one: Marked, subject: Subject, gate: Gate) -> FieldCell:
-    answer = calibration.answer(float(subject.output.logit[0]), reader.contract)
+def _called(reader: Reader, one: Marked, picture: CheckedPicture, gate: Gate) -> FieldCell:
+    answer = calibration.answer(float(picture.output.logit[0]), reader.contract)
     return FieldCell(one, gate, **vars(answer))

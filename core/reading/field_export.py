@@ -37,7 +37,7 @@ def to_csv(readings: Sequence[FieldReading]) -> str:
             place = (*cell.bbox, cell.area_px, round(cell.score, 4), int(cell.touches_border))
             low, high = one.interval or ("", "")
             said = "" if one.probability is None else one.probability
-            call = (int(one.marked.drawn), one.state, said, low, high)
+            call = (int(one.marked.user_drawn), one.state, said, low, high)
             why = (one.gate.code or "", one.gate.sentence or "")
             writer.writerow((reading.image, one.number, *place, *call, *why))
     return text.getvalue()
@@ -52,7 +52,7 @@ def to_coco(readings: Sequence[FieldReading]) -> dict[str, Any]:
             "number": one.number,
             "state": one.state,
             "probability": one.probability,
-            "drawn_by_person": one.marked.drawn,
+            "drawn_by_person": one.marked.user_drawn,
         }
     return document
 

@@ -1,7 +1,7 @@
 """The checks before a reading, in their order: to add one, a function and its line below.
 
-Each takes the `Subject`, notes down what it measured, and returns a `Refusal` or None. Files that
-cannot be decoded, or are too small, have been refused before: "unreadable" and "too small".
+Each takes the `CheckedPicture`, notes down what it measured, and returns a `Refusal` or None. Files
+that cannot be decoded, or are too small, have been refused before: "unreadable" and "too small".
 """
 
 import numpy as np
@@ -10,7 +10,7 @@ from core.cells.morphology import measure
 from core.data import quality
 from core.ood.appearance import figures_of_cell
 from core.reading import background
-from core.reading.checked_picture import Check, Refusal, Subject
+from core.reading.checked_picture import Check, CheckedPicture, Refusal
 
 # Of the 55 real cells at hand the border is all black, green 0.37 to 0.51 of the weaker of red and
 # blue, texture 0.012 or more.
@@ -24,18 +24,18 @@ CELL_SHARE = (0.02, 0.7)  # of the window, where no training cells say better
 MAX_CUT_OFF = 0.35
 
 
-def stained(subject: Subject) -> Refusal | None:
+def stained(picture: CheckedPicture) -> Refusal | None:
     """Is it a stained cell at all, or a smear?"""
-    subject.figures["black_border"] = subject.black_border
-    if subject.black_border < ON_BLACK:
-        return background.refuse_what_is_no_smear(subject)
-    if not subject.mask.any():
+    picture.figures["black_border"] = picture.black_border
+    if picture.black_border < ON_BLACK:
+        return background.refuse_what_is_no_smear(picture)
+    if not picture.mask.any():
         return Refusal(
             "There is no cell in it: the image is black.", "Upload a picture of a stained cell."
         )
-    cell = subject.morphology
+    cell = picture.morphology
     green = cell.green / max(min(cell.red, cell.blue), 1.0)
-    subject.figures |= {"green": green, "texture": cell.texture}
+    picture.figures |= {"green": green, "texture": cell.texture}
     if green > MAX_GREEN:
         return Refusal(
             "What it shows does not have the purple of a stained cell.",
@@ -49,12 +49,12 @@ def stained(subject: Subject) -> Refusal | None:
     return None
 
 
-def single(subject: Subject) -> Refusal | None:
+def single(picture: CheckedPicture) -> Refusal | None:
     """Is it one cell, not a whole field?"""
-    if subject.black_border < ON_BLACK:
-        return background.refuse_a_field(subject)
-    others = np.count_nonzero(subject.lit & ~subject.mask) / np.count_nonzero(subject.mask)
-    subject.figures["other_regions"] = others
+    if picture.black_border < ON_BLACK:
+        return background.refuse_a_field(picture)
+    others = np.count_nonzero(picture.lit & ~picture.mask) / np.count_nonzero(picture.mask)
+    picture.figures["other_regions"] = others
     if others > MAX_OTHER_REGIONS:
         return Refusal(
             "It shows more than one region on black.", "Upload each cell in a picture of its own."
@@ -62,28 +62,28 @@ def single(subject: Subject) -> Refusal | None:
     return None
 
 
-def on_black(subject: Subject) -> Refusal | None:
+def on_black(picture: CheckedPicture) -> Refusal | None:
     """Has it been cut out of its background? If not, it is done here, and shown."""
-    if subject.black_border < ON_BLACK:
-        return background.cut_out(subject)
-    inside = np.count_nonzero(_middle(subject.mask, subject.geometry.window))
-    if inside < MIN_INSIDE_WINDOW * np.count_nonzero(subject.mask):
-        background.centre(subject)
+    if picture.black_border < ON_BLACK:
+        return background.cut_out(picture)
+    inside = np.count_nonzero(_middle(picture.mask, picture.geometry.window))
+    if inside < MIN_INSIDE_WINDOW * np.count_nonzero(picture.mask):
+        background.centre(picture)
     return None
 
 
-def scale(subject: Subject) -> Refusal | None:
+def scale(picture: CheckedPicture) -> Refusal | None:
     """Does the cell measure what training cells do?"""
-    share = np.count_nonzero(subject.mask) / subject.geometry.window**2
-    diameter = subject.morphology.diameter_px
-    subject.figures |= {"cell_share": share, "diameter_px": diameter}
-    known = subject.reference and subject.reference.diameter
+    share = np.count_nonzero(picture.mask) / picture.geometry.window**2
+    diameter = picture.morphology.diameter_px
+    picture.figures |= {"cell_share": share, "diameter_px": diameter}
+    known = picture.reference and picture.reference.diameter
     if known:
         low, high = known
-        subject.figures |= {"least_diameter_px": low, "most_diameter_px": high}
+        picture.figures |= {"least_diameter_px": low, "most_diameter_px": high}
     else:
-        subject.unchecked["scale"] = _unknown("the range of cell diameters")
-        low, high = (2 * subject.geometry.window * np.sqrt(s / np.pi) for s in CELL_SHARE)
+        picture.unchecked["scale"] = _unknown("the range of cell diameters")
+        low, high = (2 * picture.geometry.window * np.sqrt(s / np.pi) for s in CELL_SHARE)
     if low <= diameter <= high:
         return None
     size = "smaller" if diameter < low else "larger"
@@ -94,16 +94,16 @@ def scale(subject: Subject) -> Refusal | None:
     )
 
 
-def sharp(subject: Subject) -> Refusal | None:
+def sharp(picture: CheckedPicture) -> Refusal | None:
     """Is the cell in focus, whole, and neither too dark nor too bright?"""
-    image, mask = subject.native or (subject.image, subject.mask)
-    cell = measure(image, mask) if subject.native else subject.morphology
+    image, mask = picture.native or (picture.image, picture.mask)
+    cell = measure(image, mask) if picture.native else picture.morphology
     cut_off = _longest_side(mask) / cell.diameter_px
-    kept = subject.reference and subject.reference.focus
+    kept = picture.reference and picture.reference.focus
     least = kept or quality.MIN_FOCUS
     if not kept:
-        subject.unchecked["sharp"] = _unknown("how sharp its training cells are")
-    subject.figures |= {"focus": cell.focus, "least_focus": least, "cut_off": cut_off}
+        picture.unchecked["sharp"] = _unknown("how sharp its training cells are")
+    picture.figures |= {"focus": cell.focus, "least_focus": least, "cut_off": cut_off}
     if cut_off > MAX_CUT_OFF:
         return Refusal(
             "The cell is cut off by the edge of the picture.", "Export it whole, with a margin."
@@ -118,19 +118,19 @@ def sharp(subject: Subject) -> Refusal | None:
     return None
 
 
-def familiar(subject: Subject) -> Refusal | None:
+def familiar(picture: CheckedPicture) -> Refusal | None:
     """Are its colour, light and chromatin those of training cells?"""
-    kept = subject.reference
+    kept = picture.reference
     if kept is None or kept.appearance is None or kept.appearance_limit is None:
-        subject.unchecked["appearance"] = (
+        picture.unchecked["appearance"] = (
             _unknown("how its training cells look")
             if kept is None
             else "Its training cells are too few to say how such cells look."
         )
         return None
-    distance = float(kept.appearance.distance(figures_of_cell(subject.morphology))[0])
+    distance = float(kept.appearance.distance(figures_of_cell(picture.morphology))[0])
     limit = kept.appearance_limit
-    subject.figures |= {"appearance": distance, "appearance_limit": limit}
+    picture.figures |= {"appearance": distance, "appearance_limit": limit}
     if distance <= limit:
         return None
     return Refusal(
@@ -140,15 +140,15 @@ def familiar(subject: Subject) -> Refusal | None:
     )
 
 
-def known(subject: Subject) -> Refusal | None:
+def known(picture: CheckedPicture) -> Refusal | None:
     """Does the model find it like what it has learned from?"""
-    kept = subject.reference
+    kept = picture.reference
     if kept is None or kept.limit is None:
         reason = _unknown("its training cells") if kept is None else kept.reason
-        subject.unchecked["known"] = reason
+        picture.unchecked["known"] = reason
         return None
-    distance = kept.distance(subject.distances)
-    subject.figures |= {"distance": distance, "distance_limit": kept.limit}
+    distance = kept.distance(picture.distances)
+    picture.figures |= {"distance": distance, "distance_limit": kept.limit}
     if distance <= kept.limit:
         return None
     return Refusal(

@@ -24,8 +24,8 @@ from core.models.engine import Engine, EngineOutput
 from core.ood import reference
 from core.ood.reference import Reference
 from core.reading import neighbours
-from core.reading.checked_picture import Gate, Prepared, Subject, examine, refused
-from core.reading.description import Finding, describe
+from core.reading.checked_picture import CheckedPicture, Gate, Prepared, examine, refused
+from core.reading.description import Description, describe
 from core.reading.gate import OF_FEATURES, OF_PIXELS
 from core.reading.neighbours import Neighbour, Seen
 from core.runs.run_store import Run, require_model
@@ -57,7 +57,7 @@ class CellReading:
     image: np.ndarray
     method: str
     heat_map: HeatMap
-    findings: tuple[Finding, ...]
+    findings: tuple[Description, ...]
     similar: tuple[Neighbour, ...] | None
     seen: Seen | None
 
@@ -138,7 +138,7 @@ class _Opened:
     """A file that has passed the checks of its pixels, `gate`; sha256 is of its bytes."""
 
     name: str
-    subject: Subject
+    picture: CheckedPicture
     gate: Gate
     sha256: str
 
@@ -186,7 +186,7 @@ class Reader:
         Threads may do so side by side.
         """
         opened = [self._open(name, source) for name, source in files]
-        self.run_together([one.subject for one in opened if isinstance(one, _Opened)])
+        self.run_together([one.picture for one in opened if isinstance(one, _Opened)])
         return [self._finish(one) if isinstance(one, _Opened) else one for one in opened]
 
     def _open(self, name: str, source: Path | bytes) -> _Opened | Reading:
@@ -196,34 +196,34 @@ class Reader:
         except UploadError as error:
             code = "too small" if isinstance(error, TooSmallError) else "unreadable"
             return Reading(name, "refused", str(error), (), refused(code, str(error)))
-        subject = self.subject(image)
-        gate = examine(subject, OF_PIXELS)
+        picture = self.picture(image)
+        gate = examine(picture, OF_PIXELS)
         if not gate.passed:
-            return self._refused(name, subject, gate)
-        return _Opened(name, subject, gate, hashlib.sha256(data).hexdigest())
+            return self._refused(name, picture, gate)
+        return _Opened(name, picture, gate, hashlib.sha256(data).hexdigest())
 
     def _finish(self, opened: _Opened) -> Reading:
-        name, subject = opened.name, opened.subject
-        gate = examine(subject, OF_FEATURES, opened.gate.checks)
+        name, picture = opened.name, opened.picture
+        gate = examine(picture, OF_FEATURES, opened.gate.checks)
         if not gate.passed:
-            return self._refused(name, subject, gate)
-        cell = self.read_cell(subject, gate, opened.sha256)
-        return Reading(name, "cell", None, (cell,), gate, subject.prepared, self._picture(subject))
+            return self._refused(name, picture, gate)
+        cell = self.read_cell(picture, gate, opened.sha256)
+        return Reading(name, "cell", None, (cell,), gate, picture.prepared, self._picture(picture))
 
-    def _refused(self, name: str, subject: Subject, gate: Gate) -> Reading:
-        picture = self._picture(subject)
-        return Reading(name, "refused", gate.sentence, (), gate, subject.prepared, picture)
+    def _refused(self, name: str, picture: CheckedPicture, gate: Gate) -> Reading:
+        shown = self._picture(picture)
+        return Reading(name, "refused", gate.sentence, (), gate, picture.prepared, shown)
 
-    def _picture(self, subject: Subject) -> np.ndarray | None:
-        return self.window(subject.image) if subject.prepared else None
+    def _picture(self, picture: CheckedPicture) -> np.ndarray | None:
+        return self.window(picture.image) if picture.prepared else None
 
     def many_at_once(self) -> AbstractContextManager[int]:
         """Until left, threads read side by side: see `Engine.many_at_once`."""
         return self._engine.many_at_once()
 
-    def subject(self, image: np.ndarray) -> Subject:
+    def picture(self, image: np.ndarray) -> CheckedPicture:
         """A picture, RGB uint8 (H, W, 3), on its way through this run's checks."""
-        return Subject(image, self._geometry, self._reference, self._run)
+        return CheckedPicture(image, self._geometry, self._reference, self._run)
 
     def window(self, image: np.ndarray) -> np.ndarray:
         """The part of a picture that the model sees, RGB uint8 (W, W, 3)."""
@@ -232,35 +232,35 @@ class Reader:
     def _run(self, pixels: np.ndarray) -> EngineOutput:
         return self._engine(pixels)
 
-    def run_together(self, subjects: list[Subject]) -> None:
+    def run_together(self, subjects: list[CheckedPicture]) -> None:
         """Gives subjects what the engine says of them, in one batch."""
         if not subjects:
             return
-        output = self._run(np.stack([subject.pixels for subject in subjects]))
+        output = self._run(np.stack([picture.pixels for picture in subjects]))
         kept = self._reference
         distances = None if kept is None else kept.distances(output.features.mean(axis=(1, 2)))
-        for row, subject in enumerate(subjects):
-            subject.output = output.part(row)
+        for row, picture in enumerate(subjects):
+            picture.output = output.part(row)
             if distances is not None:
-                subject.distances = distances[row]
+                picture.distances = distances[row]
 
     def _similar(
-        self, subject: Subject, sha256: str
+        self, picture: CheckedPicture, sha256: str
     ) -> tuple[tuple[Neighbour, ...] | None, Seen | None]:
         kept = self._reference
         if kept is None:
             return None, neighbours.seen(self._files, sha256)
-        similar = neighbours.most_similar(self.run, kept, subject.distances)
+        similar = neighbours.most_similar(self.run, kept, picture.distances)
         return similar, neighbours.seen(self._files, sha256, similar, kept.limit)
 
-    def read_cell(self, subject: Subject, gate: Gate, sha256: str) -> CellReading:
+    def read_cell(self, picture: CheckedPicture, gate: Gate, sha256: str) -> CellReading:
         """The reading of a subject that passed the gate; `sha256` names its file or pixels."""
-        image, mask, output = subject.image, subject.mask, subject.output
+        image, mask, output = picture.image, picture.mask, picture.output
         answer = calibration.answer(float(output.logit[0]), self.contract)
-        prepared = subject.prepared
-        similar, seen = self._similar(subject, sha256)
+        prepared = picture.prepared
+        similar, seen = self._similar(picture, sha256)
         view = View(
-            subject.pixels, output.features[0], output.gradient[0], answer.logit, self._engine
+            picture.pixels, output.features[0], output.gradient[0], answer.logit, self._engine
         )
         return CellReading(
             bbox=bounding_box(prepared.mask if prepared else mask),
@@ -270,7 +270,7 @@ class Reader:
             method=self._method.key,
             heat_map=self._method(view, answer.leaning),
             findings=describe(
-                subject.morphology,
+                picture.morphology,
                 self._reference,
                 size_known=prepared is None or prepared.size_known,
             ),

@@ -3,11 +3,11 @@
 from typing import Any
 
 from core.audit import ablations, controls, leakage, subject_probe
-from core.audit.ablations import Companions
+from core.audit.ablations import AblationRuns
 from core.runs.run_store import Run
 
 
-def measured(audit: str, found: Companions) -> dict[str, Any]:
+def measured(audit: str, found: AblationRuns) -> dict[str, Any]:
     """What the complete companions of an audit of `companions.AUDITS` say.
 
     Returns what `leakage.measure` or `controls.measure` does, with doubt (whether it speaks against

@@ -16,9 +16,9 @@ import numpy as np
 
 from core import storage
 from core.cells.detection.tiles import detect_tiled
-from core.data.images import encode, open_scan
+from core.data.images import encode, open_large_image
 from core.errors import BlastLensError
-from core.reading.detection_job import ScanJob, ScanStatus, save_field
+from core.reading.detection_job import DetectionJob, DetectionStatus, save_field
 from core.reading.field_picture import OVERVIEW
 
 ROWS = 16  # of the overview, that are made at a time
@@ -28,10 +28,10 @@ WATCH = 0.2  # seconds between two looks for a stop request
 class Work:
     """One search, from the file to the cells."""
 
-    def __init__(self, job: ScanJob) -> None:
+    def __init__(self, job: DetectionJob) -> None:
         """Takes a queued job."""
         self.job = job
-        self.status = ScanStatus(state="running", phase="decoding")
+        self.status = DetectionStatus(state="running", phase="decoding")
         self._lock = threading.Lock()
         self._decoded = False
 
@@ -53,7 +53,7 @@ class Work:
         """Lays the pixels and the overview down, and gives the decoder's memory back."""
         self.tell()
         threading.Thread(target=self.watch, daemon=True).start()
-        with open_scan(self.job.file) as scan:
+        with open_large_image(self.job.file) as scan:
             height, width = scan.shape
             step = max(1, -(-max(height, width) // OVERVIEW))
             rows, strips = ROWS * step, []
@@ -84,7 +84,7 @@ class Work:
 
 def main(folder: Path) -> int:
     """Searches, and leaves a final state."""
-    work = Work(ScanJob(folder))
+    work = Work(DetectionJob(folder))
     try:
         work.decode()
         work.search()

@@ -14,7 +14,7 @@ from core.audit import ablations
 from core.data import fetch
 from core.data.fetch import FetchStatus
 from core.jobs.job import Status
-from core.reading.detection_job import ScanJob
+from core.reading.detection_job import DetectionJob
 from core.runs import run_store
 from core.runs.config import RunConfig, require_inputs
 from core.runs.run_store import Run
@@ -63,7 +63,7 @@ def resume_sweep(sweep: Sweep, trials: int | None = None) -> None:
     launch_sweep(sweep)
 
 
-def launch_scan(job: ScanJob) -> None:
+def launch_detection(job: DetectionJob) -> None:
     """Starts looking for cells in a large scan, unless someone is at it or has done it."""
     if job.queue():
         _spawn(job.path / "worker.log", "core.workers.detection", str(job.path.absolute()))

@@ -15,7 +15,7 @@ SEEDS = range(4)
 
 
 @cache
-def drawn(seed: int, look: str = "c-nmc") -> smear_field.Field:
+def drawn(seed: int, look: str = "c-nmc") -> smear_field.SyntheticField:
     return draw_field(seed=seed, look=look, scale=0.5)
 
 

@@ -12,7 +12,7 @@ from core.cells import annotations
 from core.cells.detection.detect import Field, detect
 from core.cells.detection.tiles import Stored, Whole, detect_tiled
 from core.data import images
-from core.data.images import decode, encode, open_scan
+from core.data.images import decode, encode, open_large_image
 from core.data.synthetic.smear_field import draw_field
 from core.errors import UploadError
 from core.settings import PROJECT, Settings, settings
@@ -66,14 +66,14 @@ def test_a_scan_is_read_by_regions_beyond_the_limit_of_decode(tmp_path: Path, mo
     monkeypatch.setattr(images, "settings", lambda: small)
     with pytest.raises(UploadError, match="120 x 90"):
         decode(path)
-    with open_scan(path) as scan:
+    with open_large_image(path) as scan:
         assert scan.shape == (90, 120)
         np.testing.assert_array_equal(scan.read(30, 20, 50, 40), pixels[20:60, 30:80])
     path.write_bytes(encode(np.zeros((200, 120, 3), np.uint8)))
-    with pytest.raises(UploadError, match="Export a part of the scan"), open_scan(path):
+    with pytest.raises(UploadError, match="Export a part of the scan"), open_large_image(path):
         pass
     path.write_bytes(b"no image")
-    with pytest.raises(UploadError, match="none of"), open_scan(path):
+    with pytest.raises(UploadError, match="none of"), open_large_image(path):
         pass
 
 

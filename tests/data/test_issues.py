@@ -12,7 +12,7 @@ import pytest
 from core.data import indexing
 from core.data.duplicates import PAIR_COLUMNS
 from core.data.indexing import Index
-from core.data.issues import Finding, findings
+from core.data.issues import DatasetIssue, findings
 from tests.factories.trees import KAGGLE, index_of, write_three_phases
 
 # A pattern for each defect, and whether it is serious.
@@ -49,7 +49,7 @@ def _cells(subjects: int = 24, each: int = 6, seed: int = 0) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _said(found: Index) -> dict[str, Finding]:
+def _said(found: Index) -> dict[str, DatasetIssue]:
     """The defects that are told, by their names in `DEFECTS`."""
     told = findings(found)
     serious = [finding.serious for finding in told]

@@ -6,7 +6,14 @@ from collections.abc import Iterable
 import pytest
 
 from core.data import layouts
-from core.data.layouts import ClassesUnknownError, Cnmc, Facts, FolderPerClass, Layout, recognise
+from core.data.layouts import (
+    ClassesUnknownError,
+    Cnmc,
+    FolderPerClass,
+    Layout,
+    PathFacts,
+    recognise,
+)
 from core.errors import DataError
 from tests.factories.trees import HEADER, NAMINGS
 
@@ -21,7 +28,7 @@ def _cnmc(*paths: str, table: str = "") -> Cnmc:
     return found
 
 
-def _prelim(table: str, name: str = "1.bmp") -> Facts:
+def _prelim(table: str, name: str = "1.bmp") -> PathFacts:
     folder = NAMINGS["tcia"]["preliminary"]
     return _cnmc("labels.csv", table=table).facts(f"{folder}/{name}")
 
@@ -49,7 +56,7 @@ def _refusal(layout: Layout, path: str) -> str:
     ],
 )
 def test_a_training_name_gives_subject_label_and_fold(path, subject, label, fold):
-    assert _cnmc().facts(path) == Facts("training", subject, label, fold)
+    assert _cnmc().facts(path) == PathFacts("training", subject, label, fold)
 
 
 @pytest.mark.parametrize(
@@ -95,9 +102,9 @@ def test_the_folder_tells_the_phase_under_either_naming_and_case(naming):
         layout = recognise(some, _nothing)
         assert layout.title == "C-NMC 2019" and layout.unique and layout.classes is None
         assert [layout.facts(path) for path in some] == [
-            Facts("training", "5", 1, 1),
-            Facts("preliminary", None, None),
-            Facts("final", None, None),
+            PathFacts("training", "5", 1, 1),
+            PathFacts("preliminary", None, None),
+            PathFacts("final", None, None),
         ]
 
 
@@ -119,14 +126,14 @@ def test_a_test_phase_alone_is_recognised(phase):
     ],
 )
 def test_the_labels_csv_names_preliminary_cells_however_it_was_saved(table):
-    assert _prelim(table) == Facts("preliminary", "H7", 0)
+    assert _prelim(table) == PathFacts("preliminary", "H7", 0)
     assert _cnmc("a/labels.CSV", table=table).tables == {"a/labels.CSV"}
 
 
 def test_cells_that_the_labels_csv_does_not_list_stay_unknown():
     table = HEADER + "UID_H7_1_2_hem.bmp,1.bmp,0\nUID_8_1_1_all.bmp,3.bmp,\n"
     for name in ("2.bmp", "3.bmp", "11.bmp"):
-        assert _prelim(table, name) == Facts("preliminary", None, None)
+        assert _prelim(table, name) == PathFacts("preliminary", None, None)
 
 
 @pytest.mark.parametrize(
@@ -161,12 +168,12 @@ def test_a_csv_of_another_kind_says_nothing_and_is_a_file_like_any_other(table):
     layout = _cnmc("labels.csv", table=table)
     assert layout.tables == frozenset()
     assert _refusal(layout, "labels.csv") == "not an image file"
-    assert _prelim(table) == Facts("preliminary", None, None)
+    assert _prelim(table) == PathFacts("preliminary", None, None)
 
 
 def test_the_labels_csv_speaks_of_the_preliminary_phase_only():
     layout = _cnmc("labels.csv", table=HEADER + "UID_H7_1_2_hem.bmp,1.bmp,0\n")
-    assert layout.facts(f"{NAMINGS['tcia']['final']}/1.bmp") == Facts("final", None, None)
+    assert layout.facts(f"{NAMINGS['tcia']['final']}/1.bmp") == PathFacts("final", None, None)
 
 
 def _names(*paths: str) -> list[str]:
@@ -197,8 +204,8 @@ def test_two_class_folders_are_found_and_the_user_says_which_is_positive(paths, 
         layout = recognise(paths, _nothing, positive)
         assert isinstance(layout, FolderPerClass) and not layout.unique
         assert layout.classes == (negative, positive)
-        assert layout.facts(where.format(positive)) == Facts("training", subject, 1)
-        assert layout.facts(where.format(negative)) == Facts("training", subject, 0)
+        assert layout.facts(where.format(positive)) == PathFacts("training", subject, 1)
+        assert layout.facts(where.format(negative)) == PathFacts("training", subject, 0)
 
 
 def test_folders_named_all_and_hem_need_no_saying_whatever_their_case():

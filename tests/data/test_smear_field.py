@@ -7,22 +7,29 @@ import numpy as np
 import pytest
 
 from core.data.images import decode
-from core.data.synthetic.smear_field import LOOKS, MARKER, SIZE, Field, draw_field, write_fields
+from core.data.synthetic.smear_field import (
+    LOOKS,
+    MARKER,
+    SIZE,
+    SyntheticField,
+    draw_field,
+    write_fields,
+)
 from core.errors import ConfigError, DataError
 
 SEEDS = range(8)
 
 
 @cache
-def drawn(seed: int, look: str = "c-nmc") -> Field:
+def drawn(seed: int, look: str = "c-nmc") -> SyntheticField:
     return draw_field(seed=seed, look=look)
 
 
-def white(field: Field) -> list:
+def white(field: SyntheticField) -> list:
     return [it for it in field.objects if it.label is not None]
 
 
-def of_kind(field: Field, kind: str) -> list:
+def of_kind(field: SyntheticField, kind: str) -> list:
     return [it for it in field.objects if it.kind == kind]
 
 

@@ -6,8 +6,9 @@ import pytest
 from core import storage
 from core.__main__ import main
 from core.errors import DataError, RunError
-from core.evaluation import compare, test_set
+from core.evaluation import compare
 from core.evaluation.compare import load, names, rows, settings_that_differ, verdict
+from core.evaluation.test_set import TestSet
 from core.jobs.job import Status
 from core.metrics.classification import NAMES
 from core.report import comparison
@@ -197,7 +198,7 @@ def queued() -> run_store.Run:
 def test_an_unfinished_run_cannot_be_compared(queued, state):
     queued.write_status(Status(state=state))
     with pytest.raises(RunError, match=f"Run waiting is {state}; only runs that succeeded"):
-        test_set.of(queued)
+        TestSet.load(queued)
 
 
 def test_a_run_that_lost_a_file_is_told_and_the_others_stand(queued):
@@ -207,7 +208,7 @@ def test_a_run_that_lost_a_file_is_told_and_the_others_stand(queued):
     assert [one.run_id for one in found] == ["good"] and "metrics.json" in problems[0]
     (good.run.path / "split.parquet").unlink()
     with pytest.raises(RunError, match="no split"):
-        test_set.of(good.run)
+        TestSet.load(good.run)
 
 
 def test_a_run_of_before_a_metric_was_added_is_measured_anew():
@@ -215,7 +216,7 @@ def test_a_run_of_before_a_metric_was_added_is_measured_anew():
     facts = storage.read_json(old.run.path / "metrics.json")
     del facts["training"]["seconds"], facts["protocol"]["near_pairs_crossing"]
     storage.write_json(old.run.path / "metrics.json", facts)
-    (row,) = rows([test_set.of(old.run)])
+    (row,) = rows([TestSet.load(old.run)])
     assert row["test"]["pr_auc"] is not None and row["seconds"] is None
 
 

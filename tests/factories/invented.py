@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 
 from core import storage
-from core.evaluation import test_set
-from core.evaluation.test_set import Measured
+from core.evaluation.test_set import TestSet
 from core.jobs.job import Status
 from core.runs import run_store
 from core.runs.config import RunConfig
@@ -49,7 +48,7 @@ def run(
     threshold: float = 0.5,
     protocol: dict[str, Any] | None = None,
     **settings: Any,
-) -> Measured:
+) -> TestSet:
     """A run whose test part is `test` and whose training part is `others`."""
     settings = {"split": "image" if leaking else "subject"} | settings
     made = run_store.create(_config(settings), run_id)
@@ -78,14 +77,14 @@ def run(
     }
     storage.write_json(made.path / "metrics.json", facts)
     made.write_status(Status(state="succeeded"))
-    return test_set.of(run_store.get(run_id))
+    return TestSet.load(run_store.get(run_id))
 
 
-def in_memory(run_id: str, test: pd.DataFrame, said: np.ndarray) -> Measured:
+def in_memory(run_id: str, test: pd.DataFrame, said: np.ndarray) -> TestSet:
     """The same without a folder, for what looks at predictions alone."""
     table = test.assign(logit=said, probability=1 / (1 + np.exp(-said)))
     facts = {"protocol": {"leaking": False}, "dataset": {"synthetic": False}}
-    return Measured(Run(Path(run_id)), table, 0.5, facts)
+    return TestSet(Run(Path(run_id)), table, 0.5, facts)
 
 
 def _config(settings: dict[str, Any]) -> RunConfig:

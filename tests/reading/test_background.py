@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from core.data.images import decode
-from core.data.synthetic.smear_field import Field, draw_field
+from core.data.synthetic.smear_field import SyntheticField, draw_field
 from core.ood.reference import Reference
 from core.reading import background
-from core.reading.checked_picture import Gate, Subject, examine
+from core.reading.checked_picture import CheckedPicture, Gate, examine
 from core.reading.gate import CHECKS
 from core.reading.reader import Reader
 from core.runs.run_store import Run
@@ -33,20 +33,20 @@ def kept(reader: Reader) -> Reference:
 
 
 @pytest.fixture(scope="module")
-def close_up() -> Field:
+def close_up() -> SyntheticField:
     """One white cell among red cells."""
     return draw_field(seed=5, blasts=1, lymphocytes=0, size=(360, 360), scale=SCALE)
 
 
 def judge(
     reader: Reader, kept: Reference | None, image: np.ndarray, names: tuple[str, ...] = UNTIL_CUT
-) -> tuple[Gate, Subject]:
-    subject = Subject(image, reader._geometry, kept, reader._run)
+) -> tuple[Gate, CheckedPicture]:
+    subject = CheckedPicture(image, reader._geometry, kept, reader._run)
     return examine(subject, {name: CHECKS[name] for name in names}), subject
 
 
 def test_one_cell_is_cut_out_centred_on_black_at_the_scale_of_training(
-    reader: Reader, kept: Reference, close_up: Field
+    reader: Reader, kept: Reference, close_up: SyntheticField
 ) -> None:
     gate, subject = judge(reader, kept, close_up.image, UNTIL_SCALE)
     assert gate.checks[:3] == UNTIL_CUT and subject.prepared is not None
@@ -67,7 +67,7 @@ def test_one_cell_is_cut_out_centred_on_black_at_the_scale_of_training(
 
 
 def test_the_cell_keeps_its_pixels_and_loses_all_around_it(
-    reader: Reader, kept: Reference, close_up: Field
+    reader: Reader, kept: Reference, close_up: SyntheticField
 ) -> None:
     """Where nothing has to be scaled, the cell is a copy."""
     seen = background.look(close_up.image)
@@ -82,7 +82,7 @@ def test_the_cell_keeps_its_pixels_and_loses_all_around_it(
 
 
 def test_without_a_ruler_the_size_is_assumed_and_said_to_say_nothing(
-    reader: Reader, kept: Reference, close_up: Field
+    reader: Reader, kept: Reference, close_up: SyntheticField
 ) -> None:
     gate, subject = judge(reader, replace(kept, red_cell=None), close_up.image, UNTIL_SCALE)
     assert gate.passed and subject.prepared is not None
@@ -91,13 +91,13 @@ def test_without_a_ruler_the_size_is_assumed_and_said_to_say_nothing(
     assert gate.figures["diameter_px"] == pytest.approx(kept.typical_diameter, rel=0.03)
 
 
-def test_a_model_that_kept_no_scale_refuses_it(reader: Reader, close_up: Field) -> None:
+def test_a_model_that_kept_no_scale_refuses_it(reader: Reader, close_up: SyntheticField) -> None:
     gate, _ = judge(reader, None, close_up.image)
     assert gate.code == "natural background" and "did not keep the scale" in (gate.reason or "")
 
 
 def test_too_few_pixels_are_refused_not_invented(
-    reader: Reader, kept: Reference, close_up: Field
+    reader: Reader, kept: Reference, close_up: SyntheticField
 ) -> None:
     coarse = cv2.resize(close_up.image, None, fx=0.4, fy=0.4, interpolation=cv2.INTER_AREA)
     gate, _ = judge(reader, kept, coarse)
@@ -105,7 +105,7 @@ def test_too_few_pixels_are_refused_not_invented(
 
 
 def test_two_cells_and_a_cell_at_the_edge_are_refused_with_a_way_out(
-    reader: Reader, kept: Reference, close_up: Field
+    reader: Reader, kept: Reference, close_up: SyntheticField
 ) -> None:
     rows, _ = np.nonzero(close_up.instances == 1)
     cut = close_up.image[int(rows.mean()) :]
@@ -127,7 +127,7 @@ def test_a_whole_field_is_never_cut_to_a_cell(reader: Reader, kept: Reference) -
     assert judge(reader, kept, wide)[0].code == "field"
 
 
-def test_colours_that_no_dye_gives_are_no_smear(close_up: Field) -> None:
+def test_colours_that_no_dye_gives_are_no_smear(close_up: SyntheticField) -> None:
     assert background.look(close_up.image).foreign <= background.MAX_FOREIGN
     green = np.ascontiguousarray(close_up.image[:, :, [1, 0, 2]])
     assert (

@@ -193,7 +193,7 @@ def test_an_added_cell_gets_a_number_of_its_own_and_is_the_only_one_read(
     after = read_field(reader, Whole(image), known, "field.png", edits=edits, before=before)
     assert len(engine_saw) == 1 and engine_saw[0] <= 1
     added = after.cells[-1]
-    assert added.number == len(others) + 1 and added.marked.drawn
+    assert added.number == len(others) + 1 and added.marked.user_drawn
     x, y, w, h = (max(0, side) for side in missing.bbox)
     a, b, c, d = added.cell.bbox
     across = min(x + w, a + c) - max(x, a)
@@ -209,7 +209,7 @@ def test_a_redrawn_cell_keeps_its_number_and_is_the_only_one_read(
     edits = (Edit("redraw", number, around(field.cells[number - 1])),)
     after = read_field(reader, Whole(image), field, "field.png", edits=edits, before=reading)
     assert len(engine_saw) == 1 and engine_saw[0] <= 1
-    assert after.find(number).marked.drawn
+    assert after.find(number).marked.user_drawn
     same = [(a, b) for a, b in zip(after.cells, reading.cells, strict=True) if a.number != number]
     assert all(a == b for a, b in same) and len(same) == 5
 

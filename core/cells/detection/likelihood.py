@@ -38,7 +38,7 @@ BIAS = -3.6
 
 
 @dataclass(frozen=True)
-class Reference:
+class StainModel:
     """What a field's colours are compared with."""
 
     red: np.ndarray  # density of its red cells, float32 (3,)
@@ -69,7 +69,7 @@ def _reference(
     away: np.ndarray,
     level: float,
     red_cell: float,
-) -> Reference:
+) -> StainModel:
     nuclear = nuclei > 0
     strength = float(np.median(colour[nuclear])) if nuclear.any() else 0.3
     total = np.maximum(cv2.transform(dense, ALL), 0)
@@ -84,7 +84,7 @@ def _reference(
         largest = np.bincount(nuclei[nuclear]).max(initial=0)
         reach = 0.4 + 0.6 * np.sqrt(4 / np.pi * largest) / red_cell
         red = stained & pale & (away > reach)
-    return Reference(_red_density(dense[red], int(enough)), strength)
+    return StainModel(_red_density(dense[red], int(enough)), strength)
 
 
 def _red_density(pixels: np.ndarray, enough: int) -> np.ndarray:
@@ -102,7 +102,7 @@ def _features(
     dense: np.ndarray,
     nuclei: np.ndarray,
     away: np.ndarray,
-    reference: Reference,
+    reference: StainModel,
     red_cell: float,
 ) -> dict[str, np.ndarray]:
     """By name of its weight, each float32 (H, W)."""

@@ -25,7 +25,7 @@ SLACK = 0.5  # red cell diameters beyond a tile's edge within which a cell may b
 
 
 class Region(Protocol):
-    """An image that is read by regions, such as `core.data.images.Scan`."""
+    """An image that is read by regions, such as `core.data.images.LargeImage`."""
 
     @property
     def shape(self) -> tuple[int, int]:

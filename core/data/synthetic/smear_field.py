@@ -38,7 +38,7 @@ LOOKS = {
 
 
 @dataclass(frozen=True)
-class Field:
+class SyntheticField:
     """A drawn field with its truth."""
 
     image: np.ndarray  # RGB uint8 (H, W, 3)
@@ -55,7 +55,7 @@ def draw_field(
     size: tuple[int, int] = SIZE,
     scale: float = SCALE,
     look: str = "c-nmc",
-) -> Field:
+) -> SyntheticField:
     """Draw the smear field that the arguments, and nothing else, determine.
 
     `blasts` and `lymphocytes` are how many white cells of each kind it shows, and drawn at random
@@ -87,7 +87,9 @@ def draw_field(
         ) from None
     smear.add_red_cells()
     smear.add_platelets()
-    return Field(smear.photograph(LOOKS[look]), smear.mask, smear.instances, tuple(smear.objects))
+    return SyntheticField(
+        smear.photograph(LOOKS[look]), smear.mask, smear.instances, tuple(smear.objects)
+    )
 
 
 def write_fields(

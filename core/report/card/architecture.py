@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from core.report.card.context import RETRAIN, Facts, recorded
+from core.report.card.context import RETRAIN, CardContext, recorded
 from core.report.card.items import Item, fact, gap, table
 from core.runs import config
 
 _ORIGINAL = "original study's scaling, which is not what this network was made for"
 
 
-def model(facts: Facts) -> list[Item]:
+def model(facts: CardContext) -> list[Item]:
     """The network and its weights."""
     entry, asked, training = facts.entry, facts.config, facts.measured["training"]
     geometry = facts.run.geometry
@@ -43,7 +43,7 @@ def model(facts: Facts) -> list[Item]:
     ]
 
 
-def training(facts: Facts) -> list[Item]:
+def training(facts: CardContext) -> list[Item]:
     """How it was trained, on what, and with which versions."""
     training = facts.measured["training"]
     settings = config.to_json(facts.config)

@@ -31,7 +31,7 @@ class Ailment(Protocol):
 
 
 @dataclass(frozen=True)
-class Facts:
+class CardContext:
     """What a card is made of."""
 
     run: Run

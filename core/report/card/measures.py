@@ -5,8 +5,8 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from core.data import splits
-from core.evaluation import test_set
 from core.evaluation.subgroups import by_subject
+from core.evaluation.test_set import TestSet
 from core.metrics import classification
 from core.report.card.failures import by_fold, worst_calls
 from core.report.card.items import Item, fact, gap, table
@@ -114,7 +114,7 @@ def subgroups(run: Run, measured: dict[str, Any]) -> list[Item]:
 
 
 def _subjects(run: Run) -> list[Item]:
-    found = by_subject(test_set.of(run))
+    found = by_subject(TestSet.load(run))
     if found.empty:
         return [gap("By subject", "The subjects are not known.", "Name them in the data set.")]
     below = int((found["share"] < 0.5).sum())

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from core.report.card.context import Facts, date, recorded
+from core.report.card.context import CardContext, date, recorded
 from core.report.card.items import Item, fact, table
 from core.runs.config import RunConfig
 
 
-def identity(facts: Facts) -> list[Item]:
+def identity(facts: CardContext) -> list[Item]:
     """Which run it is, and who answers for it."""
     run, status = facts.run, facts.run.status
     came = run.imported
@@ -25,7 +25,7 @@ def identity(facts: Facts) -> list[Item]:
     return [*found, facts.said("contact"), facts.said("funding")]
 
 
-def use(facts: Facts) -> list[Item]:
+def use(facts: CardContext) -> list[Item]:
     """What it is for, and what it is not for."""
     out = (
         "Diagnosis, screening, triage or any decision on a patient. It is no medical device. It "
@@ -42,7 +42,7 @@ def use(facts: Facts) -> list[Item]:
     ]
 
 
-def data(facts: Facts) -> list[Item]:
+def data(facts: CardContext) -> list[Item]:
     """The data set: where from, how many, what was left out."""
     about, parts = facts.dataset, facts.measured["protocol"]["parts"]
     drawn = "Drawn by a program. They show no patient." if about["synthetic"] else None
@@ -93,7 +93,7 @@ def _sampling(asked: RunConfig) -> str:
     return f"{asked.sample:,} cells, {asked.balance} shares of the classes, seed {asked.seed}."
 
 
-def _linked(facts: Facts) -> Item:
+def _linked(facts: CardContext) -> Item:
     linked = facts.dataset.get("linked_subjects")
     if linked is None:
         parts = facts.measured["protocol"]["parts"].values()
@@ -104,7 +104,7 @@ def _linked(facts: Facts) -> Item:
     return fact("Linked subjects", f"Subjects that share images: {said}." if linked else "None.")
 
 
-def reference(facts: Facts) -> list[Item]:
+def reference(facts: CardContext) -> list[Item]:
     """Where the labels come from."""
     drawn = "The label is what the program was told to draw; there is no annotator and no doubt."
     return [

@@ -14,7 +14,7 @@ from core.archive import checks
 from core.errors import RunError
 from core.models import catalog
 from core.report.card import architecture, measures, origin, texts
-from core.report.card.context import Ailment, Facts
+from core.report.card.context import Ailment, CardContext
 from core.report.card.items import Card, Item, Section, fact, gap, table
 from core.runs.run_store import Run
 
@@ -33,7 +33,7 @@ def build(run: Run, ailments: Sequence[Ailment]) -> Card:
     if measured is None:
         raise RunError(f"Run {run.run_id} has lost its metrics.json; train it again.")
     entry = catalog.architecture(run.config.architecture)
-    facts = Facts(run, run.config, entry, measured, texts.read(run), ailments)
+    facts = CardContext(run, run.config, entry, measured, texts.read(run), ailments)
     try:
         sections = [Section(title, after, tuple(make(facts))) for title, after, make in SECTIONS]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -44,7 +44,7 @@ def build(run: Run, ailments: Sequence[Ailment]) -> Card:
     return Card(run.run_id, f"{entry.title}, trained on {facts.dataset['name']}", tuple(sections))
 
 
-def _limits(facts: Facts) -> list[Item]:
+def _limits(facts: CardContext) -> list[Item]:
     doctor = [fact(ill.title, f"{ill.evidence} {ill.advice}") for ill in facts.ailments]
     nothing = fact("Run doctor", "Finds nothing wrong with this run.")
     return [
@@ -59,12 +59,12 @@ def _limits(facts: Facts) -> list[Item]:
     ]
 
 
-def _ethics(facts: Facts) -> list[Item]:
+def _ethics(facts: CardContext) -> list[Item]:
     drawn = "Does not apply: synthetic." if facts.dataset["synthetic"] else None
     return [facts.said("ethics", drawn), facts.said("fairness", drawn)]
 
 
-def _hashes(facts: Facts) -> list[Item]:
+def _hashes(facts: CardContext) -> list[Item]:
     there = [name for name in checks.FILES if (facts.run.path / name).is_file()]
     rows = [
         (name, f"{(facts.run.path / name).stat().st_size:,}", storage.sha256(facts.run.path / name))
@@ -80,12 +80,12 @@ def _hashes(facts: Facts) -> list[Item]:
 
 def _measured(
     make: Callable[[Run, dict[str, Any]], list[Item]],
-) -> Callable[[Facts], list[Item]]:
+) -> Callable[[CardContext], list[Item]]:
     return lambda facts: make(facts.run, facts.measured)
 
 
 # Title, the items of the three guidelines, and what makes it.
-SECTIONS: tuple[tuple[str, str, Callable[[Facts], list[Item]]], ...] = (
+SECTIONS: tuple[tuple[str, str, Callable[[CardContext], list[Item]]], ...] = (
     ("Model", "Model Cards: Model Details; TRIPOD+AI 18", origin.identity),
     (
         "Intended use",

@@ -10,7 +10,7 @@ MAX_CHARACTERS = 4000
 
 
 @dataclass(frozen=True)
-class Field:
+class CardField:
     """A text of the card: its label, and what the card lacks without it."""
 
     label: str
@@ -18,20 +18,26 @@ class Field:
 
 
 FIELDS = {
-    "purpose": Field("Purpose of this model", "what question it was trained to answer, for whom"),
-    "users": Field("Intended users and setting", "who is to use it, and where in their work"),
-    "source": Field("Source of the images", "where, when and from whom they were collected"),
-    "eligibility": Field("Who was included", "inclusion and exclusion criteria"),
-    "acquisition": Field("Staining and imaging", "stain, microscope, camera and magnification"),
-    "reference": Field("Reference standard", "who labelled the cells, how, and how reliably"),
-    "demographics": Field("Patients", "age, sex, ethnicity and disease subtype of the subjects"),
-    "fairness": Field("Fairness", "how it does by age, sex and ethnicity"),
-    "sample_size": Field("Sample size", "why so many cells and subjects were enough"),
-    "limitations": Field("Known limits", "limits that its users have found"),
-    "ethics": Field("Ethics and consent", "the approval and consent under which data were used"),
-    "citation": Field("Licence and citation of the data", "how the data may be used and cited"),
-    "funding": Field("Funding and interests", "who paid for the work, and competing interests"),
-    "contact": Field("Contact", "who answers questions about this model"),
+    "purpose": CardField(
+        "Purpose of this model", "what question it was trained to answer, for whom"
+    ),
+    "users": CardField("Intended users and setting", "who is to use it, and where in their work"),
+    "source": CardField("Source of the images", "where, when and from whom they were collected"),
+    "eligibility": CardField("Who was included", "inclusion and exclusion criteria"),
+    "acquisition": CardField("Staining and imaging", "stain, microscope, camera and magnification"),
+    "reference": CardField("Reference standard", "who labelled the cells, how, and how reliably"),
+    "demographics": CardField(
+        "Patients", "age, sex, ethnicity and disease subtype of the subjects"
+    ),
+    "fairness": CardField("Fairness", "how it does by age, sex and ethnicity"),
+    "sample_size": CardField("Sample size", "why so many cells and subjects were enough"),
+    "limitations": CardField("Known limits", "limits that its users have found"),
+    "ethics": CardField(
+        "Ethics and consent", "the approval and consent under which data were used"
+    ),
+    "citation": CardField("Licence and citation of the data", "how the data may be used and cited"),
+    "funding": CardField("Funding and interests", "who paid for the work, and competing interests"),
+    "contact": CardField("Contact", "who answers questions about this model"),
 }
 
 

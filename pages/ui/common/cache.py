@@ -9,19 +9,19 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from core.audit.ablations import Companions
+from core.audit.ablations import AblationRuns
 from core.cells.detection.detect import Field, detect
 from core.data import datasets, images, issues, splits, summary
 from core.data.indexing import Index
-from core.data.issues import Finding
+from core.data.issues import DatasetIssue
 from core.doctor import catalogue
 from core.doctor.catalogue import Diagnosis
 from core.errors import ConfigError, DataError, UploadError
 from core.evaluation import curves as run_curves
-from core.evaluation import decision, subgroups, test_set
+from core.evaluation import decision, subgroups
 from core.evaluation.curves import Bin, Curve
 from core.evaluation.operating_point import Choice
-from core.evaluation.test_set import Measured
+from core.evaluation.test_set import TestSet
 from core.explain.dihedral import Aggregated
 from core.explain.trust import Judgement
 from core.models import catalog, weights
@@ -62,7 +62,7 @@ def look_again() -> None:
 
 
 @st.cache_data(max_entries=4, hash_funcs=_SAME, show_spinner=False)
-def findings(found: Index) -> list[Finding]:
+def findings(found: Index) -> list[DatasetIssue]:
     """What stands out in a data set."""
     return issues.findings(found)
 
@@ -226,15 +226,15 @@ def card(run: Run) -> Card:
     return _card(run.run_id, tuple((name, s.st_mtime_ns, s.st_size) for name, s in there))
 
 
-def _runs_of(found: Companions) -> list[tuple[str, str, float | None]]:
+def _runs_of(found: AblationRuns) -> list[tuple[str, str, float | None]]:
     pairs = [(side, run) for side, runs in found.finished.items() for run in runs]
     return [(side, run.run_id, run.status.finished) for side, run in pairs]
 
 
 @st.cache_data(
-    max_entries=32, hash_funcs={Companions: _runs_of}, show_spinner="Comparing cell by cell…"
+    max_entries=32, hash_funcs={AblationRuns: _runs_of}, show_spinner="Comparing cell by cell…"
 )
-def audit(name: str, found: Companions) -> dict[str, Any]:
+def audit(name: str, found: AblationRuns) -> dict[str, Any]:
     """What the complete companions of an audit say; see `core.report.audits.measured`."""
     return audits.measured(name, found)
 
@@ -273,8 +273,8 @@ def preview(run: Run, choice: Choice | None, prevalence: float | None) -> dict[s
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
-def _measured(run_id: str, written: tuple[int, ...]) -> Measured:
-    return test_set.of(run_store.get(run_id))
+def _measured(run_id: str, written: tuple[int, ...]) -> TestSet:
+    return TestSet.load(run_store.get(run_id))
 
 
 def _written(run: Run) -> tuple[int, ...]:
@@ -283,24 +283,24 @@ def _written(run: Run) -> tuple[int, ...]:
     return tuple(file.stat().st_mtime_ns if file.exists() else 0 for file in files)
 
 
-def measured(run: Run) -> Measured:
+def measured(run: Run) -> TestSet:
     """A run's test part; its resamples are drawn once. Raises `RunError`."""
     return _measured(run.run_id, _written(run))
 
 
 _SAME_RUN: dict[str | type, Any] = _SAME | {
-    Measured: lambda run: (run.run_id, _written(run.run)),
+    TestSet: lambda run: (run.run_id, _written(run.run)),
 }
 
 
 @st.cache_data(max_entries=32, hash_funcs=_SAME_RUN, show_spinner="Resampling the curves…")
-def curves(run: Measured) -> tuple[Curve | None, Curve | None, list[Bin]]:
+def curves(run: TestSet) -> tuple[Curve | None, Curve | None, list[Bin]]:
     """The ROC curve, the precision-recall curve and the reliability bins of a run."""
     return run_curves.roc(run), run_curves.precision_recall(run), run_curves.reliability(run)
 
 
 @st.cache_data(max_entries=32, hash_funcs=_SAME_RUN, show_spinner="Resampling the parts…")
-def by_kind(run: Measured, found: Index) -> pd.DataFrame:
+def by_kind(run: TestSet, found: Index) -> pd.DataFrame:
     """A run's results by official fold, quality flag and cell size."""
     return subgroups.by_kind(run, found)
 

@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from core.audit import ablations, controls, leakage, subject_probe
-from core.audit.ablations import Companions
+from core.audit.ablations import AblationRuns
 from core.errors import BlastLensError
 from core.report import audits
 from core.runs import run_store
@@ -111,7 +111,7 @@ def _audit(run: Run, audit: str, among: list[Run]) -> pd.DataFrame | None:
     return None
 
 
-def _offer(run: Run, audit: str, found: Companions) -> None:
+def _offer(run: Run, audit: str, found: AblationRuns) -> None:
     """The button that trains what is missing, and what it will cost."""
     seconds = ablations.price(run, audit, found)
     about = "time unknown before the first run" if seconds is None else f"about {duration(seconds)}"

@@ -8,7 +8,7 @@ import streamlit as st
 
 from core.data import datasets
 from core.errors import DataError, RunError
-from core.evaluation.test_set import OUTCOMES, Measured
+from core.evaluation.test_set import OUTCOMES, TestSet
 from core.explain.overlay import legend
 from pages.ui.common import cache, charts
 from pages.ui.common.text import plain, shown_errors
@@ -19,7 +19,7 @@ WIDTH = 168
 HEAT = ("none", "those that hold", "all")
 
 
-def show_confusion(run: Measured, name: str) -> None:
+def show_confusion(run: TestSet, name: str) -> None:
     """A run's calls against the truth; a button for each cell of it opens what it counts."""
     counts = run.figures()["confusion"]
     st.markdown(f"**{plain(name)}**")
@@ -38,12 +38,12 @@ def show_confusion(run: Measured, name: str) -> None:
                 st.rerun()
 
 
-def is_open(run: Measured, kind: str) -> bool:
+def is_open(run: TestSet, kind: str) -> bool:
     """Whether the gallery shows this cell of this run's matrix."""
     return st.session_state.get(_OPEN) == (run.run_id, kind)
 
 
-def show_open(runs: list[Measured], called: dict[str, str]) -> None:
+def show_open(runs: list[TestSet], called: dict[str, str]) -> None:
     """The gallery that a button has opened, if its run is still chosen."""
     run_id, kind = st.session_state.get(_OPEN, (None, None))
     for run in runs:
@@ -52,7 +52,7 @@ def show_open(runs: list[Measured], called: dict[str, str]) -> None:
                 _gallery(run, kind, called[run_id])
 
 
-def _gallery(run: Measured, kind: str, name: str) -> None:
+def _gallery(run: TestSet, kind: str, name: str) -> None:
     cells = run.outcome(kind)
     st.markdown(f"##### {plain(name)}: {len(cells)} cells of {OUTCOMES[kind]}, the surest first")
     root = _root(run)
@@ -71,7 +71,7 @@ def _gallery(run: Measured, kind: str, name: str) -> None:
         foot.caption(f"From weak to strong evidence for the call, by Grad-CAM, {judged}.")
 
 
-def _root(run: Measured) -> Path:
+def _root(run: TestSet) -> Path:
     """Where the run's data set lies. Raises `DataError` if it is gone."""
     root = datasets.resolve(run.run.config.dataset)
     if not root.is_dir():
@@ -79,7 +79,7 @@ def _root(run: Measured) -> Path:
     return root
 
 
-def _tile(run: Measured, root: Path, cell: Any, heat: str) -> None:
+def _tile(run: TestSet, root: Path, cell: Any, heat: str) -> None:
     words = f"No. {cell.subject}, P(ALL) {cell.probability:.0%}"
     try:
         data = (root / cell.image_id).read_bytes()

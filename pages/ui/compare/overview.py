@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from core.evaluation import compare, paired, plausibility
-from core.evaluation.test_set import Measured
+from core.evaluation.test_set import TestSet
 from core.metrics.bootstrap import RESAMPLES
 from core.metrics.classification import BINS
 from core.report import comparison
@@ -40,7 +40,7 @@ def choose() -> list[Run]:
     return [finished[name] for name in chosen]
 
 
-def load(runs: list[Run]) -> list[Measured]:
+def load(runs: list[Run]) -> list[TestSet]:
     """The test parts of runs; of one that cannot be compared, why."""
     found = []
     for run in runs:
@@ -49,7 +49,7 @@ def load(runs: list[Run]) -> list[Measured]:
     return found
 
 
-def show(runs: list[Measured]) -> list[dict[str, Any]]:
+def show(runs: list[TestSet]) -> list[dict[str, Any]]:
     """Alarm, verdict and table; returns the rows of `compare.rows`."""
     called = compare.names([run.run for run in runs])
     for run in runs:
@@ -61,7 +61,7 @@ def show(runs: list[Measured]) -> list[dict[str, Any]]:
     return rows
 
 
-def _show_alarm(run: Measured, name: str) -> None:
+def _show_alarm(run: TestSet, name: str) -> None:
     found = plausibility.audit(run)
     if found is None:
         return
@@ -76,7 +76,7 @@ def _show_alarm(run: Measured, name: str) -> None:
     )
 
 
-def _show_table(runs: list[Measured]) -> list[dict[str, Any]]:
+def _show_table(runs: list[TestSet]) -> list[dict[str, Any]]:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         view = st.segmented_control(
             "Figures",
@@ -135,13 +135,13 @@ def _show_table(runs: list[Measured]) -> list[dict[str, Any]]:
     return rows
 
 
-def reading_time_button(runs: list[Measured], key: str) -> None:
+def reading_time_button(runs: list[TestSet], key: str) -> None:
     """Measures how long each run takes to read a cell, when it is asked for."""
     if st.button("Measure reading time", icon=":material/timer:", key=f"time_{key}"):
         st.session_state[_TIMED] = st.session_state.get(_TIMED, set()) | {r.run_id for r in runs}
 
 
-def milliseconds(runs: list[Measured]) -> dict[str, float]:
+def milliseconds(runs: list[TestSet]) -> dict[str, float]:
     """Reading times by run, of those that were asked for."""
     found = {}
     for run in runs:
@@ -151,7 +151,7 @@ def milliseconds(runs: list[Measured]) -> dict[str, float]:
     return found
 
 
-def _show_settings(runs: list[Measured], called: dict[str, str]) -> None:
+def _show_settings(runs: list[TestSet], called: dict[str, str]) -> None:
     differing = compare.settings_that_differ(runs)
     if not differing or len(runs) < 2:
         return

@@ -7,7 +7,7 @@ import streamlit as st
 
 from core.data import datasets
 from core.evaluation import compare, literature, repeats, subgroups
-from core.evaluation.test_set import Measured
+from core.evaluation.test_set import TestSet
 from core.metrics import classification
 from core.runs import active_model
 from pages.ui.common import cache, charts
@@ -20,7 +20,7 @@ MATRICES = 3
 BANDED = 2  # more, and the bands hide one another
 
 
-def show_accuracy(runs: list[Measured], rows: Rows) -> None:
+def show_accuracy(runs: list[TestSet], rows: Rows) -> None:
     """One metric run beside run, the confusion matrices, and accuracy against what it costs."""
     metric = st.pills(
         "Metric",
@@ -45,7 +45,7 @@ def show_accuracy(runs: list[Measured], rows: Rows) -> None:
     _show_compute(runs, rows, metric)
 
 
-def _show_matrices(runs: list[Measured]) -> None:
+def _show_matrices(runs: list[TestSet]) -> None:
     st.markdown("##### What was called what")
     called, active = compare.names([run.run for run in runs]), _active()
     for start in range(0, len(runs), MATRICES):
@@ -64,14 +64,14 @@ def _active() -> str | None:
     return None
 
 
-def _promote_button(run: Measured, *, active: bool) -> None:
+def _promote_button(run: TestSet, *, active: bool) -> None:
     words = "Used for readings" if active else "Use for readings"
     if st.button(words, disabled=active, key=f"use_{run.run_id}", icon=":material/biotech:"):
         active_model.promote(run.run)
         st.rerun()
 
 
-def _show_compute(runs: list[Measured], rows: Rows, metric: str) -> None:
+def _show_compute(runs: list[TestSet], rows: Rows, metric: str) -> None:
     st.markdown("##### Accuracy against compute")
     kinds = {
         "seconds": "training time, seconds",
@@ -103,7 +103,7 @@ def _show_compute(runs: list[Measured], rows: Rows, metric: str) -> None:
         st.caption("Training times are of the machine and the load of the day they were taken.")
 
 
-def show_curves(runs: list[Measured], rows: Rows) -> None:
+def show_curves(runs: list[TestSet], rows: Rows) -> None:
     """ROC and precision-recall curves with bands, and the reliability diagram."""
     called = {row["run"]: row["name"] for row in rows}
     found = {called[run.run_id]: cache.curves(run) for run in runs}
@@ -138,7 +138,7 @@ def show_curves(runs: list[Measured], rows: Rows) -> None:
     )
 
 
-def show_subjects(runs: list[Measured], rows: Rows) -> None:
+def show_subjects(runs: list[TestSet], rows: Rows) -> None:
     """Whom the runs fail: by subject, official fold, quality flag and cell size."""
     called = {row["run"]: row["name"] for row in rows}
     tables = {called[run.run_id]: subgroups.by_subject(run) for run in runs}
@@ -154,7 +154,7 @@ def show_subjects(runs: list[Measured], rows: Rows) -> None:
     _show_kinds(runs, called)
 
 
-def _show_kinds(runs: list[Measured], called: dict[str, str]) -> None:
+def _show_kinds(runs: list[TestSet], called: dict[str, str]) -> None:
     tables = {}
     for run in runs:
         with shown_errors():
@@ -186,7 +186,7 @@ def _show_kinds(runs: list[Measured], called: dict[str, str]) -> None:
     st.caption("Sizes are thirds of each run's test cells. No interval under 3 groups of a class.")
 
 
-def show_learning(runs: list[Measured], rows: Rows) -> None:
+def show_learning(runs: list[TestSet], rows: Rows) -> None:
     """Learning curves overlaid; seeds and folds as mean and band."""
     called = {row["run"]: row["name"] for row in rows}
     found = repeats.find(runs)
@@ -203,7 +203,7 @@ def show_learning(runs: list[Measured], rows: Rows) -> None:
     st.caption("Of the validation part, which chose the weights: the test part had no say here.")
 
 
-def show_literature(runs: list[Measured], rows: Rows) -> None:
+def show_literature(runs: list[TestSet], rows: Rows) -> None:
     """Our results beside the original study's five and the published subject-level ones."""
     metric = st.segmented_control(
         "Metric",

@@ -16,7 +16,7 @@ from core.data.images import size_of
 from core.errors import UploadError
 from core.explain.trust import Judgement
 from core.reading import field_picture
-from core.reading.detection_job import ScanJob
+from core.reading.detection_job import DetectionJob
 from core.reading.field import Edit, FieldReading, mark, read_field, single
 from core.reading.reader import Reading
 from core.runs.run_store import Run
@@ -106,11 +106,11 @@ def _open(
         found = cache.white_cells(data, name, state.um_per_px)
         return Whole(image), field_picture.overview(image), found
     scale = "" if state.um_per_px is None else f"-{state.um_per_px:g}"
-    job = ScanJob.of(f"{key}{scale}")
+    job = DetectionJob.of(f"{key}{scale}")
     status = job.status
     if status.state == "none":
         job.put(data, Path(name).suffix, state.um_per_px)
-        launcher.launch_scan(job)
+        launcher.launch_detection(job)
         status = job.status
     if status.unfinished:
         with working.container():

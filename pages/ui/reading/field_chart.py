@@ -68,7 +68,7 @@ def field(
             **_QUIET,
         )
     for one in cells:
-        if one.cell.marked.drawn:
+        if one.cell.marked.user_drawn:
             red, green, blue = rgb(COLOURS[one.cell.state])
             figure.add_scatter(
                 x=one.outline[:, 0],

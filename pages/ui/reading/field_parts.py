@@ -8,7 +8,7 @@ import streamlit as st
 
 from core.cells.detection.tiles import Region
 from core.reading import field_export, field_picture
-from core.reading.detection_job import ScanJob, ScanStatus
+from core.reading.detection_job import DetectionJob, DetectionStatus
 from core.reading.field import CUT, NOT_READ, FieldCell, FieldReading
 from core.reading.field_summary import Counts, Summary, summarise
 from core.reading.reader import Reader
@@ -103,7 +103,7 @@ def show_gallery(
 
 
 def _said(one: FieldCell) -> str:
-    own = " ✎" if one.marked.drawn else ""
+    own = " ✎" if one.marked.user_drawn else ""
     if one.probability is None:
         return f"{SHAPES[one.state]}{own}"
     return f"{SHAPES[one.state]} {one.probability:.0%}{own}"
@@ -164,7 +164,7 @@ def show_downloads(
 
 
 @st.fragment(run_every=0.5)
-def show_search(job: ScanJob, name: str, shape: tuple[int, int]) -> None:
+def show_search(job: DetectionJob, name: str, shape: tuple[int, int]) -> None:
     """Follows the search of a large scan, (H, W) pixels; redraws itself, not the page."""
     status = job.status
     if not status.unfinished:
@@ -188,14 +188,14 @@ def show_search(job: ScanJob, name: str, shape: tuple[int, int]) -> None:
     )
 
 
-def _progress(status: ScanStatus) -> str:
+def _progress(status: DetectionStatus) -> str:
     if not status.total:
         return sentence(status.phase)
     _, left = pace(status.done, status.total, status.heartbeat - status.started)
     return f"{sentence(status.phase)}: {status.done} of {status.total} tiles, {duration(left)} left"
 
 
-def show_ended(job: ScanJob, status: ScanStatus, partly: bool) -> None:
+def show_ended(job: DetectionJob, status: DetectionStatus, partly: bool) -> None:
     """Why a search came to no end, and the way to start it again."""
     if status.error:
         st.error(plain(status.error), icon=":material/error:")
@@ -204,5 +204,5 @@ def show_ended(job: ScanJob, status: ScanStatus, partly: bool) -> None:
         st.info(f"The search was stopped.{kept}", icon=":material/cancel:")
     if st.button("Search again", icon=":material/refresh:", key="field_again"):
         (job.path / "cells.npz").unlink(missing_ok=True)
-        launcher.launch_scan(job)
+        launcher.launch_detection(job)
         st.rerun()
