@@ -104,8 +104,8 @@ def boxes(folder: Path, most: int | None) -> tuple[dict[str, Any], list[Bar]]:
     fields = list(_fields(folder))[:most]
     figures: dict[str, Any] = {}
     for name, finder in (("ours", ours), ("ours_tight", tight), ("twelve_lines", twelve_lines)):
-        found = [(finder(image), truth, image.shape[:2]) for image, truth in fields]
-        halves = {"even": found[::2], "odd": found[1::2], "all": found}
+        results = [(finder(image), truth, image.shape[:2]) for image, truth in fields]
+        halves = {"even": results[::2], "odd": results[1::2], "all": results}
         figures[name] = {half: score(part) for half, part in halves.items()}
     bars = [
         bar(f"{label}, {half} files", figures["ours"][half][key], target)
@@ -133,14 +133,14 @@ def _beside(image: np.ndarray, truth: list[Box]) -> list[np.ndarray]:
     return [np.ascontiguousarray(part) for part in parts if part.shape[1] >= WIDE]
 
 
-def score(found: list[tuple[list[Box], list[Box], tuple[int, int]]]) -> dict[str, float]:
+def score(results: list[tuple[list[Box], list[Box], tuple[int, int]]]) -> dict[str, float]:
     """Of (boxes found, true boxes, (H, W)) a field. A match has an IoU of `SAME` or more.
 
     What touches the border and matches no box counts neither way: cut cells often have none.
     """
     overlaps: list[float] = []
     wrong = missed = 0
-    for boxes_found, truth, shape in found:
+    for boxes_found, truth, shape in results:
         matched = match(boxes_found, truth)
         overlaps += [overlap for overlap, _, _ in matched]
         missed += len(truth) - len(matched)
@@ -156,10 +156,10 @@ def score(found: list[tuple[list[Box], list[Box], tuple[int, int]]]) -> dict[str
     }
 
 
-def match(found: list[Box], truth: list[Box]) -> list[tuple[float, int, int]]:
+def match(boxes: list[Box], truth: list[Box]) -> list[tuple[float, int, int]]:
     """(IoU, index found, index true) of pairs, the best first, each box once."""
     pairs = sorted(
-        ((iou(a, b), i, j) for i, a in enumerate(found) for j, b in enumerate(truth)), reverse=True
+        ((iou(a, b), i, j) for i, a in enumerate(boxes) for j, b in enumerate(truth)), reverse=True
     )
     result: list[tuple[float, int, int]] = []
     for overlap, i, j in pairs:

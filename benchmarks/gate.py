@@ -84,10 +84,10 @@ def _model(images: int) -> Iterator[tuple[Run, Path | None]]:
 
 def cells(done: Run, real: Path | None) -> Measured:
     """Each cell before the gate of a model that kept nothing of its group."""
-    found = datasets.index(datasets.resolve(done.config.dataset))
+    index = datasets.index(datasets.resolve(done.config.dataset))
     engine, geometry = Engine(done.engine_file), done.geometry
-    table = found.labelled().reset_index(drop=True)
-    pictures = [decode(found.path(image_id)) for image_id in table["image_id"]]
+    table = index.labelled().reset_index(drop=True)
+    pictures = [decode(index.path(image_id)) for image_id in table["image_id"]]
     pooled = np.concatenate(
         [engine.predict(fit(picture, geometry)[None])[1] for picture in pictures]
     )
@@ -95,9 +95,9 @@ def cells(done: Run, real: Path | None) -> Measured:
     names: list[str] = []
     for group in sorted(set(table["group"])):
         own = (table["group"] == group).to_numpy()
-        kept = without(table, own, pooled)
+        reference = without(table, own, pooled)
         for row in np.flatnonzero(own):
-            picture = CheckedPicture(pictures[row], geometry, kept, engine)
+            picture = CheckedPicture(pictures[row], geometry, reference, engine)
             gates.append(examine(picture, CHECKS))
             names.append(str(table["image_id"][row]))
     passed = sum(gate.passed for gate in gates) / len(gates)
@@ -123,15 +123,15 @@ def without(table: pd.DataFrame, own: np.ndarray, pooled: np.ndarray) -> referen
 def others(done: Run, real: Path | None) -> Measured:
     """Pictures that are no cells, with the whole model."""
     reader, rng = Reader(done), np.random.default_rng(0)
-    found = datasets.index(datasets.resolve(done.config.dataset))
-    some = [decode(found.path(image_id)) for image_id in found.cells["image_id"][:40]]
+    index = datasets.index(datasets.resolve(done.config.dataset))
+    images = [decode(index.path(image_id)) for image_id in index.cells["image_id"][:40]]
     kinds = {name: kind(rng) for name, kind in not_cells.KINDS.items()}
     figures = {name: _codes(reader, map(encode, pictures)) for name, pictures in kinds.items()}
     number = sum(entry["pictures"] for entry in figures.values())
     refused = sum(entry["refused"] for entry in figures.values()) / number
     # What a person would have to make on purpose, and what the standard does not name.
     figures["counterfeits"] = _codes(reader, map(encode, not_cells.counterfeits(rng)))
-    figures["recoloured_cells"] = _codes(reader, map(encode, not_cells.recoloured(some)))
+    figures["recoloured_cells"] = _codes(reader, map(encode, not_cells.recoloured(images)))
     title = f"of {number} photographs, documents, noise, flat colours: refused"
     return figures | {"refused_of_named": round(refused, 4)}, [at_least(title, refused, REFUSE)]
 

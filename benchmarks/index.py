@@ -44,7 +44,7 @@ def measure(drawn: Tree, rounds: int) -> tuple[dict[str, Any], list[Bar]]:
         cold = alternate(first, 1, before=lambda: evict(drawn.paths)) if can_evict() else None
         read_and_hash(drawn.paths)
         warm = alternate(first, rounds)
-        found = indexing.index(drawn.root)
+        index = indexing.index(drawn.root)
         second = alternate(
             {"index": lambda: indexing.index(drawn.root), "walk": lambda: walk(drawn.root)},
             SECOND_ROUNDS,
@@ -54,13 +54,13 @@ def measure(drawn: Tree, rounds: int) -> tuple[dict[str, Any], list[Bar]]:
     figures: dict[str, Any] = {
         "files": len(drawn.files),
         "bytes": int(size),
-        "cells": len(found.cells),
-        "rejected": len(found.rejected),
-        "exact_pairs": int((found.pairs["kind"] == "exact").sum()),
-        "near_pairs": int((found.pairs["kind"] == "near").sum()),
+        "cells": len(index.cells),
+        "rejected": len(index.rejected),
+        "exact_pairs": int((index.pairs["kind"] == "exact").sum()),
+        "near_pairs": int((index.pairs["kind"] == "near").sum()),
         "first_look_cold_cache": cold and {name: taken.figures() for name, taken in cold.items()},
         "first_look_warm_cache": {name: taken.figures() for name, taken in warm.items()},
-        "first_look_cells_per_second": round(len(found.cells) / seconds, 1),
+        "first_look_cells_per_second": round(len(index.cells) / seconds, 1),
         "first_look_over_read_and_hash": round(seconds / warm["read_and_hash"].median, 3),
         "second_look": {name: taken.figures() for name, taken in second.items()},
         "second_look_over_walk": round(ratio, 3),

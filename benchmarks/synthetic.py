@@ -199,9 +199,9 @@ def _command(artifacts: Path, *arguments: str) -> Any:
 
 
 def _measure_real(root: Path) -> pd.DataFrame:
-    found = indexing.index(root)
-    copies = set(found.pairs["image_b"])  # a cell that stands there twice counts once
-    cells = found.cells[~found.cells["image_id"].isin(copies)]
+    index = indexing.index(root)
+    copies = set(index.pairs["image_b"])  # a cell that stands there twice counts once
+    cells = index.cells[~index.cells["image_id"].isin(copies)]
     return _table(
         (partial(decode, root / image_id), label, group)
         for image_id, label, group in zip(

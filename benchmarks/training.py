@@ -187,20 +187,20 @@ def accuracy(options: argparse.Namespace) -> Measured:
     seeds = range(options.rounds or ROUNDS)
     scores: dict[str, list[dict[str, float]]] = {}
     logits: dict[str, np.ndarray] = {}
-    apart: list[float] = []
+    differences: list[float] = []
     with _cells(options) as root, artifacts():
         for seed in seeds:
             for asked in ("auto", "float32"):
                 done = train(ACCURACY, root, epochs=ACCURACY_EPOCHS, seed=seed, precision=asked)
-                found = _measured(done)
-                used, test = found["training"]["precision"], found["parts"]["test"]
+                measured = _measured(done)
+                used, test = measured["training"]["precision"], measured["parts"]["test"]
                 if asked == "auto" and used == "float32":
                     return {"accuracy": "Skipped: the probe found float32 faster here."}, []
                 kept = {name: round(test[name], 4) for name in ("roc_auc", "balanced_accuracy")}
                 scores.setdefault(used, []).append(kept)
                 logits[asked] = done.predictions["logit"].to_numpy()
                 say(f"seed {seed}, {used}: {kept}")
-            apart.append(float(np.abs(logits["auto"] - logits["float32"]).mean()))
+            differences.append(float(np.abs(logits["auto"] - logits["float32"]).mean()))
     means = {
         precision: {name: statistics.mean(row[name] for row in rows) for name in rows[0]}
         for precision, rows in scores.items()
@@ -210,7 +210,7 @@ def accuracy(options: argparse.Namespace) -> Measured:
     by_seed: dict[str, Any] = {
         # Few cells can give equal scores; that the two trained differently is seen in the logits.
         f"seed_{seed}": {p: rows[seed] for p, rows in scores.items()}
-        | {"mean_logit_difference": round(apart[seed], 5)}
+        | {"mean_logit_difference": round(differences[seed], 5)}
         for seed in seeds
     }
     rounded = {p: {name: round(v, 4) for name, v in row.items()} for p, row in means.items()}
@@ -272,8 +272,8 @@ def _measured(done: Run) -> dict[str, Any]:
 
 def _spread(values: list[float]) -> dict[str, float]:
     """The median of some rounds and how far they lie apart."""
-    found = {"median": statistics.median(values), "minimum": min(values), "maximum": max(values)}
-    return {name: round(value, 2) for name, value in found.items()} | {"rounds": len(values)}
+    spread = {"median": statistics.median(values), "minimum": min(values), "maximum": max(values)}
+    return {name: round(value, 2) for name, value in spread.items()} | {"rounds": len(values)}
 
 
 @contextmanager
@@ -341,10 +341,10 @@ def _watch(started: Run, peak: Peak, over: threading.Event) -> None:
         if trainer is None:
             continue
         with suppress(psutil.Error, OSError):  # it has ended
-            held = trainer.memory_info()
+            memory = trainer.memory_info()
             # Linux tells apart what is mapped from files, and remembers the most.
-            peak.anonymous = max(peak.anonymous, held.rss - getattr(held, "shared", 0))
-            peak.resident = max(peak.resident, held.rss, _high_water(trainer.pid))
+            peak.anonymous = max(peak.anonymous, memory.rss - getattr(memory, "shared", 0))
+            peak.resident = max(peak.resident, memory.rss, _high_water(trainer.pid))
 
 
 def _trainer(started: Run) -> psutil.Process | None:

@@ -1,7 +1,7 @@
-"""Values that are made at first use, by threads side by side.
+"""A `cached_property` without a lock.
 
-The `cached_property` of Python 3.11 lets one thread at a time make a value, of all objects of a
-class: readings on several threads would wait for each other. From 3.12 on it holds no lock.
+In Python 3.11 `functools.cached_property` holds one lock for all objects of a class, so readings on
+several threads would wait for each other. Python 3.12 removed the lock.
 """
 
 import sys

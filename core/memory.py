@@ -1,26 +1,26 @@
-"""Memory that glibc would keep for later use goes back to the system; elsewhere nothing is done."""
+"""Makes glibc return freed memory to the system; does nothing with other C libraries."""
 
 import ctypes
 from contextlib import suppress
 
-# Bytes from which on memory is had of the system, and goes back to it at once. Of itself glibc
-# raises this limit to the largest block it has seen freed, up to 32 MiB, and keeps what is below.
-# Not lower, because pictures of cells, had and freed at every reading, would cost time.
+# Blocks of this many bytes or more come from the system and go back to it at once. By default glibc
+# raises this limit to the largest block freed so far, up to 32 MiB, and keeps smaller blocks.
+# A lower limit would slow down readings, which allocate and free pictures of cells.
 LARGE_BLOCK = 4 * 2**20
-# Heaps, each of which keeps what was freed in it: else eight a core, and each thread of the app
-# (one a run of a page) works with another.
+# Each heap keeps what was freed in it. The default is eight a core, and each thread of the app (one
+# per run of a page) would use another one.
 HEAPS = 2
 _MMAP_THRESHOLD, _ARENA_MAX = -3, -8  # of malloc.h
 
 
 def keep_little() -> None:
-    """Has this process keep little of what it frees; best called before its threads start."""
+    """Limits what this process keeps of freed memory; call it before threads start."""
     _ask_glibc("mallopt", _MMAP_THRESHOLD, LARGE_BLOCK)
     _ask_glibc("mallopt", _ARENA_MAX, HEAPS)
 
 
 def give_back() -> None:
-    """Gives back what is free now; to be called after what frees much, as compiling a model."""
+    """Returns freed memory to the system now; call it after compiling a model, for example."""
     _ask_glibc("malloc_trim", 0)
 
 

@@ -125,15 +125,15 @@ def _mark(process: int) -> str:
 
 def sweep(folder: Path) -> None:
     """Removes what ended processes left half-written in a folder that no other one writes to."""
-    for left in folder.glob(".*"):
-        _remove(left)
+    for leftover in folder.glob(".*"):
+        _remove(leftover)
 
 
 def sweep_caches(process: int) -> None:
     """Removes what that process of this machine left half-written in the caches."""
-    for left in (settings().artifacts / "cache").rglob(".*"):
-        if _mark(process) in left.name:
-            _remove(left)
+    for leftover in (settings().artifacts / "cache").rglob(".*"):
+        if _mark(process) in leftover.name:
+            _remove(leftover)
 
 
 def _remove(path: Path) -> None:

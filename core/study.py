@@ -29,9 +29,9 @@ def load_data(
     Each yields pixels float32 (B, 224, 224, 3), RGB 0..255, and labels float32 (B, 1), 1 = ALL;
     the training part is shuffled anew each epoch. Raises `core.errors.DataError`.
     """
-    found = datasets.index(datasets.resolve(str(dataset)))
-    parts = splits.split(found, split, seed=seed)
-    array = pixels(found.root, parts, Geometry())
+    index = datasets.index(datasets.resolve(str(dataset)))
+    parts = splits.split(index, split, seed=seed)
+    array = pixels(index.root, parts, Geometry())
     labels = parts["label"].to_numpy(np.float32)[:, None]
 
     def batches(part: str) -> tf.data.Dataset:

@@ -1,4 +1,4 @@
-"""The data sets the app knows: the synthetic demo set and what a user added by path."""
+"""Known data sets: the synthetic demo set, and those that a user added by path."""
 
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,9 @@ DEMO = "demo"
 
 
 def resolve(name: str) -> Path:
-    """The root folder of a data set given by path, or of the demo set given as "demo".
+    """Returns the root folder of a data set given by path, or of the demo set given as "demo".
 
-    Raises `DataError` for an empty name, and for the demo set before it is drawn.
+    Raises `DataError` if the name is empty, or if the demo set has not been drawn yet.
     """
     if name == DEMO:
         if not (storage.demo_dir() / DESCRIPTION).is_file():
@@ -31,7 +31,7 @@ def name(root: Path) -> str:
 
 
 def index(root: Path, progress: Progress | None = None) -> Index:
-    """The index of a data set, with the positive class that it was added with; see `manifest`."""
+    """Indexes a data set, with the positive class that it was added with."""
     return indexing.index(root, progress, _added().get(str(root.absolute())))
 
 
@@ -42,11 +42,11 @@ def known() -> list[Path]:
 
 
 def add(path: str, progress: Progress | None = None, positive: str | None = None) -> Path:
-    """Remembers a data set's root folder, once it has been indexed.
+    """Indexes a data set and remembers its root folder.
 
-    `positive` names the class folder that holds ALL, where the names do not say it. Raises
-    `DataError` if it is not a folder or holds no cell, `core.data.layouts.ClassesUnknownError`
-    where `positive` must be given.
+    `positive` names the class folder that holds ALL, if file names do not give the class. Raises
+    `DataError` if `path` is not a folder or holds no cell, and
+    `core.data.layouts.ClassesUnknownError` if `positive` is needed.
     """
     root = Path(path).expanduser().absolute()
     if not path.strip() or not root.is_dir():
@@ -59,7 +59,7 @@ def add(path: str, progress: Progress | None = None, positive: str | None = None
 
 
 def forget(root: Path) -> None:
-    """Takes an added folder off the list; the folder itself is left alone."""
+    """Removes a folder from the list; the folder itself stays as it is."""
     _write({path: positive for path, positive in _added().items() if path != str(root)})
 
 

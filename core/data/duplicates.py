@@ -25,7 +25,7 @@ PAIR_COLUMNS = ["image_a", "image_b", "subject_a", "subject_b", "kind", "changed
 
 
 def thumbnail(image: np.ndarray) -> np.ndarray:
-    """What near duplicates are searched by: the centre window, 16x16.
+    """Shrinks the centre window to 16x16, for the search of near duplicates.
 
     RGB uint8 (H, W, 3) to uint8 (768,).
     """
@@ -42,13 +42,13 @@ def exact_pairs(cells: pd.DataFrame) -> pd.DataFrame:
 def find_pairs(
     cells: pd.DataFrame, thumbnails: np.ndarray, read: Callable[[str], np.ndarray]
 ) -> pd.DataFrame:
-    """All pairs of identical or nearly identical images.
+    """Finds all pairs of identical or nearly identical images.
 
     `cells` has image_id, subject and sha256; `thumbnails` is uint8 (N, 768) in the same order;
     `read` gives an image_id's RGB uint8 (H, W, 3). Returns one row a pair (`PAIR_COLUMNS`): kind
     is "exact" (same bytes) or "near" (the same cell, but for at most 5 % of it: encoded anew, or
     with some pixels changed); changed_pixels counts those that differ by more than 12 of 255
-    levels, 0 for exact pairs. A subject is None where it is not known.
+    levels, 0 for exact pairs. An unknown subject is None.
     """
     rows = _exact(cells)
     digest = cells["sha256"].to_numpy()
@@ -102,7 +102,7 @@ def _rms(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def _changed_pixels(a: np.ndarray, b: np.ndarray) -> int | None:
-    """The number of changed pixels, or None where the two are not the same cell."""
+    """Returns the number of changed pixels, or None if the two show different cells."""
     a, b = (window(image, CNMC_SIDE) for image in (a, b))
     means = (cv2.blur(image, (MEAN_OVER, MEAN_OVER)) for image in (a, b))
     changed = int((cv2.absdiff(*means).max(axis=2) > CHANGED_LEVELS).sum())
@@ -120,17 +120,16 @@ def across_subjects(pairs: pd.DataFrame) -> pd.DataFrame:
 
 def link_subjects(subjects: list[str], pairs: pd.DataFrame) -> dict[str, str]:
     """Maps each subject to its group: subjects joined by any pair are one, e.g. "H10+H3"."""
-    parent = {subject: subject for subject in subjects}
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
 
-    def root(subject: str) -> str:
-        while parent[subject] != subject:
-            subject = parent[subject]
-        return subject
-
+    names = sorted(subjects)
+    if not names:
+        return {}
+    number = {name: row for row, name in enumerate(names)}
     linking = across_subjects(pairs)
-    for a, b in zip(linking["subject_a"], linking["subject_b"], strict=True):
-        parent[root(a)] = root(b)
-    members: dict[str, list[str]] = {}
-    for subject in sorted(subjects):
-        members.setdefault(root(subject), []).append(subject)
-    return {subject: "+".join(group) for group in members.values() for subject in group}
+    ends = tuple(linking[column].map(number) for column in ("subject_a", "subject_b"))
+    links = coo_array((np.ones(len(linking)), ends), shape=(len(names), len(names)))
+    _, component = connected_components(links, directed=False)
+    groups = pd.Series(names).groupby(component).agg("+".join)
+    return dict(zip(names, groups[component], strict=True))

@@ -28,7 +28,7 @@ ORDERS: dict[str, tuple[str, bool] | None] = {
 
 @dataclass(frozen=True)
 class Filters:
-    """What a cell must be to be shown; an empty or None filter lets every cell through.
+    """Conditions for a cell to be shown; an empty or None filter passes every cell.
 
     `label` is one of `LABELS`, `flag` a name of `core.data.quality.FLAGS`, `ANY_FLAG` or `NO_FLAG`,
     `copies` one of `COPIES`; `part` is a part of the split that is handed to `select`.
@@ -43,7 +43,7 @@ class Filters:
     copies: str | None = None
 
     def __post_init__(self) -> None:
-        """Raises `ConfigError` for a word that is none of those."""
+        """Raises `ConfigError` if a value is unknown."""
         for name, words in _WORDS.items():
             value = getattr(self, name)
             if value and value not in words:
@@ -59,16 +59,16 @@ _WORDS = {
 
 
 def select(
-    found: Index, filters: Filters, order: str = "mixed subjects", parts: pd.Series | None = None
+    index: Index, filters: Filters, order: str = "mixed subjects", parts: pd.Series | None = None
 ) -> pd.DataFrame:
-    """The cells that pass all filters, in one of `ORDERS`; those without the measure come last.
+    """Returns the cells that pass all filters, in one of `ORDERS`; missing measures come last.
 
     `parts` gives the part of each image_id under a split; cells outside the split pass no filter
-    by part. Raises `ConfigError` for an order that there is not.
+    by part. Raises `ConfigError` if `order` is unknown.
     """
     if order not in ORDERS:
         raise ConfigError(f"order is {order!r}; it can be {', '.join(ORDERS)}.")
-    cells = found.cells
+    cells = index.cells
     keep = np.ones(len(cells), bool)
     if filters.phase:
         keep &= (cells["phase"] == filters.phase).to_numpy()
@@ -86,7 +86,7 @@ def select(
     if filters.flag:
         keep &= _has_flag(cells["quality"], filters.flag)
     if filters.copies:
-        keep &= _has_copy(found, filters.copies)
+        keep &= _has_copy(index, filters.copies)
     return _sort(cells[keep], order)
 
 
@@ -96,15 +96,15 @@ def _has_flag(flags: pd.Series, flag: str) -> np.ndarray:
     return np.array([flag in names.split(", ") for names in flags], bool)
 
 
-def _has_copy(found: Index, state: str) -> np.ndarray:
-    pairs = found.pairs
+def _has_copy(index: Index, state: str) -> np.ndarray:
+    pairs = index.pairs
     if state == "identical copy":
         pairs = pairs[pairs["kind"] == "exact"]
     elif state == "near copy":
         pairs = pairs[pairs["kind"] == "near"]
     elif state == "copy under another subject":
         pairs = duplicates.across_subjects(pairs)
-    has = found.cells["image_id"].isin(set(pairs["image_a"]) | set(pairs["image_b"])).to_numpy()
+    has = index.cells["image_id"].isin(set(pairs["image_a"]) | set(pairs["image_b"])).to_numpy()
     return ~has if state == "no copy" else has
 
 
@@ -117,9 +117,9 @@ def _sort(cells: pd.DataFrame, order: str) -> pd.DataFrame:
 
 
 def spread(cells: pd.DataFrame) -> pd.DataFrame:
-    """The cells in an order that goes round the subjects, one cell a turn, classes alternating.
+    """Orders cells round-robin over the subjects, with classes alternating.
 
-    Cells of unknown subjects are a subject each; unlabelled ones come last.
+    Each cell of an unknown subject counts as a subject of its own; unlabelled cells come last.
     """
     subject = cells["subject"].fillna(cells["image_id"])
     label = cells["label"].astype("Int64").fillna(-1)

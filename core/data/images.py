@@ -1,6 +1,6 @@
-"""The one door for pixels: limits, decoding, orientation, colour and geometry.
+"""The image door: limits, decoding, orientation, colour and geometry.
 
-Nothing else in BlastLens decodes an image file. What comes out is RGB uint8 (H, W, 3).
+No other module decodes image files. Images are RGB uint8 (H, W, 3).
 """
 
 import io
@@ -16,7 +16,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from core.errors import TooSmallError, UploadError
 from core.settings import settings
 
-# What classifiers are fed, as a run keeps it beside its geometry.
+# The pixel format of classifier inputs, which a run keeps beside its geometry.
 PIXELS = "RGB, uint8"
 FORMATS = ("BMP", "PNG", "JPEG", "TIFF", "WEBP")
 SUFFIXES = ("bmp", "png", "jpg", "jpeg", "tif", "tiff", "webp")
@@ -46,8 +46,8 @@ def decode(source: Path | bytes, name: str | None = None) -> np.ndarray:
     EXIF orientation is applied, transparency is laid on black (C-NMC's background), 16-bit
     greyscale keeps its upper 8 bits, CMYK and palettes are converted.
 
-    Raises `UploadError` for a file that is missing, empty, over the limits of `settings`, of
-    another format, animated, broken, or of a pixel type without a defined 8-bit meaning.
+    Raises `UploadError` if the file is missing, empty, larger than `settings` allows, of another
+    format, animated, broken, or of a pixel type without a defined 8-bit meaning.
     """
     name = name or (source.name if isinstance(source, Path) else "the upload")
     data = read_file(source, name)
@@ -72,10 +72,10 @@ def decode(source: Path | bytes, name: str | None = None) -> np.ndarray:
 
 
 class LargeImage:
-    """A decoded image too large to be handled at once: regions of it are read as arrays."""
+    """A decoded image that is too large for one array: regions of it are read as arrays."""
 
     def __init__(self, image: Image.Image, name: str) -> None:
-        """Wraps a loaded image whose mode is RGB; `open_large_image` is the way to one."""
+        """Wraps a loaded RGB image; see `open_large_image`."""
         self._image, self.name = image, name
 
     @property
@@ -84,7 +84,7 @@ class LargeImage:
         return self._image.height, self._image.width
 
     def read(self, x: int, y: int, width: int, height: int) -> np.ndarray:
-        """The region at (x, y), RGB uint8 (height, width, 3); it has to lie within the image."""
+        """The region at (x, y), RGB uint8 (height, width, 3); it must lie within the image."""
         return np.asarray(self._image.crop((x, y, x + width, y + height)))
 
 
@@ -92,8 +92,8 @@ class LargeImage:
 def open_large_image(path: Path, name: str | None = None) -> Iterator[LargeImage]:
     """Opens an image of up to `settings().max_scan_pixels`, decoded once, at 4 bytes a pixel.
 
-    8-bit colour or grey without transparency; EXIF orientation is not applied, as scanners write
-    none. Raises `UploadError` like `decode`, and for other pixel types.
+    The image must be 8-bit colour or grey without transparency. EXIF orientation is not applied,
+    since scanners do not write it. Raises `UploadError` like `decode`, and for other pixel types.
     """
     name, limits = name or path.name, settings()
     try:
@@ -129,7 +129,7 @@ def open_large_image(path: Path, name: str | None = None) -> Iterator[LargeImage
 
 
 def size_of(source: Path | bytes, name: str | None = None) -> tuple[int, int]:
-    """(H, W) by a file's header alone. Raises `UploadError` where there is none to read."""
+    """Reads (H, W) from a file's header. Raises `UploadError` if the header cannot be read."""
     name = name or (source.name if isinstance(source, Path) else "the upload")
     try:
         with Image.open(source if isinstance(source, Path) else io.BytesIO(source)) as image:
@@ -144,7 +144,7 @@ def size_of(source: Path | bytes, name: str | None = None) -> tuple[int, int]:
 
 
 def read_file(source: Path | bytes, name: str) -> bytes:
-    """The bytes of an image file. Raises `UploadError` where it is missing, empty or too large."""
+    """Reads an image file. Raises `UploadError` if it is missing, empty or too large."""
     limit = settings().max_file_bytes
     try:
         size = source.stat().st_size if isinstance(source, Path) else len(source)
@@ -211,7 +211,7 @@ def _to_rgb(image: Image.Image, name: str) -> np.ndarray:
 def window(image: np.ndarray, side: int) -> np.ndarray:
     """Cuts or pads (in black) the centre square of `side` pixels; scale is kept.
 
-    RGB uint8 (H, W, 3) to (side, side, 3); where nothing is padded, a view.
+    RGB uint8 (H, W, 3) to (side, side, 3); a view if nothing is padded.
     """
     top, left = ((length - side) // 2 for length in image.shape[:2])
     if min(top, left) >= 0:
@@ -235,9 +235,9 @@ def fit(image: np.ndarray, geometry: Geometry) -> np.ndarray:
 
 
 def encode(image: np.ndarray, kind: str = "PNG") -> bytes:
-    """The file of an RGB uint8 (H, W, 3) or grey uint8 (H, W) image.
+    """Encodes an RGB uint8 (H, W, 3) or grey uint8 (H, W) image as a file.
 
-    `kind` is "PNG", "BMP", or "JPEG" for what is only to be looked at.
+    `kind` is "PNG", "BMP", or "JPEG" (for pictures that are only looked at).
     """
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, format=kind)

@@ -22,13 +22,13 @@ COLUMNS = [*FACTS, "quality", *MEASURES]
 
 @dataclass(frozen=True)
 class Index:
-    """A data set as it was found.
+    """An indexed data set.
 
     `cells`: one row an image, sorted by image_id (its path below the root, with "/"): image_id,
     phase ("training", "preliminary", "final"), subject, group, label (1 = ALL, 0 = HEM), fold,
     bytes, mtime_ns, sha256, quality (names of `core.data.quality.FLAGS`, joined by ", ") and the
-    fields of `core.cells.morphology.Morphology`. Subject, group, label and fold are missing where
-    the data set does not tell them; measures where there is no cell.
+    fields of `core.cells.morphology.Morphology`. Subject, group, label and fold are missing if
+    the data set does not give them; measures are missing if the image shows no cell.
     `pairs`: duplicates, as `core.data.duplicates.find_pairs` gives them.
     `rejected`: path, reason of each file that is not a cell of this data set.
     `layout` is the title of its layout, `classes` the folders that mean HEM and ALL, if any.
@@ -56,8 +56,8 @@ class Index:
     def copies(self, image_id: str) -> pd.DataFrame:
         """The duplicates of one image: image_id, kind and changed_pixels of each."""
         halves = [
-            self.pairs.rename(columns={here: "self", there: "image_id"})
-            for here, there in (("image_a", "image_b"), ("image_b", "image_a"))
+            self.pairs.rename(columns={own: "self", other: "image_id"})
+            for own, other in (("image_a", "image_b"), ("image_b", "image_a"))
         ]
         both = pd.concat(halves)
         return both.loc[both["self"] == image_id, ["image_id", "kind", "changed_pixels"]]
@@ -69,10 +69,10 @@ class Index:
 
 
 def index(root: Path, progress: Progress | None = None, positive: str | None = None) -> Index:
-    """Indexes the data set below `root`, or returns the kept index if no file has changed.
+    """Indexes the data set below `root`, or returns the stored index if no file has changed.
 
-    A file counts as unchanged when its name, size and modification time are; only others are
-    looked into. `progress` gets (files done, files to do). `positive` names the class folder that
+    A file is unchanged if its name, size and modification time are; only changed files are read.
+    `progress` gets (files done, files to do). `positive` names the class folder that
     holds ALL, for a data set whose names do not say it. Raises `DataError` if `root` is no folder,
     of no known layout or holds no cell, `core.data.layouts.ClassesUnknownError` where `positive`
     must be given.
@@ -82,9 +82,9 @@ def index(root: Path, progress: Progress | None = None, positive: str | None = N
         raise DataError(f"{as_text(str(root))} has a name that is not Unicode. Rename it.")
     if not root.is_dir():
         raise DataError(f"{root} is not a folder. Give the folder that holds the data set.")
-    kept = storage.index_dir(digest([str(root)]))
-    with storage.lock(kept):
-        storage.sweep(kept)
+    folder = storage.index_dir(digest([str(root)]))
+    with storage.lock(folder):
+        storage.sweep(folder)
         files = walk(root)
         state = {
             "version": VERSION,
@@ -92,15 +92,15 @@ def index(root: Path, progress: Progress | None = None, positive: str | None = N
             "positive": positive,
             "files": digest(f"{path}\0{size}\0{time}" for path, size, time in files),
         }
-        found = _load(root, kept, state)
-        if found is None:
-            found, thumbnails = _build(root, files, progress, positive, _seen_before(kept))
-            _save(found, thumbnails, kept, state)
-    return found
+        result = _load(root, folder, state)
+        if result is None:
+            result, thumbnails = _build(root, files, progress, positive, _seen_before(folder))
+            _save(result, thumbnails, folder, state)
+    return result
 
 
 def digest(lines: Iterable[str]) -> str:
-    """A short name for a list of texts: 16 hex digits of the SHA-256 of its lines."""
+    """Hashes lines of text: 16 hex digits of their SHA-256."""
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 
@@ -111,7 +111,7 @@ def _build(
     positive: str | None,
     before: dict[File, Look],
 ) -> tuple[Index, np.ndarray]:
-    """Looks into every file that is new or changed, on all cores.
+    """Reads every new or changed file, on all cores.
 
     Returns the index and the thumbnails of its cells, uint8 (N, 768).
     """
@@ -130,14 +130,14 @@ def _build(
             f"{layout.names}. The first, {first['path']}: {first['reason']}."
         )
     matrix = np.array([thumbnails[image_id] for image_id in cells["image_id"]])
-    shown = cells["area_px"].notna().to_numpy()  # black images are no copies of each other
+    visible = cells["area_px"].notna().to_numpy()  # black images do not count as copies
     pairs = duplicates.find_pairs(
-        cells[shown], matrix[shown], lambda image_id: images.decode(root / image_id)
+        cells[visible], matrix[visible], lambda image_id: images.decode(root / image_id)
     )
     subjects = sorted(set(cells["subject"].dropna()))
     cells["group"] = cells["subject"].map(duplicates.link_subjects(subjects, pairs)).astype("str")
     known = ["image_id", "sha256", "label", "subject", "phase"]
-    found = Index(
+    index = Index(
         root=root,
         **_describe(root),
         layout=layout.title,
@@ -147,7 +147,7 @@ def _build(
         rejected=rejected,
         fingerprint=digest(" ".join(map(str, row)) for row in cells[known].itertuples(index=False)),
     )
-    return found, matrix
+    return index, matrix
 
 
 def _text(file: Path) -> str:
@@ -158,7 +158,7 @@ def _text(file: Path) -> str:
 
 
 def _sort_out(rows: pd.DataFrame, layout: Layout) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Cells and rejected files; of files that share a name, the first that can be read counts."""
+    """Separates cells from rejected files; of files with one name, the first counts."""
     rows = rows.astype(dict.fromkeys(("label", "fold"), "Int8"))
     rows = rows.astype(dict.fromkeys(("phase", "subject", "sha256", "quality", "reason"), "str"))
     rows = rows.astype(dict.fromkeys(MEASURES, "float64"))
@@ -174,7 +174,7 @@ def _sort_out(rows: pd.DataFrame, layout: Layout) -> tuple[pd.DataFrame, pd.Data
 
 
 def _describe(root: Path) -> dict[str, Any]:
-    """Name and kind of a data set, as its description says if it has one."""
+    """Returns name and kind of a data set, from its description if there is one."""
     file = root / DESCRIPTION
     about: Any = {}
     if file.exists():
@@ -194,10 +194,10 @@ _TABLES = ("cells", "pairs", "rejected")
 _THUMBNAILS = "thumbnails.npy"
 
 
-def _load(root: Path, kept: Path, state: dict[str, Any]) -> Index | None:
-    """The kept index, if it is of these files."""
+def _load(root: Path, folder: Path, state: dict[str, Any]) -> Index | None:
+    """Returns the stored index if it describes these files."""
     try:
-        document = storage.read_json(kept / "index.json")
+        document = storage.read_json(folder / "index.json")
         if document["state"] != state:
             return None
         classes = document["classes"]
@@ -207,19 +207,19 @@ def _load(root: Path, kept: Path, state: dict[str, Any]) -> Index | None:
             layout=document["layout"],
             classes=tuple(classes) if classes else None,
             fingerprint=document["fingerprint"],
-            **{name: pd.read_parquet(kept / f"{name}.parquet") for name in _TABLES},
+            **{name: pd.read_parquet(folder / f"{name}.parquet") for name in _TABLES},
         )
     except (OSError, ValueError, TypeError, KeyError):
-        return None  # nothing kept, or cut short: indexing again mends it
+        return None  # no index is stored, or it is incomplete: index again
 
 
-def _seen_before(kept: Path) -> dict[File, Look]:
-    """What is kept of the files of an earlier state of the tree."""
+def _seen_before(folder: Path) -> dict[File, Look]:
+    """Returns the stored rows and thumbnails of an earlier state of the tree, by file."""
     try:
-        if storage.read_json(kept / "index.json")["state"]["version"] != VERSION:
+        if storage.read_json(folder / "index.json")["state"]["version"] != VERSION:
             return {}
-        cells = pd.read_parquet(kept / "cells.parquet")
-        thumbnails = np.load(kept / _THUMBNAILS)
+        cells = pd.read_parquet(folder / "cells.parquet")
+        thumbnails = np.load(folder / _THUMBNAILS)
     except (OSError, EOFError, ValueError, TypeError, KeyError):
         return {}
     rows = cells[["sha256", "quality", *MEASURES]].to_dict("records")
@@ -227,13 +227,13 @@ def _seen_before(kept: Path) -> dict[File, Look]:
     return dict(zip(files, zip(rows, thumbnails, strict=True), strict=True))
 
 
-def _save(found: Index, thumbnails: np.ndarray, kept: Path, state: dict[str, Any]) -> None:
-    # Without index.json the tables are not believed, should this be cut short.
-    (kept / "index.json").unlink(missing_ok=True)
-    with storage.atomic(kept / _THUMBNAILS) as temporary:
+def _save(index: Index, thumbnails: np.ndarray, folder: Path, state: dict[str, Any]) -> None:
+    # If writing is interrupted, a missing index.json marks the tables as invalid.
+    (folder / "index.json").unlink(missing_ok=True)
+    with storage.atomic(folder / _THUMBNAILS) as temporary:
         np.save(temporary, thumbnails)
     for name in _TABLES:
-        with storage.atomic(kept / f"{name}.parquet") as temporary:
-            getattr(found, name).to_parquet(temporary)
-    document = {name: getattr(found, name) for name in ("layout", "classes", "fingerprint")}
-    storage.write_json(kept / "index.json", document | {"state": state})
+        with storage.atomic(folder / f"{name}.parquet") as temporary:
+            getattr(index, name).to_parquet(temporary)
+    document = {name: getattr(index, name) for name in ("layout", "classes", "fingerprint")}
+    storage.write_json(folder / "index.json", document | {"state": state})

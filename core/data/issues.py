@@ -1,4 +1,4 @@
-"""What stands out in a data set, in words: the first thing the Dataset page says."""
+"""Issues of a data set in words: the first thing the Dataset page shows."""
 
 from dataclasses import dataclass
 
@@ -25,45 +25,45 @@ _LOOKS = {
 
 @dataclass(frozen=True)
 class DatasetIssue:
-    """One sentence; `serious` if a number measured without heeding it would mislead."""
+    """One sentence; `serious` if ignoring it would make a measured number misleading."""
 
     text: str
     serious: bool
 
 
-def findings(found: Index) -> list[DatasetIssue]:
-    """The serious ones first."""
-    said = [
-        *_classes(found),
-        *_leaks(found),
-        *_unknown(found),
-        *_rejections(found),
-        *_balance(found),
-        *_share(found),
-        *_outliers(found),
-        *_quality(found),
+def findings(index: Index) -> list[DatasetIssue]:
+    """Lists the issues of a data set, serious ones first."""
+    issues = [
+        *_classes(index),
+        *_leaks(index),
+        *_unknown(index),
+        *_rejections(index),
+        *_balance(index),
+        *_share(index),
+        *_outliers(index),
+        *_quality(index),
     ]
-    return sorted(said, key=lambda finding: not finding.serious)
+    return sorted(issues, key=lambda finding: not finding.serious)
 
 
-def _classes(found: Index) -> list[DatasetIssue]:
-    if not found.classes:
+def _classes(index: Index) -> list[DatasetIssue]:
+    if not index.classes:
         return []
-    negative, positive = found.classes
+    negative, positive = index.classes
     if {negative.upper(), positive.upper()} == {"ALL", "HEM"}:
         return []
     text = f"Folder {positive} counts as ALL, the positive class, and {negative} as HEM."
     return [DatasetIssue(text, serious=False)]
 
 
-def _leaks(found: Index) -> list[DatasetIssue]:
-    pairs, linked = found.pairs, found.linked_subjects()
+def _leaks(index: Index) -> list[DatasetIssue]:
+    pairs, linked = index.pairs, index.linked_subjects()
     if not linked:
-        if found.cells["subject"].isna().all():
+        if index.cells["subject"].isna().all():
             return []
         return [DatasetIssue("No image occurs under two subjects.", serious=False)]
     across = duplicates.across_subjects(pairs)
-    fold = found.cells.set_index("image_id")["fold"]
+    fold = index.cells.set_index("image_id")["fold"]
     ends = pd.DataFrame({end: across[f"image_{end}"].map(fold) for end in "ab"}).dropna()
     between_folds = int((ends["a"] != ends["b"]).sum())
     names = "; ".join(" = ".join(group) for group in linked)
@@ -76,12 +76,12 @@ def _leaks(found: Index) -> list[DatasetIssue]:
     return [DatasetIssue(text, serious=True)]
 
 
-def _unknown(found: Index) -> list[DatasetIssue]:
-    cells, said = found.cells, []
+def _unknown(index: Index) -> list[DatasetIssue]:
+    cells, issues = index.cells, []
     unlabelled = cells["label"].isna()
     listless = int((unlabelled & (cells["phase"] == "preliminary")).sum())
     if listless:
-        said.append(
+        issues.append(
             DatasetIssue(
                 f"{_count(listless, 'cell')} of the preliminary test phase have no label: their "
                 "labels CSV is not in the folder, or lacks them.",
@@ -90,7 +90,7 @@ def _unknown(found: Index) -> list[DatasetIssue]:
         )
     nameless = int((~unlabelled & cells["subject"].isna()).sum())
     if nameless:
-        said.append(
+        issues.append(
             DatasetIssue(
                 f"The subjects of {_count(nameless, 'labelled cell')} are not known. No patient "
                 "can be held out, so every number measured on them may be too good.",
@@ -100,25 +100,25 @@ def _unknown(found: Index) -> list[DatasetIssue]:
     final = int((unlabelled & (cells["phase"] == "final")).sum())
     if final:
         text = f"{_count(final, 'cell')} of the final test phase carry no label: to look at only."
-        said.append(DatasetIssue(text, serious=False))
-    return said
+        issues.append(DatasetIssue(text, serious=False))
+    return issues
 
 
-def _rejections(found: Index) -> list[DatasetIssue]:
-    number = len(found.rejected)
+def _rejections(index: Index) -> list[DatasetIssue]:
+    number = len(index.rejected)
     if not number:
         return []
-    reason, count = next(iter(found.rejected["reason"].value_counts().items()))
+    reason, count = next(iter(index.rejected["reason"].value_counts().items()))
     return [
         DatasetIssue(
             f"{_count(number, 'file')} not used; the most common reason ({count}): {reason}.",
-            serious=number > len(found.cells) / 100,
+            serious=number > len(index.cells) / 100,
         )
     ]
 
 
-def _balance(found: Index) -> list[DatasetIssue]:
-    labels = found.labelled()["label"]
+def _balance(index: Index) -> list[DatasetIssue]:
+    labels = index.labelled()["label"]
     if labels.empty:
         return [DatasetIssue("No cell has a label: there is nothing to train on.", serious=True)]
     share = float(labels.mean())
@@ -134,23 +134,23 @@ def _balance(found: Index) -> list[DatasetIssue]:
     ]
 
 
-def _share(found: Index) -> list[DatasetIssue]:
-    """Subjects that make up much of a class: the class's number is then largely theirs."""
-    cells = found.labelled()
-    said = []
+def _share(index: Index) -> list[DatasetIssue]:
+    """Subjects that make up a large part of a class, and so dominate its figures."""
+    cells = index.labelled()
+    issues = []
     for label, name in ((1, "ALL"), (0, "HEM")):
         groups = cells.loc[cells["label"] == label, "group"].value_counts(normalize=True)
         if len(groups) and groups.iloc[0] >= max(_MANY, 2 / len(groups)):
             text = (
                 f"Subject {groups.index[0]} alone gives {groups.iloc[0]:.0%} of the {name} cells."
             )
-            said.append(DatasetIssue(text, serious=False))
-    return said
+            issues.append(DatasetIssue(text, serious=False))
+    return issues
 
 
-def _outliers(found: Index) -> list[DatasetIssue]:
-    """Subjects whose typical cell looks unlike that of the others of their class."""
-    table = summary.by_subject(found)
+def _outliers(index: Index) -> list[DatasetIssue]:
+    """Subjects whose typical cell differs from that of the other subjects of their class."""
+    table = summary.by_subject(index)
     table = table[table["cells"] >= _MIN_CELLS].set_index("subject")
     table = table[table.groupby("class")["cells"].transform("size") >= _MIN_SUBJECTS]
     odd: dict[str, list[str]] = {}
@@ -167,14 +167,14 @@ def _outliers(found: Index) -> list[DatasetIssue]:
     return [DatasetIssue(text, serious=False)]
 
 
-def _quality(found: Index) -> list[DatasetIssue]:
-    flagged = int((found.cells["quality"] != "").sum())
+def _quality(index: Index) -> list[DatasetIssue]:
+    flagged = int((index.cells["quality"] != "").sum())
     if not flagged:
         return []
-    counts = {flag: summary.flagged(found.cells, flag) for flag in quality.FLAGS}
+    counts = {flag: summary.flagged(index.cells, flag) for flag in quality.FLAGS}
     names = ", ".join(f"{flag} {number:,}" for flag, number in counts.items() if number)
     text = f"{_count(flagged, 'cell')} with a quality flag: {names}. The gallery can show them."
-    return [DatasetIssue(text, serious=flagged > len(found.cells) / 4)]
+    return [DatasetIssue(text, serious=flagged > len(index.cells) / 4)]
 
 
 def _count(number: int, noun: str) -> str:

@@ -1,4 +1,4 @@
-"""Where a cell image stands says what it is: C-NMC 2019's folders, or a folder per class."""
+"""Reads phase, subject and label of a cell from its path: C-NMC 2019, or a folder per class."""
 
 import csv
 import re
@@ -28,7 +28,7 @@ _MOST = 0.9  # a few stray images above the class folders are rejected one by on
 
 @dataclass(frozen=True)
 class PathFacts:
-    """What a path tells of a cell. None is unknown; label is 1 (ALL) or 0 (HEM)."""
+    """What a path says about a cell. None is unknown; label is 1 (ALL) or 0 (HEM)."""
 
     phase: str
     subject: str | None
@@ -37,11 +37,11 @@ class PathFacts:
 
 
 class Layout(Protocol):
-    """A way in which data sets are laid out.
+    """A way to lay out a data set.
 
-    `classes` are the folders that stand for HEM and ALL, or None where names say it. `names` says
-    in words what its files are called. `unique` is whether a file name may occur only once a
-    phase. `tables` are files that were read for what they say of others.
+    `classes` are the folders of HEM and ALL, or None if the file names give the class. `names`
+    describes its file names. `unique`: a file name may occur only once in a phase. `tables` are
+    the files that describe other files.
     """
 
     title: str
@@ -51,11 +51,11 @@ class Layout(Protocol):
     tables: frozenset[str]
 
     def facts(self, path: str) -> PathFacts:
-        """Of one file. Raises `DataError` with the reason for what is no cell of this layout."""
+        """Facts of one file. Raises `DataError` if it is not a cell of this layout."""
 
 
 class ClassesUnknownError(DataError):
-    """Two class folders were found, and nobody has said which one is positive."""
+    """There are two class folders, and the positive one is not known."""
 
     def __init__(self, classes: tuple[str, str]) -> None:
         """`classes`: the two folders' names."""
@@ -70,18 +70,18 @@ class ClassesUnknownError(DataError):
 def recognise(
     paths: Iterable[str], read: Callable[[str], str], positive: str | None = None
 ) -> Layout:
-    """The layout of a tree, from the paths of its files (below its root, with "/").
+    """Recognises the layout of a tree from the paths of its files (below its root, with "/").
 
-    `read` gives the text of a file. `positive` names the class folder that holds ALL; None where
-    names say it. Raises `ClassesUnknownError` where it must be said, `DataError` where it is said
-    of folders that are not there, or the tree is of no known layout.
+    `read` returns the text of a file. `positive` names the class folder that holds ALL; None if
+    the file names give the class. Raises `ClassesUnknownError` if `positive` is needed, and
+    `DataError` if it names no class folder or the layout is unknown.
     """
-    seen = [path for path in paths if not _hidden(path)]
-    if any(_is_cnmc(path) for path in seen):
+    visible = [path for path in paths if not _hidden(path)]
+    if any(_is_cnmc(path) for path in visible):
         if positive is not None:
             raise DataError("These are files of C-NMC 2019, whose names say the class. Name none.")
-        return Cnmc(seen, read)
-    return FolderPerClass(seen, positive)
+        return Cnmc(visible, read)
+    return FolderPerClass(visible, positive)
 
 
 def _hidden(path: str) -> bool:
@@ -194,17 +194,17 @@ class FolderPerClass:
     def __init__(self, paths: Iterable[str], positive: str | None) -> None:
         """Finds the two class folders; see `recognise`."""
         folders = [path.split("/")[:-1] for path in paths if _is_image(path)]
-        self._depth, found = _class_level([folder for folder in folders if folder])
+        self._depth, classes = _class_level([folder for folder in folders if folder])
         if positive is None:
-            named = {name.upper(): name for name in found}
+            named = {name.upper(): name for name in classes}
             if set(named) != set(LABELS):
-                raise ClassesUnknownError(found)
+                raise ClassesUnknownError(classes)
             positive = named["ALL"]
-        if positive not in found:
+        if positive not in classes:
             raise DataError(
-                f"There is no class folder {positive!r}; the two are {found[0]} and {found[1]}."
+                f"There is no class folder {positive!r}; the two are {classes[0]} and {classes[1]}."
             )
-        negative = found[1] if positive == found[0] else found[0]
+        negative = classes[1] if positive == classes[0] else classes[0]
         self.classes: tuple[str, str] | None = (negative, positive)
 
     def facts(self, path: str) -> PathFacts:
@@ -224,22 +224,22 @@ def _is_image(path: str) -> bool:
 
 
 def _class_level(folders: list[list[str]]) -> tuple[int, tuple[str, str]]:
-    """The depth at which nearly all images stand in one of two folders, and the folders' names."""
+    """Returns the depth at which nearly all images lie in one of two folders, and their names."""
     names: list[str] = []
     for depth in range(max(map(len, folders), default=0)):
-        here = [folder[depth] for folder in folders if len(folder) > depth]
-        if len(here) < _MOST * len(folders):
+        level = [folder[depth] for folder in folders if len(folder) > depth]
+        if len(level) < _MOST * len(folders):
             break
-        names = sorted(set(here))
+        names = sorted(set(level))
         if {name.lower() for name in names} <= _PARTS:
             continue
         if len(names) == 2:
             return depth, (names[0], names[1])
         if len(names) > 2:
             break
-    found = f"the folders {', '.join(names[:6])}" if names else "no folders with images"
+    contents = f"the folders {', '.join(names[:6])}" if names else "no folders with images"
     raise DataError(
-        f"This is neither C-NMC 2019 nor two class folders with images: it holds {found}. Give a "
-        "folder with C-NMC's files (UID_<subject>_<image>_<cell>_<all|hem>.bmp), the folder above "
-        "that of a test phase, or one with a folder for each of two classes."
+        f"This is neither C-NMC 2019 nor two class folders with images: it holds {contents}. "
+        "Give a folder with C-NMC's files (UID_<subject>_<image>_<cell>_<all|hem>.bmp), the folder "
+        "above that of a test phase, or one with a folder for each of two classes."
     )

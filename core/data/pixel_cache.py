@@ -1,7 +1,7 @@
-"""Decoded pixels, kept: one memory-mapped uint8 array of classifier inputs a set of cells.
+"""The pixel cache: classifier inputs of a set of cells, one memory-mapped uint8 array.
 
-What a network is shown is decided here and nowhere else, so training, cached features, the engine
-and every measurement see the same: the cell, or, for a control run, less than the cell.
+This module alone decides what a network is shown, so training, cached features, the engine and
+every measurement see the same: the cell, or, in a control run, less than the cell.
 """
 
 import hashlib
@@ -35,27 +35,27 @@ def pixels(
     """The inputs of `cells`, in their order: a read-only memory map, uint8 (N, size, size, 3) RGB.
 
     `cells` has image_id (path below `root`) and sha256. The array is built once, on all cores,
-    and kept under a key of the cells' contents, the geometry and what is shown of each cell:
-    `inputs`, one of `INPUTS`; see `shown`. `progress` gets (done, total).
-    Raises `DataError` if a file is gone or has changed since it was indexed.
+    and stored under a key of the cells' contents, the geometry and `inputs` (one of `INPUTS`, see
+    `shown`). `progress` gets (done, total). Raises `DataError` if a file is missing or has changed
+    since it was indexed.
     """
     key = [*cells["sha256"], repr(geometry), *([] if inputs == "cell" else [inputs])]
-    kept = storage.pixels_dir(digest(key))
-    file = kept / "pixels.npy"
-    with storage.lock(kept):
+    folder = storage.pixels_dir(digest(key))
+    file = folder / "pixels.npy"
+    with storage.lock(folder):
         if not file.exists():
-            storage.sweep(kept)
+            storage.sweep(folder)
             with storage.atomic(file) as temporary:
                 _build(temporary, root, cells, geometry, progress, inputs)
     return np.load(file, mmap_mode="r")
 
 
 def shown(image: np.ndarray, inputs: str) -> np.ndarray:
-    """What a network is shown of a decoded image: RGB uint8 (H, W, 3) to the same.
+    """Reduces a decoded image to what the network is shown: RGB uint8 (H, W, 3) to the same.
 
     "cell": the image. "silhouette": the cell's outline filled with one grey, on black. "size": a
     centred disc of as many pixels as the silhouette has, in the same grey. Raises `ConfigError`
-    for anything else.
+    if `inputs` is unknown.
     """
     match inputs:
         case "cell":
@@ -89,7 +89,7 @@ def _build(
     shape = (len(cells), geometry.size, geometry.size, 3)
     array = np.lib.format.open_memmap(file, mode="w+", dtype=np.uint8, shape=shape)
     if hasattr(os, "posix_fallocate"):
-        # A disk that is too full is an error here, and the end of the process once it is mapped.
+        # A full disk is an error here; once the file is mapped, it would end the process.
         with file.open("r+b") as stream:
             os.posix_fallocate(stream.fileno(), 0, file.stat().st_size)
 

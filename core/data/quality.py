@@ -30,12 +30,12 @@ MIN_COMPONENT = 0.01  # of the cell's area: less is a speck of compression or du
 def flags(
     image: np.ndarray, mask: np.ndarray, morphology: Morphology | None = None
 ) -> tuple[str, ...]:
-    """The names in `FLAGS` that hold for a cell on black, in the order of `FLAGS`.
+    """Returns the names in `FLAGS` that hold for a cell on black, in the order of `FLAGS`.
 
-    `image` RGB uint8 (H, W, 3), `mask` bool (H, W) and what `measure` made of them; an empty mask
-    needs no morphology and is "empty", nothing else. Limits are for C-NMC's scale (a lymphocyte is
-    150 to 250 pixels wide). The figures to sort by are `focus`, `brightness` and `fragment_share`
-    of the morphology. Raises `ValueError` if a cell comes without its morphology.
+    `image` RGB uint8 (H, W, 3), `mask` bool (H, W) and the `morphology` that `measure` returned
+    for them; an empty mask needs no morphology and is only "empty". The limits hold for the scale
+    of C-NMC (a lymphocyte is 150 to 250 pixels wide). Sort by `focus`, `brightness` and
+    `fragment_share` of the morphology. Raises `ValueError` if `morphology` is missing.
     """
     if not mask.any():
         return ("empty",)
@@ -49,13 +49,13 @@ def flags(
         "attached fragment": morphology.fragment_share > 0,
         "out of focus": morphology.focus is not None and morphology.focus < MIN_FOCUS,
     }
-    held = {name for name, found in holds.items() if found}
-    held |= set(exposure(image, mask, morphology))
-    return tuple(name for name in FLAGS if name in held)
+    names = {name for name, value in holds.items() if value}
+    names |= set(exposure(image, mask, morphology))
+    return tuple(name for name in FLAGS if name in names)
 
 
 def exposure(image: np.ndarray, mask: np.ndarray, morphology: Morphology) -> tuple[str, ...]:
-    """Of the flags, those of light: "too dark", "too bright". Input as of `flags`, no empty one."""
+    """Returns the flags of exposure, "too dark" and "too bright"; the mask must not be empty."""
     x, y, w, h = bounding_box(mask)
     box = slice(y, y + h), slice(x, x + w)
     dim = cv2.inRange(image[box], (0,) * 3, (CLIPPED - 1,) * 3).view(bool)
@@ -64,7 +64,7 @@ def exposure(image: np.ndarray, mask: np.ndarray, morphology: Morphology) -> tup
         "too dark": morphology.brightness < MIN_BRIGHTNESS,
         "too bright": clipped > MAX_CLIPPED * np.count_nonzero(mask),
     }
-    return tuple(name for name, found in holds.items() if found)
+    return tuple(name for name, value in holds.items() if value)
 
 
 def _brightest(image: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Which cells train, which choose the weights, which are measured on: splits and sampling."""
+"""Splits cells into training, validation and test parts, and samples them."""
 
 from collections.abc import Callable
 from typing import Any
@@ -18,47 +18,47 @@ _TRAINING_FRACTIONS = (0.85, 0.15)
 _TRIES = 64
 
 
-def pool(found: Index, method: str) -> pd.DataFrame:
+def pool(index: Index, method: str) -> pd.DataFrame:
     """The labelled cells that a split is made of: of the training phase, and for the split
     "preliminary" of the preliminary test phase too. label is int64.
     """
-    cells = found.labelled()
+    cells = index.labelled()
     phases = ["training", "preliminary"] if method == "preliminary" else ["training"]
     return cells[cells["phase"].isin(phases)]
 
 
 def split(
-    found: Index, method: str, *, seed: int, cells: pd.DataFrame | None = None
+    index: Index, method: str, *, seed: int, cells: pd.DataFrame | None = None
 ) -> pd.DataFrame:
-    """Gives each cell its part: a copy of the cells with a column `split`, one of `PARTS`.
+    """Assigns each cell to a part: returns a copy of the cells with a column `split` (`PARTS`).
 
     `method`: "subject" keeps every group in one part and balances the classes (70/15/15);
     "folds" trains on C-NMC's fold_0, validates on fold_1 and tests on fold_2; "preliminary" tests
     on C-NMC's preliminary test phase and splits the training phase by group (85/15); "image" deals
-    out single images, so that cells of one patient stand on both sides: it leaks, and is there to
+    out single images, so that cells of one patient are in several parts: it leaks, and exists to
     show how much. `cells` restricts the split to a sample of its `pool`.
 
-    Raises `ConfigError` for another method, `DataError` where a part would lack a class.
+    Raises `ConfigError` if `method` is unknown, `DataError` if a part would lack a class.
     """
     if method not in METHODS:
         raise ConfigError(f"split is {method!r}; it can be {', '.join(METHODS)}.")
-    cells = pool(found, method) if cells is None else cells
+    cells = pool(index, method) if cells is None else cells
     if cells.empty:
-        raise DataError(f"{found.name} has no labelled cells of the training phase to split.")
+        raise DataError(f"{index.name} has no labelled cells of the training phase to split.")
     parts = METHODS[method](cells, np.random.default_rng(seed))
     result = cells.assign(split=parts)
     for part in PARTS:
         classes = result.loc[result["split"] == part, "label"].nunique()
         if classes < 2:
             raise DataError(
-                f"Under the split {method!r} the {part} part of {found.name} lacks a class. "
+                f"Under the split {method!r} the {part} part of {index.name} lacks a class. "
                 "Take more cells, another seed or another split."
             )
     return result
 
 
 def draw(
-    found: Index,
+    index: Index,
     method: str,
     *,
     seed: int,
@@ -71,16 +71,16 @@ def draw(
 
     With `folds`, the parts are those of one fold of a cross-validation: see `cross_validation`.
     """
-    cells = pool(found, method)
+    cells = pool(index, method)
     if sample_of is not None:
         cells = sample(cells, sample_of, balance=balance, seed=seed)
     if folds:
-        return cross_validation(found, method, seed=seed, folds=folds, fold=fold, cells=cells)
-    return split(found, method, seed=seed, cells=cells)
+        return cross_validation(index, method, seed=seed, folds=folds, fold=fold, cells=cells)
+    return split(index, method, seed=seed, cells=cells)
 
 
 def cross_validation(
-    found: Index, method: str, *, seed: int, folds: int, fold: int, cells: pd.DataFrame
+    index: Index, method: str, *, seed: int, folds: int, fold: int, cells: pd.DataFrame
 ) -> pd.DataFrame:
     """The parts of fold number `fold` (from 0): it tests, the next validates, the others train.
 
@@ -100,7 +100,7 @@ def cross_validation(
     for part in range(folds):
         if len(np.unique(labels[number == part])) < 2:
             raise DataError(
-                f"With {folds} folds, one of {found.name} lacks a class. Take fewer folds, more "
+                f"With {folds} folds, one of {index.name} lacks a class. Take fewer folds, more "
                 "cells or another seed."
             )
     parts = np.full(len(cells), "train", dtype=object)
@@ -229,7 +229,7 @@ METHODS: dict[str, Callable[[pd.DataFrame, np.random.Generator], np.ndarray]] = 
 
 
 def audit(parts: pd.DataFrame, pairs: pd.DataFrame) -> dict[str, Any]:
-    """What crosses the lines of a split (as `split` gives it): a split that leaks says so here.
+    """Measures the leakage of a split (as returned by `split`).
 
     Returns leaking (something crosses, or cannot be known not to), groups_crossing (how many
     groups stand in more than one part), exact_pairs_crossing, near_pairs_crossing and their sum
@@ -309,13 +309,13 @@ def sample(cells: pd.DataFrame, images: int, *, balance: str, seed: int) -> pd.D
         raise ConfigError(f"balance is {balance!r}; it can be {', '.join(BALANCES)}.")
     available = cells["label"].value_counts().reindex([0, 1], fill_value=0)
     if balance == "balanced":
-        wanted = {1: images - images // 2, 0: images // 2}
+        counts = {1: images - images // 2, 0: images // 2}
     else:
         positives = round(images * available[1] / max(len(cells), 1))
-        wanted = {1: positives, 0: images - positives}
+        counts = {1: positives, 0: images - positives}
     rng = np.random.default_rng(seed)
     chosen: list[int] = []
-    for label, number in wanted.items():
+    for label, number in counts.items():
         name = "ALL" if label else "HEM"
         if number < 1:
             raise ConfigError(

@@ -44,23 +44,23 @@ def counts(cells: pd.DataFrame, by: str) -> pd.DataFrame:
     return table.reset_index()
 
 
-def by_phase(found: Index) -> pd.DataFrame:
+def by_phase(index: Index) -> pd.DataFrame:
     """`counts` of the phases that there are, in their order, those of the folds below training."""
-    phases = counts(found.cells, "phase").set_index("phase")
+    phases = counts(index.cells, "phase").set_index("phase")
     phases = phases.loc[[phase for phase in PHASES if phase in phases.index]]
-    folds = counts(found.cells, "fold").set_index("fold").rename(index=lambda fold: f"fold_{fold}")
+    folds = counts(index.cells, "fold").set_index("fold").rename(index=lambda fold: f"fold_{fold}")
     return pd.concat([phases, folds]).rename_axis("part").reset_index()
 
 
-def by_subject(found: Index) -> pd.DataFrame:
+def by_subject(index: Index) -> pd.DataFrame:
     """One row a known subject, in natural order: group, phase, label, cells, their typical look.
 
     Columns: subject, group, phase, fold, class, cells, share (of all cells with a subject),
     flagged (cells with a quality flag), copies (cells that have a duplicate), and the medians of
     diameter_px, nucleus_share, density, texture and focus.
     """
-    cells = found.cells[found.cells["subject"].notna()]
-    copied = set(found.pairs["image_a"]) | set(found.pairs["image_b"])
+    cells = index.cells[index.cells["subject"].notna()]
+    copied = set(index.pairs["image_a"]) | set(index.pairs["image_b"])
     cells = cells.assign(
         flagged=cells["quality"].ne("").astype(int),
         copies=cells["image_id"].isin(copied).astype(int),
@@ -85,10 +85,10 @@ def by_subject(found: Index) -> pd.DataFrame:
     return table.loc[order].rename(columns={"label": "class"}).reset_index()
 
 
-def links(found: Index) -> pd.DataFrame:
+def links(index: Index) -> pd.DataFrame:
     """The evidence that joins subjects: group, subjects, identical and near pairs, an example."""
-    pairs = duplicates.across_subjects(found.pairs)
-    group = found.cells.drop_duplicates("subject").set_index("subject")["group"]
+    pairs = duplicates.across_subjects(index.pairs)
+    group = index.cells.drop_duplicates("subject").set_index("subject")["group"]
     rows = [
         {
             "group": group[a],
@@ -104,9 +104,9 @@ def links(found: Index) -> pd.DataFrame:
     return pd.DataFrame(rows).sort_values("group", ignore_index=True) if rows else pd.DataFrame()
 
 
-def measures_of(found: Index, image_id: str) -> pd.DataFrame:
+def measures_of(index: Index, image_id: str) -> pd.DataFrame:
     """One cell's measures beside the data set's: measure, cell, median, middle_half (texts)."""
-    cells = found.cells
+    cells = index.cells
     cell = cells.set_index("image_id").loc[image_id]
     rows = []
     for column, (name, form) in MEASURES.items():
@@ -137,31 +137,31 @@ def _only(values: pd.Series) -> str:
     return ", ".join(str(value) for value in sorted(set(values.dropna())))
 
 
-def summarise(found: Index, started: float) -> dict[str, object]:
+def summarise(index: Index, started: float) -> dict[str, object]:
     """The facts of an index as the command line gives them.
 
     `started` is `time.perf_counter()` before the indexing began. `splits` counts the images of
     each part under the default split (subject-disjoint, seed 0).
     """
-    cells, pairs = found.cells, found.pairs
+    cells, pairs = index.cells, index.pairs
     try:
-        parts = splits.split(found, "subject", seed=0)["split"].value_counts()
+        parts = splits.split(index, "subject", seed=0)["split"].value_counts()
         sizes = {part: int(parts.get(part, 0)) for part in splits.PARTS}
     except DataError:
         sizes = None  # too few groups of a class for three parts; training says so in full
     return {
-        "dataset": str(found.root),
-        "name": found.name,
-        "synthetic": found.synthetic,
-        "layout": found.layout,
-        "classes": dict(zip(("HEM", "ALL"), found.classes, strict=True)) if found.classes else None,
-        "fingerprint": found.fingerprint,
+        "dataset": str(index.root),
+        "name": index.name,
+        "synthetic": index.synthetic,
+        "layout": index.layout,
+        "classes": dict(zip(("HEM", "ALL"), index.classes, strict=True)) if index.classes else None,
+        "fingerprint": index.fingerprint,
         "images": len(cells),
-        "rejected": found.rejected.to_dict("records"),
+        "rejected": index.rejected.to_dict("records"),
         "splits": sizes,
         "labels": {name: int((cells["label"] == label).sum()) for name, label in LABELS.items()}
         | {"unlabelled": int(cells["label"].isna().sum())},
-        "phases": by_phase(found).set_index("part").to_dict("index"),
+        "phases": by_phase(index).set_index("part").to_dict("index"),
         "subjects": int(cells["subject"].nunique()),
         "groups": int(cells["group"].nunique()),
         "quality": {flag: flagged(cells, flag) for flag in quality.FLAGS},
@@ -170,6 +170,6 @@ def summarise(found: Index, started: float) -> dict[str, object]:
             "near_pairs": int((pairs["kind"] == "near").sum()),
             "cross_subject_pairs": len(duplicates.across_subjects(pairs)),
         },
-        "linked_subjects": found.linked_subjects(),
+        "linked_subjects": index.linked_subjects(),
         "seconds": round(time.perf_counter() - started, 3),
     }

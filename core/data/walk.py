@@ -1,4 +1,4 @@
-"""Walks a folder and looks into its files: what each tells of itself, without its neighbours."""
+"""Walks a folder and reads each file on its own: its facts, hash, quality and morphology."""
 
 import hashlib
 import os
@@ -17,7 +17,7 @@ from core.data import duplicates, images, quality
 from core.data.layouts import Layout
 from core.errors import DataError, UploadError
 
-DESCRIPTION = "dataset.json"  # what is said of a set as a whole; no file of the set
+DESCRIPTION = "dataset.json"  # describes the data set as a whole; not a file of the set
 MEASURES = [field.name for field in fields(Morphology)]
 
 # Path below the root (with "/"), bytes and mtime_ns.
@@ -25,21 +25,21 @@ File = tuple[str, int, int]
 
 
 def walk(root: Path) -> list[File]:
-    """Every file below `root`, sorted by path. Raises `DataError` if that cannot be read."""
-    found: list[File] = []
-    seen: set[str] = set()
+    """Lists every file below `root`, sorted by path. Raises `DataError` if it cannot be read."""
+    files: list[File] = []
+    visited: set[str] = set()
     folders = [(str(root), "")]
     while folders:
         folder, prefix = folders.pop()
-        if os.path.realpath(folder) in seen:
+        if os.path.realpath(folder) in visited:
             continue  # a link back into the tree
-        seen.add(os.path.realpath(folder))
+        visited.add(os.path.realpath(folder))
         try:
             entries = list(os.scandir(folder))
         except OSError as error:
             if not prefix:
                 raise DataError(f"{folder} cannot be read: {error.strerror}.") from None
-            found.append((prefix, 0, 0))  # its "/" at the end says that it is a folder
+            files.append((prefix, 0, 0))  # its "/" at the end says that it is a folder
             continue
         for entry in entries:
             name = as_text(entry.name)
@@ -48,12 +48,12 @@ def walk(root: Path) -> list[File]:
                 place = 0 if entry.is_symlink() else len(folders)
                 folders.insert(place, (entry.path, f"{prefix}{name}/"))
             elif prefix or name != DESCRIPTION:
-                found.append((prefix + name, *_stat(entry)))
-    return sorted(found)
+                files.append((prefix + name, *_stat(entry)))
+    return sorted(files)
 
 
 def as_text(name: str) -> str:
-    """A file name as text; what is no Unicode in it becomes "?", which no file is found by."""
+    """Converts a file name to text; bytes that are not Unicode become "?"."""
     return name.encode("utf-8", "replace").decode()
 
 
@@ -73,7 +73,7 @@ def _stat(entry: os.DirEntry[str]) -> tuple[int, int]:
     return stat.st_size, stat.st_mtime_ns
 
 
-# What was found in a file when it was last looked into: its row and its thumbnail.
+# The row and the thumbnail of a file, from an earlier reading of it.
 Look = tuple[dict[str, Any], np.ndarray | None]
 Progress = Callable[[int, int], object]
 
@@ -85,10 +85,10 @@ def look_into(
     before: dict[File, Look],
     progress: Progress | None,
 ) -> tuple[list[dict[str, Any]], dict[str, np.ndarray]]:
-    """Looks into files on all cores; what is in `before` is taken from there.
+    """Reads files on all cores; results in `before` are reused.
 
-    Returns a row a file, in their order (facts, sha256, quality and measures, or the reason why it
-    is no cell), and the thumbnails, uint8 (768,), of those that are, by path.
+    Returns one row a file, in their order (facts, sha256, quality and measures, or the reason why
+    it is not a cell), and the thumbnails of the cells, uint8 (768,), by path.
     """
     rows, thumbnails = [], {}
     threads = cv2.getNumThreads()
@@ -109,7 +109,7 @@ def look_into(
 
 
 def _look(root: Path, file: File, layout: Layout, before: dict[File, Look]) -> Look:
-    """One row of the index, with the thumbnail that duplicates are searched by if it is a cell."""
+    """Returns one row of the index, and the thumbnail for the duplicate search if it is a cell."""
     path, size, mtime_ns = file
     row: dict[str, Any] = {"image_id": path, "bytes": size, "mtime_ns": mtime_ns}
     if path.endswith("/"):
@@ -117,8 +117,8 @@ def _look(root: Path, file: File, layout: Layout, before: dict[File, Look]) -> L
     try:
         row |= asdict(layout.facts(path))
         if file in before:
-            kept, thumbnail = before[file]
-            return row | kept, thumbnail
+            earlier, thumbnail = before[file]
+            return row | earlier, thumbnail
         data = (root / path).read_bytes()
         image = images.decode(data, name=Path(path).name)
     except OSError as error:

@@ -1,10 +1,9 @@
 """The run doctor: what went wrong in a run, in plain words, with the evidence and a remedy.
 
-The catalogue `ILLNESSES` lists what it knows, the gravest first; to add one, write a function in
-`illnesses`, `fitting` or `measuring` beside this module, and an entry here. Diagnoses do not pile
-up: an illness names in `explains` those that follow from it, and where both are found only the
-cause is shown (a constant output explains a result no better than always answering ALL). No
-TensorFlow here.
+`ILLNESSES` lists them, the gravest first. To add one, write a function in `setup`, `fitting` or
+`measuring`, and an entry here. Diagnoses do not pile up: an illness names in `explains` those that
+follow from it, and if both are present only the cause is shown (a constant output explains a result
+no better than always answering ALL).
 """
 
 from collections.abc import Callable, Mapping
@@ -21,7 +20,7 @@ from core.runs.run_store import Run
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What ails a run.
+    """What is wrong with a run.
 
     title: a short sentence. evidence: the figures that show it. advice: what to do. repair:
     settings for `core.runs.config.change`; None where no setting repairs it.
@@ -36,7 +35,7 @@ class Diagnosis:
 
 @dataclass(frozen=True)
 class Illness:
-    """An entry of the catalogue: `look` finds it in a record, or gives None."""
+    """An entry of the catalogue: `look` returns its evidence in a record, or None."""
 
     key: str
     title: str
@@ -143,13 +142,13 @@ def examine(run: Run) -> list[Diagnosis]:
         return []
     facts = record.read(run)
     try:
-        found = {ill.key: (ill, finding) for ill in ILLNESSES if (finding := ill.look(facts))}
+        evidence = {ill.key: (ill, finding) for ill in ILLNESSES if (finding := ill.look(facts))}
     except KeyError as error:
         raise RunError(f"Metrics of run {run.run_id} lack {error}; train it again.") from None
-    explained = {key for ill, _ in found.values() for key in ill.explains}
+    explained = {key for ill, _ in evidence.values() for key in ill.explains}
     return [
         Diagnosis(key, ill.title, finding.evidence, finding.advice, finding.repair)
-        for key, (ill, finding) in found.items()
+        for key, (ill, finding) in evidence.items()
         if key not in explained
     ]
 

@@ -1,7 +1,6 @@
-"""How each illness of fitting shows: too little learned, too much, or for too long.
+"""Illnesses of fitting: the network learned too little, too much, or for too long.
 
-One function each, from the record to a finding or None; `core.training.doctor` has the catalogue
-of them. No TensorFlow here.
+One function each, from a `Record` to `Evidence` or None; `core.doctor.catalogue` lists them.
 """
 
 from typing import Any
@@ -151,8 +150,8 @@ def too_few_epochs(record: Record) -> Evidence | None:
     stage = record.history["stage"].iloc[-1]
     rows = record.history[record.history["stage"] == stage]
     setting = "epochs" if stage == STAGES[0] else "fine_tune_epochs"
-    asked = getattr(config, setting)
-    if len(rows) < asked or asked == MAX_EPOCHS:
+    epochs = getattr(config, setting)
+    if len(rows) < epochs or epochs == MAX_EPOCHS:
         return None
     losses = rows["validation_cross_entropy"].to_numpy(float)
     pace = _pace(rows)
@@ -166,7 +165,7 @@ def too_few_epochs(record: Record) -> Evidence | None:
         f"Over {times(len(rows), 'epoch')} the validation cross-entropy {began}{going}; a "
         f"guess by the class shares has {record.guess:.3f}.",
         "Train anew for longer.",
-        {setting: longer(asked)},
+        {setting: longer(epochs)},
     )
 
 
@@ -194,7 +193,7 @@ def longer(epochs: int) -> int:
 
 
 def times(number: int, what: str = "time") -> str:
-    """A number of things, as it is said."""
+    """Puts a number of times into words."""
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 

@@ -1,6 +1,6 @@
-"""How each illness of measuring shows: one function each, from the record to a finding or None.
+"""Illnesses of the measurement: one function each, from a `Record` to `Evidence` or None.
 
-`core.training.doctor` has the catalogue of them. No TensorFlow here.
+`core.doctor.catalogue` lists them.
 """
 
 from collections.abc import Mapping
@@ -53,10 +53,10 @@ def _can_hold_out(record: Record) -> bool:
 
 
 def no_better_than_always_all(record: Record) -> Evidence | None:
-    """Balanced accuracy on the test part that may be 0.5, which always answering ALL has.
+    """The interval of the balanced accuracy on the test part holds 0.5, as of always answering ALL.
 
-    Accuracy itself is told, but does not decide: a fair classifier can be below the share of ALL.
-    Without an interval cells count as independent, which is the more lenient.
+    Accuracy is shown but does not decide: a fair classifier can be below the share of ALL.
+    Without an interval, cells count as independent, which is more lenient.
     """
     test = record.test
     if not test or test["balanced_accuracy"] is None:
@@ -87,7 +87,7 @@ def _standard_error(test: Mapping[str, Any]) -> float:
 
 
 def too_good(record: Record) -> Evidence | None:
-    """A result on real cells that deserves an audit; synthetic cells may simply be easy."""
+    """A result on real cells that is suspiciously good; synthetic cells may simply be easy."""
     test = record.test
     if not test or not record.metrics or record.metrics["dataset"]["synthetic"]:
         return None
@@ -112,10 +112,10 @@ def small_validation(record: Record) -> Evidence | None:
     known = bool(rows["group"].notna().all())  # unknown subjects are the leaking split's to tell
     if cells >= calibration.MIN_IMAGES and (groups >= calibration.MIN_GROUPS or not known):
         return None
-    said = f" of {groups} groups of subjects" if known else ""
+    groups_text = f" of {groups} groups of subjects" if known else ""
     return Evidence(
-        f"The validation part has {cells} cells{said}; at least {calibration.MIN_IMAGES} cells of "
-        f"{calibration.MIN_GROUPS} groups are needed.",
+        f"The validation part has {cells} cells{groups_text}; at least "
+        f"{calibration.MIN_IMAGES} cells of {calibration.MIN_GROUPS} groups are needed.",
         "Train anew with more cells, of more subjects.",
         None if record.config.sample is None else {"sample": None},
     )

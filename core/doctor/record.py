@@ -1,4 +1,4 @@
-"""What a run's folder tells of how it went, read once for the run doctor. No TensorFlow here."""
+"""What a run's folder says about its training, read once for the run doctor."""
 
 import json
 import zipfile
@@ -38,10 +38,10 @@ class Fit:
 
 @dataclass(frozen=True)
 class Record:
-    """A run that has ended, in whatever way.
+    """A run that has ended, successfully or not.
 
     history has `HISTORY_COLUMNS`; predictions, metrics, parts (split.parquet) and network (the
-    architecture inside model.keras) are None where the run did not come so far.
+    architecture inside model.keras) are None if the run ended before them.
     """
 
     config: RunConfig
@@ -92,8 +92,8 @@ class Record:
         if self.history.empty:
             return None
         best = self.history["validation_cross_entropy"].argmin()
-        kept = self.history.iloc[best if self.config.keep == "best" else -1]
-        return Fit(float(kept["cross_entropy"]), float(kept["validation_cross_entropy"]))
+        row = self.history.iloc[best if self.config.keep == "best" else -1]
+        return Fit(float(row["cross_entropy"]), float(row["validation_cross_entropy"]))
 
     @property
     def test(self) -> dict[str, Any] | None:

@@ -1,6 +1,6 @@
-"""How each illness of the set-up shows: one function each, from the record to a finding or None.
+"""Illnesses of the set-up: one function each, from a `Record` to `Evidence` or None.
 
-`core.training.doctor` has the catalogue of them. No TensorFlow here.
+`core.doctor.catalogue` lists them.
 """
 
 import numpy as np
@@ -93,15 +93,15 @@ def learning_rate_too_high(record: Record) -> Evidence | None:
         return None
     jumps = _jumps(losses)
     if len(jumps):
-        at = int(jumps[0])
-        lowest = losses[:at].min()
+        jump = int(jumps[0])
+        lowest = losses[:jump].min()
         often = len(jumps) >= JUMPS_SHARE * len(losses)
         if often or losses[-1] > lowest:
             text = (
-                f"The cross-entropy jumps: from {lowest:.2f} to {losses[at]:.3g} in epoch {at + 1}"
-                f", and {times(len(jumps))} over {len(losses)} epochs"
+                f"The cross-entropy jumps: from {lowest:.2f} to {losses[jump]:.3g} in epoch "
+                f"{jump + 1}, and {times(len(jumps))} over {len(losses)} epochs"
             )
-            return _slower(record, record.history["stage"].iloc[at], text)
+            return _slower(record, record.history["stage"].iloc[jump], text)
     if losses[-1] < UNLEARNED * record.guess:
         return None
     own, rate = record.entry.learning_rate, record.rate(STAGES[0])[1]

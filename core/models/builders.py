@@ -73,9 +73,9 @@ def _relative_to_the_cell(pixels: keras.KerasTensor) -> keras.KerasTensor:
 
     Four channels, 0 on black. 5 makes the contrast inside a cell, a fifth of its mean, about 1.
     """
-    some = pixels[:, ::4, ::4]  # enough for a mean
-    lit = keras.ops.sum(keras.ops.cast(some > 0, "float32"), axis=(1, 2), keepdims=True)
-    total = keras.ops.sum(some, axis=(1, 2), keepdims=True)
+    sample = pixels[:, ::4, ::4]  # enough for a mean
+    lit = keras.ops.sum(keras.ops.cast(sample > 0, "float32"), axis=(1, 2), keepdims=True)
+    total = keras.ops.sum(sample, axis=(1, 2), keepdims=True)
     mean = keras.ops.maximum(total / keras.ops.maximum(lit, 1.0), 1.0)
     inside = keras.ops.cast(keras.ops.max(pixels, axis=-1, keepdims=True) > 0, "float32")
     return keras.ops.concatenate([pixels * (5.0 / mean) - 5.0 * inside, inside], axis=-1)

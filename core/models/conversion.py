@@ -88,7 +88,7 @@ def _share_dense_weights(model: openvino.Model) -> None:
 
     That halves the engines whose weight lies in the head.
     """
-    kept: dict[tuple[int, ...], openvino.Output] = {}
+    constants: dict[tuple[int, ...], openvino.Output] = {}
     for node in model.get_ordered_ops():
         if node.get_type_name() != "MatMul":
             continue
@@ -96,9 +96,9 @@ def _share_dense_weights(model: openvino.Model) -> None:
         constant = weights.get_node()
         if constant.get_type_name() != "Constant" or constant.data.ndim != 2:
             continue
-        twin = kept.get(constant.data.shape[::-1])
+        twin = constants.get(constant.data.shape[::-1])
         if twin is None or not np.array_equal(twin.get_node().data.T, constant.data):
-            kept[constant.data.shape] = weights
+            constants[constant.data.shape] = weights
             continue
         flags = node.get_attributes()
         shared = ops.matmul(

@@ -98,9 +98,9 @@ def _download(url: str, file: Path, progress: Progress | None) -> str:
 
 def missing(*entries: Architecture) -> str:
     """What to tell a user who lacks the weights of these architectures."""
-    wanted = [(entry.title, entry.pretrained) for entry in entries if entry.pretrained]
+    pretrained = [(entry.title, entry.pretrained) for entry in entries if entry.pretrained]
     files = " and ".join(
-        f"{title}: {published.file}, {published.mebibytes} MiB" for title, published in wanted
+        f"{title}: {published.file}, {published.mebibytes} MiB" for title, published in pretrained
     )
     return (
         f"This machine neither has the ImageNet weights that are needed ({files}; published with "

@@ -40,8 +40,8 @@ def features(
     is not kept yet is computed, and one view where the symmetries do not vary.
     """
     backbone = _key(entry, config)
-    shown = [] if config.inputs == "cell" else [config.inputs]
-    folder = storage.features_dir(digest([backbone, *shown, *cells]))
+    inputs = [] if config.inputs == "cell" else [config.inputs]
+    folder = storage.features_dir(digest([backbone, *inputs, *cells]))
     views = config.views if "dihedral" in config.augmentation else 1
     files = [folder / f"view_{symmetry}.npy" for symmetry in range(views)]
     with storage.lock(folder):

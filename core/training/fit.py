@@ -31,13 +31,13 @@ def train(run: Run, reporter: Reporter) -> None:
     require_inputs(config)  # before minutes are spent on the data
 
     reporter.phase("indexing the data set")
-    found = datasets.index(datasets.resolve(config.dataset), reporter.progress)
-    parts = choose(found, run)
+    index = datasets.index(datasets.resolve(config.dataset), reporter.progress)
+    parts = choose(index, run)
     _require_same_split(run, parts)
     save_split(run, parts)
 
     reporter.phase("decoding images", len(parts))
-    array = pixels(found.root, parts, entry.geometry, reporter.progress, inputs=config.inputs)
+    array = pixels(index.root, parts, entry.geometry, reporter.progress, inputs=config.inputs)
 
     if entry.pretrained is not None and config.weights == "imagenet":
         reporter.phase("fetching ImageNet weights")
@@ -47,22 +47,22 @@ def train(run: Run, reporter: Reporter) -> None:
     logits, features, facts = _fit(run, reporter, parts, array)
 
     reporter.phase("measuring")
-    known_scale = found.layout == layouts.Cnmc.title
+    known_scale = index.layout == layouts.Cnmc.title
     reference.write(run, parts, features, reference.CNMC_RED_CELL if known_scale else None)
-    protocol = splits.audit(parts, found.pairs)
+    protocol = splits.audit(parts, index.pairs)
     test = parts.loc[parts["split"] == "test", "sha256"]
     measured = {
         "dataset": {
-            "name": found.name,
-            "synthetic": found.synthetic,
-            "fingerprint": found.fingerprint,
-            "layout": found.layout,
-            "images": len(found.cells),
-            "unlabelled": int(found.cells["label"].isna().sum()),
-            "phases": {str(k): int(n) for k, n in found.cells["phase"].value_counts().items()},
-            "rejected": len(found.rejected),
-            "duplicate_pairs": len(found.pairs),
-            "linked_subjects": found.linked_subjects(),
+            "name": index.name,
+            "synthetic": index.synthetic,
+            "fingerprint": index.fingerprint,
+            "layout": index.layout,
+            "images": len(index.cells),
+            "unlabelled": int(index.cells["label"].isna().sum()),
+            "phases": {str(k): int(n) for k, n in index.cells["phase"].value_counts().items()},
+            "rejected": len(index.rejected),
+            "duplicate_pairs": len(index.pairs),
+            "linked_subjects": index.linked_subjects(),
         },
         "protocol": {
             "split": config.split,
@@ -78,11 +78,11 @@ def train(run: Run, reporter: Reporter) -> None:
     run.checkpoint_file.unlink(missing_ok=True)
 
 
-def choose(found: indexing.Index, run: Run) -> pd.DataFrame:
+def choose(index: indexing.Index, run: Run) -> pd.DataFrame:
     """The cells of a run with their part: sampled, then split, as its config says."""
     config = run.config
     return splits.draw(
-        found,
+        index,
         config.split,
         seed=config.seed,
         sample_of=config.sample,

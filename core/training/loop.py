@@ -66,9 +66,9 @@ def train(
         _assign(variables, so_far.state)
     else:
         # What the stage before kept stays the one to beat.
-        kept = _values(model.variables) if stage.number and config.keep == "best" else []
+        best_values = _values(model.variables) if stage.number and config.keep == "best" else []
         so_far = replace(so_far, stage=stage.number, stage_start=so_far.epoch, stage_seconds=0.0)
-        so_far = replace(so_far, waited=0, rate=1.0, kept=kept, state=[])
+        so_far = replace(so_far, waited=0, rate=1.0, kept=best_values, state=[])
     run.keep_history(so_far.epoch)
     step, forward = make_step(model, optimizer, config.label_smoothing), make_forward(model)
     reporter.phase(STAGES[stage.number], batches.steps(len(data.train), config.batch_size))
@@ -138,15 +138,15 @@ def _epoch(
     steps = batches.steps(len(data.train), config.batch_size)
     reporter.update(epoch=epoch + 1, done=0, total=steps)
     stream = batches.epoch_batches(data.look_up, data.labels, data.train, config, epoch)
-    sums, seen, rate = np.zeros(4), 0, stage.rate
+    sums, images, rate = np.zeros(4), 0, stage.rate
     for done, batch in enumerate(batches.ahead(stream), start=1):
         rate = learning_rate(config, stage, so_far, (done - 1) / steps)
         optimizer.learning_rate.assign(rate)
         values = step(*_tensors(batch)).numpy().astype(float)
         _require_finite(values[0], epoch + 1, rate)
         sums += values * len(batch.labels)
-        seen += len(batch.labels)
-        loss, cross_entropy, penalty, accuracy = sums / seen
+        images += len(batch.labels)
+        loss, cross_entropy, penalty, accuracy = sums / images
         elapsed = time.perf_counter() - started
         reporter.update(
             done=done,
@@ -155,7 +155,7 @@ def _epoch(
             penalty=penalty,
             accuracy=accuracy,
             learning_rate=rate,
-            images_per_second=seen / elapsed,
+            images_per_second=images / elapsed,
             seconds_left=_seconds_left(so_far, stage, config, elapsed, done / steps),
         )
     return {
@@ -165,7 +165,7 @@ def _epoch(
         "penalty": penalty,
         "accuracy": accuracy,
         "learning_rate": rate,
-        "images_per_second": round(seen / (time.perf_counter() - started), 1),
+        "images_per_second": round(images / (time.perf_counter() - started), 1),
     }
 
 
@@ -240,8 +240,8 @@ def _advance(
         stage_seconds=so_far.stage_seconds + seconds,
     )
     if value < so_far.best:
-        kept = _values(model.variables) if config.keep == "best" else []
-        return replace(after, best=value, best_epoch=epoch, waited=0, kept=kept)
+        best_values = _values(model.variables) if config.keep == "best" else []
+        return replace(after, best=value, best_epoch=epoch, waited=0, kept=best_values)
     waited = so_far.waited + 1
     cut = waited % PLATEAU_PATIENCE == 0
     return replace(after, waited=waited, rate=so_far.rate * (PLATEAU_FACTOR if cut else 1.0))

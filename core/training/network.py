@@ -86,11 +86,11 @@ def _train_whole(run: Run, reporter: Reporter, images: Data, so_far: Checkpoint)
     network = _build(config, entry, chosen)
     stage = Stage(0, config.epochs, learning_rate(config))
     so_far = loop.train(run, reporter, network.model, images, stage, so_far)
-    kept = network
+    trained = network
     if chosen != "float32":
-        kept = _build(config, entry)
-        kept.model.set_weights(network.model.get_weights())
-    return Trained(kept, so_far, precision=chosen, probed=probed)
+        trained = _build(config, entry)
+        trained.model.set_weights(network.model.get_weights())
+    return Trained(trained, so_far, precision=chosen, probed=probed)
 
 
 def _train_head(

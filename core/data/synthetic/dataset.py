@@ -139,8 +139,8 @@ def _claim(root: Path, facts: dict[str, object]) -> bool:
         (root / MARKER).unlink(missing_ok=True)
         return True
     root.mkdir(parents=True, exist_ok=True)
-    others = [entry for entry in root.iterdir() if not entry.name.startswith(".")]
-    if others and not (root / MARKER).exists():
+    files = [entry for entry in root.iterdir() if not entry.name.startswith(".")]
+    if files and not (root / MARKER).exists():
         raise refusal
     (root / MARKER).touch()
     return False

@@ -70,9 +70,9 @@ def _find_place(
             centre[axis] = beyond if rng.random() < 0.5 else sides[axis] - beyond
         elif wish == "touching" and others:
             chosen = int(rng.integers(len(others)))
-            apart = (radius + others[chosen].radius) * rng.uniform(0.86, 0.96)
+            distance = (radius + others[chosen].radius) * rng.uniform(0.86, 0.96)
             angle = rng.uniform(0, 2 * np.pi)
-            centre = others[chosen][:2] + apart * np.array([np.cos(angle), np.sin(angle)])
+            centre = others[chosen][:2] + distance * np.array([np.cos(angle), np.sin(angle)])
             if np.any(np.abs(centre - sides / 2) > slack):
                 continue
             strangers = others[:chosen] + others[chosen + 1 :]

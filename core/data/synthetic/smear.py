@@ -110,17 +110,17 @@ class Smear:
             else:
                 continue
             depth = red_cell.depth_map(outline, self.scale)
-            there, here = self._overlap(depth.shape, place)
-            depth = np.minimum(depth[here], self.free[there] - rng.uniform(1, 4))
+            target, source = self._overlap(depth.shape, place)
+            depth = np.minimum(depth[source], self.free[target] - rng.uniform(1, 4))
             mask = depth > 0
             if mask.sum() < 0.25 * np.pi * radius**2:
                 continue
             drawn = red_cell.draw_thickness(rng, depth, radius / self.scale, pallor)
-            below = self.haemoglobin[there]
+            below = self.haemoglobin[target]
             # Cells that lie on each other flatten, so the thinner one adds less than it holds.
-            self.haemoglobin[there] = np.maximum(below, drawn) + 0.45 * np.minimum(below, drawn)
+            self.haemoglobin[target] = np.maximum(below, drawn) + 0.45 * np.minimum(below, drawn)
             discs.append(place)
-            parts.append(_Part(there[0].start, there[1].start, mask))
+            parts.append(_Part(target[0].start, target[1].start, mask))
         self._record(["red cell"] * len(parts), parts)
 
     def add_platelets(self) -> None:
@@ -130,17 +130,17 @@ class Smear:
             outline = red_cell.draw_platelet_outline(self.rng)
             y, x = self.rng.uniform(0, self.size)
             depth = red_cell.depth_map(outline, self.scale)
-            there, here = self._overlap(depth.shape, Disc(x, y, 0))
-            depth = np.minimum(depth[here], self.free[there] - 2)
+            target, source = self._overlap(depth.shape, Disc(x, y, 0))
+            depth = np.minimum(depth[source], self.free[target] - 2)
             mask = depth > 0
             if mask.sum() < 0.5 * np.pi * (outline.mean() * self.scale) ** 2:
                 continue
             granules, body = red_cell.draw_granules(self.rng, depth)
             # The granules take the dye of chromatin, but there is no nucleus deeper down.
-            self.nucleus[there][mask] = np.minimum(depth[mask], 4)
-            self.chromatin[there][mask] = granules[mask]
-            self.cytoplasm[there] = np.maximum(self.cytoplasm[there], body)
-            parts.append(_Part(there[0].start, there[1].start, mask))
+            self.nucleus[target][mask] = np.minimum(depth[mask], 4)
+            self.chromatin[target][mask] = granules[mask]
+            self.cytoplasm[target] = np.maximum(self.cytoplasm[target], body)
+            parts.append(_Part(target[0].start, target[1].start, mask))
         self._record(["platelet"] * len(parts), parts)
 
     def photograph(self, look: Look) -> np.ndarray:
@@ -185,30 +185,30 @@ class Smear:
         layers = np.dstack([depth, nucleus, chromatin, cytoplasm]).astype(np.float32)
         side = 2 * round(half * self.scale) + 1
         layers = cv2.resize(layers, (side, side), interpolation=cv2.INTER_AREA)
-        there, here = self._overlap(layers.shape, place)
-        depth, nucleus, chromatin, cytoplasm = np.moveaxis(layers[here], 2, 0)
+        target, source = self._overlap(layers.shape, place)
+        depth, nucleus, chromatin, cytoplasm = np.moveaxis(layers[source], 2, 0)
 
         # Where two cells press on each other, each keeps its side of a flat contact.
-        lead = (depth - self.depth[there]) / 2
+        lead = (depth - self.depth[target]) / 2
         own = (lead > 0) & (depth > -5)
-        kept = np.minimum(self.nucleus[there], -1 - lead)
-        self.nucleus[there] = np.where(own, np.minimum(nucleus, lead - 1), kept)
+        kept = np.minimum(self.nucleus[target], -1 - lead)
+        self.nucleus[target] = np.where(own, np.minimum(nucleus, lead - 1), kept)
         for dye, drawn in ((self.chromatin, chromatin), (self.cytoplasm, cytoplasm)):
-            dye[there] = np.where(own, drawn, dye[there])
-        self.instances[there][own & (depth > 0)] = self.white_cells
-        self.depth[there] = np.maximum(self.depth[there], depth)
+            dye[target] = np.where(own, drawn, dye[target])
+        self.instances[target][own & (depth > 0)] = self.white_cells
+        self.depth[target] = np.maximum(self.depth[target], depth)
 
     def _overlap(
         self, shape: tuple[int, ...], place: Disc
     ) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
         """Return where a patch (h, w) centred on `place` lies in the field, and that part of it."""
-        there, here = [], []
+        target, source = [], []
         for centre, side, length in zip((place.y, place.x), shape, self.size, strict=False):
             start = round(centre) - side // 2
             first, last = max(start, 0), max(min(start + side, length), 0)
-            there.append(slice(first, last))
-            here.append(slice(first - start, last - start))
-        return (there[0], there[1]), (here[0], here[1])
+            target.append(slice(first, last))
+            source.append(slice(first - start, last - start))
+        return (target[0], target[1]), (source[0], source[1])
 
     def _record(self, kinds: Sequence[Kind], parts: list[_Part]) -> None:
         """Note the objects of one sort, all at once, for which of them touch."""

@@ -160,8 +160,8 @@ def draw_red_cell(
     away = reach + size * rng.uniform(0.8, 1.0)
     half = shape[0] // 2
     y, x = np.ogrid[-half : half + 1, -half : half + 1]
-    apart = np.hypot(y - away * np.sin(towards), x - away * np.cos(towards))
-    disc = 1 / (1 + np.exp((apart - size) / 2)) - 0.6 * np.exp(-((2.4 * apart / size) ** 2))
+    distance = np.hypot(y - away * np.sin(towards), x - away * np.cos(towards))
+    disc = 1 / (1 + np.exp((distance - size) / 2)) - 0.6 * np.exp(-((2.4 * distance / size) ** 2))
     return np.exp(-disc[..., None] * RED_CELL).astype(np.float32)
 
 
@@ -305,8 +305,8 @@ def _place(cell: np.ndarray, shift: np.ndarray) -> np.ndarray:
     rows, columns = np.nonzero(cell.any(axis=2))
     top, left = rows.min(), columns.min()
     cut = cell[top : rows.max() + 1, left : columns.max() + 1]
-    wanted = SIZE / 2 + shift - (rows.mean() - top, columns.mean() - left)
-    top, left = np.clip(np.rint(wanted).astype(int), 1, np.subtract(SIZE - 1, cut.shape[:2]))
+    offset = SIZE / 2 + shift - (rows.mean() - top, columns.mean() - left)
+    top, left = np.clip(np.rint(offset).astype(int), 1, np.subtract(SIZE - 1, cut.shape[:2]))
     canvas = np.zeros((SIZE, SIZE, 3), np.uint8)
     canvas[top : top + cut.shape[0], left : left + cut.shape[1]] = cut
     return canvas
