@@ -12,9 +12,11 @@ import sys
 from collections.abc import Callable, Collection
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-from benchmarks.measure import Bar, machine
+import click
+
+from benchmarks.measure import Measured, machine
 from core.errors import BlastLensError, ConfigError
 
 BENCHMARKS = {
@@ -32,73 +34,63 @@ BENCHMARKS = {
 }
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message}\n")
+COUNT = click.IntRange(min=1)
 
 
-def parser() -> argparse.ArgumentParser:
-    """The options; every benchmark takes the same ones, and some can be told to do a part."""
-    names = "\n".join(f"  {name:13} {about}" for name, about in BENCHMARKS.items())
-    result = _Parser(
-        prog="python -m benchmarks",
-        epilog=f"benchmarks:\n{names}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    result.add_argument("name", choices=BENCHMARKS, metavar="NAME", help="which one to run")
-    result.add_argument("--json", action="store_true", help="one JSON document instead of a table")
-    result.add_argument(
-        "--tree",
-        type=Path,
-        metavar="DIR",
-        help="keep the drawn data set here, and use it if it is there; else it is temporary",
-    )
-    result.add_argument(
-        "--images", type=_positive, metavar="N", help="use a part of N images of the data set"
-    )
-    result.add_argument("--rounds", type=_positive, metavar="N", help="rounds of each measurement")
-    result.add_argument("--only", metavar="PART", help="of a benchmark in parts, this one alone")
-    return result
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
-    return int(text)
+@click.command(
+    epilog="\b\nBenchmarks:\n" + "\n".join(f"  {name:13} {BENCHMARKS[name]}" for name in BENCHMARKS)
+)
+@click.argument("name", type=click.Choice(list(BENCHMARKS)), metavar="NAME")
+@click.option("--json", is_flag=True, help="Print one JSON document instead of a table.")
+@click.option(
+    "--tree",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Keep the drawn data set in this folder and use it again; otherwise it is temporary.",
+)
+@click.option("--images", type=COUNT, metavar="N", help="Use N images of the data set.")
+@click.option("--rounds", type=COUNT, metavar="N", help="Rounds of each measurement.")
+@click.option("--only", metavar="PART", help="Run one part of a benchmark alone.")
+def command(name: str, **options: Any) -> None:
+    """Run the benchmark NAME and print its figures and bars."""
+    facts = machine()  # before the benchmark itself loads the machine
+    module = importlib.import_module(f"benchmarks.{name}")
+    _check_part(name, options["only"], getattr(module, "PARTS", ()))
+    run: Callable[..., Measured] = module.run
+    figures, bars = run(argparse.Namespace(**options))
+    document = {
+        "name": name,
+        "machine": facts,
+        "figures": figures,
+        "bars": [asdict(bar) for bar in bars],
+    }
+    if options["json"]:
+        print(json.dumps(document, ensure_ascii=False, indent=1))
+    else:
+        _print(document)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs one benchmark; returns the exit status."""
-    options = parser().parse_args(arguments)
-    facts = machine()  # before the benchmark itself loads the machine
     try:
-        module = importlib.import_module(f"benchmarks.{options.name}")
-        _check_part(options, getattr(module, "PARTS", ()))
-        run: Callable[..., Any] = module.run
-        figures, bars = run(options)
+        command.main(arguments, prog_name="python -m benchmarks", standalone_mode=False)
+    except click.ClickException as error:
+        message = " ".join(error.format_message().split())
+        print(f"python -m benchmarks: {message}", file=sys.stderr)
+        raise SystemExit(2) from None
     except BlastLensError as error:
         print(" ".join(str(error).split()), file=sys.stderr)
         return 2
     except OSError as error:
         print(f"{error.filename or 'The system'}: {error.strerror or error}.", file=sys.stderr)
         return 2
-    document = {
-        "name": options.name,
-        "machine": facts,
-        "figures": figures,
-        "bars": [asdict(bar) if isinstance(bar, Bar) else bar for bar in bars],
-    }
-    if options.json:
-        print(json.dumps(document, ensure_ascii=False, indent=1))
-    else:
-        _print(document)
     return 0
 
 
-def _check_part(options: argparse.Namespace, parts: Collection[str]) -> None:
-    if options.only and options.only not in parts:
-        can = f"it can be {', '.join(parts)}" if parts else f"{options.name} has no parts"
-        raise ConfigError(f"--only is {options.only!r}; {can}.")
+def _check_part(name: str, only: str | None, parts: Collection[str]) -> None:
+    if only and only not in parts:
+        remedy = f"it can be {', '.join(parts)}" if parts else f"{name} has no parts"
+        raise ConfigError(f"--only is {only!r}; {remedy}.")
 
 
 def _print(document: dict[str, Any]) -> None:

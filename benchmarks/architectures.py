@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measure import Bar, artifacts, at_least, at_most, say
+from benchmarks.measure import Measured, artifacts, at_least, at_most, say
 from benchmarks.training import train
 from core.data.synthetic.dataset import write_dataset
 from core.evaluation.evaluate import evaluate_on
@@ -34,7 +34,7 @@ SCORES = ("roc_auc", "balanced_accuracy")
 Row = dict[str, float]
 
 
-def run(options: argparse.Namespace) -> tuple[dict[str, Any], list[Bar]]:
+def run(options: argparse.Namespace) -> Measured:
     """Scores and seconds by seed. `options.images` cells are drawn to train on, and to read."""
     images, contender = options.images or IMAGES, options.only or CONTENDER
     rows: dict[str, list[Row]] = {BASELINE: [], contender: []}
@@ -69,7 +69,7 @@ def score(done: Run, unseen: Path) -> Row:
     }
 
 
-def compare(contender: str, rows: dict[str, list[Row]]) -> tuple[dict[str, Any], list[Bar]]:
+def compare(contender: str, rows: dict[str, list[Row]]) -> Measured:
     """Means over the seeds, and the contender beside the baseline.
 
     The ratio of epoch times is the median of those of each seed, whose runs were neighbours.

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measure import Bar, artifacts, say
+from benchmarks.measure import Bar, Measured, artifacts, say
 from benchmarks.training import train
 from core.audit import ablations
 from core.data.synthetic.dataset import CELLS, write_dataset
@@ -24,7 +24,7 @@ from core.workers import launcher
 ARCHITECTURE, EPOCHS = "compact", 20
 
 
-def run(options: argparse.Namespace) -> tuple[dict[str, Any], list[Bar]]:
+def run(options: argparse.Namespace) -> Measured:
     """What each audit measures. `options.images` cells are drawn in place of the usual number."""
     figures: dict[str, Any] = {}
     bars: list[Bar] = []

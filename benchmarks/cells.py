@@ -23,7 +23,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from benchmarks.measure import Bar, alternate, at_least, at_most, say
+from benchmarks.measure import Measured, alternate, at_least, at_most, measure_parts
 from core.cells.detection.detect import Cell, Field, detect
 from core.cells.detection.red_cells import Ruler
 from core.cells.detection.tiles import Whole
@@ -54,7 +54,7 @@ Box = tuple[int, int, int, int]
 Finder = Callable[[np.ndarray], list[Box]]
 
 
-def run(options: argparse.Namespace) -> tuple[dict[str, Any], list[Bar]]:
+def run(options: argparse.Namespace) -> Measured:
     """Figures and bars of all parts, or of `options.only`. Raises `ConfigError` without data."""
     root = _real_data()
     parts = {
@@ -64,14 +64,7 @@ def run(options: argparse.Namespace) -> tuple[dict[str, Any], list[Bar]]:
         "time": lambda: timing(root / "bccd_fields", options.rounds or ROUNDS),
         "scan": lambda: scan(root / "bccd_fields"),
     }
-    figures: dict[str, Any] = {}
-    bars: list[Bar] = []
-    for name in PARTS if options.only is None else (options.only,):
-        say(name)
-        found, held = parts[name]()
-        figures[name] = found
-        bars += held
-    return figures, bars
+    return measure_parts(parts, options.only)
 
 
 def twelve_lines(image: np.ndarray) -> list[Box]:
@@ -99,7 +92,7 @@ def tight(image: np.ndarray) -> list[Box]:
     return [cell.bbox for cell in detect(image).cells]
 
 
-def boxes(folder: Path, most: int | None) -> tuple[dict[str, Any], list[Bar]]:
+def boxes(folder: Path, most: int | None) -> Measured:
     """Recall, precision and mean IoU of both on the even, the odd and all files."""
     fields = list(_fields(folder))[:most]
     figures: dict[str, Any] = {}
@@ -176,7 +169,7 @@ def iou(a: Box, b: Box) -> float:
     return shared / (a[2] * a[3] + b[2] * b[3] - shared)
 
 
-def masks(folder: Path, most: int | None) -> tuple[dict[str, Any], list[Bar]]:
+def masks(folder: Path, most: int | None) -> Measured:
     """Mean Dice of nucleus and cell by set and half; the found cell that covers most counts."""
     figures: dict[str, Any] = {}
     bars = []
@@ -214,7 +207,7 @@ def dice(a: np.ndarray, b: np.ndarray) -> float:
     return 2 * int((a & b).sum()) / both if both else 1.0
 
 
-def drawn(count: int) -> tuple[dict[str, Any], list[Bar]]:
+def drawn(count: int) -> Measured:
     """Whole cells of `count` synthetic fields: found, read by each finished model, and alike."""
     made = [draw_field(seed=seed) for seed in range(count)]
     pairs = [(it.image, detect(it.image), _truth(it)) for it in made]
@@ -277,7 +270,7 @@ def _nearest(cell: Cell, field: Field) -> Cell | None:
     return best if best is not None and iou(best.bbox, cell.bbox) >= SAME else None
 
 
-def timing(folder: Path, rounds: int) -> tuple[dict[str, Any], list[Bar]]:
+def timing(folder: Path, rounds: int) -> Measured:
     """Of fields of 640x480, by the median, and of 4000x3000 mosaics of them a pixel."""
     fields = [image for image, _ in _fields(folder)][:: max(1, 266 // 24)]
     large = mosaic(fields, 3000, 4000)
@@ -318,7 +311,7 @@ def mosaic(fields: list[np.ndarray], height: int, width: int) -> np.ndarray:
     return np.vstack(rows)[:height]
 
 
-def scan(folder: Path) -> tuple[dict[str, Any], list[Bar]]:
+def scan(folder: Path) -> Measured:
     """Peak memory, time and cells of 100 megapixels as TIFF and PNG, each in its own process."""
     fields = [image for image, _ in _fields(folder)][::20]
     figures: dict[str, Any] = {}

@@ -12,11 +12,10 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from benchmarks.measure import Bar, Timing, artifacts, at_most, say
+from benchmarks.measure import Measured, Timing, artifacts, at_most, say
 from benchmarks.tree import Tree, tree
 from benchmarks.visit import Server, Visitor, Widget, serve
 from core import storage
@@ -32,7 +31,7 @@ MILLISECONDS, MEBIBYTES = 300, 600
 EMPTY = 'import streamlit as st\n\nst.title("Empty")\n'
 
 
-def run(options: argparse.Namespace) -> tuple[dict[str, Any], list[Bar]]:
+def run(options: argparse.Namespace) -> Measured:
     """Figures in milliseconds. A data set that is kept keeps its index too, in `artifacts`."""
     with tree(options.tree, options.images) as drawn:
         kept = drawn.root.parent / "artifacts"
@@ -43,7 +42,7 @@ def run(options: argparse.Namespace) -> tuple[dict[str, Any], list[Bar]]:
             return measure(drawn, options.rounds or ROUNDS)
 
 
-def measure(drawn: Tree, rounds: int) -> tuple[dict[str, Any], list[Bar]]:
+def measure(drawn: Tree, rounds: int) -> Measured:
     """The same for a data set that is there, indexed, and the only one the app knows."""
     times: dict[str, list[float]] = {"filter": [], "page": []}
     empty: list[float] = []

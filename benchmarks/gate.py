@@ -25,7 +25,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks import not_cells
-from benchmarks.measure import Bar, artifacts, at_least, at_most, say
+from benchmarks.measure import Measured, artifacts, at_least, at_most, measure_parts
 from benchmarks.training import train
 from core.data import datasets
 from core.data.images import decode, encode, fit
@@ -43,20 +43,12 @@ SYNTHETIC, SUBJECTS = 120, 24
 PASS, REFUSE = 0.95, 0.99
 FIELDS = 16  # of the smears, the first; the rest are crops around a cell or two
 
-Measured = tuple[dict[str, Any], list[Bar]]
-
 
 def run(options: argparse.Namespace) -> Measured:
     """Figures of all parts, or of `options.only`; of `options.images` synthetic cells."""
-    figures: dict[str, Any] = {}
-    bars: list[Bar] = []
     with _model(options.images or SYNTHETIC) as (done, real):
-        figures["cells_are"] = "real" if real else "synthetic"
-        for name in [options.only] if options.only else PARTS:
-            say(f"measuring: {name}")
-            figures[name], held = PARTS[name](done, real)
-            bars += held
-    return figures, bars
+        figures, bars = measure_parts(PARTS, options.only, done, real)
+    return {"cells_are": "real" if real else "synthetic"} | figures, bars
 
 
 @contextmanager

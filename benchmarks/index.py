@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measure import Bar, alternate, artifacts, at_most
+from benchmarks.measure import Measured, alternate, artifacts, at_most
 from benchmarks.tree import Tree, tree
 from core.data import indexing
 
@@ -23,13 +23,13 @@ SECOND_LOOK = 2.0  # times the bare walk
 FIRST_ROUNDS, SECOND_ROUNDS = 1, 25
 
 
-def run(options: argparse.Namespace) -> tuple[dict[str, Any], list[Bar]]:
+def run(options: argparse.Namespace) -> Measured:
     """Figures in seconds. `options.rounds` counts the warm rounds of the first look."""
     with tree(options.tree, options.images) as drawn:
         return measure(drawn, options.rounds or FIRST_ROUNDS)
 
 
-def measure(drawn: Tree, rounds: int) -> tuple[dict[str, Any], list[Bar]]:
+def measure(drawn: Tree, rounds: int) -> Measured:
     """The same for a data set that is there."""
     with artifacts() as kept:
 

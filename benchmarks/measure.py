@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -25,14 +26,31 @@ class Bar:
     holds: bool
 
 
+# What a benchmark returns: its figures by name, and its bars.
+Measured = tuple[dict[str, Any], list[Bar]]
+
+
+def measure_parts(
+    parts: Mapping[str, Callable[..., Measured]], only: str | None, *arguments: Any
+) -> Measured:
+    """Runs the parts of a benchmark with the same `arguments`, or the part `only` alone."""
+    figures: dict[str, Any] = {}
+    bars: list[Bar] = []
+    for name in [only] if only else parts:
+        say(f"measuring: {name}")
+        figures[name], part_bars = parts[name](*arguments)
+        bars += part_bars
+    return figures, bars
+
+
 def at_most(name: str, value: float, target: float) -> Bar:
     """A bar that holds while `value` does not exceed `target`."""
-    return Bar(name, round(value, 4), target, value <= target)
+    return Bar(name, round(float(value), 4), target, bool(value <= target))
 
 
 def at_least(name: str, value: float, target: float) -> Bar:
     """A bar that holds while `value` does not fall short of `target`."""
-    return Bar(name, round(value, 4), target, value >= target)
+    return Bar(name, round(float(value), 4), target, bool(value >= target))
 
 
 @dataclass(frozen=True)

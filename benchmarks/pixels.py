@@ -12,7 +12,6 @@ import io
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import cv2
 import numpy as np
@@ -20,7 +19,7 @@ import pandas as pd
 from PIL import Image
 
 from benchmarks.index import read_and_hash
-from benchmarks.measure import Bar, alternate, artifacts, at_most
+from benchmarks.measure import Measured, alternate, artifacts, at_most
 from benchmarks.tree import Tree, tree
 from core.data.images import Geometry
 from core.data.pixel_cache import pixels
@@ -34,7 +33,7 @@ OVER_BARE = 2.5
 OVER_HASHED = 1.3
 
 
-def run(options: argparse.Namespace) -> tuple[dict[str, Any], list[Bar]]:
+def run(options: argparse.Namespace) -> Measured:
     """Figures in seconds, with the files in the system's page cache.
 
     `options.images` counts the images read. Without a tree that is kept, only these are drawn.
@@ -45,7 +44,7 @@ def run(options: argparse.Namespace) -> tuple[dict[str, Any], list[Bar]]:
         return measure(Tree(drawn.root, drawn.files.iloc[steps]), options.rounds or ROUNDS)
 
 
-def measure(drawn: Tree, rounds: int) -> tuple[dict[str, Any], list[Bar]]:
+def measure(drawn: Tree, rounds: int) -> Measured:
     """The same for a data set that is there; every image of it is read."""
     geometry, paths = Geometry(), drawn.paths
     cells = pd.DataFrame({"image_id": drawn.files["path"], "sha256": read_and_hash(paths)})

@@ -30,7 +30,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.measure import Bar, artifacts, at_least, at_most, say
+from benchmarks.measure import Bar, Measured, artifacts, at_least, at_most, measure_parts, say
 from benchmarks.reading_peers import grad_cam
 from benchmarks.training import train
 from benchmarks.visit import Visitor, Widget, serve
@@ -58,20 +58,13 @@ TRIED = 200  # cells, for the best size
 OVER_PEER, OF_LIMIT, ABOVE_LIMIT_MS, OF_ENGINE = 15.0, 1.5, 15.0, 1.25
 FRESH_SECONDS, KERAS_SECONDS, MEBIBYTES = 3.0, 6.0, 600
 
-Measured = tuple[dict[str, Any], list[Bar]]
 Models = dict[str, Run]
 
 
 def run(options: argparse.Namespace) -> Measured:
     """Figures in milliseconds, of all parts or of `options.only`; see the module."""
-    figures: dict[str, Any] = {}
-    bars: list[Bar] = []
     with _models() as (models, files):
-        for name in [options.only] if options.only else PARTS:
-            say(f"measuring: {name}")
-            figures[name], held = PARTS[name](models, files, options)
-            bars += held
-    return figures, bars
+        return measure_parts(PARTS, options.only, models, files, options)
 
 
 @contextmanager

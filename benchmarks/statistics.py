@@ -7,12 +7,11 @@ many. Both must come to the same values.
 """
 
 import argparse
-from typing import Any
 
 import numpy as np
 from sklearn import metrics as sk
 
-from benchmarks.measure import Bar, alternate, at_least, at_most
+from benchmarks.measure import Measured, alternate, at_least, at_most
 from core.errors import DataError
 from core.metrics import bootstrap, classification
 from core.metrics.bootstrap import Resampling
@@ -25,7 +24,7 @@ TIMES_FASTER = 20.0
 Model = tuple[np.ndarray, np.ndarray]
 
 
-def run(options: argparse.Namespace) -> tuple[dict[str, Any], list[Bar]]:
+def run(options: argparse.Namespace) -> Measured:
     """Figures in seconds. `options.images` counts the predictions of each model."""
     groups, models = predictions(options.images or CELLS)
 

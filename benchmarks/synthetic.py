@@ -21,6 +21,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
+from benchmarks.measure import Bar, Measured, at_least, at_most
 from core.data import indexing
 from core.data.images import decode
 from core.data.synthetic.dataset import write_dataset
@@ -35,16 +36,14 @@ CELLS = 400
 REAL_AUC, IMAGE_SPLIT_GAIN, FAR, DRAWING_SECONDS = 0.75, 0.05, 0.75, 30.0
 BANDS = (1, 2, 4, 8, 16)  # pixels; a band of texture lies between two of them
 
-Bars = list[dict[str, Any]]
 
-
-def run(options: argparse.Namespace) -> tuple[dict[str, Any], Bars]:
+def run(options: argparse.Namespace) -> Measured:
     """The calibration table, then trainings on `options.rounds` sets of different seeds.
 
     Raises `ConfigError` where the environment does not say where the real cells are.
     """
     real = _real_cells()
-    rounds = getattr(options, "rounds", None) or ROUNDS
+    rounds = options.rounds or ROUNDS
     table, bars = calibration(real)
     figures: dict[str, Any] = {"calibration": table}
     with tempfile.TemporaryDirectory(prefix="blastlens-synthetic-") as folder:
@@ -52,7 +51,7 @@ def run(options: argparse.Namespace) -> tuple[dict[str, Any], Bars]:
     return figures | learnt, bars + more
 
 
-def calibration(real: Path) -> tuple[dict[str, Any], Bars]:
+def calibration(real: Path) -> Measured:
     """By statistic: means by class and deviations of both, and how far apart they lie.
 
     `apart` is the difference of the class-balanced means in real deviations, `spread` the
@@ -73,7 +72,7 @@ def calibration(real: Path) -> tuple[dict[str, Any], Bars]:
         for name in theirs.index
     }
     middle = float(apart.abs().median())
-    return table, [_bar("median distance of the means, in real SD", middle, FAR, at_most=True)]
+    return table, [at_most("median distance of the means, in real SD", middle, FAR)]
 
 
 def components(cells: pd.DataFrame) -> pd.DataFrame:
@@ -148,7 +147,7 @@ def _blur(values: np.ndarray, inside: np.ndarray, sigma: float) -> np.ndarray:
     return cv2.GaussianBlur(values * mask, (0, 0), sigma) / weight
 
 
-def training(folder: Path, real: Path, rounds: int) -> tuple[dict[str, Any], Bars]:
+def training(folder: Path, real: Path, rounds: int) -> Measured:
     """Trains each architecture on `rounds` synthetic sets, split by subject and by image."""
     rows = []
     for seed in range(rounds):
@@ -172,15 +171,15 @@ def training(folder: Path, real: Path, rounds: int) -> tuple[dict[str, Any], Bar
                 )
                 print(rows[-1], file=sys.stderr)
     table = pd.DataFrame(rows)
-    bars: Bars = []
+    bars: list[Bar] = []
     for architecture, runs in table.groupby("architecture"):
         by_split = {split: part for split, part in runs.groupby("split")}
         auc = by_split["subject"]["real_auc"].mean()
         gain = (
             by_split["image"]["test_accuracy"].mean() - by_split["subject"]["test_accuracy"].mean()
         )
-        bars.append(_bar(f"{architecture}: ROC AUC on real cells", auc, REAL_AUC))
-        bars.append(_bar(f"{architecture}: accuracy gained by leaking", gain, IMAGE_SPLIT_GAIN))
+        bars.append(at_least(f"{architecture}: ROC AUC on real cells", auc, REAL_AUC))
+        bars.append(at_least(f"{architecture}: accuracy gained by leaking", gain, IMAGE_SPLIT_GAIN))
     return {"runs": {str(number): row for number, row in enumerate(rows)}}, bars
 
 
@@ -238,17 +237,3 @@ def _real_cells() -> Path:
             "C-NMC 2019 cells in their official layout."
         )
     return Path(folder) / SAMPLE
-
-
-def _bar(name: str, value: float, target: float, *, at_most: bool = False) -> dict[str, Any]:
-    holds = value <= target if at_most else value >= target
-    return {"name": name, "value": round(float(value), 4), "target": target, "holds": bool(holds)}
-
-
-if __name__ == "__main__":
-    chosen = argparse.ArgumentParser(description=__doc__)
-    chosen.add_argument("--rounds", type=int, help=f"data sets to train on; default {ROUNDS}")
-    try:
-        print(json.dumps(dict(zip(("figures", "bars"), run(chosen.parse_args()), strict=True))))
-    except BlastLensError as error:
-        sys.exit(str(error))

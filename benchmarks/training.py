@@ -37,7 +37,7 @@ import numpy as np
 import psutil
 
 from benchmarks import peers
-from benchmarks.measure import Bar, artifacts, at_least, at_most, say
+from benchmarks.measure import Bar, Measured, artifacts, at_least, at_most, measure_parts, say
 from benchmarks.tree import tree
 from core.data.images import Geometry, encode
 from core.data.synthetic.dataset import write_dataset
@@ -55,8 +55,6 @@ OVER_FIT_FIRST, OVER_FIT_LATER = 12.0, 100.0
 ACCURACY, ACCURACY_EPOCHS, AUC_LOSS = "cnn-16", 20, 0.02
 LARGE, LARGE_IMAGES, SUBJECTS, GIBIBYTES = "cnn-32", 10_661, 100, 4.0
 
-Measured = tuple[dict[str, Any], list[Bar]]
-
 
 def run(options: argparse.Namespace) -> Measured:
     """Figures of all parts, or of `options.only`.
@@ -64,13 +62,7 @@ def run(options: argparse.Namespace) -> Measured:
     `options.images` cells are drawn; without it 1,000, and for the memory as many as C-NMC has.
     There alone `options.tree` is used: its cells, of full size, take the place of drawn ones.
     """
-    figures: dict[str, Any] = {}
-    bars: list[Bar] = []
-    for name in [options.only] if options.only else PARTS:
-        say(f"measuring: {name}")
-        figures[name], held = PARTS[name](options)
-        bars += held
-    return figures, bars
+    return measure_parts(PARTS, options.only, options)
 
 
 def cnn(options: argparse.Namespace) -> Measured:
