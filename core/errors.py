@@ -18,7 +18,7 @@ class RunError(BlastLensError):
 
 
 class ModelError(BlastLensError):
-    """An architecture, its weights or an engine cannot be had."""
+    """An architecture, its weights or an engine is missing or unusable."""
 
 
 class UploadError(BlastLensError):

@@ -16,13 +16,13 @@ else:
     class cached_property(Generic[Value]):  # noqa: N801
         """`functools.cached_property` as Python 3.12 has it; objects need a `__dict__`."""
 
-        def __init__(self, make: Callable[[Any], Value]) -> None:  # noqa: D107
+        def __init__(self, make: Callable[[Any], Value]) -> None:
             self._make, self.__doc__ = make, make.__doc__
 
-        def __set_name__(self, owner: type, name: str) -> None:  # noqa: D105
+        def __set_name__(self, owner: type, name: str) -> None:
             self._name = name
 
-        def __get__(self, instance: Any, owner: type | None = None) -> Any:  # noqa: D105
+        def __get__(self, instance: Any, owner: type | None = None) -> Any:
             if instance is None:
                 return self
             return instance.__dict__.setdefault(self._name, self._make(instance))

@@ -10,7 +10,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 
 @dataclass(frozen=True)
 class Settings:
-    """What a user may set from outside, and the limits the code keeps to.
+    """Settings from the environment, and the limits of the code.
 
     Environment: `BLASTLENS_ARTIFACTS` (folder for runs, caches and the demo set; default
     `artifacts` beside `core`) and `BLASTLENS_WEIGHTS` (folder searched first for ImageNet

@@ -1,4 +1,4 @@
-"""The layout of the artifacts folder, atomic writes and locks: the only builder of paths."""
+"""The layout of the artifacts folder, atomic writes and locks. Only this module builds paths."""
 
 import errno
 import hashlib
@@ -27,7 +27,7 @@ def runs_dir() -> Path:
 
 
 def imports_dir() -> Path:
-    """Where a run is unpacked and checked before it gets its place beside the others."""
+    """Where an imported run is unpacked and checked before it moves to the other runs."""
     return runs_dir() / ".imports"
 
 
@@ -62,7 +62,7 @@ def backbone_dir(key: str) -> Path:
 
 
 def precision_file(key: str) -> Path:
-    """What the probe of training precision measured; `key` names network, batch and machine."""
+    """Where the measured training speeds are kept; `key` names network, batch and machine."""
     return settings().artifacts / "cache" / "precision" / f"{key}.json"
 
 
@@ -72,12 +72,12 @@ def pixels_dir(key: str) -> Path:
 
 
 def scan_dir(key: str) -> Path:
-    """Where a large scan is kept decoded, with the cells found in it; `key` names both."""
+    """Where a large image is kept decoded, with its detected cells; `key` names both."""
     return settings().artifacts / "cache" / "scans" / key
 
 
 def downloads_dir() -> Path:
-    """What is fetched from elsewhere, and how the fetching stands."""
+    """Where downloads and their status are kept."""
     return settings().artifacts / "downloads"
 
 
@@ -95,7 +95,7 @@ def active_file() -> Path:
 def atomic(path: Path) -> Iterator[Path]:
     """Yields a temporary path beside `path` and moves it there when the block succeeds.
 
-    A reader therefore sees the old file or the new one, never half of either.
+    A reader sees the old file or the new one, never a part.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     prefix = f".{path.stem}{_mark(os.getpid())}"
@@ -119,18 +119,18 @@ def scratch(folder: Path) -> Iterator[Path]:
 
 
 def _mark(process: int) -> str:
-    """In the names of a process's temporary files; machines may share an artifacts folder."""
+    """Marks the names of a process's temporary files; machines may share an artifacts folder."""
     return f"-{platform.node()}-{process}-"
 
 
 def sweep(folder: Path) -> None:
-    """Removes what ended processes left half-written in a folder that no other one writes to."""
+    """Removes unfinished files of ended processes from a folder without another writer."""
     for leftover in folder.glob(".*"):
         _remove(leftover)
 
 
 def sweep_caches(process: int) -> None:
-    """Removes what that process of this machine left half-written in the caches."""
+    """Removes the unfinished files of that process of this machine from the caches."""
     for leftover in (settings().artifacts / "cache").rglob(".*"):
         if _mark(process) in leftover.name:
             _remove(leftover)
@@ -187,9 +187,9 @@ def is_full(problem: OSError) -> bool:
 
 
 def overwrite_json(path: Path, document: Any) -> None:
-    """As `write_json` where a full disk has no room for a second file: in the place of the first.
+    """Like `write_json`, but in place, for a full disk that has no room for a second file.
 
-    A reader may for a moment see neither the one nor the other.
+    For a moment a reader may see an incomplete file.
     """
     data = encoded(document)
     with path.open("r+b", buffering=0) as file:
@@ -198,12 +198,12 @@ def overwrite_json(path: Path, document: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Reads a JSON file; raises `OSError`, or `ValueError` where it is not JSON in UTF-8."""
+    """Reads a JSON file. Raises `OSError`, or `ValueError` if it is not JSON in UTF-8."""
     return json.loads(_patiently(lambda: path.read_text(encoding="utf-8")))
 
 
 def sha256(path: Path) -> str:
-    """The SHA-256 of a file's content, 64 hex digits; worked out anew only if the file changed."""
+    """The SHA-256 of a file's content, 64 hex digits; cached until the file changes."""
     facts = path.stat()
     return _sha256(path, facts.st_size, facts.st_mtime_ns, facts.st_ino)
 
@@ -221,10 +221,10 @@ def lock(
     *,
     when: Callable[[], bool] = lambda: True,
 ) -> Iterator[None]:
-    """Holds `path` + ".lock" against other processes; it is freed if the process dies.
+    """Holds `path` + ".lock" against other processes; it is released if the process dies.
 
-    Until it is free and `when` says so too, `waiting` (which may raise, to give up) is called about
-    five times a second.
+    While the lock is taken or `when` returns False, `waiting` is called about five times a second;
+    it may raise to give up.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     file_lock = FileLock(f"{path}.lock")

@@ -23,18 +23,18 @@ LIMIT = 5.0  # robust standard deviations: one wild figure does not outvote the 
 
 
 def nearest(table: pd.DataFrame, image_id: str, count: int) -> pd.DataFrame:
-    """The `count` cells nearest to `image_id`, nearest first, with a column `distance`.
+    """Returns the `count` cells most similar to `image_id`, nearest first, with their `distance`.
 
-    This is likeness of measured appearance (size, shape, colour and chromatin of the pixels), not
-    of what a model sees, and it says nothing of the diagnosis.
+    Similarity compares measured appearance (size, shape, colour and chromatin), not what a model
+    sees, and says nothing about the diagnosis.
 
     `table`: one row a cell with `image_id` and any of the columns in `WEIGHTS`, which are
     `Morphology`'s fields; other columns are carried along. The cell itself is left out; fewer than
     `count` rows come back if there are no more. Each column is centred on its median and divided
     by its interquartile range (as a normal SD, IQR / 1.349), cut at ±`LIMIT`. `distance` is the
     weighted root mean square difference over the columns that both cells have, in those SDs;
-    cells that share no column come last, with NaN. Raises `DataError` for an id that the table
-    does not hold or a table without such columns, ValueError for a negative count.
+    cells that share no column come last, with NaN. Raises `DataError` if the table lacks the id
+    or all of those columns, ValueError if `count` is negative.
     """
     if count < 0:
         raise ValueError(f"count is {count}; it must be 0 or more.")

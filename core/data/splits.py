@@ -19,8 +19,8 @@ _TRIES = 64
 
 
 def pool(index: Index, method: str) -> pd.DataFrame:
-    """The labelled cells that a split is made of: of the training phase, and for the split
-    "preliminary" of the preliminary test phase too. label is int64.
+    """Returns the labelled cells that a split uses: those of the training phase, and for the
+    "preliminary" split also those of the preliminary test phase. label is int64.
     """
     cells = index.labelled()
     phases = ["training", "preliminary"] if method == "preliminary" else ["training"]
@@ -67,9 +67,9 @@ def draw(
     folds: int = 0,
     fold: int = 0,
 ) -> pd.DataFrame:
-    """The cells of a run with their part: `sample_of` cells (None: all) of the pool, then split.
+    """Samples `sample_of` cells of the pool (None: all) and splits them.
 
-    With `folds`, the parts are those of one fold of a cross-validation: see `cross_validation`.
+    With `folds`, the parts are those of one fold, see `cross_validation`.
     """
     cells = pool(index, method)
     if sample_of is not None:
@@ -82,11 +82,11 @@ def draw(
 def cross_validation(
     index: Index, method: str, *, seed: int, folds: int, fold: int, cells: pd.DataFrame
 ) -> pd.DataFrame:
-    """The parts of fold number `fold` (from 0): it tests, the next validates, the others train.
+    """Assigns the parts of fold `fold` (from 0): it is the test part, the next one validates.
 
     The folds depend on the cells, `seed` and `folds` alone, so that every cell is tested once over
     all of them. `method`: "subject" keeps every group in one fold, "image" deals out single images
-    and leaks. Raises `ConfigError` for another method, `DataError` where a fold would lack a class.
+    and leaks. Raises `ConfigError` if `method` is unknown, `DataError` if a fold lacks a class.
     """
     rng = np.random.default_rng(seed)
     match method:
@@ -120,9 +120,9 @@ def _by_group(
 def _deal_groups(
     cells: pd.DataFrame, rng: np.random.Generator, fractions: tuple[float, ...]
 ) -> np.ndarray:
-    """The number of each cell's part, all cells of a group in one: int (N,).
+    """Assigns whole groups to parts; returns the part number of each cell, int (N,).
 
-    Best of many random greedy assignments: the one nearest to the wanted class counts.
+    Takes the best of many random greedy assignments: the one nearest to the target class counts.
     """
     unknown = int(cells["group"].isna().sum())
     if unknown:
@@ -150,7 +150,7 @@ def _deal_groups(
 
 
 def _deal_images(cells: pd.DataFrame, rng: np.random.Generator, parts: int) -> np.ndarray:
-    """The number of each cell's part, of equal parts of each class: int (N,)."""
+    """Assigns images to parts of equal size in each class; returns int (N,)."""
     number = np.zeros(len(cells), int)
     for label in (0, 1):
         rows = rng.permutation(np.flatnonzero(cells["label"] == label))
@@ -173,7 +173,7 @@ def _by_phase(cells: pd.DataFrame, rng: np.random.Generator) -> np.ndarray:
 def _assign(
     sizes: np.ndarray, target: np.ndarray, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Deals groups, in random order, each to the part that is furthest from its target.
+    """Assigns groups, in random order, each to the part that is furthest from its target.
 
     `sizes` is (groups, classes), `target` (parts, classes). Returns parts (groups,) and the
     totals reached (parts, classes).
@@ -302,8 +302,8 @@ def sample(cells: pd.DataFrame, images: int, *, balance: str, seed: int) -> pd.D
     """Draws `images` cells, stratified by class and spread over groups.
 
     `balance`: "natural" keeps the class shares, "balanced" takes as many ALL as HEM. Within a
-    class the groups are gone round, one cell a turn, until the class is full. Rows keep their
-    order. Raises `ConfigError` when there are not so many cells.
+    class, cells are taken round-robin over the groups until the class is full. Rows keep their
+    order. Raises `ConfigError` if there are fewer cells than `images`.
     """
     if balance not in BALANCES:
         raise ConfigError(f"balance is {balance!r}; it can be {', '.join(BALANCES)}.")

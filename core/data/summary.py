@@ -45,7 +45,7 @@ def counts(cells: pd.DataFrame, by: str) -> pd.DataFrame:
 
 
 def by_phase(index: Index) -> pd.DataFrame:
-    """`counts` of the phases that there are, in their order, those of the folds below training."""
+    """Returns `counts` of the phases present, in their order, followed by those of the folds."""
     phases = counts(index.cells, "phase").set_index("phase")
     phases = phases.loc[[phase for phase in PHASES if phase in phases.index]]
     folds = counts(index.cells, "fold").set_index("fold").rename(index=lambda fold: f"fold_{fold}")
@@ -53,7 +53,7 @@ def by_phase(index: Index) -> pd.DataFrame:
 
 
 def by_subject(index: Index) -> pd.DataFrame:
-    """One row a known subject, in natural order: group, phase, label, cells, their typical look.
+    """Returns one row a known subject, in natural order.
 
     Columns: subject, group, phase, fold, class, cells, share (of all cells with a subject),
     flagged (cells with a quality flag), copies (cells that have a duplicate), and the medians of
@@ -86,7 +86,7 @@ def by_subject(index: Index) -> pd.DataFrame:
 
 
 def links(index: Index) -> pd.DataFrame:
-    """The evidence that joins subjects: group, subjects, identical and near pairs, an example."""
+    """Returns the evidence that links subjects: group, subjects, numbers of pairs, an example."""
     pairs = duplicates.across_subjects(index.pairs)
     group = index.cells.drop_duplicates("subject").set_index("subject")["group"]
     rows = [
@@ -138,7 +138,7 @@ def _only(values: pd.Series) -> str:
 
 
 def summarise(index: Index, started: float) -> dict[str, object]:
-    """The facts of an index as the command line gives them.
+    """Returns the facts of an index as the command line prints them.
 
     `started` is `time.perf_counter()` before the indexing began. `splits` counts the images of
     each part under the default split (subject-disjoint, seed 0).

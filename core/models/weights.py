@@ -1,4 +1,4 @@
-"""ImageNet weights: where they lie on this machine, whether they can be had, and downloading them.
+"""ImageNet weights: finding and downloading them.
 
 Looked for in the weights folder, then in Keras's own cache, then at Keras's public address.
 """

@@ -1,8 +1,8 @@
-"""Random changes to training images: drawn first, then applied, so that they can be replayed.
+"""Augmentation: random changes are drawn first, then applied, so that they can be repeated.
 
-A cell has no up, so the eight symmetries of the square lose nothing; smears differ in stain and
-light between laboratories and days, so a network should not lean on either. Black, the background
-of a segmented cell, stays black under all of them.
+Cells have no orientation, so the eight symmetries of the square lose nothing. Stain and light
+differ between laboratories and days, so a network should not rely on them. Black, the background of
+a segmented cell, stays black.
 """
 
 from collections.abc import Collection, Sequence
@@ -20,7 +20,7 @@ BRIGHTNESS = 0.15
 
 @dataclass(frozen=True)
 class Draw:
-    """What is done to each of N images.
+    """The changes to each of N images.
 
     symmetry: int (N,), 0..7, see `turn`. degrees: float (N,), counter-clockwise about the centre.
     stain: float (N, 3), the exponent of each colour channel. gain: float (N,), the factor on all.
@@ -35,9 +35,9 @@ class Draw:
 def draw(
     rng: np.random.Generator, images: int, kinds: Collection[str], strength: float = 1.0
 ) -> Draw:
-    """Draws for N images what `kinds` names ("dihedral", "rotation", "stain", "brightness").
+    """Draws the changes in `kinds` ("dihedral", "rotation", "stain", "brightness") for N images.
 
-    `strength` scales all but the symmetries; at 0 they do nothing.
+    `strength` scales all changes except symmetries; 0 means no change.
     """
 
     def uniform(kind: str, width: float, *shape: int) -> np.ndarray:
@@ -54,7 +54,7 @@ def draw(
 
 
 def apply(images: Sequence[np.ndarray], drawn: Draw) -> np.ndarray:
-    """A new array with each of uint8 (N, S, S, 3) turned, rotated and recoloured as drawn.
+    """Returns a copy of uint8 (N, S, S, 3), turned, rotated and recoloured as drawn.
 
     Colour: each channel c becomes 255 gain (c / 255)^stain, cut at 255. By the law of Beer and
     Lambert the exponent scales the optical density of the stain in that channel, the gain is light.
@@ -72,10 +72,10 @@ def apply(images: Sequence[np.ndarray], drawn: Draw) -> np.ndarray:
 
 
 def turn(image: np.ndarray, symmetry: int) -> np.ndarray:
-    """Turned by symmetry % 4 quarters, mirrored left to right first from 4 on.
+    """Turns an image by symmetry % 4 quarters; mirrors it left to right first if symmetry >= 4.
 
-    0 is the identity and returns the image itself. OpenCV does it ten times as fast as a copy of
-    NumPy's view does.
+    0 is the identity and returns the image itself. OpenCV is ten times as fast here as a copy of a
+    NumPy view.
     """
     match symmetry:
         case 0:
@@ -99,7 +99,7 @@ _QUARTERS = {
 
 
 def rotate(image: np.ndarray, degrees: float) -> np.ndarray:
-    """The image (S, S, 3) rotated about its centre, black where nothing was."""
+    """Rotates an image (S, S, 3) about its centre; new pixels are black."""
     side = image.shape[0]
     centre = ((side - 1) / 2, (side - 1) / 2)
     matrix = cv2.getRotationMatrix2D(centre, degrees, 1.0)
@@ -107,9 +107,9 @@ def rotate(image: np.ndarray, degrees: float) -> np.ndarray:
 
 
 def _recolour(image: np.ndarray, table: np.ndarray) -> None:
-    """Puts uint8 (S, S, 3) through a table (256, 1, 3), in place.
+    """Applies a look-up table (256, 1, 3) to uint8 (S, S, 3), in place.
 
-    Black stays black, so only the box around the rest goes through: of a segmented cell, a quarter.
+    Black stays black, so only the bounding box of the cell is changed, about a quarter of it.
     """
     height, width, channels = image.shape
     left, top, across, down = cv2.boundingRect(image.reshape(height, width * channels))

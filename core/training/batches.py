@@ -1,4 +1,4 @@
-"""The stream of training batches: what comes in which epoch depends on the seed alone."""
+"""Training batches: the seed alone decides the order and augmentation of each epoch."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -27,10 +27,10 @@ def steps(images: int, batch_size: int) -> int:
 
 
 def epoch_rows(labels: np.ndarray, rows: np.ndarray, config: RunConfig, epoch: int) -> np.ndarray:
-    """The training rows of an epoch in their order, int (N,).
+    """Returns the training rows of an epoch in order, int (N,).
 
-    With the class balance "sampling", as many cells as ever, half of each class: those of the
-    smaller class come back more often.
+    The class balance "sampling" keeps the number of cells, half of each class: cells of the smaller
+    class are repeated.
     """
     rng = np.random.default_rng([config.seed, epoch])
     if config.class_balance != "sampling":
@@ -42,7 +42,7 @@ def epoch_rows(labels: np.ndarray, rows: np.ndarray, config: RunConfig, epoch: i
 
 
 def _repeated(rng: np.random.Generator, rows: np.ndarray, number: int) -> np.ndarray:
-    """`number` of the rows, each as often as the others but for one."""
+    """Repeats rows to `number`; how often two rows occur differs by at most one."""
     whole, rest = divmod(number, len(rows))
     return np.concatenate([np.tile(rows, whole), rng.permutation(rows)[:rest]])
 
@@ -65,7 +65,7 @@ def epoch_batches(
 
 
 def augmented(pixels: np.ndarray, config: RunConfig) -> LookUp:
-    """Looks up pixels, uint8 (N, S, S, 3), changed at random as the config says."""
+    """Returns a function that looks up pixels, uint8 (N, S, S, 3), and augments them."""
 
     def look_up(rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         if not config.augmentation:
@@ -83,7 +83,7 @@ def class_weights(labels: np.ndarray) -> np.ndarray:
 
 
 def ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
-    """The same batches, the next one made in a thread while the last one is used."""
+    """Yields the same batches; a thread prepares the next one meanwhile."""
     with ThreadPoolExecutor(1) as pool:
         coming = pool.submit(next, batches, None)
         while (batch := coming.result()) is not None:

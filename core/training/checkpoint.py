@@ -1,4 +1,4 @@
-"""What a killed run goes on from: everything that decides the rest of it, after each epoch."""
+"""The checkpoint after each epoch: everything needed to resume a run."""
 
 import json
 from dataclasses import asdict, dataclass, field, replace

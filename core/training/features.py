@@ -1,7 +1,7 @@
-"""Features of a frozen backbone, computed once by its engine and kept on disk.
+"""Features of a frozen backbone, computed once by its engine and cached on disk.
 
 A frozen backbone gives the same features in every epoch and every run. So each cell, in each
-dihedral view asked for, goes through it once; heads then train on what is kept, without pixels.
+dihedral view, is computed once; heads then train on the cached features, without pixels.
 """
 
 import hashlib
@@ -32,9 +32,9 @@ def features(
     cells: list[str],
     progress: Progress,
 ) -> tuple[list[np.ndarray], int]:
-    """Pooled features of each cell, float32 (N, C), one array a view (`augment.turn`).
+    """Returns pooled features of each cell, float32 (N, C), one array a view (`augment.turn`).
 
-    Also returns how many views had to be computed now; the others were kept.
+    Also returns how many views were computed now; the others came from the cache.
 
     `pixels` uint8 (N, S, S, 3) are those of `cells`, named by their content's digests. Only what
     is not kept yet is computed, and one view where the symmetries do not vary.

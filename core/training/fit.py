@@ -1,4 +1,4 @@
-"""Trains a run from its config to its metrics. TensorFlow is imported when it is needed."""
+"""Trains a run, from its config to its metrics. TensorFlow is imported lazily."""
 
 from dataclasses import asdict
 from typing import Any
@@ -22,7 +22,7 @@ from core.runs.run_store import STAGES, Run
 
 
 def train(run: Run, reporter: Reporter) -> None:
-    """Everything a run does, phase by phase, into its folder.
+    """Trains a run phase by phase and writes the results into its folder.
 
     Raises `core.errors.BlastLensError` with the sentence to show, or `Cancelled`.
     """
@@ -79,7 +79,7 @@ def train(run: Run, reporter: Reporter) -> None:
 
 
 def choose(index: indexing.Index, run: Run) -> pd.DataFrame:
-    """The cells of a run with their part: sampled, then split, as its config says."""
+    """Samples and splits the cells of a run, as its config says."""
     config = run.config
     return splits.draw(
         index,
@@ -100,9 +100,10 @@ def save_split(run: Run, parts: pd.DataFrame) -> None:
 
 
 def _require_same_split(run: Run, parts: pd.DataFrame) -> None:
-    """Raises `RunError` if a run would go on from weights trained on cells that are now held out.
+    """Raises `RunError` if the split has changed since the first epochs of a resumed run.
 
-    Cells that came or went since its first epochs change the draw of the sample and of the parts.
+    Added or removed cells change the sample and the parts: the weights would have been trained on
+    cells that are now held out.
     """
     file, columns = run.path / "split.parquet", ["image_id", "sha256", "label", "split"]
     if not run.checkpoint_file.exists() or not file.exists():

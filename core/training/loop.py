@@ -1,4 +1,4 @@
-"""The training loop: steps, epochs, what is kept, and a checkpoint after each epoch.
+"""The training loop: steps, epochs, the weights to keep, and a checkpoint after each epoch.
 
 Only worker processes import this module, since it imports TensorFlow.
 """
@@ -28,7 +28,7 @@ PLATEAU_FACTOR = 0.5
 
 @dataclass(frozen=True)
 class Data:
-    """What a stage trains and validates on.
+    """The data of a stage.
 
     look_up gives training inputs by row, `plain` those of validation; labels are 0 or 1 of all
     cells, train and validation the rows of the two parts.
@@ -53,10 +53,10 @@ class Stage:
 def train(
     run: Run, reporter: Reporter, model: keras.Model, data: Data, stage: Stage, so_far: Checkpoint
 ) -> Checkpoint:
-    """Trains `model` (inputs to one logit) from `so_far` to the end of the stage.
+    """Trains `model` (inputs to one logit) from the checkpoint `so_far` to the end of the stage.
 
-    Leaves in it the weights to keep, and returns the last checkpoint. Raises `Cancelled` when asked
-    to stop and `RunError` when the loss is no longer a number.
+    Leaves the weights to keep in the model and returns the last checkpoint. Raises `Cancelled` on a
+    stop request and `RunError` if the loss is not finite.
     """
     config = run.config
     optimizer = keras.optimizers.Adam(stage.rate)
@@ -91,9 +91,9 @@ def train(
 def make_step(
     model: keras.Model, optimizer: keras.Optimizer, label_smoothing: float = 0.0
 ) -> Callable[..., tf.Tensor]:
-    """A compiled step: inputs, labels and weights of a batch to the means of four quantities.
+    """Compiles a training step: inputs, labels and weights of a batch to four means.
 
-    They are the loss that is minimised (cross-entropy with weights and smoothing, plus the
+    They are the minimised loss (cross-entropy with weights and smoothing, plus the
     penalty), the plain cross-entropy, the penalty, and the accuracy at probability 0.5.
     """
 
@@ -209,10 +209,10 @@ def predict(
 
 
 def learning_rate(config: RunConfig, stage: Stage, so_far: Checkpoint, part: float) -> float:
-    """The rate at `part` (0..1) of the coming epoch.
+    """Returns the learning rate at `part` (0..1) of the next epoch.
 
     "cosine" falls from the stage's rate to 0 over its epochs (Loshchilov and Hutter 2017, without
-    restarts); "plateau" is cut whenever validation has stopped to fall.
+    restarts); "plateau" is cut whenever the validation loss stops falling.
     """
     match config.schedule:
         case "cosine":
@@ -250,10 +250,10 @@ def _advance(
 def _seconds_left(
     so_far: Checkpoint, stage: Stage, config: RunConfig, elapsed: float, share: float
 ) -> float | None:
-    """At `share` of an epoch, after `elapsed` seconds of it; None while fine-tuning is to come.
+    """Estimates the seconds left, at `share` of an epoch and after `elapsed` seconds of it.
 
-    From what the stage's epochs took, validation included; in its first from the steps. An epoch of
-    fine-tuning takes far longer than one of the head alone, nobody knows yet how long.
+    The estimate uses the past epochs of the stage, or the steps of its first epoch. It is None
+    before fine-tuning, whose epochs take much longer than those of the head alone.
     """
     if stage.number == 0 and config.fine_tune_epochs:
         return None

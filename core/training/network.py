@@ -1,4 +1,4 @@
-"""Trains a run's network: whole, or the head of a frozen backbone and then its top blocks.
+"""Trains the network of a run: as a whole, or the head of a frozen backbone, then its top blocks.
 
 Only worker processes import this module, since it imports TensorFlow.
 """
@@ -27,7 +27,7 @@ from core.training.loop import Data, Stage
 
 @dataclass(frozen=True)
 class Trained:
-    """What training leaves.
+    """The result of training.
 
     classifier: in float32, with the weights to keep. checkpoint: the last. logits (N,) and features
     (N, C), averaged over the map: of each cell, where they came with training, else None.
@@ -76,7 +76,7 @@ def learning_rate(config: RunConfig) -> float:
 
 
 def _train_whole(run: Run, reporter: Reporter, images: Data, so_far: Checkpoint) -> Trained:
-    """All weights from their beginning, in the precision chosen; kept in float32."""
+    """Trains all weights from initialisation, in the chosen precision; keeps them in float32."""
     config = run.config
     entry = catalog.architecture(config.architecture)
     if config.precision == "auto":
@@ -101,7 +101,7 @@ def _train_head(
     array: np.ndarray,
     cells: list[str],
 ) -> Trained:
-    """The head of a frozen backbone, on features that are kept."""
+    """Trains the head of a frozen backbone on cached features."""
     config, so_far = run.config, trained.checkpoint
     entry = catalog.architecture(config.architecture)
     reporter.phase("computing features")
@@ -129,7 +129,7 @@ def _train_head(
 
 
 def _fine_tune(run: Run, reporter: Reporter, trained: Trained, images: Data) -> Trained:
-    """The backbone's top blocks and the head, on pixels, at a smaller rate."""
+    """Trains the top blocks of the backbone and the head, on pixels, at a smaller rate."""
     config = run.config
     blocks = catalog.architecture(config.architecture).blocks
     open_blocks(trained.classifier, blocks[config.fine_tune_blocks - 1])
@@ -152,7 +152,7 @@ def _build(config: RunConfig, entry: Architecture, chosen: str = "float32") -> C
 
 
 def open_blocks(classifier: Classifier, first: str) -> None:
-    """Lets the backbone train from its first layer of that name prefix on.
+    """Unfreezes the backbone from its first layer with the name prefix `first`.
 
     Batch normalisation stays frozen: on the few cells of a batch its statistics would drift.
     """

@@ -1,4 +1,4 @@
-"""Float32 or mixed bfloat16: what trains faster on this machine, measured once and remembered.
+"""Chooses float32 or mixed bfloat16, whichever trains faster on this machine.
 
 Only worker processes import this module, since it imports TensorFlow.
 """
@@ -27,11 +27,11 @@ _ROUNDS = 3
 
 
 def choose(config: RunConfig, entry: Architecture) -> tuple[str, dict[str, float]]:
-    """The precision to train in, and images/s of each where it was measured.
+    """Returns the precision to train in, and images/s of each if they were measured.
 
-    "auto" compares a training step in both, once for each network, batch size and machine. Where
-    the processor does not say that it has bfloat16 it is emulated, some hundred times slower: the
-    comparison would take minutes, and is left out.
+    "auto" compares a training step in both, once for each network, batch size and machine. A
+    processor without bfloat16 emulates it about a hundred times slower, so the comparison is
+    skipped there.
     """
     if config.precision != "auto":
         return config.precision, {}

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from core.data.images import decode
+from core.data.synthetic.output import MARKER
 from core.data.synthetic.smear_field import (
     LOOKS,
-    MARKER,
     SIZE,
     SyntheticField,
     draw_field,

@@ -7,7 +7,8 @@ import cv2
 import numpy as np
 import pytest
 
-from core.data.synthetic.dataset import MARKER, write_dataset
+from core.data.synthetic.dataset import write_dataset
+from core.data.synthetic.output import MARKER
 from core.data.synthetic.white_cell import SIZE, draw_cell
 from core.errors import ConfigError, DataError
 

@@ -1,6 +1,5 @@
 """The demo data set: synthetic cells in the layout and file format of C-NMC 2019."""
 
-import json
 import os
 from collections import Counter
 from collections.abc import Callable
@@ -15,15 +14,15 @@ import numpy as np
 from core import storage
 from core.data.images import encode
 from core.data.indexing import DESCRIPTION
+from core.data.synthetic.output import MARKER, claim
 from core.data.synthetic.white_cell import FIELD, draw_cell
-from core.errors import ConfigError, DataError
+from core.errors import ConfigError
 
 CELLS = 1000
 SUBJECTS = 40
 GENERATOR = 3  # raise it whenever the same seed no longer gives the same bytes
 FOLDS = 3
 BLAST_SHARE = 0.6
-MARKER = "drawing"
 # C-NMC holds cells of one person under two subject ids, on both sides of its folds; so do sets of
 # this many cells and more, for the data set page to find.
 WITH_COPIES = 400
@@ -73,7 +72,7 @@ def write_dataset(
         "generator": GENERATOR,
     }
     root = Path(root)
-    if _claim(root, facts):
+    if claim(root, DESCRIPTION, facts):
         return root
     plans = _plan(cells, subjects, seed)
     if cells >= WITH_COPIES:
@@ -118,32 +117,6 @@ def _check(cells: int, subjects: int, seed: int) -> None:
         )
     if seed < 0:
         raise ConfigError(f"seed is {seed}: a seed is not negative; give 0 or a positive number.")
-
-
-def _claim(root: Path, facts: dict[str, object]) -> bool:
-    """Returns True where `root` is finished already; else mark it as ours, or raise DataError."""
-    refusal = DataError(
-        f"{root} holds other files: the synthetic set is drawn into a folder of its own; "
-        "choose a new or empty folder, or empty this one."
-    )
-    if root.exists() and not root.is_dir():
-        raise refusal
-    finished = root / DESCRIPTION
-    if finished.exists():
-        try:
-            same = json.loads(finished.read_text(encoding="utf-8")) == facts
-        except ValueError:
-            same = False
-        if not same:
-            raise refusal
-        (root / MARKER).unlink(missing_ok=True)
-        return True
-    root.mkdir(parents=True, exist_ok=True)
-    files = [entry for entry in root.iterdir() if not entry.name.startswith(".")]
-    if files and not (root / MARKER).exists():
-        raise refusal
-    (root / MARKER).touch()
-    return False
 
 
 def _plan(cells: int, subjects: int, seed: int) -> list[_Plan]:

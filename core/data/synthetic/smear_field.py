@@ -1,12 +1,11 @@
 """Synthetic smear fields with their truth: white cells among red cells and platelets.
 
-Nothing here is a photograph. The white cells are those of `synthetic_cell`, all of one subject,
-on glass instead of on black: one lamp and one exposure light everything in a field.
+Nothing here is a photograph. The white cells are those of `core.data.synthetic.white_cell`, all of
+one subject, on glass instead of on black: one lamp and one exposure light everything in a field.
 """
 
 import csv
 import io
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,10 +14,11 @@ import numpy as np
 
 from core import storage
 from core.data.images import encode
+from core.data.synthetic.output import MARKER, claim
 from core.data.synthetic.placement import CrowdedError
 from core.data.synthetic.smear import SCALE, FieldObject, Look, Smear
 from core.data.synthetic.white_cell import subject_style
-from core.errors import ConfigError, DataError
+from core.errors import ConfigError
 
 GENERATOR = 3  # raise it whenever the same seed no longer gives the same bytes
 SIZE = (480, 640)
@@ -27,7 +27,6 @@ SIDES = (96, 4096)
 CELL = 240  # about the diameter of a blast in pixels of a C-NMC image
 FACTS = "fields.json"
 BOXES = "boxes.csv"
-MARKER = "drawing"
 
 # "c-nmc" shows white cells as the demo data set does, so a classifier trained on it can read them.
 LOOKS = {
@@ -62,8 +61,8 @@ def draw_field(
     where None: 1 to 3 and 0 to 2, or fewer in a small field. `size` is (H, W) in pixels, `scale`
     field pixels per pixel of a C-NMC image, `look` a key of LOOKS.
 
-    Raises ConfigError for a negative count or seed, for more white cells than fit, an unknown
-    look, a scale outside SCALES and a field that is too large or smaller than a cell.
+    Raises ConfigError if a count or the seed is negative, the white cells do not fit, the look is
+    unknown, the scale is outside SCALES, or the field is too large or smaller than a cell.
     """
     _check(seed, blasts, lymphocytes, size, scale, look)
     rng = np.random.default_rng(seed)
@@ -123,7 +122,7 @@ def write_fields(
         "generator": GENERATOR,
     }
     root = Path(root)
-    if _claim(root, facts):
+    if claim(root, FACTS, facts):
         return root
     for stray in root.glob("field_*.png"):
         stray.unlink()  # left by an interrupted drawing
@@ -172,28 +171,3 @@ def _check(
         )
     if look not in LOOKS:
         raise ConfigError(f"look is {look!r}: there is none of that name; take {', '.join(LOOKS)}.")
-
-
-def _claim(root: Path, facts: dict[str, object]) -> bool:
-    """Return True where `root` is finished already; else mark it as ours, or raise DataError."""
-    refusal = DataError(
-        f"{root} holds other files: the fields are drawn into a folder of their own; "
-        "choose a new or empty folder, or empty this one."
-    )
-    if root.exists() and not root.is_dir():
-        raise refusal
-    if (root / FACTS).exists():
-        try:
-            same = json.loads((root / FACTS).read_text(encoding="utf-8")) == facts
-        except ValueError:
-            same = False
-        if not same:
-            raise refusal
-        (root / MARKER).unlink(missing_ok=True)
-        return True
-    root.mkdir(parents=True, exist_ok=True)
-    files = [entry for entry in root.iterdir() if not entry.name.startswith(".")]
-    if files and not (root / MARKER).exists():
-        raise refusal
-    (root / MARKER).touch()
-    return False

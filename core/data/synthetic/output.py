@@ -1,0 +1,38 @@
+"""Output folders of the synthetic sets: started, finished, or holding other files."""
+
+import json
+from pathlib import Path
+
+from core.errors import DataError
+
+MARKER = "drawing"  # a file in a folder that a drawing has begun to fill
+
+
+def claim(root: Path, description: str, facts: dict[str, object]) -> bool:
+    """Claims `root` for a synthetic set; returns True if the same set is finished there already.
+
+    `description` is the name of the file that is written last, `facts` its content. Raises
+    `DataError` if `root` holds other files; hidden files are ignored.
+    """
+    refusal = DataError(
+        f"{root} holds other files: a synthetic set is drawn into a folder of its own; "
+        "choose a new or empty folder, or empty this one."
+    )
+    if root.exists() and not root.is_dir():
+        raise refusal
+    finished = root / description
+    if finished.exists():
+        try:
+            same = json.loads(finished.read_text(encoding="utf-8")) == facts
+        except ValueError:
+            same = False
+        if not same:
+            raise refusal
+        (root / MARKER).unlink(missing_ok=True)
+        return True
+    root.mkdir(parents=True, exist_ok=True)
+    files = [entry for entry in root.iterdir() if not entry.name.startswith(".")]
+    if files and not (root / MARKER).exists():
+        raise refusal
+    (root / MARKER).touch()
+    return False
