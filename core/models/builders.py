@@ -28,7 +28,7 @@ def cnn(size: int, *, filters: int) -> keras.Model:
 
 
 def cnn_with_dropout(size: int, *, dropout: float | None = None) -> keras.Model:
-    """The original study's CNN with dropout (None: 0.2) behind the second of three blocks."""
+    """The original study's CNN with dropout (None: 0.2) after the second of three blocks."""
     inputs = keras.Input((size, size, 3), name="pixels")
     x = layers.Rescaling(1 / 255)(inputs)
     for filters in (32, 16, 8):
@@ -41,20 +41,20 @@ def cnn_with_dropout(size: int, *, dropout: float | None = None) -> keras.Model:
 def _pooled_convolution(x: keras.KerasTensor, filters: int, kernel: int) -> keras.KerasTensor:
     """A convolution, ReLU and 2x2 maximum pooling.
 
-    Pooled first: the maximum and ReLU commute, and ReLU then has a quarter of the values to go
-    through, which makes a training step of CNN-16 a quarter faster.
+    Pooling comes first: maximum and ReLU commute, and ReLU then has a quarter of the values, which
+    makes a training step of CNN-16 a quarter faster.
     """
     x = layers.Conv2D(filters, kernel)(x)
     return layers.ReLU()(layers.MaxPooling2D()(x))
 
 
 def compact(size: int, *, filters: tuple[int, ...]) -> keras.Model:
-    """BlastLens's own design: few pixels, each cell beside its own mean colour, black stays 0.
+    """BlastLens's own design: few pixels, colours relative to the cell's mean, black stays 0.
 
-    - What tells blasts (size, outline, clumps, nucleoli) shows at a quarter of C-NMC's resolution
-      too, where a convolution has a quarter of the work that it has at 224 pixels.
-    - Colours are taken relative to the cell's mean: what stain and lamp do to a whole smear, which
-      tells subjects apart and not classes, never reaches the weights.
+    - Size, outline, clumps and nucleoli, which identify blasts, are visible at a quarter of
+      C-NMC's resolution, where a convolution costs a quarter of what it does at 224 pixels.
+    - Colours are relative to the mean of the cell: stain and lamp of a smear, which identify
+      subjects and not classes, never reach the weights.
     - 3x3 convolutions, each pooled, have no bias, so features of the black background are exactly
       0: it adds nothing to the logit under the head `averaged`, and no heat map can lie on it.
     """
@@ -69,7 +69,7 @@ def compact(size: int, *, filters: tuple[int, ...]) -> keras.Model:
 
 
 def _relative_to_the_cell(pixels: keras.KerasTensor) -> keras.KerasTensor:
-    """Pixels over the mean colour of what is not black, less 1, times 5; and 1 on the cell.
+    """Divides pixels by the mean colour of the cell, subtracts 1, times 5; adds a cell mask.
 
     Four channels, 0 on black. 5 makes the contrast inside a cell, a fifth of its mean, about 1.
     """
@@ -102,7 +102,7 @@ def imagenet(size: int, *, application: str, pixels: str, weights: Path | None) 
 
 
 def _scaled(x: keras.KerasTensor, pixels: str) -> keras.KerasTensor:
-    """0..255 RGB to what a network expects."""
+    """Scales 0..255 RGB as the network expects it."""
     match pixels:
         case "raw":
             return x
@@ -152,8 +152,8 @@ def averaged(
 ) -> keras.Model:
     """Global average pooling, batch normalisation, dropout (None: none), one logit.
 
-    After training that is one weighted sum of the features at all positions, so Grad-CAM shows just
-    what each position adds to the logit (Zhou et al. 2016).
+    The logit is then one weighted sum of the features at all positions, so Grad-CAM shows exactly
+    what each position contributes to it (Zhou et al. 2016).
     """
     inputs = keras.Input(features, name="features")
     x = layers.GlobalAveragePooling2D()(inputs)

@@ -1,6 +1,6 @@
-"""The architectures, as data. To add one: an entry here and its builder in `builders.py`.
+"""The catalogue of architectures. To add one, write an entry here and its builder in `builders`.
 
-No TensorFlow here: pages and the command line read this catalogue.
+This module does not import TensorFlow: pages and the command line read it.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ PIXELS = ("own", "original-study")
 class Pretrained:
     """ImageNet weights without the top, as Keras publishes them.
 
-    folder is where below Keras's public weights, md5 the digest that Keras itself checks.
+    folder is the path below Keras's public weights, md5 the digest that Keras checks.
     """
 
     file: str
@@ -37,9 +37,9 @@ class Architecture:
     """A design: a backbone (image to feature map) and a head (feature map to one logit).
 
     `backbone` and `head` name functions of `core.models.builders`; the options are their keyword
-    arguments. `learning_rate` is Adam's. `study_pixels` names the pixel scaling that the original
-    study fed it with, where that differs from the architecture's own; `study` has the settings of
-    its recipe that are this architecture's alone. `blocks` are the name prefixes of a pretrained
+    arguments. `learning_rate` is Adam's. `study_pixels` names the pixel scaling of the original
+    study, if it differs from the architecture's own; `study` has the settings of its recipe for
+    this architecture. `blocks` are the name prefixes of a pretrained
     backbone's blocks that fine-tuning can open, the top one first.
     """
 
@@ -195,7 +195,7 @@ ARCHITECTURES = {
 
 
 def architecture(key: str) -> Architecture:
-    """The entry of that key. Raises `ConfigError` naming those there are."""
+    """Returns the entry of a key. Raises `ConfigError` with the known keys if it is unknown."""
     try:
         return ARCHITECTURES[key]
     except KeyError:

@@ -38,15 +38,15 @@ def build(
 ) -> Classifier:
     """Builds a classifier.
 
-    `weights_choice`: "imagenet" or "random"; of no effect without a pretrained backbone.
-    `pixels`: "own" feeds the backbone what it was made for; "original-study" repeats that
-    study's scaling where it differed (0..1 into networks that expect more: a known mistake).
+    `weights_choice`: "imagenet" or "random"; has no effect without a pretrained backbone.
+    `pixels`: "own" scales as the backbone expects; "original-study" repeats the scaling of that
+    study, if it differs (0..1 into networks that expect more: a known mistake).
     `dropout` is the rate of its dropout layers (None: the architecture's own), `l2` the penalty on
     the head's dense weights. `precision`: "float32", or "bfloat16" for mixed precision: layers
     compute in it, weights and logit stay float32.
 
-    Raises `core.errors.ConfigError` for another choice, and `core.errors.ModelError` when ImageNet
-    weights are asked for and cannot be found.
+    Raises `core.errors.ConfigError` if a choice is unknown, and `core.errors.ModelError` if
+    ImageNet weights are needed and missing.
     """
     for name, value, choices in (
         ("weights", weights_choice, weights.CHOICES),

@@ -1,4 +1,4 @@
-"""Turns a classifier into an engine: one OpenVINO graph from an image to all a reading needs.
+"""Converts a classifier into an engine: one OpenVINO graph with all outputs of a reading.
 
 Only worker processes import this module, since it imports TensorFlow.
 """
@@ -60,17 +60,17 @@ def export_features(classifier: Classifier, file: Path) -> None:
 
 
 def _save(model: openvino.Model, file: Path) -> None:
-    """Writes graph and weights, each whole; where the graph is, the weights are."""
+    """Writes weights and graph atomically; the graph comes last."""
     with storage.atomic(file) as graph, storage.atomic(file.with_suffix(".bin")) as weights:
         openvino.save_model(model, graph, compress_to_fp16=False)
         graph.with_suffix(".bin").replace(weights)
 
 
 def _convert(function: Any, folder: Path) -> openvino.Model:
-    """A concrete function that returns a dict of tensors, its outputs named after the keys.
+    """Converts a concrete function that returns a dict of tensors; keys name the outputs.
 
-    It goes through a frozen graph in `folder`: handed over as an object, conversion fails on Python
-    3.13 (OpenVINO 2026.4 expects `exec` to set local variables, which PEP 667 ended).
+    The function is frozen into a graph file in `folder`: converting the object itself fails on
+    Python 3.13 (OpenVINO 2026.4 expects `exec` to set local variables, which PEP 667 ended).
     """
     frozen = convert_variables_to_constants_v2(function)
     with storage.scratch(folder) as scratch:
@@ -84,9 +84,9 @@ def _convert(function: Any, folder: Path) -> openvino.Model:
 
 
 def _share_dense_weights(model: openvino.Model) -> None:
-    """Conversion stores a dense layer's weights twice, transposed for the gradient: once is enough.
+    """Removes the second, transposed copy of dense weights that conversion makes for the gradient.
 
-    That halves the engines whose weight lies in the head.
+    This halves engines whose size lies in the head.
     """
     constants: dict[tuple[int, ...], openvino.Output] = {}
     for node in model.get_ordered_ops():
@@ -108,7 +108,7 @@ def _share_dense_weights(model: openvino.Model) -> None:
 
 
 def _relu_gradient(node: openvino.frontend.NodeContext) -> list[openvino.Output]:
-    """OpenVINO's TensorFlow front end has no rule for ReluGrad: gradient where output > 0."""
+    """Converts ReluGrad, which OpenVINO's TensorFlow front end lacks: gradient where output > 0."""
     gradient, output = node.get_input(0), node.get_input(1)
     zero = ops.convert_like(ops.constant(np.float32(0)), output)
     passed = ops.convert_like(ops.greater(output, zero), gradient)
@@ -116,10 +116,10 @@ def _relu_gradient(node: openvino.frontend.NodeContext) -> list[openvino.Output]
 
 
 def disagreement(classifier: Classifier, engine: Engine, pixels: np.ndarray) -> float:
-    """The largest difference in logit between Keras and the engine on `pixels`, uint8 (N, S, S, 3).
+    """Returns the largest difference in logit of Keras and engine on `pixels`, uint8 (N, S, S, 3).
 
-    Raises `ModelError` above `TOLERANCE` (relative for logits beyond 1): such an engine would read
-    differently from what was trained.
+    Raises `ModelError` above `TOLERANCE` (relative for logits beyond 1): the engine would read
+    differently from the trained model.
     """
     expected = classifier.model.predict_on_batch(pixels.astype(np.float32))[:, 0]
     difference = np.abs(engine(pixels).logit - expected)

@@ -23,7 +23,7 @@ AT_ONCE = 2
 
 @dataclass(frozen=True)
 class EngineOutput:
-    """What an engine says of N images, float32.
+    """The output of an engine for N images, float32.
 
     features (N, h, w, c): the backbone's feature map. logit (N,): log-odds of ALL.
     gradient (N, h, w, c): derivative of the logit by the feature map.
@@ -34,7 +34,7 @@ class EngineOutput:
     gradient: np.ndarray
 
     def part(self, row: int) -> "EngineOutput":
-        """What it says of one image, N = 1."""
+        """Returns the output of one image, N = 1."""
         of = slice(row, row + 1)
         return EngineOutput(self.features[of], self.logit[of], self.gradient[of])
 
@@ -43,7 +43,7 @@ class Engine:
     """A run's `engine.xml`, compiled on first use. Threads may share one."""
 
     def __init__(self, file: Path) -> None:
-        """Takes the .xml file. Raises `ModelError` if it or its .bin is not there."""
+        """Takes the .xml file. Raises `ModelError` if it or its .bin is missing."""
         for part in (file, file.with_suffix(".bin")):
             if not part.is_file():
                 raise ModelError(
@@ -60,7 +60,7 @@ class Engine:
         return MappedFile(self.file)
 
     def _ready(self) -> Compiled:
-        """It takes float32, so that the same one reads pixels of files and those between."""
+        """Takes float32, so that one model reads pixels of files and interpolated ones."""
         import openvino
 
         with self._making:
@@ -77,9 +77,10 @@ class Engine:
 
     @contextmanager
     def many_at_once(self) -> Iterator[int]:
-        """Until left, images are read side by side, one a core, instead of one on all cores.
+        """While entered, reads images in parallel, one a core, instead of one image on all cores.
 
-        Many take less time so, one takes more. Gives how many calls side by side keep it busy.
+        This is faster for many images and slower for one. Yields the number of parallel calls that
+        keep all cores busy.
         """
         self._count(1)
         try:
@@ -102,7 +103,7 @@ class Engine:
 
     @cached_property
     def shuffled_heads(self) -> tuple[Head, ...]:
-        """Heads that have learned nothing, the same ones at each call: see `Head`."""
+        """Untrained heads, the same ones at each call: see `Head`."""
         return self._heads(*range(SHUFFLED_HEADS))
 
     def _heads(self, *seeds: int | None) -> tuple[Head, ...]:
@@ -114,11 +115,11 @@ class Engine:
         return heads
 
     def features(self, pixels: np.ndarray) -> np.ndarray:
-        """Features (N, h, w, c) of pixels that no file holds: float32 (N, S, S, 3), 0..255."""
+        """Features (N, h, w, c) of interpolated pixels: float32 (N, S, S, 3), 0..255."""
         return self._read(pixels).features
 
     def __call__(self, pixels: np.ndarray) -> EngineOutput:
-        """Reads RGB uint8 (N, S, S, 3). Raises `ModelError` for another shape or dtype."""
+        """Reads RGB uint8 (N, S, S, 3). Raises `ModelError` if shape or dtype differ."""
         return self._read(self._checked(pixels))
 
     def _checked(self, pixels: np.ndarray) -> np.ndarray:
@@ -159,7 +160,7 @@ class Engine:
     def logits(
         self, pixels: np.ndarray, batch: int = 32, progress: Progress | None = None
     ) -> np.ndarray:
-        """Logits alone, float32 (N,), batch by batch, so that memory stays bounded."""
+        """Returns logits, float32 (N,), batch by batch to bound memory."""
         return self.predict(pixels, batch, progress)[0]
 
     def predict(

@@ -1,6 +1,6 @@
-"""The head of an exported engine on its own: feature map to logit and gradient, without TensorFlow.
+"""The head of an exported engine: feature map to logit and gradient, without TensorFlow.
 
-It is cut out of `engine.xml`, so every run has one, however old it is.
+It is cut out of `engine.xml`, so every run has one, even an old one.
 """
 
 from dataclasses import dataclass
@@ -31,8 +31,8 @@ class Head:
         """Takes the `openvino.Model` that `cut` makes of an engine's, and leaves it as it is.
 
         With a `seed`, the weights of the head are shuffled within each layer, for logit and
-        gradient alike: a head of the same size and the same distribution of weights that has
-        learned nothing (the parameter randomisation of Adebayo et al. 2018, section 4).
+        gradient alike: an untrained head of the same size and the same distribution of weights
+        (the parameter randomisation of Adebayo et al. 2018, section 4).
         """
         if seed is not None:
             part = part.clone()
@@ -77,14 +77,14 @@ def cut(model: Any) -> Any:
 
 
 def _feed(source: Any, replacement: Any, spared: set[str]) -> None:
-    """Connects all that read `source`, but for the nodes of these names, to `replacement`."""
+    """Connects the consumers of `source`, except the named nodes, to `replacement`."""
     for target in source.get_target_inputs():
         if target.get_node().get_friendly_name() not in spared:
             target.replace_source_output(replacement.output(0))
 
 
 def _shuffle(model: Any, seed: int) -> None:
-    """Shuffles each weight array. What logit and gradient hold twice is shuffled alike."""
+    """Shuffles each weight array; copies for logit and gradient are shuffled alike."""
     from openvino import opset13 as ops
 
     random = np.random.default_rng(seed)

@@ -1,8 +1,8 @@
 """OpenVINO as the app uses it: one core, single precision, and memory given back.
 
-What a model holds, beside its code, is its weights twice: as the file has them, and packed for the
-processor at the first images of each batch size. The file's are mapped here, not loaded, so that
-they can be let go of once they are packed; a page that is needed again comes back by itself.
+A model holds its weights twice: as in the file, and packed for the processor at the first images of
+each batch size. The file is mapped, not loaded, so that its pages can be released once the weights
+are packed; the system reads a page again if it is needed.
 """
 
 import mmap
@@ -28,7 +28,7 @@ def _core() -> Any:
 
 
 class Compiled:
-    """An `openvino.Model` made ready for this processor, in single precision; threads may share it.
+    """An `openvino.Model` compiled for this processor, in single precision; threads may share it.
 
     hint: LATENCY runs one image, or batch, after another, each on all cores. THROUGHPUT runs
     `at_once` side by side, each on a core of its own.
@@ -71,7 +71,7 @@ class Compiled:
 
 
 class MappedFile:
-    """An engine's file, its weights mapped. It has to outlive what is compiled of its models."""
+    """An engine file with mapped weights. It must outlive the models compiled from it."""
 
     def __init__(self, file: Path) -> None:
         """Takes the .xml, its .bin beside it. Raises `ModelError` where that holds nothing."""
@@ -94,11 +94,11 @@ class MappedFile:
             raise self.damaged(error) from None
 
     def release(self) -> None:
-        """Lets go of the weights in memory, where the system can."""
+        """Releases the weights in memory, if the system can."""
         if hasattr(mmap, "MADV_DONTNEED"):
             self._map.madvise(mmap.MADV_DONTNEED)
 
     def damaged(self, error: Exception) -> ModelError:
-        """The error to raise for a file that OpenVINO does not take."""
+        """Returns the error for a file that OpenVINO rejects."""
         reason = (str(error).strip().splitlines() or [type(error).__name__])[-1]
         return ModelError(f"{self.file} is damaged ({reason}). Train the run again.")

@@ -1,6 +1,6 @@
-"""How a cell looks beside those a model was trained on: colour, light and chromatin, as measured.
+"""Compares the measured appearance of a cell (colour, light, chromatin) with the training cells.
 
-Two cells may look alike to a network and yet differ in stain or kind in a way that anyone sees.
+A network may see no difference between two cells whose stain or kind visibly differs.
 """
 
 from dataclasses import dataclass
@@ -25,13 +25,13 @@ class Appearance:
     inverse: np.ndarray
 
     def distance(self, figures: np.ndarray) -> np.ndarray:
-        """Mahalanobis's (1936), in standard deviations: (N, 5) to (N,)."""
+        """Mahalanobis distance (1936), in standard deviations: (N, 5) to (N,)."""
         apart = figures - self.mean
         return np.asarray(np.sqrt(np.einsum("ij,jk,ik->i", apart, self.inverse, apart)))
 
 
 def figures_of(measures: pd.DataFrame) -> np.ndarray:
-    """Of measures, one row a cell: (N, 5), the rows that have them all.
+    """Computes the figures (N, 5) of measures, one row a cell; incomplete rows are dropped.
 
     Logarithms of chromatin texture, of red and of green over blue, and of brightness; density.
     """
@@ -39,7 +39,7 @@ def figures_of(measures: pd.DataFrame) -> np.ndarray:
 
 
 def figures_of_cell(cell: Morphology) -> np.ndarray:
-    """The same of one cell: (1, 5)."""
+    """Computes the figures of one cell: (1, 5)."""
     return _figures(np.array([[getattr(cell, name) for name in COLUMNS]], float))
 
 
@@ -51,7 +51,7 @@ def _figures(known: np.ndarray) -> np.ndarray:
 
 
 def fit(figures: np.ndarray) -> Appearance | None:
-    """To the figures (N, 5) of training cells; None where they are too few."""
+    """Fits an `Appearance` to the figures (N, 5) of training cells; None if they are too few."""
     if len(figures) < FEWEST:
         return None
     covariance = np.cov(figures.T)
@@ -61,9 +61,9 @@ def fit(figures: np.ndarray) -> Appearance | None:
 
 
 def find_limit(measures: pd.DataFrame, groups: np.ndarray) -> float | None:
-    """How far a cell of another subject may lie, from training cells with their group, (N,).
+    """Returns how far a cell of another subject may lie, from training cells and their groups (N,).
 
-    Each group is measured beside the others. None where there are too few groups or cells.
+    Each group is compared with the others. None if there are too few groups or cells.
     """
     whole = measures[list(COLUMNS)].notna().all(axis=1).to_numpy()
     figures, groups = figures_of(measures[whole]), groups[whole]
@@ -81,8 +81,8 @@ def prediction_limit(distances: np.ndarray, groups: int) -> float | None:
     """The distance within which a cell of another group lies with 99 % probability.
 
     The 99th percentile, or, where it is higher, the prediction limit of a log-normal distance with
-    as many degrees of freedom as there are groups less one: a few groups are not all there are.
-    None where there are fewer than three.
+    one degree of freedom less than groups, because a few groups do not represent all.
+    None if there are fewer than three.
     """
     if groups < MIN_GROUPS:
         return None

@@ -1,7 +1,7 @@
-"""What a model has seen, kept beside it: `reference.npz`, which readings are held against.
+"""The reference of a model, `reference.npz`: what it has seen, for comparison with readings.
 
-The features of its training cells, how far a cell of another subject lies from them, and what was
-measured on them. Written at the end of training, from numbers that are there by then.
+It has the features of the training cells, the distance of cells of other subjects from them, and
+their measures. Training writes it at its end.
 """
 
 import zipfile
@@ -76,7 +76,7 @@ class Reference:
                 f"{self.features.shape[1:]}: they are of different runs. Train the run again."
             )
         given = unit(np.atleast_2d(pooled)) - self.centre
-        return _apart(given, self.features, self._squares).reshape(*pooled.shape[:-1], -1)
+        return _pairwise(given, self.features, self._squares).reshape(*pooled.shape[:-1], -1)
 
     @cached_property
     def records(self) -> list[tuple[str, int, Any, Any]]:
@@ -86,7 +86,7 @@ class Reference:
         )
 
     def in_order(self, measure: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """What was measured of all training cells, of ALL and of HEM, each from low to high."""
+        """Sorted measures of all training cells, of ALL and of HEM."""
         return self._in_order[measure]
 
     @cached_property
@@ -105,13 +105,13 @@ class Reference:
         return _lengths_squared(self.features)
 
     def distance(self, distances: np.ndarray) -> float:
-        """Of a cell, from its `distances`: that to the fifth nearest training cell, 0 to 2."""
+        """Distance of a cell to its fifth nearest training cell, 0 to 2, from its `distances`."""
         nth = min(NEIGHBOURS, len(distances)) - 1
         return float(np.partition(distances, nth)[nth])
 
 
 def unit(features: np.ndarray) -> np.ndarray:
-    """Features (N, C) scaled to length 1, float32; what is all 0 stays so."""
+    """Scales features (N, C) to length 1, float32; zero rows stay zero."""
     features = features.astype(np.float32)
     return features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
 
@@ -154,7 +154,7 @@ def build(parts: pd.DataFrame, pooled: np.ndarray, red_cell: float | None) -> di
 def find_limit(
     training: np.ndarray, groups: np.ndarray, validation: np.ndarray, held_out: np.ndarray
 ) -> tuple[float | None, str]:
-    """How far a cell of another subject may lie from the training cells, and what says so.
+    """Returns how far a cell of another subject may lie from the training cells, and the reason.
 
     Features (N, C) with the group of each (N,), of the training and the validation part. No
     cell is compared with cells of its own group. Where the validation part is small, training
@@ -185,16 +185,16 @@ def _distances(
     nth = min(NEIGHBOURS, len(training))
     for start in range(0, len(cells) if nth else 0, _BLOCK):
         block = slice(start, start + _BLOCK)
-        apart = _apart(cells[block], training)
+        apart = _pairwise(cells[block], training)
         apart[own[block][:, None] == groups[None]] = np.inf
         found[block] = np.partition(apart, nth - 1, axis=1)[:, nth - 1]
     return found
 
 
-def _apart(
+def _pairwise(
     these: np.ndarray, those: np.ndarray, those_squared: np.ndarray | None = None
 ) -> np.ndarray:
-    """Distances of each of these features (N, C) to each of those (M, C): (N, M)."""
+    """Distances of features (N, C) to features (M, C): (N, M)."""
     squares = _lengths_squared(these)[:, None] - 2 * (these @ those.T)
     squares += _lengths_squared(those) if those_squared is None else those_squared
     return np.asarray(np.sqrt(np.maximum(squares, 0)))
@@ -205,9 +205,9 @@ def _lengths_squared(features: np.ndarray) -> np.ndarray:
 
 
 def load(run: Run) -> Reference | None:
-    """What a run kept of its training cells, or None where it was trained without keeping it.
+    """Loads the reference of a run; None if it has none.
 
-    Raises `ModelError` for a file that is damaged or of another run.
+    Raises `ModelError` if the file is damaged or belongs to another run.
     """
     file = run.path / FILE
     if not file.exists():
@@ -255,7 +255,7 @@ def assemble(
     appearance_limit: float | None,
     red_cell: float | None,
 ) -> Reference:
-    """A reference with the ranges that follow from its measures."""
+    """Builds a reference and the ranges of its measures."""
     diameter = _ends(measures["diameter_px"])
     focus = _ends(measures["focus"])
     return Reference(
