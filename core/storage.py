@@ -16,10 +16,9 @@ from typing import Any, TypeVar
 
 from filelock import FileLock, Timeout
 
-from core.settings import PROJECT, settings
+from core.settings import settings
 
 T = TypeVar("T")
-SHIPPED = PROJECT / "core" / "shipped"  # in an installed package alone
 
 
 def runs_dir() -> Path:
@@ -90,19 +89,6 @@ def sources_file() -> Path:
 def active_file() -> Path:
     """Names the run that readings use."""
     return settings().artifacts / "active.json"
-
-
-def seed_artifacts() -> None:
-    """Copies the shipped models and examples of an installed package into a new artifacts folder.
-
-    In a clone they are in the artifacts folder already.
-    """
-    target = settings().artifacts
-    if SHIPPED.is_dir() and not target.exists():
-        with scratch(target.parent) as folder:
-            shutil.copytree(SHIPPED, folder / "artifacts")
-            with suppress(OSError):  # another process was quicker
-                (folder / "artifacts").rename(target)
 
 
 @contextmanager
@@ -212,8 +198,16 @@ def overwrite_json(path: Path, document: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Reads a JSON file. Raises `OSError`, or `ValueError` if it is not JSON in UTF-8."""
-    return json.loads(_patiently(lambda: path.read_text(encoding="utf-8")))
+    """Reads a JSON file. Raises `OSError`, or `ValueError` if it is not JSON in UTF-8.
+
+    NaN and infinity are no JSON.
+    """
+    text = _patiently(lambda: path.read_text(encoding="utf-8"))
+    return json.loads(text, parse_constant=_refuse_constant)
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
 
 
 def sha256(path: Path) -> str:

@@ -12,6 +12,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 FLOORS = (
     {"core.errors", "core.lazy", "core.memory", "core.settings"},
     {"core.storage"},
+    {"core.documents"},
     {"core.cells", "core.jobs", "core.metrics"},
     {"core.data"},
     {"core.models"},

@@ -16,10 +16,9 @@ import numpy as np
 
 from core.archive import engine_file, keras_file
 from core.data.splits import PARTS
-from core.errors import BlastLensError, ConfigError, RunError
+from core.errors import BlastLensError, RunError
 from core.jobs.job import Status
-from core.runs import config
-from core.runs.config import RunConfig
+from core.runs.config import MAX_EPOCHS, RunConfig
 from core.runs.run_store import HISTORY_COLUMNS, STAGES, Run
 from core.settings import settings
 
@@ -76,15 +75,8 @@ def _any_json(file: Path) -> None:
 
 
 def _config(file: Path) -> None:
-    _config_of(file.parent)
-
-
-def _config_of(folder: Path) -> RunConfig:
-    document = _object(folder / "config.json")
-    _require_types(RunConfig, document | {"augmentation": ()})
-    if not all(isinstance(kind, str) for kind in document.get("augmentation", [])):
-        raise ConfigError("augmentation is no list of names.")
-    return config.from_json(document)
+    _object(file)
+    RunConfig.read(file)
 
 
 def _status(file: Path) -> None:
@@ -99,7 +91,7 @@ def _require_types(kind: type, document: dict[str, Any]) -> None:
     """A field that is annotated `float | None` has a number or null, and so on."""
     hints = get_type_hints(kind)
     for item in fields(kind):
-        if item.name not in document or item.name == "augmentation":
+        if item.name not in document:
             continue
         value, hint = document[item.name], hints[item.name]
         number = hint in (float, float | None) and type(value) is int
@@ -148,7 +140,7 @@ def _words(file: Path) -> None:
 
 def _history(file: Path) -> None:
     table = Run(file.parent).history
-    if tuple(table.columns) != HISTORY_COLUMNS or len(table) > 2 * config.MAX_EPOCHS:
+    if tuple(table.columns) != HISTORY_COLUMNS or len(table) > 2 * MAX_EPOCHS:
         raise ValueError(f"its columns are not {', '.join(HISTORY_COLUMNS)}")
     numbers = table.drop(columns="stage")
     if not set(table["stage"]) <= set(STAGES) or not all(k.kind in "if" for k in numbers.dtypes):

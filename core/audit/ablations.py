@@ -6,7 +6,7 @@ other folds and, on one side, another split or other inputs; nothing else is kep
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -82,7 +82,7 @@ def folds(base: RunConfig, audit: str) -> int:
 def configs(base: RunConfig, audit: str, side: str) -> list[RunConfig]:
     """The configuration of each fold of a side of an audit, in the folds' order."""
     number = folds(base, audit)
-    return [replace(base, **SIDES[side], folds=number, fold=fold) for fold in range(number)]  # type: ignore[arg-type]
+    return [base.replace(**SIDES[side], folds=number, fold=fold) for fold in range(number)]
 
 
 def find(run: Run, audit: str, among: Iterable[Run] | None = None) -> AblationRuns:
@@ -172,7 +172,7 @@ def price(run: Run, audit: str, found: AblationRuns) -> float | None:
     """Seconds that what is still to be started will take; None before any run of the kind."""
     coming = [*found.missing, *(other.config for other in found.ended)]
     cells = len(require_auditable(run, audit))
-    alike = Counter(replace(config, split="subject", fold=0) for config in coming)
+    alike = Counter(config.replace(split="subject", fold=0) for config in coming)
     costs = [cost.estimate(config, cells=cells, runs=runs) for config, runs in alike.items()]
     return cost.total(costs)
 

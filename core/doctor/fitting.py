@@ -10,7 +10,7 @@ import pandas as pd
 
 from core.doctor.record import Evidence, Record
 from core.models import weights
-from core.runs.config import MAX_EPOCHS, RECIPES, RunConfig
+from core.runs.config import EPOCHS, MAX_EPOCHS, RECIPES, RunConfig
 from core.runs.run_store import STAGES
 
 # Standard deviation of the logit over all cells below which the answer is the same for all: 0.1
@@ -189,7 +189,7 @@ def _pace(rows: pd.DataFrame) -> float:
 
 def longer(epochs: int) -> int:
     """Twice as long, and at least as long as the usual training."""
-    return min(max(2 * epochs, RunConfig.epochs), MAX_EPOCHS)
+    return min(max(2 * epochs, EPOCHS), MAX_EPOCHS)
 
 
 def times(number: int, what: str = "time") -> str:

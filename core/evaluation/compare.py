@@ -10,7 +10,6 @@ from core.evaluation import literature, paired
 from core.evaluation.test_set import TestSet
 from core.metrics import classification
 from core.models import catalog
-from core.runs.config import to_json
 from core.runs.run_store import Run
 
 METRIC = "balanced_accuracy"
@@ -30,7 +29,7 @@ def load(runs: Sequence[Run]) -> tuple[list[TestSet], list[str]]:
 
 def names(runs: Sequence[Run]) -> dict[str, str]:
     """A short readable name of each run: its architecture, and what tells it from the others."""
-    settings = {run.run_id: to_json(run.config) for run in runs}
+    settings = {run.run_id: run.config.to_json() for run in runs}
     titles = {run.run_id: catalog.architecture(run.config.architecture).title for run in runs}
     found = {}
     for run in runs:
@@ -77,7 +76,7 @@ def _differing(settings: list[dict[str, Any]]) -> list[str]:
 
 def settings_that_differ(runs: Sequence[TestSet]) -> dict[str, dict[str, str]]:
     """Of the runs' configurations only what differs: setting to run to value, as text."""
-    settings = {run.run_id: to_json(run.run.config) for run in runs}
+    settings = {run.run_id: run.run.config.to_json() for run in runs}
     return {
         name: {run_id: _plain(one[name]) for run_id, one in settings.items()}
         for name in (_differing(list(settings.values())) if settings else [])

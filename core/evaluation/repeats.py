@@ -1,7 +1,7 @@
 """Runs that differ only in their seed, or only in their fold, as one entry: mean and band."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -66,7 +66,7 @@ def find(runs: Sequence[TestSet]) -> list[Repeat]:
     """The repeats among runs: two or more of one configuration but for seed and fold."""
     alike: dict[Any, list[TestSet]] = {}
     for run in runs:
-        alike.setdefault(replace(run.run.config, seed=0, fold=0), []).append(run)
+        alike.setdefault(run.run.config.replace(seed=0, fold=0), []).append(run)
     found = []
     for several in alike.values():
         seeds = {run.run.config.seed for run in several}

@@ -1,17 +1,19 @@
-"""What a run was asked to do: frozen, validated once, saved first."""
+"""What a run was asked to do: frozen, validated once, written first as config.json."""
 
-from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Annotated, Any, Self
+
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from core.data import datasets, splits
 from core.data.pixel_cache import INPUTS
-from core.errors import ConfigError, DataError, ModelError
+from core.documents import Choices, Document
+from core.errors import BlastLensError, ConfigError, DataError, ModelError
 from core.models import catalog, weights
 
 # Three parts with both classes each.
 MIN_SAMPLE = 6
-MAX_EPOCHS = 1000
+EPOCHS, MAX_EPOCHS = 20, 1000  # usual, and at most
 
 SCHEDULES = ("constant", "cosine", "plateau")
 AUGMENTATIONS = ("dihedral", "rotation", "stain", "brightness")
@@ -42,8 +44,11 @@ RECIPES: dict[str, dict[str, Any]] = {
 }
 
 
-@dataclass(frozen=True)
-class RunConfig:
+_Rate = Annotated[float | None, Field(ge=1e-8, le=1e3)]
+_WEIGHTS = weights.CHOICES  # within the class the name is that of the field
+
+
+class RunConfig(Document):
     """Everything that decides a run's outcome, the machine apart.
 
     dataset: a root folder, or "demo" for the synthetic demo set, wherever that is drawn.
@@ -66,52 +71,67 @@ class RunConfig:
     than "cell" makes the run a control, which is measured and never reads.
     """
 
+    model_config = ConfigDict(extra="forbid")
+
     architecture: str
     dataset: str
-    recipe: str = "recommended"
-    split: str = "subject"
-    folds: int = 0
-    fold: int = 0
-    seed: int = 0
-    sample: int | None = None
-    balance: str = "natural"
-    epochs: int = 20
-    batch_size: int = 32
-    learning_rate: float | None = None
-    schedule: str = "constant"
+    recipe: Annotated[str, Choices(tuple(RECIPES))] = "recommended"
+    split: Annotated[str, Choices(tuple(splits.METHODS))] = "subject"
+    folds: Annotated[int, Field(ge=0, le=100)] = 0
+    fold: Annotated[int, Field(ge=0, le=99)] = 0
+    seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
+    sample: Annotated[int | None, Field(ge=MIN_SAMPLE, le=10**7)] = None
+    balance: Annotated[str, Choices(splits.BALANCES)] = "natural"
+    epochs: Annotated[int, Field(ge=1, le=MAX_EPOCHS)] = EPOCHS
+    batch_size: Annotated[int, Field(ge=1, le=1024)] = 32
+    learning_rate: _Rate = None
+    schedule: Annotated[str, Choices(SCHEDULES)] = "constant"
     augmentation: tuple[str, ...] = ()
-    augmentation_strength: float = 1.0
-    views: int = 1
-    class_balance: str = "none"
-    dropout: float | None = None
-    l2: float = 0.0
-    label_smoothing: float = 0.0
-    patience: int | None = None
-    keep: str = "best"
-    precision: str = "auto"
+    augmentation_strength: Annotated[float, Field(ge=0.0, le=3.0)] = 1.0
+    views: Annotated[int, Field(ge=1, le=8)] = 1
+    class_balance: Annotated[str, Choices(CLASS_BALANCES)] = "none"
+    dropout: Annotated[float | None, Field(ge=0.0, le=0.95)] = None
+    l2: Annotated[float, Field(ge=0.0, le=10.0)] = 0.0
+    label_smoothing: Annotated[float, Field(ge=0.0, le=0.5)] = 0.0
+    patience: Annotated[int | None, Field(ge=1, le=1000)] = None
+    keep: Annotated[str, Choices(("best", "last"))] = "best"
+    precision: Annotated[str, Choices(PRECISIONS)] = "auto"
     fine_tune_blocks: int = 0
-    fine_tune_epochs: int = 0
-    fine_tune_rate: float | None = None
-    weights: str = "imagenet"
-    pixels: str = "own"
-    inputs: str = "cell"
+    fine_tune_epochs: Annotated[int, Field(ge=0, le=MAX_EPOCHS)] = 0
+    fine_tune_rate: _Rate = None
+    weights: Annotated[str, Choices(_WEIGHTS)] = "imagenet"
+    pixels: Annotated[str, Choices(catalog.PIXELS)] = "own"
+    inputs: Annotated[str, Choices(INPUTS)] = "cell"
 
-    def __post_init__(self) -> None:
-        """Raises `ConfigError` for the first setting that is out of range."""
-        entry = catalog.architecture(self.architecture)
-        for name, choices in _CHOICES.items():
-            if getattr(self, name) not in choices:
-                value = getattr(self, name)
-                raise ConfigError(f"{name} is {value!r}; it can be {', '.join(choices)}.")
-        for name, (low, high) in RANGES.items():
-            value = getattr(self, name)
-            if value is not None and not low <= value <= high:
-                raise ConfigError(f"{name} is {value}; it must lie between {low} and {high}.")
-        for kind in self.augmentation:
+    @classmethod
+    def parse(cls, values: Any, error: type[BlastLensError] = ConfigError) -> Self:
+        """As `Document.parse`. Raises `ConfigError` for the first setting that is out of range."""
+        return super().parse(values, error)
+
+    @field_validator(
+        "sample", "learning_rate", "dropout", "patience", "fine_tune_rate", mode="before"
+    )
+    @classmethod
+    def _none(cls, value: Any) -> Any:
+        return None if isinstance(value, str) and value.lower() == "none" else value
+
+    @field_validator("augmentation", mode="before")
+    @classmethod
+    def _kinds(cls, value: Any) -> Any:
+        names = value.split(",") if isinstance(value, str) else value
+        if not isinstance(names, list | tuple):
+            return names
+        kinds = tuple(kind for kind in names if kind not in ("", "none"))
+        for kind in kinds:
             if kind not in AUGMENTATIONS:
                 raise ConfigError(
                     f"augmentation has {kind!r}; it can have {', '.join(AUGMENTATIONS)}, or none."
                 )
+        return kinds
+
+    @model_validator(mode="after")
+    def _require_consistent(self) -> Self:
+        entry = catalog.architecture(self.architecture)
         if self.folds in (1, 2) or self.fold >= max(self.folds, 1):
             raise ConfigError(
                 f"fold is {self.fold} of {self.folds}; folds are counted from 0, and there are 0 "
@@ -124,15 +144,16 @@ class RunConfig:
             )
         blocks = len(entry.blocks)
         if not 0 <= self.fine_tune_blocks <= blocks:
-            can = f"up to {blocks}" if blocks else "none: it has no frozen backbone"
+            allowed = f"up to {blocks}" if blocks else "none: it has no frozen backbone"
             raise ConfigError(
-                f"fine_tune_blocks is {self.fine_tune_blocks}; {entry.title} can have {can}."
+                f"fine_tune_blocks is {self.fine_tune_blocks}; {entry.title} can have {allowed}."
             )
         if bool(self.fine_tune_blocks) != bool(self.fine_tune_epochs):
             raise ConfigError(
                 f"fine_tune_blocks is {self.fine_tune_blocks} and fine_tune_epochs "
                 f"{self.fine_tune_epochs}; set both, or neither."
             )
+        return self
 
     @property
     def total_epochs(self) -> int:
@@ -145,44 +166,13 @@ class RunConfig:
         return self.inputs != "cell"
 
 
-_CHOICES = {
-    "recipe": tuple(RECIPES),
-    "split": tuple(splits.METHODS),
-    "balance": splits.BALANCES,
-    "schedule": SCHEDULES,
-    "class_balance": CLASS_BALANCES,
-    "keep": ("best", "last"),
-    "precision": PRECISIONS,
-    "weights": weights.CHOICES,
-    "pixels": catalog.PIXELS,
-    "inputs": INPUTS,
-}
-RANGES: dict[str, tuple[float, float]] = {
-    "folds": (0, 100),
-    "fold": (0, 99),
-    "seed": (0, 2**31 - 1),
-    "sample": (MIN_SAMPLE, 10**7),
-    "epochs": (1, MAX_EPOCHS),
-    "batch_size": (1, 1024),
-    "learning_rate": (1e-8, 1e3),
-    "augmentation_strength": (0.0, 3.0),
-    "views": (1, 8),
-    "dropout": (0.0, 0.95),
-    "l2": (0.0, 10.0),
-    "label_smoothing": (0.0, 0.5),
-    "patience": (1, 1000),
-    "fine_tune_epochs": (0, MAX_EPOCHS),
-    "fine_tune_rate": (1e-8, 1e3),
-}
-
-
 def create(architecture: str, dataset: Path, recipe: str, **settings: Any) -> RunConfig:
-    """The configuration of a recipe with single settings changed.
+    """The configuration of a recipe with single settings changed; see `change`.
 
     Raises `ConfigError` for an unknown recipe or setting, or a value out of range.
     """
-    base = RunConfig(architecture, datasets.name(dataset), **defaults(architecture, recipe))
-    return change(base, settings)
+    names = {"architecture": architecture, "dataset": datasets.name(dataset)}
+    return RunConfig.parse(names | defaults(architecture, recipe) | settings)
 
 
 def defaults(architecture: str, recipe: str) -> dict[str, Any]:
@@ -194,47 +184,18 @@ def defaults(architecture: str, recipe: str) -> dict[str, Any]:
 
 
 def change(config: RunConfig, settings: dict[str, Any]) -> RunConfig:
-    """A copy with `settings` changed; text is converted to each setting's type."""
-    return replace(config, **{name: _convert(name, value) for name, value in settings.items()})
+    """A copy with `settings` changed; text is converted to each setting's type.
 
-
-def _convert(name: str, value: Any) -> Any:
-    kinds = get_type_hints(RunConfig)
-    if name not in kinds:
-        raise ConfigError(f"There is no setting {name!r}; there are {', '.join(kinds)}.")
-    if name == "augmentation":
-        names = value.split(",") if isinstance(value, str) else value
-        return tuple(kind for kind in names if kind not in ("", "none"))
-    if not isinstance(value, str):
-        return value
-    kind, *none = get_args(kinds[name]) or (kinds[name],)
-    if none and value.lower() == "none":
-        return None
-    try:
-        return kind(value)
-    except ValueError:
-        raise ConfigError(f"{name} is {value!r}; it must be of the kind {kind.__name__}.") from None
+    Raises `ConfigError` for an unknown setting or a value out of range.
+    """
+    return config.replace(**settings)
 
 
 def require_inputs(config: RunConfig) -> None:
-    """Raises `DataError` or `ModelError` if the data set or the weights are not to be had."""
+    """Raises `DataError` or `ModelError` if the data set or the weights are missing."""
     root = datasets.resolve(config.dataset)
     if not root.is_dir():
         raise DataError(f"{root} is not a folder. Give the folder that holds the data set.")
     entry = catalog.architecture(config.architecture)
     if config.weights == "imagenet" and not weights.can_be_had(entry):
         raise ModelError(weights.missing(entry))
-
-
-def to_json(config: RunConfig) -> dict[str, Any]:
-    """As `config.json` holds it."""
-    return asdict(config) | {"augmentation": list(config.augmentation)}
-
-
-def from_json(document: dict[str, Any]) -> RunConfig:
-    """The inverse of `to_json`. Raises `ConfigError` for unknown settings."""
-    known = {field.name for field in fields(RunConfig)}
-    unknown = sorted(set(document) - known)
-    if unknown:
-        raise ConfigError(f"config.json has unknown settings: {', '.join(unknown)}.")
-    return change(RunConfig(document["architecture"], document["dataset"]), document)

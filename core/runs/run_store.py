@@ -17,7 +17,7 @@ from core import storage
 from core.data.images import PIXELS, Geometry
 from core.errors import BlastLensError, RunError
 from core.jobs.job import UNFINISHED, Status
-from core.runs.config import RunConfig, from_json, to_json
+from core.runs.config import RunConfig
 from core.settings import settings
 
 # One row an epoch. loss is what was minimised: the cross-entropy, weighted and smoothed as the
@@ -55,10 +55,7 @@ class Run:
     @cached_property
     def config(self) -> RunConfig:
         """What was asked for; it never changes."""
-        try:
-            return from_json(self._json("config.json"))
-        except TypeError as error:
-            raise RunError(f"Run {self.run_id} is of another version ({error}).") from None
+        return RunConfig.read(self.path / "config.json")
 
     @property
     def status(self) -> Status:
@@ -279,7 +276,7 @@ def create(config: RunConfig, run_id: str | None = None) -> Run:
         run.path.mkdir(parents=True)
     except FileExistsError:
         raise RunError(f"There is a run {run_id} already. Choose another name.") from None
-    storage.write_json(run.path / "config.json", to_json(config))
+    config.write(run.path / "config.json")
     run.write_status(Status(epochs=config.total_epochs))
     return run
 

@@ -1,6 +1,5 @@
 """Grouped k-fold cross-validation: one run a fold, and what they measured together."""
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,7 @@ LEVEL = 0.95
 
 def fold_configs(base: RunConfig) -> list[RunConfig]:
     """The configuration of each fold, in their order."""
-    return [replace(base, fold=fold) for fold in range(base.folds)]
+    return [base.replace(fold=fold) for fold in range(base.folds)]
 
 
 def results(sweep: Sweep) -> dict[str, Any]:

@@ -12,7 +12,6 @@ Optuna is imported where it is needed, so that pages, which read results.json, s
 import math
 from collections.abc import Iterable
 from contextlib import contextmanager
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -115,7 +114,7 @@ def _encoded(name: str, value: Any) -> Any:
 
 def first_trial(plan: Plan) -> dict[str, Any]:
     """The base's own values: the first trial, for the others to beat."""
-    own = asdict(plan.base)
+    own = dict(plan.base)
     own["learning_rate"] = (
         plan.base.learning_rate or catalog.architecture(plan.base.architecture).learning_rate
     )

@@ -16,7 +16,7 @@ from typing import Any
 from core import storage
 from core.errors import BlastLensError, ConfigError, RunError
 from core.jobs.job import UNFINISHED, Status
-from core.runs import config, run_store
+from core.runs import run_store
 from core.runs.config import RunConfig
 from core.runs.run_store import Run
 from core.settings import settings
@@ -97,7 +97,7 @@ class Sweep:
                 name: Dimension(**facts | {"choices": tuple(facts["choices"])})
                 for name, facts in document["space"].items()
             }
-            base = config.from_json(document["base"])
+            base = RunConfig.parse(document["base"])
             return Plan(**document | {"base": base, "space": space})
         except (TypeError, KeyError, AttributeError) as error:
             raise self._foreign(error) from None
@@ -198,7 +198,7 @@ class Sweep:
         self.write_status(Status(done=status.done, total=wanted.total))
 
     def _write_plan(self, plan: Plan) -> None:
-        document = asdict(plan) | {"base": config.to_json(plan.base)}
+        document = asdict(plan) | {"base": plan.base.to_json()}
         storage.write_json(self.path / "sweep.json", document)
 
     def _read(self, name: str) -> dict[str, Any]:

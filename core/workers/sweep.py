@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -158,7 +158,7 @@ class _Sweeping:
     def _folds(self, trial: "optuna.Trial", wanted: RunConfig) -> float:
         total = 0.0
         for fold in range(wanted.folds):
-            run = self._train(replace(wanted, fold=fold), self.sweep.run_id(trial.number, fold))
+            run = self._train(wanted.replace(fold=fold), self.sweep.run_id(trial.number, fold))
             total += _value(run)
             if search.report(trial, {fold: total / (fold + 1)}) and fold + 1 < wanted.folds:
                 raise _GivenUp

@@ -1,7 +1,5 @@
 """Companions found by their configs alone, and what leakage meter and controls say of them."""
 
-from dataclasses import replace
-
 import pytest
 
 from core import storage
@@ -29,9 +27,9 @@ def test_companions_differ_from_the_run_in_split_inputs_and_fold_alone():
         assert [one.fold for one in made] == list(range(ablations.FOLDS[audit]))
         for one in made:
             assert (one.split, one.inputs) == (setting["split"], setting["inputs"])
-            back = replace(one, split=wanted.split, inputs=wanted.inputs, folds=0, fold=0)
+            back = one.replace(split=wanted.split, inputs=wanted.inputs, folds=0, fold=0)
             assert back == wanted
-    assert len(ablations.configs(replace(wanted, folds=4), "leakage", "model")) == 4
+    assert len(ablations.configs(wanted.replace(folds=4), "leakage", "model")) == 4
 
 
 def test_what_is_there_is_found_whoever_trained_it_and_the_rest_is_missing():
@@ -140,7 +138,7 @@ def test_what_cannot_be_audited_is_refused_with_the_reason():
     with pytest.raises(DataError, match="at least 5 of each class"):
         ablations.require_auditable(run, "leakage")
     with pytest.raises(RunError, match="itself a control"):
-        ablations.require_auditable(finish(replace(base(), inputs="size"), skilled(1)), "controls")
+        ablations.require_auditable(finish(base().replace(inputs="size"), skilled(1)), "controls")
     with pytest.raises(RunError, match="queued"):
         ablations.require_auditable(run_store.create(base()), "controls")
 
@@ -148,7 +146,7 @@ def test_what_cannot_be_audited_is_refused_with_the_reason():
 def test_a_control_is_never_the_model_that_reads(artifacts):
     from core.reading.reader import Reader
 
-    control = finish(replace(base(), inputs="silhouette"), skilled(1))
+    control = finish(base().replace(inputs="silhouette"), skilled(1))
     with pytest.raises(RunError, match="No model has been trained"):
         active_model.active()
     with pytest.raises(RunError, match="trained on the silhouette of the cells alone"):

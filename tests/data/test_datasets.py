@@ -82,12 +82,12 @@ def test_another_process_trains_with_the_remembered_positive_class(
     datasets.add(str(per_class), positive="normal")
     wanted = config.create("cnn-16", per_class, "recommended", split="image")
     script = (
-        "import json, sys\nfrom core.data import datasets\nfrom core.runs import config\n"
-        "wanted = config.from_json(json.loads(sys.argv[1]))\n"
+        "import json, sys\nfrom core.data import datasets\nfrom core.runs.config import RunConfig\n"
+        "wanted = RunConfig.parse(json.loads(sys.argv[1]))\n"
         "cells = datasets.index(datasets.resolve(wanted.dataset)).labelled()\n"
         "print(json.dumps(dict(zip(cells['image_id'], cells['label']))))"
     )
-    command = [sys.executable, "-c", script, json.dumps(config.to_json(wanted))]
+    command = [sys.executable, "-c", script, json.dumps(wanted.to_json())]
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == {

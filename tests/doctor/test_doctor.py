@@ -396,7 +396,7 @@ def by_hand(
     wanted = config.create("cnn-16", path / "set", "recommended", **(usual | settings))
     run = Run(path)
     path.mkdir(exist_ok=True)
-    storage.write_json(path / "config.json", config.to_json(wanted))
+    storage.write_json(path / "config.json", wanted.to_json())
     run.write_status(Status(state=state, error=error, phase=phase))
     for epoch, loss in enumerate(training, 1):
         fine_tuning = epoch > wanted.epochs
@@ -488,7 +488,7 @@ def test_a_failed_run_is_examined_and_an_unfinished_one_is_not(tmp_path: Path) -
     assert "in the first epoch, at a learning rate of 0.001" in found.evidence
     assert found.repair == {"learning_rate": 1e-4}
     run = by_hand(tmp_path / "b", FLAT, **NO_NUMBER)
-    vgg = config.to_json(run.config) | {"architecture": "vgg16", "fine_tune_blocks": 1}
+    vgg = run.config.to_json() | {"architecture": "vgg16", "fine_tune_blocks": 1}
     storage.write_json(run.path / "config.json", vgg | {"fine_tune_epochs": 5})
     run = Run(run.path)
     run.write_status(Status(**NO_NUMBER, phase="fine-tuning"))

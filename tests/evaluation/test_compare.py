@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from core import storage
-from core.cli import main
+from core.__main__ import main
 from core.errors import DataError, RunError
 from core.evaluation import compare
 from core.evaluation.compare import load, names, rows, settings_that_differ, verdict
@@ -191,7 +191,7 @@ def test_the_document_is_json_and_says_how_many_were_compared():
 
 @pytest.fixture
 def queued() -> run_store.Run:
-    return run_store.create(RunConfig("cnn-16", "gone"), "waiting")
+    return run_store.create(RunConfig(architecture="cnn-16", dataset="gone"), "waiting")
 
 
 @pytest.mark.parametrize("state", ["queued", "running", "failed", "cancelled"])

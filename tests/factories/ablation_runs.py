@@ -1,7 +1,6 @@
 """Finished companion runs on disk whose predictions a test decides."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -92,4 +91,4 @@ def audited(wanted: RunConfig, sides: dict[str, Scores]) -> Run:
             for side in of_audit:
                 for one in ablations.configs(wanted, audit, side):
                     finish(one, sides[side])
-    return finish(replace(wanted, folds=0, fold=0), skilled(1))
+    return finish(wanted.replace(folds=0, fold=0), skilled(1))

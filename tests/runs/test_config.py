@@ -15,7 +15,7 @@ from core.runs import config
 @pytest.mark.parametrize("architecture", catalog.ARCHITECTURES)
 def test_every_recipe_of_every_architecture_survives_json(architecture: str, recipe: str) -> None:
     wanted = config.create(architecture, Path("data"), recipe, seed=3, sample=1000)
-    assert config.from_json(json.loads(json.dumps(config.to_json(wanted)))) == wanted
+    assert config.RunConfig.parse(json.loads(json.dumps(wanted.to_json()))) == wanted
 
 
 def test_the_original_recipe_keeps_the_studys_mistakes_and_the_recommended_does_not() -> None:
@@ -90,14 +90,14 @@ def test_text_settings_are_converted_to_their_kind() -> None:
 def test_augmentation_is_named_as_text_or_as_a_list(given: object, kinds: tuple[str, ...]) -> None:
     wanted = config.create("cnn-16", Path("data"), "recommended", augmentation=given)
     assert wanted.augmentation == kinds
-    assert config.from_json(json.loads(json.dumps(config.to_json(wanted)))) == wanted
+    assert config.RunConfig.parse(json.loads(json.dumps(wanted.to_json()))) == wanted
 
 
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
         ("epochs", 0, "between 1 and 1000"),
-        ("epochs", "many", "must be of the kind int"),
+        ("epochs", "many", "whole number between 1 and 1000"),
         ("learning_rate", 2000.0, "between"),
         ("learning_rate", "nan", "between"),
         ("split", "patient", "subject, folds, preliminary, image"),
@@ -185,7 +185,7 @@ def test_unknown_recipes_architectures_and_stored_settings_are_refused() -> None
     with pytest.raises(ConfigError, match="cnn-32"):
         config.create("cnn-17", Path("data"), "recommended")
     with pytest.raises(ConfigError, match="colour"):
-        config.from_json({"architecture": "cnn-16", "dataset": "demo", "colour": "red"})
+        config.RunConfig.parse({"architecture": "cnn-16", "dataset": "demo", "colour": "red"})
 
 
 def test_there_are_no_folds_or_at_least_three_counted_from_0() -> None:

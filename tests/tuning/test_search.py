@@ -2,7 +2,6 @@
 
 import math
 import time
-from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -70,8 +69,8 @@ def test_the_space_of_any_architecture_holds_its_own_settings_and_gives_valid_ru
         else:
             assert dimension.low <= first[name] <= dimension.high
     rate = {"learning_rate": base.learning_rate or catalog.architecture(key).learning_rate}
-    unchanged = replace(search.trial_config(base, first), **rate)
-    assert asdict(unchanged) == asdict(base) | rate
+    unchanged = search.trial_config(base, first).replace(**rate)
+    assert dict(unchanged) == dict(base) | rate
     frozen = catalog.architecture(key).pretrained is not None
     assert ("augmentation" in space) is not frozen
     assert ("views" in space) is (frozen and recipe == "recommended")

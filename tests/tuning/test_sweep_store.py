@@ -22,7 +22,7 @@ def make(kind: str = "cross-validation", name: str | None = "first", **settings:
     base = executor.base(ROOT, **settings)
     if kind == "search":
         return sweep_store.create(Plan(kind, base, 3, search.choose(base)), name)
-    return sweep_store.create(Plan(kind, replace(base, folds=3)), name)
+    return sweep_store.create(Plan(kind, base.replace(folds=3)), name)
 
 
 @pytest.mark.parametrize("kind", sweep_store.KINDS)
@@ -35,7 +35,7 @@ def test_a_new_sweep_is_queued_with_its_plan_frozen_on_disk(kind: str) -> None:
     if kind == "search":
         assert sweep.plan == Plan(kind, base, 3, search.choose(base))
     else:
-        assert sweep.plan == Plan(kind, replace(base, folds=3))
+        assert sweep.plan == Plan(kind, base.replace(folds=3))
     assert (sweep.status.state, sweep.status.total) == ("queued", 3)
     assert sweep.results is None and sweep.runs == [] and sweep.current is None
 
@@ -81,9 +81,9 @@ def test_a_run_of_other_settings_is_not_taken_for_its_own() -> None:
     run, new = sweep_store.make_run(wanted, "first-fold-0")
     assert new and sweep_store.make_run(wanted, "first-fold-0") == (run, False)
     with pytest.raises(RunError, match="with other settings"):
-        sweep_store.make_run(replace(wanted, seed=9), "first-fold-0")
+        sweep_store.make_run(wanted.replace(seed=9), "first-fold-0")
     (run.path / "status.json").unlink()  # a worker that died while it made the folder
-    again, new = sweep_store.make_run(replace(wanted, seed=9), "first-fold-0")
+    again, new = sweep_store.make_run(wanted.replace(seed=9), "first-fold-0")
     assert new and again.config.seed == 9
 
 
@@ -153,6 +153,6 @@ def test_a_plan_that_cannot_be_is_refused(facts: dict[str, Any], words: str) -> 
 def test_it_counts_the_runs_it_trains_at_most() -> None:
     base = executor.base(ROOT)
     space = search.choose(base)
-    assert Plan("cross-validation", replace(base, folds=5)).most_runs == 5
+    assert Plan("cross-validation", base.replace(folds=5)).most_runs == 5
     assert Plan("search", base, 7, space).most_runs == 7
-    assert Plan("search", replace(base, folds=3), 7, space).most_runs == 21
+    assert Plan("search", base.replace(folds=3), 7, space).most_runs == 21

@@ -4,7 +4,6 @@ from typing import Any
 
 from core.report.card.context import RETRAIN, CardContext, recorded
 from core.report.card.items import Item, fact, gap, table
-from core.runs import config
 
 _ORIGINAL = "original study's scaling, which is not what this network was made for"
 
@@ -46,7 +45,7 @@ def model(facts: CardContext) -> list[Item]:
 def training(facts: CardContext) -> list[Item]:
     """How it was trained, on what, and with which versions."""
     training = facts.measured["training"]
-    settings = config.to_json(facts.config)
+    settings = facts.config.to_json()
     settings["dataset"] = facts.dataset["name"]  # its path is of one machine
     rows = [(name, _plain(value)) for name, value in settings.items()]
     kept = f"{training['epochs']} epochs; the weights of epoch {training['kept_epoch']} were kept"

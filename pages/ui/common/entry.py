@@ -2,13 +2,12 @@
 
 import streamlit as st
 
-from core import memory, storage
+from core import memory
 from core.settings import PROJECT
 
 _ENTERED = "entered_through_app"
 
 memory.keep_little()
-storage.seed_artifacts()
 
 
 def mark() -> None:

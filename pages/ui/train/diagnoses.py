@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from core.runs import config, run_store
+from core.runs import run_store
 from core.runs.config import RunConfig
 from core.runs.run_store import Run
 from core.workers import launcher
@@ -24,7 +24,7 @@ def show(run: Run) -> None:
             st.markdown(f"**{plain(diagnosis.title)}** {plain(diagnosis.evidence)}")
             st.caption(plain(diagnosis.advice))
         if repaired is not None:
-            changes = _changes(config.to_json(run.config), config.to_json(repaired))
+            changes = _changes(run.config.to_json(), repaired.to_json())
             st.button(
                 "Train it repaired",
                 icon=":material/build:",

@@ -86,7 +86,7 @@ class _Form:
         self._key = f"{default.architecture}_{default.recipe}"
 
     def _number(self, place: Any, label: str, name: str, **options: Any) -> Any:
-        low, high = config.RANGES[name]
+        low, high = RunConfig.bounds(name)
         default = getattr(self.default, name)
         return place.number_input(label, low, high, default, key=f"{name}_{self._key}", **options)
 
@@ -121,7 +121,7 @@ class _Form:
         batch = self._number(b, "Batch size", "batch_size", step=1)
         rate = c.number_input(
             "Learning rate",
-            *config.RANGES["learning_rate"],
+            *RunConfig.bounds("learning_rate"),
             self.entry.learning_rate,
             format="%g",
             key=f"rate_{self._key}",
@@ -135,7 +135,7 @@ class _Form:
         a, b, c = st.columns(3, vertical_alignment="bottom")
         patience = a.number_input(
             "Stop after epochs without a better one",
-            *config.RANGES["patience"],
+            *RunConfig.bounds("patience"),
             None,
             step=1,
             placeholder="never",
@@ -182,14 +182,18 @@ class _Form:
         a, b, _ = st.columns(3)
         dropout = a.number_input(
             "Dropout",
-            *config.RANGES["dropout"],
+            *RunConfig.bounds("dropout"),
             None,
             step=0.05,
             placeholder="the architecture's own",
             key=f"dropout_{self._key}",
         )
         l2 = b.number_input(
-            "L2 penalty", *config.RANGES["l2"], self.default.l2, format="%g", key=f"l2_{self._key}"
+            "L2 penalty",
+            *RunConfig.bounds("l2"),
+            self.default.l2,
+            format="%g",
+            key=f"l2_{self._key}",
         )
         settings: dict[str, Any] = {"dropout": dropout, "l2": float(l2)}
         if self.entry.pretrained is None:
@@ -214,7 +218,7 @@ class _Form:
         )
         rate = c.number_input(
             "Fine-tuning rate",
-            *config.RANGES["fine_tune_rate"],
+            *RunConfig.bounds("fine_tune_rate"),
             None,
             format="%g",
             disabled=not blocks,

@@ -151,7 +151,7 @@ def _train_best(sweep: Sweep, plan: Plan, best: dict[str, Any]) -> None:
         st.container(horizontal=True, vertical_alignment="bottom"),
     ):
         usual = config.defaults(plan.base.architecture, plan.base.recipe)
-        longest = max(plan.base.epochs, usual.get("epochs", config.RunConfig.epochs))
+        longest = max(plan.base.epochs, usual.get("epochs", config.EPOCHS))
         epochs = st.number_input("Epochs", 1, 1000, longest, width=140)
         whole = plan.base.sample is not None and st.checkbox("On all cells", value=True)
         if st.form_submit_button("Train it with these settings", icon=":material/model_training:"):

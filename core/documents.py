@@ -1,0 +1,144 @@
+"""JSON files with a type: a `Document` validates, reads and writes one file.
+
+A file written by a later version, with a format that this code does not know, is refused. A field
+that an older version did not write is read as the default of the model.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError
+from pydantic_core import CoreSchema, core_schema
+
+from core import storage
+from core.errors import BlastLensError, RunError
+
+_SHOWN = 60  # characters of a wrong value that a message shows
+
+
+@dataclass(frozen=True)
+class Choices:
+    """The values that a text field can have, as `Annotated[str, Choices(...)]`."""
+
+    values: tuple[str, ...]
+
+    def __get_pydantic_core_schema__(self, _: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """The schema by which pydantic validates the field."""
+        return core_schema.literal_schema(list(self.values))
+
+
+class Section(BaseModel):
+    """A part of a document. Frozen; numbers are finite; unknown keys are ignored."""
+
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
+
+    # Whether a field that was never set stays out of the JSON, rather than being its default.
+    SPARSE: ClassVar[bool] = False
+
+    @classmethod
+    def parse(cls, values: Any, error: type[BlastLensError] = RunError) -> Self:
+        """The model of `values`, a mapping of its fields.
+
+        Raises `error` with the first value that is wrong, its rule and what can be done.
+        """
+        try:
+            return cls.model_validate(values)
+        except ValidationError as problem:
+            raise error(cls._sentence(problem)) from None
+
+    def replace(self, **values: Any) -> Self:
+        """A validated copy with other values of some fields. Raises as `parse` does."""
+        return self.parse({**self._values(), **values})
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return self.model_dump(mode="json", exclude_unset=self.SPARSE)
+
+    @classmethod
+    def bounds(cls, field: str) -> tuple[Any, Any]:
+        """The least and the greatest value of a field of numbers; None where it has none."""
+        limits = cls.model_fields[field].metadata
+        low = next((limit.ge for limit in limits if hasattr(limit, "ge")), None)
+        return low, next((limit.le for limit in limits if hasattr(limit, "le")), None)
+
+    @classmethod
+    def choices(cls, field: str) -> tuple[str, ...]:
+        """The values that a field of text can have; () where it can have any."""
+        metadata = cls.model_fields[field].metadata
+        return next((item.values for item in metadata if isinstance(item, Choices)), ())
+
+    def _values(self) -> dict[str, Any]:
+        return {name: value for name, value in self if name in self.model_fields_set}
+
+    @classmethod
+    def _sentence(cls, problem: ValidationError) -> str:
+        first = problem.errors(include_url=False)[0]
+        kind, place = first["type"], first["loc"]
+        name, value = ".".join(map(str, place)), repr(first["input"])[:_SHOWN]
+        if kind == "missing":
+            return f"{name} is missing."
+        if kind == "extra_forbidden":
+            return f"There is no setting {place[-1]!r}; there are {', '.join(cls.model_fields)}."
+        if kind in ("model_type", "model_attributes_type"):
+            return f"{name or 'it'} is {value}; it must be an object."
+        return f"{name} is {value}; {cls._rule(place, kind, first['msg'])}."
+
+    @classmethod
+    def _rule(cls, place: tuple[int | str, ...], kind: str, message: str) -> str:
+        field = place[0] if len(place) == 1 else None
+        if field in cls.model_fields:
+            if choices := cls.choices(str(field)):
+                return f"it can be {', '.join(choices)}"
+            low, high = cls.bounds(str(field))
+            if low is not None and high is not None:
+                noun = {"int": "be a whole number", "float": "be a number"}.get(kind.split("_")[0])
+                return f"it must {noun or 'lie'} between {low} and {high}"
+        return message.partition(",")[0].replace("Input should be", "it must be")
+
+
+class Document(Section):
+    """A JSON file of its own."""
+
+    # Of the files that are written; a file without one has the first.
+    FORMAT: ClassVar[int] = 1
+
+    @classmethod
+    def read(cls, path: Path, error: type[BlastLensError] = RunError) -> Self:
+        """The document of a file.
+
+        Raises `error` naming the file and its folder if it is missing, damaged or of another
+        version.
+        """
+        name, folder = path.name, path.parent.name
+        try:
+            document = storage.read_json(path)
+        except FileNotFoundError:
+            raise error(f"{folder} has no {name}: the folder is broken, or another one.") from None
+        except (ValueError, RecursionError) as problem:
+            raise error(f"{name} of {folder} is damaged ({str(problem)[:200]}).") from None
+        try:
+            return cls.parse(cls._known(document), error)
+        except BlastLensError as problem:
+            raise error(f"{name} of {folder} is damaged or of another version: {problem}") from None
+
+    def write(self, path: Path) -> None:
+        """Replaces the file, atomically."""
+        storage.write_json(path, self.stored())
+
+    def stored(self) -> Any:
+        """As the file has it."""
+        return {"format": self.FORMAT, **self.to_json()}
+
+    @classmethod
+    def _known(cls, document: Any) -> Any:
+        """The document without its format. Raises `RunError` if the format is a later one."""
+        if not isinstance(document, Mapping):
+            return document
+        version = document.get("format", 1)
+        if not isinstance(version, int) or not 1 <= version <= cls.FORMAT:
+            raise RunError(
+                f"format is {version!r}; this BlastLens reads 1 to {cls.FORMAT}. Update BlastLens."
+            )
+        return {key: value for key, value in document.items() if key != "format"}

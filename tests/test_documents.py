@@ -1,0 +1,114 @@
+"""Documents: what is written is read back; what is wrong is named with its rule."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import pytest
+from pydantic import ConfigDict, Field
+
+from core import storage
+from core.documents import Choices, Document, Section
+from core.errors import ConfigError, RunError
+
+
+class Size(Section):
+    width: Annotated[int, Field(ge=1)]
+
+
+class Picture(Document):
+    model_config = ConfigDict(extra="forbid")
+    FORMAT = 2
+
+    name: str
+    colour: Annotated[str, Choices(("red", "blue"))] = "red"
+    scale: Annotated[float, Field(ge=0.5, le=2.0)] = 1.0
+    size: Size | None = None
+
+
+class Sparse(Document):
+    SPARSE = True
+
+    name: str = ""
+    rank: int = 0
+
+
+def test_a_document_is_read_as_it_was_written_with_its_format(tmp_path: Path) -> None:
+    file = tmp_path / "picture.json"
+    picture = Picture(name="cell", scale=0.7, size=Size(width=3))
+    picture.write(file)
+    assert storage.read_json(file) == {"format": 2} | picture.to_json()
+    assert Picture.read(file) == picture
+
+
+def test_a_file_without_a_format_has_the_first_one(tmp_path: Path) -> None:
+    file = tmp_path / "picture.json"
+    file.write_text('{"name": "cell"}')
+    assert Picture.read(file) == Picture(name="cell")
+
+
+@pytest.mark.parametrize("version", [0, 3, "two", None])
+def test_an_unknown_format_is_refused(tmp_path: Path, version: object) -> None:
+    file = tmp_path / "run" / "picture.json"
+    storage.write_json(file, {"format": version, "name": "cell"})
+    with pytest.raises(RunError, match=r"picture\.json of run .*reads 1 to 2. Update BlastLens"):
+        Picture.read(file)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"{", "is damaged"),
+        (b"\xff\xfe", "is damaged"),
+        (b"[" * 100_000, "is damaged"),
+        (b'{"name": "cell", "scale": NaN}', "NaN is no JSON"),
+        (b'{"name": "cell", "scale": 1e999}', "scale is inf"),
+        (b"[]", "must be an object"),
+        (b"{}", "name is missing"),
+        (b'{"name": 7}', "name is 7; it must be a valid string"),
+        (b'{"name": "cell", "size": {"width": 0}}', r"size\.width is 0; it must be greater than"),
+    ],
+)
+def test_a_wrong_file_is_named_with_its_folder(tmp_path: Path, content: bytes, words: str) -> None:
+    file = tmp_path / "run" / "picture.json"
+    file.parent.mkdir()
+    file.write_bytes(content)
+    with pytest.raises(ConfigError, match=rf"picture\.json of run .*{words}"):
+        Picture.read(file, ConfigError)
+
+
+def test_a_missing_file_is_named_with_its_folder(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"run has no picture\.json"):
+        Picture.read(tmp_path / "run" / "picture.json")
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"scale": 3}, r"scale is 3; it must lie between 0\.5 and 2\.0"),
+        ({"scale": "wide"}, r"scale is 'wide'; it must be a number between 0\.5 and 2\.0"),
+        ({"scale": float("nan")}, r"scale is nan; it must lie between 0\.5 and 2\.0"),
+        ({"colour": "green"}, "colour is 'green'; it can be red, blue"),
+        ({"shade": 1}, "There is no setting 'shade'; there are name, colour, scale, size"),
+    ],
+)
+def test_a_wrong_value_is_named_with_its_rule(values: dict[str, object], words: str) -> None:
+    with pytest.raises(RunError, match=words):
+        Picture(name="cell").replace(**values)
+    with pytest.raises(ConfigError, match=words):
+        Picture.parse({"name": "cell"} | values, ConfigError)
+
+
+def test_ranges_and_choices_are_those_of_the_fields() -> None:
+    assert Picture.bounds("scale") == (0.5, 2.0) and Picture.bounds("name") == (None, None)
+    assert Picture.choices("colour") == ("red", "blue") and Picture.choices("name") == ()
+
+
+def test_a_sparse_document_keeps_absent_fields_absent(tmp_path: Path) -> None:
+    file = tmp_path / "sparse.json"
+    file.write_text('{"name": "cell"}')
+    read = Sparse.read(file)
+    assert read.rank == 0 and read.to_json() == {"name": "cell"}
+    assert read.replace(name="other").to_json() == {"name": "other"}
+    read.replace(rank=2).write(file)
+    assert json.loads(file.read_text()) == {"format": 1, "name": "cell", "rank": 2}
