@@ -1,11 +1,16 @@
 """Every environment variable and every limit, in one frozen dataclass."""
 
 import os
+import tomllib
 from dataclasses import dataclass
 from functools import cache
+from importlib import metadata
 from pathlib import Path
 
+import platformdirs
+
 PROJECT = Path(__file__).resolve().parent.parent
+PROJECT_FILE = PROJECT / "pyproject.toml"  # in a clone alone
 
 
 @dataclass(frozen=True)
@@ -13,8 +18,8 @@ class Settings:
     """Settings from the environment, and the limits of the code.
 
     Environment: `BLASTLENS_ARTIFACTS` (folder for runs, caches and the demo set; default
-    `artifacts` beside `core`) and `BLASTLENS_WEIGHTS` (folder searched first for ImageNet
-    weights; default `artifacts/weights`).
+    `artifacts` in a clone, the user's data folder for an installed package) and
+    `BLASTLENS_WEIGHTS` (folder searched first for ImageNet weights; default `artifacts/weights`).
     """
 
     artifacts: Path
@@ -39,5 +44,19 @@ def settings() -> Settings:
 
 @cache  # asked for several times a picture
 def _made(artifacts: str | None, weights: str | None) -> Settings:
-    folder = Path(artifacts or PROJECT / "artifacts").absolute()
+    folder = Path(artifacts or _default_artifacts()).absolute()
     return Settings(artifacts=folder, weights=Path(weights or folder / "weights").absolute())
+
+
+def _default_artifacts() -> Path:
+    """`artifacts` in a clone; for an installed package, the user's data folder."""
+    if PROJECT_FILE.is_file():
+        return PROJECT / "artifacts"
+    return platformdirs.user_data_path("blastlens", appauthor=False)
+
+
+def version() -> str:
+    """Returns the version of BlastLens, which pyproject.toml states."""
+    if PROJECT_FILE.is_file():
+        return str(tomllib.loads(PROJECT_FILE.read_text(encoding="utf-8"))["project"]["version"])
+    return metadata.version("blastlens")

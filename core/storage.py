@@ -16,9 +16,10 @@ from typing import Any, TypeVar
 
 from filelock import FileLock, Timeout
 
-from core.settings import settings
+from core.settings import PROJECT, settings
 
 T = TypeVar("T")
+SHIPPED = PROJECT / "core" / "shipped"  # in an installed package alone
 
 
 def runs_dir() -> Path:
@@ -89,6 +90,19 @@ def sources_file() -> Path:
 def active_file() -> Path:
     """Names the run that readings use."""
     return settings().artifacts / "active.json"
+
+
+def seed_artifacts() -> None:
+    """Copies the shipped models and examples of an installed package into a new artifacts folder.
+
+    In a clone they are in the artifacts folder already.
+    """
+    target = settings().artifacts
+    if SHIPPED.is_dir() and not target.exists():
+        with scratch(target.parent) as folder:
+            shutil.copytree(SHIPPED, folder / "artifacts")
+            with suppress(OSError):  # another process was quicker
+                (folder / "artifacts").rename(target)
 
 
 @contextmanager

@@ -1,108 +1,111 @@
-"""Verbs of the command line that choose, describe, export and import models."""
+"""Verbs that choose, describe, export and import models."""
 
-import argparse
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import click
+
 from core import storage
 from core.archive import archive
+from core.cli.console import prints, wants_json
 from core.errors import ConfigError
+from core.report.card.texts import FIELDS
 from core.runs import active_model, run_store
 from core.runs.run_store import Run
 from core.workers import verification
 
 
-def promote(options: argparse.Namespace) -> dict[str, Any]:
-    """Makes a run the one that reads."""
-    run = run_store.get(options.run)
-    changed = active_model.changed_since(run)
-    return asdict(active_model.promote(run)) | {"engine_changed": changed is not None}
+@click.command()
+@click.argument("run")
+@prints
+def promote(run: str) -> dict[str, Any]:
+    """Makes a run the active model, which reads."""
+    promoted = run_store.get(run)
+    changed = active_model.changed_since(promoted)
+    return asdict(active_model.promote(promoted)) | {"engine_changed": changed is not None}
 
 
-def undo_promotion(options: argparse.Namespace) -> dict[str, Any]:
-    """Goes back to the run that read before."""
+@click.command("undo-promotion")
+@prints
+def undo_promotion() -> dict[str, Any]:
+    """Goes back to the previous active model."""
     undone = active_model.undo()
     return asdict(undone) | {"active": active_model.active().run_id}
 
 
-def card(options: argparse.Namespace) -> dict[str, Any] | str:
-    """Prints or writes a run's model card: Markdown, or HTML."""
+@click.command()
+@click.argument("run")
+@click.option("--html", is_flag=True, help="One HTML page; default: Markdown.")
+@click.option("--out", metavar="FILE", help="Default: standard output.")
+@click.option(
+    "--fill",
+    multiple=True,
+    metavar="FIELD=TEXT",
+    help=f"Your words for a gap, kept with the run: {', '.join(FIELDS)}.",
+)
+@prints
+def card(run: str, html: bool, out: str | None, fill: tuple[str, ...]) -> dict[str, Any] | str:
+    """Prints or writes a model card."""
     from core.doctor import catalogue
     from core.report.card import render, sections, texts
 
-    run = run_store.get(options.run)
-    for text in options.fill:
-        field, equals, words = text.partition("=")
+    described = run_store.get(run)
+    for assignment in fill:
+        field, equals, words = assignment.partition("=")
         if not equals:
-            raise ConfigError(f"--fill takes FIELD=TEXT, not {text!r}.")
-        texts.write(run, field, words)
-    made = sections.build(run, catalogue.examine(run))
-    text = render.html(made) if options.html else render.markdown(made)
-    if options.out:
-        with storage.atomic(Path(options.out)) as temporary:
+            raise ConfigError(f"--fill takes FIELD=TEXT, not {assignment!r}.")
+        texts.write(described, field, words)
+    model_card = sections.build(described, catalogue.examine(described))
+    text = render.html(model_card) if html else render.markdown(model_card)
+    if out:
+        with storage.atomic(Path(out)) as temporary:
             temporary.write_text(text, encoding="utf-8")
-        return {"run": run.run_id, "file": options.out, "gaps": made.gaps}
-    return sections.to_json(made) if options.json else text
+        return {"run": run, "file": out, "gaps": model_card.gaps}
+    return sections.to_json(model_card) if wants_json() else text
 
 
-def export(options: argparse.Namespace) -> dict[str, Any]:
-    """Writes a whole run as one archive."""
-    run, file = run_store.get(options.run), Path(options.file)
-    files = archive.export(run, file)
-    left = sorted(path.name for path in run.path.iterdir() if path.name not in files)
-    facts = {"bytes": file.stat().st_size, "sha256": storage.sha256(file)}
-    return {"run": run.run_id, "file": str(file), **facts, "files": files, "left_out": left}
+@click.command()
+@click.argument("run")
+@click.argument("file", type=click.Path(path_type=Path))
+@prints
+def export(run: str, file: Path) -> dict[str, Any]:
+    """Writes a run as one archive."""
+    exported = run_store.get(run)
+    files = archive.export(exported, file)
+    left_out = sorted(path.name for path in exported.path.iterdir() if path.name not in files)
+    return {
+        "run": run,
+        "file": str(file),
+        "bytes": file.stat().st_size,
+        "sha256": storage.sha256(file),
+        "files": files,
+        "left_out": left_out,
+    }
 
 
-def import_(options: argparse.Namespace) -> dict[str, Any]:
-    """Verifies an archive of a run and places the run beside the others."""
+@click.command("import")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--as", "name", metavar="NAME", help="Default: the name it had.")
+@click.option(
+    "--verify-keras",
+    is_flag=True,
+    help="Also load model.keras in safe mode, and compare it with the engine.",
+)
+@prints
+def import_run(file: Path, name: str | None, verify_keras: bool) -> dict[str, Any]:
+    """Verifies and adds an archive of a run."""
     differences: list[float] = []
 
     def check(run: Run) -> None:
         differences.append(verification.verify(run))
 
-    wanted = check if options.verify_keras else None
-    run = archive.import_run(Path(options.file), options.name, check=wanted)
-    came = run.imported or {}
+    run = archive.import_run(file, name, check=check if verify_keras else None)
     return {
         "run": run.run_id,
-        "exported_as": came.get("run"),
+        "exported_as": (run.imported or {}).get("run"),
         "keras_logit_difference": differences[0] if differences else None,
     }
 
 
-def options_of_run(sub: argparse.ArgumentParser) -> None:
-    """The run that a verb is about."""
-    sub.add_argument("run", metavar="RUN")
-
-
-def options_of_card(sub: argparse.ArgumentParser) -> None:
-    """The options of `card`."""
-    options_of_run(sub)
-    sub.add_argument("--html", action="store_true", help="one HTML page; default: Markdown")
-    sub.add_argument("--out", metavar="FILE", help="default: standard output")
-    sub.add_argument("--fill", action="append", default=[], metavar="FIELD=TEXT", help=_fields())
-
-
-def _fields() -> str:
-    from core.report.card.texts import FIELDS
-
-    return f"your words for a gap, kept with the run: {', '.join(FIELDS)}"
-
-
-def options_of_export(sub: argparse.ArgumentParser) -> None:
-    """The options of `export`."""
-    options_of_run(sub)
-    sub.add_argument("file", metavar="FILE", help=f"say RUN{archive.SUFFIX}")
-
-
-def options_of_import(sub: argparse.ArgumentParser) -> None:
-    """The options of `import`."""
-    sub.add_argument("file", metavar="FILE")
-    sub.add_argument("--as", dest="name", metavar="NAME", help="default: the name it had")
-    sub.add_argument(
-        "--verify-keras",
-        action="store_true",
-        help="also load model.keras in safe mode, and compare it with the engine",
-    )
+VERBS = (promote, undo_promotion, card, export, import_run)

@@ -7,7 +7,7 @@ files of before a metric was added, stand side by side.
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -32,6 +32,8 @@ class TestSet:
     """cells: the test part, in the order of image_id (image_id, sha256, subject, group, label,
     logit, probability). threshold: of the call ALL. facts: the run's metrics.json.
     """
+
+    __test__: ClassVar[bool] = False  # pytest: this is not a class of tests
 
     run: Run
     cells: pd.DataFrame

@@ -156,17 +156,6 @@ class FieldReading:
         )
 
 
-def has_background(reading: Reading) -> bool:
-    """Whether a picture was looked through for white cells, since it is not cut out on black."""
-    return reading.gate.figures.get("white_cells") is not None
-
-
-def is_field(reading: Reading) -> bool:
-    """Whether a picture that was taken for a single cell is a whole field."""
-    several = (reading.gate.figures.get("white_cells") or 0) > 1
-    return has_background(reading) and not reading.cells and (several or reading.gate.code == FIELD)
-
-
 def add_up(readings: Sequence[FieldReading]) -> Summary:
     """What several fields of one patient come to."""
     return summarise([reading.counts for reading in readings])

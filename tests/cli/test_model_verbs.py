@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from core import storage
-from core.__main__ import main
+from core.cli import main
 from core.runs import active_model, run_store
 from tests.cli.test_command_line import run
 from tests.factories.archives import files_of, shipped_run

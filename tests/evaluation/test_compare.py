@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from core import storage
-from core.__main__ import main
+from core.cli import main
 from core.errors import DataError, RunError
 from core.evaluation import compare
 from core.evaluation.compare import load, names, rows, settings_that_differ, verdict

@@ -11,7 +11,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core import storage
-from core.__main__ import main
+from core.cli import main
 from core.evaluation import operating_point
 from core.evaluation.operating_point import Choice
 from core.runs import run_store

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.__main__ import main
 from core.cells import annotations
 from core.cells.detection.detect import Cell, Field
 from core.cells.detection.red_cells import Ruler
 from core.cells.detection.tiles import Whole
+from core.cli import main
 from core.data.images import decode, encode, fit
 from core.data.synthetic.smear_field import draw_field
 from core.errors import DataError

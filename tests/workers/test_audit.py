@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from core.__main__ import main
 from core.audit import ablations
+from core.cli import main
 from core.data.indexing import Index
 from core.errors import RunError
 from core.jobs.job import Status

@@ -2,12 +2,13 @@
 
 import streamlit as st
 
-from core import memory
+from core import memory, storage
 from core.settings import PROJECT
 
 _ENTERED = "entered_through_app"
 
 memory.keep_little()
+storage.seed_artifacts()
 
 
 def mark() -> None:

@@ -5,7 +5,7 @@ import streamlit as st
 from core.evaluation import operating_point
 from core.metrics import calibration
 from core.metrics.classification import NAMES
-from core.reading.field import has_background, is_field
+from core.reading.picture import has_background, is_field, is_large
 from core.reading.reader import CellReading, Reading
 from core.runs.run_store import Run
 from pages.ui.common import cache
@@ -21,12 +21,12 @@ HEADLINE = "balanced_accuracy"
 def show_one(runs: list[Run], upload: Upload) -> None:
     """What each of the runs says of one picture.
 
-    This is the one place where a picture is taken for a cell, a whole field or nothing. A field is
-    read with the first of the runs.
+    `core.reading.picture` decides whether it is a cell or a field. A field is read with the first
+    of the runs.
     """
     with shown_errors():
         data = upload.data  # once: of a large scan each copy is hundreds of megabytes
-        if field.is_large(upload.name, data):
+        if is_large(data, upload.name):
             field.show(runs[0], upload.name, data)
             show_model(runs[0])
             return

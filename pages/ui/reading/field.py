@@ -10,17 +10,16 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from core.cells.detection.detect import Field
-from core.cells.detection.tiles import LARGE, Region, Whole
+from core.cells.detection.tiles import Region, Whole
 from core.cells.scale import CAMERA_UM
 from core.data.images import size_of
-from core.errors import UploadError
 from core.explain.trust import Judgement
 from core.reading import field_picture
 from core.reading.detection_job import DetectionJob
 from core.reading.field import Edit, FieldReading, mark, read_field, single
+from core.reading.picture import is_large
 from core.reading.reader import Reading
 from core.runs.run_store import Run
-from core.settings import settings
 from core.workers import launcher
 from pages.ui.common import cache
 from pages.ui.common.progress import show_progress
@@ -74,18 +73,6 @@ def show(run: Run, name: str, data: bytes) -> None:
         _scale(reading, key, state)
 
 
-def is_large(name: str, data: bytes) -> bool:
-    """Whether an image is so large that it can only be a field, worked through in tiles.
-
-    What is beyond all limits is not: it is refused like any other file that cannot be read.
-    """
-    try:
-        height, width = size_of(data, name)
-    except UploadError:
-        return False
-    return LARGE <= height * width <= settings().max_scan_pixels
-
-
 def _key(name: str, data: bytes) -> str:
     """Names a file's content; of a large file, worked out once a session."""
     step = max(1, len(data) // 64)
@@ -101,7 +88,7 @@ def _open(
     name: str, data: bytes, key: str, state: State, working: DeltaGenerator
 ) -> tuple[Region, np.ndarray, Field] | None:
     """The field's pixels, a picture to show and its cells; None while a scan is worked through."""
-    if not is_large(name, data):
+    if not is_large(data, name):
         image = cache.decoded(data, name)
         found = cache.white_cells(data, name, state.um_per_px)
         return Whole(image), field_picture.overview(image), found

@@ -1,0 +1,76 @@
+"""The command line, `blastlens` or `python -m core`: the verbs of the pages.
+
+With --json a verb prints one JSON document on standard output and nothing else. An error is one
+line on standard error and exit status 2.
+"""
+
+import subprocess
+import sys
+
+import click
+
+from core import settings, storage
+from core.cli import data, evaluate, models, read, train
+from core.errors import BlastLensError
+
+INTERRUPTED = 130  # exit status after Ctrl-C, as shells use it
+
+
+class OrderedGroup(click.Group):
+    """Lists its verbs in the order in which they were added."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+
+@click.group(cls=OrderedGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(settings.version(), prog_name="BlastLens")
+def blastlens() -> None:
+    """Reads single stained cells for leukemic blasts, and says how far to believe it.
+
+    With --json a verb prints one JSON document on standard output. An error is one line on standard
+    error and exit status 2.
+    """
+
+
+@click.command(context_settings={"ignore_unknown_options": True})
+@click.argument("options", nargs=-1, type=click.UNPROCESSED)
+def app(options: tuple[str, ...]) -> None:
+    """Opens the app in the browser.
+
+    OPTIONS are those of `streamlit run`.
+    """
+    script = str(settings.PROJECT / "app.py")
+    command = [sys.executable, "-m", "streamlit", "run", script, *options]
+    raise SystemExit(subprocess.run(command, cwd=settings.PROJECT).returncode)
+
+
+for verb in (app, *data.VERBS, *train.VERBS, *evaluate.VERBS, *models.VERBS, *read.VERBS):
+    blastlens.add_command(verb)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one verb; returns the exit status."""
+    try:
+        storage.seed_artifacts()
+        blastlens.main(arguments, prog_name="blastlens", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return 2
+    except click.UsageError as error:
+        verb_name = error.ctx.command_path if error.ctx else "blastlens"
+        return _fail(f"{verb_name}: {error.format_message()} ({verb_name} --help explains it)")
+    except click.ClickException as error:
+        return _fail(error.format_message())
+    except click.Abort:
+        return INTERRUPTED
+    except BlastLensError as error:
+        return _fail(str(error))
+    except OSError as error:
+        return _fail(f"{error.filename or 'The system'}: {error.strerror or error}.")
+    return 0
+
+
+def _fail(message: str) -> int:
+    click.echo(" ".join(message.split()), err=True)
+    return 2

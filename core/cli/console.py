@@ -1,0 +1,89 @@
+"""What every verb shares: the document it prints, its progress, and options with one meaning."""
+
+import functools
+import json
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from core.jobs.job import Status
+from core.runs.run_store import Run
+
+
+def prints(verb: Callable[..., Any]) -> Callable[..., None]:
+    """Prints the document that a verb returns: as JSON with --json, else as indented lines."""
+
+    @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+    @functools.wraps(verb)
+    def run(as_json: bool, **options: Any) -> None:
+        document = verb(**options)
+        if as_json:
+            click.echo(json.dumps(document, ensure_ascii=False, indent=1))
+        elif isinstance(document, str):
+            click.echo(document, nl=False)
+        else:
+            click.echo("\n".join(_lines(document)))
+
+    return run
+
+
+def wants_json() -> bool:
+    """Returns whether the running verb was called with --json."""
+    return bool(click.get_current_context().params["as_json"])
+
+
+def _lines(document: Any, indent: int = 0) -> list[str]:
+    lines = []
+    margin = "  " * indent
+    for key, value in document.items() if isinstance(document, dict) else enumerate(document, 1):
+        if isinstance(value, dict | list) and value:
+            lines += [f"{margin}{key}:", *_lines(value, indent + 1)]
+        else:
+            lines.append(f"{margin}{key}: {round(value, 4) if isinstance(value, float) else value}")
+    return lines
+
+
+def progress(action: str) -> Callable[[int, int], None]:
+    """Returns a function that shows how much of an action is done, on a terminal."""
+
+    def show(done: int, total: int) -> None:
+        if sys.stderr.isatty():
+            click.echo(f"\r{action}: {done} of {total}", nl=done == total, err=True)
+
+    return show
+
+
+def epochs_of(run: Run) -> Callable[[Status], None]:
+    """Returns a function that prints each new phase and epoch of a run, on standard error."""
+    phases: set[str] = set()
+    epochs: set[int] = set()
+
+    def show(status: Status) -> None:
+        if status.phase not in phases:
+            phases.add(status.phase)
+            click.echo(f"{run.run_id}: {status.phase}", err=True)
+        for row in run.history.to_dict("records"):
+            if row["epoch"] not in epochs:
+                epochs.add(row["epoch"])
+                click.echo(
+                    f"epoch {row['epoch']:.0f} of {status.epochs}: cross-entropy "
+                    f"{row['cross_entropy']:.3f}, accuracy {row['accuracy']:.3f}; validation "
+                    f"{row['validation_cross_entropy']:.3f}, {row['validation_accuracy']:.3f}",
+                    err=True,
+                )
+
+    return show
+
+
+def phases_of(name: str) -> Callable[[Status], None]:
+    """Returns a function that prints each new phase of a job, on standard error."""
+    phases: set[str] = set()
+
+    def show(status: Status) -> None:
+        if status.phase not in phases:
+            phases.add(status.phase)
+            click.echo(f"{name}: {status.phase}", err=True)
+
+    return show

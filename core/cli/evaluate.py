@@ -1,0 +1,151 @@
+"""Verbs that measure: comparison, evaluation, operating point, diagnosis and audits."""
+
+import dataclasses
+from typing import Any
+
+import click
+
+from core.audit import ablations
+from core.cli.console import prints, progress
+from core.errors import ConfigError, RunError
+from core.evaluation import decision, operating_point
+from core.report import audits
+from core.runs import run_store
+from core.runs.run_store import Run
+from core.workers import launcher
+
+
+@click.command()
+@click.argument("runs", nargs=-1, required=True, metavar="RUN...")
+@click.option("--prevalence", type=float, help="Share of ALL, 0 to 1: adds PPV and NPV.")
+@prints
+def compare(runs: tuple[str, ...], prevalence: float | None) -> dict[str, Any]:
+    """Compares runs side by side."""
+    from core.evaluation.compare import document
+
+    return document([run_store.get(run_id) for run_id in dict.fromkeys(runs)], prevalence)
+
+
+@click.command()
+@click.argument("run")
+@click.option("--dataset", help='Measure on this data set: a folder, or "demo".')
+@prints
+def evaluate(run: str, dataset: str | None) -> dict[str, Any]:
+    """Measures a run.
+
+    Prints the metrics of its test part, or those on another data set.
+    """
+    finished = run_store.get(run)
+    if dataset is None:
+        if finished.metrics is None:
+            raise RunError(f"Run {run} is {finished.status.state}; it has no metrics yet.")
+        return {"run": finished.run_id, **finished.metrics}
+    from core.evaluation.evaluate import evaluate_on
+
+    return evaluate_on(finished, dataset, progress("indexing"))
+
+
+@click.command("operating-point")
+@click.argument("run")
+@click.option("--max-missed", type=float, metavar="SHARE", help="Of blasts, such as 0.05.")
+@click.option(
+    "--review-error", type=float, metavar="SHARE", help="Of each class that is called the other."
+)
+@click.option("--calibration", metavar="METHOD", help="temperature, isotonic or none.")
+@click.option(
+    "--basis", default="observed", help="observed (default), or promised for new subjects."
+)
+@click.option("--default", "reset", is_flag=True, help="Go back to the model as trained.")
+@click.option("--prevalence", type=float, metavar="SHARE", help="Default: that of each part.")
+@prints
+def choose_operating_point(
+    run: str,
+    max_missed: float | None,
+    review_error: float | None,
+    calibration: str | None,
+    basis: str,
+    reset: bool,
+    prevalence: float | None,
+) -> dict[str, Any]:
+    """Chooses when a model calls a blast.
+
+    Without options, prints the present choice.
+    """
+    finished = run_store.get(run)
+    choice = operating_point.Choice(max_missed, review_error, calibration, basis)
+    chosen = choice != operating_point.Choice(basis=basis)
+    if reset and chosen:
+        raise ConfigError("--default goes back to the model as trained; it takes no other choice.")
+    if reset or chosen:
+        operating_point.use(finished, choice)
+    preview = decision.preview(finished, None, prevalence)
+    contract = {name: preview["contract"].get(name) for name in operating_point.SHOWN}
+    return {"run": run, "default": "default" not in preview["contract"], **contract} | {
+        part: figures | {"probabilities": {when: row["scores"] for when, row in scores.items()}}
+        for (part, figures), scores in zip(
+            preview["parts"].items(), preview["reliability"].values(), strict=True
+        )
+    }
+
+
+@click.command()
+@click.argument("run")
+@prints
+def diagnose(run: str) -> dict[str, Any]:
+    """Says what went wrong in a run, and what repairs it."""
+    from core.doctor import catalogue
+
+    ended = run_store.get(run)
+    repaired = catalogue.repaired(ended)
+    return {
+        "run": run,
+        "diagnoses": [dataclasses.asdict(diagnosis) for diagnosis in catalogue.examine(ended)],
+        "repaired": None if repaired is None else repaired.to_json(),
+    }
+
+
+_TRAIN = "Train the missing runs: the recipe over folds"
+
+
+@click.command()
+@click.argument("run")
+@click.option("--leakage", is_flag=True, help=f"{_TRAIN}, by image and by subject.")
+@click.option("--controls", is_flag=True, help=f"{_TRAIN}, and on silhouette and size.")
+@click.option("--probe", is_flag=True, help="Name subjects from the features of the run.")
+@prints
+def audit(run: str, probe: bool, **chosen: bool) -> dict[str, Any]:
+    """Asks whether a run may be believed.
+
+    Measures what it owes to knowing patients, and to the size of cells alone.
+    """
+    finished = run_store.get(run)
+    ablations.require_auditable(finished, "controls")
+    for name in ablations.AUDITS:
+        if chosen[name]:
+            _train(finished, name)
+    if probe:
+        from core.audit import subject_probe
+
+        subject_probe.measure(finished)
+    return audits.document(finished)
+
+
+def _train(run: Run, audit: str) -> None:
+    """Starts the missing runs and follows them to their end; Ctrl-C asks them to stop."""
+    launcher.start_audit(run, audit)
+    unfinished = ablations.find(run, audit).unfinished
+    try:
+        for ablation in unfinished:
+            click.echo(f"{audit}: {ablation.run_id}", err=True)
+            launcher.follow(ablation)
+    except KeyboardInterrupt:
+        for ablation in unfinished:
+            ablation.request_stop()
+        raise RunError("The audit was stopped. What has finished is kept: ask again.") from None
+    for ablation in unfinished:
+        status = ablation.status
+        if status.state != "succeeded":
+            raise RunError(f"Run {ablation.run_id} {status.state}. {status.error or ''}".strip())
+
+
+VERBS = (compare, evaluate, choose_operating_point, diagnose, audit)

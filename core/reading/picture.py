@@ -1,0 +1,188 @@
+"""Decides what a picture shows, one cell or a whole field, and reads it accordingly.
+
+The pages and the command line ask here and nowhere else. A picture of `LARGE` pixels or more is a
+field. Any other is read as a cell first; it is a field if the checks find that it shows several
+cells, or one cell that is a small part of it.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core.cells.detection import tiles
+from core.cells.detection.detect import Field, detect
+from core.cells.detection.tiles import LARGE, Region, Whole
+from core.data.images import decode, open_large_image, size_of
+from core.errors import ConfigError, UploadError
+from core.reading.field import FIELD, FieldCell, FieldReading, add_up, read_field, single
+from core.reading.field_picture import OVERVIEW, overlay
+from core.reading.reader import Reader, Reading
+from core.settings import settings
+
+MOST_JUDGED = 40  # cells of a field: each takes the model some 60 further looks
+
+Progress = Callable[[int, int], object]
+
+
+def is_large(source: Path | bytes, name: str) -> bool:
+    """Returns whether an image is so large that it can only be a field, searched in tiles.
+
+    False for an image beyond all limits: reading it refuses it like any other unreadable file.
+    """
+    try:
+        height, width = size_of(source, name)
+    except UploadError:
+        return False
+    return LARGE <= height * width <= settings().max_scan_pixels
+
+
+def has_background(reading: Reading) -> bool:
+    """Returns whether a picture was searched for white cells, since it is not cut out on black."""
+    return reading.gate.figures.get("white_cells") is not None
+
+
+def is_field(reading: Reading) -> bool:
+    """Returns whether a picture that was read as a cell shows a whole field instead."""
+    several = (reading.gate.figures.get("white_cells") or 0) > 1
+    return has_background(reading) and not reading.cells and (several or reading.gate.code == FIELD)
+
+
+@dataclass(frozen=True)
+class FieldImage:
+    """The reading of an image file that shows a field.
+
+    overlay: the field with the outlines of its cells, RGB uint8 (H, W, 3). judged: the verdict on
+    the heat map of each cell, by number, as JSON; empty if there are more than `MOST_JUDGED` cells.
+    """
+
+    reading: FieldReading
+    overlay: np.ndarray
+    judged: dict[int, dict[str, Any]]
+
+    @property
+    def image(self) -> str:
+        return self.reading.image
+
+    @property
+    def cells(self) -> tuple[FieldCell, ...]:
+        return self.reading.cells
+
+    @property
+    def reason(self) -> str:
+        """Why no cell was read, if none was."""
+        if self.reading.question and self.reading.field.cells:
+            return self.reading.question
+        return "no white cell was found in it; if you see one, give the scale (--um-per-px)."
+
+    def to_json(self) -> dict[str, Any]:
+        """The document that the command line prints."""
+        reading = self.reading
+        return {
+            "image": reading.image,
+            "kind": "field",
+            "reason": reading.question,
+            "um_per_px": reading.um_per_px,
+            "scale_by": reading.scale_by,
+            "complete": reading.field.complete,
+            "cells": [self._cell_to_json(cell) for cell in reading.cells],
+            "summary": reading.summary.to_json(),
+        }
+
+    def _cell_to_json(self, cell: FieldCell) -> dict[str, Any]:
+        return {
+            "number": cell.number,
+            "bbox": list(cell.cell.bbox),
+            "area_px": cell.cell.area_px,
+            "score": round(cell.cell.score, 4),
+            "touches_border": cell.cell.touches_border,
+            "state": cell.state,
+            "probability": cell.probability,
+            "logit": cell.logit,
+            "interval": None if cell.interval is None else list(cell.interval),
+            "call": cell.call,
+            "leaning": cell.leaning,
+            "gate": asdict(cell.gate),
+            "cam": self.judged.get(cell.number),
+        }
+
+
+def read_picture(
+    reader: Reader,
+    path: Path,
+    name: str,
+    *,
+    as_field: bool = False,
+    um_per_px: float | None = None,
+    progress: Callable[[str], Progress] = lambda action: lambda done, total: None,
+) -> Reading | FieldImage:
+    """Reads an image file as a cell or as a field.
+
+    `as_field` reads it as a field in any case. `um_per_px` is the scale of a field (None: by its
+    red cells). `progress` gets the name of each action and returns its progress function. A file
+    that cannot be decoded gives a refused `Reading`; raises `UploadError` for a damaged large one.
+    """
+    if not (as_field or is_large(path, name)):
+        reading = reader.read(path, name)
+        if not is_field(reading):
+            return reading
+    with open_field(path, name, um_per_px, progress("looking through tiles")) as (region, field):
+        reading_cells = progress("reading cells")
+        result = read_field(
+            reader, region, field, name, um_per_px=um_per_px, progress=reading_cells
+        )
+        picture = overlay(_overview(region), result)
+        return FieldImage(result, picture, _judge_heat_maps(reader, region, result))
+
+
+@contextmanager
+def open_field(
+    path: Path, name: str, um_per_px: float | None, progress: Progress
+) -> Iterator[tuple[Region, Field]]:
+    """Opens an image file and detects its white cells: a large image by tiles, others at once.
+
+    Raises `UploadError` if the file cannot be read.
+    """
+    if is_large(path, name):
+        with open_large_image(path, name) as large:
+            yield large, tiles.detect_tiled(large, um_per_px=um_per_px, progress=progress)
+    else:
+        image = decode(path, name)
+        yield Whole(image), detect(image, um_per_px=um_per_px)
+
+
+def patient_to_json(run_id: str, fields: list[FieldImage]) -> dict[str, Any]:
+    """Adds up the fields of one patient into a document. Raises `ConfigError` if there is none."""
+    if not fields:
+        raise ConfigError("--one-patient adds up fields, and none of the images is one.")
+    total = add_up([field.reading for field in fields])
+    return {
+        "run": run_id,
+        "image": None,
+        "kind": "patient",
+        "cells": [],
+        "summary": total.to_json(),
+    }
+
+
+def _judge_heat_maps(
+    reader: Reader, region: Region, reading: FieldReading
+) -> dict[int, dict[str, Any]]:
+    called = [cell.number for cell in reading.cells if cell.call is not None]
+    if len(called) > MOST_JUDGED:
+        return {}
+    alone = {number: single(reader, region, reading, number) for number in called}
+    return {number: reader.judge(cell.cells[0]).to_json() for number, cell in alone.items()}
+
+
+def _overview(region: Region) -> np.ndarray:
+    """The field, or every nth pixel of a large one, RGB uint8."""
+    height, width = region.shape
+    step = max(1, -(-max(height, width) // OVERVIEW))
+    rows = [
+        region.read(0, y, width, min(step, height - y))[:1, ::step] for y in range(0, height, step)
+    ]
+    return np.vstack(rows)
