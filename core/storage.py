@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 from core.settings import PROJECT, settings
 
 T = TypeVar("T")
-SHIPPED = PROJECT / "core" / "shipped"  # in an installed package alone
+SHIPPED = PROJECT / "core" / "shipped"  # .streamlit and artifacts of an installed package
 
 
 def runs_dir() -> Path:
@@ -100,7 +100,7 @@ def seed_artifacts() -> None:
     target = settings().artifacts
     if SHIPPED.is_dir() and not target.exists():
         with scratch(target.parent) as folder:
-            shutil.copytree(SHIPPED, folder / "artifacts")
+            shutil.copytree(SHIPPED / "artifacts", folder / "artifacts")
             with suppress(OSError):  # another process was quicker
                 (folder / "artifacts").rename(target)
 

@@ -11,7 +11,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 # One line a floor, from the ground up. A module may import its own room and the floors below.
 FLOORS = (
     {"core.errors", "core.lazy", "core.memory", "core.settings"},
-    {"core.storage"},
+    {"core.extras", "core.storage"},
     {"core.documents"},
     {"core.cells", "core.jobs", "core.metrics"},
     {"core.data"},

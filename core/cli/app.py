@@ -42,7 +42,9 @@ def app(options: tuple[str, ...]) -> None:
     """
     script = str(settings.PROJECT / "app.py")
     command = [sys.executable, "-m", "streamlit", "run", script, *options]
-    raise SystemExit(subprocess.run(command, cwd=settings.PROJECT).returncode)
+    # Streamlit reads .streamlit/config.toml of the folder that it starts in.
+    folder = storage.SHIPPED if storage.SHIPPED.is_dir() else settings.PROJECT
+    raise SystemExit(subprocess.run(command, cwd=folder).returncode)
 
 
 for verb in (app, *data.VERBS, *train.VERBS, *evaluate.VERBS, *models.VERBS, *read.VERBS):

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from core import storage
+from core import extras, storage
 from core.errors import BlastLensError, ConfigError, RunError
 from core.jobs.job import UNFINISHED, Status
 from core.runs import run_store
@@ -222,8 +222,11 @@ def create(plan: Plan, name: str | None = None) -> Sweep:
     """Makes the folder with sweep.json and a queued status.
 
     `name` defaults to date, time, kind and four random hex digits. Raises `RunError` if a given
-    one is malformed or taken, by a sweep or by runs that would be its own.
+    one is malformed or taken, by a sweep or by the runs of one; `ConfigError` if a search
+    lacks Optuna.
     """
+    if plan.kind == "search":
+        extras.require("optuna", "tune", "Searching settings")
     if name is None:
         what = "tune" if plan.kind == "search" else "cv"
         name = f"{time.strftime('%Y%m%d-%H%M%S')}-{what}-{secrets.token_hex(2)}"

@@ -1,0 +1,18 @@
+"""Optional dependencies: what to say if one is not installed."""
+
+from importlib.util import find_spec
+
+from core.errors import ConfigError
+
+
+def require(module: str, extra: str, purpose: str) -> None:
+    """Raises `ConfigError` with the command that installs `module`, if it is missing.
+
+    `extra` is the package's extra that brings it, `purpose` begins the sentence: "Searching
+    settings".
+    """
+    if find_spec(module) is None:
+        raise ConfigError(
+            f"{purpose} needs {module}, which is not installed. Install it with: pip install "
+            f"'blastlens[{extra}]', or in a clone: pip install -r requirements.txt."
+        )
