@@ -228,9 +228,8 @@ def test_the_page_is_whole_loads_nothing_and_runs_nothing(run: Run) -> None:
 
 def test_rows_of_a_table_stay_rows_whatever_is_in_them(run: Run) -> None:
     table = Item("t", rows=(("a", "b"), ("1|2", "x\ny")))
-    from core.report.card.items import Section
 
-    assert render.section_markdown(Section("s", "", (table,))).splitlines()[2:] == [
+    assert render.item_markdown(table).splitlines()[2:] == [
         "| a | b |",
         "| --- | --- |",
         r"| 1\|2 | x y |",

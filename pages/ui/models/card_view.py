@@ -22,7 +22,7 @@ def show(run: Run) -> None:
                 for item in section.items:
                     _show_item(item)
                 st.caption(section.after)
-    st.caption(render.AFTER)
+    st.caption(render.SOURCES)
 
 
 def _show_item(item: Item) -> None:
