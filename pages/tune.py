@@ -163,7 +163,7 @@ def start() -> None:
     )
     if pressed and plan:
         config.require_inputs(plan.base)
-        launcher.launch_sweep(sweep_store.create(plan))
+        launcher.launch(sweep_store.create(plan))
         st.rerun()
 
 

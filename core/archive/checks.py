@@ -8,9 +8,8 @@ import json
 import math
 import zipfile
 from collections.abc import Callable
-from dataclasses import fields
 from pathlib import Path, PurePosixPath
-from typing import Any, get_type_hints
+from typing import Any
 
 import numpy as np
 
@@ -80,23 +79,10 @@ def _config(file: Path) -> None:
 
 
 def _status(file: Path) -> None:
-    document = _object(file)
-    _require_types(Status, document)
-    status = Status(**document)
+    _object(file)
+    status = Status.read(file)
     if status.state != "succeeded":
         raise RunError(f"Its state is {status.state!r}; only a run that succeeded is imported.")
-
-
-def _require_types(kind: type, document: dict[str, Any]) -> None:
-    """A field that is annotated `float | None` has a number or null, and so on."""
-    hints = get_type_hints(kind)
-    for item in fields(kind):
-        if item.name not in document:
-            continue
-        value, hint = document[item.name], hints[item.name]
-        number = hint in (float, float | None) and type(value) is int
-        if not number and (not isinstance(value, hint) or isinstance(value, bool)):
-            raise ValueError(f"{item.name} is {str(value)[:40]!r}")
 
 
 def _metrics(file: Path) -> None:

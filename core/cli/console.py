@@ -8,8 +8,9 @@ from typing import Any
 
 import click
 
-from core.jobs.job import Status
+from core.jobs.job import Job, Status
 from core.runs.run_store import Run
+from core.workers import launcher
 
 
 def prints(verb: Callable[..., Any]) -> Callable[..., None]:
@@ -53,6 +54,15 @@ def progress(action: str) -> Callable[[int, int], None]:
             click.echo(f"\r{action}: {done} of {total}", nl=done == total, err=True)
 
     return show
+
+
+def follow(job: Job, report: Callable[[Status], None]) -> Status:
+    """Follows a job to its end and returns its last status; Ctrl-C asks it to stop."""
+    try:
+        return launcher.follow(job, report)
+    except KeyboardInterrupt:
+        job.request_stop()
+        return launcher.follow(job)
 
 
 def epochs_of(run: Run) -> Callable[[Status], None]:

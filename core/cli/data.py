@@ -8,13 +8,14 @@ from typing import Any
 import click
 
 from core import storage
-from core.cli.console import prints, progress
+from core.cli.console import follow, prints, progress
 from core.data import datasets, summary
-from core.data.fetch import FetchStatus, request_stop, size_text
+from core.data.fetch import Fetch, size_text
 from core.data.images import decode, encode
 from core.data.synthetic import dataset as demo_set
 from core.data.synthetic import smear_field
 from core.errors import DataError
+from core.jobs.job import Status
 from core.runs import run_store
 from core.workers import launcher
 
@@ -58,21 +59,18 @@ def fetch() -> dict[str, Any]:
 
     An unfinished fetch is resumed; Ctrl-C stops it.
     """
-    launcher.launch_fetch()
-    try:
-        status = launcher.follow_fetch(_show_fetched)
-    except KeyboardInterrupt:
-        request_stop()
-        status = launcher.follow_fetch()
+    job = Fetch()
+    launcher.start(job)
+    status = follow(job, _show_fetched)
     if status.root is None:
         stopped = "Fetching was stopped. What has arrived is kept: fetch again to go on."
         raise DataError(status.error or stopped)
     return {"dataset": str(status.root), "status": status.state}
 
 
-def _show_fetched(status: FetchStatus) -> None:
+def _show_fetched(status: Status) -> None:
     if sys.stderr.isatty():
-        click.echo(f"\r{status.phase}: {size_text(status.bytes_done)}", nl=False, err=True)
+        click.echo(f"\r{status.phase}: {size_text(status.done)}", nl=False, err=True)
 
 
 @click.command()

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from core.cli.console import epochs_of, phases_of, prints
+from core.cli.console import epochs_of, follow, phases_of, prints
 from core.data import datasets, splits
 from core.errors import ConfigError, RunError
 from core.models import catalog
@@ -102,11 +102,7 @@ def resume(run: str) -> dict[str, Any]:
 
 def _follow_run(run: Run) -> dict[str, Any]:
     """Follows a run to its end; Ctrl-C asks it to stop. Raises `RunError` unless it succeeds."""
-    try:
-        status = launcher.follow(run, epochs_of(run))
-    except KeyboardInterrupt:
-        run.request_stop()
-        status = launcher.follow(run)
+    status = follow(run, epochs_of(run))
     if status.state != "succeeded":
         raise RunError(f"Run {run.run_id} {status.state}. {status.error or ''}".strip())
     return {"run": run.run_id, "status": status.state, "metrics": run.metrics}
@@ -225,14 +221,15 @@ def _start(plan: Plan, name: str | None) -> Sweep:
     """Starts a new sweep, or resumes the one of that name if work is left."""
     if name is None or not sweep_store.exists(name):
         sweep = sweep_store.create(plan, name)
-        launcher.launch_sweep(sweep)
+        launcher.launch(sweep)
         return sweep
     sweep = sweep_store.get(name)
     existing = sweep.plan
     _require_same(name, replace(existing, trials=plan.trials), plan)
     state = sweep.status.state
     if not sweep.status.unfinished and (state != "succeeded" or plan.trials != existing.trials):
-        launcher.resume_sweep(sweep, plan.trials)
+        sweep.requeue(plan.trials)
+        launcher.launch(sweep)
     return sweep
 
 
@@ -248,11 +245,7 @@ def _require_same(name: str, existing: Plan, plan: Plan) -> None:
 
 
 def _follow_sweep(sweep: Sweep) -> dict[str, Any]:
-    try:
-        status = launcher.follow_sweep(sweep, phases_of(sweep.name))
-    except KeyboardInterrupt:
-        sweep.request_stop()
-        status = launcher.follow_sweep(sweep)
+    status = follow(sweep, phases_of(sweep.name))
     if status.state != "succeeded":
         reason = status.error or "What has finished is kept."
         raise RunError(f"{sweep.name} {status.state}. {reason} Go on with --name {sweep.name}.")

@@ -12,14 +12,12 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, wait
 from contextlib import suppress
-from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
 
 from core import storage
 from core.data.fetch import (
     DATASET,
-    FetchStatus,
     find_archive,
     require_space,
     size_of,
@@ -27,6 +25,7 @@ from core.data.fetch import (
     unpacked,
 )
 from core.errors import DataError
+from core.jobs.job import Status
 
 TOP_FOLDER = "C-NMC_Leukemia"
 
@@ -38,12 +37,12 @@ _CHUNK_BYTES = 2**20
 _DAMAGED = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError)
 
 
-def download(tell: Callable[[FetchStatus], None]) -> Path:
-    """Fetches and unpacks the release and returns its folder; goes on from what is there.
+def download(report: Callable[[Status], None]) -> Path:
+    """Fetches and unpacks the release, or goes on with an earlier fetch, and returns its folder.
 
-    `tell` gets a running status about twice a second and may raise to give up. kagglehub works in
+    `report` gets a running status about twice a second and may raise to give up. kagglehub works in
     a thread that cannot be stopped, so call this in a process of its own and end that process.
-    Raises `DataError` in words for network, service, archive and disk.
+    Raises `DataError` if the network, the service, the archive or the disk fails.
     """
     archive = find_archive()
     if archive:
@@ -54,7 +53,7 @@ def download(tell: Callable[[FetchStatus], None]) -> Path:
     threading.Thread(target=_ask_kagglehub, args=(answer,), name="kagglehub", daemon=True).start()
     while True:
         finished = bool(wait([answer], timeout=_LOOK_EVERY_SECONDS).done)
-        tell(watch.look())
+        report(watch.look())
         if finished:
             break
         watch.check()
@@ -75,64 +74,62 @@ def _ask_kagglehub(answer: Future[str]) -> None:
 
 
 class _Watch:
-    """Reads how far kagglehub is from outside: its archive, its progress bar, what it unpacked."""
+    """Reads from outside how far kagglehub is: its archive, progress bar and unpacked files."""
 
     def __init__(self) -> None:
-        self._announced: int | None = None
+        self._announced = 0
         self._checked: set[str] = set()
         self._unpacked_after: list[tuple[str, int]] = []
         self._unpacked = 0
         archive = find_archive()
         self._at_first = size_of(archive) if archive else 0
-        self.seen = FetchStatus(state="running", bytes_done=self._at_first)
+        self.seen = Status(state="running", done=self._at_first)
         self._moved = time.monotonic()
         self._marks: deque[tuple[float, int]] = deque()
 
     @property
     def arrived(self) -> bool:
-        """Whether Kaggle has begun to hand out the archive in this fetch."""
-        return self.seen.phase == "downloading" or self.seen.bytes_done > self._at_first
+        """Whether Kaggle has begun to send the archive in this fetch."""
+        return self.seen.phase == "downloading" or self.seen.done > self._at_first
 
     def check(self) -> None:
         """Raises `DataError` if the connection is dead or the disk cannot hold what is to come."""
         unpacking = self.seen.phase == "unpacking"
         if not unpacking and time.monotonic() - self._moved > _STALLED_SECONDS:
             raise DataError(_broken(self))
-        if self.seen.bytes_total and self.seen.phase not in self._checked:
+        if self.seen.total and self.seen.phase not in self._checked:
             self._checked.add(self.seen.phase)
-            whole = self.seen.bytes_total * (1 if unpacking else 2)
-            require_space(whole - self.seen.bytes_done)
+            whole = self.seen.total * (1 if unpacking else 2)
+            require_space(whole - self.seen.done)
 
-    def look(self) -> FetchStatus:
+    def look(self) -> Status:
         """The status now."""
         archive = find_archive()
         if archive and unpacked(archive).is_dir():
             seen = self._unpacking(archive)
         elif not archive and self.seen.phase == "unpacking":
             # kagglehub deletes the archive once all of it is unpacked.
-            seen = replace(self.seen, bytes_done=self.seen.bytes_total or 0)
+            seen = self.seen.replace(done=self.seen.total)
         else:
             seen = self._downloading(archive)
         now = time.monotonic()
         if seen.phase != self.seen.phase:
             self._marks.clear()
-        if (seen.phase, seen.bytes_done) != (self.seen.phase, self.seen.bytes_done):
+        if (seen.phase, seen.done) != (self.seen.phase, self.seen.done):
             self._moved = now
-        self._marks.append((now, seen.bytes_done))
+        self._marks.append((now, seen.done))
         while now - self._marks[0][0] > _RATE_OVER_SECONDS:
             self._marks.popleft()
         self.seen = self._timed(seen)
         return self.seen
 
-    def _downloading(self, archive: Path | None) -> FetchStatus:
+    def _downloading(self, archive: Path | None) -> Status:
         done = size_of(archive) if archive else 0
         self._announced = self._announced or _announced_length()
         phase = "downloading" if self._announced else "connecting"
-        return FetchStatus(
-            state="running", phase=phase, bytes_done=done, bytes_total=self._announced
-        )
+        return Status(state="running", phase=phase, done=done, total=self._announced)
 
-    def _unpacking(self, archive: Path) -> FetchStatus:
+    def _unpacking(self, archive: Path) -> Status:
         if not self._unpacked_after:
             with suppress(zipfile.BadZipFile, OSError), zipfile.ZipFile(archive) as file:
                 members = file.infolist()
@@ -145,29 +142,29 @@ class _Watch:
         ):
             self._unpacked += 1
         done = after[self._unpacked - 1][1] if self._unpacked else 0
-        total = after[-1][1] if after else None
-        return FetchStatus(state="running", phase="unpacking", bytes_done=done, bytes_total=total)
+        total = after[-1][1] if after else 0
+        return Status(state="running", phase="unpacking", done=done, total=total)
 
-    def _timed(self, seen: FetchStatus) -> FetchStatus:
+    def _timed(self, seen: Status) -> Status:
         (earlier, had), (now, done) = self._marks[0], self._marks[-1]
         if seen.phase == "connecting" or done <= had:
             return seen
         rate = (done - had) / (now - earlier)
-        left = (seen.bytes_total - done) / rate if seen.bytes_total else None
-        return replace(seen, rate=rate, seconds_left=left)
+        left = (seen.total - done) / rate if seen.total else None
+        return seen.replace(rate=rate, seconds_left=left)
 
 
-def _announced_length() -> int | None:
-    """The archive's length, from the progress bar that kagglehub writes to the log."""
+def _announced_length() -> int:
+    """The archive's length, from the progress bar that kagglehub writes to the log; 0: unknown."""
     from tqdm import tqdm
 
     with tqdm.get_lock():
         bars = list(getattr(tqdm, "_instances", ()))
-    return next((int(bar.total) for bar in bars if bar.total), None)
+    return next((int(bar.total) for bar in bars if bar.total), 0)
 
 
 def _explain(error: BaseException, watch: _Watch) -> str:
-    """What failed and what to do. Raises `error` again if it is none that was foreseen."""
+    """The failure and its remedy in words. Raises an unforeseen `error` again."""
     import requests
     from kagglehub.exceptions import DataCorruptionError
 
@@ -201,7 +198,7 @@ def _broken(watch: _Watch) -> str:
     if not watch.arrived:
         return f"Kaggle cannot be reached. Check the network connection and try again, {_BY_HAND}."
     return (
-        f"The connection to Kaggle broke {size_text(watch.seen.bytes_done)} into the archive. "
+        f"The connection to Kaggle broke {size_text(watch.seen.done)} into the archive. "
         f"Check the network and try again: it goes on from there; {_BY_HAND}."
     )
 

@@ -1,50 +1,38 @@
-"""What a worker tells of its run while it works: status, heartbeat, and whether to stop."""
+"""A worker's side of its job: keeps the status and the heartbeat fresh, and notices a stop."""
 
+import logging
 import threading
 import time
 from contextlib import suppress
-from dataclasses import replace
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any
 
-from core.jobs.job import Status
+from core.jobs.job import Job, Status
 from core.settings import settings
 
 _WRITE_EVERY_SECONDS = 0.25
+_LOG_EVERY_SECONDS = 30.0
+log = logging.getLogger(__name__)
 
 
 class Cancelled(Exception):  # noqa: N818 - a state, not an error
     """The user asked the run to stop. Not an error."""
 
 
-class Reported(Protocol):
-    """What a worker works on: a run, or a sweep of runs."""
-
-    @property
-    def written_status(self) -> Status:
-        """What was written last."""
-
-    @property
-    def stop_requested(self) -> bool:
-        """Whether someone has asked the worker to stop."""
-
-    def write_status(self, status: Status) -> None:
-        """Replaces the state."""
-
-
 class Reporter:
     """Keeps status.json fresh: at each change (at most four times a second) and as a heartbeat.
 
-    A thread beats, so that long calls into TensorFlow do not look like a dead worker.
+    A thread beats, so that a long call into TensorFlow does not look like a dead worker. Each
+    phase and epoch is a line in the log, and so is the progress of a long phase.
     """
 
-    def __init__(self, run: Reported) -> None:
-        """Takes the run or sweep to report on; nothing is written before the `with` block."""
-        self._run = run
-        self._status = run.written_status
+    def __init__(self, job: Job) -> None:
+        """Takes the job to report on; nothing is written before the `with` block."""
+        self._job = job
+        self._status = job.written_status
         self._lock = threading.Lock()
-        self._written = 0.0
-        self._over = threading.Event()
+        self._written = self._logged = 0.0
+        self._closed = threading.Event()
         self._thread = threading.Thread(target=self._beat, daemon=True)
 
     def __enter__(self) -> "Reporter":
@@ -58,39 +46,48 @@ class Reporter:
         error: BaseException | None,
         at: TracebackType | None,
     ) -> None:
-        """Stops the heartbeat and writes the last status, unless closed before."""
-        if not self._over.is_set():
-            self.close()
+        """Closes the reporter."""
+        self.close()
 
     def close(self) -> None:
         """Stops the heartbeat and writes the last status; nothing is written from then on."""
-        self._over.set()
-        self._thread.join()
-        self._write()
+        if not self._closed.is_set():
+            self._closed.set()
+            self._thread.join()
+            self._write()
+
+    def begin(self, phase: str = "starting") -> None:
+        """Says that the work has begun. Raises as `update` does."""
+        self.update(now=True, state="running", started=time.time(), phase=phase)
 
     def update(self, *, now: bool = False, **changes: Any) -> None:
-        """Changes fields of the status. `now` writes at once. Raises `Cancelled` if asked to."""
+        """Changes fields of the status, and writes them at once if `now`.
+
+        Raises `Cancelled` if the job is unfinished and someone has asked it to stop.
+        """
         with self._lock:
-            self._status = replace(self._status, **changes)
+            before, self._status = self._status, self._status.replace(**changes)
+        self._log(before)
         if now or time.monotonic() - self._written > _WRITE_EVERY_SECONDS:
-            self._write()
+            if not self._closed.is_set():
+                self._write()
             self.check_stop()
 
     def phase(self, name: str, total: int = 0) -> None:
-        """Enters a phase of `total` things to do."""
+        """Enters a phase of `total` things to do. Raises as `update` does."""
         self.update(now=True, phase=name, done=0, total=total, seconds_left=None)
 
     def progress(self, done: int, total: int) -> None:
-        """Counts things done in this phase."""
+        """Counts the things done in this phase. Raises as `update` does."""
         self.update(done=done, total=total)
 
     def check_stop(self) -> None:
-        """Raises `Cancelled` if the run's stop file is there and the run is still going."""
-        if self._status.unfinished and self._run.stop_requested:
+        """Raises `Cancelled` if the job is unfinished and someone has asked it to stop."""
+        if self._status.unfinished and self._job.stop_requested:
             raise Cancelled
 
     def _beat(self) -> None:
-        while not self._over.wait(settings().heartbeat_seconds):
+        while not self._closed.wait(settings().heartbeat_seconds):
             # A full disk is the main thread's to report; the heart goes on.
             with suppress(OSError):
                 self._write()
@@ -98,5 +95,26 @@ class Reporter:
     def _write(self) -> None:
         with self._lock:
             self._written = time.monotonic()
-            self._status = replace(self._status, heartbeat=time.time())
-            self._run.write_status(self._status)
+            self._status = self._status.replace(heartbeat=time.time())
+            self._job.write_status(self._status)
+
+    def _log(self, before: Status) -> None:
+        status, now = self._status, time.monotonic()
+        entered = (status.state, status.phase, status.epoch) != (
+            before.state,
+            before.phase,
+            before.epoch,
+        )
+        if not entered and now - self._logged < _LOG_EVERY_SECONDS:
+            return
+        self._logged = now
+        parts = [f"{status.state}: {status.phase}"]
+        if status.epoch:
+            parts.append(f"epoch {status.epoch} of {status.epochs}")
+        if status.total and not entered:
+            parts.append(f"{status.done:,} of {status.total:,}")
+        if status.cross_entropy is not None and status.accuracy is not None:
+            parts.append(
+                f"cross-entropy {status.cross_entropy:.3f}, accuracy {status.accuracy:.3f}"
+            )
+        log.info(", ".join(parts))

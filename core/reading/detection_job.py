@@ -1,14 +1,12 @@
-"""A large scan while cells are looked for in it: a folder of plain files.
+"""The search for cells in a large image, a job.
 
-scan.* (the file as it came), request.json, status.json (replaced
-atomically), `stop`, pixels.rgb (what it shows, row by row, 3 bytes a pixel), overview.png,
-cells.npz, worker.log. The pixels are read by regions, so that readers need no memory for them.
+Beside the files of every job its folder has scan.* (the file as it came), request.json, pixels.rgb
+(the decoded image, row by row, 3 bytes a pixel), overview.png and cells.npz. The pixels are read by
+regions, so that readers need no memory for the whole.
 """
 
 import shutil
-import time
-from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,66 +17,30 @@ from core.cells.detection.red_cells import Ruler
 from core.cells.detection.tiles import Stored
 from core.data.images import decode
 from core.errors import DataError, UploadError
+from core.jobs.job import Job, Status
 from core.settings import settings
 
-KEPT = 2  # scans, the last ones used
+KEPT = 2  # jobs, the last ones used
 
 
 @dataclass(frozen=True)
-class DetectionStatus:
-    """How the search stands.
+class DetectionJob(Job):
+    """The folder of one large image, named after its content and the scale of the search."""
 
-    state: none, queued, running, succeeded, failed, cancelled or interrupted. phase: what is being
-    done; done of total tiles. shape: (H, W), once decoded. error: the sentence to show.
-    """
-
-    state: str = "none"
-    phase: str = "starting"
-    done: int = 0
-    total: int = 0
-    shape: tuple[int, int] | None = None
-    error: str | None = None
-    started: float = field(default_factory=time.time)
-    heartbeat: float = field(default_factory=time.time)
-
-    @property
-    def unfinished(self) -> bool:
-        """Whether more is to come."""
-        return self.state in ("queued", "running")
-
-
-class DetectionJob:
-    """One scan's folder. `key` names its content and the scale it is searched at."""
-
-    def __init__(self, path: Path) -> None:
-        """Takes the folder, which need not be there."""
-        self.path = path
+    KIND = "search for cells"
+    REQUEST = "request.json"
+    DOING = "searching this image"
 
     @classmethod
     def of(cls, key: str) -> "DetectionJob":
-        """That of a key."""
+        """The job of a key, whether its folder is there or not."""
         return cls(storage.scan_dir(key))
 
-    @property
-    def status(self) -> DetectionStatus:
-        """The state now; a worker whose heartbeat has stopped has been interrupted."""
-        try:
-            kept = DetectionStatus(**storage.read_json(self.path / "status.json"))
-        except (FileNotFoundError, ValueError, TypeError):
-            return DetectionStatus()
-        if kept.shape is not None:
-            kept = DetectionStatus(**asdict(kept) | {"shape": tuple(kept.shape)})
-        if kept.unfinished and time.time() - kept.heartbeat > settings().heartbeat_stale_seconds:
-            reason = f"The search stopped without a word while {kept.phase}. Try again."
-            return DetectionStatus(**asdict(kept) | {"state": "interrupted", "error": reason})
-        return kept
-
-    def write_status(self, now: DetectionStatus) -> None:
-        """Replaces status.json atomically."""
-        storage.write_json(self.path / "status.json", asdict(now))
-
     def put(self, data: bytes, suffix: str, um_per_px: float | None) -> None:
-        """Lays a file's bytes ready for a worker; older scans make room."""
+        """Stores an image file and its scale for the worker; older jobs are deleted.
+
+        Raises `DataError` if the disk cannot hold the decoded image.
+        """
         self.path.mkdir(parents=True, exist_ok=True)
         others = [other for other in self.path.parent.iterdir() if other != self.path]
         others.sort(key=lambda folder: folder.stat().st_mtime, reverse=True)
@@ -93,41 +55,31 @@ class DetectionJob:
             )
         with storage.atomic(self.path / f"scan{suffix}") as temporary, temporary.open("wb") as file:
             file.write(data)
-        storage.write_json(self.path / "request.json", {"um_per_px": um_per_px})
+        storage.write_json(self.path / self.REQUEST, {"um_per_px": um_per_px})
 
     @property
     def file(self) -> Path:
-        """The scan as it came. Raises `UploadError` where it is gone."""
-        found = sorted(self.path.glob("scan.*"))
-        if not found:
+        """The image file as it was uploaded. Raises `UploadError` if it is gone."""
+        file = next(self.path.glob("scan.*"), None)
+        if file is None:
             raise UploadError("The scan is no longer there. Upload it again.")
-        return found[0]
+        return file
 
-    def queue(self) -> bool:
-        """Makes ready for a worker; whether one is needed."""
-        if self.status.unfinished or self.status.state == "succeeded":
-            return False
-        (self.path / "stop").unlink(missing_ok=True)
-        self.write_status(DetectionStatus(state="queued"))
-        return True
-
-    def request_stop(self) -> None:
-        """Asks the worker to stop; what has been found so far is kept."""
-        (self.path / "stop").touch()
+    def _first_status(self) -> Status:
+        return Status(phase="starting")
 
     @property
-    def stop_requested(self) -> bool:
-        """Whether someone has asked the worker to stop."""
-        return (self.path / "stop").exists()
+    def um_per_px(self) -> float | None:
+        """Micrometres a pixel, as the user gave them; None if unknown."""
+        return storage.read_json(self.path / self.REQUEST)["um_per_px"]
 
     @property
     def pixels_file(self) -> Path:
-        """What the scan shows, row by row."""
         return self.path / "pixels.rgb"
 
     @property
     def pixels(self) -> Stored:
-        """The decoded scan, on the disk."""
+        """The decoded image, on the disk. Raises `UploadError` before it is decoded."""
         shape = self.status.shape
         if shape is None or not self.pixels_file.is_file():
             raise UploadError("The scan has not been decoded. Upload it again.")
@@ -135,22 +87,17 @@ class DetectionJob:
 
     @property
     def overview(self) -> np.ndarray:
-        """The scan made smaller, RGB uint8."""
+        """The image made smaller, uint8 (h, w, 3), RGB."""
         return decode(self.path / "overview.png")
 
     @property
     def found(self) -> Field:
-        """What was found; not `complete` where the search was stopped."""
+        """The field with its cells; not `complete` if the search was stopped."""
         return load_field(self.path / "cells.npz")
-
-    def remove(self) -> None:
-        """Forgets all of it."""
-        with suppress(OSError):
-            shutil.rmtree(self.path)
 
 
 def save_field(file: Path, field: Field) -> None:
-    """Writes a field's cells, their masks packed into bits, atomically."""
+    """Writes a field atomically, the masks of its cells packed into bits."""
     cells = field.cells
     empty = [np.zeros(0, bool)]
     diameter = field.ruler.diameter
@@ -171,10 +118,10 @@ def save_field(file: Path, field: Field) -> None:
 
 
 def load_field(file: Path) -> Field:
-    """What `save_field` wrote. Raises `DataError` where it is not there or damaged."""
+    """The field that `save_field` wrote. Raises `DataError` if it is missing or damaged."""
     try:
-        with np.load(file) as kept:
-            parts = {name: kept[name] for name in kept.files}
+        with np.load(file) as archive:
+            parts = {name: archive[name] for name in archive.files}
         areas = parts["bbox"][:, 2] * parts["bbox"][:, 3]
         ends = np.cumsum(areas)
         bits = {
@@ -182,14 +129,14 @@ def load_field(file: Path) -> Field:
             for name in ("mask", "nucleus")
         }
         cells = []
-        told = zip(
+        facts = zip(
             parts["score"].tolist(),
             parts["border"].tolist(),
             *parts["stain"].T.tolist(),
             parts["smudged"].tolist(),
             strict=True,
         )
-        for box, end, area, rest in zip(parts["bbox"].tolist(), ends, areas, told, strict=True):
+        for box, end, area, rest in zip(parts["bbox"].tolist(), ends, areas, facts, strict=True):
             mask, nucleus = (
                 bits[name][end - area : end].reshape(box[3], box[2]) for name in ("mask", "nucleus")
             )

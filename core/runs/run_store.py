@@ -6,7 +6,7 @@ import io
 import re
 import secrets
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,8 @@ import pandas as pd
 from core import storage
 from core.data.images import PIXELS, Geometry
 from core.errors import BlastLensError, RunError
-from core.jobs.job import UNFINISHED, Status
+from core.jobs.job import Job, Status
 from core.runs.config import RunConfig
-from core.settings import settings
 
 # One row an epoch. loss is what was minimised: the cross-entropy, weighted and smoothed as the
 # config says, and the penalty. cross_entropy is neither weighted nor smoothed nor penalised, and so
@@ -42,10 +41,14 @@ MOST_SIDE = 1024  # pixels: more than any network here reads, and few enough for
 
 
 @dataclass(frozen=True)
-class Run:
+class Run(Job):
     """One run folder. Reading never fails on a half-written file; it gives what is whole."""
 
-    path: Path
+    KIND = "run"
+    REQUEST = "config.json"
+    STARTED = True
+    DOING = "training this run"
+    LESS_MEMORY = "Train with a smaller batch or sample."
 
     @property
     def run_id(self) -> str:
@@ -56,30 +59,6 @@ class Run:
     def config(self) -> RunConfig:
         """What was asked for; it never changes."""
         return RunConfig.read(self.path / "config.json")
-
-    @property
-    def status(self) -> Status:
-        """The state now; a worker whose heartbeat has stopped has been interrupted."""
-        status = self.written_status
-        silent = time.time() - status.heartbeat
-        if status.unfinished and silent > settings().heartbeat_stale_seconds:
-            facts = asdict(status) | {
-                "state": "interrupted",
-                "error": f"The worker stopped without a word {silent:.0f} s ago, while "
-                f"{status.phase}. {self.way_on}",
-            }
-            return Status(**facts)
-        return status
-
-    @property
-    def written_status(self) -> Status:
-        """What the worker wrote last, whether it is still alive or not."""
-        try:
-            status = Status(**self._json("status.json"))
-            _ = time.time() - status.heartbeat - status.queued  # they are numbers
-        except TypeError as error:
-            raise RunError(f"Run {self.run_id} is of another version ({error}).") from None
-        return status
 
     @property
     def history(self) -> pd.DataFrame:
@@ -183,30 +162,6 @@ class Run:
         came = self.imported
         return float(came["at"]) if came else self.status.started or self.status.heartbeat
 
-    @property
-    def stop_requested(self) -> bool:
-        """Whether someone has asked the worker to stop, or deleted the run."""
-        return (self.path / "stop").exists() or not (self.path / "config.json").exists()
-
-    def request_stop(self) -> None:
-        """Asks the worker to stop, by a file that it looks for."""
-        (self.path / "stop").touch()
-
-    def write_status(self, status: Status) -> None:
-        """Replaces status.json atomically; a deleted run is not brought back by it.
-
-        On a full disk it is overwritten, so that a run can still say what it died of.
-        """
-        if not self.path.is_dir():
-            return
-        file = self.path / "status.json"
-        try:
-            storage.write_json(file, asdict(status))
-        except OSError as problem:
-            if not storage.is_full(problem) or not file.exists():
-                raise
-            storage.overwrite_json(file, asdict(status))
-
     def append_history(self, row: dict[str, Any]) -> None:
         """Adds an epoch to history.csv and flushes it."""
         file = self.path / "history.csv"
@@ -230,21 +185,12 @@ class Run:
 
     @property
     def way_on(self) -> str:
-        """What to do with a run that ended before its time, in a sentence."""
         if self.checkpoint_file.exists():
             return "Resume it to go on from its last finished epoch; worker.log may say more."
         return "Resume it to start over; worker.log may say more."
 
-    def requeue(self) -> None:
-        """Makes a run that failed, was stopped or was interrupted wait for its turn again.
-
-        It goes on from its last finished epoch. Raises `RunError` if it is unfinished or succeeded.
-        """
-        state = self.status.state
-        if state in (*UNFINISHED, "succeeded"):
-            raise RunError(f"Run {self.run_id} is {state}; there is nothing to resume.")
-        (self.path / "stop").unlink(missing_ok=True)
-        self.write_status(Status(epochs=self.config.total_epochs))
+    def _first_status(self) -> Status:
+        return Status(epochs=self.config.total_epochs)
 
     def _json(self, name: str, *required: str) -> Any:
         try:
@@ -277,7 +223,7 @@ def create(config: RunConfig, run_id: str | None = None) -> Run:
     except FileExistsError:
         raise RunError(f"There is a run {run_id} already. Choose another name.") from None
     config.write(run.path / "config.json")
-    run.write_status(Status(epochs=config.total_epochs))
+    run.write_status(run._first_status())
     return run
 
 

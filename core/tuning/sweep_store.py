@@ -15,11 +15,10 @@ from typing import Any
 
 from core import extras, storage
 from core.errors import BlastLensError, ConfigError, RunError
-from core.jobs.job import UNFINISHED, Status
+from core.jobs.job import Job, Status
 from core.runs import run_store
 from core.runs.config import RunConfig
 from core.runs.run_store import Run
-from core.settings import settings
 
 KINDS = ("cross-validation", "search")
 MAX_TRIALS = 1000
@@ -78,15 +77,15 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Sweep:
-    """One sweep folder; what it reads is whole, whoever is writing."""
+class Sweep(Job):
+    """One sweep folder. Its status counts folds or trials."""
 
-    path: Path
-
-    @property
-    def name(self) -> str:
-        """The folder's name."""
-        return self.path.name
+    KIND = "sweep"
+    REQUEST = "sweep.json"
+    STARTED = True
+    DOING = "working on this sweep"
+    AT = "at"
+    LESS_MEMORY = Run.LESS_MEMORY
 
     @property
     def plan(self) -> Plan:
@@ -103,32 +102,7 @@ class Sweep:
             raise self._foreign(error) from None
 
     @property
-    def status(self) -> Status:
-        """The state now, done and total in folds or trials; a silent worker was interrupted."""
-        status = self.written_status
-        silent = time.time() - status.heartbeat
-        if status.unfinished and silent > settings().heartbeat_stale_seconds:
-            return replace(
-                status,
-                state="interrupted",
-                error=f"The worker stopped without a word {silent:.0f} s ago, at "
-                f"{status.phase}. {self.way_on}",
-            )
-        return status
-
-    @property
-    def written_status(self) -> Status:
-        """What the worker wrote last, whether it is still alive or not."""
-        try:
-            status = Status(**self._read("status.json"))
-            _ = time.time() - status.heartbeat  # it is a number
-        except TypeError as error:
-            raise self._foreign(error) from None
-        return status
-
-    @property
     def way_on(self) -> str:
-        """What to do with a sweep that ended before its time, in a sentence."""
         return "Resume it: what has finished is kept; worker.log may say more."
 
     @property
@@ -141,20 +115,6 @@ class Sweep:
     def study_file(self) -> Path:
         """Optuna's study, in SQLite."""
         return self.path / "study.db"
-
-    @property
-    def stop_requested(self) -> bool:
-        """Whether someone has asked the worker to stop, or deleted the sweep."""
-        return (self.path / "stop").exists() or not (self.path / "sweep.json").exists()
-
-    def request_stop(self) -> None:
-        """Asks the worker to stop, by a file that it looks for."""
-        (self.path / "stop").touch()
-
-    def write_status(self, status: Status) -> None:
-        """Replaces status.json atomically; a deleted sweep is not brought back by it."""
-        if self.path.is_dir():
-            storage.write_json(self.path / "status.json", asdict(status))
 
     def write_results(self, results: dict[str, Any]) -> None:
         """Replaces results.json atomically."""
@@ -182,20 +142,22 @@ class Sweep:
         return next((run for run in reversed(self.runs) if run.status.unfinished), None)
 
     def requeue(self, trials: int | None = None) -> None:
-        """Makes a sweep that has ended go on, with more `trials` if given.
+        """Makes a sweep that has ended go on, with more `trials` if given; keeps what has finished.
 
-        What has finished is kept. Raises `RunError` if it is unfinished, or has nothing left to do;
-        `ConfigError` for fewer trials than it had.
+        Raises `RunError` if it is unfinished, or has nothing left to do; `ConfigError` if it would
+        have fewer trials than before.
         """
-        plan, status = self.plan, self.status
+        plan = self.plan
         if trials is not None and trials < plan.trials:
             raise ConfigError(f"trials is {trials}; {self.name} has {plan.trials} already.")
-        wanted = replace(plan, trials=trials or plan.trials)
-        if status.state in UNFINISHED or (status.state == "succeeded" and wanted == plan):
-            raise RunError(f"{self.name} is {status.state}; there is nothing to resume.")
-        self._write_plan(wanted)
-        (self.path / "stop").unlink(missing_ok=True)
-        self.write_status(Status(done=status.done, total=wanted.total))
+        if trials in (None, plan.trials) or self.status.unfinished:
+            super().requeue()
+        else:
+            self._write_plan(replace(plan, trials=trials))
+            self._wait_for_worker()
+
+    def _first_status(self) -> Status:
+        return Status(done=self.written_status.done, total=self.plan.total)
 
     def _write_plan(self, plan: Plan) -> None:
         document = asdict(plan) | {"base": plan.base.to_json()}

@@ -1,15 +1,10 @@
-"""The process that looks for white cells in a large scan: `python -m core.workers.detection DIR`.
+"""The worker that looks for cells in a large image: `python -m core.workers.detection FOLDER`.
 
 In a process of its own, so that its memory is given back and a stop takes effect at once.
 """
 
-import os
-import sys
 import threading
-import time
-import traceback
-from dataclasses import replace
-from pathlib import Path
+from contextlib import suppress
 
 import cv2
 import numpy as np
@@ -17,86 +12,62 @@ import numpy as np
 from core import storage
 from core.cells.detection.tiles import detect_tiled
 from core.data.images import encode, open_large_image
-from core.errors import BlastLensError
-from core.reading.detection_job import DetectionJob, DetectionStatus, save_field
+from core.jobs.reporter import Cancelled, Reporter
+from core.reading.detection_job import DetectionJob, save_field
 from core.reading.field_picture import OVERVIEW
+from core.workers import worker
 
-ROWS = 16  # of the overview, that are made at a time
-WATCH = 0.2  # seconds between two looks for a stop request
-
-
-class Work:
-    """One search, from the file to the cells."""
-
-    def __init__(self, job: DetectionJob) -> None:
-        """Takes a queued job."""
-        self.job = job
-        self.status = DetectionStatus(state="running", phase="decoding")
-        self._lock = threading.Lock()
-        self._decoded = False
-
-    def tell(self, **changes: object) -> None:
-        """Replaces the status."""
-        with self._lock:
-            self.status = replace(self.status, heartbeat=time.time(), **changes)  # type: ignore[arg-type]
-            self.job.write_status(self.status)
-
-    def watch(self) -> None:
-        """Ends the process when asked to, while decoding, which cannot be left otherwise."""
-        while not self._decoded:
-            if self.job.stop_requested:
-                self.tell(state="cancelled")
-                os._exit(0)
-            time.sleep(WATCH)
-
-    def decode(self) -> None:
-        """Lays the pixels and the overview down, and gives the decoder's memory back."""
-        self.tell()
-        threading.Thread(target=self.watch, daemon=True).start()
-        with open_large_image(self.job.file) as scan:
-            height, width = scan.shape
-            step = max(1, -(-max(height, width) // OVERVIEW))
-            rows, strips = ROWS * step, []
-            # Written, not mapped: beside the decoder's memory there is little left of a gibibyte.
-            with storage.atomic(self.job.pixels_file) as temporary, temporary.open("wb") as file:
-                for top in range(0, height, rows):
-                    strip = scan.read(0, top, width, min(rows, height - top))
-                    file.write(np.ascontiguousarray(strip).data)
-                    small = (max(1, width // step), max(1, len(strip) // step))
-                    strips.append(cv2.resize(strip, small, interpolation=cv2.INTER_AREA))
-        with storage.atomic(self.job.path / "overview.png") as temporary:
-            temporary.write_bytes(encode(np.vstack(strips)))
-        self._decoded = True
-        self.tell(phase="looking for cells", shape=(height, width))
-
-    def search(self) -> None:
-        """Works through the tiles."""
-        told = storage.read_json(self.job.path / "request.json")["um_per_px"]
-        field = detect_tiled(
-            self.job.pixels,
-            um_per_px=told,
-            progress=lambda done, total: self.tell(done=done, total=total),
-            stop=lambda: self.job.stop_requested,
-        )
-        save_field(self.job.path / "cells.npz", field)
-        self.tell(state="succeeded" if field.complete else "cancelled")
+_ROWS = 16  # of the overview, that are made at a time
+_LOOK_EVERY_SECONDS = 0.2
 
 
-def main(folder: Path) -> int:
-    """Searches, and leaves a final state."""
-    work = Work(DetectionJob(folder))
-    try:
-        work.decode()
-        work.search()
-    except (BlastLensError, OSError, MemoryError) as error:
-        work.tell(state="failed", error=str(error) or type(error).__name__)
-        return 2
-    except Exception as error:
-        traceback.print_exc()
-        work.tell(state="failed", error=f"The search failed: {type(error).__name__}: {error}")
-        return 1
-    return 0
+def work(job: DetectionJob, reporter: Reporter) -> None:
+    """Decodes the image and works through its tiles; a stop keeps the cells found so far."""
+    reporter.begin("decoding")
+    decoded = threading.Event()
+    threading.Thread(target=_end_on_stop, args=(job, reporter, decoded), daemon=True).start()
+    shape = _decode(job)
+    decoded.set()
+    reporter.update(now=True, phase="looking for cells", shape=shape)
+
+    def progress(done: int, total: int) -> None:
+        with suppress(Cancelled):  # the search ends itself, with the cells found so far
+            reporter.progress(done, total)
+
+    field = detect_tiled(
+        job.pixels, um_per_px=job.um_per_px, progress=progress, stop=lambda: job.stop_requested
+    )
+    save_field(job.path / "cells.npz", field)
+    if not field.complete:
+        raise Cancelled
+
+
+def _end_on_stop(job: DetectionJob, reporter: Reporter, decoded: threading.Event) -> None:
+    """Ends the process if asked to stop while decoding, which cannot be left otherwise."""
+    while not decoded.wait(_LOOK_EVERY_SECONDS):
+        if job.stop_requested:
+            reporter.close()
+            job.finish("cancelled")
+            worker.leave()
+
+
+def _decode(job: DetectionJob) -> tuple[int, int]:
+    """Stores the pixels and the overview, gives the decoder's memory back, returns (H, W)."""
+    with open_large_image(job.file) as image:
+        height, width = image.shape
+        step = max(1, -(-max(height, width) // OVERVIEW))
+        rows, strips = _ROWS * step, []
+        # Written, not mapped: beside the decoder's memory there is little left of a gibibyte.
+        with storage.atomic(job.pixels_file) as temporary, temporary.open("wb") as file:
+            for top in range(0, height, rows):
+                strip = image.read(0, top, width, min(rows, height - top))
+                file.write(np.ascontiguousarray(strip).data)
+                small = (max(1, width // step), max(1, len(strip) // step))
+                strips.append(cv2.resize(strip, small, interpolation=cv2.INTER_AREA))
+    with storage.atomic(job.path / "overview.png") as temporary:
+        temporary.write_bytes(encode(np.vstack(strips)))
+    return height, width
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    worker.main(DetectionJob, work)

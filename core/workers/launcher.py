@@ -1,4 +1,9 @@
-"""Starts worker processes on this machine, each in a session of its own, and follows them."""
+"""Starts the workers of jobs on this machine, each in a process of its own, and follows them.
+
+To add a kind of job: derive its class from `core.jobs.job.Job`; write its work as one function,
+`work(job, reporter)`, in a module that ends with `worker.main(Kind, work)`; and name that module in
+`WORKERS`.
+"""
 
 import os
 import secrets
@@ -6,14 +11,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from core import storage
 from core.audit import ablations
-from core.data import fetch
-from core.data.fetch import FetchStatus
-from core.jobs.job import Status
+from core.data.fetch import Fetch
+from core.jobs.job import Job, Status
 from core.reading.detection_job import DetectionJob
 from core.runs import run_store
 from core.runs.config import RunConfig, require_inputs
@@ -22,61 +25,28 @@ from core.settings import PROJECT, settings
 from core.tuning.sweep_store import Sweep
 from core.workers import queue
 
-AnyStatus = TypeVar("AnyStatus", Status, FetchStatus)
+WORKERS: dict[type[Job], str] = {
+    Run: "core.workers.train",
+    Sweep: "core.workers.sweep",
+    DetectionJob: "core.workers.detection",
+    Fetch: "core.workers.fetch",
+}
 
 
-def launch(run: Run) -> None:
-    """Queues a run and starts its worker, which outlives the app, a closed tab and the terminal."""
-    queue.join(run)
-    _spawn(run.path / "worker.log", "core.workers.train", str(run.path.absolute()))
+def launch(job: Job) -> None:
+    """Starts the worker of a queued job; it outlives the app, a closed tab and the terminal.
 
-
-def resume(run: Run) -> None:
-    """Queues a run that ended before its time; it goes on from its last finished epoch.
-
-    Raises `RunError` if it is unfinished or succeeded.
+    A run also takes its place in the queue.
     """
-    run.requeue()
-    launch(run)
-
-
-def launch_fetch() -> FetchStatus:
-    """Starts fetching C-NMC 2019, goes on with it, or joins a fetch under way or done.
-
-    Raises `DataError` if the disk is too small.
-    """
-    status = fetch.status()
-    if not status.unfinished and status.state != "succeeded":
-        status = fetch.queue()
-        _spawn(storage.downloads_dir() / "worker.log", "core.workers.fetch")
-    return status
-
-
-def launch_sweep(sweep: Sweep) -> None:
-    """Starts the worker of a queued cross-validation or search; its runs wait in the queue."""
-    _spawn(sweep.path / "worker.log", "core.workers.sweep", str(sweep.path.absolute()))
-
-
-def resume_sweep(sweep: Sweep, trials: int | None = None) -> None:
-    """Goes on with a sweep that has ended, with more `trials` if given; see `Sweep.requeue`."""
-    sweep.requeue(trials)
-    launch_sweep(sweep)
-
-
-def launch_detection(job: DetectionJob) -> None:
-    """Starts looking for cells in a large scan, unless someone is at it or has done it."""
-    if job.queue():
-        _spawn(job.path / "worker.log", "core.workers.detection", str(job.path.absolute()))
-
-
-def _spawn(log_file: Path, module: str, *arguments: str) -> None:
+    if isinstance(job, Run):
+        queue.join(job)
     detached: dict[str, Any] = {"start_new_session": True}
     if os.name == "nt":
         flags = ("CREATE_NEW_PROCESS_GROUP", "DETACHED_PROCESS")
         detached = {"creationflags": sum(getattr(subprocess, flag) for flag in flags)}
-    with log_file.open("ab") as log:
+    with job.log_file.open("ab") as log:
         subprocess.Popen(
-            [sys.executable, "-m", module, *arguments],
+            [sys.executable, "-m", WORKERS[type(job)], str(job.path.absolute())],
             cwd=PROJECT,
             env=environment(),
             stdin=subprocess.DEVNULL,
@@ -86,8 +56,27 @@ def _spawn(log_file: Path, module: str, *arguments: str) -> None:
         )
 
 
+def resume(job: Job) -> None:
+    """Queues a job that ended before its time and starts its worker; it goes on from where it was.
+
+    Raises `RunError` if it is unfinished or succeeded.
+    """
+    job.requeue()
+    launch(job)
+
+
+def start(job: Job) -> Status:
+    """Starts or resumes a job, unless it is under way or done; returns its status.
+
+    Raises what its `queue` raises.
+    """
+    if job.queue():
+        launch(job)
+    return job.status
+
+
 def environment() -> dict[str, str]:
-    """The caller's, but for what is relative to the folder it was called in."""
+    """The environment of a worker: the caller's, with absolute paths."""
     path = [str(PROJECT), *filter(None, [os.environ.get("PYTHONPATH")])]
     return os.environ | {
         "PYTHONPATH": os.pathsep.join(path),
@@ -97,28 +86,14 @@ def environment() -> dict[str, str]:
     }
 
 
-def follow(run: Run, report: Callable[[Status], None] | None = None) -> Status:
-    """Waits for a run to end and returns its last status; `report` gets each new one."""
-    return _follow(lambda: run.status, report)
-
-
-def follow_fetch(report: Callable[[FetchStatus], None] | None = None) -> FetchStatus:
-    """Waits for the fetch to end and returns its last status; `report` gets each new one."""
-    return _follow(fetch.status, report)
-
-
-def follow_sweep(sweep: Sweep, report: Callable[[Status], None] | None = None) -> Status:
-    """Waits for a sweep to end and returns its last status; `report` gets each new one."""
-    return _follow(lambda: sweep.status, report)
-
-
-def _follow(read: Callable[[], AnyStatus], report: Callable[[AnyStatus], None] | None) -> AnyStatus:
+def follow(job: Job, report: Callable[[Status], None] | None = None) -> Status:
+    """Waits for the end of a job and returns its last status; `report` gets each new one."""
     while True:
-        status = read()
+        status = job.status
         if status.state == "interrupted":
             # After a machine's sleep every heartbeat looks old for a moment.
             time.sleep(2 * settings().heartbeat_seconds)
-            status = read()
+            status = job.status
         if report:
             report(status)
         if not status.unfinished:
@@ -127,26 +102,27 @@ def _follow(read: Callable[[], AnyStatus], report: Callable[[AnyStatus], None] |
 
 
 def start_audit(run: Run, audit: str) -> list[Run]:
-    """Starts the missing runs of an audit of `ablations.AUDITS`, and resumes those that had ended.
+    """Starts the missing runs of an audit of `ablations.AUDITS`, and resumes those that ended.
 
-    Returns the runs that were started. Raises `RunError` or `DataError` where a run cannot be
+    Returns the runs that were started. Raises `RunError` or `DataError` if the run cannot be
     audited, and what `require_inputs` raises.
     """
     ablations.require_auditable(run, audit)
     require_inputs(run.config)
     # Two clicks at once shall not train everything twice.
     with storage.lock(storage.runs_dir() / ".audit"):
-        found = ablations.find(run, audit)
-        for other in found.ended:
-            resume(other)
-        new = [run_store.create(config, _audit_run_name(config)) for config in found.missing]
-        for other in new:
-            launch(other)
-    return [*found.ended, *new]
+        ablation_runs = ablations.find(run, audit)
+        for ended in ablation_runs.ended:
+            resume(ended)
+        missing = ablation_runs.missing
+        new = [run_store.create(config, _audit_run_name(config)) for config in missing]
+        for created in new:
+            launch(created)
+    return [*ablation_runs.ended, *new]
 
 
 def _audit_run_name(config: RunConfig) -> str:
-    """A run's name that says what it is: the next word is the split, or what alone is shown."""
-    side = config.inputs if config.is_control else config.split
+    """A run's name that says what it is: the split, or the inputs of a control, and the fold."""
+    arm = config.inputs if config.is_control else config.split
     number = f"{config.fold + 1}of{config.folds}"
-    return f"audit-{config.architecture}-{side}-{number}-{secrets.token_hex(2)}"
+    return f"audit-{config.architecture}-{arm}-{number}-{secrets.token_hex(2)}"

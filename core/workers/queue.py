@@ -1,4 +1,4 @@
-"""The queue: workers wait here until those before them are done. One run trains at a time."""
+"""The queue of runs: one trains at a time, in the order in which they were queued."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -11,7 +11,7 @@ from core.runs.run_store import Run
 
 
 def join(run: Run) -> Path:
-    """Takes the run's place in the queue, by the time it was queued; returns its ticket."""
+    """Gives the run its place in the queue, by the time it was queued; returns its ticket."""
     ticket = storage.runs_dir() / ".queue" / _name(run)
     ticket.parent.mkdir(parents=True, exist_ok=True)
     ticket.touch()

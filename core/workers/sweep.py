@@ -1,19 +1,15 @@
-"""A sweep's own process: `python -m core.workers.sweep FOLDER`.
+"""The worker of a sweep: `python -m core.workers.sweep FOLDER`.
 
 It trains the folds of a cross-validation, or the trials of a search, one after another. To have
-them trained elsewhere, call `work` with another executor: whatever takes a queued run folder and
-sees to it that a worker trains it. All else is read from the run folders.
+them trained elsewhere, call `work` with another executor: a function that takes a queued run and
+has a worker train it. All else is read from the run folders.
 """
 
-import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core import storage
 from core.errors import RunError
 from core.jobs.job import Status
 from core.jobs.reporter import Cancelled, Reporter
@@ -22,8 +18,7 @@ from core.runs.run_store import Run
 from core.settings import settings
 from core.tuning import cross_validation, search, sweep_store
 from core.tuning.sweep_store import Sweep
-from core.workers import launcher
-from core.workers.trainer import explain
+from core.workers import launcher, worker
 
 if TYPE_CHECKING:
     import optuna
@@ -38,10 +33,6 @@ _LOOK_EVERY_SECONDS = 0.2
 _PATIENCE = 2
 
 
-class _Taken(Exception):  # noqa: N818 - a state, not an error
-    """Another process works on this sweep."""
-
-
 class _GivenUp(Exception):  # noqa: N818 - a state, not an error
     """The run is not worth finishing, and has been asked to stop."""
 
@@ -50,35 +41,19 @@ class _Failed(Exception):  # noqa: N818 - a state, not an error
     """The run failed; the sentence says why."""
 
 
-def work(sweep: Sweep, launch: Executor = launcher.launch) -> None:
-    """Does what is left of a sweep and leaves a final state.
+def work(sweep: Sweep, reporter: Reporter, launch: Executor = launcher.launch) -> None:
+    """Does what is left of a sweep; a stop also stops the run under way.
 
-    Leaves it to another process that is at it. `launch` makes a queued run be trained and returns
-    at once.
+    `launch` has a queued run trained and returns at once.
     """
-    with (
-        suppress(_Taken),
-        storage.lock(sweep.path / ".working", lambda: _give_way(sweep)),
-        Reporter(sweep) as reporter,
-    ):
-        state, error = "succeeded", None
-        try:
-            reporter.update(now=True, state="running", phase="starting", started=time.time())
-            sweeping = _Sweeping(sweep, reporter, launch)
-            (sweeping.search if sweep.plan.kind == "search" else sweeping.cross_validate)()
-        except Cancelled:
-            state = "cancelled"
-            if (current := sweep.current) is not None:
-                _stop(current)
-        except Exception as problem:
-            state, error = "failed", explain(problem, sweep)
-        reporter.update(now=True, state=state, error=error, finished=time.time())
-
-
-def _give_way(sweep: Sweep) -> None:
-    # One that has just ended holds the lock a moment longer; one at work says so in the status.
-    if sweep.status.state == "running":
-        raise _Taken
+    reporter.begin()
+    sweeping = _Sweeping(sweep, reporter, launch)
+    try:
+        (sweeping.search if sweep.plan.kind == "search" else sweeping.cross_validate)()
+    except Cancelled:
+        if (current := sweep.current) is not None:
+            _stop(current)
+        raise
 
 
 def _stop(run: Run) -> None:
@@ -226,4 +201,4 @@ def _value(run: Run) -> float:
 
 
 if __name__ == "__main__":
-    work(Sweep(Path(sys.argv[1])))
+    worker.main(Sweep, work)

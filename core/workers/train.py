@@ -1,4 +1,4 @@
-"""A run's own process: `python -m core.workers.train RUN_DIR`.
+"""The worker of a run: `python -m core.workers.train FOLDER`.
 
 It waits for its turn and then watches over a second process, the trainer, that does the work. So a
 stop takes effect within two seconds whatever the trainer is at, and a trainer that the system has
@@ -10,56 +10,34 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import suppress
-from pathlib import Path
-from typing import Any
 
 from core import storage
-from core.errors import BlastLensError
-from core.jobs.job import Status
+from core.errors import RunError
 from core.jobs.reporter import Cancelled, Reporter
 from core.runs.run_store import Run
-from core.workers import queue
-from core.workers.trainer import explain
+from core.workers import queue, worker
 
-# A trainer between two batches stops by itself, sooner than this; inside a long call it is ended.
+# A trainer between two batches stops by itself, sooner than this; inside a long call it is killed.
 GRACE_SECONDS = 0.8
 _LOOK_EVERY_SECONDS = 0.1
 
 
-class Taken(Exception):  # noqa: N818 - a state, not an error
-    """Another worker has the run."""
+def work(run: Run, reporter: Reporter) -> None:
+    """Waits for the run's turn and has it trained; the trainer reports, and ends the run."""
+    with queue.turn(run, reporter.check_stop):
+        reporter.begin()
+        reporter.close()
+        storage.sweep(run.path)
+        code = _train(run)
+        storage.sweep(run.path)
+    if not run.deleted and run.written_status.unfinished:
+        if run.stop_requested:
+            raise Cancelled
+        raise RunError(f"{_death(code)} {run.way_on}")
 
 
-def work(run: Run) -> None:
-    """Queues, trains and leaves a final state.
-
-    Raises `Taken` at once if the run's worker is alive after all: when a machine wakes from sleep
-    its heartbeat looks old for a moment, long enough to press "Resume".
-    """
-    if run.path.is_dir():  # it may have been deleted since
-        with storage.lock(run.path / "worker", _give_way):
-            _work(run)
-
-
-def _give_way() -> None:
-    raise Taken
-
-
-def _work(run: Run) -> None:
-    try:
-        with Reporter(run) as reporter, queue.turn(run, reporter.check_stop):
-            reporter.update(now=True, state="running", started=time.time(), phase="starting")
-            reporter.close()  # from here on the trainer reports
-            _watch(run)
-    except Cancelled:
-        _finish(run, "cancelled")
-    except (BlastLensError, OSError) as problem:
-        _finish(run, "failed", explain(problem, run))
-
-
-def _watch(run: Run) -> None:
-    storage.sweep(run.path)
+def _train(run: Run) -> int:
+    """Watches over a trainer to its end, kills it if it does not stop, returns its exit status."""
     command = [sys.executable, "-m", "core.workers.trainer", str(run.path)]
     # NumPy's own threads only slow its small products down, and have been seen to wait for one
     # another for ever beside TensorFlow's.
@@ -79,16 +57,11 @@ def _watch(run: Run) -> None:
         trainer.kill()
         trainer.wait()
     storage.sweep_caches(trainer.pid)
-    storage.sweep(run.path)
-    if run.path.is_dir() and run.written_status.unfinished:
-        if run.stop_requested:
-            _finish(run, "cancelled")
-        else:
-            _finish(run, "failed", f"{_death(trainer.returncode)} {run.way_on}")
+    return trainer.returncode
 
 
 def _death(code: int) -> str:
-    """Why a trainer ended that left no state, in a sentence with its remedy."""
+    """The reason in a sentence, with its remedy, why a trainer ended that left no final state."""
     if code >= 0:
         return f"The training process ended with exit status {code}."
     name = signal.Signals(-code).name
@@ -100,18 +73,5 @@ def _death(code: int) -> str:
     return f"The training process was ended by {name}."
 
 
-def _finish(run: Run, state: str, error: str | None = None) -> None:
-    if not run.path.is_dir():
-        return  # deleted
-    facts: dict[str, Any] = vars(run.written_status) | {
-        "state": state,
-        "error": error,
-        "finished": time.time(),
-        "seconds_left": None,
-    }
-    run.write_status(Status(**facts))
-
-
 if __name__ == "__main__":
-    with suppress(Taken):
-        work(Run(Path(sys.argv[1])))
+    worker.main(Run, work)

@@ -22,6 +22,7 @@ from core.jobs.job import Status
 from core.models import catalog
 from core.runs import run_store
 from core.runs.run_store import Run
+from core.settings import settings
 from tests.factories.archives import entry, files_of, pack, shipped_run
 
 
@@ -156,9 +157,9 @@ def test_a_zip_bomb_is_stopped_before_it_unpacks(
     zeros = bytes(64 * 2**20)
     pack(tmp_path / "run.zip", files_of(run) | {"engine.bin": zeros}, method=zipfile.ZIP_DEFLATED)
     assert (tmp_path / "run.zip").stat().st_size < len(zeros) // 10
-    limited = run_store.settings().__class__(
-        artifacts=run_store.settings().artifacts,
-        weights=run_store.settings().weights,
+    limited = settings().__class__(
+        artifacts=settings().artifacts,
+        weights=settings().weights,
         max_archive_bytes=32 * 2**20,
     )
     monkeypatch.setattr("core.archive.archive.settings", lambda: limited)

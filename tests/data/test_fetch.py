@@ -4,7 +4,6 @@ import shutil
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,8 +12,9 @@ import pytest
 from core import storage
 from core.data import fetch
 from core.data import kaggle as kaggle_release
-from core.data.fetch import FetchStatus
+from core.data.fetch import Fetch
 from core.errors import DataError
+from core.jobs.job import Status
 from core.settings import settings
 from tests.factories.kaggle_server import FILES, Kaggle, isolate, serving
 
@@ -29,7 +29,7 @@ def kaggle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kaggle]:
             thread.join(5)
 
 
-def quiet(_: FetchStatus) -> None:
+def quiet(_: Status) -> None:
     pass
 
 
@@ -56,19 +56,19 @@ def test_progress_counts_bytes_and_a_second_call_resumes_where_the_first_was_cut
     had = partial().stat().st_size
     assert 0 < had <= kaggle.cut_after
     kaggle.cut_after, kaggle.hold_after = None, 3 * len(kaggle.content) // 4
-    seen: list[FetchStatus] = []
+    seen: list[Status] = []
 
-    def tell(status: FetchStatus) -> None:
+    def tell(status: Status) -> None:
         seen.append(status)
-        if status.bytes_done >= had + 2**20:
+        if status.done >= had + 2**20:
             kaggle.go.set()
 
     root = kaggle_release.download(tell)
     assert kaggle.ranges == [None, None, f"bytes={had}-"]
     assert all((root.parent / name).read_bytes() == content for name, content in FILES.items())
     downloading = [status for status in seen if status.phase == "downloading"]
-    assert {status.bytes_total for status in downloading} == {len(kaggle.content)}
-    assert downloading[0].bytes_done >= had
+    assert {status.total for status in downloading} == {len(kaggle.content)}
+    assert downloading[0].done >= had
 
 
 def test_rate_and_time_left_follow_from_the_growing_archive(
@@ -77,7 +77,7 @@ def test_rate_and_time_left_follow_from_the_growing_archive(
     clock = iter([0.0, 0.0, 1.0, 2.0, 3.0])
     times = SimpleNamespace(monotonic=lambda: next(clock), time=time.time)
     monkeypatch.setattr(kaggle_release, "time", times)
-    announced: list[int | None] = [None, 1000]
+    announced = [0, 1000]
     monkeypatch.setattr(kaggle_release, "_announced_length", lambda: announced.pop(0))
     partial().parent.mkdir(parents=True)
     partial().write_bytes(bytes(100))
@@ -86,7 +86,7 @@ def test_rate_and_time_left_follow_from_the_growing_archive(
     assert watch.look().rate is None and watch.arrived
     partial().write_bytes(bytes(400))
     seen = watch.look()
-    assert (seen.rate, seen.seconds_left, seen.bytes_total) == (300.0, 2.0, 1000)
+    assert (seen.rate, seen.seconds_left, seen.total) == (300.0, 2.0, 1000)
     partial().write_bytes(bytes(900))
     seen = watch.look()  # the bar is gone, the length is remembered
     assert (seen.rate, seen.seconds_left, seen.share_done) == (400.0, 0.25, 0.9)
@@ -103,7 +103,7 @@ def test_unpacking_is_counted_file_by_file(kaggle: Kaggle) -> None:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(content)
         seen = watch.look()
-        assert (seen.bytes_done, seen.bytes_total) == (number * 10**6, len(FILES) * 10**6)
+        assert (seen.done, seen.total) == (number * 10**6, len(FILES) * 10**6)
     partial().unlink()
     seen = watch.look()
     assert (seen.phase, seen.share_done) == ("unpacking", 1.0)
@@ -173,8 +173,8 @@ def test_too_small_a_disk_is_refused_before_and_when_the_length_is_known(
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=10**6))
     words = r"has 1 MB free; .* needs 20 MB more.*BLASTLENS_ARTIFACTS"
     with pytest.raises(DataError, match=words):
-        fetch.queue()
-    assert fetch.status().state == "none"
+        Fetch().queue()
+    assert Fetch().status.state == "none"
     kaggle.hold_after = 2**20
     with pytest.raises(DataError, match=r"needs [678] MB more"):
         kaggle_release.download(quiet)
@@ -183,28 +183,28 @@ def test_too_small_a_disk_is_refused_before_and_when_the_length_is_known(
 def test_the_status_is_none_interrupted_or_what_was_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert fetch.status().state == "none"
-    running = FetchStatus(state="running", phase="downloading", bytes_done=5, bytes_total=10)
-    fetch.write_status(running)
-    assert fetch.status() == running and running.share_done == 0.5
-    fetch.write_status(replace(running, heartbeat=running.heartbeat - 100))
-    assert fetch.status().state == "interrupted"
-    assert "Try again" in (fetch.status().error or "")
+    assert Fetch().status.state == "none"
+    running = Status(state="running", phase="downloading", done=5, total=10)
+    Fetch().write_status(running)
+    assert Fetch().status == running and running.share_done == 0.5
+    Fetch().write_status(running.replace(heartbeat=running.heartbeat - 100))
+    assert Fetch().status.state == "interrupted"
+    assert "Try again" in (Fetch().status.error or "")
     (tmp_path / "data").mkdir()
-    done = FetchStatus(state="succeeded", root=tmp_path / "data")
-    fetch.write_status(done)
-    assert fetch.status() == done
+    done = Status(state="succeeded", root=tmp_path / "data")
+    Fetch().write_status(done)
+    assert Fetch().status == done
     (tmp_path / "data").rmdir()
-    assert fetch.status().state == "none"
+    assert Fetch().status.state == "none"
     (storage.downloads_dir() / "status.json").write_text("{")
-    assert fetch.status().state == "none"
+    assert Fetch().status.state == "none"
     assert settings().artifacts in storage.downloads_dir().parents
 
 
 def test_a_stop_request_is_taken_back_by_the_next_start(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fetch, "UNPACKED_BYTES", 0)
-    fetch.request_stop()
-    assert fetch.stop_requested()
-    assert fetch.queue().state == fetch.status().state == "queued"
-    assert not fetch.stop_requested()
+    Fetch().request_stop()
+    assert Fetch().stop_requested
+    assert Fetch().queue() and Fetch().status.state == "queued"
+    assert not Fetch().stop_requested
     assert [file.name for file in storage.downloads_dir().iterdir()] == ["status.json"]

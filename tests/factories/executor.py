@@ -8,7 +8,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +19,15 @@ import pandas as pd
 from core import storage
 from core.data import splits
 from core.evaluation.evaluate import predict_parts
-from core.jobs.job import Status
-from core.runs import config, run_store
+from core.jobs import job
+from core.jobs.job import Status, Taken
+from core.runs import config
 from core.runs.config import RunConfig
 from core.runs.run_store import HISTORY_COLUMNS, Run
+from core.settings import settings
 from core.tuning.sweep_store import Sweep
-from core.workers import sweep as worker
+from core.workers import sweep as sweeping
+from core.workers import worker
 
 GROUPS, CELLS_A_GROUP = 12, 5
 
@@ -92,14 +97,14 @@ class Executor:
                 return self._end(run, status, "failed", f"The loss became {value}.")
             row = dict.fromkeys(HISTORY_COLUMNS, 0.5) | {"epoch": epoch, "stage": "training"}
             run.append_history(row | {"validation_cross_entropy": value})
-            run.write_status(replace(status, epoch=epoch, heartbeat=time.time()))
+            run.write_status(status.replace(epoch=epoch, heartbeat=time.time()))
         if self.measures:
             measure(run)
         return self._end(run, status, "succeeded")
 
     def _end(self, run: Run, status: Status, state: str, error: str | None = None) -> None:
         now = time.time()
-        run.write_status(replace(status, state=state, error=error, finished=now, heartbeat=now))
+        run.write_status(status.replace(state=state, error=error, finished=now, heartbeat=now))
 
 
 def measure(run: Run) -> None:
@@ -133,13 +138,14 @@ def base(root: Path, **settings: object) -> RunConfig:
 def work(sweep: Sweep, executor: Executor | None = None) -> Executor:
     """Does the sweep here and now, with the fake executor."""
     executor = executor or Executor()
-    worker.work(sweep, executor)
+    worker.perform(sweep, partial(sweeping.work, launch=executor))
     return executor
 
 
 if __name__ == "__main__":
     # So that a run whose worker was killed reads as interrupted soon.
-    soon = replace(run_store.settings(), heartbeat_stale_seconds=3.0)
-    run_store.settings = lambda: soon
-    worker.settings = lambda: soon
-    worker.work(Sweep(Path(sys.argv[1])), Executor(seconds=float(sys.argv[2])))
+    soon = replace(settings(), heartbeat_stale_seconds=3.0)
+    job.settings = lambda: soon
+    sweeping.settings = lambda: soon
+    with suppress(Taken):
+        work(Sweep(Path(sys.argv[1])), Executor(seconds=float(sys.argv[2])))

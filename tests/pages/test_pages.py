@@ -263,8 +263,7 @@ def launched(demo_root: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     storage.demo_dir().parent.mkdir(parents=True)
     storage.demo_dir().symlink_to(demo_root, target_is_directory=True)
     noted: list[str] = []
-    monkeypatch.setattr(launcher, "launch", lambda run: noted.append(run.run_id))
-    monkeypatch.setattr(launcher, "launch_sweep", lambda sweep: noted.append(sweep.name))
+    monkeypatch.setattr(launcher, "launch", lambda job: noted.append(job.name))
     return noted
 
 

@@ -4,7 +4,6 @@ import errno
 import json
 import tempfile
 import time
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -101,7 +100,7 @@ def test_broken_and_foreign_folders_are_left_out_of_the_list() -> None:
     foreign = make_run("foreign")
     (foreign.path / "config.json").write_text('{"architecture": "cnn-16", "colour": 1}')
     assert [run.run_id for run in run_store.runs()] == ["good"]
-    with pytest.raises(RunError, match=r"status\.json of run broken is damaged"):
+    with pytest.raises(RunError, match=r"status\.json of broken is damaged"):
         _ = broken.status
 
 
@@ -149,7 +148,7 @@ def test_status_is_replaced_whole_while_it_is_read() -> None:
     writer.join()
     assert seen == sorted(seen)
     assert not list(run.path.glob(".status*"))
-    assert asdict(run.status)["state"] == "running"
+    assert run.status.state == "running"
 
 
 def test_files_of_another_version_or_cut_short_are_a_sentence() -> None:

@@ -2,7 +2,7 @@
 
 import json
 import time
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +94,7 @@ def test_liveness_is_the_heartbeat() -> None:
     status = sweep.status
     assert (status.state, status.done) == ("interrupted", 1)
     assert "at fold 2 of 3. Resume it" in (status.error or "")
-    sweep.write_status(replace(old, heartbeat=time.time()))
+    sweep.write_status(old.replace(heartbeat=time.time()))
     assert sweep.status.state == "running"
 
 
@@ -128,7 +128,7 @@ def test_a_damaged_or_foreign_folder_is_a_sentence_and_not_in_the_list() -> None
         assert sweep_store.sweeps() == []
     (sweep.path / "sweep.json").write_text(json.dumps(plan))
     assert sweep_store.sweeps() == [sweep]
-    (sweep.path / "status.json").write_text(json.dumps(asdict(Status()) | {"new": 1}))
+    (sweep.path / "status.json").write_text(json.dumps(Status().to_json() | {"new": 1}))
     with pytest.raises(RunError, match="of another version"):
         sweep.status  # noqa: B018
     assert sweep_store.sweeps() == []

@@ -12,7 +12,8 @@ from core.cells.detection.red_cells import Ruler
 from core.data.images import encode
 from core.data.synthetic.smear_field import draw_field
 from core.errors import DataError
-from core.reading.detection_job import DetectionJob, DetectionStatus, load_field, save_field
+from core.jobs.job import Status
+from core.reading.detection_job import DetectionJob, load_field, save_field
 from core.workers import launcher
 
 
@@ -21,7 +22,7 @@ def image() -> np.ndarray:
     return draw_field(seed=3, blasts=3, lymphocytes=3, size=(480, 640), scale=0.4).image
 
 
-def follow(job: DetectionJob, seconds: float = 60) -> DetectionStatus:
+def follow(job: DetectionJob, seconds: float = 60) -> Status:
     deadline = time.monotonic() + seconds
     while job.status.unfinished:
         assert time.monotonic() < deadline, job.status
@@ -57,7 +58,7 @@ def test_a_field_without_cells_is_kept_too_and_damage_is_told(tmp_path: Path) ->
 def test_a_process_decodes_and_searches_a_scan(image: np.ndarray) -> None:
     job = DetectionJob.of("a")
     job.put(encode(image), ".png", None)
-    launcher.launch_detection(job)
+    launcher.start(job)
     status = follow(job)
     assert status.state == "succeeded", status
     assert status.shape == image.shape[:2] and status.done == status.total == 1
@@ -71,7 +72,7 @@ def test_a_process_decodes_and_searches_a_scan(image: np.ndarray) -> None:
 def test_a_stop_ends_it_and_it_can_be_searched_again(image: np.ndarray) -> None:
     job = DetectionJob.of("b")
     job.put(encode(np.tile(image, (6, 5, 1))), ".png", None)
-    launcher.launch_detection(job)
+    launcher.start(job)
     job.request_stop()
     assert follow(job, 20).state == "cancelled"
     assert job.queue() and not job.stop_requested
@@ -80,7 +81,7 @@ def test_a_stop_ends_it_and_it_can_be_searched_again(image: np.ndarray) -> None:
 def test_what_is_no_image_fails_in_words() -> None:
     job = DetectionJob.of("c")
     job.put(b"no image", ".png", None)
-    launcher.launch_detection(job)
+    launcher.start(job)
     status = follow(job)
     assert status.state == "failed" and "not an image" in (status.error or "")
 

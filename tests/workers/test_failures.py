@@ -16,8 +16,8 @@ from core.jobs.job import Status
 from core.jobs.reporter import Reporter
 from core.runs import config, run_store
 from core.runs.run_store import Run
-from core.workers import trainer
-from core.workers.train import _death, _finish
+from core.workers import trainer, worker
+from core.workers.train import _death
 from tests.conftest import PROJECT
 from tests.factories.processes import half_written
 
@@ -35,7 +35,7 @@ def not_nicer(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def fail(run: Run) -> str:
     """Trains in this process, and returns the sentence."""
-    trainer.train_and_report(run)
+    worker.carry_out(run, trainer.work)
     status = run.status
     assert status.state == "failed" and status.finished and status.seconds_left is None
     assert half_written(run) == [] and run.metrics is None
@@ -67,12 +67,12 @@ def test_a_disk_that_fills_up_while_training_can_still_be_told(
 _ON_A_SMALL_DISK = """
 import json, os, sys
 from pathlib import Path
-from core.workers.train import work
+from core.workers import train, worker
 from core.runs import config, run_store
 from core.jobs.job import Status
 wanted = config.create("cnn-16", Path(sys.argv[1]), "recommended", sample=20, epochs=1)
 run = run_store.create(wanted)
-work(run)
+worker.perform(run, train.work)
 left = Path(os.environ["BLASTLENS_ARTIFACTS"]).rglob(".*-*")
 told = [vars(run.status), sorted(map(str, left))]
 try:
@@ -133,7 +133,7 @@ def test_a_heart_that_cannot_write_goes_on(tmp_path: Path, monkeypatch: pytest.M
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
 )
 def test_every_problem_has_a_sentence(problem: Exception, words: str, tmp_path: Path) -> None:
-    assert words in trainer.explain(problem, make_run(tmp_path))
+    assert words in worker.explain(problem, make_run(tmp_path))
 
 
 def test_what_the_system_did_to_a_trainer_is_put_in_words() -> None:
@@ -149,7 +149,7 @@ def test_a_trainer_that_died_long_after_its_last_beat_is_failed_not_interrupted(
     run = make_run(tmp_path)
     run.write_status(Status(state="running", phase="training", heartbeat=1.0, queued=5.0))
     assert run.status.state == "interrupted"
-    _finish(run, "failed", "It ran out of memory.")
+    run.finish("failed", "It ran out of memory.")
     status = run.status
     assert (status.state, status.error) == ("failed", "It ran out of memory.")
     assert (status.phase, status.queued) == ("training", 5.0)
@@ -158,10 +158,10 @@ def test_a_trainer_that_died_long_after_its_last_beat_is_failed_not_interrupted(
 _STARVED = """
 import resource, sys
 from pathlib import Path
-from core.workers.train import work
+from core.workers import train, worker
 from core.runs.run_store import Run
 resource.setrlimit(resource.RLIMIT_AS, (1500 * 2**20, 1500 * 2**20))
-work(Run(Path(sys.argv[1])))
+worker.perform(Run(Path(sys.argv[1])), train.work)
 """
 
 

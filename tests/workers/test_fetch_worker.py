@@ -11,8 +11,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from core.data import fetch
-from core.data.fetch import FetchStatus
+from core.data.fetch import Fetch
+from core.jobs import job
+from core.jobs.job import Status
 from core.settings import PROJECT, settings
 from core.workers import launcher
 from tests.factories.kaggle_server import FILES, Kaggle, isolate, serving
@@ -36,54 +37,54 @@ def workers() -> list[psutil.Process]:
     ]
 
 
-def wait_until(true: Callable[[FetchStatus], bool], seconds: float = 10) -> FetchStatus:
+def wait_until(true: Callable[[Status], bool], seconds: float = 10) -> Status:
     deadline = time.monotonic() + seconds
-    while not true(fetch.status()):
-        assert time.monotonic() < deadline, fetch.status()
+    while not true(Fetch().status):
+        assert time.monotonic() < deadline, Fetch().status
         time.sleep(0.02)
-    return fetch.status()
+    return Fetch().status
 
 
-def half_way(status: FetchStatus) -> bool:
-    return status.phase == "downloading" and status.bytes_done >= 2**20
+def half_way(status: Status) -> bool:
+    return status.phase == "downloading" and status.done >= 2**20
 
 
 def test_a_fetch_that_is_cut_says_so_and_the_next_one_resumes_and_finishes(kaggle: Kaggle) -> None:
     kaggle.cut_after = len(kaggle.content) // 2
-    launcher.launch_fetch()
-    status = launcher.follow_fetch()
+    launcher.start(Fetch())
+    status = launcher.follow(Fetch())
     assert status.state == "failed" and "broke" in (status.error or ""), status
     kaggle.cut_after = None
-    launcher.launch_fetch()
-    status = launcher.follow_fetch()
+    launcher.start(Fetch())
+    status = launcher.follow(Fetch())
     assert status.state == "succeeded" and status.error is None, status
     assert kaggle.ranges[0] is None and (kaggle.ranges[-1] or "").startswith("bytes=")
     assert status.root is not None
     assert all((status.root.parent / name).read_bytes() == c for name, c in FILES.items())
     asked = len(kaggle.ranges)
-    assert launcher.launch_fetch() == status and not workers()
+    assert launcher.start(Fetch()) == status and not workers()
     assert len(kaggle.ranges) == asked
 
 
 def test_a_second_process_gives_way_and_a_stop_keeps_what_was_had(kaggle: Kaggle) -> None:
     kaggle.hold_after = 5 * 2**19
-    launcher.launch_fetch()
+    launcher.start(Fetch())
     wait_until(half_way)
-    assert launcher.launch_fetch().state == "running" and len(workers()) == 1
+    assert launcher.start(Fetch()).state == "running" and len(workers()) == 1
     second = [sys.executable, "-m", "core.workers.fetch"]
     said = subprocess.run(
         second, cwd=PROJECT, env=launcher.environment(), capture_output=True, text=True, timeout=10
     )
     assert said.returncode == 0 and "Another process is fetching" in said.stdout, said
-    assert fetch.status().state == "running"
+    assert Fetch().status.state == "running"
     asked = time.monotonic()
-    fetch.request_stop()
-    status = launcher.follow_fetch()
-    assert status.state == "cancelled" and status.bytes_done >= 2**20
+    Fetch().request_stop()
+    status = launcher.follow(Fetch())
+    assert status.state == "cancelled" and status.done >= 2**20
     assert time.monotonic() - asked < 3
     kaggle.hold_after = None
-    launcher.launch_fetch()  # at once, while the first may still be ending
-    assert launcher.follow_fetch().state == "succeeded"
+    launcher.start(Fetch())  # at once, while the first may still be ending
+    assert launcher.follow(Fetch()).state == "succeeded"
     assert (kaggle.ranges[-1] or "").startswith("bytes=")
 
 
@@ -91,20 +92,20 @@ def test_a_killed_worker_reads_as_interrupted_and_the_next_one_resumes(
     kaggle: Kaggle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kaggle.hold_after = 5 * 2**19
-    launcher.launch_fetch()
+    launcher.start(Fetch())
     wait_until(half_way)
     (worker,) = workers()
     worker.kill()
     worker.wait(5)
     with monkeypatch.context() as patch:
         impatient = replace(settings(), heartbeat_stale_seconds=0.0)
-        patch.setattr(fetch, "settings", lambda: impatient)
+        patch.setattr(job, "settings", lambda: impatient)
         time.sleep(0.01)
-        status = fetch.status()
+        status = Fetch().status
         assert status.state == "interrupted" and "Try again" in (status.error or "")
         kaggle.hold_after = None
-        launcher.launch_fetch()
-    assert launcher.follow_fetch().state == "succeeded"
+        launcher.start(Fetch())
+    assert launcher.follow(Fetch()).state == "succeeded"
     assert (kaggle.ranges[-1] or "").startswith("bytes=")
 
 
@@ -116,8 +117,8 @@ def test_without_a_network_it_fails_in_a_sentence(
         unused.bind(("127.0.0.1", 0))
         closed = f"http://127.0.0.1:{unused.getsockname()[1]}"
     isolate(monkeypatch, tmp_path, closed if network == "refused" else "http://nowhere.invalid:9")
-    launcher.launch_fetch()
-    status = launcher.follow_fetch()
+    launcher.start(Fetch())
+    status = launcher.follow(Fetch())
     assert status.state == "failed"
     assert status.error is not None
     assert status.error.startswith("Kaggle cannot be reached. Check the network connection")

@@ -14,12 +14,11 @@ import pytest
 
 from core import storage
 from core.errors import RunError
-from core.jobs.job import Status
+from core.jobs.job import Status, Taken
 from core.runs import config, run_store
 from core.runs.run_store import Run
 from core.settings import settings
-from core.workers import launcher, queue
-from core.workers.train import Taken, work
+from core.workers import launcher, queue, train, worker
 from tests.conftest import PROJECT
 from tests.factories.processes import (
     contents,
@@ -131,7 +130,7 @@ def test_a_run_killed_at_random_points_and_resumed_ends_like_one_left_alone(
     wait_while_processes_end(run)  # the trainer notices
     assert half_written(run) == []
     with monkeypatch.context() as patch:
-        patch.setattr("core.runs.run_store.settings", stale_at_once)
+        patch.setattr("core.jobs.job.settings", stale_at_once)
         time.sleep(0.01)
         assert run.status.state == "interrupted"
         assert "Resume it" in (run.status.error or "")
@@ -230,10 +229,10 @@ def test_a_second_worker_of_a_run_gives_way(tmp_path: Path) -> None:
     """A laptop that wakes up shows its runs as interrupted, though their workers go on."""
     run = run_store.create(config.create("cnn-16", tmp_path / "gone", "recommended"))
     with storage.lock(run.path / "worker"), pytest.raises(Taken):
-        work(run)
+        worker.perform(run, train.work)
     assert run.status.state == "queued"
-    work(run)
+    worker.perform(run, train.work)
     assert run.status.state == "failed"
     shutil.rmtree(run.path)
-    work(run)
+    worker.perform(run, train.work)
     assert not run.path.exists()

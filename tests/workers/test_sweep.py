@@ -15,9 +15,11 @@ import psutil
 import pytest
 
 from core import storage
+from core.jobs import job
 from core.metrics import classification
 from core.runs import config, run_store
 from core.runs.run_store import Run
+from core.settings import settings
 from core.tuning import cross_validation, search, sweep_store
 from core.tuning.sweep_store import Plan, Sweep
 from core.workers import launcher
@@ -54,8 +56,8 @@ def worker_of(sweep: Sweep) -> psutil.Process:
 
 def interrupted(patch: pytest.MonkeyPatch, sweep: Sweep) -> None:
     """A silent worker of a sweep reads as interrupted at once."""
-    soon = replace(sweep_store.settings(), heartbeat_stale_seconds=0.0)
-    patch.setattr(sweep_store, "settings", lambda: soon)
+    soon = replace(settings(), heartbeat_stale_seconds=0.0)
+    patch.setattr(job, "settings", lambda: soon)
     time.sleep(0.01)
     assert sweep.status.state == "interrupted"
 
@@ -64,15 +66,15 @@ def test_a_cross_validation_whose_worker_is_killed_is_resumed_and_trains_each_fo
     demo_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sweep = sweep_store.create(Plan("cross-validation", small(demo_root, folds=3)), "cv")
-    launcher.launch_sweep(sweep)
+    launcher.launch(sweep)
     wait_until(lambda: sweep.current and sweep.current.status.state == "running")
     worker = worker_of(sweep)
     worker.kill()
     worker.wait(5)
     with monkeypatch.context() as patch:
         interrupted(patch, sweep)
-        launcher.resume_sweep(sweep)  # the first fold's own process still trains: it is joined
-    status = launcher.follow_sweep(sweep)
+        launcher.resume(sweep)  # the first fold's own process still trains: it is joined
+    status = launcher.follow(sweep)
     assert (status.state, status.error, status.done) == ("succeeded", None, 3)
     assert [run.run_id for run in sweep.runs] == ["cv-fold-0", "cv-fold-1", "cv-fold-2"]
     assert all(list(run.history["epoch"]) == [1] for run in sweep.runs)
@@ -86,19 +88,19 @@ def test_a_cross_validation_whose_worker_is_killed_is_resumed_and_trains_each_fo
 
 def test_a_search_stops_within_two_seconds_and_goes_on_where_it_was(demo_root: Path) -> None:
     sweep = searching(small(demo_root, sample=40), 2, "tune")
-    launcher.launch_sweep(sweep)
+    launcher.launch(sweep)
     second = Run(storage.runs_dir() / sweep.run_id(1))
     wait_until(lambda: second.path.exists() and second.status.state == "running")
     asked = time.monotonic()
     sweep.request_stop()
-    status = launcher.follow_sweep(sweep)
+    status = launcher.follow(sweep)
     # Two seconds by the worker's own clock; a crowded machine may take longer to see it.
     assert status.state == "cancelled" and time.monotonic() - asked < 5
     assert run_store.get(sweep.run_id(0)).status.state == "succeeded"
     wait_until(lambda: second.status.state == "cancelled", 5)
     trained = (sweep.runs[0].path / "metrics.json").stat().st_mtime_ns
-    launcher.resume_sweep(sweep)
-    status = launcher.follow_sweep(sweep)
+    launcher.resume(sweep)
+    status = launcher.follow(sweep)
     assert (status.state, status.error, status.done) == ("succeeded", None, 2)
     assert (sweep.runs[0].path / "metrics.json").stat().st_mtime_ns == trained
     found = sweep.results

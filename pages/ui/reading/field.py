@@ -97,7 +97,7 @@ def _open(
     status = job.status
     if status.state == "none":
         job.put(data, Path(name).suffix, state.um_per_px)
-        launcher.launch_detection(job)
+        launcher.start(job)
         status = job.status
     if status.unfinished:
         with working.container():

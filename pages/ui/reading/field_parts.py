@@ -7,8 +7,9 @@ import numpy as np
 import streamlit as st
 
 from core.cells.detection.tiles import Region
+from core.jobs.job import Status
 from core.reading import field_export, field_picture
-from core.reading.detection_job import DetectionJob, DetectionStatus
+from core.reading.detection_job import DetectionJob
 from core.reading.field import CUT, NOT_READ, FieldCell, FieldReading
 from core.reading.field_summary import Counts, Summary, summarise
 from core.reading.reader import Reader
@@ -188,14 +189,14 @@ def show_search(job: DetectionJob, name: str, shape: tuple[int, int]) -> None:
     )
 
 
-def _progress(status: DetectionStatus) -> str:
+def _progress(status: Status) -> str:
     if not status.total:
         return sentence(status.phase)
-    _, left = pace(status.done, status.total, status.heartbeat - status.started)
+    _, left = pace(status.done, status.total, status.heartbeat - (status.started or status.queued))
     return f"{sentence(status.phase)}: {status.done} of {status.total} tiles, {duration(left)} left"
 
 
-def show_ended(job: DetectionJob, status: DetectionStatus, partly: bool) -> None:
+def show_ended(job: DetectionJob, status: Status, partly: bool) -> None:
     """Why a search came to no end, and the way to start it again."""
     if status.error:
         st.error(plain(status.error), icon=":material/error:")
@@ -204,5 +205,5 @@ def show_ended(job: DetectionJob, status: DetectionStatus, partly: bool) -> None
         st.info(f"The search was stopped.{kept}", icon=":material/cancel:")
     if st.button("Search again", icon=":material/refresh:", key="field_again"):
         (job.path / "cells.npz").unlink(missing_ok=True)
-        launcher.launch_detection(job)
+        launcher.start(job)
         st.rerun()

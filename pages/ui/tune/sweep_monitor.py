@@ -79,7 +79,7 @@ def _resume_button(place: Any, sweep: Sweep) -> None:
     if place.button(
         "Resume", icon=":material/play_arrow:", width="stretch", key=f"resume_{sweep.name}"
     ):
-        launcher.resume_sweep(sweep)
+        launcher.resume(sweep)
         st.rerun()
 
 

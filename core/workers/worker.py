@@ -1,0 +1,106 @@
+"""What the worker processes have in common: one worker a job, a log, a final state in any case."""
+
+import errno
+import logging
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn, TypeVar
+
+from core import storage
+from core.errors import BlastLensError
+from core.jobs.job import Job, Taken
+from core.jobs.reporter import Cancelled, Reporter
+
+J = TypeVar("J", bound=Job)
+Work = Callable[[J, Reporter], None]
+
+log = logging.getLogger(__name__)
+
+
+def main(kind: Callable[..., J], work: Work[J]) -> NoReturn:
+    """Performs the job whose folder is the first argument of the command line, and ends.
+
+    Nothing of the process outlives the job's lock: neither a thread that still writes nor the
+    seconds that a library takes to be unloaded.
+    """
+    start_log()
+    job = kind(*map(Path, sys.argv[1:2]))
+    try:
+        perform(job, work, leave)
+    except Taken:
+        log.info("Another process is %s already; this one leaves it to that.", job.DOING)
+    except Exception:
+        log.exception("The worker failed.")
+        leave(1)
+    leave()
+
+
+def perform(job: J, work: Work[J], then: Callable[[], None] = lambda: None) -> None:
+    """Carries a job out, and calls `then`, while no other worker can. Raises `Taken`."""
+    if job.path.is_dir():  # it may have been deleted
+        with job.claim():
+            carry_out(job, work)
+            then()
+
+
+def carry_out(job: J, work: Work[J]) -> None:
+    """Calls `work` with the job and a reporter, and leaves a final state whatever happens."""
+    state, error = "succeeded", None
+    with Reporter(job) as reporter:
+        try:
+            work(job, reporter)
+        except Cancelled:
+            state = "cancelled"
+        except Exception as problem:
+            state, error = "failed", explain(problem, job)
+    job.finish(state, error)
+    log.info("%s: %s", job.title, f"{state}. {error}" if error else state)
+
+
+def explain(problem: Exception, job: Job) -> str:
+    """The problem and its remedy, in one or two sentences; the log gets the traceback."""
+    if isinstance(problem, BlastLensError):
+        return str(problem)
+    log.error("%s failed.", job.title, exc_info=problem)
+    if isinstance(problem, OSError) and storage.is_full(problem):
+        return f"The disk is full ({problem.filename or job.path}). Free some space. {job.way_on}"
+    if _is_out_of_memory(problem):
+        return f"The machine ran out of memory. {job.LESS_MEMORY}"
+    if isinstance(problem, OSError):
+        return f"{problem.filename or 'A file'}: {problem.strerror or problem}. {job.way_on}"
+    return (
+        f"Unexpected {type(problem).__name__}: {' '.join(str(problem).split())[:300]} "
+        "(worker.log has the details)."
+    )
+
+
+def _is_out_of_memory(problem: Exception) -> bool:
+    if isinstance(problem, OSError):
+        return problem.errno == errno.ENOMEM
+    if isinstance(problem, ImportError):  # the words of the loader of shared libraries
+        message = str(problem).lower()
+        return "failed to map segment" in message or "cannot allocate memory" in message
+    # TensorFlow has an error of its own; it is not imported here to be named.
+    return isinstance(problem, MemoryError) or type(problem).__name__ == "ResourceExhaustedError"
+
+
+def start_log() -> None:
+    """Lets BlastLens log to standard output, which is worker.log: time, level, message."""
+    form = "%(asctime)s %(levelname)s %(message)s"
+    logging.basicConfig(stream=sys.stdout, level=logging.WARNING, format=form)
+    logging.getLogger("core").setLevel(logging.INFO)
+
+
+def step_back() -> None:
+    """Lowers the priority of this process: the app comes first."""
+    if hasattr(os, "nice"):
+        os.nice(5)
+
+
+def leave(status: int = 0) -> NoReturn:
+    """Ends the process at once, its threads included."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
