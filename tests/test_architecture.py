@@ -26,6 +26,8 @@ FLOORS = (
     {"core.__main__"},
 )
 MOST_FILES = 16
+# The archive checks and lists the files of a run; a sweep looks whether a folder was filled.
+STATUS_READERS = {"core.archive.checks", "core.tuning.sweep_store"}
 DECODERS = {"PIL", "imageio", "skimage"}
 
 
@@ -107,6 +109,34 @@ def test_a_page_never_imports_a_page_and_stays_under_200_lines() -> None:
     for page in pages:
         assert not imports(page) & names, page
         assert len(page.read_text(encoding="utf-8").splitlines()) <= 200, page
+
+
+def users(text: str, *folders: str) -> list[str]:
+    """The modules whose source has that text."""
+    files = sources(*folders)
+    return [module_name(file) for file in files if text in file.read_text(encoding="utf-8")]
+
+
+def test_pages_refresh_themselves_in_the_monitor_only() -> None:
+    assert users("run_every", "pages") == ["pages.ui.common.monitor"]
+
+
+def test_only_jobs_know_how_a_status_is_kept_and_when_a_heartbeat_is_stale() -> None:
+    def elsewhere(text: str) -> set[str]:
+        return {name for name in users(text, "core", "pages") if room(name) != "core.jobs"}
+
+    named = {f'"{file}"' for file in ("status.json", "worker.log", "stop")}
+    assert {name for text in named for name in elsewhere(text)} <= STATUS_READERS
+    # The limit is a setting; the worker of a sweep is more patient with the workers of its runs.
+    assert elsewhere("heartbeat_stale_seconds") == {"core.settings", "core.workers.sweep"}
+
+
+def test_every_worker_is_named_in_the_launcher() -> None:
+    from core.workers.launcher import WORKERS
+
+    assert sorted(users("worker.main(", "core/workers")) == sorted(
+        [*WORKERS.values(), "core.workers.launcher"]
+    )
 
 
 def test_only_the_image_door_decodes() -> None:

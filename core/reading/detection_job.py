@@ -65,6 +65,10 @@ class DetectionJob(Job):
             raise UploadError("The scan is no longer there. Upload it again.")
         return file
 
+    def _wait_for_worker(self) -> None:
+        self.cells_file.unlink(missing_ok=True)
+        super()._wait_for_worker()
+
     def _first_status(self) -> Status:
         return Status(phase="starting")
 
@@ -76,6 +80,10 @@ class DetectionJob(Job):
     @property
     def pixels_file(self) -> Path:
         return self.path / "pixels.rgb"
+
+    @property
+    def cells_file(self) -> Path:
+        return self.path / "cells.npz"
 
     @property
     def pixels(self) -> Stored:
@@ -93,7 +101,7 @@ class DetectionJob(Job):
     @property
     def found(self) -> Field:
         """The field with its cells; not `complete` if the search was stopped."""
-        return load_field(self.path / "cells.npz")
+        return load_field(self.cells_file)
 
 
 def save_field(file: Path, field: Field) -> None:

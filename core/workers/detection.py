@@ -37,7 +37,7 @@ def work(job: DetectionJob, reporter: Reporter) -> None:
     field = detect_tiled(
         job.pixels, um_per_px=job.um_per_px, progress=progress, stop=lambda: job.stop_requested
     )
-    save_field(job.path / "cells.npz", field)
+    save_field(job.cells_file, field)
     if not field.complete:
         raise Cancelled
 

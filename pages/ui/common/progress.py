@@ -1,4 +1,4 @@
-"""A progress bar that says how much is done, how fast, and how long is left."""
+"""Progress in words: how much is done, how fast, and how long is left."""
 
 import time
 from collections.abc import Iterator
@@ -7,8 +7,10 @@ from contextlib import contextmanager
 import streamlit as st
 
 from core.data.indexing import Progress
+from core.jobs.job import Status
 from core.runs.cost import pace
-from pages.ui.common.text import duration
+from core.runs.run_store import STAGES
+from pages.ui.common.text import duration, sentence
 
 
 @contextmanager
@@ -26,3 +28,24 @@ def show_progress(doing: str, things: str) -> Iterator[Progress]:
         yield move
     finally:
         bar.empty()
+
+
+def run_progress(status: Status) -> str:
+    """What the worker of a run is doing, its rate and the time left."""
+    parts = [sentence(status.phase)]
+    if status.phase in STAGES:
+        parts[0] = f"{sentence(status.phase)}: epoch {status.epoch} of {status.epochs}"
+        parts.append(f"step {status.done} of {status.total}")
+        if status.cross_entropy is not None and status.accuracy is not None:
+            parts.append(
+                f"cross-entropy {status.cross_entropy:.3f}, accuracy {status.accuracy:.3f}"
+            )
+        if status.learning_rate is not None:
+            parts.append(f"learning rate {status.learning_rate:.2g}")
+        if status.images_per_second:
+            parts.append(f"{status.images_per_second:.0f} images/s")
+        if status.seconds_left is not None:
+            parts.append(f"{duration(status.seconds_left)} left")
+    elif status.total:
+        parts.append(f"{status.done} of {status.total}")
+    return " · ".join(parts)

@@ -12,7 +12,7 @@ from core.report import audits
 from core.runs import run_store
 from core.runs.run_store import Run
 from core.workers import launcher
-from pages.ui.common import cache
+from pages.ui.common import cache, monitor
 from pages.ui.common.progress import show_progress
 from pages.ui.common.text import duration, plain, shown_errors
 
@@ -104,7 +104,7 @@ def _audit(run: Run, audit: str, among: list[Run]) -> pd.DataFrame | None:
         return (leakage if audit == "leakage" else controls).table(result)
     st.markdown(_QUESTIONS[audit])
     if found.unfinished:
-        _follow(run, audit)
+        monitor.follow(found.unfinished, lambda: _draw_progress(run, audit), every=2.0)
         st.page_link("pages/train.py", label="See them train", icon=":material/model_training:")
         return None
     _offer(run, audit, found)
@@ -134,21 +134,14 @@ def _start(run: Run, audit: str) -> None:
         launcher.start_audit(run, audit)
 
 
-@st.fragment(run_every=2.0)
-def _follow(run: Run, audit: str) -> None:
-    found = ablations.find(run, audit)
-    st.progress(found.share_done, text=f"{found.done} of {found.total} trainings finished")
-    asked = all(other.stop_requested for other in found.unfinished)
-    if st.button(
-        "Stopping…" if asked else "Stop",
-        icon=":material/stop:",
-        disabled=asked,
-        key=f"stop_{audit}_{run.run_id}",
-    ):
-        for other in found.unfinished:
-            other.request_stop()
-    if not found.unfinished:
-        st.rerun()  # once more as a whole page, which then no longer refreshes itself
+def _draw_progress(run: Run, audit: str) -> None:
+    ablation_runs = ablations.find(run, audit)
+    st.progress(
+        ablation_runs.share_done,
+        text=f"{ablation_runs.done} of {ablation_runs.total} trainings finished",
+    )
+    if ablation_runs.unfinished:
+        monitor.stop_button(ablation_runs.unfinished, f"stop_{audit}_{run.run_id}")
 
 
 def _probe(run: Run) -> pd.DataFrame | None:

@@ -103,7 +103,7 @@ def _open(
         with working.container():
             field_parts.show_search(job, name, size_of(data, name))
         return None
-    kept = job.path / "cells.npz"
+    kept = job.cells_file
     if status.state in ("failed", "interrupted", "cancelled"):
         field_parts.show_ended(job, status, kept.is_file())
     if not kept.is_file():

@@ -14,7 +14,7 @@ from core.reading.field import CUT, NOT_READ, FieldCell, FieldReading
 from core.reading.field_summary import Counts, Summary, summarise
 from core.reading.reader import Reader
 from core.runs.cost import pace
-from core.workers import launcher
+from pages.ui.common import monitor
 from pages.ui.common.text import duration, plain, sentence
 
 PER_PAGE = 12
@@ -164,46 +164,36 @@ def show_downloads(
         )
 
 
-@st.fragment(run_every=0.5)
 def show_search(job: DetectionJob, name: str, shape: tuple[int, int]) -> None:
-    """Follows the search of a large scan, (H, W) pixels; redraws itself, not the page."""
-    status = job.status
-    if not status.unfinished:
-        st.rerun()
-    asked = job.stop_requested
+    """Follows the search of a large image, (H, W) pixels; redraws itself, not the page."""
+    monitor.follow([job], lambda: _draw_search(job, name, shape), every=0.5)
+
+
+def _draw_search(job: DetectionJob, name: str, shape: tuple[int, int]) -> None:
     height, width = shape
     st.markdown(
         f"**{plain(name)} is large, {width:,} x {height:,} pixels: it is worked through in tiles.**"
     )
-    st.progress(status.done / max(status.total, 1), text=_progress(status))
-    st.button(
-        "Stopping…" if asked else "Stop",
-        icon=":material/stop:",
-        disabled=asked,
-        key="field_stop",
-        on_click=job.request_stop,
-        help="What has been found so far is kept.",
-    )
+    status = job.status
+    st.progress(status.share_done, text=_progress(status))
+    monitor.stop_button([job], "field_stop", help="What has been found so far is kept.")
     st.caption(
         "It goes on if you leave this page. Drop the same file again to see what has been found."
     )
 
 
 def _progress(status: Status) -> str:
-    if not status.total:
+    if not status.total or status.started is None:
         return sentence(status.phase)
-    _, left = pace(status.done, status.total, status.heartbeat - (status.started or status.queued))
+    _, left = pace(status.done, status.total, status.heartbeat - status.started)
     return f"{sentence(status.phase)}: {status.done} of {status.total} tiles, {duration(left)} left"
 
 
 def show_ended(job: DetectionJob, status: Status, partly: bool) -> None:
-    """Why a search came to no end, and the way to start it again."""
+    """Why a search ended before its time, and the button that starts it again."""
     if status.error:
-        st.error(plain(status.error), icon=":material/error:")
+        monitor.show_error(status)
     else:
-        kept = " What it found so far is below; the rest was not looked through." if partly else ""
-        st.info(f"The search was stopped.{kept}", icon=":material/cancel:")
-    if st.button("Search again", icon=":material/refresh:", key="field_again"):
-        (job.path / "cells.npz").unlink(missing_ok=True)
-        launcher.start(job)
-        st.rerun()
+        rest = " What it found so far is below; the rest was not looked through." if partly else ""
+        st.info(f"The search was stopped.{rest}", icon=":material/cancel:")
+    monitor.start_button(job, "Search again", "field_again", icon=":material/refresh:")

@@ -5,16 +5,15 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core.errors import RunError
 from core.jobs.job import Status
 from core.metrics import classification
 from core.runs import config, run_store
 from core.tuning import cross_validation, search, sweep_store
 from core.tuning.sweep_store import Plan, Sweep
 from core.workers import launcher
-from pages.ui.common import charts
-from pages.ui.common.text import plain, shown_errors
-from pages.ui.train.run_monitor import STATES, progress_text
+from pages.ui.common import charts, monitor
+from pages.ui.common.progress import run_progress
+from pages.ui.common.text import plain
 
 _TITLES = {"cross-validation": "Cross-validation", "search": "Search"}
 _QUEUED = "tune_queued"
@@ -22,65 +21,26 @@ _QUEUED = "tune_queued"
 
 def show(name: str) -> None:
     """Follows a sweep live; redraws itself, not the page, until the sweep ends."""
-    sweep = sweep_store.get(name)
-    if sweep.status.unfinished:
-        _live(name)
-    else:
-        _draw(sweep, sweep.status)
-
-
-@st.fragment(run_every=1.0)
-def _live(name: str) -> None:
-    with shown_errors():
-        try:
-            sweep = sweep_store.get(name)
-        except RunError:
-            st.rerun()  # deleted meanwhile: the page without it
-        status = sweep.status
-        _draw(sweep, status)
-        if not status.unfinished:
-            st.rerun()  # once more as a whole page, which then no longer refreshes itself
+    monitor.show(sweep_store.get(name), _draw)
 
 
 def _draw(sweep: Sweep, status: Status) -> None:
     plan = sweep.plan
-    icon, words = STATES[status.state]
-    head, button = st.columns([5, 1], vertical_alignment="center")
-    head.markdown(f"#### {icon} {_TITLES[plan.kind]} of {plan.base.architecture}: {words}")
-    head.caption(f"{sweep.name} · {plan.base.recipe} recipe · split by {plan.base.split}")
-    if status.unfinished:
-        _stop_button(button, sweep)
-        _progress(sweep, status)
-    elif status.state != "succeeded":
-        _resume_button(button, sweep)
-    if status.error:
-        st.error(plain(status.error), icon=":material/error:")
-    found = sweep.results
-    if found and plan.kind == "search":
-        show_search(sweep, plan, found, ended=not status.unfinished)
-    elif found:
-        show_folds(sweep, plan, found)
-
-
-def _stop_button(place: Any, sweep: Sweep) -> None:
-    asked = sweep.stop_requested
-    place.button(
-        "Stopping…" if asked else "Stop",
-        icon=":material/stop:",
-        disabled=asked,
-        width="stretch",
-        key=f"stop_{sweep.name}",
-        on_click=sweep.request_stop,
-        help="What has finished is kept. Leaving this page does not stop it.",
+    monitor.header(
+        sweep,
+        status,
+        f"{_TITLES[plan.kind]} of {plan.base.architecture}",
+        f"{sweep.name} · {plan.base.recipe} recipe · split by {plan.base.split}",
+        stop_help="What has finished is kept. Leaving this page does not stop it.",
     )
-
-
-def _resume_button(place: Any, sweep: Sweep) -> None:
-    if place.button(
-        "Resume", icon=":material/play_arrow:", width="stretch", key=f"resume_{sweep.name}"
-    ):
-        launcher.resume(sweep)
-        st.rerun()
+    if status.unfinished:
+        _progress(sweep, status)
+    monitor.show_error(status)
+    results = sweep.results
+    if results and plan.kind == "search":
+        show_search(sweep, plan, results, ended=not status.unfinished)
+    elif results:
+        show_folds(sweep, plan, results)
 
 
 def _progress(sweep: Sweep, status: Status) -> None:
@@ -89,7 +49,7 @@ def _progress(sweep: Sweep, status: Status) -> None:
     st.progress(status.share_done, text=text)
     run = sweep.current
     # One line always: were it to come and go, what stands below would be drawn twice for a moment.
-    now = f", run {run.run_id}: {plain(progress_text(run.status))}" if run else ""
+    now = f", run {run.run_id}: {plain(run_progress(run.status))}" if run else ""
     st.caption(f"Now {plain(status.phase)}{now}")
 
 

@@ -1,0 +1,124 @@
+"""Background jobs on the pages: followed live, stopped and resumed. Only here a page refreshes."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from core.jobs.job import Job, Status
+from core.workers import launcher
+from pages.ui.common.text import plain, shown_errors
+
+STATES = {
+    "queued": (":material/hourglass_empty:", "waiting for its turn"),
+    "running": (":material/sync:", "running"),
+    "succeeded": (":material/check_circle:", "finished"),
+    "failed": (":material/error:", "failed"),
+    "cancelled": (":material/cancel:", "stopped"),
+    "interrupted": (":material/warning:", "interrupted"),
+}
+J = TypeVar("J", bound=Job)
+
+
+def show(
+    job: J, draw: Callable[[J, Status], None], ended: Callable[[], None] | None = None
+) -> None:
+    """Draws a job; until it ends, again every second. `ended` is called when it does."""
+    if job.status.unfinished:
+        follow([job], lambda: draw(job, job.status), ended=ended)
+    else:
+        draw(job, job.status)
+
+
+def follow(
+    jobs: Sequence[Job],
+    draw: Callable[[], None],
+    *,
+    until: Callable[[Iterable[bool]], bool] = all,
+    every: float = 1.0,
+    ended: Callable[[], None] | None = None,
+) -> None:
+    """Calls `draw` every few seconds, alone; draws the page anew once all or `any` jobs ended."""
+
+    def live() -> None:
+        with shown_errors():
+            if until(job.deleted or not job.status.unfinished for job in jobs):
+                if ended:
+                    ended()
+                st.rerun()  # the page as a whole, which then no longer refreshes itself
+            draw()
+
+    st.fragment(live, run_every=every)()
+
+
+def header(
+    job: Job, status: Status, title: str, caption: str, *, stop_help: str | None = None
+) -> None:
+    """The job's title and state beside its Stop or Resume button."""
+    icon, state = STATES[status.state]
+    head, place = st.columns([5, 1], vertical_alignment="center")
+    head.markdown(f"#### {icon} {title}: {state}")
+    head.caption(caption)
+    if status.unfinished:
+        stop_button([job], f"stop_{job.name}", place, help=stop_help)
+    elif status.state != "succeeded":
+        start_button(
+            job,
+            "Resume",
+            f"resume_{job.name}",
+            place,
+            icon=":material/replay:",
+            help="What has finished is kept; it goes on from there.",
+        )
+
+
+def show_error(status: Status) -> None:
+    """Why a job failed, if it did."""
+    if status.error:
+        st.error(plain(status.error), icon=":material/error:")
+
+
+def stop_button(
+    jobs: Sequence[Job],
+    key: str,
+    place: DeltaGenerator | None = None,
+    *,
+    label: str = "Stop",
+    help: str | None = None,
+) -> None:
+    """Asks the jobs to stop when it is pressed; says so until they have."""
+    asked = all(job.stop_requested for job in jobs)
+    (place or st).button(
+        "Stopping…" if asked else label,
+        icon=":material/stop:",
+        disabled=asked or not any(job.status.unfinished for job in jobs),
+        width="stretch" if place else "content",
+        key=key,
+        on_click=_stop,
+        args=(jobs,),
+        help=help,
+    )
+
+
+def _stop(jobs: Sequence[Job]) -> None:
+    for job in jobs:
+        job.request_stop()
+
+
+def start_button(
+    job: Job,
+    label: str,
+    key: str,
+    place: DeltaGenerator | None = None,
+    *,
+    icon: str,
+    help: str | None = None,
+) -> None:
+    """Starts or resumes the job when it is pressed, and draws the page anew."""
+    pressed = (place or st).button(
+        label, icon=icon, width="stretch" if place else "content", key=key, help=help
+    )
+    if pressed:
+        launcher.start(job)
+        st.rerun()
