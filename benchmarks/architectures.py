@@ -60,11 +60,11 @@ def _settings(key: str) -> dict[str, Any]:
 def score(done: Run, unseen: Path) -> Row:
     """Of a finished run: its scores on its test part and on `unseen`, and seconds an epoch."""
     assert done.metrics
-    test, other = done.metrics["parts"]["test"], evaluate_on(done, str(unseen))["metrics"]
+    test, other = done.metrics.test, evaluate_on(done, str(unseen)).metrics
     epochs = done.history["seconds"]
     return {
-        **{f"test_{name}": round(test[name], 4) for name in SCORES},
-        **{f"unseen_{name}": round(other[name], 4) for name in SCORES},
+        **{f"test_{name}": round(test.metric(name) or 0.0, 4) for name in SCORES},
+        **{f"unseen_{name}": round(other.metric(name) or 0.0, 4) for name in SCORES},
         "epoch_seconds": float((epochs[1:] if len(epochs) > 1 else epochs).median()),
     }
 

@@ -164,8 +164,8 @@ def limit(run: Run, epochs: int) -> dict[str, Any]:
 
     _, cells, array = _cells(run)
     entry, size = catalog.architecture(run.config.architecture), run.config.batch_size
-    assert run.metrics
-    precision = run.metrics["training"]["precision"]
+    precision = run.metrics.training.precision if run.metrics else None
+    assert precision
     model = classifier.build(entry, pixels=run.config.pixels, precision=precision).model
     optimizer = keras.optimizers.Adam(entry.learning_rate)
     optimizer.build(model.trainable_variables)

@@ -43,6 +43,7 @@ from core.data.images import Geometry, encode
 from core.data.synthetic.dataset import write_dataset
 from core.errors import RunError
 from core.runs import config, run_store
+from core.runs.metrics import RunMetrics
 from core.runs.run_store import Run
 from core.workers import launcher
 
@@ -80,15 +81,15 @@ def cnn(options: argparse.Namespace) -> Measured:
 def _cnn_round(architecture: str, root: Path) -> dict[str, dict[str, Any]]:
     """What each side measured: `speed`, and more to know."""
     done = train(architecture, root, epochs=CNN_EPOCHS)
-    facts, epochs = _measured(done)["training"], done.history[1:]
-    images = _measured(done)["parts"]["train"]["images"]
+    facts, epochs = _measured(done).training, done.history[1:]
+    images = _measured(done).parts["train"].images
     sides: dict[str, dict[str, Any]] = {
         "ours": {
             "speed": float(epochs["images_per_second"].median()),
             "images": images,
             "speed_with_validation": round(images / epochs["seconds"].median(), 1),
-            "precision": facts["precision"],
-            "probed": facts["probed_images_per_second"],
+            "precision": facts.precision,
+            "probed": facts.probed_images_per_second,
         }
     }
     for side in ("study", "pytorch", "limit"):
@@ -156,7 +157,7 @@ def _transfer_round(root: Path) -> dict[str, float]:
 
     def take(name: str, done: Run) -> None:
         status = done.status
-        seconds[name] = _measured(done)["training"]["seconds"]
+        seconds[name] = _measured(done).training.seconds or 0.0
         assert status.started and status.finished
         seconds[f"{name}_whole_worker"] = status.finished - status.started
 
@@ -185,11 +186,14 @@ def accuracy(options: argparse.Namespace) -> Measured:
             for asked in ("auto", "float32"):
                 done = train(ACCURACY, root, epochs=ACCURACY_EPOCHS, seed=seed, precision=asked)
                 measured = _measured(done)
-                used, test = measured["training"]["precision"], measured["parts"]["test"]
+                used, test = measured.training.precision, measured.test
                 if asked == "auto" and used == "float32":
                     return {"accuracy": "Skipped: the probe found float32 faster here."}, []
-                kept = {name: round(test[name], 4) for name in ("roc_auc", "balanced_accuracy")}
-                scores.setdefault(used, []).append(kept)
+                kept = {
+                    name: round(test.metric(name) or 0.0, 4)
+                    for name in ("roc_auc", "balanced_accuracy")
+                }
+                scores.setdefault(used or "", []).append(kept)
                 logits[asked] = done.predictions["logit"].to_numpy()
                 say(f"seed {seed}, {used}: {kept}")
             differences.append(float(np.abs(logits["auto"] - logits["float32"]).mean()))
@@ -207,7 +211,7 @@ def accuracy(options: argparse.Namespace) -> Measured:
     }
     rounded = {p: {name: round(v, 4) for name, v in row.items()} for p, row in means.items()}
     figures = {
-        "test_cells_of_last_seed": test["images"],
+        "test_cells_of_last_seed": test.images,
         **by_seed,
         "mean": rounded,
         "mean_roc_auc_below_float32": round(loss, 4),
@@ -220,10 +224,10 @@ def memory(options: argparse.Namespace) -> Measured:
     with _many_cells(options) as (root, sample), artifacts():
         started = _start(LARGE, root, epochs=1, sample=sample)
         with _watched(started) as peak:
-            parts = _measured(_finish(started))["parts"]
+            parts = _measured(_finish(started)).parts
     resident, anonymous = peak.resident / 2**30, peak.anonymous / 2**30
     figures = {
-        "images": sum(part["images"] for part in parts.values()),
+        "images": sum(part.images for part in parts.values()),
         "peak_resident_gib": round(resident, 3),
         "peak_anonymous_gib": round(anonymous, 3),
     }
@@ -256,7 +260,7 @@ def _finish(started: Run) -> Run:
     return started
 
 
-def _measured(done: Run) -> dict[str, Any]:
+def _measured(done: Run) -> RunMetrics:
     """What a finished run has measured."""
     assert done.metrics
     return done.metrics

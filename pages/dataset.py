@@ -67,7 +67,7 @@ def show_splits(found: Index) -> None:
     for method in splits.METHODS:
         try:
             audits[method] = cache.split(found, method)[1]
-            icon = "warning" if audits[method]["leaking"] else "check_circle"
+            icon = "warning" if audits[method].leaking else "check_circle"
             words = splits.verdict(audits[method])
         except DataError as error:
             icon, words = "block", f"Not possible. {error}"

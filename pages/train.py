@@ -42,7 +42,7 @@ def choose(root: Path) -> list[RunConfig]:
             wanted = [_random_where_missing(one) for one in wanted]
     protocol = _audit(found, wanted[0])
     st.caption(splits.verdict(protocol))
-    used = sum(part["images"] for part in protocol["parts"].values())
+    used = sum(part.images for part in protocol.parts.values())
     show_cost(wanted, used)
     return wanted if form.weights_are_there(wanted) else []
 
@@ -52,7 +52,7 @@ def _random_where_missing(wanted: RunConfig) -> RunConfig:
     return wanted if there else config.change(wanted, {"weights": "random"})
 
 
-def _audit(found: Index, wanted: RunConfig) -> dict[str, dict[str, dict[str, int]]]:
+def _audit(found: Index, wanted: RunConfig) -> splits.SplitAudit:
     sample, balance = wanted.sample, wanted.balance
     return cache.split(found, wanted.split, wanted.seed, sample=sample, balance=balance)[1]
 

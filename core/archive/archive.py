@@ -20,7 +20,7 @@ from core import storage
 from core.archive import checks
 from core.errors import RunError
 from core.runs import run_store
-from core.runs.run_store import Run
+from core.runs.run_store import ImportRecord, Run
 from core.settings import settings
 
 FORMAT, VERSION = "blastlens-run", 1
@@ -122,8 +122,8 @@ def import_run(
             checks.require(run)
             if check:
                 check(run)
-            came = {"at": time.time(), "archive": digest, "run": manifest["run"]}
-            storage.write_json(folder / "import.json", came)
+            record = ImportRecord(at=time.time(), archive=digest, run=manifest["run"])
+            record.write(folder / "import.json")
             _place(folder, target)
     return Run(target)
 

@@ -136,7 +136,7 @@ def _contents(candidates: Iterable[list[Run]]) -> str | None:
 def _fingerprint(run: Run) -> str | None:
     """Of the data set that a run was measured on; None unless it succeeded."""
     measured = run.metrics if run.status.state == "succeeded" else None
-    return measured["dataset"]["fingerprint"] if measured else None
+    return measured.dataset.fingerprint if measured else None
 
 
 def require_auditable(run: Run, audit: str) -> pd.DataFrame:
@@ -182,7 +182,7 @@ def tested(runs: list[Run]) -> pd.DataFrame:
     tables = []
     for run in runs:
         table = run.predictions.query("split == 'test'")
-        call = (table["probability"] >= run.calibration["threshold"]).astype(int)
+        call = (table["probability"] >= run.calibration.threshold).astype(int)
         tables.append(table.assign(call=call, fold=run.config.fold))
     return pd.concat(tables, ignore_index=True)
 
@@ -191,5 +191,5 @@ def facts(runs: list[Run]) -> dict[str, Any]:
     """What the words of an audit need to know of the model's folds: folds, synthetic."""
     return {
         "folds": len(runs),
-        "synthetic": any((run.metrics or {})["dataset"]["synthetic"] for run in runs),
+        "synthetic": any(run.metrics and run.metrics.dataset.synthetic for run in runs),
     }

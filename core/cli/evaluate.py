@@ -11,6 +11,7 @@ from core.errors import ConfigError, RunError
 from core.evaluation import decision, operating_point
 from core.report import audits
 from core.runs import run_store
+from core.runs.calibration import Choice
 from core.runs.run_store import Run
 from core.workers import launcher
 
@@ -39,10 +40,10 @@ def evaluate(run: str, dataset: str | None) -> dict[str, Any]:
     if dataset is None:
         if finished.metrics is None:
             raise RunError(f"Run {run} is {finished.status.state}; it has no metrics yet.")
-        return {"run": finished.run_id, **finished.metrics}
+        return {"run": finished.run_id, **finished.metrics.to_json()}
     from core.evaluation.evaluate import evaluate_on
 
-    return evaluate_on(finished, dataset, progress("indexing"))
+    return evaluate_on(finished, dataset, progress("indexing")).to_json()
 
 
 @click.command("operating-point")
@@ -72,15 +73,16 @@ def choose_operating_point(
     Without options, prints the present choice.
     """
     finished = run_store.get(run)
-    choice = operating_point.Choice(max_missed, review_error, calibration, basis)
-    chosen = choice != operating_point.Choice(basis=basis)
+    choice = Choice(max_missed, review_error, calibration, basis)
+    chosen = choice != Choice(basis=basis)
     if reset and chosen:
         raise ConfigError("--default goes back to the model as trained; it takes no other choice.")
     if reset or chosen:
         operating_point.use(finished, choice)
     preview = decision.preview(finished, None, prevalence)
-    contract = {name: preview["contract"].get(name) for name in operating_point.SHOWN}
-    return {"run": run, "default": "default" not in preview["contract"], **contract} | {
+    contract = preview["contract"].to_json()
+    shown = {name: contract.get(name) for name in operating_point.SHOWN}
+    return {"run": run, "default": "default" not in contract, **shown} | {
         part: figures | {"probabilities": {when: row["scores"] for when, row in scores.items()}}
         for (part, figures), scores in zip(
             preview["parts"].items(), preview["reliability"].values(), strict=True

@@ -103,7 +103,7 @@ def import_run(file: Path, name: str | None, verify_keras: bool) -> dict[str, An
     run = archive.import_run(file, name, check=check if verify_keras else None)
     return {
         "run": run.run_id,
-        "exported_as": (run.imported or {}).get("run"),
+        "exported_as": run.imported.run if run.imported else None,
         "keras_logit_difference": differences[0] if differences else None,
     }
 

@@ -105,7 +105,8 @@ def _follow_run(run: Run) -> dict[str, Any]:
     status = follow(run, epochs_of(run))
     if status.state != "succeeded":
         raise RunError(f"Run {run.run_id} {status.state}. {status.error or ''}".strip())
-    return {"run": run.run_id, "status": status.state, "metrics": run.metrics}
+    metrics = run.metrics.to_json() if run.metrics else None
+    return {"run": run.run_id, "status": status.state, "metrics": metrics}
 
 
 @click.command()
@@ -143,7 +144,7 @@ def study(dataset: str, preset: str, assignments: tuple[str, ...]) -> list[dict[
             "architecture": run.config.architecture,
             "status": launcher.follow(run).state,
             "error": run.status.error,
-            "test": (run.metrics or {}).get("parts", {}).get("test"),
+            "test": _test(run),
         }
         for run in queued
     ]
@@ -159,7 +160,7 @@ def runs() -> list[dict[str, Any]]:
             "status": run.status.state,
             "error": run.status.error,
             "config": run.config.to_json(),
-            "test": (run.metrics or {}).get("parts", {}).get("test"),
+            "test": _test(run),
         }
         for run in run_store.runs()
     ]
@@ -266,3 +267,8 @@ def _document(sweep: Sweep) -> dict[str, Any]:
 
 
 VERBS = (train, resume, study, runs, cross_validate, tune, sweeps)
+
+
+def _test(run: Run) -> dict[str, Any] | None:
+    part = run.metrics.parts.get("test") if run.metrics else None
+    return part.to_json() if part else None

@@ -1,12 +1,14 @@
 """Splits cells into training, validation and test parts, and samples them."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
+from pydantic import Field
 
 from core.data.indexing import Index
+from core.documents import Section
 from core.errors import ConfigError, DataError
 
 PARTS = ("train", "validation", "test")
@@ -228,14 +230,37 @@ METHODS: dict[str, Callable[[pd.DataFrame, np.random.Generator], np.ndarray]] = 
 }
 
 
-def audit(parts: pd.DataFrame, pairs: pd.DataFrame) -> dict[str, Any]:
-    """Measures the leakage of a split (as returned by `split`).
+class PartCells(Section):
+    """How many cells, subjects and groups a part has, and how many cells of each class."""
 
-    Returns leaking (something crosses, or cannot be known not to), groups_crossing (how many
-    groups stand in more than one part), exact_pairs_crossing, near_pairs_crossing and their sum
-    pairs_crossing (duplicates on both sides), unknown_subjects (cells whose subject is not known),
-    and per part images, subjects, groups, ALL cells and HEM cells.
+    images: int
+    subjects: int
+    groups: int
+    all: int
+    hem: int
+
+
+class SplitAudit(Section):
+    """What crosses between the parts of a split; None where an older version did not look.
+
+    leaking: something crosses, or cannot be known not to. groups_crossing: groups that stand in
+    more than one part. exact_pairs_crossing, near_pairs_crossing, and their sum pairs_crossing:
+    duplicates on both sides. unknown_subjects: cells whose subject is not known.
     """
+
+    SPARSE: ClassVar[bool] = True
+
+    leaking: bool
+    groups_crossing: int | None = None
+    exact_pairs_crossing: int | None = None
+    near_pairs_crossing: int | None = None
+    pairs_crossing: int | None = None
+    unknown_subjects: int | None = None
+    parts: dict[str, PartCells] = Field(default_factory=dict)
+
+
+def audit(parts: pd.DataFrame, pairs: pd.DataFrame) -> SplitAudit:
+    """Measures the leakage of a split (as returned by `split`)."""
     part_of = parts.set_index("image_id")["split"]
     ends = pairs.assign(a=pairs["image_a"].map(part_of), b=pairs["image_b"].map(part_of))
     ends = ends.dropna(subset=["a", "b"])
@@ -243,57 +268,57 @@ def audit(parts: pd.DataFrame, pairs: pd.DataFrame) -> dict[str, Any]:
     exact, near = (int(crossing.get(kind, 0)) for kind in ("exact", "near"))
     groups = int((parts.groupby("group")["split"].nunique() > 1).sum())
     unknown = int(parts["group"].isna().sum())
-    return {
-        "leaking": bool(groups or exact or near or unknown),
-        "groups_crossing": groups,
-        "exact_pairs_crossing": exact,
-        "near_pairs_crossing": near,
-        "pairs_crossing": exact + near,
-        "unknown_subjects": unknown,
-        "parts": {
-            str(part): {
-                "images": len(rows),
-                "subjects": int(rows["subject"].nunique()),
-                "groups": int(rows["group"].nunique()),
-                "all": int(rows["label"].sum()),
-                "hem": int((rows["label"] == 0).sum()),
-            }
+    return SplitAudit(
+        leaking=bool(groups or exact or near or unknown),
+        groups_crossing=groups,
+        exact_pairs_crossing=exact,
+        near_pairs_crossing=near,
+        pairs_crossing=exact + near,
+        unknown_subjects=unknown,
+        parts={
+            str(part): PartCells(
+                images=len(rows),
+                subjects=int(rows["subject"].nunique()),
+                groups=int(rows["group"].nunique()),
+                all=int(rows["label"].sum()),
+                hem=int((rows["label"] == 0).sum()),
+            )
             for part, rows in parts.groupby("split")
         },
-    }
+    )
 
 
-def parts_table(found: dict[str, Any]) -> pd.DataFrame:
-    """The parts of an `audit` as a table: part, images, ALL, HEM, subjects, groups."""
+def parts_table(found: SplitAudit) -> pd.DataFrame:
+    """The parts of an audit as a table: part, images, ALL, HEM, subjects, groups."""
     rows = [
         {
-            "part": part,
-            "images": facts["images"],
-            "ALL": facts["all"],
-            "HEM": facts["hem"],
-            "subjects": facts["subjects"],
-            "groups": facts["groups"],
+            "part": name,
+            "images": part.images,
+            "ALL": part.all,
+            "HEM": part.hem,
+            "subjects": part.subjects,
+            "groups": part.groups,
         }
-        for part, facts in found["parts"].items()
+        for name, part in found.parts.items()
     ]
     return pd.DataFrame(rows).set_index("part").loc[list(PARTS)].reset_index()
 
 
-def verdict(found: dict[str, Any]) -> str:
-    """What an `audit` found, in words."""
-    said = []
-    if found["groups_crossing"] or found["pairs_crossing"]:
-        said.append(
-            f"This split leaks: {found['groups_crossing']} groups of subjects, "
-            f"{found['exact_pairs_crossing']} identical and {found['near_pairs_crossing']} nearly "
+def verdict(found: SplitAudit) -> str:
+    """What crosses between the parts, in words."""
+    sentences = []
+    if found.groups_crossing or found.pairs_crossing:
+        sentences.append(
+            f"This split leaks: {found.groups_crossing} groups of subjects, "
+            f"{found.exact_pairs_crossing} identical and {found.near_pairs_crossing} nearly "
             "identical pairs of images stand on both sides, so its numbers are too good."
         )
-    if found["unknown_subjects"]:
-        said.append(
-            f"The subjects of {found['unknown_subjects']:,} cells are not known: cells of one "
+    if found.unknown_subjects:
+        sentences.append(
+            f"The subjects of {found.unknown_subjects:,} cells are not known: cells of one "
             "patient may be on both sides, and the numbers may be too good."
         )
-    return " ".join(said) or (
+    return " ".join(sentences) or (
         "Nothing crosses: no group of subjects and no copy of an image is in two parts."
     )
 

@@ -3,15 +3,13 @@
 `core.doctor.catalogue` lists them.
 """
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
 from core.data import splits
 from core.doctor.record import Evidence, Record
 from core.metrics import calibration
+from core.runs.metrics import PartMetrics
 
 # Of the usual normal interval, 95 %.
 STANDARD_ERRORS = 1.96
@@ -26,19 +24,19 @@ CHALLENGE_F1 = 0.910
 def leaking_split(record: Record) -> Evidence | None:
     """Groups, copies or unknown subjects on both sides of the split."""
     if record.metrics:
-        protocol = record.metrics["protocol"]
+        audit: splits.SplitAudit = record.metrics.protocol
     elif record.parts is not None:
         copies = pd.DataFrame(columns=["image_a", "image_b", "kind"])
-        protocol = splits.audit(record.parts, copies)
+        audit = splits.audit(record.parts, copies)
     else:
         return None
-    if not protocol["leaking"]:
+    if not audit.leaking:
         return None
-    if protocol["unknown_subjects"]:
+    if audit.unknown_subjects:
         advice = "Give the data set with the subject of each cell, and train by subject."
-        return Evidence(splits.verdict(protocol), advice)
+        return Evidence(splits.verdict(audit), advice)
     return Evidence(
-        splits.verdict(protocol),
+        splits.verdict(audit),
         "Train anew with the split by subject, and believe that number.",
         {"split": "subject"} if _can_hold_out(record) else None,
     )
@@ -59,44 +57,50 @@ def no_better_than_always_all(record: Record) -> Evidence | None:
     Without an interval, cells count as independent, which is more lenient.
     """
     test = record.test
-    if not test or test["balanced_accuracy"] is None:
+    if not test or test.balanced_accuracy is None:
         return None
-    value, interval = test["balanced_accuracy"], test["intervals"]["balanced_accuracy"]
+    value, interval = test.balanced_accuracy, test.interval("balanced_accuracy")
     if interval:
         low, how = interval[0], f"95% interval {interval[0]:.2f} to {interval[1]:.2f}"
     else:
         low = value - STANDARD_ERRORS * _standard_error(test)
-        how = f"from {low:.2f}, even if its {test['images']} cells counted as independent"
-    always = test["always_all"]["balanced_accuracy"]
+        how = f"from {low:.2f}, even if its {test.images} cells counted as independent"
+    always = test.always_all["balanced_accuracy"]
+    assert always is not None
     if low > always:
         return None
     evidence = (
         f"{record.beside_always_all} Balanced accuracy: {value:.2f} ({how}) and {always:.2f}."
     )
-    one_sided = min(test["sensitivity"], test["specificity"]) < ONE_SIDED
+    one_sided = min(rate for rate, _ in _rates(test)) < ONE_SIDED
     if one_sided and record.config.class_balance == "none":
         advice = "Train anew with both classes of the same weight."
         return Evidence(evidence, advice, {"class_balance": "weights"})
     return Evidence(evidence, "Train on more subjects, or take another architecture.")
 
 
-def _standard_error(test: Mapping[str, Any]) -> float:
+def _standard_error(test: PartMetrics) -> float:
     """Of the balanced accuracy, binomial in each class."""
-    pairs = ((test["sensitivity"], test["all"]), (test["specificity"], test["hem"]))
-    return float(0.5 * np.sqrt(sum(rate * (1 - rate) / cells for rate, cells in pairs)))
+    return float(0.5 * np.sqrt(sum(rate * (1 - rate) / cells for rate, cells in _rates(test))))
+
+
+def _rates(test: PartMetrics) -> tuple[tuple[float, int], ...]:
+    """Sensitivity and specificity, each with its cells."""
+    assert test.sensitivity is not None and test.specificity is not None
+    return (test.sensitivity, test.all), (test.specificity, test.hem)
 
 
 def too_good(record: Record) -> Evidence | None:
     """A result on real cells that is suspiciously good; synthetic cells may simply be easy."""
     test = record.test
-    if not test or not record.metrics or record.metrics["dataset"]["synthetic"]:
+    if not test or not record.metrics or record.metrics.dataset.synthetic:
         return None
-    value = test["balanced_accuracy"]
-    if value is None or value <= TOO_GOOD or test["images"] < calibration.MIN_IMAGES:
+    value = test.balanced_accuracy
+    if value is None or value <= TOO_GOOD or test.images < calibration.MIN_IMAGES:
         return None
     return Evidence(
-        f"Balanced accuracy is {value:.3f} and weighted F1 {test['weighted_f1']:.3f} on "
-        f"{test['images']} cells of {test['groups']} groups of subjects; the winner of the C-NMC "
+        f"Balanced accuracy is {value:.3f} and weighted F1 {test.weighted_f1:.3f} on "
+        f"{test.images} cells of {test.groups} groups of subjects; the winner of the C-NMC "
         f"2019 challenge reached a weighted F1 of {CHALLENGE_F1:.3f} on subjects never seen.",
         "Look on the Dataset page for what gives the class away: copies, one camera or file type "
         "a class, subjects under two ids.",

@@ -16,6 +16,7 @@ from core.jobs.job import Status
 from core.models import catalog
 from core.models.catalog import Architecture
 from core.runs.config import RunConfig
+from core.runs.metrics import PartMetrics, RunMetrics
 from core.runs.run_store import HISTORY_COLUMNS, STAGES, Run
 
 
@@ -48,7 +49,7 @@ class Record:
     status: Status
     history: pd.DataFrame
     predictions: pd.DataFrame | None
-    metrics: dict[str, Any] | None
+    metrics: RunMetrics | None
     parts: pd.DataFrame | None
     network: dict[str, Any] | None
 
@@ -96,9 +97,9 @@ class Record:
         return Fit(float(row["cross_entropy"]), float(row["validation_cross_entropy"]))
 
     @property
-    def test(self) -> dict[str, Any] | None:
+    def test(self) -> PartMetrics | None:
         """Metrics of the test part."""
-        return self.metrics["parts"]["test"] if self.metrics else None
+        return self.metrics.test if self.metrics else None
 
     @property
     def beside_always_all(self) -> str:
@@ -107,8 +108,8 @@ class Record:
         if test is None:
             return ""
         return (
-            f"On {test['images']} test cells its accuracy is {test['accuracy']:.2f}; always "
-            f"answering ALL has {test['always_all']['accuracy']:.2f}."
+            f"On {test.images} test cells its accuracy is {test.accuracy:.2f}; always "
+            f"answering ALL has {test.always_all['accuracy']:.2f}."
         )
 
     @property

@@ -101,15 +101,15 @@ def rows(runs: Sequence[TestSet], prevalence: float | None = None) -> list[dict[
             "architecture": run.run.config.architecture,
             "title": catalog.architecture(run.run.config.architecture).title,
             "recipe": run.run.config.recipe,
-            "dataset": run.facts["dataset"],
+            "dataset": run.facts.dataset.to_json(),
             "split": run.run.config.split,
             "protocol": run.protocol,
             "leaking": run.leaking,
-            "test_cells": run.facts["protocol"].get("test_cells"),
+            "test_cells": run.facts.protocol.test_cells,
             "test": run.figures(prevalence),
             "best": [metric for metric, leader in marks.items() if leader == run.run_id],
             "against": standing[run.run_id],
-            **{fact: run.facts["training"].get(fact) for fact in _FACTS},
+            **{fact: getattr(run.facts.training, fact) for fact in _FACTS},
         }
         for run in runs
     ]

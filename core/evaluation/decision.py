@@ -7,8 +7,8 @@ import pandas as pd
 
 from core.errors import ConfigError
 from core.evaluation import operating_point
-from core.evaluation.operating_point import Choice
 from core.metrics import bootstrap, calibration, classification, reliability
+from core.runs.calibration import Calibration, Choice
 from core.runs.run_store import Run
 
 PARTS = ("validation", "test")
@@ -35,9 +35,9 @@ def preview(run: Run, choice: Choice | None, prevalence: float | None = None) ->
         raise ConfigError(f"A prevalence of {prevalence} cannot be: it lies between 0 and 1.")
     contract = run.calibration if choice is None else operating_point.propose(run, choice)
     table = run.predictions
-    logits = table["logit"].to_numpy()
-    table["probability"] = calibration.probability(logits, contract)
-    table["raw"] = calibration.probability(logits, {"temperature": 1.0})
+    logits = table["logit"].to_numpy(float)
+    table["probability"] = contract.probability(logits)
+    table["raw"] = calibration.logistic(logits)
     rows = {name: table[table["split"] == name] for name in PARTS}
     rows = {name: some for name, some in rows.items() if len(some)}
     last = list(rows)[-1]
@@ -50,7 +50,7 @@ def preview(run: Run, choice: Choice | None, prevalence: float | None = None) ->
         "trade_off": trade_off(labels, probabilities, prevalence),
         "decision_curve": decision_curve(labels, probabilities, prevalence),
         "decision_threshold": float(
-            _shifted(np.array([contract["threshold"]]), labels, prevalence)[0]
+            _shifted(np.array([contract.threshold]), labels, prevalence)[0]
         ),
         "reliability": {name: _reliability(some) for name, some in rows.items()},
     }
@@ -69,7 +69,7 @@ def _reliability(rows: pd.DataFrame) -> dict[str, Any]:
 
 
 def of_part(
-    rows: pd.DataFrame, contract: dict[str, Any], prevalence: float | None = None
+    rows: pd.DataFrame, contract: Calibration, prevalence: float | None = None
 ) -> dict[str, Any]:
     """Counts (images, all, hem, groups), the prevalence used, and value and interval of each of
     `QUANTITIES`; the three of review are None without a review band.
@@ -80,7 +80,7 @@ def of_part(
     """
     labels, values = rows["label"].to_numpy(), rows["probability"].to_numpy()
     share = float(labels.mean()) if prevalence is None else prevalence
-    sensitivity, specificity = _rates(rows, values >= contract["threshold"])
+    sensitivity, specificity = _rates(rows, values >= contract.threshold)
     found: dict[str, Any] = {
         "images": len(rows),
         "all": int((labels == 1).sum()),
@@ -92,8 +92,8 @@ def of_part(
         "false_alarms": _scaled(_complement(specificity), 1 - share),
         **dict.fromkeys(("review", "missed_outright", "false_outright")),
     }
-    if contract.get("review") is not None:
-        calls = np.array([calibration.call(value, contract) for value in values])
+    if contract.review is not None:
+        calls = np.array([contract.call(value) for value in values])
         found["review"], _ = _rates(rows.assign(label=1), calls == "review")
         found["missed_outright"] = _complement(_rates(rows, calls != "HEM")[0])
         found["false_outright"] = _complement(_rates(rows, calls == "ALL")[1])

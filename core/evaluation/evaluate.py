@@ -1,7 +1,6 @@
 """Measures a run's classifier, through the same engine that readings use."""
 
 import time
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,12 +12,16 @@ from core.data.pixel_cache import pixels
 from core.errors import DataError
 from core.metrics import bootstrap, calibration, classification
 from core.models.engine import Engine
+from core.runs import evaluations
+from core.runs.calibration import Calibration
+from core.runs.evaluations import Evaluation
+from core.runs.metrics import PartMetrics
 from core.runs.run_store import Run
 
 COLUMNS = ["image_id", "subject", "group", "split", "label", "logit", "probability"]
 
 
-def predict_parts(run: Run, parts: pd.DataFrame, logits: np.ndarray) -> dict[str, Any]:
+def predict_parts(run: Run, parts: pd.DataFrame, logits: np.ndarray) -> dict[str, PartMetrics]:
     """Calibrates on the validation part of a run's split and measures each part.
 
     `parts` has the cells with their split, `logits` (N,) what the classifier says of each. Writes
@@ -26,9 +29,10 @@ def predict_parts(run: Run, parts: pd.DataFrame, logits: np.ndarray) -> dict[str
     """
     chosen = (parts["split"] == "validation").to_numpy()
     groups = clusters(parts)[chosen]
-    contract = calibration.fit(parts["label"].to_numpy()[chosen], logits[chosen], groups)
-    storage.write_json(run.path / "calibration.json", contract)
-    table = parts.assign(logit=logits, probability=calibration.probability(logits, contract))
+    fitted = calibration.fit(parts["label"].to_numpy()[chosen], logits[chosen], groups)
+    contract = Calibration.parse(fitted)
+    contract.write(run.path / "calibration.json")
+    table = parts.assign(logit=logits, probability=contract.probability(logits))
     with storage.atomic(run.path / "predictions.parquet") as temporary:
         table[COLUMNS].to_parquet(temporary, index=False)
     return measure_parts(table, contract)
@@ -39,20 +43,20 @@ def clusters(rows: pd.DataFrame) -> np.ndarray:
     return rows["group"].fillna("unknown").to_numpy()
 
 
-def measure_parts(table: pd.DataFrame, contract: dict[str, Any]) -> dict[str, Any]:
+def measure_parts(table: pd.DataFrame, contract: Calibration) -> dict[str, PartMetrics]:
     """Metrics of each part of predictions (split, label, probability, group), as metrics.json has.
 
     All are of the two calls that the threshold makes; calls adds how many cells of each class are
     called what, review among them.
     """
     return {
-        str(part): measure(rows, contract["threshold"]) | {"calls": _calls(rows, contract)}
+        str(part): measure(rows, contract.threshold).replace(calls=_calls(rows, contract))
         for part, rows in table.groupby("split")
     }
 
 
-def _calls(rows: pd.DataFrame, contract: dict[str, Any]) -> dict[str, dict[str, int]]:
-    called = [calibration.call(value, contract) for value in rows["probability"]]
+def _calls(rows: pd.DataFrame, contract: Calibration) -> dict[str, dict[str, int]]:
+    called = [contract.call(value) for value in rows["probability"]]
     names = np.where(rows["label"] == 1, "ALL", "HEM")
     return {
         name: {
@@ -63,21 +67,23 @@ def _calls(rows: pd.DataFrame, contract: dict[str, Any]) -> dict[str, dict[str, 
     }
 
 
-def measure(rows: pd.DataFrame, threshold: float) -> dict[str, Any]:
+def measure(rows: pd.DataFrame, threshold: float) -> PartMetrics:
     """Metrics with group-bootstrap intervals of predictions (label, probability, group)."""
     labels, probabilities = rows["label"].to_numpy(), rows["probability"].to_numpy()
     intervals = dict.fromkeys(classification.NAMES)  # without groups there is nothing to resample
     if rows["group"].notna().all():
         groups = rows["group"].to_numpy()
         intervals = bootstrap.intervals(labels, probabilities, groups, threshold=threshold)
-    return {
-        **classification.measure(labels, probabilities, threshold),
-        "groups": int(rows["group"].nunique()),
-        "intervals": intervals,
-    }
+    return PartMetrics.parse(
+        {
+            **classification.measure(labels, probabilities, threshold),
+            "groups": int(rows["group"].nunique()),
+            "intervals": intervals,
+        }
+    )
 
 
-def evaluate_on(run: Run, dataset: str, progress: Progress | None = None) -> dict[str, Any]:
+def evaluate_on(run: Run, dataset: str, progress: Progress | None = None) -> Evaluation:
     """Measures a finished run on the labelled cells of a data set, and says which it has seen.
 
     Returns run, dataset, metrics, trained_on (cells of it that were in the run's training or
@@ -92,30 +98,26 @@ def evaluate_on(run: Run, dataset: str, progress: Progress | None = None) -> dic
     array = pixels(found.root, cells, run.geometry, progress, inputs=run.config.inputs)
     logits = Engine(run.engine_file).logits(array)
     contract = run.calibration
-    rows = cells.assign(probability=calibration.probability(logits, contract))
+    rows = cells.assign(probability=contract.probability(logits))
     trained_on, known = _known_to(run, cells, synthetic=found.synthetic)
-    measured = {
-        "run": run.run_id,
-        "dataset": dataset,
-        "metrics": measure(rows, contract["threshold"]),
-        "trained_on": int(trained_on.sum()),
-        "of_subjects_trained_on": int(known.sum()),
-        "leaking": bool(known.any()),
-    }
-    _remember(run, measured | {"dataset": found.name, "fingerprint": found.fingerprint})
-    return measured
+    evaluation = Evaluation(
+        run=run.run_id,
+        dataset=dataset,
+        metrics=measure(rows, contract.threshold),
+        trained_on=int(trained_on.sum()),
+        of_subjects_trained_on=int(known.sum()),
+        leaking=bool(known.any()),
+    )
+    _remember(run, evaluation.replace(dataset=found.name, fingerprint=found.fingerprint))
+    return evaluation
 
 
-def _remember(run: Run, measured: dict[str, Any]) -> None:
+def _remember(run: Run, evaluation: Evaluation) -> None:
     """Keeps the last evaluation on each data set, for the model card."""
     file = run.path / "evaluations.json"
     with storage.lock(file):
-        kept = [
-            before
-            for before in run.evaluations
-            if before.get("fingerprint") != measured["fingerprint"]
-        ]
-        storage.write_json(file, [*kept, measured | {"at": time.time()}])
+        others = [row for row in run.evaluations if row.fingerprint != evaluation.fingerprint]
+        evaluations.write(file, [*others, evaluation.replace(at=time.time())])
 
 
 def _known_to(run: Run, cells: pd.DataFrame, *, synthetic: bool) -> tuple[pd.Series, pd.Series]:
@@ -127,6 +129,6 @@ def _known_to(run: Run, cells: pd.DataFrame, *, synthetic: bool) -> tuple[pd.Ser
     seen = pd.read_parquet(run.path / "split.parquet").query("split != 'test'")
     trained_on = cells["sha256"].isin(seen["sha256"])
     known = trained_on
-    if not synthetic and not (run.metrics or {})["dataset"]["synthetic"]:
+    if not synthetic and run.metrics and not run.metrics.dataset.synthetic:
         known = known | cells["subject"].isin(seen["subject"].dropna())
     return trained_on, known | cells["group"].isin(cells.loc[known, "group"].dropna())

@@ -7,7 +7,7 @@ promise takes the validation groups for fresh ones; the epoch was chosen by them
 little too good.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,35 +17,13 @@ from core import storage
 from core.errors import ConfigError, DataError, RunError
 from core.evaluation import evaluate
 from core.metrics import calibration, conformal
+from core.runs.calibration import Calibration, Choice, OperatingPoint, Review
 from core.runs.run_store import Run
 
 BASES = ("observed", "promised")
 CLASSES = {"ALL": 1, "HEM": 0}
 # Of a contract, what a person is told.
 SHOWN = ("method", "temperature", "threshold", "reason", "operating_point", "review", "fitted_on")
-
-
-@dataclass(frozen=True)
-class Choice:
-    """What a user allows; shares in (0, 1).
-
-    max_missed: of the blasts below the threshold; None keeps the threshold of the trained model.
-    review_error: of each class called the other outright; None for no review band. calibration:
-    one of `calibration.METHODS`; None keeps that of the trained model. basis: one of `BASES`.
-    """
-
-    max_missed: float | None = None
-    review_error: float | None = None
-    calibration: str | None = None
-    basis: str = "observed"
-
-    @classmethod
-    def of_percents(
-        cls, max_missed: float, review_error: float | None, method: str | None, *, promised: bool
-    ) -> "Choice":
-        """A choice whose shares are given in percent."""
-        basis = "promised" if promised else "observed"
-        return cls(as_share(max_missed), as_share(review_error), method, basis)
 
 
 @dataclass(frozen=True)
@@ -63,10 +41,18 @@ class Part:
         return self.probabilities[chosen], self.groups[chosen]
 
 
-def default(run: Run) -> dict[str, Any]:
-    """The contract that the run was trained with."""
+def of_percents(
+    max_missed: float, review_error: float | None, method: str | None, *, promised: bool
+) -> Choice:
+    """A choice whose shares are given in percent."""
+    basis = "promised" if promised else "observed"
+    return Choice(as_share(max_missed), as_share(review_error), method, basis)
+
+
+def default(run: Run) -> Calibration:
+    """The calibration that the run was trained with."""
     contract = run.calibration
-    return contract.get("default") or contract
+    return contract.default or contract
 
 
 def as_share(percent: float | None) -> float | None:
@@ -74,68 +60,59 @@ def as_share(percent: float | None) -> float | None:
     return None if percent is None else percent / 100
 
 
-def in_percents(
-    contract: dict[str, Any], lowest: float = 0.0, highest: float = 100.0
-) -> dict[str, Any]:
-    """max_missed and review_error that a contract was chosen by, in percent, or the nearest that
-    can be shown; promised and method. None: not chosen.
-    """
-    choice = Choice(**(contract.get("choice") or {}))
+def in_percents(choice: Choice | None, lowest: float = 0.0, highest: float = 100.0) -> Choice:
+    """A choice with its shares in percent, or the nearest that can be shown."""
 
     def percent(share: float | None) -> float | None:
         return None if share is None else min(max(round(100 * share, 6), lowest), highest)
 
-    return {
-        "max_missed": percent(choice.max_missed),
-        "review_error": percent(choice.review_error),
-        "promised": choice.basis == "promised",
-        "method": choice.calibration,
-    }
+    shares = choice or Choice()
+    return replace(
+        shares,
+        max_missed=percent(shares.max_missed),
+        review_error=percent(shares.review_error),
+    )
 
 
-def rule(contract: dict[str, Any]) -> str:
-    """What a contract calls when, in one sentence."""
-    words = f"It calls a cell ALL from a probability of {contract['threshold']:.3g} on"
-    if calibration.banded(contract):
-        review = contract["review"]
+def rule(contract: Calibration) -> str:
+    """What a calibration calls when, in one sentence."""
+    words = f"It calls a cell ALL from a probability of {contract.threshold:.3g} on"
+    if band := contract.band:
         words = (
-            f"It calls a cell ALL above a probability of {review['high']:.3g} and HEM below "
-            f"{review['low']:.3g}, and sends those between to review"
+            f"It calls a cell ALL above a probability of {band.high:.3g} and HEM below "
+            f"{band.low:.3g}, and sends those between to review"
         )
-    chosen = contract.get("operating_point") or contract.get("review")
+    chosen = contract.operating_point or contract.review
     return f"{words}; {'chosen for this model' if chosen else 'as trained'}."
 
 
-def propose(run: Run, choice: Choice) -> dict[str, Any]:
-    """The contract that follows from a choice, with choice and default in it; nothing is written.
+def propose(run: Run, choice: Choice) -> Calibration:
+    """The calibration that follows from a choice; nothing is written.
 
-    operating_point holds max_missed, basis, groups (that have blasts), missed (share of the
-    validation blasts), promised (the share that can be promised of a new subject; None if none
-    can be), smallest_promise and reason, a sentence. review holds low, high, target_error, basis,
-    errors {ALL, HEM}, promised {ALL, HEM}, smallest_promise and reason. Raises `ConfigError` for
-    what cannot be chosen, `DataError` where the validation part lacks a class, `RunError` unless
-    the run succeeded.
+    Raises `ConfigError` for what cannot be chosen, `DataError` where the validation part lacks a
+    class, `RunError` unless the run succeeded.
     """
     _require(run, choice)
     rows = run.predictions.query("split == 'validation'")
     labels, logits = rows["label"].to_numpy(), rows["logit"].to_numpy(float)
     groups = evaluate.clusters(rows)
-    first = default(run)
-    contract = dict(first)
-    if choice.calibration is not None:
-        contract |= calibration.fit(labels, logits, groups, method=choice.calibration)
-        if choice.calibration != "isotonic":
-            contract.pop("knots", None)
-    part = Part(labels, calibration.probability(logits, contract), groups, _no_promise(run, rows))
-    contract["operating_point"] = contract["review"] = None
-    if choice.max_missed is not None:
-        found, contract["operating_point"] = find(part, choice.max_missed, choice.basis)
-        contract["threshold"] = found
-    if choice.review_error is not None:
-        contract["review"] = band(part, contract["threshold"], choice.review_error, choice.basis)
+    trained = default(run)
     if choice == Choice(basis=choice.basis):
-        return first
-    return contract | {"choice": asdict(choice), "default": first}
+        return trained
+    values: dict[str, Any] = trained.to_json()
+    if choice.calibration is not None:
+        values.pop("knots", None)
+        values |= calibration.fit(labels, logits, groups, method=choice.calibration)
+    values |= {"operating_point": None, "review": None}
+    fitted = Calibration.parse(values)
+    part = Part(labels, fitted.probability(logits), groups, _no_promise(run, rows))
+    if choice.max_missed is not None:
+        threshold, point = find(part, choice.max_missed, choice.basis)
+        fitted = fitted.replace(threshold=threshold, operating_point=point)
+    if choice.review_error is not None:
+        review = band(part, fitted.threshold, choice.review_error, choice.basis)
+        fitted = fitted.replace(review=review)
+    return fitted.replace(choice=choice, default=trained)
 
 
 def _require(run: Run, choice: Choice) -> None:
@@ -149,10 +126,9 @@ def _require(run: Run, choice: Choice) -> None:
 
 
 def _no_promise(run: Run, rows: pd.DataFrame) -> str | None:
-    protocol = (run.metrics or {}).get("protocol", {})
     if rows["group"].isna().any():
         return "the subjects of some validation cells are unknown"
-    if protocol.get("leaking"):
+    if run.metrics and run.metrics.protocol.leaking:
         return "the model may have trained on the very subjects of the validation part"
     return None
 
@@ -169,7 +145,7 @@ def observed(scores: np.ndarray, allowed: float) -> float:
     return float(np.sort(scores)[min(may_lose, len(scores) - 1)])
 
 
-def find(part: Part, max_missed: float, basis: str) -> tuple[float, dict[str, Any]]:
+def find(part: Part, max_missed: float, basis: str) -> tuple[float, OperatingPoint]:
     """The highest threshold that misses at most that share of blasts, and what is known of it.
 
     The threshold lies half-way to the next cell below, so that rounding changes no call.
@@ -185,18 +161,18 @@ def find(part: Part, max_missed: float, basis: str) -> tuple[float, dict[str, An
     threshold = _half_way(threshold, part.probabilities)
     number, least = _least(part, ("ALL",))
     promise = _bound(part, scores, groups, threshold)
-    return threshold, {
-        "max_missed": max_missed,
-        "basis": basis,
-        "groups": number,
-        "missed": float((scores < threshold).mean()),
-        "promised": promise,
-        "smallest_promise": None if part.no_promise else least,
-        "reason": _words(part, ("ALL",), max_missed, promise),
-    }
+    return threshold, OperatingPoint(
+        max_missed=max_missed,
+        basis=basis,
+        groups=number,
+        missed=float((scores < threshold).mean()),
+        promised=promise,
+        smallest_promise=None if part.no_promise else least,
+        reason=_words(part, ("ALL",), max_missed, promise),
+    )
 
 
-def band(part: Part, threshold: float, error: float, basis: str) -> dict[str, Any]:
+def band(part: Part, threshold: float, error: float, basis: str) -> Review:
     """The review band: outside it, at most that share of either class is called the other.
 
     Label-conditional conformal prediction: ALL is ruled out below a score that too few blasts lie
@@ -228,16 +204,16 @@ def band(part: Part, threshold: float, error: float, basis: str) -> dict[str, An
         "HEM": _bound(part, -healthy[0], healthy[1], -high),
     }
     worst = max((value for value in promises.values() if value is not None), default=None)
-    return {
-        "low": low,
-        "high": high,
-        "target_error": error,
-        "basis": basis,
-        "errors": wrong,
-        "promised": promises,
-        "smallest_promise": None if part.no_promise else _least(part, tuple(CLASSES))[1],
-        "reason": _words(part, tuple(CLASSES), error, worst),
-    }
+    return Review(
+        low=low,
+        high=high,
+        target_error=error,
+        basis=basis,
+        errors=wrong,
+        promised=promises,
+        smallest_promise=None if part.no_promise else _least(part, tuple(CLASSES))[1],
+        reason=_words(part, tuple(CLASSES), error, worst),
+    )
 
 
 def _require_classes(part: Part) -> None:
@@ -300,7 +276,7 @@ def _half_way(edge: float, scores: np.ndarray) -> float:
     return (edge + float(below.max())) / 2 if len(below) else edge
 
 
-def use(run: Run, choice: Choice) -> dict[str, Any]:
+def use(run: Run, choice: Choice) -> Calibration:
     """Stores the contract of a choice with the run and measures its parts anew with it.
 
     Rewrites predictions.parquet, metrics.json and calibration.json together. The contract as
@@ -310,23 +286,23 @@ def use(run: Run, choice: Choice) -> dict[str, Any]:
         return _store(run, propose(run, choice))
 
 
-def reset(run: Run) -> dict[str, Any]:
+def reset(run: Run) -> Calibration:
     """Goes back to the contract that the run was trained with."""
     return use(run, Choice())
 
 
-def _store(run: Run, contract: dict[str, Any]) -> dict[str, Any]:
+def _store(run: Run, contract: Calibration) -> Calibration:
     measured = run.metrics
     if measured is None:
         raise RunError(f"Run {run.run_id} has lost its metrics.json; train it again.")
     table = run.predictions
-    table["probability"] = calibration.probability(table["logit"].to_numpy(), contract)
-    measured["parts"] = evaluate.measure_parts(table, contract)
+    table["probability"] = contract.probability(table["logit"].to_numpy())
+    measured = measured.replace(parts=evaluate.measure_parts(table, contract))
     storage.write_together(
         {
             run.path / "predictions.parquet": table.to_parquet(index=False),
-            run.path / "metrics.json": storage.encoded(measured),
-            run.path / "calibration.json": storage.encoded(contract),
+            run.path / "metrics.json": storage.encoded(measured.stored()),
+            run.path / "calibration.json": storage.encoded(contract.stored()),
         }
     )
     return contract

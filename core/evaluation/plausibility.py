@@ -67,8 +67,8 @@ def audit(run: TestSet) -> Alarm | None:
 
 def _told(run: TestSet) -> tuple[Check, ...]:
     """What the run wrote down when it was measured, as `core.data.splits.audit` found it."""
-    rules = run.facts["protocol"]
-    near, unknown = rules.get("near_pairs_crossing"), rules.get("unknown_subjects")
+    rules = run.facts.protocol
+    near, unknown = rules.near_pairs_crossing, rules.unknown_subjects
     drawn = "The cells are synthetic: the number says nothing of patients."
     return (
         Check(not run.synthetic, drawn if run.synthetic else "The cells are not synthetic."),

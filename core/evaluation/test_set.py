@@ -16,6 +16,7 @@ from core.errors import RunError
 from core.metrics import classification
 from core.metrics.bootstrap import Resampling, interval, replicates, resample, tells
 from core.models import catalog
+from core.runs.metrics import RunMetrics
 from core.runs.run_store import Run
 
 # The cells of a confusion matrix: what they are and what they are called.
@@ -38,7 +39,7 @@ class TestSet:
     run: Run
     cells: pd.DataFrame
     threshold: float
-    facts: dict[str, Any]
+    facts: RunMetrics
 
     @classmethod
     def load(cls, run: Run) -> "TestSet":
@@ -53,11 +54,6 @@ class TestSet:
             raise RunError(f"Run {run.run_id} has lost its metrics.json; train it again.")
         catalog.architecture(run.config.architecture)
         try:
-            _ = (
-                facts["protocol"]["leaking"],
-                facts["dataset"]["synthetic"],
-                facts["dataset"]["name"],
-            )
             predicted = run.predictions.query("split == 'test'")
             cells = predicted.merge(_contents(run), on="image_id", how="left", validate="1:1")
             columns = ["image_id", "sha256", "subject", "group", "label", "logit", "probability"]
@@ -68,7 +64,7 @@ class TestSet:
             ) from None
         if cells.empty or cells["sha256"].isna().any():
             raise RunError(f"Run {run.run_id} has test cells that its split lacks; train it again.")
-        return cls(run, cells, float(run.calibration["threshold"]), facts)
+        return cls(run, cells, run.calibration.threshold, facts)
 
     @property
     def run_id(self) -> str:
@@ -99,12 +95,12 @@ class TestSet:
     @property
     def leaking(self) -> bool:
         """Whether cells of one group, or copies, stand on both sides, or cannot be known not to."""
-        return bool(self.facts["protocol"]["leaking"])
+        return self.facts.protocol.leaking
 
     @property
     def synthetic(self) -> bool:
         """Whether these are drawn cells."""
-        return bool(self.facts["dataset"]["synthetic"])
+        return self.facts.dataset.synthetic
 
     @property
     def protocol(self) -> str:
@@ -115,7 +111,7 @@ class TestSet:
             "folds": "an official fold",
             "image": "split by image",
         }[self.run.config.split]
-        if self.facts["protocol"].get("unknown_subjects"):
+        if self.facts.protocol.unknown_subjects:
             words = "unknown subjects"
         leak = ", leaks" if self.leaking else ""
         return words + leak + (", synthetic" if self.synthetic else "")

@@ -1,15 +1,10 @@
-"""From a logit to a probability and a call: the contract stored as `calibration.json`.
+"""Fits how a logit becomes a probability, on the validation part.
 
-The contract of a model holds method ("temperature", "isotonic" or "none") with temperature or
-knots {logit, probability}; threshold, on the calibrated probability; reason, in words; fitted_on
-(cells, groups and a fingerprint of the validation part); and interval, the curves of `interval`.
-`core.evaluation.operating_point` adds how the threshold was chosen (operating_point), the review
-band (review), what was asked for (choice) and the contract as it was at first (default).
-Contracts written before a field was there lack it: none was chosen, or none measured.
+The result is applied and stored by `core.runs.calibration.Calibration`.
 """
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -34,7 +29,9 @@ CLOSE = 0.2
 def fit(
     labels: np.ndarray, logits: np.ndarray, groups: np.ndarray, *, method: str | None = None
 ) -> dict[str, Any]:
-    """Calibration on the validation part, whose arrays are (N,); returns the contract.
+    """Calibration on the validation part, whose arrays are (N,).
+
+    Returns the fields of a `core.runs.calibration.Calibration`.
 
     None as method chooses: none with too few cells, else temperature scaling (Guo et al. 2017,
     equation 9), else isotonic regression (Zadrozny and Elkan 2002) where there are at least 500
@@ -154,13 +151,11 @@ def _better(labels: np.ndarray, logits: np.ndarray, groups: np.ndarray) -> tuple
     losses = np.empty((2, len(labels)))
     for number in range(FOLDS):
         out = fold[member] == number
-        kept = ~out
-        contracts: tuple[dict[str, Any], ...] = (
-            {"temperature": _temperature(labels[kept], logits[kept])},
-            {"temperature": 1.0, "knots": _isotonic(labels[kept], logits[kept])},
-        )
-        for row, contract in zip(losses, contracts, strict=True):
-            row[out] = cell_losses(labels[out], probability(logits[out], contract))
+        temperature = _temperature(labels[~out], logits[~out])
+        knots = _isotonic(labels[~out], logits[~out])
+        scaled = logistic(logits[out] / temperature)
+        stepped = interpolate(logits[out], knots["logit"], knots["probability"])
+        losses[:, out] = [cell_losses(labels[out], values) for values in (scaled, stepped)]
     gains = np.bincount(member, losses[0] - losses[1]) / np.bincount(member)
     error = gains.std(ddof=1) / np.sqrt(len(gains))
     chosen = "isotonic" if gains.mean() > error else "temperature"
@@ -206,7 +201,7 @@ def _curves(
     )
     reach = np.ptp(logits) / 2
     knots = np.linspace(logits.min() - reach, logits.max() + reach, KNOTS)
-    refitted = _logistic_function(offset[:, None] + slope[:, None] * knots / scale)
+    refitted = logistic(offset[:, None] + slope[:, None] * knots / scale)
     tail = (1 - LEVEL) / 2
     low, high = np.quantile(refitted, (tail, 1 - tail), axis=0)
     curves = {"logit": knots, "low": low, "high": high}
@@ -230,7 +225,7 @@ def _logistic(
     """
     offsets, slopes = np.zeros(len(totals)), np.full(len(totals), slope)
     for _ in range(NEWTON_STEPS):
-        expected = _logistic_function(offsets[:, None] + slopes[:, None] * values)
+        expected = logistic(offsets[:, None] + slopes[:, None] * values)
         residual = totals * expected - positives
         curvature = totals * expected * (1 - expected)
         g0, g1 = residual.sum(axis=1) + offsets, residual @ values + slopes - slope
@@ -242,85 +237,13 @@ def _logistic(
     return offsets, slopes
 
 
-def _logistic_function(values: np.ndarray) -> np.ndarray:
+def logistic(values: np.ndarray) -> np.ndarray:
+    """1 / (1 + exp(-x)) of each value."""
     return np.exp(-np.logaddexp(0, -values))
 
 
-def probability(logits: np.ndarray, contract: dict[str, Any]) -> np.ndarray:
-    """P(ALL) of each logit, float64, same shape; it never falls as the logit grows."""
-    values = np.asarray(logits, float)
-    knots = contract.get("knots")
-    if knots:
-        return np.interp(values, knots["logit"], knots["probability"])
-    return _logistic_function(values / contract["temperature"])
-
-
-def interval(logit: float, contract: dict[str, Any]) -> tuple[float, float] | None:
-    """95% interval [low, high] of a cell's calibrated probability.
-
-    It covers what the choice of validation subjects leaves open of the calibration: logistic
-    regressions, with offset and slope, of labels on logits were fitted to resamples of the groups,
-    and this is where 95% of them lie, widened to hold the probability itself. It says nothing of
-    the label: a cell of a well-known probability of 0.5 stays undecided. None where the validation
-    part had fewer than 3 groups of a class, or the contract was written before it was measured.
-    """
-    curves = contract.get("interval")
-    if curves is None:
-        return None
-    at = float(probability(np.array([logit]), contract)[0])
-    low, high = (float(np.interp(logit, curves["logit"], curves[n])) for n in ("low", "high"))
-    return min(low, at), max(high, at)
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a model says of one cell, by its contract; each as the function of its name has it."""
-
-    logit: float
-    probability: float
-    interval: tuple[float, float] | None
-    call: str
-    leaning: str
-    close: bool
-
-
-def answer(logit: float, contract: dict[str, Any]) -> Answer:
-    """All that a contract makes of a logit."""
-    at = float(probability(np.array(logit), contract))
-    return Answer(
-        logit=logit,
-        probability=at,
-        interval=interval(logit, contract),
-        call=call(at, contract),
-        leaning=leaning(at, contract),
-        close=close(at, contract),
-    )
-
-
-def leaning(probability: float, contract: dict[str, Any]) -> str:
-    """The side of the threshold: ALL at or above it, else HEM."""
-    return "ALL" if probability >= contract["threshold"] else "HEM"
-
-
-def call(probability: float, contract: dict[str, Any]) -> str:
-    """ALL, HEM, or review within the review band [low, high], if one was chosen.
-
-    A band whose low and high are equal is empty.
-    """
-    if banded(contract) and contract["review"]["low"] <= probability <= contract["review"]["high"]:
-        return "review"
-    return leaning(probability, contract)
-
-
-def banded(contract: dict[str, Any]) -> bool:
-    """Whether there is a review band with anything in it."""
-    review = contract.get("review")
-    return review is not None and review["low"] < review["high"]
-
-
-def close(probability: float, contract: dict[str, Any]) -> bool:
-    """Whether the log-odds lie within 0.2 of the threshold's: 5 points, near even odds."""
-    odds = [
-        np.log(p / (1 - p)) for p in np.clip([probability, contract["threshold"]], 1e-9, 1 - 1e-9)
-    ]
-    return bool(abs(odds[0] - odds[1]) < CLOSE)
+def interpolate(
+    logits: np.ndarray, knots: Sequence[float], probabilities: Sequence[float]
+) -> np.ndarray:
+    """Probabilities of logits (N,) on the curve through the knots of isotonic regression."""
+    return np.interp(logits, knots, probabilities)

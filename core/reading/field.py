@@ -13,7 +13,6 @@ from core.cells.detection.red_cells import RED_CELL_UM
 from core.cells.detection.tiles import Region
 from core.cells.scale import AskForMagnification, scale_of
 from core.errors import DataError
-from core.metrics import calibration
 from core.reading import background
 from core.reading.checked_picture import CheckedPicture, Gate, Refusal, examine, refused
 from core.reading.field_summary import Counts, Summary, summarise
@@ -358,5 +357,5 @@ def _cutting(
 
 
 def _called(reader: Reader, one: Marked, picture: CheckedPicture, gate: Gate) -> FieldCell:
-    answer = calibration.answer(float(picture.output.logit[0]), reader.contract)
+    answer = reader.contract.answer(float(picture.output.logit[0]))
     return FieldCell(one, gate, **vars(answer))

@@ -19,7 +19,6 @@ from core.explain.dihedral import Aggregated, aggregate
 from core.explain.overlay import outline, overlay, resize_heat
 from core.explain.trust import Judgement, judge
 from core.lazy import cached_property
-from core.metrics import calibration
 from core.models.engine import Engine, EngineOutput
 from core.ood import reference
 from core.ood.reference import Reference
@@ -37,7 +36,7 @@ DEFAULT_CAM = "grad-cam"
 class CellReading:
     """One cell: bounding box (x, y, w, h) in pixels, P(ALL), log-odds, call and explanation.
 
-    interval: [low, high] of P(ALL), as `calibration.interval` has it, or None. call: ALL, HEM or
+    interval: [low, high] of P(ALL), as `Calibration.interval_at` has it, or None. call: ALL, HEM or
     review; leaning: ALL or HEM, the side of the threshold, which is the call unless that is review.
     close: whether the threshold is too near to rely on the side. image: the part of the picture
     that was read, RGB uint8 (W, W, 3). heat_map: evidence for the leaning, at the resolution of the
@@ -256,7 +255,7 @@ class Reader:
     def read_cell(self, picture: CheckedPicture, gate: Gate, sha256: str) -> CellReading:
         """The reading of a subject that passed the gate; `sha256` names its file or pixels."""
         image, mask, output = picture.image, picture.mask, picture.output
-        answer = calibration.answer(float(output.logit[0]), self.contract)
+        answer = self.contract.answer(float(output.logit[0]))
         prepared = picture.prepared
         similar, seen = self._similar(picture, sha256)
         view = View(

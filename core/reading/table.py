@@ -11,9 +11,9 @@ import pandas as pd
 from core.data import images
 from core.data.indexing import Progress
 from core.explain.methods import METHODS
-from core.metrics import calibration
 from core.reading.batch import Item, read_many
 from core.reading.reader import CellReading, Reader, Reading
+from core.runs.calibration import Calibration
 
 CELL, CUT_OUT, FIELD, NOTHING = "one cell", "cell cut out", "whole field", "nothing"
 NOT_READ = "not read"
@@ -53,7 +53,7 @@ def read_as(reading: Reading) -> str:
     return CELL if reading.prepared is None else CUT_OUT
 
 
-def row(reading: Reading, model: str, contract: dict[str, Any]) -> dict[str, Any]:
+def row(reading: Reading, model: str, contract: Calibration) -> dict[str, Any]:
     """A reading by a model, with its contract (calibration.json), as a row of `COLUMNS`.
 
     call: ALL, HEM, review or `NOT_READ`. reason: why it was refused or sent to review, or what else
@@ -87,13 +87,13 @@ def row(reading: Reading, model: str, contract: dict[str, Any]) -> dict[str, Any
     return found
 
 
-def why(cell: CellReading, contract: dict[str, Any]) -> str:
+def why(cell: CellReading, contract: Calibration) -> str:
     """Why a cell went to review, or what makes its call doubtful; empty where nothing does."""
-    if cell.call == "review" and calibration.banded(contract):
-        band = contract["review"]
+    band = contract.band
+    if cell.call == "review" and band:
         return (
             f"Its probability of {cell.probability:.0%} lies in this model's review band, "
-            f"{band['low']:.0%} to {band['high']:.0%}: a person should look."
+            f"{band.low:.0%} to {band.high:.0%}: a person should look."
         )
     return "Close to the threshold: take it as undecided." if cell.undecided else ""
 

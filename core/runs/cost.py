@@ -1,12 +1,12 @@
 """What a run will cost, told before it starts: from what earlier runs on this disk measured."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from core.data.splits import FRACTIONS
 from core.models import catalog
 from core.runs import run_store
 from core.runs.config import RunConfig
+from core.runs.metrics import Training
 
 # Starting a worker, importing TensorFlow, exporting the engine.
 _OVERHEAD_SECONDS = 20
@@ -44,12 +44,12 @@ def total(costs: list[Cost]) -> float | None:
     return sum(known) if known else None
 
 
-def _seconds(config: RunConfig, cells: int, runs: int, training: dict[str, Any]) -> float:
+def _seconds(config: RunConfig, cells: int, runs: int, training: Training) -> float:
     share = (config.folds - 2) / config.folds if config.folds else FRACTIONS[0]
-    epochs = cells * share * config.epochs / training["images_per_second"]
+    epochs = cells * share * config.epochs / (training.images_per_second or 1)
     seconds = runs * (epochs + _OVERHEAD_SECONDS)
-    if training.get("features_per_second"):
-        seconds += cells * config.views / training["features_per_second"]
+    if training.features_per_second:
+        seconds += cells * config.views / training.features_per_second
     return seconds
 
 
@@ -59,19 +59,19 @@ def pace(done: int, total: int, seconds: float) -> tuple[float, float]:
     return rate, (total - done) / max(rate, 1e-3)
 
 
-def _measured(architecture: str) -> tuple[dict[str, Any] | None, str | None]:
+def _measured(architecture: str) -> tuple[Training | None, str | None]:
     """What the longest run of the architecture measured, and its name.
 
     In a short one the first epoch, which compiles, weighs too much; and a frozen backbone's run
     that found its features computed cannot tell what they cost.
     """
     measured = [
-        (run.metrics["training"], run.run_id)
+        (metrics.training, run.run_id)
         for run in run_store.finished()
-        if run.config.architecture == architecture and run.metrics
+        if run.config.architecture == architecture
+        and (metrics := run.metrics)
+        and metrics.training.images_per_second
     ]
     if not measured:
         return None, None
-    return max(
-        measured, key=lambda pair: (bool(pair[0].get("features_per_second")), pair[0]["epochs"])
-    )
+    return max(measured, key=lambda pair: (bool(pair[0].features_per_second), pair[0].epochs))

@@ -15,9 +15,14 @@ import pandas as pd
 
 from core import storage
 from core.data.images import PIXELS, Geometry
+from core.documents import Document
 from core.errors import BlastLensError, RunError
 from core.jobs.job import Job, Status
+from core.runs import evaluations
+from core.runs.calibration import Calibration
 from core.runs.config import RunConfig
+from core.runs.evaluations import Evaluation
+from core.runs.metrics import RunMetrics
 
 # One row an epoch. loss is what was minimised: the cross-entropy, weighted and smoothed as the
 # config says, and the penalty. cross_entropy is neither weighted nor smoothed nor penalised, and so
@@ -38,6 +43,17 @@ HISTORY_COLUMNS = (
 STAGES = ("training", "fine-tuning")
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 MOST_SIDE = 1024  # pixels: more than any network here reads, and few enough for memory
+
+
+class ImportRecord(Document):
+    """import.json: when a run was imported (Unix time), from which archive, under which name.
+
+    archive: SHA-256 of its manifest. run: the run's name where it was trained.
+    """
+
+    at: float
+    archive: str
+    run: str
 
 
 @dataclass(frozen=True)
@@ -75,11 +91,10 @@ class Run(Job):
         return text[: text.rfind("\n") + 1].splitlines(keepends=True)
 
     @property
-    def metrics(self) -> dict[str, Any] | None:
+    def metrics(self) -> RunMetrics | None:
         """What was measured, by part; None before the end of the run."""
-        if not (self.path / "metrics.json").exists():
-            return None
-        return self._json("metrics.json", "dataset", "protocol", "parts", "training")
+        file = self.path / "metrics.json"
+        return RunMetrics.read(file) if file.exists() else None
 
     @property
     def geometry(self) -> Geometry:
@@ -87,16 +102,15 @@ class Run(Job):
 
         Raises `RunError` where metrics.json does not say it, or what BlastLens cannot feed.
         """
-        kept: Any = (self.metrics or {}).get("preprocessing")
-        try:
-            window, size = int(kept["window"]), int(kept["size"])
-            if kept["pixels"] == PIXELS and 0 < min(window, size) <= max(window, size) <= MOST_SIDE:
-                return Geometry(window, size)
-        except (TypeError, KeyError, ValueError):
-            pass  # said below
+        feeding = self.metrics.preprocessing if self.metrics else None
+        if feeding is not None and feeding.pixels == PIXELS:
+            sides = feeding.window, feeding.size
+            if all(type(side) is int and 0 < side <= MOST_SIDE for side in sides):
+                return Geometry(*sides)
+        shown = None if feeding is None else feeding.to_json()
         raise RunError(
-            f"metrics.json of run {self.run_id} says that its model is fed {kept!r}; BlastLens can "
-            f'feed "window" and "size" of 1 to {MOST_SIDE} pixels and "pixels" as {PIXELS!r}. '
+            f"metrics.json of run {self.run_id} says that its model is fed {shown!r}; BlastLens "
+            f'can feed "window" and "size" of 1 to {MOST_SIDE} pixels and "pixels" as {PIXELS!r}. '
             "Train the run again."
         )
 
@@ -109,9 +123,9 @@ class Run(Job):
             raise RunError(f"Run {self.run_id} has no predictions; it has not finished.") from None
 
     @property
-    def calibration(self) -> dict[str, Any]:
-        """How a logit becomes a probability and a call; see `core.metrics.calibration`."""
-        return self._json("calibration.json", "temperature", "threshold", "reason")
+    def calibration(self) -> Calibration:
+        """How a logit becomes a probability and a call."""
+        return Calibration.read(self.path / "calibration.json")
 
     @property
     def contract_ns(self) -> int:
@@ -120,16 +134,9 @@ class Run(Job):
         return file.stat().st_mtime_ns if file.exists() else 0
 
     @property
-    def evaluations(self) -> list[dict[str, Any]]:
+    def evaluations(self) -> list[Evaluation]:
         """What it measured on other data sets (`core.evaluation.evaluate`); [] for none."""
-        file = self.path / "evaluations.json"
-        try:
-            rows = storage.read_json(file) if file.exists() else []
-        except ValueError:
-            rows = None
-        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-            raise RunError(f"{file.name} of run {self.run_id} is damaged. Delete it.")
-        return rows
+        return evaluations.read(self.path / "evaluations.json")
 
     @property
     def engine_file(self) -> Path:
@@ -150,17 +157,16 @@ class Run(Job):
         return hashlib.sha256("".join(map(storage.sha256, parts)).encode()).hexdigest()
 
     @property
-    def imported(self) -> dict[str, Any] | None:
-        """Where a run that was not trained here came from (`core.archive.archive`); else None."""
-        if not (self.path / "import.json").exists():
-            return None
-        return self._json("import.json", "at", "archive", "run")
+    def imported(self) -> ImportRecord | None:
+        """Where a run that was not trained here came from; None if it was trained here."""
+        file = self.path / "import.json"
+        return ImportRecord.read(file) if file.exists() else None
 
     @property
     def arrived(self) -> float:
         """When it came to be here: the start of its training, or its import. Unix time."""
         came = self.imported
-        return float(came["at"]) if came else self.status.started or self.status.heartbeat
+        return came.at if came else self.status.started or self.status.heartbeat
 
     def append_history(self, row: dict[str, Any]) -> None:
         """Adds an epoch to history.csv and flushes it."""

@@ -1,7 +1,6 @@
 """Trains a run, from its config to its metrics. TensorFlow is imported lazily."""
 
 from dataclasses import asdict
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,6 +17,14 @@ from core.models.engine import Engine
 from core.ood import reference
 from core.runs import environment
 from core.runs.config import require_inputs
+from core.runs.metrics import (
+    DatasetFacts,
+    Environment,
+    Preprocessing,
+    Protocol,
+    RunMetrics,
+    Training,
+)
 from core.runs.run_store import STAGES, Run
 
 
@@ -49,10 +56,24 @@ def train(run: Run, reporter: Reporter) -> None:
     reporter.phase("measuring")
     known_scale = index.layout == layouts.Cnmc.title
     reference.write(run, parts, features, reference.CNMC_RED_CELL if known_scale else None)
-    protocol = splits.audit(parts, index.pairs)
+    audit = splits.audit(parts, index.pairs)
     test = parts.loc[parts["split"] == "test", "sha256"]
-    measured = {
-        "dataset": {
+    RunMetrics(
+        dataset=_facts(index),
+        protocol=Protocol(
+            split=config.split, test_cells=indexing.digest(sorted(test)), **dict(audit)
+        ),
+        preprocessing=Preprocessing(**asdict(entry.geometry), pixels=PIXELS),
+        parts=predict_parts(run, parts, logits),
+        training=facts,
+        environment=Environment.parse(environment.describe()),
+    ).write(run.path / "metrics.json")
+    run.checkpoint_file.unlink(missing_ok=True)
+
+
+def _facts(index: indexing.Index) -> DatasetFacts:
+    return DatasetFacts.parse(
+        {
             "name": index.name,
             "synthetic": index.synthetic,
             "fingerprint": index.fingerprint,
@@ -63,19 +84,8 @@ def train(run: Run, reporter: Reporter) -> None:
             "rejected": len(index.rejected),
             "duplicate_pairs": len(index.pairs),
             "linked_subjects": index.linked_subjects(),
-        },
-        "protocol": {
-            "split": config.split,
-            "test_cells": indexing.digest(sorted(test)),
-            **protocol,
-        },
-        "preprocessing": {**asdict(entry.geometry), "pixels": PIXELS},
-        "parts": predict_parts(run, parts, logits),
-        "training": facts,
-        "environment": environment.describe(),
-    }
-    storage.write_json(run.path / "metrics.json", measured)
-    run.checkpoint_file.unlink(missing_ok=True)
+        }
+    )
 
 
 def choose(index: indexing.Index, run: Run) -> pd.DataFrame:
@@ -118,7 +128,7 @@ def _require_same_split(run: Run, parts: pd.DataFrame) -> None:
 
 def _fit(
     run: Run, reporter: Reporter, parts: pd.DataFrame, array: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
+) -> tuple[np.ndarray, np.ndarray, Training]:
     """Trains and exports; returns logit and pooled features of each cell, and facts of training."""
     import keras
     import tensorflow as tf
@@ -134,20 +144,20 @@ def _fit(
         reporter.phase("measuring", len(array))
         logits, features = Engine(run.engine_file).predict(array, progress=reporter.progress)
     last, config = trained.checkpoint, run.config
-    facts = {
-        "epochs": last.epoch,
-        "kept_epoch": last.best_epoch if config.keep == "best" else last.epoch,
-        "seconds": round(last.seconds, 1),
-        "images_per_second": _speed(run.history),
-        "features_per_second": trained.features_per_second,
-        "parameters": int(trained.classifier.model.count_params()),
-        "learning_rate": network.learning_rate(config),
-        "precision": trained.precision,
-        "probed_images_per_second": trained.probed,
-        "engine_logit_difference": difference,
-        "tensorflow": tf.__version__,
-        "keras": keras.__version__,
-    }
+    facts = Training(
+        epochs=last.epoch,
+        kept_epoch=last.best_epoch if config.keep == "best" else last.epoch,
+        seconds=round(last.seconds, 1),
+        images_per_second=_speed(run.history),
+        features_per_second=trained.features_per_second,
+        parameters=int(trained.classifier.model.count_params()),
+        learning_rate=network.learning_rate(config),
+        precision=trained.precision,
+        probed_images_per_second=trained.probed,
+        engine_logit_difference=difference,
+        tensorflow=tf.__version__,
+        keras=keras.__version__,
+    )
     return logits, features, facts
 
 

@@ -28,28 +28,25 @@ def results(sweep: Sweep) -> dict[str, Any]:
     before the last fold), leaking, unknown_subjects and synthetic.
     """
     finished = [run for run in sweep.runs if run.metrics and run.status.state == "succeeded"]
+    measured = [metrics for run in finished if (metrics := run.metrics)]
     rows = [_row(run) for run in finished]
-    protocols = [_measured(run)["protocol"] for run in finished]
     return {
         "folds": rows,
         "metrics": {name: over_folds([row[name] for row in rows]) for name in classification.NAMES},
         "pooled": pooled(finished) if len(rows) == sweep.plan.base.folds else None,
-        "leaking": any(protocol["leaking"] for protocol in protocols),
-        "unknown_subjects": max((p.get("unknown_subjects", 0) for p in protocols), default=0),
-        "synthetic": any(_measured(run)["dataset"]["synthetic"] for run in finished),
+        "leaking": any(metrics.protocol.leaking for metrics in measured),
+        "unknown_subjects": max((m.protocol.unknown_subjects or 0 for m in measured), default=0),
+        "synthetic": any(metrics.dataset.synthetic for metrics in measured),
     }
 
 
-def _measured(run: Run) -> dict[str, Any]:
-    return run.metrics or {}
-
-
 def _row(run: Run) -> dict[str, Any]:
-    test = _measured(run)["parts"]["test"]
+    assert run.metrics is not None
+    test = run.metrics.test
     # A run of before a metric was added has no value of it, which makes it undefined over folds.
-    figures = {name: test.get(name) for name in classification.NAMES}
-    counts = {name: test[name] for name in ("images", "groups")}
-    return {"fold": run.config.fold, "run": run.run_id, **counts, **figures}
+    figures = {name: test.metric(name) for name in classification.NAMES}
+    row = {"fold": run.config.fold, "run": run.run_id}
+    return row | {"images": test.images, "groups": test.groups} | figures
 
 
 def over_folds(values: list[float | None]) -> dict[str, Any]:
@@ -87,11 +84,11 @@ def pooled(runs: list[Run]) -> dict[str, Any] | None:
     (Forman and Scholz, Apples-to-Apples in Cross-Validation Studies, SIGKDD Explorations 12, 2010).
     None where the folds' thresholds differ, since then no single one belongs to all.
     """
-    thresholds = {run.calibration["threshold"] for run in runs}
+    thresholds = {run.calibration.threshold for run in runs}
     if len(thresholds) != 1:
         return None
     tables = [run.predictions.query("split == 'test'") for run in runs]
-    return evaluate.measure(pd.concat(tables, ignore_index=True), thresholds.pop())
+    return evaluate.measure(pd.concat(tables, ignore_index=True), thresholds.pop()).to_json()
 
 
 def verdict(found: dict[str, Any], folds: int) -> str:

@@ -58,7 +58,7 @@ def test_a_run_comes_back_byte_for_byte(run: Run, tmp_path: Path) -> None:
     assert files_of(back) == before
     assert {path.name for path in back.path.iterdir()} == {*before, "import.json"}
     assert run_store.get("back").status.state == "succeeded" and back.imported is not None
-    assert back.imported["run"] == "demo-cnn-16"
+    assert back.imported.run == "demo-cnn-16"
     assert nothing_left("demo-cnn-16", "back")
 
 

@@ -67,7 +67,7 @@ def test_it_prints_its_document_and_leaves_nothing_behind(
     assert asked == [("cnn-32", usual), ("vgg16", usual | {"weights": "random"})]
     for key, run in done.items():
         found = document["figures"]["seed_0"][key]
-        assert found["test_roc_auc"] == round(run.metrics["parts"]["test"]["roc_auc"], 4)
+        assert found["test_roc_auc"] == round(run.metrics.test.roc_auc, 4)
         assert 0 <= found["unseen_balanced_accuracy"] <= 1
         assert found["epoch_seconds"] == run.history["seconds"][1]
     assert [bar["name"].split(":")[0] for bar in document["bars"]] == ["vgg16"] * 3

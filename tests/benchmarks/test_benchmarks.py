@@ -191,11 +191,11 @@ def test_training_is_measured_beside_others_that_train_on_the_same_cells(
     sides = training._cnn_round("cnn-16", demo_root)
     metrics = finished_run.metrics
     assert metrics
-    cells = metrics["parts"]["train"]["images"]
+    cells = metrics.parts["train"].images
     assert sides["ours"]["images"] == sides["study"]["images"] == cells
     assert cells <= sides["limit"]["images"] < cells + finished_run.config.batch_size
     assert all(side["speed"] > 0 for side in sides.values())
-    assert sides["ours"]["speed"] == metrics["training"]["images_per_second"]
+    assert sides["ours"]["speed"] == metrics.training.images_per_second
 
 
 def test_speeds_are_compared_by_the_medians_of_their_rounds() -> None:

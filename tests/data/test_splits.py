@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,6 +13,7 @@ from core.data.splits import (
     FRACTIONS,
     METHODS,
     PARTS,
+    SplitAudit,
     audit,
     cross_validation,
     draw,
@@ -122,9 +122,9 @@ def test_the_image_split_keeps_class_shares_and_leaks_and_the_subject_split_does
     assert counts.loc["train"].to_dict() == {0: 34, 1: 50}
     for part in ("validation", "test"):
         assert counts.loc[part].to_dict() == {0: 7, 1: 11}
-    assert audit(by_image, demo_index.pairs)["leaking"] is True
+    assert audit(by_image, demo_index.pairs).leaking is True
     by_subject = audit(split(demo_index, "subject", seed=0), demo_index.pairs)
-    assert by_subject["leaking"] is False
+    assert by_subject.leaking is False
     assert (by_subject["groups_crossing"], by_subject["pairs_crossing"]) == (0, 0)
 
 
@@ -188,7 +188,7 @@ def test_the_audit_counts_what_crosses():
         ("gone", "elsewhere", "near"),
     )
     found = audit(PARTED, pairs)
-    assert found == {
+    assert found.to_json() == {
         "leaking": True,
         "groups_crossing": 2,
         "exact_pairs_crossing": 2,
@@ -222,19 +222,19 @@ def test_the_audit_counts_what_crosses():
 )
 def test_each_kind_of_leak_alone_makes_a_split_leak(parts, pairs, leak):
     found = audit(parts, pairs)
-    assert found["leaking"] is bool(leak)
-    numbers = {name: value for name, value in found.items() if isinstance(value, int)}
+    assert found.leaking is bool(leak)
+    numbers = {name: value for name, value in found if isinstance(value, int)}
     assert {name: value for name, value in numbers.items() if value} == (
         leak | {"leaking": True} if leak else {}
     )
     assert verdict(found).startswith("Nothing crosses") is not bool(leak)
 
 
-def _audited(**found: int) -> dict[str, Any]:
+def _audited(**found: int) -> SplitAudit:
     names = ("groups_crossing", "exact_pairs_crossing", "near_pairs_crossing", "unknown_subjects")
     counts = dict.fromkeys(names, 0) | found
     pairs = counts["exact_pairs_crossing"] + counts["near_pairs_crossing"]
-    return counts | {"pairs_crossing": pairs, "leaking": any(counts.values())}
+    return SplitAudit(pairs_crossing=pairs, leaking=any(counts.values()), **counts)
 
 
 def test_the_verdict_names_every_number_and_hides_no_leak_behind_another():
@@ -257,9 +257,9 @@ def test_the_official_folds_leak_where_a_subject_has_two_ids(tmp_path):
     save(tmp_path / "set/fold_2/all/UID_78_1_2_all.bmp", _a_few_pixels_changed(cell("51")))
     found = index(tmp_path / "set")
     leak = audit(split(found, "folds", seed=0), found.pairs)
-    assert leak["leaking"] is True
-    assert (leak["groups_crossing"], leak["unknown_subjects"]) == (2, 0)
-    assert (leak["exact_pairs_crossing"], leak["near_pairs_crossing"]) == (1, 1)
+    assert leak.leaking is True
+    assert (leak.groups_crossing, leak.unknown_subjects) == (2, 0)
+    assert (leak.exact_pairs_crossing, leak.near_pairs_crossing) == (1, 1)
     assert "2 groups of subjects, 1 identical and 1 nearly identical" in verdict(leak)
 
 
@@ -290,7 +290,7 @@ def test_the_preliminary_split_tests_on_that_phase_alone_and_trains_by_group():
         assert (preliminary == (parts["split"] == "test")).all()
         assert set(parts["phase"]) == {"training", "preliminary"}
         _check_disjoint_and_complete(parts)
-        assert audit(parts, found.pairs)["leaking"] is False
+        assert audit(parts, found.pairs).leaking is False
         trained = parts.loc[~preliminary, "split"].value_counts(normalize=True)
         assert trained["train"] > trained["validation"] > 0
 
@@ -300,7 +300,7 @@ def test_a_patient_of_both_phases_makes_the_preliminary_split_leak():
     subject = found.cells["subject"].replace("10", "4").replace("H10", "H4")
     both = replace(found, cells=found.cells.assign(subject=subject, group=subject))
     found = audit(split(both, "preliminary", seed=0), both.pairs)
-    assert (found["leaking"], found["groups_crossing"]) == (True, 1)
+    assert (found.leaking, found.groups_crossing) == (True, 1)
 
 
 def test_without_the_preliminary_phase_its_split_says_what_is_missing(demo_index):
@@ -335,8 +335,8 @@ def test_cells_of_unknown_subjects_split_by_image_alone_and_the_audit_says_so():
         split(found, "subject", seed=0)
     parts = split(found, "image", seed=0)
     told = audit(parts, found.pairs)
-    assert (told["leaking"], told["groups_crossing"], told["unknown_subjects"]) == (True, 0, 40)
-    assert [told["parts"][part]["groups"] for part in PARTS] == [0, 0, 0]
+    assert (told.leaking, told.groups_crossing, told.unknown_subjects) == (True, 0, 40)
+    assert [told.parts[part].groups for part in PARTS] == [0, 0, 0]
     assert "40 cells are not known" in verdict(told)
 
 

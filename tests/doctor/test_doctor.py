@@ -194,7 +194,7 @@ def repaired(run: Run) -> config.RunConfig:
 def test_a_healthy_run_is_told_nothing(train: Train) -> None:
     run = train()
     assert run.status.state == "succeeded", run.status.error
-    assert run.metrics is not None and run.metrics["parts"]["test"]["balanced_accuracy"] > 0.8
+    assert run.metrics is not None and run.metrics.test.balanced_accuracy > 0.8
     assert catalogue.examine(run) == [] and catalogue.repaired(run) is None
 
 
@@ -213,7 +213,7 @@ def test_pixels_as_the_study_scaled_them(train: Train) -> None:
     assert f"{logits.min():.3f} to {logits.max():.3f}" in found.evidence
     assert "-124 to 151" in found.evidence and "0 to 1," in found.evidence
     assert run.metrics is not None
-    always = run.metrics["parts"]["test"]["always_all"]["accuracy"]
+    always = run.metrics.test.always_all["accuracy"]
     assert f"always answering ALL has {always:.2f}" in found.evidence
     assert found.repair == {"pixels": "own"}
     after = fitted(repaired(run))
@@ -313,10 +313,10 @@ def test_cells_learned_by_heart_and_nothing_learned_of_others(train: Train) -> N
     assert f"it is {losses.iloc[-1]:.3f}" in past["past-the-best"].evidence
     assert repaired(run) == config.change(run.config, {"keep": "best"})
     assert run.metrics is not None
-    test = run.metrics["parts"]["test"]
+    test = run.metrics.test
     worse = past["no-better-than-always-all"]
-    assert f"accuracy is {test['accuracy']:.2f}" in worse.evidence
-    assert f"Balanced accuracy: {test['balanced_accuracy']:.2f}" in worse.evidence
+    assert f"accuracy is {test.accuracy:.2f}" in worse.evidence
+    assert f"Balanced accuracy: {test.balanced_accuracy:.2f}" in worse.evidence
 
 
 def test_cells_learned_by_heart(train: Train) -> None:
@@ -345,7 +345,7 @@ def test_a_result_too_good_on_real_cells_only(train: Train, tmp_path: Path) -> N
     run = train("small", "real")
     found = only(run, "too-good")
     assert run.metrics is not None
-    value = run.metrics["parts"]["test"]["balanced_accuracy"]
+    value = run.metrics.test.balanced_accuracy
     assert f"accuracy is {value:.3f}" in found.evidence and "0.910" in found.evidence
     assert found.repair is None
     assert keys(edited(run, tmp_path / "drawn", {"dataset": {"synthetic": True}})) == []
@@ -367,7 +367,7 @@ def test_no_better_means_an_interval_that_reaches_always_all(
 ) -> None:
     run = train()
     assert run.metrics is not None
-    test = run.metrics["parts"]["test"] | {"intervals": {"balanced_accuracy": [low, 0.8]}}
+    test = run.metrics.test.to_json() | {"intervals": {"balanced_accuracy": [low, 0.8]}}
     changed = edited(run, tmp_path / "run", {"parts": {"test": test}})
     assert keys(changed) == (["no-better-than-always-all"] if ill else [])
     if ill:

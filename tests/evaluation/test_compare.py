@@ -119,7 +119,7 @@ def test_the_figures_are_those_of_the_evaluation_itself():
     from core.evaluation import evaluate
 
     one = run("one", 1)
-    expected = evaluate.measure(one.cells, 0.5)
+    expected = evaluate.measure(one.cells, 0.5).to_json()
     assert one.figures() == expected
 
 

@@ -12,6 +12,7 @@ from core.evaluation import decision
 from core.evaluation.operating_point import Choice
 from core.metrics import reliability
 from core.runs import run_store
+from core.runs.calibration import Calibration, Review
 from tests.conftest import PROJECT
 
 LABELS = np.array([1, 1, 1, 1, 0, 0])
@@ -24,7 +25,7 @@ def _rows(groups: int = 6) -> pd.DataFrame:
 
 
 def test_shares_and_alarms_by_hand_at_the_parts_prevalence_and_at_another() -> None:
-    contract = {"threshold": 0.5, "review": None}
+    contract = Calibration(temperature=1.0, threshold=0.5, reason="")
     own = decision.of_part(_rows(), contract)
     assert (own["missed"]["value"], own["specificity"]["value"]) == (0.25, 0.5)
     assert own["false_alarms"]["value"] == pytest.approx(0.5 * 2 / 6)
@@ -36,7 +37,8 @@ def test_shares_and_alarms_by_hand_at_the_parts_prevalence_and_at_another() -> N
 
 
 def test_review_by_hand() -> None:
-    contract = {"threshold": 0.5, "review": {"low": 0.15, "high": 0.6}}
+    review = Review(low=0.15, high=0.6)
+    contract = Calibration(temperature=1.0, threshold=0.5, reason="", review=review)
     found = decision.of_part(_rows(), contract)
     assert found["review"]["value"] == 0.5  # 0.2, 0.5 and 0.6
     assert found["missed_outright"]["value"] == 0 and found["false_outright"]["value"] == 0.5
@@ -105,9 +107,9 @@ def test_a_preview_tells_of_both_parts_and_writes_nothing(artifacts) -> None:
     assert scores["after"]["scores"]["log_loss"] <= scores["before"]["scores"]["log_loss"]
     stored = decision.preview(run, None)
     assert stored["contract"] == run.calibration
-    measured = (run.metrics or {})["parts"]["test"]
-    assert 1 - stored["parts"]["test"]["missed"]["value"] == pytest.approx(measured["sensitivity"])
-    low, high = measured["intervals"]["specificity"]
+    measured = run.metrics.test
+    assert 1 - stored["parts"]["test"]["missed"]["value"] == pytest.approx(measured.sensitivity)
+    low, high = measured.intervals["specificity"]
     assert stored["parts"]["test"]["specificity"]["interval"] == pytest.approx([low, high])
     with pytest.raises(ConfigError, match=r"prevalence of 1\.5"):
         decision.preview(run, None, 1.5)

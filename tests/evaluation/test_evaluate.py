@@ -28,10 +28,10 @@ def run(artifacts: Path) -> Run:
 
 def test_all_labelled_cells_of_all_phases_are_measured(run: Run, tmp_path: Path) -> None:
     told = evaluate_on(run, str(write_three_phases(tmp_path / "set", KAGGLE)))
-    assert (told["metrics"]["images"], told["metrics"]["groups"]) == (6, 6)
-    assert told["metrics"]["all"] == told["metrics"]["hem"] == 3
-    assert told["trained_on"] == told["of_subjects_trained_on"] == 0
-    assert told["leaking"] is False
+    assert (told.metrics.images, told.metrics.groups) == (6, 6)
+    assert told.metrics.all == told.metrics.hem == 3
+    assert told.trained_on == told.of_subjects_trained_on == 0
+    assert told.leaking is False
 
 
 def test_the_last_evaluation_on_each_set_is_kept_for_the_card(run: Run, tmp_path: Path) -> None:
@@ -40,8 +40,8 @@ def test_the_last_evaluation_on_each_set_is_kept_for_the_card(run: Run, tmp_path
         evaluate_on(run, str(write_three_phases(tmp_path / name, KAGGLE))) for name in ("a", "a")
     ]
     (kept,) = run.evaluations
-    assert kept["dataset"] == "a" and kept["metrics"] == told[-1]["metrics"]
-    assert kept["leaking"] is False and str(tmp_path) not in str(kept)
+    assert kept.dataset == "a" and kept.metrics == told[-1].metrics
+    assert kept.leaking is False and str(tmp_path) not in str(kept)
     (run.path / "evaluations.json").write_text("{}")
     with pytest.raises(RunError, match=r"evaluations\.json .* is damaged"):
         _ = run.evaluations
@@ -55,9 +55,9 @@ def test_a_folder_per_class_is_measured_with_its_positive_class_and_no_interval(
             save(tmp_path / f"set/{name}/{subject}.png", cell(subject), "PNG")
     for positive, blasts in (("blast", 4), ("normal", 2)):
         datasets.add(str(tmp_path / "set"), positive=positive)
-        told = evaluate_on(run, str(tmp_path / "set"))["metrics"]
-        assert (told["images"], told["all"], told["groups"]) == (6, blasts, 0)
-        assert told["intervals"] == dict.fromkeys(classification.NAMES)
+        told = evaluate_on(run, str(tmp_path / "set")).metrics
+        assert (told.images, told.all, told.groups) == (6, blasts, 0)
+        assert told.intervals == dict.fromkeys(classification.NAMES)
 
 
 def test_a_set_without_labels_cannot_be_measured(run: Run, tmp_path: Path) -> None:
@@ -79,12 +79,12 @@ def _rows(groups: list[str | None]) -> pd.DataFrame:
 
 def test_one_cell_of_an_unknown_subject_takes_every_interval_away() -> None:
     known = _rows(list("abcdefgh"))
-    assert measure(known, 0.5)["intervals"]["accuracy"] is not None
+    assert measure(known, 0.5).intervals["accuracy"] is not None
     one = measure(_rows([*"abcdefg", None]), 0.5)
-    assert one["intervals"] == dict.fromkeys(classification.NAMES)
-    assert one["groups"] == 7
-    same = {name: measure(known, 0.5)[name] for name in classification.NAMES}
-    assert {name: one[name] for name in classification.NAMES} == same
+    assert one.intervals == dict.fromkeys(classification.NAMES)
+    assert one.groups == 7
+    same = {name: measure(known, 0.5).metric(name) for name in classification.NAMES}
+    assert {name: one.metric(name) for name in classification.NAMES} == same
 
 
 @pytest.mark.parametrize(
@@ -105,13 +105,13 @@ def test_cells_of_unknown_subjects_calibrate_as_one_group(
         }
     )
     told = predict_parts(run, parts, np.random.default_rng(0).normal(size=number))
-    assert {part: row["images"] for part, row in told.items()} == {
+    assert {part: row.images for part, row in told.items()} == {
         "validation": 54,
         "test": 4,
         "train": 2,
     }
-    assert told["test"]["intervals"] == dict.fromkeys(classification.NAMES)
+    assert told["test"].intervals == dict.fromkeys(classification.NAMES)
     contract = run.calibration
-    assert words in contract["reason"]
-    assert contract["method"] == ("temperature" if "b" in groups else "none")
+    assert words in contract.reason
+    assert contract.method == ("temperature" if "b" in groups else "none")
     assert list(run.predictions["image_id"]) == list(parts["image_id"])

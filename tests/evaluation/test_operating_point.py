@@ -1,6 +1,5 @@
 """Thresholds and bands by hand, and what storing one leaves in the run folder."""
 
-import json
 import shutil
 
 import numpy as np
@@ -11,14 +10,18 @@ from core import storage
 from core.errors import ConfigError, DataError, RunError
 from core.evaluation import evaluate
 from core.evaluation import operating_point as points
-from core.evaluation.operating_point import Choice, Part
-from core.metrics import calibration
+from core.evaluation.operating_point import Part
 from core.reading.reader import Reader
 from core.runs import config, run_store
+from core.runs.calibration import Calibration, Choice, Review
 from core.runs.run_store import Run
 from tests.conftest import PROJECT
 
 NAME = "demo-cnn-16"
+
+
+def _calibration(threshold: float, review: Review) -> Calibration:
+    return Calibration(temperature=1.0, threshold=threshold, reason="", review=review)
 
 
 @pytest.fixture
@@ -47,14 +50,14 @@ def test_the_observed_threshold_by_hand_with_ties(allowed: float, highest: float
 def test_the_threshold_lies_half_way_to_the_next_cell_below() -> None:
     part = _part([0.2, 0.4, 0.6, 0.8], [0.1, 0.3, 0.5])
     threshold, told = points.find(part, 0.25, "observed")
-    assert threshold == pytest.approx(0.35) and told["missed"] == 0.25
+    assert threshold == pytest.approx(0.35) and told.missed == 0.25
     # One blast group loses its only cell: (1 + 1) / 5.
-    assert told["promised"] == pytest.approx(0.4) and told["smallest_promise"] == 0.2
-    assert "no promise for new subjects: at most 40.0% missed" in told["reason"]
+    assert told.promised == pytest.approx(0.4) and told.smallest_promise == 0.2
+    assert "no promise for new subjects: at most 40.0% missed" in told.reason
     threshold, told = points.find(part, 0.25, "promised")
     assert threshold == pytest.approx(0.15)
-    assert (told["missed"], told["promised"]) == (0.0, 0.2)
-    assert "at most 20.0% missed, on average, is promised" in told["reason"]
+    assert (told.missed, told.promised) == (0.0, 0.2)
+    assert "at most 20.0% missed, on average, is promised" in told.reason
 
 
 def test_the_observed_threshold_never_falls_and_always_keeps_to_what_is_allowed() -> None:
@@ -64,15 +67,15 @@ def test_the_observed_threshold_never_falls_and_always_keeps_to_what_is_allowed(
         found = [points.find(part, allowed, basis) for allowed in np.linspace(0.05, 0.9, 30)]
         assert [t for t, _ in found] == sorted(t for t, _ in found)
         for allowed, (_, told) in zip(np.linspace(0.05, 0.9, 30), found, strict=True):
-            assert told["missed"] <= allowed + 1e-9
-            assert basis == "observed" or told["promised"] <= allowed + 1e-9
+            assert told.missed <= allowed + 1e-9
+            assert basis == "observed" or told.promised <= allowed + 1e-9
 
 
 def test_too_few_groups_are_told_with_the_least_that_can_be_promised() -> None:
     part = _part([0.2, 0.4, 0.6, 0.8], [0.1, 0.3, 0.5], groups=3)
     with pytest.raises(ConfigError, match=r"3 validation groups .* 25.0% is the least"):
         points.find(part, 0.05, "promised")
-    assert "nothing less than 25.0% ever can be" in points.find(part, 0.05, "observed")[1]["reason"]
+    assert "nothing less than 25.0% ever can be" in points.find(part, 0.05, "observed")[1].reason
 
 
 def test_a_missing_class_is_an_error_that_says_so() -> None:
@@ -87,9 +90,9 @@ def test_the_band_by_hand() -> None:
     part = _part([0.2, 0.5, 0.6, 0.9], [0.1, 0.4, 0.55, 0.7], groups=2)
     found = points.band(part, 0.45, 0.25, "observed")
     # Ruled out: ALL below 0.5 (one blast in four), HEM above 0.55 (one in four).
-    assert (found["low"], found["high"]) == (pytest.approx(0.45), pytest.approx(0.575))
-    assert found["errors"] == {"ALL": 0.25, "HEM": 0.25}
-    calls = [calibration.call(p, {"threshold": 0.45, "review": found}) for p in part.probabilities]
+    assert (found.low, found.high) == (pytest.approx(0.45), pytest.approx(0.575))
+    assert found.errors == {"ALL": 0.25, "HEM": 0.25}
+    calls = [_calibration(0.45, found).call(p) for p in part.probabilities]
     assert calls == ["HEM", "review", "ALL", "ALL", "HEM", "HEM", "review", "ALL"]
 
 
@@ -100,31 +103,32 @@ def test_a_band_keeps_its_errors_and_holds_the_threshold(threshold: float, error
     part = _part(rng.beta(4, 2, 200).tolist(), rng.beta(2, 4, 150).tolist(), groups=60)
     found = points.band(part, threshold, error, "observed")
     promised = points.band(part, threshold, error, "promised")
-    assert promised["low"] <= found["low"] <= threshold <= found["high"] <= promised["high"]
+    assert promised.low <= found.low <= threshold <= found.high <= promised.high
     for band in (found, promised):
-        contract = {"threshold": threshold, "review": band}
-        calls = np.array([calibration.call(p, contract) for p in part.probabilities])
+        contract = _calibration(threshold, band)
+        calls = np.array([contract.call(p) for p in part.probabilities])
         for label, other in ((1, "HEM"), (0, "ALL")):
             wrong = (calls[part.labels == label] == other).mean()
-            assert wrong <= error and wrong == band["errors"]["HEM" if other == "ALL" else "ALL"]
-    assert max(promised["promised"].values()) <= error
+            assert wrong <= error and wrong == band.errors["HEM" if other == "ALL" else "ALL"]
+    assert max(promised.promised.values()) <= error
 
 
 def test_classes_that_are_apart_need_no_review() -> None:
     part = _part([0.8, 0.9], [0.1, 0.2], groups=2)
     found = points.band(part, 0.5, 0.1, "observed")
-    assert found["low"] == found["high"] == 0.5
-    assert calibration.call(0.5, {"threshold": 0.5, "review": found}) == "ALL"
+    assert found.low == found.high == 0.5
+    assert _calibration(0.5, found).call(0.5) == "ALL"
 
 
 def test_an_old_contract_means_that_none_was_chosen(run: Run) -> None:
     first = ("method", "temperature", "threshold", "reason")  # all that the first version had
-    storage.write_json(run.path / "calibration.json", {key: run.calibration[key] for key in first})
+    storage.write_json(
+        run.path / "calibration.json", {key: getattr(run.calibration, key) for key in first}
+    )
     contract = run.calibration
-    assert "review" not in contract and calibration.interval(0.0, contract) is None
-    assert calibration.call(0.5, contract) == "ALL" and calibration.call(0.49, contract) == "HEM"
-    told = points.in_percents(contract)
-    assert told == {"max_missed": None, "review_error": None, "promised": False, "method": None}
+    assert contract.review is None and contract.interval_at(0.0) is None
+    assert contract.call(0.5) == "ALL" and contract.call(0.49) == "HEM"
+    assert points.in_percents(contract.choice) == Choice()
     assert points.reset(run) == contract == run.calibration
 
 
@@ -132,14 +136,14 @@ def _consistent(run: Run) -> None:
     """No number of the run folder contradicts another."""
     contract, table, measured = run.calibration, run.predictions, run.metrics
     assert measured is not None
-    expected = calibration.probability(table["logit"].to_numpy(), contract)
+    expected = contract.probability(table["logit"].to_numpy())
     np.testing.assert_array_equal(table["probability"], expected)
-    assert measured["parts"] == json.loads(json.dumps(evaluate.measure_parts(table, contract)))
+    assert measured.parts == evaluate.measure_parts(table, contract)
     for name, rows in table.groupby("split"):
-        calls, counts = measured["parts"][name]["calls"], measured["parts"][name]["confusion"]
-        assert sum(calls["ALL"].values()) == counts["tp"] + counts["fn"]
-        if contract["review"] is None:
-            assert calls["ALL"]["HEM"] == counts["fn"] and calls["HEM"]["ALL"] == counts["fp"]
+        calls, counts = measured.parts[name].calls, measured.parts[name].confusion
+        assert sum(calls["ALL"].values()) == counts.tp + counts.fn
+        if contract.review is None:
+            assert calls["ALL"]["HEM"] == counts.fn and calls["HEM"]["ALL"] == counts.fp
         assert sum(map(sum, (c.values() for c in calls.values()))) == len(rows)
 
 
@@ -147,25 +151,25 @@ def test_using_a_point_rewrites_all_that_depends_on_it_and_the_default_comes_bac
     before, table, measured = run.calibration, run.predictions, run.metrics
     assert measured is not None
     used = points.use(run, Choice(0.05, 0.2, "temperature"))
-    assert used == run.calibration and used["default"] == before
+    assert used == run.calibration and used.default == before
     _consistent(run)
-    assert (run.metrics or {})["parts"]["validation"]["sensitivity"] >= 0.95
+    assert run.metrics.parts["validation"].sensitivity >= 0.95
     again = points.use(run, Choice(0.3))
-    assert again["default"] == before and again["review"] is None
-    assert (run.metrics or {})["parts"]["validation"]["sensitivity"] >= 0.7
+    assert again.default == before and again.review is None
+    assert run.metrics.parts["validation"].sensitivity >= 0.7
     points.use(run, Choice(0.1, calibration="none"))
     _consistent(run)
-    assert run.calibration["temperature"] == 1.0
+    assert run.calibration.temperature == 1.0
     assert points.reset(run) == before == run.calibration
     np.testing.assert_array_equal(run.predictions["probability"], table["probability"])
     assert list(run.predictions.columns) == list(table.columns)
-    for part, found in measured["parts"].items():
-        now = (run.metrics or {})["parts"][part]
+    for part, found in measured.parts.items():
+        now = run.metrics.parts[part]
         for name in ("confusion", "sensitivity", "roc_auc", "intervals"):
             assert (
-                now[name] == pytest.approx(found[name])
+                getattr(now, name) == pytest.approx(getattr(found, name))
                 if name == "roc_auc"
-                else (now[name] == found[name])
+                else (getattr(now, name) == getattr(found, name))
             )
     assert not list(run.path.glob(".*"))
 
@@ -183,12 +187,12 @@ def test_the_test_part_has_no_say(run: Run) -> None:
 
 
 def test_nothing_is_promised_of_subjects_unknown_or_trained_on(run: Run) -> None:
-    measured = run.metrics or {}
-    measured["protocol"]["leaking"] = True
-    storage.write_json(run.path / "metrics.json", measured)
-    told = points.propose(run, Choice(0.3))["operating_point"]
-    assert told["promised"] is told["smallest_promise"] is None
-    assert "may have trained on the very subjects" in told["reason"]
+    measured = run.metrics
+    leaking = measured.protocol.replace(leaking=True)
+    measured.replace(protocol=leaking).write(run.path / "metrics.json")
+    told = points.propose(run, Choice(0.3)).operating_point
+    assert told.promised is told.smallest_promise is None
+    assert "may have trained on the very subjects" in told.reason
     table = run.predictions.assign(group=pd.array([None] * len(run.predictions), "str"))
     table.to_parquet(run.path / "predictions.parquet", index=False)
     with pytest.raises(ConfigError, match="subjects of some validation cells are unknown"):

@@ -117,9 +117,9 @@ def measure(run: Run) -> None:
         "protocol": {
             "split": run.config.split,
             "test_cells": str(run.config.fold),
-            **splits.audit(cells, pairs),
+            **splits.audit(cells, pairs).to_json(),
         },
-        "parts": measured,
+        "parts": {name: part.to_json() for name, part in measured.items()},
         "training": {
             "epochs": len(run.history),
             "kept_epoch": len(run.history),

@@ -12,6 +12,7 @@ from core.evaluation.test_set import TestSet
 from core.jobs.job import Status
 from core.runs import run_store
 from core.runs.config import RunConfig
+from core.runs.metrics import RunMetrics
 from core.runs.run_store import Run
 
 
@@ -83,7 +84,14 @@ def run(
 def in_memory(run_id: str, test: pd.DataFrame, said: np.ndarray) -> TestSet:
     """The same without a folder, for what looks at predictions alone."""
     table = test.assign(logit=said, probability=1 / (1 + np.exp(-said)))
-    facts = {"protocol": {"leaking": False}, "dataset": {"synthetic": False}}
+    facts = RunMetrics.parse(
+        {
+            "protocol": {"leaking": False},
+            "dataset": {"name": "by hand", "synthetic": False},
+            "parts": {},
+            "training": {},
+        }
+    )
     return TestSet(Run(Path(run_id)), table, 0.5, facts)
 
 

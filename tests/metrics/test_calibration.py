@@ -5,7 +5,32 @@ import numpy as np
 import pytest
 
 from core.errors import ConfigError
-from core.metrics.calibration import call, close, fit, interval, leaning, probability
+from core.metrics.calibration import fit
+from core.runs.calibration import Calibration
+
+
+def _calibration(fields: dict[str, object]) -> Calibration:
+    return Calibration.parse({"temperature": 1.0, "threshold": 0.5, "reason": ""} | fields)
+
+
+def probability(logits: np.ndarray, fields: dict[str, object]) -> np.ndarray:
+    return _calibration(fields).probability(logits)
+
+
+def interval(logit: float, fields: dict[str, object]) -> tuple[float, float] | None:
+    return _calibration(fields).interval_at(logit)
+
+
+def call(value: float, fields: dict[str, object]) -> str:
+    return _calibration(fields).call(value)
+
+
+def leaning(value: float, fields: dict[str, object]) -> str:
+    return _calibration(fields).leaning(value)
+
+
+def close(value: float, fields: dict[str, object]) -> bool:
+    return _calibration(fields).close(value)
 
 
 def _data(cells: int = 4000, groups: int = 20, seed: int = 0) -> tuple[np.ndarray, ...]:

@@ -62,17 +62,17 @@ def test_a_choice_is_shown_stored_and_taken_back(run: Run) -> None:
     assert "That is no promise for new subjects" in said and "nothing less than 20.0%" in said
     assert [b.disabled for b in app.button] == [False, True]
     app.slider[0].set_value(10.0).run()
-    assert run.calibration["threshold"] == 0.5  # only looked at
+    assert run.calibration.threshold == 0.5  # only looked at
     press(app, "Use this operating point")
     stored = run.calibration
-    assert stored["operating_point"]["max_missed"] == pytest.approx(0.1)
+    assert stored.operating_point.max_missed == pytest.approx(0.1)
     assert app.slider[0].value == 10.0 and "chosen for this model" in words(app)
     assert {b.label: b.disabled for b in app.button} == {
         "In use": True,
         "Back to the default": False,
     }
     press(app, "Back to the default")
-    assert run.calibration["threshold"] == 0.5 and "as trained" in words(app)
+    assert run.calibration.threshold == 0.5 and "as trained" in words(app)
 
 
 def test_review_and_promises_are_chosen_by_switches(run: Run) -> None:
@@ -80,7 +80,7 @@ def test_review_and_promises_are_chosen_by_switches(run: Run) -> None:
     app.toggle[0].set_value(True).run()
     assert "go to a person" in words(app) and len(app.slider) == 2
     press(app, "Use this operating point")
-    assert run.calibration["review"]["target_error"] == pytest.approx(0.1)
+    assert run.calibration.review.target_error == pytest.approx(0.1)
     app.toggle[1].set_value(True).run()
     assert "too few to promise 5.0%" in app.warning[0].value
     assert app.button[0].disabled and not app.button[1].disabled
@@ -94,7 +94,7 @@ def test_a_validation_part_without_blasts_says_what_cannot_be(run: Run) -> None:
     table = run.predictions
     table = table[(table["split"] != "validation") | (table["label"] == 0)]
     table.to_parquet(run.path / "predictions.parquet", index=False)
-    storage.write_json(run.path / "calibration.json", run.calibration)  # as a new run has its own
+    run.calibration.write(run.path / "calibration.json")  # as a new run has its own
     app = opened()
     assert "no ALL cells" in app.warning[0].value and app.button[0].disabled
 
@@ -123,16 +123,16 @@ def tell(capsys: pytest.CaptureFixture[str], *options: str) -> dict[str, Any]:
 def test_the_verb_tells_chooses_and_goes_back(run: Run, capsys: pytest.CaptureFixture) -> None:
     told = tell(capsys)
     assert told["default"] is True and told["operating_point"] is told["review"] is None
-    assert told["threshold"] == 0.5 and "default" not in run.calibration
+    assert told["threshold"] == 0.5 and run.calibration.default is None
     told = tell(
         capsys, "--max-missed", "0.05", "--review-error", "0.3", "--calibration", "temperature"
     )
-    assert told["default"] is False and told["threshold"] == run.calibration["threshold"]
+    assert told["default"] is False and told["threshold"] == run.calibration.threshold
     assert told["operating_point"]["max_missed"] == 0.05 and told["fitted_on"]["groups"] == 7
     assert told["validation"]["missed"]["value"] <= 0.05
     assert set(told["test"]["probabilities"]) == {"before", "after"}
     assert tell(capsys)["test"]["review"]["value"] is not None  # told again, not changed
-    assert tell(capsys, "--default")["default"] is True and run.calibration["threshold"] == 0.5
+    assert tell(capsys, "--default")["default"] is True and run.calibration.threshold == 0.5
     assert main(["operating-point", NAME, "--max-missed", "0.05", "--basis", "promised"]) == 2
     assert "too few to promise 5.0%" in capsys.readouterr().err
     assert main(["operating-point", NAME, "--default", "--max-missed", "0.05"]) == 2
@@ -144,7 +144,7 @@ def test_a_reading_from_the_shell_follows_the_chosen_point(
     options = ["operating-point", NAME, "--max-missed", "0.9", "--calibration", "temperature"]
     command = [sys.executable, "-m", "core", *options, "--json"]
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=120)
-    assert json.loads(done.stdout)["threshold"] == run.calibration["threshold"], done.stderr
+    assert json.loads(done.stdout)["threshold"] == run.calibration.threshold, done.stderr
     file = sorted((PROJECT / "artifacts" / "examples").glob("*.png"))[0]
     assert main(["read", str(file), "--run", NAME, "--json"]) == 0
     (cell,) = json.loads(capsys.readouterr().out)[0]["cells"]

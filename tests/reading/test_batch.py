@@ -157,12 +157,12 @@ def test_the_operating_point_of_the_run_decides_and_review_says_why(
     probability = reader.read(files[0]).cells[0].probability
     file = run.path / "calibration.json"
     for threshold, call in ((probability - 0.01, "ALL"), (probability + 0.01, "HEM")):
-        file.write_text(json.dumps(run.calibration | {"threshold": threshold}))
+        file.write_text(json.dumps(run.calibration.to_json() | {"threshold": threshold}))
         (reading,) = read_many(Reader(run), [("a.bmp", files[0])])
         row = table.row(reading, "moved", run.calibration)
         assert row["call"] == call and row["undecided"] and "undecided" in row["reason"]
     band = {"low": probability - 0.02, "high": probability + 0.02}
-    file.write_text(json.dumps(run.calibration | {"review": band}))
+    file.write_text(json.dumps(run.calibration.to_json() | {"review": band}))
     (reading,) = read_many(Reader(run), [("a.bmp", files[0])])
     row = table.row(reading, "moved", run.calibration)
     assert row["call"] == "review" and not row["undecided"]

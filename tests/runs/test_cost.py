@@ -20,7 +20,7 @@ def test_time_follows_the_measured_rate_and_the_work(finished_run: Run) -> None:
     twice = cost.estimate(wanted(epochs=20), cells=1000)
     assert once.seconds and twice.seconds and once.measured_by == finished_run.run_id
     assert finished_run.metrics is not None
-    rate = finished_run.metrics["training"]["images_per_second"]
+    rate = finished_run.metrics.training.images_per_second
     assert twice.seconds - once.seconds == pytest.approx(7000 / rate)
     assert once.cache_mebibytes == pytest.approx(1000 * 224 * 224 * 3 / 2**20)
     assert cost.total([once, twice]) == pytest.approx(once.seconds + twice.seconds)

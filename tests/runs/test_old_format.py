@@ -17,6 +17,7 @@ import pytest
 from core.archive import archive
 from core.reading.reader import Reader
 from core.runs import active_model, run_store
+from core.runs.metrics import Confusion
 from core.tuning import sweep_store
 from tests.conftest import PROJECT
 
@@ -40,17 +41,17 @@ def test_a_run_folder_is_read_whole() -> None:
     assert (config.architecture, config.dataset, config.batch_size) == ("compact", "demo", 16)
     assert (config.augmentation, config.sample) == (("stain",), None)
     assert run.metrics is not None
-    test = run.metrics["parts"]["test"]
-    assert test["images"] == 62 and test["confusion"] == {"tp": 37, "fp": 18, "fn": 1, "tn": 6}
-    assert test["calls"]["ALL"] == {"ALL": 15, "HEM": 1, "review": 22}
-    assert test["intervals"]["roc_auc"] == [0.4218481182795701, 0.9772727272727273]
-    assert run.metrics["training"]["kept_epoch"] == 1
-    assert run.calibration["method"] == "temperature"
-    assert run.calibration["review"]["target_error"] == 0.3
-    assert run.calibration["default"]["threshold"] == 0.5
+    test = run.metrics.test
+    assert test.images == 62 and test.confusion == Confusion(tp=37, fp=18, fn=1, tn=6)
+    assert test.calls is not None and test.calls["ALL"] == {"ALL": 15, "HEM": 1, "review": 22}
+    assert test.interval("roc_auc") == (0.4218481182795701, 0.9772727272727273)
+    assert run.metrics.training.kept_epoch == 1
+    assert run.calibration.method == "temperature"
+    assert run.calibration.review.target_error == 0.3
+    assert run.calibration.default.threshold == 0.5
     (evaluation,) = run.evaluations
-    assert evaluation["metrics"]["roc_auc"] == 0.7526041666666666
-    assert run.imported is not None and run.imported["run"] == "old"
+    assert evaluation.metrics.roc_auc == 0.7526041666666666
+    assert run.imported is not None and run.imported.run == "old"
     assert run.geometry.size == 104
 
 

@@ -76,8 +76,8 @@ def test_fine_tuning_trains_the_top_blocks_alone_and_goes_on_where_it_stopped(
     assert list(history["stage"]) == ["training", "fine-tuning"]
     assert list(history["learning_rate"] > 0) == [True, True]
     assert run.metrics is not None
-    facts = run.metrics["training"]
-    assert (facts["epochs"], facts["kept_epoch"], facts["precision"]) == (2, 2, "float32")
+    facts = run.metrics.training
+    assert (facts.epochs, facts.kept_epoch, facts.precision) == (2, 2, "float32")
     assert not run.checkpoint_file.exists()
     require_agreement(run, demo_root)
 
@@ -119,8 +119,8 @@ def test_bfloat16_trains_and_float32_is_what_is_exported(demo_root: Path) -> Non
     run = make_run("cnn-dropout", demo_root, precision="bfloat16", l2=0.01)
     train(run)
     assert run.metrics is not None
-    facts = run.metrics["training"]
-    assert (facts["precision"], facts["probed_images_per_second"]) == ("bfloat16", {})
+    facts = run.metrics.training
+    assert (facts.precision, facts.probed_images_per_second) == ("bfloat16", {})
     require_agreement(run, demo_root)
     (row,) = run.history.to_dict("records")
     assert row["penalty"] > 0.001

@@ -82,7 +82,7 @@ def test_results_follow_from_the_run_folders() -> None:
     assert "mean of 2 of 3 folds so far" in verdict(found, 3)
     runs.append(finish(sweep, 2))
     found = results(sweep)
-    scores = [(run.metrics or {})["parts"]["test"]["balanced_accuracy"] for run in runs]
+    scores = [run.metrics.test.balanced_accuracy for run in runs]
     assert found["metrics"]["balanced_accuracy"]["mean"] == pytest.approx(np.mean(scores))
     assert found["metrics"]["balanced_accuracy"]["deviation"] == pytest.approx(
         np.std(scores, ddof=1)
@@ -108,12 +108,12 @@ def test_the_pooled_figure_is_of_every_cells_out_of_fold_prediction() -> None:
     assert tested["image_id"].is_unique
     calls = (tested["probability"] >= 0.5).to_numpy().astype(int)
     assert pooled["accuracy"] == pytest.approx((calls == tested["label"]).mean())
-    assert pooled == evaluate.measure(tested.reset_index(drop=True), 0.5)
+    assert pooled == evaluate.measure(tested.reset_index(drop=True), 0.5).to_json()
     low, high = pooled["intervals"]["balanced_accuracy"]
     assert low < pooled["balanced_accuracy"] < high
     assert f"Over all {len(tested)} cells" in cross_validation.pooled_sentence(pooled)
     contract = runs[0].calibration
-    storage.write_json(runs[0].path / "calibration.json", contract | {"threshold": 0.4})
+    contract.replace(threshold=0.4).write(runs[0].path / "calibration.json")
     assert results(sweep)["pooled"] is None
 
 
@@ -169,7 +169,10 @@ def test_a_fold_of_before_a_metric_was_added_leaves_it_undefined():
     cells = invented.cells(groups=6)
     run = invented.run("old", cells, invented.logits(cells, 1), folds=3).run
     facts = storage.read_json(run.path / "metrics.json")
-    facts["parts"] = {"test": {"images": 48, "groups": 6, "accuracy": 0.75}}
+    counts = {"images": 48, "all": 24, "hem": 24, "groups": 6}
+    confusion = {"tp": 18, "fp": 6, "fn": 6, "tn": 18}
+    measured = {"accuracy": 0.75, "confusion": confusion, "always_all": {}, "intervals": {}}
+    facts["parts"] = {"test": counts | measured}
     storage.write_json(run.path / "metrics.json", facts)
     row = cross_validation._row(run)
     assert row["accuracy"] == 0.75 and row["pr_auc"] is None and row["fold"] == 0

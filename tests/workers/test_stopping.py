@@ -162,8 +162,8 @@ def require_same(run: Run, other: Run) -> None:
     pd.testing.assert_frame_equal(run.predictions, other.predictions, check_exact=True)
     first, second = run.metrics, other.metrics
     assert first is not None and second is not None
-    assert first["parts"] == second["parts"] and first["protocol"] == second["protocol"]
-    assert first["training"]["kept_epoch"] == second["training"]["kept_epoch"]
+    assert first.parts == second.parts and first.protocol == second.protocol
+    assert first.training.kept_epoch == second.training.kept_epoch
     assert run.calibration == other.calibration
 
 

@@ -45,13 +45,13 @@ def test_metrics_follow_from_the_stored_predictions(finished_run: Run) -> None:
     table = finished_run.predictions
     measured = finished_run.metrics
     assert measured is not None
-    assert set(table["split"]) == set(splits.PARTS) == set(measured["parts"])
+    assert set(table["split"]) == set(splits.PARTS) == set(measured.parts)
     test = table[table["split"] == "test"]
     again = classification.measure(test["label"].to_numpy(), test["probability"].to_numpy())
-    assert {name: measured["parts"]["test"][name] for name in again} == again
-    assert measured["protocol"]["leaking"] is False
+    assert {name: measured.test.to_json()[name] for name in again} == again
+    assert measured.protocol.leaking is False
     assert not set(test["group"]) & set(table.loc[table["split"] != "test", "group"])
-    assert measured["dataset"]["synthetic"] is True
+    assert measured.dataset.synthetic is True
 
 
 def test_the_kept_model_and_its_engine_agree_within_1e_4(
@@ -83,12 +83,12 @@ def test_a_folder_per_class_trains_by_image_and_says_what_is_not_known(
     status = launcher.follow(run)
     assert status.state == "succeeded", status.error
     assert run.metrics is not None
-    protocol, test = run.metrics["protocol"], run.metrics["parts"]["test"]
-    assert (protocol["leaking"], protocol["unknown_subjects"]) == (True, 60)
-    assert test["intervals"] == dict.fromkeys(classification.NAMES)
+    protocol, test = run.metrics.protocol, run.metrics.test
+    assert (protocol.leaking, protocol.unknown_subjects) == (True, 60)
+    assert test.intervals == dict.fromkeys(classification.NAMES)
     table = run.predictions
     assert (table["image_id"].str.startswith("blast/") == (table["label"] == 1)).all()
-    assert run.calibration["method"] == "none"
+    assert run.calibration.method == "none"
 
 
 @pytest.mark.parametrize(
@@ -127,10 +127,10 @@ def test_the_kept_weights_are_those_of_the_best_epoch(
     signs = np.where(held_out["label"] == 1, 1.0, -1.0)
     loss = np.logaddexp(0, -signs * held_out["logit"]).mean()
     assert run.metrics is not None
-    facts, costs = run.metrics["training"], run.history["validation_cross_entropy"]
-    assert facts["kept_epoch"] == run.history["epoch"][costs.idxmin()] < facts["epochs"]
+    facts, costs = run.metrics.training, run.history["validation_cross_entropy"]
+    assert facts.kept_epoch == run.history["epoch"][costs.idxmin()] < facts.epochs
     # History was computed as the run trained, in bfloat16 where that is faster: with eight bits a
     # logit is off by 1e-2, and the mean of these by 2e-4, as measured. The stored predictions are
     # the engine's, in float32.
-    tolerance = {"float32": 1e-4, "bfloat16": 2e-3}[facts["precision"]]
+    tolerance = {"float32": 1e-4, "bfloat16": 2e-3}[facts.precision]
     assert loss == pytest.approx(costs.min(), abs=tolerance)

@@ -4,13 +4,14 @@ from typing import Any
 
 from core.report.card.context import RETRAIN, CardContext, recorded
 from core.report.card.items import Item, fact, gap, table
+from core.runs.metrics import RunMetrics
 
 _ORIGINAL = "original study's scaling, which is not what this network was made for"
 
 
 def model(facts: CardContext) -> list[Item]:
     """The network and its weights."""
-    entry, asked, training = facts.entry, facts.config, facts.measured["training"]
+    entry, asked, training = facts.entry, facts.config, facts.measured.training
     geometry = facts.run.geometry
     scaling = "as its network was made for"
     if asked.pixels == "original-study" and entry.study_pixels:
@@ -25,7 +26,7 @@ def model(facts: CardContext) -> list[Item]:
         origin = "Random, by choice: this backbone was not pretrained."
     return [
         fact("Architecture", f"{entry.title} ({entry.key}): {entry.source}"),
-        fact("Parameters", f"{training['parameters']:,}"),
+        fact("Parameters", f"{training.parameters:,}"),
         fact("Origin of the weights", origin),
         fact(
             "Preprocessing",
@@ -34,8 +35,7 @@ def model(facts: CardContext) -> list[Item]:
         ),
         fact("Output", "One logit, the log-odds of ALL; the probability is that of Calibration."),
         recorded(
-            training,
-            "engine_logit_difference",
+            training.engine_logit_difference,
             "Exported engine",
             lambda gap: f"Differs from the trained Keras model by at most {gap:.2g} in logit.",
         ),
@@ -44,17 +44,17 @@ def model(facts: CardContext) -> list[Item]:
 
 def training(facts: CardContext) -> list[Item]:
     """How it was trained, on what, and with which versions."""
-    training = facts.measured["training"]
+    training = facts.measured.training
     settings = facts.config.to_json()
-    settings["dataset"] = facts.dataset["name"]  # its path is of one machine
+    settings["dataset"] = facts.dataset.name  # its path is of one machine
     rows = [(name, _plain(value)) for name, value in settings.items()]
-    kept = f"{training['epochs']} epochs; the weights of epoch {training['kept_epoch']} were kept"
+    kept = f"{training.epochs} epochs; the weights of epoch {training.kept_epoch} were kept"
     kept += (
         ", the one of lowest validation cross-entropy."
         if facts.config.keep == "best"
         else ", the last."
     )
-    speed = f"{training['seconds']:,.0f} s, {training['images_per_second']:,.0f} images a second"
+    speed = f"{training.seconds:,.0f} s, {training.images_per_second:,.0f} images a second"
     balance = {
         "none": "Left as they are.",
         "weights": "Weights in the loss make both classes count the same.",
@@ -64,8 +64,8 @@ def training(facts: CardContext) -> list[Item]:
     return [
         fact("Length and choice of weights", kept),
         fact("Class imbalance", imbalance),
-        fact("Learning rate", f"{training['learning_rate']:g}, {facts.config.schedule}."),
-        fact("Cost", f"{speed}, in {training['precision']}."),
+        fact("Learning rate", f"{training.learning_rate:g}, {facts.config.schedule}."),
+        fact("Cost", f"{speed}, in {training.precision}."),
         table("Every setting", ("Setting", "Value"), rows),
         *_environment(facts.measured),
     ]
@@ -77,12 +77,11 @@ def _plain(value: Any) -> str:
     return ", ".join(map(str, value)) or "none" if isinstance(value, list) else str(value)
 
 
-def _environment(measured: dict[str, Any]) -> list[Item]:
-    there, training = measured.get("environment"), measured["training"]
-    if there is None:
-        versions = ", ".join(
-            f"{name} {training[name]}" for name in ("tensorflow", "keras") if name in training
-        )
+def _environment(measured: RunMetrics) -> list[Item]:
+    environment, training = measured.environment, measured.training
+    if environment is None:
+        recorded = (("tensorflow", training.tensorflow), ("keras", training.keras))
+        versions = ", ".join(f"{name} {version}" for name, version in recorded if version)
         return [
             gap("Hardware", "This run did not record it.", RETRAIN),
             gap(
@@ -91,8 +90,10 @@ def _environment(measured: dict[str, Any]) -> list[Item]:
                 RETRAIN,
             ),
         ]
-    known = {key: "unknown" if value is None else value for key, value in there.items()}
-    packages = {"Python": there["python"], **there["packages"]}
+    known = {
+        name: "unknown" if value is None else value for name, value in environment.to_json().items()
+    }
+    packages = {"Python": environment.python, **environment.packages}
     machine = f"{known['processor']}; {known['cores']} cores; {known['memory_gib']} GiB of memory"
     return [
         fact("Hardware", f"{machine}; {known['system']}"),

@@ -3,14 +3,16 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Protocol, TypeVar
 
 from core.models.catalog import Architecture
 from core.report.card import texts
 from core.report.card.items import Item, fact, gap
 from core.runs.config import RunConfig
+from core.runs.metrics import DatasetFacts, RunMetrics
 from core.runs.run_store import Run
 
+T = TypeVar("T")
 RETRAIN = "Runs trained by this version record it: train again."
 
 
@@ -37,15 +39,14 @@ class CardContext:
     run: Run
     config: RunConfig
     entry: Architecture
-    measured: dict[str, Any]
+    measured: RunMetrics
     words: dict[str, str]
     ailments: Sequence[Ailment]
 
     @property
-    def dataset(self) -> dict[str, Any]:
+    def dataset(self) -> DatasetFacts:
         """What metrics.json says of the data set."""
-        found: dict[str, Any] = self.measured["dataset"]
-        return found
+        return self.measured.dataset
 
     def said(self, name: str, known: str | None = None) -> Item:
         """The user's words for a field of `card_words.FIELDS`; else what is known; else a gap."""
@@ -58,11 +59,11 @@ class CardContext:
         return replace(gap(field.label, f"Not stated: {field.lack}.", how), field=name)
 
 
-def recorded(about: dict[str, Any], key: str, label: str, word: Callable[[Any], str]) -> Item:
-    """An item of metrics.json in words; a gap where the run's trainer did not record it yet."""
-    if about.get(key) is None:
+def recorded(value: T | None, label: str, words: Callable[[T], str]) -> Item:
+    """An item of metrics.json in words; a gap where an older version did not record it."""
+    if value is None:
         return gap(label, "This run did not record it.", RETRAIN)
-    return fact(label, word(about[key]))
+    return fact(label, words(value))
 
 
 def date(at: float | None) -> str:

@@ -1,6 +1,5 @@
 """The measured sections of a model card, from protocol to failures."""
 
-from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -8,8 +7,11 @@ from core.data import splits
 from core.evaluation.subgroups import by_subject
 from core.evaluation.test_set import TestSet
 from core.metrics import classification
+from core.report.card.context import date
 from core.report.card.failures import by_fold, worst_calls
 from core.report.card.items import Item, fact, gap, table
+from core.runs.evaluations import Evaluation
+from core.runs.metrics import PartMetrics, RunMetrics
 from core.runs.run_store import Run
 
 _WORDS = {
@@ -22,17 +24,17 @@ _WORDS = {
 _WORST = 5
 
 
-def protocol(run: Run, measured: dict[str, Any]) -> list[Item]:
+def protocol(run: Run, measured: RunMetrics) -> list[Item]:
     """How the parts were made, and what crosses between them."""
-    rules, asked = measured["protocol"], run.config
-    how = f"Split {_WORDS.get(rules['split'], rules['split'])}; seed {asked.seed}."
+    rules, asked = measured.protocol, run.config
+    how = f"Split {_WORDS.get(rules.split or '', rules.split)}; seed {asked.seed}."
     if asked.folds:
         how += f" Fold {asked.fold + 1} of {asked.folds} of a cross-validation."
-    leak = "It leaks: do not compare its numbers with honest ones. " if rules["leaking"] else ""
+    leak = "It leaks: do not compare its numbers with honest ones. " if rules.leaking else ""
     return [
         fact("Split", how),
         fact("Audit for leakage", leak + splits.verdict(rules)),
-        fact("Test cells", f"Digest of their contents: {rules['test_cells']}"),
+        fact("Test cells", f"Digest of their contents: {rules.test_cells}"),
         fact(
             "Roles of the parts",
             "Training fits the weights; validation chooses the epoch, the temperature and any "
@@ -41,7 +43,7 @@ def protocol(run: Run, measured: dict[str, Any]) -> list[Item]:
     ]
 
 
-def performance(run: Run, measured: dict[str, Any]) -> list[Item]:
+def performance(run: Run, measured: RunMetrics) -> list[Item]:
     """Every part's metrics with intervals, the test part's beside always answering ALL."""
     found = [
         fact(
@@ -51,45 +53,32 @@ def performance(run: Run, measured: dict[str, Any]) -> list[Item]:
         )
     ]
     for name in reversed(splits.PARTS):
-        if name not in measured["parts"]:
+        if name not in measured.parts:
             found.append(gap(f"{name} part", "It was not measured.", "Train again."))
             continue
-        found += _part(name, measured["parts"][name])
+        found += _part(name, measured.parts[name])
     return found
 
 
-def _part(name: str, part: dict[str, Any]) -> list[Item]:
+def _part(name: str, part: PartMetrics) -> list[Item]:
     title = "Training" if name == "train" else name.capitalize()
-    label = f"{title} part: {part['images']:,} cells of {part['groups']:,} groups"
-    rows = [
-        (words, _number(part[key]), _interval(part["intervals"].get(key)), _number(always))
-        for key, words in classification.NAMES.items()
-        if key in part  # a run that was measured before a metric came up lacks it
-        for always in [part["always_all"].get(key)]
-    ]
-    known = {*classification.NAMES, "images", "all", "hem", "groups"}
-    rows += [
-        (key.replace("_", " "), _number(value), _interval(part["intervals"].get(key)), "")
-        for key, value in part.items()
-        if key not in known and isinstance(value, int | float) and not isinstance(value, bool)
-    ]
+    label = f"{title} part: {part.images:,} cells of {part.groups:,} groups"
+    rows = _rows(part)
     found = [table(label, ("Metric", "Value", "95% interval", "Always ALL"), rows)]
     if name == "test":
-        c = part["confusion"]
-        said = (
-            f"ALL: {c['tp']} found, {c['fn']} missed. HEM: {c['tn']} found, {c['fp']} called ALL."
-        )
+        c = part.confusion
+        said = f"ALL: {c.tp} found, {c.fn} missed. HEM: {c.tn} found, {c.fp} called ALL."
         found.append(fact("Test calls", said))
     return found
 
 
-def calibration(run: Run, measured: dict[str, Any]) -> list[Item]:
+def calibration(run: Run, measured: RunMetrics) -> list[Item]:
     """How a logit becomes a probability and a call: all that calibration.json says."""
     contract = run.calibration
-    rows = list(_flat(contract))
+    rows = list(_flat(contract.to_json()))
     return [
-        fact("Calibration", f"{contract['reason'][:1].upper()}{contract['reason'][1:]}."),
-        fact("Operating point", f"ALL at or above a probability of {contract['threshold']:.3g}."),
+        fact("Calibration", f"{contract.reason[:1].upper()}{contract.reason[1:]}."),
+        fact("Operating point", f"ALL at or above a probability of {contract.threshold:.3g}."),
         table("All of the contract", ("Item", "Value"), rows),
     ]
 
@@ -105,9 +94,9 @@ def _flat(document: dict[str, Any], above: str = "") -> Any:
             yield name, _number(value) if isinstance(value, float) else str(value)
 
 
-def subgroups(run: Run, measured: dict[str, Any]) -> list[Item]:
+def subgroups(run: Run, measured: RunMetrics) -> list[Item]:
     """How the test part fares by subject, by fold, and by what is not known."""
-    test, threshold = _test(run), run.calibration["threshold"]
+    test, threshold = _test(run), run.calibration.threshold
     how = "Open the run's data set on the Dataset page, which has the measures of every cell."
     size = gap("By size of the cell", "The run's folder has no measures of its cells.", how)
     return [*_subjects(run), *_folds(test, threshold), size]
@@ -142,9 +131,9 @@ def _folds(test: Any, threshold: float) -> list[Item]:
     return [table("By official fold", ("Fold", "Cells", "Subjects", "Share right"), rows)]
 
 
-def failures(run: Run, measured: dict[str, Any]) -> list[Item]:
+def failures(run: Run, measured: RunMetrics) -> list[Item]:
     """The wrong calls on the test part that were made with most confidence."""
-    test, threshold = _test(run), run.calibration["threshold"]
+    test, threshold = _test(run), run.calibration.threshold
     found = worst_calls(test, threshold, _WORST)
     wrong = int(((test["probability"] >= threshold) != (test["label"] == 1)).sum())
     rows = [
@@ -158,30 +147,32 @@ def failures(run: Run, measured: dict[str, Any]) -> list[Item]:
     return items
 
 
-def external(run: Run, measured: dict[str, Any]) -> list[Item]:
+def external(run: Run, measured: RunMetrics) -> list[Item]:
     """What `evaluate --dataset` measured on other data sets."""
     found = [_evaluation(row) for row in run.evaluations]
-    if any(not row["leaking"] for row in run.evaluations):
+    if any(not row.leaking for row in run.evaluations):
         return found
     how = f"Measure it elsewhere: python -m core evaluate {run.run_id} --dataset FOLDER"
     missing = "It was not measured on patients of another data set."
     return [*found, gap("External validation", missing, how)]
 
 
-def _evaluation(row: dict[str, Any]) -> Item:
-    part = row["metrics"]
-    day = datetime.fromtimestamp(row["at"], UTC).strftime("%Y-%m-%d")
-    said = f"{row['dataset']}, {day}: {part['images']:,} cells of {part['groups']:,} groups"
-    if row["leaking"]:
-        seen = row["of_subjects_trained_on"]
-        said += f"; not external, {seen:,} cells are of subjects it was trained on"
-    rows = [
-        (title, _number(part[key]), _interval(part["intervals"][key]), _number(always))
-        for key, title in classification.NAMES.items()
-        if key in part
-        for always in [part["always_all"].get(key)]
+def _evaluation(row: Evaluation) -> Item:
+    part = row.metrics
+    title = f"{row.dataset}, {date(row.at)[:10]}: {part.images:,} cells of {part.groups:,} groups"
+    if row.leaking:
+        seen = row.of_subjects_trained_on
+        title += f"; not external, {seen:,} cells are of subjects it was trained on"
+    return table(title, ("Metric", "Value", "95% interval", "Always ALL"), _rows(part))
+
+
+def _rows(part: PartMetrics) -> list[tuple[str, ...]]:
+    return [
+        (title, _number(part.metric(name)), _interval(part.interval(name)), _number(always))
+        for name, title in classification.NAMES.items()
+        if name in part.model_fields_set  # an older version did not measure all
+        for always in [part.always_all.get(name)]
     ]
-    return table(said, ("Metric", "Value", "95% interval", "Always ALL"), rows)
 
 
 def _test(run: Run) -> Any:
@@ -197,5 +188,5 @@ def _number(value: float | None) -> str:
     return "undefined" if value is None else f"{value:.3f}"
 
 
-def _interval(pair: list[float] | None) -> str:
+def _interval(pair: tuple[float, float] | None) -> str:
     return "none" if pair is None else f"{pair[0]:.3f} to {pair[1]:.3f}"

@@ -1,10 +1,11 @@
 """Sections of a model card on what the model is, what it is for, and what it was made from."""
 
-from typing import Any
-
 from core.report.card.context import CardContext, date, recorded
 from core.report.card.items import Item, fact, table
 from core.runs.config import RunConfig
+from core.runs.metrics import DatasetFacts
+
+_COUNTS = ("images", "all", "hem", "subjects", "groups")
 
 
 def identity(facts: CardContext) -> list[Item]:
@@ -20,7 +21,7 @@ def identity(facts: CardContext) -> list[Item]:
         fact("Code", "BlastLens, MIT licence."),
     ]
     if came is not None:
-        said = f"as {came['run']} on {date(came['at'])}; manifest SHA-256 {came['archive']}"
+        said = f"as {came.run} on {date(came.at)}; manifest SHA-256 {came.archive}"
         found.append(fact("Imported", said))
     return [*found, facts.said("contact"), facts.said("funding")]
 
@@ -32,7 +33,7 @@ def use(facts: CardContext) -> list[Item]:
         "knows single white cells on black in a Romanowsky stain, not whole smears, other stains, "
         "other cells or other diseases; an image of anything else means nothing to it."
     )
-    if facts.dataset["synthetic"]:
+    if facts.dataset.synthetic:
         out += " It has seen drawn cells only: what it says of a real cell means nothing."
     return [
         fact("Intended use", "Research and teaching only, with every call checked by an expert."),
@@ -44,30 +45,27 @@ def use(facts: CardContext) -> list[Item]:
 
 def data(facts: CardContext) -> list[Item]:
     """The data set: where from, how many, what was left out."""
-    about, parts = facts.dataset, facts.measured["protocol"]["parts"]
-    drawn = "Drawn by a program. They show no patient." if about["synthetic"] else None
+    about, parts = facts.dataset, facts.measured.protocol.parts
+    drawn = "Drawn by a program. They show no patient." if about.synthetic else None
     rows = [
-        (name, *(f"{parts[name][key]:,}" for key in ("images", "all", "hem", "subjects", "groups")))
+        (name, *(f"{getattr(parts[name], key):,}" for key in _COUNTS))
         for name in ("train", "validation", "test")
         if name in parts
     ]
     return [
-        fact("Data set", f"{about['name']}; fingerprint {about['fingerprint']}"),
+        fact("Data set", f"{about.name}; fingerprint {about.fingerprint}"),
         facts.said("source", drawn),
         facts.said("citation", "None needed: synthetic." if drawn else _citation(about)),
         table("Cells and subjects", ("Part", "Cells", "ALL", "HEM", "Subjects", "Groups"), rows),
         fact("Sampling", _sampling(facts.config)),
-        recorded(
-            about, "phases", "Phases", lambda x: ", ".join(f"{k} {n:,}" for k, n in x.items())
-        ),
+        recorded(about.phases, "Phases", lambda x: ", ".join(f"{k} {n:,}" for k, n in x.items())),
         _linked(facts),
-        recorded(about, "duplicate_pairs", "Copies of images", lambda n: f"{n:,} pairs"),
+        recorded(about.duplicate_pairs, "Copies of images", lambda n: f"{n:,} pairs"),
         recorded(
-            about,
-            "rejected",
+            about.rejected,
             "Missing data",
             lambda n: (
-                f"{n:,} files could not be used, and {about['unlabelled']:,} cells have no "
+                f"{n:,} files could not be used, and {about.unlabelled:,} cells have no "
                 "label; both were left out. Nothing was imputed."
             ),
         ),
@@ -77,8 +75,8 @@ def data(facts: CardContext) -> list[Item]:
     ]
 
 
-def _citation(about: dict[str, Any]) -> str | None:
-    if about.get("layout") != "C-NMC 2019":
+def _citation(about: DatasetFacts) -> str | None:
+    if about.layout != "C-NMC 2019":
         return None
     return (
         "The files are laid out as C-NMC 2019. Where they are its cells: Gupta A, Gupta R. ALL "
@@ -94,10 +92,10 @@ def _sampling(asked: RunConfig) -> str:
 
 
 def _linked(facts: CardContext) -> Item:
-    linked = facts.dataset.get("linked_subjects")
+    linked = facts.dataset.linked_subjects
     if linked is None:
-        parts = facts.measured["protocol"]["parts"].values()
-        more = sum(part["subjects"] - part["groups"] for part in parts)
+        parts = facts.measured.protocol.parts.values()
+        more = sum(part.subjects - part.groups for part in parts)
         said = f"{more} fewer groups than subjects, summed over the parts: so many share images."
         return fact("Linked subjects", said if more else "None.")
     said = "; ".join(", ".join(group) for group in linked)
@@ -108,6 +106,6 @@ def reference(facts: CardContext) -> list[Item]:
     """Where the labels come from."""
     drawn = "The label is what the program was told to draw; there is no annotator and no doubt."
     return [
-        facts.said("reference", drawn if facts.dataset["synthetic"] else None),
+        facts.said("reference", drawn if facts.dataset.synthetic else None),
         fact("Classes", "ALL (positive, 1): leukemic blast. HEM (0): healthy white cell."),
     ]

@@ -16,6 +16,7 @@ from core.models import catalog
 from core.report.card import architecture, measures, origin, texts
 from core.report.card.context import Ailment, CardContext
 from core.report.card.items import Card, Item, Section, fact, gap, table
+from core.runs.metrics import RunMetrics
 from core.runs.run_store import Run
 
 
@@ -41,7 +42,7 @@ def build(run: Run, ailments: Sequence[Ailment]) -> Card:
             f"The files of run {run.run_id} do not say what a model card needs ({error}): damaged, "
             "or of another version. Train it again."
         ) from None
-    return Card(run.run_id, f"{entry.title}, trained on {facts.dataset['name']}", tuple(sections))
+    return Card(run.run_id, f"{entry.title}, trained on {facts.dataset.name}", tuple(sections))
 
 
 def _limits(facts: CardContext) -> list[Item]:
@@ -60,7 +61,7 @@ def _limits(facts: CardContext) -> list[Item]:
 
 
 def _ethics(facts: CardContext) -> list[Item]:
-    drawn = "Does not apply: synthetic." if facts.dataset["synthetic"] else None
+    drawn = "Does not apply: synthetic." if facts.dataset.synthetic else None
     return [facts.said("ethics", drawn), facts.said("fairness", drawn)]
 
 
@@ -79,7 +80,7 @@ def _hashes(facts: CardContext) -> list[Item]:
 
 
 def _measured(
-    make: Callable[[Run, dict[str, Any]], list[Item]],
+    make: Callable[[Run, RunMetrics], list[Item]],
 ) -> Callable[[CardContext], list[Item]]:
     return lambda facts: make(facts.run, facts.measured)
 

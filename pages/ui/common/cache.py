@@ -82,7 +82,7 @@ def by_subject(found: Index) -> pd.DataFrame:
 @st.cache_data(max_entries=16, hash_funcs=_SAME, show_spinner=False)
 def _split(
     found: Index, method: str, seed: int, sample: int | None, balance: str, folds: int
-) -> tuple[pd.Series, dict[str, Any]] | str:
+) -> tuple[pd.Series, splits.SplitAudit] | str:
     try:
         parts = splits.draw(
             found, method, seed=seed, sample_of=sample, balance=balance, folds=folds
@@ -100,7 +100,7 @@ def split(
     sample: int | None = None,
     balance: str = "natural",
     folds: int = 0,
-) -> tuple[pd.Series, dict[str, Any]]:
+) -> tuple[pd.Series, splits.SplitAudit]:
     """The part of each image_id under a split (with `folds`, in the first of them), and its audit.
 
     Raises `DataError`.

@@ -8,6 +8,7 @@ from core.errors import BlastLensError
 from core.evaluation import decision, operating_point
 from core.evaluation.operating_point import Choice
 from core.metrics.calibration import METHODS
+from core.runs.calibration import Calibration
 from core.runs.run_store import Run
 from pages.ui.common import cache, charts
 from pages.ui.common.text import plain, sentence, shown_errors
@@ -39,24 +40,24 @@ def _section(run: Run) -> None:
 
 
 def _choose(run: Run) -> tuple[Choice, float | None]:
-    now = operating_point.in_percents(run.calibration, LOWEST, HIGHEST)
+    now = operating_point.in_percents(run.calibration.choice, LOWEST, HIGHEST)
     key = f"{run.run_id}_{run.contract_ns}"  # what was stored is what the controls begin with
     missed = st.slider(
-        "Miss at most so many % of blasts", LOWEST, HIGHEST, now["max_missed"] or MISSED, 0.5,
+        "Miss at most so many % of blasts", LOWEST, HIGHEST, now.max_missed or MISSED, 0.5,
         format="%.1f %%", key=f"missed_{key}",
     )  # fmt: skip
     error: float | None = None
     if st.toggle(
-        "Send doubtful cells to review", now["review_error"] is not None, key=f"review_{key}"
+        "Send doubtful cells to review", now.review_error is not None, key=f"review_{key}"
     ):
         error = st.slider(
             "Call at most so many % of each class wrongly", LOWEST, HIGHEST,
-            now["review_error"] or REVIEW, 0.5, format="%.1f %%", key=f"error_{key}",
+            now.review_error or REVIEW, 0.5, format="%.1f %%", key=f"error_{key}",
             help="The more is allowed, the fewer cells go to a person.",
         )  # fmt: skip
     promised = st.toggle(
         "Promise it for new subjects",
-        now["promised"],
+        now.basis == "promised",
         key=f"promised_{key}",
         help="Takes a margin for how much subjects differ. It needs many subjects: for x %, "
         "about 100/x of them with blasts in the validation part.",
@@ -68,10 +69,10 @@ def _choose(run: Run) -> tuple[Choice, float | None]:
         )  # fmt: skip
         names = (AS_TRAINED, *METHODS)
         method = st.selectbox(
-            "Calibration", names, names.index(now["method"] or AS_TRAINED), key=f"method_{key}"
+            "Calibration", names, names.index(now.calibration or AS_TRAINED), key=f"method_{key}"
         )
     kept = None if method == AS_TRAINED else method
-    choice = Choice.of_percents(missed, error, kept, promised=promised)
+    choice = operating_point.of_percents(missed, error, kept, promised=promised)
     return choice, operating_point.as_share(share)
 
 
@@ -87,9 +88,9 @@ def _outcome(
     if wanted is not None:
         part = wanted["shown_part"]
         st.markdown(f"**{decision.sentence(wanted['parts'][part], part)}**")
-        for found in (wanted["contract"]["operating_point"], wanted["contract"]["review"]):
+        for found in (wanted["contract"].operating_point, wanted["contract"].review):
             if found is not None:
-                st.markdown(f":material/groups: {found['reason']}")
+                st.markdown(f":material/groups: {found.reason}")
     _buttons(run, choice, wanted, contract)
     now = [f"**Now:** {operating_point.rule(contract)}"]
     if wanted is None or wanted["contract"] != contract:  # else it stands above already
@@ -100,7 +101,7 @@ def _outcome(
 
 
 def _buttons(
-    run: Run, choice: Choice, wanted: dict[str, Any] | None, contract: dict[str, Any]
+    run: Run, choice: Choice, wanted: dict[str, Any] | None, contract: Calibration
 ) -> None:
     use, back = st.columns(2)
     in_use = wanted is not None and wanted["contract"] == contract
@@ -115,7 +116,7 @@ def _buttons(
     undone = back.button(
         "Back to the default",
         icon=":material/undo:",
-        disabled="default" not in contract,
+        disabled=contract.default is None,
         width="stretch",
         key=f"default_point_{run.run_id}",
     )
@@ -165,7 +166,7 @@ def _pictures(run: Run, wanted: dict[str, Any], stored: dict[str, Any]) -> None:
 
 def _reliability(run: Run, wanted: dict[str, Any]) -> None:
     with st.expander("Do its probabilities mean what they say?"):
-        st.caption(f"{sentence(wanted['contract']['reason'])}.")
+        st.caption(f"{sentence(wanted['contract'].reason)}.")
         found = wanted["reliability"]
         for column, (part, both) in zip(st.columns(2), found.items(), strict=False):
             with column:

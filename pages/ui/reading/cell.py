@@ -3,7 +3,6 @@
 import streamlit as st
 
 from core.evaluation import operating_point
-from core.metrics import calibration
 from core.metrics.classification import NAMES
 from core.reading.picture import has_background, is_field, is_large
 from core.reading.reader import CellReading, Reading
@@ -162,7 +161,7 @@ def _show_more(run: Run, reading: Reading, cell: CellReading) -> None:
             f"{cell.gate.cell_share:.0%} of the model's window\n"
             f"- Model {run.run_id} ({run.config.architecture}); log-odds of ALL {cell.logit:+.3f}\n"
             f"- {_rule(run)}. {operating_point.rule(run.calibration)} "
-            f"{sentence(run.calibration['reason'])}."
+            f"{sentence(run.calibration.reason)}."
         )
 
 
@@ -173,7 +172,7 @@ def show_model(run: Run) -> None:
 
 
 def _warn_of_synthetic(run: Run) -> None:
-    if (run.metrics or {}).get("dataset", {}).get("synthetic"):
+    if run.metrics and run.metrics.dataset.synthetic:
         st.caption(
             ":material/warning: **This model has seen synthetic cells only. What it says of a "
             "real cell means nothing.**"
@@ -186,12 +185,10 @@ def _called(cell: CellReading) -> str:
 
 def _rule(run: Run) -> str:
     contract = run.calibration
-    words = f"Threshold {contract['threshold']:.3g}"
-    if not calibration.banded(contract):
-        return words
-    return (
-        f"{words}, review from {contract['review']['low']:.3g} to {contract['review']['high']:.3g}"
-    )
+    words = f"Threshold {contract.threshold:.3g}"
+    if band := contract.band:
+        return f"{words}, review from {band.low:.3g} to {band.high:.3g}"
+    return words
 
 
 def protocol(run: Run) -> str:
@@ -199,14 +196,14 @@ def protocol(run: Run) -> str:
     measured = run.metrics
     if measured is None:
         return "This model has not been measured."
-    test, rules = measured["parts"]["test"], measured["protocol"]
-    value, interval = test[HEADLINE], test["intervals"][HEADLINE]
+    test, rules = measured.test, measured.protocol
+    value, interval = test.metric(HEADLINE), test.interval(HEADLINE)
     span = " (too few subjects for an interval)"
     if interval:
         span = f" (95% interval {interval[0]:.2f} to {interval[1]:.2f})"
-    kind = "synthetic cells" if measured["dataset"]["synthetic"] else "cells"
-    where = "of patients it had also trained on" if rules["leaking"] else "of held-out subjects"
-    if rules.get("unknown_subjects"):
+    kind = "synthetic cells" if measured.dataset.synthetic else "cells"
+    where = "of patients it had also trained on" if rules.leaking else "of held-out subjects"
+    if rules.unknown_subjects:
         where = "of unknown patients, whom it may have trained on"
     number = "undefined" if value is None else f"{value:.2f}"
-    return f"{NAMES[HEADLINE]} {number}{span} on {test['images']} {kind} {where}."
+    return f"{NAMES[HEADLINE]} {number}{span} on {test.images} {kind} {where}."

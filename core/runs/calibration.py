@@ -1,0 +1,183 @@
+"""From a logit to a probability and a call: calibration.json, as a type.
+
+`core.metrics.calibration.fit` makes it; `core.evaluation.operating_point` adds how the threshold
+was chosen, the review band, what was asked for and the calibration as it was at first. Files of
+older versions lack what came later: nothing was chosen, or nothing measured.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Optional
+
+import numpy as np
+from pydantic import Field
+
+from core.documents import Choices, Document, Section
+from core.metrics.calibration import CLOSE, METHODS, interpolate, logistic
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Knots(Section):
+    """Points of the curve of isotonic regression, rising in both."""
+
+    logit: tuple[float, ...]
+    probability: tuple[float, ...]
+
+
+class Band(Section):
+    """The curves between which 95 % of the refitted calibrations lie."""
+
+    logit: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+
+
+class FittedOn(Section):
+    """The validation part that a calibration was fitted on; sha256 is a digest of its cells."""
+
+    SPARSE: ClassVar[bool] = True
+
+    cells: int
+    groups: int
+    groups_all: int | None = None
+    groups_hem: int | None = None
+    sha256: str | None = None
+
+
+class OperatingPoint(Section):
+    """How a threshold was chosen.
+
+    missed: share of the validation blasts below it. promised: the share that can be promised of a
+    new subject; None if none can be. smallest_promise: the least that so few groups can promise.
+    """
+
+    SPARSE: ClassVar[bool] = True
+
+    max_missed: Share | None = None
+    basis: str | None = None
+    groups: int | None = None
+    missed: Share | None = None
+    promised: Share | None = None
+    smallest_promise: Share | None = None
+    reason: str = ""
+
+
+class Review(Section):
+    """The probabilities that go to review, and the share of each class called the other outside."""
+
+    SPARSE: ClassVar[bool] = True
+
+    low: Share
+    high: Share
+    target_error: Share | None = None
+    basis: str | None = None
+    errors: dict[str, Share] | None = None
+    promised: dict[str, Share | None] | None = None
+    smallest_promise: Share | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a user allows; shares in (0, 1).
+
+    max_missed: of the blasts below the threshold; None keeps the threshold of the trained model.
+    review_error: of each class called the other outright; None for no review band. calibration:
+    one of `METHODS`; None keeps that of the trained model. basis: "observed" or "promised".
+    """
+
+    max_missed: float | None = None
+    review_error: float | None = None
+    calibration: str | None = None
+    basis: str = "observed"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a model says of one cell; each field as the method of its name gives it."""
+
+    logit: float
+    probability: float
+    interval: tuple[float, float] | None
+    call: str
+    leaning: str
+    close: bool
+
+
+class Calibration(Document):
+    """Temperature or knots, the threshold on the calibrated probability, and a review band.
+
+    reason: how it was calibrated, in words. choice: what was asked for; default: the calibration
+    as trained, where another was chosen.
+    """
+
+    SPARSE: ClassVar[bool] = True
+
+    method: Annotated[str, Choices(METHODS)] | None = None
+    temperature: Annotated[float, Field(gt=0)]
+    knots: Knots | None = None
+    threshold: Share
+    reason: str
+    fitted_on: FittedOn | None = None
+    interval: Band | None = None
+    operating_point: OperatingPoint | None = None
+    review: Review | None = None
+    choice: Choice | None = None
+    default: Optional["Calibration"] = None
+
+    def probability(self, logits: np.ndarray) -> np.ndarray:
+        """P(ALL) of each logit, float64, same shape; it never falls as the logit grows."""
+        values = np.asarray(logits, float)
+        if self.knots:
+            return interpolate(values, self.knots.logit, self.knots.probability)
+        return logistic(values / self.temperature)
+
+    def interval_at(self, logit: float) -> tuple[float, float] | None:
+        """95% interval [low, high] of a cell's calibrated probability.
+
+        It covers what the choice of validation subjects leaves open of the calibration: logistic
+        regressions, with offset and slope, of labels on logits were fitted to resamples of the
+        groups, and this is where 95% of them lie, widened to hold the probability itself. It says
+        nothing of the label: a cell of a well-known probability of 0.5 stays undecided. None where
+        the validation part had fewer than 3 groups of a class, or the file is older than intervals.
+        """
+        if self.interval is None:
+            return None
+        probability = float(self.probability(np.array([logit]))[0])
+        knots = self.interval.logit
+        low = float(np.interp(logit, knots, self.interval.low))
+        high = float(np.interp(logit, knots, self.interval.high))
+        return min(low, probability), max(high, probability)
+
+    def answer(self, logit: float) -> Answer:
+        """All that follows from a logit."""
+        probability = float(self.probability(np.array(logit)))
+        return Answer(
+            logit=logit,
+            probability=probability,
+            interval=self.interval_at(logit),
+            call=self.call(probability),
+            leaning=self.leaning(probability),
+            close=self.close(probability),
+        )
+
+    def leaning(self, probability: float) -> str:
+        """The side of the threshold: ALL at or above it, else HEM."""
+        return "ALL" if probability >= self.threshold else "HEM"
+
+    def call(self, probability: float) -> str:
+        """ALL, HEM, or review within the review band [low, high], if one was chosen."""
+        band = self.band
+        if band and band.low <= probability <= band.high:
+            return "review"
+        return self.leaning(probability)
+
+    @property
+    def band(self) -> Review | None:
+        """The review band, unless it is empty: low and high are equal then."""
+        return self.review if self.review and self.review.low < self.review.high else None
+
+    def close(self, probability: float) -> bool:
+        """Whether the log-odds lie within 0.2 of the threshold's: 5 points, near even odds."""
+        odds = [np.log(p / (1 - p)) for p in np.clip([probability, self.threshold], 1e-9, 1 - 1e-9)]
+        return bool(abs(odds[0] - odds[1]) < CLOSE)

@@ -1,0 +1,49 @@
+"""What a run measured on other data sets: evaluations.json, as types."""
+
+from pathlib import Path
+from typing import ClassVar
+
+from core import storage
+from core.documents import Section
+from core.errors import BlastLensError, RunError
+from core.runs.metrics import PartMetrics
+
+
+class Evaluation(Section):
+    """Metrics of a run on a data set.
+
+    trained_on: cells of it that were in the run's training or validation part, by content.
+    of_subjects_trained_on: cells of the same subjects' groups. leaking: whether there are any.
+    fingerprint: of the data set. at: Unix time.
+    """
+
+    SPARSE: ClassVar[bool] = True
+
+    run: str | None = None
+    dataset: str
+    metrics: PartMetrics
+    trained_on: int = 0
+    of_subjects_trained_on: int = 0
+    leaking: bool
+    fingerprint: str | None = None
+    at: float | None = None
+
+
+def read(file: Path) -> list[Evaluation]:
+    """The evaluations of a run; [] without the file. Raises `RunError` if it is damaged."""
+    if not file.exists():
+        return []
+    try:
+        rows = storage.read_json(file)
+        if not isinstance(rows, list):
+            raise RunError("it must be a list")
+        return [Evaluation.parse(row) for row in rows]
+    except (ValueError, RecursionError, BlastLensError) as problem:
+        raise RunError(
+            f"{file.name} of {file.parent.name} is damaged ({str(problem)[:200]}). Delete it."
+        ) from None
+
+
+def write(file: Path, evaluations: list[Evaluation]) -> None:
+    """Replaces the file, atomically."""
+    storage.write_json(file, [evaluation.to_json() for evaluation in evaluations])

@@ -1,0 +1,159 @@
+"""What a run measured: metrics.json, as types."""
+
+from typing import Annotated, Any, ClassVar
+
+from pydantic import AfterValidator, Field
+
+from core.data.splits import SplitAudit
+from core.documents import Document, Section
+
+Rate = Annotated[float, Field(ge=0, le=1)]
+
+
+def _rising(interval: tuple[float, float]) -> tuple[float, float]:
+    if interval[0] > interval[1]:
+        raise ValueError(f"its lower end {interval[0]:g} lies above its upper end {interval[1]:g}")
+    return interval
+
+
+Interval = Annotated[tuple[Rate, Rate], AfterValidator(_rising)]
+
+
+class DatasetFacts(Section):
+    """The data set that a run was trained on; None where an older version did not record it.
+
+    rejected: files that could not be used. linked_subjects: groups of subjects that share images.
+    """
+
+    SPARSE: ClassVar[bool] = True
+
+    name: str
+    synthetic: bool
+    fingerprint: str | None = None
+    layout: str | None = None
+    images: int | None = None
+    unlabelled: int | None = None
+    phases: dict[str, int] | None = None
+    rejected: int | None = None
+    duplicate_pairs: int | None = None
+    linked_subjects: tuple[tuple[str, ...], ...] | None = None
+
+
+class Protocol(SplitAudit):
+    """How the cells were split, and what crosses between the parts.
+
+    test_cells: a digest of the contents of the test cells.
+    """
+
+    split: str | None = None
+    test_cells: str | None = None
+
+
+class Preprocessing(Section):
+    """How an image is fed: the middle `window` pixels, scaled to `size`."""
+
+    window: Any = None
+    size: Any = None
+    pixels: Any = None
+
+
+class Confusion(Section):
+    """Counts of calls; ALL is the positive class."""
+
+    tp: int
+    fp: int
+    fn: int
+    tn: int
+
+
+class PartMetrics(Section):
+    """Metrics of one part of the cells, as `core.evaluation.evaluate.measure` gives them.
+
+    A metric is None where it is undefined, or where an older version did not measure it.
+    always_all: the metrics of calling every cell ALL. intervals: 95 %, by metric. calls: of each
+    class, how many cells are called ALL, HEM or review.
+    """
+
+    SPARSE: ClassVar[bool] = True
+
+    images: int
+    all: int
+    hem: int
+    groups: int
+    confusion: Confusion
+    accuracy: Rate | None = None
+    balanced_accuracy: Rate | None = None
+    weighted_f1: Rate | None = None
+    sensitivity: Rate | None = None
+    specificity: Rate | None = None
+    roc_auc: Rate | None = None
+    pr_auc: Rate | None = None
+    brier: Rate | None = None
+    ece: Rate | None = None
+    always_all: dict[str, Rate | None]
+    intervals: dict[str, Interval | None]
+    calls: dict[str, dict[str, int]] | None = None
+
+    def metric(self, name: str) -> float | None:
+        """A metric by its name in `core.metrics.classification.NAMES`."""
+        value: float | None = getattr(self, name)
+        return value
+
+    def interval(self, name: str) -> tuple[float, float] | None:
+        """The interval of a metric; None where it has none."""
+        return self.intervals.get(name)
+
+
+class Training(Section):
+    """What training took and chose; None where an older version did not record it.
+
+    kept_epoch: whose weights were kept. features_per_second: None unless features of a frozen
+    backbone were computed. probed_images_per_second: by precision. engine_logit_difference: the
+    largest between the Keras model and the exported engine.
+    """
+
+    SPARSE: ClassVar[bool] = True
+
+    epochs: int = 0
+    kept_epoch: int | None = None
+    seconds: float | None = None
+    images_per_second: float | None = None
+    features_per_second: float | None = None
+    parameters: int | None = None
+    learning_rate: float | None = None
+    precision: str | None = None
+    probed_images_per_second: dict[str, float] | None = None
+    engine_logit_difference: float | None = None
+    tensorflow: str | None = None
+    keras: str | None = None
+
+
+class Environment(Section):
+    """Versions and machine of a training; None where the system does not tell."""
+
+    SPARSE: ClassVar[bool] = True
+
+    python: str | None = None
+    packages: dict[str, str | None] = Field(default_factory=dict)
+    system: str | None = None
+    processor: str | None = None
+    cores: int | None = None
+    memory_gib: float | None = None
+
+
+class RunMetrics(Document):
+    """metrics.json: data, protocol, feeding, metrics by part, and the training itself."""
+
+    SPARSE: ClassVar[bool] = True
+
+    dataset: DatasetFacts
+    protocol: Protocol
+    preprocessing: Preprocessing | None = None
+    parts: dict[str, PartMetrics]
+    training: Training
+    environment: Environment | None = None
+
+    @property
+    def test(self) -> PartMetrics:
+        """Metrics of the test part. Raises `KeyError` if it was not measured."""
+        return self.parts["test"]
