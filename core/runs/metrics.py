@@ -49,14 +49,6 @@ class Protocol(SplitAudit):
     test_cells: str | None = None
 
 
-class Preprocessing(Section):
-    """How an image is fed: the middle `window` pixels, scaled to `size`."""
-
-    window: Any = None
-    size: Any = None
-    pixels: Any = None
-
-
 class Confusion(Section):
     """Counts of calls; ALL is the positive class."""
 
@@ -142,13 +134,17 @@ class Environment(Section):
 
 
 class RunMetrics(Document):
-    """metrics.json: data, protocol, feeding, metrics by part, and the training itself."""
+    """metrics.json: data, protocol, feeding, metrics by part, and the training itself.
+
+    preprocessing: window, size and pixels, how an image is fed. `Run.geometry` checks it, so that
+    the rest can be read of a run that is fed otherwise.
+    """
 
     SPARSE: ClassVar[bool] = True
 
     dataset: DatasetFacts
     protocol: Protocol
-    preprocessing: Preprocessing | None = None
+    preprocessing: Any = None
     parts: dict[str, PartMetrics]
     training: Training
     environment: Environment | None = None

@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import pandas as pd
 
@@ -103,13 +103,12 @@ class Run(Job):
         Raises `RunError` where metrics.json does not say it, or what BlastLens cannot feed.
         """
         feeding = self.metrics.preprocessing if self.metrics else None
-        if feeding is not None and feeding.pixels == PIXELS:
-            sides = feeding.window, feeding.size
-            if all(type(side) is int and 0 < side <= MOST_SIDE for side in sides):
-                return Geometry(*sides)
-        shown = None if feeding is None else feeding.to_json()
+        if isinstance(feeding, dict) and feeding.get("pixels") == PIXELS:
+            window, size = feeding.get("window"), feeding.get("size")
+            if _is_side(window) and _is_side(size):
+                return Geometry(window, size)
         raise RunError(
-            f"metrics.json of run {self.run_id} says that its model is fed {shown!r}; BlastLens "
+            f"metrics.json of run {self.run_id} says that its model is fed {feeding!r}; BlastLens "
             f'can feed "window" and "size" of 1 to {MOST_SIDE} pixels and "pixels" as {PIXELS!r}. '
             "Train the run again."
         )
@@ -198,20 +197,9 @@ class Run(Job):
     def _first_status(self) -> Status:
         return Status(epochs=self.config.total_epochs)
 
-    def _json(self, name: str, *required: str) -> Any:
-        try:
-            document = storage.read_json(self.path / name)
-        except FileNotFoundError:
-            raise RunError(
-                f"Run {self.run_id} has no {name}: it is no run folder, or broken."
-            ) from None
-        except ValueError:
-            raise RunError(f"{name} of run {self.run_id} is damaged.") from None
-        lacking = set(required or ()) - set(document if isinstance(document, dict) else ())
-        if lacking or not isinstance(document, dict):
-            lack = f"lacks {', '.join(sorted(lacking))}" if lacking else "is no object"
-            raise RunError(f"{name} of run {self.run_id} {lack}: damaged, or of another version.")
-        return document
+
+def _is_side(pixels: object) -> TypeGuard[int]:
+    return type(pixels) is int and 0 < pixels <= MOST_SIDE
 
 
 def create(config: RunConfig, run_id: str | None = None) -> Run:

@@ -20,7 +20,6 @@ from core.runs.config import require_inputs
 from core.runs.metrics import (
     DatasetFacts,
     Environment,
-    Preprocessing,
     Protocol,
     RunMetrics,
     Training,
@@ -63,7 +62,7 @@ def train(run: Run, reporter: Reporter) -> None:
         protocol=Protocol(
             split=config.split, test_cells=indexing.digest(sorted(test)), **dict(audit)
         ),
-        preprocessing=Preprocessing(**asdict(entry.geometry), pixels=PIXELS),
+        preprocessing={**asdict(entry.geometry), "pixels": PIXELS},
         parts=predict_parts(run, parts, logits),
         training=facts,
         environment=Environment.parse(environment.describe()),

@@ -125,7 +125,7 @@ def test_the_image_split_keeps_class_shares_and_leaks_and_the_subject_split_does
     assert audit(by_image, demo_index.pairs).leaking is True
     by_subject = audit(split(demo_index, "subject", seed=0), demo_index.pairs)
     assert by_subject.leaking is False
-    assert (by_subject["groups_crossing"], by_subject["pairs_crossing"]) == (0, 0)
+    assert (by_subject.groups_crossing, by_subject.pairs_crossing) == (0, 0)
 
 
 def test_an_image_split_needs_three_cells_of_each_class_and_no_more(demo_index):

@@ -79,7 +79,7 @@ def test_a_reader_takes_files_not_arrays(finished_run: Run, pixels: np.ndarray) 
 def test_a_run_keeps_how_it_is_fed_whatever_the_catalogue_says_later(
     finished_run: Run, demo_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert finished_run.metrics.preprocessing.to_json() == {
+    assert finished_run.metrics.preprocessing == {
         "window": 448,
         "size": 224,
         "pixels": "RGB, uint8",
