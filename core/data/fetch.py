@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from core import storage
+from core import extras, storage
 from core.errors import DataError
 from core.jobs.job import UNFINISHED, Job, Status
 
@@ -39,8 +39,13 @@ class Fetch(Job):
         return Status(state="none") if status.state == "succeeded" and gone else status
 
     def queue(self) -> bool:
-        """As a job's. Raises `DataError` if the disk cannot hold the archive and the images."""
+        """As a job's.
+
+        Raises `ConfigError` if kagglehub is not installed, `DataError` if the disk cannot hold the
+        archive and the images.
+        """
         if self.status.state not in (*UNFINISHED, "succeeded"):
+            extras.require("kagglehub", "fetch", "Fetching C-NMC 2019")
             require_space(2 * UNPACKED_BYTES - _bytes_there())
             self.path.mkdir(parents=True, exist_ok=True)
         return super().queue()

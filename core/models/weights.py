@@ -3,8 +3,6 @@
 Looked for in the weights folder, then in Keras's own cache, then at Keras's public address.
 """
 
-import hashlib
-import urllib.request
 from pathlib import Path
 
 from core import storage
@@ -15,12 +13,13 @@ from core.settings import settings
 
 CHOICES = ("imagenet", "random")
 _CHUNK = 2**20
+_STALLED_SECONDS = 30.0
 # A page waits for the answer.
 _PATIENCE_SECONDS = 3.0
 
 
 def find(entry: Architecture) -> Path | None:
-    """The architecture's weight file on this machine; None where it has none or it is not here."""
+    """The architecture's weight file on this machine; None if it is not here, or there is none."""
     if entry.pretrained is None:
         return None
     folders = (settings().weights, Path.home() / ".keras" / "models")
@@ -36,39 +35,46 @@ def require(entry: Architecture) -> Path:
     return file
 
 
-def can_be_had(entry: Architecture) -> bool:
-    """Whether the weights are here, or the place to download them from answers now.
+def available(entry: Architecture) -> bool:
+    """Whether the weights are on this machine, or can be downloaded now.
 
-    True as well for an architecture without any. Asks the network, for a few seconds at most.
+    True for an architecture without any. Asks the network, for a few seconds at most.
     """
     if entry.pretrained is None or find(entry) is not None:
         return True
-    request = urllib.request.Request(entry.pretrained.url, method="HEAD")
+    import pooch  # here, since a page seldom needs it
+
+    ask = pooch.HTTPDownloader(timeout=_PATIENCE_SECONDS)
     try:
-        with urllib.request.urlopen(request, timeout=_PATIENCE_SECONDS):
-            return True
+        return bool(ask(entry.pretrained.url, "", None, check_only=True))
     except (OSError, ValueError):
         return False
 
 
 def obtain(entry: Architecture, progress: Progress | None = None) -> Path:
-    """As `require`, but downloads the file into the weights folder if it is nowhere.
+    """As `require`, but downloads the file into the weights folder if it is not on this machine.
 
-    `progress` gets (bytes done, bytes in all). Raises `ModelError` where there is no network, or
-    what arrived is not the published file.
+    `progress` gets (bytes done, bytes in all). Raises `ModelError` if there is no network, or if
+    the file that arrives is not the published one.
     """
+    import pooch
+
     assert entry.pretrained is not None
     file = find(entry)
     if file is not None:
         return file
     target = settings().weights / entry.pretrained.file
     with storage.lock(target), storage.atomic(target) as temporary:
+        download = pooch.HTTPDownloader(
+            progressbar=_Bar(progress), chunk_size=_CHUNK, timeout=_STALLED_SECONDS
+        )
         try:
-            digest = _download(entry.pretrained.url, temporary, progress)
+            download(entry.pretrained.url, temporary, None)
         except (OSError, ValueError) as error:
             if getattr(error, "errno", None):
                 raise  # the disk's, not the network's
             raise ModelError(f"{missing(entry)} (Downloading failed: {error}.)") from None
+        digest = pooch.file_hash(temporary, alg="md5")
         if digest != entry.pretrained.md5:
             raise ModelError(
                 f"What arrived from {entry.pretrained.url} is not the published file (MD5 {digest} "
@@ -78,22 +84,22 @@ def obtain(entry: Architecture, progress: Progress | None = None) -> Path:
     return target
 
 
-def _download(url: str, file: Path, progress: Progress | None) -> str:
-    digest, done = hashlib.md5(usedforsecurity=False), 0
-    with (
-        urllib.request.urlopen(url, timeout=30) as response,
-        file.open("wb") as stream,
-    ):
-        total = int(response.headers.get("Content-Length", 0))
-        while chunk := response.read(_CHUNK):
-            stream.write(chunk)
-            digest.update(chunk)
-            done += len(chunk)
-            if progress:
-                progress(done, total)
-    if total and done != total:
-        raise ValueError(f"{done} of {total} bytes arrived")
-    return digest.hexdigest()
+class _Bar:
+    """What pooch takes for a progress bar: passes the bytes on to `progress`."""
+
+    def __init__(self, progress: Progress | None) -> None:
+        self.total = self.done = 0
+        self._progress = progress
+
+    def update(self, count: int) -> None:
+        self.done = min(self.done + count, self.total) if self.total else self.done + count
+        if self._progress:
+            self._progress(self.done, self.total)
+
+    def reset(self) -> None:
+        self.done = 0
+
+    def close(self) -> None: ...
 
 
 def missing(*entries: Architecture) -> str:

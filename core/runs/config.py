@@ -197,5 +197,5 @@ def require_inputs(config: RunConfig) -> None:
     if not root.is_dir():
         raise DataError(f"{root} is not a folder. Give the folder that holds the data set.")
     entry = catalog.architecture(config.architecture)
-    if config.weights == "imagenet" and not weights.can_be_had(entry):
+    if config.weights == "imagenet" and not weights.available(entry):
         raise ModelError(weights.missing(entry))

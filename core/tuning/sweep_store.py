@@ -148,6 +148,7 @@ class Sweep(Job):
         have fewer trials than before.
         """
         plan = self.plan
+        _require_optuna(plan)
         if trials is not None and trials < plan.trials:
             raise ConfigError(f"trials is {trials}; {self.name} has {plan.trials} already.")
         if trials in (None, plan.trials) or self.status.unfinished:
@@ -187,8 +188,7 @@ def create(plan: Plan, name: str | None = None) -> Sweep:
     one is malformed or taken, by a sweep or by the runs of one; `ConfigError` if a search
     lacks Optuna.
     """
-    if plan.kind == "search":
-        extras.require("optuna", "tune", "Searching settings")
+    _require_optuna(plan)
     if name is None:
         what = "tune" if plan.kind == "search" else "cv"
         name = f"{time.strftime('%Y%m%d-%H%M%S')}-{what}-{secrets.token_hex(2)}"
@@ -202,6 +202,11 @@ def create(plan: Plan, name: str | None = None) -> Sweep:
     sweep._write_plan(plan)
     sweep.write_status(Status(total=plan.total))
     return sweep
+
+
+def _require_optuna(plan: Plan) -> None:
+    if plan.kind == "search":
+        extras.require("optuna", "tune", "Searching settings")
 
 
 def get(name: str) -> Sweep:

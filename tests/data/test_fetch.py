@@ -13,7 +13,7 @@ from core import storage
 from core.data import fetch
 from core.data import kaggle as kaggle_release
 from core.data.fetch import Fetch
-from core.errors import DataError
+from core.errors import ConfigError, DataError
 from core.jobs.job import Status
 from core.settings import settings
 from tests.factories.kaggle_server import FILES, Kaggle, isolate, serving
@@ -208,3 +208,10 @@ def test_a_stop_request_is_taken_back_by_the_next_start(monkeypatch: pytest.Monk
     assert Fetch().queue() and Fetch().status.state == "queued"
     assert not Fetch().stop_requested
     assert [file.name for file in storage.downloads_dir().iterdir()] == ["status.json"]
+
+
+def test_without_kagglehub_the_way_to_install_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.extras.find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match=r"needs kagglehub.*pip install 'blastlens\[fetch\]'"):
+        Fetch().queue()
+    assert Fetch().status.state == "none"

@@ -68,12 +68,12 @@ def test_the_weights_folder_comes_before_kerass_cache(nowhere: None, tmp_path: P
         file.parent.mkdir(parents=True)
         file.write_bytes(b"x")
         assert weights.find(entry()) == weights.require(entry()) == file
-        assert weights.can_be_had(entry())
+        assert weights.available(entry())
 
 
 def test_weights_are_downloaded_checked_and_kept(nowhere: None, publisher: str) -> None:
     told: list[tuple[int, int]] = []
-    assert weights.can_be_had(entry())
+    assert weights.available(entry())
     file = weights.obtain(entry(), lambda done, total: told.append((done, total)))
     assert file.read_bytes() == CONTENT and file.parent == settings().weights
     assert told[-1] == (len(CONTENT), len(CONTENT)) and len(told) > 1
@@ -103,7 +103,7 @@ def test_without_a_network_the_file_and_its_place_are_named(
 ) -> None:
     # Port 9 of this machine: nothing answers.
     monkeypatch.setattr(Pretrained, "url", property(lambda self: "http://127.0.0.1:9/x.h5"))
-    assert not weights.can_be_had(entry())
+    assert not weights.available(entry())
     with pytest.raises(ModelError, match="Downloading failed"):
         weights.obtain(entry())
     wanted = config.create("vgg16", demo_root, "recommended")
@@ -135,7 +135,7 @@ def test_real_densenet_weights_are_found_and_not_what_chance_gives(
 
     monkeypatch.setenv("BLASTLENS_WEIGHTS", str(real_data / "weights"))
     densenet = catalog.architecture("densenet-121")
-    assert weights.can_be_had(densenet)
+    assert weights.available(densenet)
     loaded = classifier.build(densenet).backbone.get_weights()
     random = classifier.build(densenet, weights_choice="random").backbone.get_weights()
     assert not any(np.allclose(a, b) for a, b in zip(loaded, random, strict=True) if a.ndim == 4)

@@ -114,7 +114,7 @@ def split(
 @st.cache_data(max_entries=16, ttl="1m", show_spinner="Looking for ImageNet weights…")
 def weights_can_be_had(architecture: str) -> bool:
     """Whether an architecture's ImageNet weights are here or can be downloaded now."""
-    return weights.can_be_had(catalog.architecture(architecture))
+    return weights.available(catalog.architecture(architecture))
 
 
 @st.cache_data(max_entries=2000, show_spinner=False)
