@@ -7,6 +7,7 @@ from core.data import datasets, splits, summary
 from core.data.indexing import Index
 from core.errors import DataError
 from pages.ui.common import cache, charts, state
+from pages.ui.common.downloads import download_table
 from pages.ui.common.text import SPLITS, citation, plain, shown_errors, title
 from pages.ui.dataset import add_data, gallery
 
@@ -111,13 +112,7 @@ def show_table(label: str, table: pd.DataFrame) -> None:
             }
             | {"mtime_ns": None},
         )
-        st.download_button(
-            f"{label} as CSV",
-            lambda: table.to_csv(index=False),
-            f"{label}.csv",
-            on_click="ignore",
-            icon=":material/download:",
-        )
+        download_table(f"{label} as CSV", table, f"{label}.csv")
 
 
 VIEWS = {

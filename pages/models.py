@@ -10,6 +10,7 @@ from core.report.card import render
 from core.runs import active_model, run_store
 from core.runs.run_store import Run
 from pages.ui.common import cache
+from pages.ui.common.downloads import download
 from pages.ui.common.text import plain, research_notice, shown_errors, title
 from pages.ui.models import card_view, import_run, operating_point
 from pages.ui.reading import cell
@@ -104,24 +105,9 @@ def show_downloads(run: Run) -> None:
     """The card and the whole run, written when they are asked for."""
     name = run.run_id
     with st.container(horizontal=True):
-        for label, file, mime, make in (
-            ("Card, HTML", f"{name}.html", "text/html", lambda: render.html(cache.card(run))),
-            (
-                "Card, Markdown",
-                f"{name}.md",
-                "text/markdown",
-                lambda: render.markdown(cache.card(run)),
-            ),
-            (
-                "Whole run",
-                f"{name}{archive.SUFFIX}",
-                "application/zip",
-                lambda: archive.packed(run),
-            ),
-        ):
-            st.download_button(
-                label, make, file, mime, icon=":material/download:", on_click="ignore"
-            )
+        download("Card, HTML", lambda: render.html(cache.card(run)), f"{name}.html")
+        download("Card, Markdown", lambda: render.markdown(cache.card(run)), f"{name}.md")
+        download("Whole run", lambda: archive.packed(run), f"{name}{archive.SUFFIX}")
 
 
 def show_history(_: Run) -> None:

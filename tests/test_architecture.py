@@ -153,6 +153,11 @@ def test_only_one_module_uses_streamlits_caches() -> None:
     assert [module_name(file) for file in users] == ["pages.ui.common.cache"]
 
 
+def test_only_one_module_makes_download_buttons() -> None:
+    users = [f for f in sources("pages") if ".download_button(" in f.read_text(encoding="utf-8")]
+    assert [module_name(file) for file in users] == ["pages.ui.common.downloads"]
+
+
 @pytest.mark.parametrize("module", ["app", "core.__main__", "core.workers.launcher"])
 def test_importing_it_leaves_tensorflow_out(module: str) -> None:
     assert loaded_after(f"import {module}") == []

@@ -17,9 +17,8 @@ from core.data.issues import DatasetIssue
 from core.doctor import catalogue
 from core.doctor.catalogue import Diagnosis
 from core.errors import ConfigError, DataError, UploadError
-from core.evaluation import curves as run_curves
 from core.evaluation import decision, subgroups
-from core.evaluation.curves import Bin, Curve
+from core.evaluation.curves import Bin, Curve, precision_recall, reliability, roc
 from core.evaluation.operating_point import Choice
 from core.evaluation.test_set import TestSet
 from core.explain.dihedral import Aggregated
@@ -39,9 +38,29 @@ from pages.ui.common.progress import show_progress
 _THUMBNAIL = images.Geometry(size=180)
 _PREVIEW = 480  # pixels of the longer side, about
 _MOST_ROWS = 20_000
-# What follows from an index is kept as long as the index says the same.
+
+
+def _identity_of_index(index: Index) -> tuple[Any, ...]:
+    return str(index.root), index.name, index.fingerprint, len(index.rejected)
+
+
+def _identity_of_run(run: Run) -> tuple[Any, ...]:
+    """Changes when the engine, the calibration or the predictions of a run are replaced."""
+    files = (run.path / name for name in ("engine.xml", "calibration.json", "predictions.parquet"))
+    return str(run.path), *(file.stat().st_mtime_ns if file.exists() else 0 for file in files)
+
+
+def _identity_of_ablation_runs(ablation_runs: AblationRuns) -> list[tuple[Any, ...]]:
+    pairs = [(arm, run) for arm, runs in ablation_runs.finished.items() for run in runs]
+    return [(arm, run.run_id, run.status.finished) for arm, run in pairs]
+
+
+# How an argument of a cached function is recognised: by what it says, not by its content.
 _SAME: dict[str | type, Any] = {
-    Index: lambda found: (str(found.root), found.name, found.fingerprint, len(found.rejected))
+    Index: _identity_of_index,
+    Run: _identity_of_run,
+    TestSet: lambda test_set: _identity_of_run(test_set.run),
+    AblationRuns: _identity_of_ablation_runs,
 }
 
 
@@ -141,9 +160,10 @@ def small_picture(data: bytes, name: str) -> bytes | None:
     return images.encode(np.ascontiguousarray(picture[::step, ::step]))
 
 
-@st.cache_resource(max_entries=3, show_spinner="Loading the model…")
-def _reader(run_id: str, exported_ns: int, contract_ns: int) -> Reader:
-    return Reader(run_store.get(run_id))
+@st.cache_resource(max_entries=3, hash_funcs=_SAME, show_spinner="Loading the model…")
+def reader(run: Run) -> Reader:
+    """Returns the reader of a run; its engine is compiled once."""
+    return Reader(run)
 
 
 @st.cache_resource(max_entries=2, show_spinner="Opening the field…")
@@ -164,39 +184,33 @@ def scanned(path: str, written_ns: int) -> Field:
     return load_field(Path(path))
 
 
-@st.cache_data(max_entries=24, show_spinner="Reading the cell…")
-def _reading(run_id: str, exported_ns: int, contract_ns: int, data: bytes, name: str) -> Reading:
-    return _reader(run_id, exported_ns, contract_ns).read(data, name)
+@st.cache_data(max_entries=24, hash_funcs=_SAME, show_spinner="Reading the cell…")
+def reading(run: Run, data: bytes, name: str) -> Reading:
+    """Reads the bytes of an image file with a run."""
+    return reader(run).read(data, name)
 
 
-@st.cache_data(max_entries=64, show_spinner="Examining the heat map…")
-def _judgement(
-    run_id: str, exported_ns: int, contract_ns: int, data: bytes, name: str, cell: int, cam: str
-) -> Judgement:
-    drawn = _explained(run_id, exported_ns, contract_ns, data, name, cell, cam)
-    return _reader(run_id, exported_ns, contract_ns).judge(drawn)
+@st.cache_data(max_entries=24, hash_funcs=_SAME, show_spinner="Drawing the heat map…")
+def explained(run: Run, data: bytes, name: str, cell: int, cam: str) -> CellReading:
+    """Returns a cell of a reading, by its number, with a heat map of the method `cam`."""
+    cell_reading = reading(run, data, name).cells[cell]
+    return cell_reading if cam == cell_reading.method else reader(run).explain(cell_reading, cam)
 
 
-@st.cache_data(max_entries=24, show_spinner="Drawing the heat map…")
-def _explained(
-    run_id: str, exported_ns: int, contract_ns: int, data: bytes, name: str, cell: int, cam: str
-) -> CellReading:
-    read = _reading(run_id, exported_ns, contract_ns, data, name).cells[cell]
-    if cam == read.method:
-        return read
-    return _reader(run_id, exported_ns, contract_ns).explain(read, cam)
+@st.cache_data(max_entries=64, hash_funcs=_SAME, show_spinner="Examining the heat map…")
+def judgement(run: Run, data: bytes, name: str, cell: int, cam: str = DEFAULT_CAM) -> Judgement:
+    """Says whether that heat map may be believed."""
+    return reader(run).judge(explained(run, data, name, cell, cam))
 
 
-@st.cache_data(max_entries=64, show_spinner="Reading the eight views…")
-def _aggregated(
-    run_id: str, exported_ns: int, contract_ns: int, data: bytes, name: str, cell: int, cam: str
-) -> Aggregated:
-    drawn = _explained(run_id, exported_ns, contract_ns, data, name, cell, cam)
-    return _reader(run_id, exported_ns, contract_ns).aggregate(drawn)
+@st.cache_data(max_entries=64, hash_funcs=_SAME, show_spinner="Reading the eight views…")
+def aggregated(run: Run, data: bytes, name: str, cell: int, cam: str) -> Aggregated:
+    """Returns that heat map over the eight views of the cell, and how much they agree."""
+    return reader(run).aggregate(explained(run, data, name, cell, cam))
 
 
-@st.cache_resource(max_entries=6, show_spinner=False)
-def _rows(run_id: str, exported_ns: int, contract_ns: int) -> dict[tuple[str, str], dict[str, Any]]:
+@st.cache_resource(max_entries=6, hash_funcs=_SAME, show_spinner=False)
+def _rows(run: Run) -> dict[tuple[str, str], dict[str, Any]]:
     return {}
 
 
@@ -226,27 +240,10 @@ def card(run: Run) -> Card:
     return _card(run.run_id, tuple((name, s.st_mtime_ns, s.st_size) for name, s in there))
 
 
-def _runs_of(found: AblationRuns) -> list[tuple[str, str, float | None]]:
-    pairs = [(side, run) for side, runs in found.finished.items() for run in runs]
-    return [(side, run.run_id, run.status.finished) for side, run in pairs]
-
-
-@st.cache_data(
-    max_entries=32, hash_funcs={AblationRuns: _runs_of}, show_spinner="Comparing cell by cell…"
-)
-def audit(name: str, found: AblationRuns) -> dict[str, Any]:
-    """What the complete companions of an audit say; see `core.report.audits.measured`."""
-    return audits.measured(name, found)
-
-
-def reading(run: Run, data: bytes, name: str) -> Reading:
-    """What a run says of an image file's bytes; its engine is compiled once."""
-    return _reading(run.run_id, run.exported_ns, run.contract_ns, data, name)
-
-
-def reader(run: Run) -> Reader:
-    """A run's reader, whose engine is compiled once."""
-    return _reader(run.run_id, run.exported_ns, run.contract_ns)
+@st.cache_data(max_entries=32, hash_funcs=_SAME, show_spinner="Comparing cell by cell…")
+def audit(name: str, ablation_runs: AblationRuns) -> dict[str, Any]:
+    """Returns the result of a complete audit; see `core.report.audits.measured`."""
+    return audits.measured(name, ablation_runs)
 
 
 def kept_rows(run: Run) -> dict[tuple[str, str], dict[str, Any]]:
@@ -254,77 +251,37 @@ def kept_rows(run: Run) -> dict[tuple[str, str], dict[str, Any]]:
 
     A row is some 500 bytes, so the pictures of many files leave nothing else behind.
     """
-    kept = _rows(run.run_id, run.exported_ns, run.contract_ns)
-    if len(kept) > _MOST_ROWS:
-        kept.clear()
-    return kept
+    rows = _rows(run)
+    if len(rows) > _MOST_ROWS:
+        rows.clear()
+    return rows
 
 
-@st.cache_data(max_entries=32, show_spinner="Working out what that means…")
-def _consequences(
-    run_id: str, exported_ns: int, contract_ns: int, choice: Choice | None, prevalence: float | None
-) -> dict[str, Any]:
-    return decision.preview(run_store.get(run_id), choice, prevalence)
-
-
+@st.cache_data(max_entries=32, hash_funcs=_SAME, show_spinner="Working out what that means…")
 def preview(run: Run, choice: Choice | None, prevalence: float | None) -> dict[str, Any]:
-    """What an operating point would mean; of None, what the stored one does."""
-    return _consequences(run.run_id, run.exported_ns, run.contract_ns, choice, prevalence)
+    """Returns what an operating point would mean; None: the stored one."""
+    return decision.preview(run, choice, prevalence)
 
 
-@st.cache_resource(max_entries=32, show_spinner=False)
-def _measured(run_id: str, written: tuple[int, ...]) -> TestSet:
-    return TestSet.load(run_store.get(run_id))
-
-
-def _written(run: Run) -> tuple[int, ...]:
-    """Changes when what a run measured, or the threshold of its calls, is replaced."""
-    files = (run.path / name for name in ("predictions.parquet", "calibration.json"))
-    return tuple(file.stat().st_mtime_ns if file.exists() else 0 for file in files)
-
-
+@st.cache_resource(max_entries=32, hash_funcs=_SAME, show_spinner=False)
 def measured(run: Run) -> TestSet:
-    """A run's test part; its resamples are drawn once. Raises `RunError`."""
-    return _measured(run.run_id, _written(run))
+    """Returns the test set of a run; its resamples are drawn once. Raises `RunError`."""
+    return TestSet.load(run)
 
 
-_SAME_RUN: dict[str | type, Any] = _SAME | {
-    TestSet: lambda run: (run.run_id, _written(run.run)),
-}
-
-
-@st.cache_data(max_entries=32, hash_funcs=_SAME_RUN, show_spinner="Resampling the curves…")
+@st.cache_data(max_entries=32, hash_funcs=_SAME, show_spinner="Resampling the curves…")
 def curves(run: TestSet) -> tuple[Curve | None, Curve | None, list[Bin]]:
     """The ROC curve, the precision-recall curve and the reliability bins of a run."""
-    return run_curves.roc(run), run_curves.precision_recall(run), run_curves.reliability(run)
+    return roc(run), precision_recall(run), reliability(run)
 
 
-@st.cache_data(max_entries=32, hash_funcs=_SAME_RUN, show_spinner="Resampling the parts…")
+@st.cache_data(max_entries=32, hash_funcs=_SAME, show_spinner="Resampling the parts…")
 def by_kind(run: TestSet, found: Index) -> pd.DataFrame:
     """A run's results by official fold, quality flag and cell size."""
     return subgroups.by_kind(run, found)
 
 
-@st.cache_data(max_entries=64, show_spinner="Reading one cell after another…")
-def _milliseconds(run_id: str, exported_ns: int) -> float:
-    return timing.milliseconds(run_store.get(run_id))
-
-
+@st.cache_data(max_entries=64, hash_funcs=_SAME, show_spinner="Reading one cell after another…")
 def milliseconds(run: Run) -> float:
-    """How long a run's engine takes to read one cell here; measured at the first call."""
-    return _milliseconds(run.run_id, run.exported_ns)
-
-
-def explained(run: Run, data: bytes, name: str, cell: int, cam: str) -> CellReading:
-    """A reading's cell, by its number, with a heat map drawn by another method."""
-    return _explained(run.run_id, run.exported_ns, run.contract_ns, data, name, cell, cam)
-
-
-def judgement(run: Run, data: bytes, name: str, cell: int, cam: str = DEFAULT_CAM) -> Judgement:
-    """Whether that heat map may be believed."""
-    return _judgement(run.run_id, run.exported_ns, run.contract_ns, data, name, cell, cam)
-
-
-def aggregated(run: Run, data: bytes, name: str, cell: int, cam: str) -> Aggregated:
-    """That heat map over the eight views of the cell, and how much they agree."""
-    return _aggregated(run.run_id, run.exported_ns, run.contract_ns, data, name, cell, cam)
+    """Measures how long the engine of a run takes to read one cell here."""
+    return timing.milliseconds(run)

@@ -13,6 +13,7 @@ from core.runs import run_store
 from core.runs.run_store import Run
 from core.workers import launcher
 from pages.ui.common import cache, monitor
+from pages.ui.common.downloads import download_table
 from pages.ui.common.progress import show_progress
 from pages.ui.common.text import duration, plain, shown_errors
 
@@ -176,10 +177,6 @@ def _numbers(run: Run, results: dict[str, pd.DataFrame]) -> None:
             hide_index=True,
             column_config=dict.fromkeys(figures, st.column_config.NumberColumn(format="%.3f")),
         )
-        st.download_button(
-            "Table as CSV",
-            table.to_csv(index=False),
-            f"{run.run_id}_{what}.csv",
-            key=f"{what}_csv_{run.run_id}",
-            on_click="ignore",
+        download_table(
+            "Table as CSV", table, f"{run.run_id}_{what}.csv", key=f"{what}_csv_{run.run_id}"
         )

@@ -13,6 +13,7 @@ from core.report import comparison
 from core.runs import run_store
 from core.runs.run_store import Run
 from pages.ui.common import cache
+from pages.ui.common.downloads import download_table
 from pages.ui.common.text import plain, shown_errors
 
 NEWEST = 6
@@ -120,13 +121,7 @@ def _show_table(runs: list[TestSet]) -> list[dict[str, Any]]:
         alt=f"Runs and their figures: {view}",
     )
     everything = pd.DataFrame(comparison.flat(rows, milliseconds(runs)))
-    download.download_button(
-        "Table as CSV",
-        everything.to_csv(index=False),
-        "comparison.csv",
-        on_click="ignore",
-        icon=":material/download:",
-    )
+    download_table("Table as CSV", everything, "comparison.csv", place=download)
     st.caption(
         "Of the test part, with 95% intervals over groups of subjects. "
         f"{comparison.BEST}: better than every run tested on the same cells, beyond chance. "
@@ -158,7 +153,7 @@ def _show_settings(runs: list[TestSet], called: dict[str, str]) -> None:
     with st.expander(f"What differs in their settings: {', '.join(differing)}"):
         settings = pd.DataFrame(differing).rename(index=called).T.rename_axis("Setting")
         st.dataframe(settings, height="content", alt="Settings that differ between the runs")
-        st.download_button("Settings as CSV", settings.to_csv(), "settings.csv", on_click="ignore")
+        download_table("Settings as CSV", settings, "settings.csv", index=True)
 
 
 def _show_method() -> None:

@@ -11,6 +11,7 @@ from core.evaluation.test_set import TestSet
 from core.metrics import classification
 from core.runs import active_model
 from pages.ui.common import cache, charts
+from pages.ui.common.downloads import download_table
 from pages.ui.common.text import plain, shown_errors
 from pages.ui.compare import gallery, overview, plots
 
@@ -235,10 +236,4 @@ def _protocols(rows: Rows) -> str:
 def _table(label: str, table: pd.DataFrame, *, shown: bool = True) -> None:
     if shown:
         st.dataframe(table, hide_index=True, height="content", alt=label)
-    st.download_button(
-        f"{label} as CSV",
-        table.to_csv(index=False),
-        f"{label.lower()}.csv",
-        on_click="ignore",
-        icon=":material/download:",
-    )
+    download_table(f"{label} as CSV", table, f"{label.lower()}.csv")

@@ -15,6 +15,7 @@ from core.reading.field_summary import Counts, Summary, summarise
 from core.reading.reader import Reader
 from core.runs.cost import pace
 from pages.ui.common import monitor
+from pages.ui.common.downloads import download
 from pages.ui.common.text import duration, plain, sentence
 
 PER_PAGE = 12
@@ -135,31 +136,22 @@ def show_downloads(
     """Boxes as CSV and COCO JSON, and masks, overlay and cells as ZIP, made when asked for."""
     stem = Path(reading.image).stem
     with st.container(horizontal=True):
-        st.download_button(
+        download(
             "Boxes (CSV)",
             lambda: field_export.to_csv([reading]),
-            file_name=f"{stem}_readings.csv",
-            mime="text/csv",
-            icon=":material/download:",
-            on_click="ignore",
+            f"{stem}_readings.csv",
             key=f"field_csv_{key}",
         )
-        st.download_button(
+        download(
             "Boxes (COCO JSON)",
             lambda: field_export.as_json(field_export.to_coco([reading])),
-            file_name=f"{stem}_coco.json",
-            mime="application/json",
-            icon=":material/download:",
-            on_click="ignore",
+            f"{stem}_coco.json",
             key=f"field_coco_{key}",
         )
-        st.download_button(
+        download(
             "Masks, overlay and cells (ZIP)",
             lambda: field_export.to_zip(reader, region, reading, picture),
-            file_name=f"{stem}_cells.zip",
-            mime="application/zip",
-            icon=":material/download:",
-            on_click="ignore",
+            f"{stem}_cells.zip",
             key=f"field_zip_{key}",
         )
 

@@ -9,6 +9,7 @@ from core.explain.trust import SUPPORTED, UNRELIABLE, WEAK, Figures, Judgement
 from core.reading.reader import DEFAULT_CAM, CellReading
 from core.runs.run_store import Run
 from pages.ui.common import cache
+from pages.ui.common.downloads import download
 from pages.ui.common.text import shown_errors
 from pages.ui.common.uploads import Upload
 
@@ -81,13 +82,10 @@ def _settings(
                 f"**{found.stability:.2f}** on average; 1 is the same map eight times. A cell has "
                 "no up and no left, so a map that moves with them is the network's, not the cell's."
             )
-        st.download_button(
+        download(
             "Download the overlay",
             images.encode(drawn.overlay),
-            file_name=f"{upload.name.rpartition('.')[0] or upload.name}_overlay.png",
-            mime="image/png",
-            icon=":material/download:",
-            on_click="ignore",
+            f"{upload.name.rpartition('.')[0] or upload.name}_overlay.png",
             key=f"download_{key}",
         )
 

@@ -10,6 +10,7 @@ import streamlit as st
 from core.reading import batch, table
 from core.runs.run_store import Run
 from pages.ui.common import cache
+from pages.ui.common.downloads import download
 from pages.ui.common.progress import show_progress
 from pages.ui.common.text import plain, shown_errors
 from pages.ui.common.uploads import Upload
@@ -173,21 +174,11 @@ def _go(key: str, place: int) -> None:
 
 def _download(runs: list[Run], uploads: Sequence[Upload], found: pd.DataFrame) -> None:
     with st.container(horizontal=True, gap="small"):
-        st.download_button(
-            "Table as CSV",
-            table.to_csv(found.drop(columns="place")),
-            file_name="readings.csv",
-            mime="text/csv",
-            icon=":material/download:",
-            on_click="ignore",
-        )
-        st.download_button(
+        download("Table as CSV", table.to_csv(found.drop(columns="place")), "readings.csv")
+        download(
             "Pictures with overlays as ZIP",
             partial(_zip, runs, uploads),
-            file_name="readings.zip",
-            mime="application/zip",
-            icon=":material/folder_zip:",
-            on_click="ignore",
+            "readings.zip",
             help="Read again and drawn when you click. The heat maps in it have not been judged.",
         )
 

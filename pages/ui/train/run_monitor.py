@@ -8,6 +8,7 @@ from core.jobs.job import Status
 from core.runs import run_store
 from core.runs.run_store import Run
 from pages.ui.common import charts, monitor
+from pages.ui.common.downloads import download_table
 from pages.ui.common.progress import run_progress
 from pages.ui.common.text import plain, sentence, shown_errors
 from pages.ui.reading.cell import protocol
@@ -119,10 +120,6 @@ def _curves(run: Run) -> None:
             figure = charts.learning_rate(history)
             charts.show(figure, alt="Learning rate by epoch", key=f"{run.run_id}_rate")
         st.dataframe(history, hide_index=True)
-        st.download_button(
-            "History as CSV",
-            history.to_csv(index=False),
-            f"{run.run_id}_history.csv",
-            key=f"history_{run.run_id}",
-            on_click="ignore",
+        download_table(
+            "History as CSV", history, f"{run.run_id}_history.csv", key=f"history_{run.run_id}"
         )

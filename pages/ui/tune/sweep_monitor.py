@@ -12,6 +12,7 @@ from core.tuning import cross_validation, search, sweep_store
 from core.tuning.sweep_store import Plan, Sweep
 from core.workers import launcher
 from pages.ui.common import charts, monitor
+from pages.ui.common.downloads import download_table
 from pages.ui.common.progress import run_progress
 from pages.ui.common.text import plain
 
@@ -131,11 +132,4 @@ def _table(name: str, table: pd.DataFrame, numbers: list[str]) -> None:
     rate = st.column_config.NumberColumn(format="%.3g")
     columns = dict.fromkeys(numbers, number) | {"Learning rate": rate}
     st.dataframe(table, hide_index=True, column_config=columns, key=f"table_{name}")
-    st.download_button(
-        "Table as CSV",
-        table.to_csv(index=False),
-        f"{name}.csv",
-        icon=":material/download:",
-        on_click="ignore",
-        key=f"csv_{name}",
-    )
+    download_table("Table as CSV", table, f"{name}.csv", key=f"csv_{name}")
