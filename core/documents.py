@@ -64,7 +64,7 @@ class Section(BaseModel):
         return low, next((limit.le for limit in limits if hasattr(limit, "le")), None)
 
     @classmethod
-    def choices(cls, field: str) -> tuple[str, ...]:
+    def choices_of(cls, field: str) -> tuple[str, ...]:
         """The values that a field of text can have; () where it can have any."""
         metadata = cls.model_fields[field].metadata
         return next((item.values for item in metadata if isinstance(item, Choices)), ())
@@ -89,7 +89,7 @@ class Section(BaseModel):
     def _rule(cls, place: tuple[int | str, ...], kind: str, message: str) -> str:
         field = place[0] if len(place) == 1 else None
         if field in cls.model_fields:
-            if choices := cls.choices(str(field)):
+            if choices := cls.choices_of(str(field)):
                 return f"it can be {', '.join(choices)}"
             low, high = cls.bounds(str(field))
             if low is not None and high is not None:

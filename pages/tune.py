@@ -76,7 +76,7 @@ def choose(root: Path) -> Plan | None:
             random = st.toggle("Random instead of ImageNet weights")
             changes["weights"] = "random" if random else "imagenet"
         base = config.change(base, changes)
-        plan = what_to_search(base, int(number)) if searching else Plan(kind, base)
+        plan = what_to_search(base, int(number)) if searching else Plan(kind=kind, base=base)
     if plan is None:
         return None
     base = plan.base
@@ -132,7 +132,9 @@ def what_to_search(base: config.RunConfig, trials: int) -> Plan | None:
         st.info("Choose at least one setting to search.")
         return None
     base = config.change(base, {"folds": folds})
-    return Plan("search", base, trials, search.choose(base, names), pruning)
+    return Plan(
+        kind="search", base=base, trials=trials, space=search.choose(base, names), pruning=pruning
+    )
 
 
 def show_cost(plan: Plan, cells: int) -> bool:

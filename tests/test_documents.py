@@ -101,7 +101,7 @@ def test_a_wrong_value_is_named_with_its_rule(values: dict[str, object], words: 
 
 def test_ranges_and_choices_are_those_of_the_fields() -> None:
     assert Picture.bounds("scale") == (0.5, 2.0) and Picture.bounds("name") == (None, None)
-    assert Picture.choices("colour") == ("red", "blue") and Picture.choices("name") == ()
+    assert Picture.choices_of("colour") == ("red", "blue") and Picture.choices_of("name") == ()
 
 
 def test_a_sparse_document_keeps_absent_fields_absent(tmp_path: Path) -> None:

@@ -4,42 +4,37 @@ To let a new file travel with a run, add a line to `FILES` with the function tha
 """
 
 import io
-import json
 import math
 import zipfile
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Annotated, Any, TypeVar
 
 import numpy as np
+from pydantic import ConfigDict, Field
 
 from core.archive import engine_file, keras_file
 from core.data.splits import PARTS
+from core.documents import Document
 from core.errors import BlastLensError, RunError
 from core.jobs.job import Status
+from core.runs import evaluations
+from core.runs.calibration import Calibration
 from core.runs.config import MAX_EPOCHS, RunConfig
+from core.runs.metrics import RunMetrics
 from core.runs.run_store import HISTORY_COLUMNS, STAGES, Run
 from core.settings import settings
 
 _JSON_BYTES = 16 * 2**20
+T = TypeVar("T", bound=Document)
 
 
-def strict_json(data: bytes) -> Any:
-    """A JSON document in UTF-8 without NaN or infinity. Raises `ValueError`."""
+class _CardTexts(Document):
+    """card.json: text of at most 10,000 characters for each field that a user filled in."""
 
-    def refuse(word: str) -> None:
-        raise ValueError(f"{word} is no JSON")
+    model_config = ConfigDict(extra="allow")
 
-    document = json.loads(data.decode("utf-8"), parse_constant=refuse)
-    _require_finite(document)
-    return document
-
-
-def _require_finite(part: Any) -> None:
-    if isinstance(part, float) and not math.isfinite(part):
-        raise ValueError("a number too large for JSON")
-    for one in part.values() if isinstance(part, dict) else part if isinstance(part, list) else ():
-        _require_finite(one)
+    __pydantic_extra__: dict[str, Annotated[str, Field(max_length=10_000)]]
 
 
 def require(run: Run) -> None:
@@ -60,68 +55,42 @@ def require(run: Run) -> None:
             ) from None
 
 
-def _object(file: Path) -> dict[str, Any]:
+def _read(document: type[T], file: Path) -> T:
     if file.stat().st_size > _JSON_BYTES:
         raise RunError(f"It is larger than {_JSON_BYTES:,} bytes.")
-    document = strict_json(file.read_bytes())
-    if not isinstance(document, dict):
-        raise ValueError("it is no object")
-    return document
-
-
-def _any_json(file: Path) -> None:
-    strict_json(file.read_bytes())
+    return document.read(file)
 
 
 def _config(file: Path) -> None:
-    _object(file)
-    RunConfig.read(file)
+    _read(RunConfig, file)
 
 
 def _status(file: Path) -> None:
-    _object(file)
-    status = Status.read(file)
+    status = _read(Status, file)
     if status.state != "succeeded":
         raise RunError(f"Its state is {status.state!r}; only a run that succeeded is imported.")
 
 
 def _metrics(file: Path) -> None:
-    document = _object(file)
-    about = document["dataset"]
-    if not isinstance(about["name"], str) or not isinstance(about["synthetic"], bool):
-        raise ValueError("dataset has no name")
-    if not isinstance(document["protocol"]["leaking"], bool):
-        raise ValueError("protocol does not say whether the split leaks")
-    if not isinstance(document["training"], dict):
-        raise ValueError("training is no object")
-    for name in PARTS:
-        part = document["parts"][name]
-        for key in ("confusion", "always_all", "intervals"):
-            if not isinstance(part[key], dict):
-                raise ValueError(f"{key} of {name} is no object")
-        rates = [part[rate] for rate in part["intervals"]]
-        if not all(rate is None or 0 <= float(rate) <= 1 for rate in rates):
-            raise ValueError(f"a rate of the {name} part lies outside 0..1")
-        for interval in part["intervals"].values():
-            if interval is not None:
-                low, high = interval
-                if not 0 <= low <= high <= 1:
-                    raise ValueError(f"an interval of the {name} part is {interval}")
+    missing = set(PARTS) - set(_read(RunMetrics, file).parts)
+    if missing:
+        raise RunError(
+            f"It is damaged or of another version: it lacks the part {', '.join(sorted(missing))}."
+        )
 
 
 def _calibration(file: Path) -> None:
-    document = _object(file)
-    temperature, threshold = document["temperature"], document["threshold"]
-    if float(temperature) <= 0 or not 0 <= float(threshold) <= 1:
-        raise ValueError(f"temperature is {temperature} and threshold {threshold}")
-    if not isinstance(document["reason"], str):
-        raise ValueError("reason is no text")
+    _read(Calibration, file)
 
 
-def _words(file: Path) -> None:
-    for name, text in _object(file).items():
-        if not isinstance(text, str) or len(text) > 10_000:
-            raise ValueError(f"{name[:40]} is no text of at most 10,000 characters")
+def _evaluations(file: Path) -> None:
+    if file.stat().st_size > _JSON_BYTES:
+        raise RunError(f"It is larger than {_JSON_BYTES:,} bytes.")
+    evaluations.read(file)
+
+
+def _texts(file: Path) -> None:
+    _read(_CardTexts, file)
 
 
 def _history(file: Path) -> None:
@@ -235,12 +204,12 @@ REQUIRED = (
 # In the order of the checks: a file comes after those that it is held against.
 FILES: dict[str, Callable[[Path], None]] = {
     "calibration.json": _calibration,
-    "card.json": _words,
+    "card.json": _texts,
     "config.json": _config,
     "metrics.json": _metrics,
     "engine.bin": _weights,
     "engine.xml": _engine,
-    "evaluations.json": _any_json,
+    "evaluations.json": _evaluations,
     "history.csv": _history,
     "model.keras": _keras,
     "reference.npz": _arrays,

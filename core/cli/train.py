@@ -1,7 +1,6 @@
 """Verbs that train: single runs, the original study, cross-validations and searches."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import click
@@ -177,7 +176,7 @@ def cross_validate(name: str | None, folds: int, **options: Any) -> dict[str, An
     The name of an existing cross-validation resumes it. Ctrl-C stops it.
     """
     base = requested_config(options, folds=folds)
-    return _follow_sweep(_start(Plan("cross-validation", base), name))
+    return _follow_sweep(_start(Plan(kind="cross-validation", base=base), name))
 
 
 @click.command()
@@ -205,7 +204,7 @@ def tune(
         exists = name is not None and sweep_store.exists(name)
         trials = sweep_store.get(str(name)).plan.trials if exists else TRIALS
     space = searches.choose(base, search.split(",") if search else None)
-    plan = Plan("search", base, trials, space, pruning=not no_pruning)
+    plan = Plan(kind="search", base=base, trials=trials, space=space, pruning=not no_pruning)
     return _follow_sweep(_start(plan, name))
 
 
@@ -226,7 +225,7 @@ def _start(plan: Plan, name: str | None) -> Sweep:
         return sweep
     sweep = sweep_store.get(name)
     existing = sweep.plan
-    _require_same(name, replace(existing, trials=plan.trials), plan)
+    _require_same(name, existing.replace(trials=plan.trials), plan)
     state = sweep.status.state
     if not sweep.status.unfinished and (state != "succeeded" or plan.trials != existing.trials):
         sweep.requeue(plan.trials)

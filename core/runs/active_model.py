@@ -5,20 +5,17 @@ entry too, so it can be told later which model read on which day.
 """
 
 import time
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from core import storage
+from core.documents import Document, Section
 from core.errors import RunError
 from core.runs import run_store
 from core.runs.run_store import Run
 
-VERSION = 2
 
-
-@dataclass(frozen=True)
-class Promotion:
+class Promotion(Section):
     """An entry of the history.
 
     run: the run that reads from then on; None where promotions were taken back to the very first,
@@ -36,17 +33,35 @@ class Promotion:
     depth: int = 1
 
 
+class _History(Document):
+    """active.json; its format is called version."""
+
+    FORMAT: ClassVar[int] = 2
+
+    history: tuple[Promotion, ...]
+
+    def stored(self) -> dict[str, Any]:
+        return {"version": self.FORMAT, **self.to_json()}
+
+    @classmethod
+    def _known(cls, document: Any) -> Any:
+        if isinstance(document, dict) and set(document) == {"run"}:
+            # The first version knew the present run alone.
+            unknown = dict.fromkeys(("at", "previous", "engine"))
+            return {"history": [{"run": str(document["run"]), **unknown}]}
+        if isinstance(document, dict) and "version" in document:
+            document = {"format": document["version"], **document}
+        return super()._known(document)
+
+
 def history() -> list[Promotion]:
     """All entries, the oldest first. Raises `RunError` if active.json is damaged."""
     file = storage.active_file()
-    try:
-        document = storage.read_json(file)
-        if set(document) == {"run"}:  # version 1 knew the present run alone
-            return [Promotion(str(document["run"]), None, None, None)]
-        return [Promotion(**entry) for entry in document["history"]]
-    except FileNotFoundError:
+    if not file.exists():
         return []
-    except (ValueError, TypeError, KeyError):
+    try:
+        return list(_History.read(file).history)
+    except RunError:
         raise RunError(
             f"{file.name} is damaged, so it is not known which model was chosen for readings. "
             "Choose one on the Models page (or: python -m core promote RUN)."
@@ -100,7 +115,9 @@ def promote(run: Run) -> Promotion:
         if last and last.run == run.run_id and last.engine == digest and not last.undone:
             return last
         depth = len(_standing(before)) + 1
-        entry = Promotion(run.run_id, time.time(), _reading_now(), digest, depth=depth)
+        entry = Promotion(
+            run=run.run_id, at=time.time(), previous=_reading_now(), engine=digest, depth=depth
+        )
         _write([*before, entry])
     return entry
 
@@ -122,7 +139,14 @@ def undo() -> Promotion:
             standing = standing[:-1]
         back = standing[-1].run if standing else None
         digest = run_store.get(back).engine_digest if back else None
-        entry = Promotion(back, time.time(), left, digest, undone=True, depth=len(standing))
+        entry = Promotion(
+            run=back,
+            at=time.time(),
+            previous=left,
+            engine=digest,
+            undone=True,
+            depth=len(standing),
+        )
         _write([*entries, entry])
     return entry
 
@@ -184,5 +208,4 @@ def _reading_now() -> str | None:
 
 
 def _write(entries: list[Promotion]) -> None:
-    rows: list[dict[str, Any]] = [asdict(entry) for entry in entries]
-    storage.write_json(storage.active_file(), {"version": VERSION, "history": rows})
+    _History(history=tuple(entries)).write(storage.active_file())

@@ -66,11 +66,11 @@ def space(base: RunConfig) -> dict[str, Dimension]:
     found = {
         "learning_rate": Dimension(low=rate / _RATE_BELOW, high=rate * _RATE_ABOVE, log=True),
         "batch_size": _with((16, 32, 64), base.batch_size),
-        "schedule": Dimension(config.SCHEDULES),
+        "schedule": Dimension(choices=config.SCHEDULES),
         "dropout": _with((None, 0.0, 0.2, 0.35, 0.5), base.dropout),
         "l2": _with((0.0, 1e-5, 1e-4, 1e-3, 1e-2), base.l2),
         "label_smoothing": _with((0.0, 0.05, 0.1, 0.2), base.label_smoothing),
-        "class_balance": Dimension(config.CLASS_BALANCES),
+        "class_balance": Dimension(choices=config.CLASS_BALANCES),
     }
     if not frozen:
         subsets = ("none", "dihedral", "dihedral,stain,brightness", ",".join(config.AUGMENTATIONS))
@@ -81,7 +81,7 @@ def space(base: RunConfig) -> dict[str, Dimension]:
     if "dihedral" in base.augmentation:
         found["views"] = _with((1, 2, 4, 8), base.views)
     blocks = len(catalog.architecture(base.architecture).blocks)
-    found["fine_tune_blocks"] = Dimension(tuple(range(blocks + 1)))
+    found["fine_tune_blocks"] = Dimension(choices=tuple(range(blocks + 1)))
     return found
 
 
@@ -104,7 +104,7 @@ def choose(base: RunConfig, names: Iterable[str] | None = None) -> dict[str, Dim
 
 
 def _with(choices: tuple[Any, ...], value: Any) -> Dimension:
-    return Dimension(choices if value in choices else (*choices, value))
+    return Dimension(choices=choices if value in choices else (*choices, value))
 
 
 def _encoded(name: str, value: Any) -> Any:

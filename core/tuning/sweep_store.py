@@ -9,11 +9,14 @@ import re
 import secrets
 import shutil
 import time
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
+
+from pydantic import ConfigDict, Field, model_validator
 
 from core import extras, storage
+from core.documents import Document, Section
 from core.errors import BlastLensError, ConfigError, RunError
 from core.jobs.job import Job, Status
 from core.runs import run_store
@@ -25,8 +28,7 @@ MAX_TRIALS = 1000
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
-@dataclass(frozen=True)
-class Dimension:
+class Dimension(Section):
     """One setting of a search: one of `choices`, or a number from low to high, evenly or in log."""
 
     choices: tuple[Any, ...] = ()
@@ -35,23 +37,24 @@ class Dimension:
     log: bool = False
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What a sweep was asked to do.
+class Plan(Document):
+    """What a sweep was asked to do, sweep.json.
 
     base: the settings of all its runs; its `folds` are those of the cross-validation, or, in a
     search, of each trial (0: each trial is one run). trials, space and pruning are of a search;
     space has what it may change. base.seed seeds the splits, the training and the search.
     """
 
+    model_config = ConfigDict(extra="forbid")
+
     kind: str
     base: RunConfig
     trials: int = 0
-    space: dict[str, Dimension] = field(default_factory=dict)
+    space: dict[str, Dimension] = Field(default_factory=dict)
     pruning: bool = True
 
-    def __post_init__(self) -> None:
-        """Raises `ConfigError` for the first thing that cannot be."""
+    @model_validator(mode="after")
+    def _require_consistent(self) -> Self:
         if self.kind not in KINDS:
             raise ConfigError(f"kind is {self.kind!r}; it can be {', '.join(KINDS)}.")
         if self.kind == "cross-validation" and self.base.folds < 3:
@@ -60,10 +63,7 @@ class Plan:
             raise ConfigError(f"trials is {self.trials}; it must lie between 1 and {MAX_TRIALS}.")
         if self.kind == "search" and not self.space:
             raise ConfigError("The search has no setting to change. Name at least one.")
-        if self.base.folds and self.base.split not in ("subject", "image"):
-            raise ConfigError(
-                f"split is {self.base.split!r}; with folds it can be subject or image."
-            )
+        return self
 
     @property
     def total(self) -> int:
@@ -90,16 +90,7 @@ class Sweep(Job):
     @property
     def plan(self) -> Plan:
         """What was asked for; only the number of trials can grow. Raises `RunError`."""
-        document = self._read("sweep.json")
-        try:
-            space = {
-                name: Dimension(**facts | {"choices": tuple(facts["choices"])})
-                for name, facts in document["space"].items()
-            }
-            base = RunConfig.parse(document["base"])
-            return Plan(**document | {"base": base, "space": space})
-        except (TypeError, KeyError, AttributeError) as error:
-            raise self._foreign(error) from None
+        return Plan.read(self.path / "sweep.json")
 
     @property
     def way_on(self) -> str:
@@ -108,8 +99,14 @@ class Sweep(Job):
     @property
     def results(self) -> dict[str, Any] | None:
         """What `core.tuning.cross_validation` or `core.tuning.search` found so far."""
-        there = (self.path / "results.json").exists()
-        return self._read("results.json") if there else None
+        file = self.path / "results.json"
+        try:
+            document = storage.read_json(file) if file.exists() else None
+        except ValueError:
+            raise RunError(f"{file.name} of {self.name} is damaged. Resume the sweep.") from None
+        if not isinstance(document, dict | None):
+            raise RunError(f"{file.name} of {self.name} is no object: it is damaged.")
+        return document
 
     @property
     def study_file(self) -> Path:
@@ -154,31 +151,11 @@ class Sweep(Job):
         if trials in (None, plan.trials) or self.status.unfinished:
             super().requeue()
         else:
-            self._write_plan(replace(plan, trials=trials))
+            plan.replace(trials=trials).write(self.path / "sweep.json")
             self._wait_for_worker()
 
     def _first_status(self) -> Status:
         return Status(done=self.written_status.done, total=self.plan.total)
-
-    def _write_plan(self, plan: Plan) -> None:
-        document = asdict(plan) | {"base": plan.base.to_json()}
-        storage.write_json(self.path / "sweep.json", document)
-
-    def _read(self, name: str) -> dict[str, Any]:
-        try:
-            document = storage.read_json(self.path / name)
-        except FileNotFoundError:
-            raise RunError(
-                f"{self.name} has no {name}: it is no sweep folder, or broken."
-            ) from None
-        except ValueError:
-            raise RunError(f"{name} of {self.name} is damaged.") from None
-        if not isinstance(document, dict):
-            raise RunError(f"{name} of {self.name} is no object: it is damaged.")
-        return document
-
-    def _foreign(self, error: Exception) -> RunError:
-        return RunError(f"{self.name} is of another version ({error}).")
 
 
 def create(plan: Plan, name: str | None = None) -> Sweep:
@@ -199,7 +176,7 @@ def create(plan: Plan, name: str | None = None) -> Sweep:
         sweep.path.mkdir(parents=True)
     except FileExistsError:
         raise RunError(f"There is a sweep {name} already. Choose another name.") from None
-    sweep._write_plan(plan)
+    plan.write(sweep.path / "sweep.json")
     sweep.write_status(Status(total=plan.total))
     return sweep
 

@@ -262,7 +262,11 @@ def _table(name: str, **changes: object) -> Callable[[dict[str, bytes]], bytes]:
         ("metrics.json", lambda _: b'{"a": NaN}', "NaN is no JSON"),
         ("metrics.json", lambda _: b"[" * 100_000, "damaged"),
         ("calibration.json", _json("calibration.json", temperature=0), "temperature is 0"),
-        ("card.json", lambda _: b'{"contact": ["a"]}', "contact is no text"),
+        (
+            "card.json",
+            lambda _: b'{"contact": ["a"]}',
+            r"contact is \['a'\]; it must be a valid string",
+        ),
         ("history.csv", lambda _: b"epoch,loss\n1,2\n", "its columns are not"),
         ("predictions.parquet", lambda _: b"PAR1", "predictions.parquet is refused"),
         ("predictions.parquet", _table("predictions.parquet", probability=7.0), "outside 0..1"),

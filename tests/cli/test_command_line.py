@@ -276,8 +276,8 @@ def test_a_sweep_of_the_same_name_is_gone_on_with_and_another_is_refused(demo_ro
     """What is left to do of both is nothing, so nothing trains."""
     base = executor.base(demo_root, epochs=2, seed=3)
     plans = {
-        "cv": Plan("cross-validation", base.replace(folds=3)),
-        "tuned": Plan("search", base, 3, search.choose(base, ["l2"])),
+        "cv": Plan(kind="cross-validation", base=base.replace(folds=3)),
+        "tuned": Plan(kind="search", base=base, trials=3, space=search.choose(base, ["l2"])),
     }
     for name, plan in plans.items():
         executor.work(sweep_store.create(plan, name), executor.Executor())

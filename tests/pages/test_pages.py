@@ -270,8 +270,10 @@ def launched(demo_root: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def made(kind: str, name: str, **settings: object) -> Sweep:
     base = executor.base(storage.demo_dir(), epochs=2, **settings)
     if kind == "search":
-        return sweep_store.create(Plan(kind, base, 7, search.choose(base)), name)
-    return sweep_store.create(Plan(kind, base), name)
+        return sweep_store.create(
+            Plan(kind=kind, base=base, trials=7, space=search.choose(base)), name
+        )
+    return sweep_store.create(Plan(kind=kind, base=base), name)
 
 
 def test_a_cross_validation_is_started_shown_live_stopped_and_resumed(launched: list[str]) -> None:

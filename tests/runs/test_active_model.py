@@ -103,7 +103,9 @@ def test_an_engine_that_has_changed_since_is_told(runs: dict[str, Run]) -> None:
 def test_the_format_of_before_is_read_and_goes_on(runs: dict[str, Run]) -> None:
     storage.write_json(storage.active_file(), {"run": "second"})
     assert active_model.active() == runs["second"]
-    assert active_model.history() == [active_model.Promotion("second", None, None, None)]
+    assert active_model.history() == [
+        active_model.Promotion(run="second", at=None, previous=None, engine=None)
+    ]
     active_model.promote(runs["third"])
     assert active_model.undo().run == "second"
     assert [row["Model"] for row in active_model.flat()] == ["second", "third", "second"]

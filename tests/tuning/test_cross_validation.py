@@ -30,7 +30,7 @@ ROOT = Path("data")
 
 def make(folds: int = 3, **settings: Any) -> Sweep:
     base = executor.base(ROOT, folds=folds, **settings)
-    return sweep_store.create(Plan("cross-validation", base), "cv")
+    return sweep_store.create(Plan(kind="cross-validation", base=base), "cv")
 
 
 def finish(sweep: Sweep, fold: int) -> Run:
@@ -122,7 +122,9 @@ def test_only_folds_that_succeeded_count() -> None:
     finish(sweep, 0)
     finish(sweep, 1).write_status(Status(state="failed", error="no"))
     assert [row["fold"] for row in results(sweep)["folds"]] == [0]
-    empty = sweep_store.create(Plan("cross-validation", executor.base(ROOT, folds=3)), "empty")
+    empty = sweep_store.create(
+        Plan(kind="cross-validation", base=executor.base(ROOT, folds=3)), "empty"
+    )
     assert results(empty)["folds"] == []
 
 
@@ -144,7 +146,7 @@ def test_the_verdict_names_what_is_wrong_with_a_number() -> None:
 def test_a_worker_with_any_executor_trains_each_fold_once_and_sums_up() -> None:
     storage.sweeps_dir().mkdir(parents=True)
     base = executor.base(storage.sweeps_dir(), folds=3)  # any folder that is there
-    sweep = sweep_store.create(Plan("cross-validation", base), "cv")
+    sweep = sweep_store.create(Plan(kind="cross-validation", base=base), "cv")
     done = executor.work(sweep)
     status = sweep.status
     assert (status.state, status.error, status.done, status.total) == ("succeeded", None, 3, 3)
@@ -155,7 +157,7 @@ def test_a_worker_with_any_executor_trains_each_fold_once_and_sums_up() -> None:
 def test_a_fold_that_fails_ends_it_and_a_resume_tries_that_fold_again() -> None:
     storage.sweeps_dir().mkdir(parents=True)
     base = executor.base(storage.sweeps_dir(), folds=3)
-    sweep = sweep_store.create(Plan("cross-validation", base), "cv")
+    sweep = sweep_store.create(Plan(kind="cross-validation", base=base), "cv")
     executor.work(sweep, Executor(fails=lambda wanted: wanted.fold == 1))
     assert sweep.status.state == "failed"
     assert sweep.status.error == "Fold 2 failed. It was told to fail."

@@ -39,7 +39,14 @@ def make(
     base = executor.base(root, **settings)
     name = f"search-{time.monotonic_ns()}"
     return sweep_store.create(
-        Plan("search", base, trials, search.choose(base, names), pruning), name
+        Plan(
+            kind="search",
+            base=base,
+            trials=trials,
+            space=search.choose(base, names),
+            pruning=pruning,
+        ),
+        name,
     )
 
 
@@ -56,7 +63,7 @@ def test_the_space_of_any_architecture_holds_its_own_settings_and_gives_valid_ru
 ) -> None:
     base = config.create(key, Path("data"), recipe)
     space = search.space(base)
-    first = search.first_trial(Plan("search", base, 1, space))
+    first = search.first_trial(Plan(kind="search", base=base, trials=1, space=space))
     for name, dimension in space.items():
         assert hasattr(base, name) and name in search.WORDS
         values = dimension.choices or (dimension.low, dimension.high)

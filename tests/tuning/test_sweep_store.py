@@ -2,7 +2,6 @@
 
 import json
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +20,10 @@ ROOT = Path("data")
 def make(kind: str = "cross-validation", name: str | None = "first", **settings: Any) -> Sweep:
     base = executor.base(ROOT, **settings)
     if kind == "search":
-        return sweep_store.create(Plan(kind, base, 3, search.choose(base)), name)
-    return sweep_store.create(Plan(kind, base.replace(folds=3)), name)
+        return sweep_store.create(
+            Plan(kind=kind, base=base, trials=3, space=search.choose(base)), name
+        )
+    return sweep_store.create(Plan(kind=kind, base=base.replace(folds=3)), name)
 
 
 @pytest.mark.parametrize("kind", sweep_store.KINDS)
@@ -33,9 +34,9 @@ def test_a_new_sweep_is_queued_with_its_plan_frozen_on_disk(kind: str) -> None:
     assert kept["kind"] == kind and kept["base"]["augmentation"] == ["dihedral"]
     base = executor.base(ROOT, seed=4, augmentation="dihedral")
     if kind == "search":
-        assert sweep.plan == Plan(kind, base, 3, search.choose(base))
+        assert sweep.plan == Plan(kind=kind, base=base, trials=3, space=search.choose(base))
     else:
-        assert sweep.plan == Plan(kind, base.replace(folds=3))
+        assert sweep.plan == Plan(kind=kind, base=base.replace(folds=3))
     assert (sweep.status.state, sweep.status.total) == ("queued", 3)
     assert sweep.results is None and sweep.runs == [] and sweep.current is None
 
@@ -115,7 +116,7 @@ def test_what_has_ended_can_go_on_and_what_has_succeeded_only_with_more_trials()
         sweep.requeue(2)
     before = sweep.plan
     sweep.requeue(5)
-    assert sweep.plan == replace(before, trials=5) and sweep.status.total == 5
+    assert sweep.plan == before.replace(trials=5) and sweep.status.total == 5
 
 
 def test_a_damaged_or_foreign_folder_is_a_sentence_and_not_in_the_list() -> None:
@@ -147,12 +148,12 @@ def test_a_damaged_or_foreign_folder_is_a_sentence_and_not_in_the_list() -> None
 def test_a_plan_that_cannot_be_is_refused(facts: dict[str, Any], words: str) -> None:
     kind, trials = facts.pop("kind"), facts.pop("trials", 0)
     with pytest.raises(ConfigError, match=words):
-        Plan(kind, executor.base(ROOT, **facts), trials)
+        Plan(kind=kind, base=executor.base(ROOT, **facts), trials=trials)
 
 
 def test_it_counts_the_runs_it_trains_at_most() -> None:
     base = executor.base(ROOT)
     space = search.choose(base)
-    assert Plan("cross-validation", base.replace(folds=5)).most_runs == 5
-    assert Plan("search", base, 7, space).most_runs == 7
-    assert Plan("search", base.replace(folds=3), 7, space).most_runs == 21
+    assert Plan(kind="cross-validation", base=base.replace(folds=5)).most_runs == 5
+    assert Plan(kind="search", base=base, trials=7, space=space).most_runs == 7
+    assert Plan(kind="search", base=base.replace(folds=3), trials=7, space=space).most_runs == 21

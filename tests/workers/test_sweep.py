@@ -35,7 +35,9 @@ def small(root: Path, **settings: Any) -> config.RunConfig:
 
 def searching(base: config.RunConfig, trials: int, name: str) -> Sweep:
     space = search.choose(base, ["learning_rate", "batch_size"])
-    return sweep_store.create(Plan("search", base, trials, space, pruning=False), name)
+    return sweep_store.create(
+        Plan(kind="search", base=base, trials=trials, space=space, pruning=False), name
+    )
 
 
 def wait_until(true: Callable[[], object], seconds: float = 120) -> None:
@@ -65,7 +67,7 @@ def interrupted(patch: pytest.MonkeyPatch, sweep: Sweep) -> None:
 def test_a_cross_validation_whose_worker_is_killed_is_resumed_and_trains_each_fold_once(
     demo_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sweep = sweep_store.create(Plan("cross-validation", small(demo_root, folds=3)), "cv")
+    sweep = sweep_store.create(Plan(kind="cross-validation", base=small(demo_root, folds=3)), "cv")
     launcher.launch(sweep)
     wait_until(lambda: sweep.current and sweep.current.status.state == "running")
     worker = worker_of(sweep)
@@ -170,14 +172,16 @@ def test_inputs_that_are_missing_end_it_with_a_sentence_before_anything_trains(
 ) -> None:
     storage.sweeps_dir().mkdir(parents=True)
     base = executor.base(tmp_path / "nowhere", folds=3)
-    sweep = sweep_store.create(Plan("cross-validation", base), "cv")
+    sweep = sweep_store.create(Plan(kind="cross-validation", base=base), "cv")
     assert executor.work(sweep).launched == []
     assert sweep.status.state == "failed" and "is not a folder" in (sweep.status.error or "")
 
 
 def test_a_run_stopped_by_hand_stops_its_sweep(artifacts: Path) -> None:
     storage.sweeps_dir().mkdir(parents=True)
-    sweep = sweep_store.create(Plan("cross-validation", executor.base(artifacts, folds=3)), "cv")
+    sweep = sweep_store.create(
+        Plan(kind="cross-validation", base=executor.base(artifacts, folds=3)), "cv"
+    )
 
     def stop(run: Run, epoch: int) -> None:
         if run.config.fold == 1:
