@@ -81,6 +81,15 @@ def test_every_verb_and_benchmark_exists(file: Path) -> None:
     assert set(benchmarks) <= set(BENCHMARKS)
 
 
+@pytest.mark.parametrize("file", TEXTS, ids=lambda file: str(file.name))
+def test_every_make_target_exists(file: Path) -> None:
+    makefile = (PROJECT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
+    text = file.read_text(encoding="utf-8")
+    mentioned = re.findall(r"(?:^|`)make ([a-z -]+?)(?:`|$|\s+#)", text, re.MULTILINE)
+    assert {target for call in mentioned for target in call.split()} <= targets
+
+
 def test_the_floors_of_the_documentation_are_those_that_a_test_holds() -> None:
     from tests.test_architecture import FLOORS
 
@@ -89,12 +98,11 @@ def test_the_floors_of_the_documentation_are_those_that_a_test_holds() -> None:
     documented: list[set[str]] = []
     for line in table[: next(i for i, row in enumerate(table) if "core/cli`" in row) + 1]:
         number, rooms = [cell.strip() for cell in line.strip("|").split("|")][:2]
-        found = {
-            room.replace("/", ".").removesuffix(".py") for room in re.findall(r"`(\S+?)`", rooms)
-        }
         if number:
             documented.append(set())
-        documented[-1] |= found
+        documented[-1] |= {
+            room.replace("/", ".").removesuffix(".py") for room in re.findall(r"`(\S+?)`", rooms)
+        }
     assert documented == [rooms for rooms in FLOORS if rooms != {"core.__main__"}]
 
 
