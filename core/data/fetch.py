@@ -46,7 +46,7 @@ class Fetch(Job):
         """
         if self.status.state not in (*UNFINISHED, "succeeded"):
             extras.require("kagglehub", "fetch", "Fetching C-NMC 2019")
-            require_space(2 * UNPACKED_BYTES - _bytes_there())
+            require_space(2 * UNPACKED_BYTES - _bytes_present())
             self.path.mkdir(parents=True, exist_ok=True)
         return super().queue()
 
@@ -92,7 +92,7 @@ def size_of(file: Path) -> int:
     return 0
 
 
-def _bytes_there() -> int:
+def _bytes_present() -> int:
     """The bytes that an earlier fetch left: its archive, and the files unpacked from it."""
     archive = find_archive()
     files = [archive, *unpacked(archive).rglob("*")] if archive else []

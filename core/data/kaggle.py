@@ -46,7 +46,7 @@ def download(report: Callable[[Status], None]) -> Path:
     """
     archive = find_archive()
     if archive:
-        # Unpacking starts over; that its folder is there then means that it has begun.
+        # Unpacking starts over, so that its folder exists only once it has begun.
         shutil.rmtree(unpacked(archive), ignore_errors=True)
     watch = _Watch()
     answer: Future[str] = Future()
@@ -136,7 +136,7 @@ class _Watch:
                 sums = accumulate(member.file_size for member in members)
                 self._unpacked_after = [(m.filename, n) for m, n in zip(members, sums, strict=True)]
         after = self._unpacked_after
-        # Members are unpacked in their order: what is there is counted once, not at each look.
+        # Members are unpacked in their order: each is counted once, not at each look.
         while (
             self._unpacked < len(after) and (unpacked(archive) / after[self._unpacked][0]).exists()
         ):

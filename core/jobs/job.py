@@ -172,12 +172,13 @@ class Job:
                 raise
             storage.overwrite_json(file, status.stored())
 
-    def finish(self, state: str, error: str | None = None) -> None:
-        """Writes the final state of a job that is neither deleted nor finished already."""
+    def finish(self, state: str, error: str | None = None) -> bool:
+        """Writes the final state, unless the job is deleted or has one; whether it did."""
         if self.deleted or not (status := self.written_status).unfinished:
-            return
+            return False
         over = {"finished": time.time(), "seconds_left": None, "rate": None}
         self.write_status(status.replace(state=state, error=error, **over))
+        return True
 
     @property
     def stop_requested(self) -> bool:

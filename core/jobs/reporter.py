@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 class Cancelled(Exception):  # noqa: N818 - a state, not an error
-    """The user asked the run to stop. Not an error."""
+    """Someone asked the job to stop."""
 
 
 class Reporter:

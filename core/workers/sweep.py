@@ -57,7 +57,7 @@ def work(sweep: Sweep, reporter: Reporter, launch: Executor = launcher.launch) -
 
 
 def _stop(run: Run) -> None:
-    """Asks a run to stop and waits for that, though not for long."""
+    """Asks a run to stop and waits until it has, for `GRACE_SECONDS` at most."""
     run.request_stop()
     deadline = time.monotonic() + GRACE_SECONDS
     while run.status.unfinished and time.monotonic() < deadline:
@@ -71,20 +71,20 @@ class _Sweeping:
     launch: Executor
 
     def cross_validate(self) -> None:
-        """Trains all folds; ends with the first one that fails, which a resume tries again."""
+        """Trains all folds; ends with the first that fails, which a resume tries again."""
         base = self.sweep.plan.base
         require_inputs(base)
-        for fold, wanted in enumerate(cross_validation.fold_configs(base)):
+        for fold, config in enumerate(cross_validation.fold_configs(base)):
             self._at(f"fold {fold + 1} of {base.folds}", fold)
             try:
-                self._train(wanted, self.sweep.run_id(fold=fold), retry=True)
+                self._train(config, self.sweep.run_id(fold=fold), retry=True)
             except _Failed as failure:
                 raise RunError(f"Fold {fold + 1} failed. {failure}") from None
             self.sweep.write_results(cross_validation.results(self.sweep))
         self.reporter.update(done=base.folds)
 
     def search(self) -> None:
-        """Makes all trials; one that fails is one more row in the table."""
+        """Makes all trials; a trial that fails is a row of the results like any other."""
         plan = self.sweep.plan
         require_inputs(plan.base)
         with search.open_study(self.sweep) as study:
@@ -93,20 +93,21 @@ class _Sweeping:
                 self._try(study, trial)
                 self.sweep.write_results(search.results(self.sweep, study))
         self.reporter.update(done=plan.trials)
-        found = self.sweep.results
-        if found and found["best"] is None:
-            raise RunError(f"No trial finished with a value. {found['trials'][-1]['error'] or ''}")
+        results = self.sweep.results
+        if results and results["best"] is None:
+            error = results["trials"][-1]["error"] or ""
+            raise RunError(f"No trial finished with a value. {error}")
 
     def _at(self, phase: str, done: int) -> None:
         self.reporter.update(now=True, phase=phase, done=done, total=self.sweep.plan.total)
 
     def _try(self, study: "optuna.Study", trial: "optuna.Trial") -> None:
-        """Makes one trial and tells the study what came of it."""
+        """Makes one trial and tells the study its value or its failure."""
         from optuna.trial import TrialState
 
-        wanted = search.trial_config(self.sweep.plan.base, search.suggest(trial, self.sweep.plan))
+        config = search.trial_config(self.sweep.plan.base, search.suggest(trial, self.sweep.plan))
         try:
-            value = self._folds(trial, wanted) if wanted.folds else self._single(trial, wanted)
+            value = self._folds(trial, config) if config.folds else self._single(trial, config)
         except _GivenUp:
             study.tell(trial, state=TrialState.PRUNED)
         except _Failed as failure:
@@ -115,45 +116,45 @@ class _Sweeping:
         else:
             study.tell(trial, value)
 
-    def _single(self, trial: "optuna.Trial", wanted: RunConfig) -> float:
-        told = 0
+    def _single(self, trial: "optuna.Trial", config: RunConfig) -> float:
+        reported = 0
 
         def give_up(run: Run) -> bool:
-            nonlocal told
+            nonlocal reported
             values = run.history["validation_cross_entropy"]
-            if len(values) == told:
+            if len(values) == reported:
                 return False
-            told = len(values)
-            return search.report(trial, dict(enumerate(values))) and told < wanted.total_epochs
+            reported = len(values)
+            return search.report(trial, dict(enumerate(values))) and reported < config.total_epochs
 
-        run = self._train(wanted, self.sweep.run_id(trial.number), give_up)
+        run = self._train(config, self.sweep.run_id(trial.number), give_up)
         give_up(run)  # its last epochs, for later trials to be measured against
         return _value(run)
 
-    def _folds(self, trial: "optuna.Trial", wanted: RunConfig) -> float:
+    def _folds(self, trial: "optuna.Trial", config: RunConfig) -> float:
         total = 0.0
-        for fold in range(wanted.folds):
-            run = self._train(wanted.replace(fold=fold), self.sweep.run_id(trial.number, fold))
+        for fold in range(config.folds):
+            run = self._train(config.replace(fold=fold), self.sweep.run_id(trial.number, fold))
             total += _value(run)
-            if search.report(trial, {fold: total / (fold + 1)}) and fold + 1 < wanted.folds:
+            if search.report(trial, {fold: total / (fold + 1)}) and fold + 1 < config.folds:
                 raise _GivenUp
-        return total / wanted.folds
+        return total / config.folds
 
     def _train(
         self,
-        wanted: RunConfig,
+        config: RunConfig,
         run_id: str,
         give_up: Callable[[Run], bool] = lambda run: False,
         *,
         retry: bool = False,
     ) -> Run:
-        """Sees a run to its end, whatever state an earlier worker left it in.
+        """Brings a run to its end, whatever state an earlier worker left it in.
 
-        One that succeeded is left alone, one that was stopped or interrupted goes on, one under way
-        is waited for; one that had failed is tried again with `retry`. `give_up` is asked of the
-        run again and again. Raises `_Failed`, `_GivenUp` or `Cancelled`.
+        A run that succeeded is left alone, one that was stopped or interrupted goes on, one under
+        way is waited for, and one that failed is tried again with `retry`. `give_up` is called with
+        the run several times a second. Raises `_Failed`, `_GivenUp` or `Cancelled`.
         """
-        run, new = sweep_store.make_run(wanted, run_id)
+        run, new = sweep_store.make_run(config, run_id)
         status = run.status
         if not new and status.state != "succeeded" and give_up(run):
             _stop(run)

@@ -1,4 +1,4 @@
-"""Does a run's Keras file say what its engine says? Asked in a process of its own.
+"""Compares a run's Keras file with its engine, in a process of its own.
 
 `python -m core.workers.verification RUN_DIR` loads model.keras in Keras's safe mode and compares
 its logits with the engine's on random images. TensorFlow is imported there, never by a caller of
@@ -23,8 +23,8 @@ _SECONDS = 300
 def verify(run: Run) -> float:
     """The largest difference in logit between Keras file and engine, on random images.
 
-    Raises `RunError` where there is no Keras file, where it is not plain layers and numbers, where
-    the two disagree, or where loading it takes too long.
+    Raises `RunError` if there is no Keras file, if it holds more than plain layers and numbers, if
+    the two disagree, or if loading it takes too long.
     """
     file = run.path / "model.keras"
     if not file.is_file():
@@ -44,15 +44,18 @@ def verify(run: Run) -> float:
     except subprocess.TimeoutExpired:
         raise RunError(f"Loading model.keras took over {_SECONDS} s and was stopped.") from None
     except (ValueError, IndexError):
-        said = " ".join(done.stderr.split())[-300:]
-        raise RunError(f"model.keras cannot be loaded in Keras's safe mode: {said}") from None
+        output = " ".join(done.stderr.split())[-300:]
+        raise RunError(f"model.keras cannot be loaded in Keras's safe mode: {output}") from None
     if answer["error"]:
         raise RunError(f"model.keras is refused: {answer['error']}")
     return float(answer["difference"])
 
 
 def compare(run: Run) -> float:
-    """What the process does; it imports TensorFlow. Raises `ModelError` where the two disagree."""
+    """As `verify`, in this process, which imports TensorFlow.
+
+    Raises `ModelError` if the two disagree.
+    """
     import numpy as np
 
     from core.models import classifier

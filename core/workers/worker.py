@@ -55,8 +55,8 @@ def carry_out(job: J, work: Work[J]) -> None:
             state = "cancelled"
         except Exception as problem:
             state, error = "failed", explain(problem, job)
-    job.finish(state, error)
-    log.info("%s: %s", job.title, f"{state}. {error}" if error else state)
+    if job.finish(state, error):
+        log.info("%s: %s", job.title, f"{state}. {error}" if error else state)
 
 
 def explain(problem: Exception, job: Job) -> str:

@@ -88,46 +88,49 @@ def show(runs: list[Run]) -> None:
             st.markdown(f"**{title}** {_METHODS[what].format(**numbers)}")
 
 
-def _answer(what: str, found: dict[str, Any]) -> None:
-    st.markdown(f"**{_ANSWERS[what, found['doubt']]}**")
-    st.markdown(plain(found["sentence"]))
+def _answer(what: str, result: dict[str, Any]) -> None:
+    st.markdown(f"**{_ANSWERS[what, result['doubt']]}**")
+    st.markdown(plain(result["sentence"]))
 
 
 def _audit(run: Run, audit: str, among: list[Run]) -> pd.DataFrame | None:
     """The answer and its table, or the way to it."""
     ablations.require_auditable(run, audit)
-    found = ablations.find(run, audit, among)
-    if found.complete:
-        result = cache.audit(audit, found)
+    ablation_runs = ablations.find(run, audit, among)
+    if ablation_runs.complete:
+        result = cache.audit(audit, ablation_runs)
         _answer(audit, result)
         if result["synthetic"]:
             st.caption("On synthetic cells: it shows how BlastLens works and proves nothing.")
         return (leakage if audit == "leakage" else controls).table(result)
     st.markdown(_QUESTIONS[audit])
-    if found.unfinished:
-        monitor.follow(found.unfinished, lambda: _draw_progress(run, audit), every=2.0)
+    if ablation_runs.unfinished:
+        monitor.follow(ablation_runs.unfinished, lambda: _draw_progress(run, audit), every=2.0)
         st.page_link("pages/train.py", label="See them train", icon=":material/model_training:")
         return None
-    _offer(run, audit, found)
+    _offer(run, audit, ablation_runs)
     return None
 
 
-def _offer(run: Run, audit: str, found: AblationRuns) -> None:
+def _offer(run: Run, audit: str, ablation_runs: AblationRuns) -> None:
     """The button that trains what is missing, and what it will cost."""
-    seconds = ablations.price(run, audit, found)
+    seconds = ablations.price(run, audit, ablation_runs)
     about = "time unknown before the first run" if seconds is None else f"about {duration(seconds)}"
-    for other in found.ended[:1]:
+    for other in ablation_runs.ended[:1]:
         status = other.status
         st.warning(plain(f"{other.run_id} was {status.state}. {status.error or ''}"))
     st.button(
-        "Go on" if found.ended else _BUTTONS[audit],
+        "Go on" if ablation_runs.ended else _BUTTONS[audit],
         icon=":material/play_arrow:",
         key=f"audit_{audit}_{run.run_id}",
         width="stretch",
         on_click=_start,
         args=(run, audit),
     )
-    st.caption(f"{found.to_train} trainings one after another, {about}; {found.done} are there.")
+    st.caption(
+        f"{ablation_runs.to_train} trainings one after another, {about}; {ablation_runs.done} are "
+        "there."
+    )
 
 
 def _start(run: Run, audit: str) -> None:
@@ -146,8 +149,8 @@ def _draw_progress(run: Run, audit: str) -> None:
 
 
 def _probe(run: Run) -> pd.DataFrame | None:
-    found = subject_probe.kept(run)
-    if found is None:
+    result = subject_probe.kept(run)
+    if result is None:
         place = st.empty()
         with place.container():
             st.markdown(_QUESTIONS["probe"])
@@ -161,10 +164,10 @@ def _probe(run: Run) -> pd.DataFrame | None:
         if not clicked:
             return None
         with place.container(), show_progress("Probing", "cells") as progress:
-            found = subject_probe.measure(run, progress)
+            result = subject_probe.measure(run, progress)
         place.empty()
-    _answer("probe", audits.named(found))
-    return subject_probe.table(found)
+    _answer("probe", audits.named(result))
+    return subject_probe.table(result)
 
 
 def _numbers(run: Run, results: dict[str, pd.DataFrame]) -> None:

@@ -1,4 +1,4 @@
-"""A cross-validation or a search: how far it is, what it found, and the ways on."""
+"""A cross-validation or a search: its progress, its results, and how to go on."""
 
 from typing import Any
 
@@ -54,19 +54,19 @@ def _progress(sweep: Sweep, status: Status) -> None:
     st.caption(f"Now {plain(status.phase)}{now}")
 
 
-def show_folds(sweep: Sweep, plan: Plan, found: dict[str, Any]) -> None:
+def show_folds(sweep: Sweep, plan: Plan, results: dict[str, Any]) -> None:
     """The mean with its interval in a sentence, the folds as a chart and a table."""
-    st.markdown(f"**{cross_validation.verdict(found, plan.base.folds)}**")
+    st.markdown(f"**{cross_validation.verdict(results, plan.base.folds)}**")
     alt = "Test metrics of each fold, and their mean with its 95% interval over folds"
-    charts.show(charts.metrics_over_folds(found), alt=alt, key=f"folds_{sweep.name}")
-    if found["pooled"]:
-        st.markdown(cross_validation.pooled_sentence(found["pooled"]))
-    summary = cross_validation.summary_table(found)
+    charts.show(charts.metrics_over_folds(results), alt=alt, key=f"folds_{sweep.name}")
+    if results["pooled"]:
+        st.markdown(cross_validation.pooled_sentence(results["pooled"]))
+    summary = cross_validation.summary_table(results)
     numbers = ["Mean over folds", "Standard deviation", "All cells together"]
     _table(f"{sweep.name}_metrics", summary, numbers)
     with st.expander("Each fold"):
         names = list(classification.NAMES.values())
-        _table(f"{sweep.name}_folds", cross_validation.table(found), names)
+        _table(f"{sweep.name}_folds", cross_validation.table(results), names)
     with st.expander("How this was measured"):
         st.markdown(
             "- Each cell is tested once, by the fold that neither trained on it nor, in a split by "
@@ -78,14 +78,14 @@ def show_folds(sweep: Sweep, plan: Plan, found: dict[str, Any]) -> None:
         )
 
 
-def show_search(sweep: Sweep, plan: Plan, found: dict[str, Any], *, ended: bool) -> None:
+def show_search(sweep: Sweep, plan: Plan, results: dict[str, Any], *, ended: bool) -> None:
     """The best trial in words, how the search went, what mattered, and the way to train it."""
-    st.markdown(f"**{search.verdict(found)}**")
+    st.markdown(f"**{search.verdict(results)}**")
     st.caption(
         "Trials are judged on the validation part alone; the test part has no say. The lowest of "
         "many is too good by chance; the test part of a run with its settings says its worth."
     )
-    best = found["best"]
+    best = results["best"]
     if best is not None:
         st.markdown(f"Its settings: {search.describe(best['settings'])}.")
         if ended:
@@ -93,17 +93,17 @@ def show_search(sweep: Sweep, plan: Plan, found: dict[str, Any], *, ended: bool)
     left, right = st.columns([3, 2])
     with left:
         alt = "Validation cross-entropy of each trial, and the best so far"
-        charts.show(charts.search_history(found["trials"]), alt=alt, key=f"trials_{sweep.name}")
+        charts.show(charts.search_history(results["trials"]), alt=alt, key=f"trials_{sweep.name}")
     with right:
-        if found["importance"]:
-            shares = {search.WORDS[name]: share for name, share in found["importance"].items()}
+        if results["importance"]:
+            shares = {search.WORDS[name]: share for name, share in results["importance"].items()}
             alt = "How much each setting decided whether a trial was good"
             charts.show(charts.importance(shares), alt=alt, key=f"importance_{sweep.name}")
             st.caption("What decided whether a trial was good; with few trials, a rough guide.")
         else:
             need = search.MIN_FOR_IMPORTANCE
             st.caption(f"What mattered most is told once {need} trials have finished.")
-    _table(f"{sweep.name}_trials", search.table(found), ["Validation cross-entropy"])
+    _table(f"{sweep.name}_trials", search.table(results), ["Validation cross-entropy"])
 
 
 def _train_best(sweep: Sweep, plan: Plan, best: dict[str, Any]) -> None:
