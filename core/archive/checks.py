@@ -8,10 +8,9 @@ import math
 import zipfile
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
-from pydantic import ConfigDict, Field
 
 from core.archive import engine_file, keras_file
 from core.data.splits import PARTS
@@ -20,6 +19,7 @@ from core.errors import BlastLensError, RunError
 from core.jobs.job import Status
 from core.runs import evaluations
 from core.runs.calibration import Calibration
+from core.runs.card_texts import CardTexts
 from core.runs.config import MAX_EPOCHS, RunConfig
 from core.runs.metrics import RunMetrics
 from core.runs.run_store import HISTORY_COLUMNS, STAGES, Run
@@ -27,14 +27,6 @@ from core.settings import settings
 
 _JSON_BYTES = 16 * 2**20
 T = TypeVar("T", bound=Document)
-
-
-class _CardTexts(Document):
-    """card.json: text of at most 10,000 characters for each field that a user filled in."""
-
-    model_config = ConfigDict(extra="allow")
-
-    __pydantic_extra__: dict[str, Annotated[str, Field(max_length=10_000)]]
 
 
 def require(run: Run) -> None:
@@ -90,7 +82,7 @@ def _evaluations(file: Path) -> None:
 
 
 def _texts(file: Path) -> None:
-    _read(_CardTexts, file)
+    _read(CardTexts, file)
 
 
 def _history(file: Path) -> None:

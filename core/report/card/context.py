@@ -49,7 +49,7 @@ class CardContext:
         return self.measured.dataset
 
     def said(self, name: str, known: str | None = None) -> Item:
-        """The user's words for a field of `card_words.FIELDS`; else what is known; else a gap."""
+        """The user's text for a field of `texts.FIELDS`; else what is known; else a gap."""
         field = texts.FIELDS[name]
         if name in self.words:
             return Item(field.label, self.words[name], words=True, field=name)

@@ -16,10 +16,10 @@ def by_fold(test: pd.DataFrame, threshold: float) -> pd.DataFrame:
     folds = test["image_id"].map(lambda path: (_FOLD.findall(path) or [None])[-1])
     right = (test["probability"] >= threshold) == (test["label"] == 1)
     rows = test.assign(fold=folds, right=right).dropna(subset="fold")
-    found = rows.groupby("fold").agg(
+    calls = rows.groupby("fold").agg(
         cells=("right", "size"), subjects=("subject", "nunique"), share=("right", "mean")
     )
-    return found.reset_index() if len(found) > 1 else found.reset_index().iloc[:0]
+    return calls.reset_index() if len(calls) > 1 else calls.reset_index().iloc[:0]
 
 
 def worst_calls(test: pd.DataFrame, threshold: float, number: int = 5) -> pd.DataFrame:

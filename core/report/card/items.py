@@ -10,7 +10,7 @@ class Item:
 
     value: a sentence, or "" beside a table or gap. rows: a table, its first row the header. gap:
     what is missing, with the remedy. words: whether the value is the user's own text, not read off
-    the run. field: the key of `card_words.FIELDS` under which a user can write it.
+    the run. field: the key of `core.report.card.texts.FIELDS` under which a user can write it.
     """
 
     label: str

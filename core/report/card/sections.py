@@ -66,17 +66,17 @@ def _ethics(facts: CardContext) -> list[Item]:
 
 
 def _hashes(facts: CardContext) -> list[Item]:
-    there = [name for name in checks.FILES if (facts.run.path / name).is_file()]
+    files = [name for name in checks.FILES if (facts.run.path / name).is_file()]
     rows = [
         (name, f"{(facts.run.path / name).stat().st_size:,}", storage.sha256(facts.run.path / name))
-        for name in there
-        if name != "card.json"  # its words are in this card
+        for name in files
+        if name != "card.json"  # its texts are in this card
     ]
-    found = [table("SHA-256 of the files", ("File", "Bytes", "SHA-256"), rows)]
-    if "model.keras" not in there:
-        lost = "The Keras model is not in the folder; readings do not need it."
-        found.append(gap("model.keras", lost, "Train again to have it."))
-    return found
+    items = [table("SHA-256 of the files", ("File", "Bytes", "SHA-256"), rows)]
+    if "model.keras" not in files:
+        missing = "The Keras model is not in the folder; readings do not need it."
+        items.append(gap("model.keras", missing, "Train again to have it."))
+    return items
 
 
 def _measured(

@@ -1,9 +1,10 @@
-"""What only people know of a model: the texts that they write into its card, in `card.json`."""
+"""The fields of a model card that only people can fill, and their texts in a run's card.json."""
 
 from dataclasses import dataclass
 
 from core import storage
 from core.errors import ConfigError, RunError
+from core.runs.card_texts import CardTexts
 from core.runs.run_store import Run
 
 MAX_CHARACTERS = 4000
@@ -42,21 +43,22 @@ FIELDS = {
 
 
 def read(run: Run) -> dict[str, str]:
-    """The texts there are, by field. Raises `RunError` if card.json is damaged."""
+    """Returns the user's texts by field. Raises `RunError` if card.json is damaged."""
     file = run.path / "card.json"
+    if not file.exists():
+        return {}
     try:
-        texts = storage.read_json(file) if file.exists() else {}
-        return {str(name): text.strip() for name, text in texts.items() if text.strip()}
-    except (ValueError, AttributeError):
+        return CardTexts.read(file).filled
+    except RunError:
         raise RunError(
             f"card.json of run {run.run_id} is damaged. Delete it and write the texts again."
         ) from None
 
 
 def write(run: Run, field: str, text: str) -> None:
-    """Keeps a text, atomically; an empty one takes it out of the card again.
+    """Stores the text of a field, atomically; an empty text removes the field.
 
-    Raises `ConfigError` for a field that there is not, or a text that is too long.
+    Raises `ConfigError` if the field is unknown or the text is too long.
     """
     if field not in FIELDS:
         raise ConfigError(f"field is {field!r}; it can be {', '.join(FIELDS)}.")
@@ -66,5 +68,5 @@ def write(run: Run, field: str, text: str) -> None:
         )
     file = run.path / "card.json"
     with storage.lock(file):
-        texts = read(run) | {field: text.strip()}
-        storage.write_json(file, {name: said for name, said in texts.items() if said})
+        texts = CardTexts.parse(read(run) | {field: text})
+        CardTexts.parse(texts.filled).write(file)

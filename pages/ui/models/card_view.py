@@ -48,19 +48,19 @@ def _shown(text: str) -> str:
 
 def fill_in(run: Run) -> None:
     """A text for one gap at a time, kept in the run's folder as the user's words."""
-    said = texts.read(run)
-    names = sorted(texts.FIELDS, key=lambda name: name in said)
+    existing = texts.read(run)
+    names = sorted(texts.FIELDS, key=lambda name: name in existing)
     name = st.selectbox(
         "What",
         names,
-        format_func=lambda name: texts.FIELDS[name].label + (" ✓" if name in said else ""),
+        format_func=lambda name: texts.FIELDS[name].label + (" ✓" if name in existing else ""),
         key=f"field_{run.run_id}",
     )
     field = texts.FIELDS[name]
     with st.form(f"fill_{run.run_id}_{name}", border=False):
         text = st.text_area(
             f"Say {field.lack}",
-            said.get(name, ""),
+            existing.get(name, ""),
             max_chars=texts.MAX_CHARACTERS,
             help="It goes into the card as your words, and travels with the run.",
         )
