@@ -127,6 +127,10 @@ class Document(Section):
         """Replaces the file, atomically."""
         storage.write_json(path, self.stored())
 
+    def encoded(self) -> bytes:
+        """The content of the file."""
+        return storage.encoded(self.stored())
+
     def stored(self) -> Any:
         """As the file has it."""
         return {"format": self.FORMAT, **self.to_json()}

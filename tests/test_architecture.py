@@ -158,6 +158,22 @@ def test_only_one_module_makes_download_buttons() -> None:
     assert [module_name(file) for file in users] == ["pages.ui.common.downloads"]
 
 
+def test_documents_write_the_json_of_run_and_sweep_folders() -> None:
+    rooms = ("runs", "archive", "evaluation", "audit", "ood", "training", "tuning", "report")
+    writers = {
+        module_name(file)
+        for file in sources(*(f"core/{room}" for room in rooms))
+        if "write_json(" in file.read_text(encoding="utf-8")
+    }
+    # A list, a cache beside the runs, the probe of an engine, and what a sweep has found so far.
+    assert writers == {
+        "core.runs.evaluations",
+        "core.training.precision",
+        "core.audit.subject_probe",
+        "core.tuning.sweep_store",
+    }
+
+
 @pytest.mark.parametrize("module", ["app", "core.__main__", "core.workers.launcher"])
 def test_importing_it_leaves_tensorflow_out(module: str) -> None:
     assert loaded_after(f"import {module}") == []

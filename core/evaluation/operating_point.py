@@ -301,8 +301,8 @@ def _store(run: Run, contract: Calibration) -> Calibration:
     storage.write_together(
         {
             run.path / "predictions.parquet": table.to_parquet(index=False),
-            run.path / "metrics.json": storage.encoded(measured.stored()),
-            run.path / "calibration.json": storage.encoded(contract.stored()),
+            run.path / "metrics.json": measured.encoded(),
+            run.path / "calibration.json": contract.encoded(),
         }
     )
     return contract

@@ -26,6 +26,7 @@ from core.models import classifier as classifiers
 from core.models.catalog import Architecture, Pretrained
 from core.models.classifier import Classifier
 from core.runs import config, run_store
+from core.runs.metrics import Confusion, PartMetrics
 from core.runs.run_store import HISTORY_COLUMNS, Run
 from core.training import fit, network
 from tests.factories.trees import index_of
@@ -376,7 +377,17 @@ def test_no_better_means_an_interval_that_reaches_always_all(
 
 def test_without_an_interval_cells_count_as_independent() -> None:
     """Sensitivity 0.8 of 20 and specificity 0.5 of 20: 0.65 with a standard error of 0.0715."""
-    test = {"sensitivity": 0.8, "all": 20, "specificity": 0.5, "hem": 20}
+    test = PartMetrics(
+        images=40,
+        all=20,
+        hem=20,
+        groups=2,
+        confusion=Confusion(tp=16, fp=10, fn=4, tn=10),
+        sensitivity=0.8,
+        specificity=0.5,
+        always_all={},
+        intervals={},
+    )
     assert measuring._standard_error(test) == pytest.approx(0.0715, abs=1e-4)
 
 
