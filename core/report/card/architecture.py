@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from core.report.card.context import RETRAIN, CardContext, recorded
-from core.report.card.items import Item, fact, gap, table
+from core.report.card.items import RETRAIN, CardContext, Item, fact, gap, recorded, table
 from core.runs.metrics import RunMetrics
 
 _ORIGINAL = "original study's scaling, which is not what this network was made for"

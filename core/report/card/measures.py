@@ -7,9 +7,8 @@ from core.data import splits
 from core.evaluation.subgroups import by_subject
 from core.evaluation.test_set import TestSet
 from core.metrics import classification
-from core.report.card.context import date
 from core.report.card.failures import by_fold, worst_calls
-from core.report.card.items import Item, fact, gap, table
+from core.report.card.items import Item, date, fact, gap, table
 from core.runs.evaluations import Evaluation
 from core.runs.metrics import PartMetrics, RunMetrics
 from core.runs.run_store import Run

@@ -1,7 +1,6 @@
 """Sections of a model card on what the model is, what it is for, and what it was made from."""
 
-from core.report.card.context import CardContext, date, recorded
-from core.report.card.items import Item, fact, table
+from core.report.card.items import CardContext, Item, date, fact, recorded, table
 from core.runs.config import RunConfig
 from core.runs.metrics import DatasetFacts
 

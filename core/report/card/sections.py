@@ -14,8 +14,7 @@ from core.archive import checks
 from core.errors import RunError
 from core.models import catalog
 from core.report.card import architecture, measures, origin, texts
-from core.report.card.context import Ailment, CardContext
-from core.report.card.items import Card, Item, Section, fact, gap, table
+from core.report.card.items import Ailment, Card, CardContext, Item, Section, fact, gap, table
 from core.runs.metrics import RunMetrics
 from core.runs.run_store import Run
 
