@@ -1,6 +1,5 @@
 """Verbs that choose, describe, export and import models."""
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ def promote(run: str) -> dict[str, Any]:
     """Makes a run the active model, which reads."""
     promoted = run_store.get(run)
     changed = active_model.changed_since(promoted)
-    return asdict(active_model.promote(promoted)) | {"engine_changed": changed is not None}
+    return active_model.promote(promoted).to_json() | {"engine_changed": changed is not None}
 
 
 @click.command("undo-promotion")
@@ -31,7 +30,7 @@ def promote(run: str) -> dict[str, Any]:
 def undo_promotion() -> dict[str, Any]:
     """Goes back to the previous active model."""
     undone = active_model.undo()
-    return asdict(undone) | {"active": active_model.active().run_id}
+    return undone.to_json() | {"active": active_model.active().run_id}
 
 
 @click.command()
