@@ -3,12 +3,23 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := artifacts/datasets/demo/dataset.json
 
-.PHONY: app test check demo-runs clean
+.PHONY: app test test-fast test-masked check demo-runs clean
 
 app: $(VENV)/.run $(DEMO)
 	$(BIN)/streamlit run app.py
 
 test: $(VENV)/.dev
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+# The tests within one process, and those of the pages.
+test-fast: $(VENV)/.dev
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "unit or page"
+
+# As on an x86-64 processor without AVX-512.
+test-masked: $(VENV)/.dev
+	ONEDNN_MAX_CPU_ISA=AVX2 DNNL_MAX_CPU_ISA=AVX2 TF_ENABLE_ONEDNN_OPTS=0 OPENBLAS_CORETYPE=Haswell \
+	NPY_DISABLE_CPU_FEATURES="X86_V4 AVX512_ICL AVX512_SPR" \
+	GLIBC_TUNABLES=glibc.cpu.hwcaps=-AVX512F,-AVX512VL,-AVX512BW,-AVX512DQ \
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: $(VENV)/.dev

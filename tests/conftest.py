@@ -1,10 +1,11 @@
 """What tests share: an artifacts folder of their own, a small demo set, two trained runs."""
 
 import os
-from collections.abc import Iterator
+import shutil
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from core import storage
 from core.data import indexing
@@ -16,6 +17,10 @@ from core.workers import launcher
 
 PROJECT = Path(__file__).resolve().parent.parent
 CELLS, SUBJECTS = 120, 12
+# They train, import TensorFlow or start processes.
+PROCESS_FOLDERS = {"benchmarks", "cli", "doctor", "models", "training", "workers"}
+PROCESS_FILES = {"test_marked_cells.py", "test_old_format.py", "test_package.py", "test_peer.py"}
+PROCESS_FILES |= {"test_storage.py", "test_study.py"}
 
 
 @pytest.fixture(autouse=True)
@@ -43,29 +48,45 @@ def demo_index(demo_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Ind
 
 
 @pytest.fixture(scope="session")
-def _workspace(tmp_path_factory: pytest.TempPathFactory, demo_root: Path) -> Iterator[Path]:
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all xdist workers of this session share."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@pytest.fixture(scope="session")
+def _trained(shared_folder: Path, demo_root: Path) -> Path:
+    """An artifacts folder with two finished runs, trained once by the first worker to ask."""
+    folder = shared_folder / "trained"
+    with FileLock(f"{folder}.lock"), pytest.MonkeyPatch.context() as patch:
+        if not folder.exists():
+            unfinished = folder.with_name("training")
+            patch.setenv("BLASTLENS_ARTIFACTS", str(unfinished))
+            _link_demo(demo_root)
+            for key in ("cnn-16", "cnn-dropout"):
+                settings = config.create(key, storage.demo_dir(), "recommended", epochs=2)
+                run = run_store.create(settings, f"run-{key}")
+                launcher.launch(run)
+                status = launcher.follow(run)
+                assert status.state == "succeeded", status.error
+            unfinished.rename(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def _workspace(tmp_path_factory: pytest.TempPathFactory, demo_root: Path, _trained: Path) -> Path:
     folder = tmp_path_factory.mktemp("workspace") / "artifacts"
-    before = os.environ.get("BLASTLENS_ARTIFACTS")
-    os.environ["BLASTLENS_ARTIFACTS"] = str(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BLASTLENS_ARTIFACTS", str(folder))
+        _link_demo(demo_root)
+        shutil.copytree(_trained / "runs", storage.runs_dir())
+        shutil.copytree(PROJECT / "artifacts" / "examples", storage.examples_dir())
+    return folder
+
+
+def _link_demo(demo_root: Path) -> None:
     storage.demo_dir().parent.mkdir(parents=True)
     storage.demo_dir().symlink_to(demo_root, target_is_directory=True)
-    storage.examples_dir().mkdir()
-    for example in (PROJECT / "artifacts" / "examples").glob("*.png"):
-        (storage.examples_dir() / example.name).write_bytes(example.read_bytes())
-    runs = [
-        run_store.create(
-            config.create(key, storage.demo_dir(), "recommended", epochs=2), f"run-{key}"
-        )
-        for key in ("cnn-16", "cnn-dropout")
-    ]
-    for run in runs:
-        launcher.launch(run)
-        status = launcher.follow(run)
-        assert status.state == "succeeded", status.error
-    os.environ.pop("BLASTLENS_ARTIFACTS")
-    if before is not None:
-        os.environ["BLASTLENS_ARTIFACTS"] = before
-    yield folder
 
 
 @pytest.fixture
@@ -92,3 +113,16 @@ def real_data() -> Path:
     if not folder:
         pytest.skip("BLASTLENS_REAL_DATA is not set: no real data on this machine")
     return Path(folder)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks each test as unit, process, page or browser, by its folder or file."""
+    for item in items:
+        folder = Path(item.path).relative_to(PROJECT / "tests").parts[0]
+        if folder == "browser":
+            kind = "browser"
+        elif folder in PROCESS_FOLDERS or item.path.name in PROCESS_FILES:
+            kind = "process"
+        else:
+            kind = "page" if folder == "pages" else "unit"
+        item.add_marker(kind)

@@ -161,7 +161,8 @@ def test_using_a_point_rewrites_all_that_depends_on_it_and_the_default_comes_bac
     _consistent(run)
     assert run.calibration.temperature == 1.0
     assert points.reset(run) == before == run.calibration
-    np.testing.assert_array_equal(run.predictions["probability"], table["probability"])
+    # The shipped probabilities were computed on another processor.
+    np.testing.assert_allclose(run.predictions["probability"], table["probability"], rtol=1e-12)
     assert list(run.predictions.columns) == list(table.columns)
     for part, found in measured.parts.items():
         now = run.metrics.parts[part]
