@@ -4,9 +4,13 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.ui.common import entry
+from core import memory, storage
+from pages.ui.common import compat
 
-entry.mark()
+memory.keep_little()
+storage.seed_artifacts()
+compat.share_upload_bytes()
+compat.enter_app()
 st.set_page_config(
     page_title="BlastLens",
     page_icon=str(Path(__file__).parent / "pages/ui/icon.svg"),

@@ -1,12 +1,11 @@
 """BlastLens without its pages: data, models, training, evaluation, explanation and reading."""
 
-import sys
 from importlib import import_module
 from typing import Any
 
-# OpenVINO's converter reports each conversion to its maker, from forks of the training process that
-# often hang and outlive it. Where this module cannot be imported, it takes a stub instead.
-sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
+from core import compat
+
+compat.silence_openvino_telemetry()
 
 _STUDY = (
     "load_data",

@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 
 from core.cells.masks import bounding_box
+from core.compat import cached_property
 from core.errors import DataError
-from core.lazy import cached_property
 
 # Cytoplasm lets through at least 1.65 times the nucleus's green light: chromatin alone rarely
 # spans that, and of 191 leukocytes outlined by hand 98 % do.

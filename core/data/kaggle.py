@@ -15,7 +15,7 @@ from contextlib import suppress
 from itertools import accumulate
 from pathlib import Path
 
-from core import storage
+from core import compat, storage
 from core.data.fetch import (
     DATASET,
     find_archive,
@@ -156,11 +156,7 @@ class _Watch:
 
 def _announced_length() -> int:
     """The archive's length, from the progress bar that kagglehub writes to the log; 0: unknown."""
-    from tqdm import tqdm
-
-    with tqdm.get_lock():
-        bars = list(getattr(tqdm, "_instances", ()))
-    return next((int(bar.total) for bar in bars if bar.total), 0)
+    return next((int(bar.total) for bar in compat.progress_bars() if bar.total), 0)
 
 
 def _explain(error: BaseException, watch: _Watch) -> str:

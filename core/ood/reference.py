@@ -14,9 +14,9 @@ import pandas as pd
 from core import storage
 from core.cells.detection.red_cells import RED_CELL_UM
 from core.cells.scale import UM_PER_PX
+from core.compat import cached_property
 from core.data.walk import MEASURES
 from core.errors import ModelError
-from core.lazy import cached_property
 from core.ood import appearance
 from core.ood.appearance import MIN_GROUPS, Appearance
 from core.runs.run_store import Run

@@ -9,8 +9,8 @@ import numpy as np
 from core.cells.detection.detect import Cell, Field
 from core.cells.masks import largest_region, lit_mask
 from core.cells.morphology import Morphology, measure
+from core.compat import cached_property
 from core.data.images import Geometry, fit
-from core.lazy import cached_property
 from core.models.engine import EngineOutput
 from core.ood.reference import Reference
 

@@ -8,7 +8,7 @@ import streamlit as st
 
 from core.data.indexing import Index
 from core.errors import BlastLensError
-from pages.ui.common import entry
+from pages.ui.common import compat
 
 SPLITS = {
     "subject": "by subject (honest)",
@@ -25,7 +25,7 @@ CALLS = {
 
 def title(name: str, sentence: str) -> None:
     """A page's title and its one sentence: the first thing each page calls."""
-    entry.require()
+    compat.require_app()
     st.title(name, anchor=False)
     st.markdown(sentence)
 

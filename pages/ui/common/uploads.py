@@ -1,44 +1,20 @@
 """What is to be read: files dropped by the user, or shipped examples. They stay where they are."""
 
-import copyreg
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
-from streamlit.typing import UploadedFile
 
 from core import storage
 from core.data import images
 from core.settings import settings
-from pages.ui.common import cache
+from pages.ui.common import cache, compat
 
 _ICON = ":material/science:"
 ALL_EXAMPLES = "all of them"
-# Streamlit's list of files clips all but a hidden label at its end, which with many files lies far
-# below and leaves the page as much empty room to scroll through.
-_CLIPPED = "<style>[data-testid=stFileChips] { position: relative; }</style>"
-
-
-def _twin(data: bytes, position: int, facts: dict[str, Any]) -> UploadedFile:
-    twin = UploadedFile.__new__(UploadedFile)
-    BytesIO.__init__(twin, data)
-    twin.__dict__.update(facts)
-    twin.seek(position)
-    return twin
-
-
-def _parts(file: UploadedFile) -> tuple[Any, ...]:
-    return _twin, (file.getvalue(), file.tell(), dict(vars(file)))
-
-
-# Streamlit copies a widget's value at each run. Of a scan that is hundreds of megabytes, for bytes
-# that nothing changes: copies share them.
-copyreg.pickle(UploadedFile, _parts)
 
 
 @dataclass(frozen=True)
@@ -69,7 +45,7 @@ def choose(
         key=f"{key}_upload_{st.session_state.get(f'{key}_cleared', 0)}",
         max_upload_size=settings().max_scan_bytes // 2**20,
     )
-    st.html(_CLIPPED)
+    compat.unclip_file_list()
     files = given if isinstance(given, list) else [] if given is None else [given]
     examples = sorted(storage.examples_dir().glob("*.png"))
     chosen = st.session_state.get(f"{key}_example")

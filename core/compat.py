@@ -1,0 +1,46 @@
+"""What leans on the insides of Python and of other libraries; tests/test_compat.py guards each."""
+
+import sys
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+# Python 3.11's own `functools.cached_property` holds one lock for all objects of a class, so
+# readings on several threads would wait for each other. Python 3.12 removed the lock.
+if sys.version_info >= (3, 12):
+    from functools import cached_property
+else:
+    Value = TypeVar("Value")
+
+    class cached_property(Generic[Value]):  # noqa: N801
+        """`functools.cached_property` as Python 3.12 has it; objects need a `__dict__`."""
+
+        def __init__(self, make: Callable[[Any], Value]) -> None:
+            self._make, self.__doc__ = make, make.__doc__
+
+        def __set_name__(self, owner: type, name: str) -> None:
+            self._name = name
+
+        def __get__(self, instance: Any, owner: type | None = None) -> Any:
+            if instance is None:
+                return self
+            return instance.__dict__.setdefault(self._name, self._make(instance))
+
+
+__all__ = ["cached_property", "progress_bars", "silence_openvino_telemetry"]
+
+
+def silence_openvino_telemetry() -> None:
+    """Keeps OpenVINO's converter from reporting conversions; call it before OpenVINO is imported.
+
+    It reports each conversion to its maker, from forks of the training process that often hang and
+    outlive it. If `openvino_telemetry` cannot be imported, it uses a stub instead.
+    """
+    sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
+
+
+def progress_bars() -> list[Any]:
+    """Returns the open tqdm bars: kagglehub tells the length of a download to its bar only."""
+    from tqdm import tqdm
+
+    with tqdm.get_lock():
+        return list(getattr(tqdm, "_instances", ()))

@@ -1,0 +1,60 @@
+"""What leans on the insides of Streamlit; tests/pages/test_compat.py guards each."""
+
+import copyreg
+from io import BytesIO
+from typing import Any
+
+import streamlit as st
+from streamlit.typing import UploadedFile
+
+from core.settings import PROJECT
+
+ENTERED = "entered_through_app"
+
+
+def enter_app() -> None:
+    """Called by app.py: this session's pages run inside it."""
+    st.session_state[ENTERED] = True
+
+
+def require_app() -> None:
+    """Called by each page: starts over through app.py if Streamlit ran the page's file alone.
+
+    It does so for the first address visited after a start, because a folder called `pages` stands
+    beside app.py (its older way to several pages), until `st.navigation` has been called once.
+    """
+    if ENTERED not in st.session_state:
+        files = sorted((PROJECT / "pages").glob("*.py"))
+        pages = [st.Page(file, default=file.stem == "home") for file in files]
+        st.navigation(pages, position="hidden")
+        st.rerun()
+
+
+def share_upload_bytes() -> None:
+    """Lets copies of an uploaded file share its bytes.
+
+    Streamlit copies a widget's value at each run. An upload can have hundreds of megabytes, which
+    nothing changes.
+    """
+    copyreg.pickle(UploadedFile, _parts)
+
+
+def _parts(file: UploadedFile) -> tuple[Any, ...]:
+    return _copy, (file.getvalue(), file.tell(), dict(vars(file)))
+
+
+def _copy(data: bytes, position: int, attributes: dict[str, Any]) -> UploadedFile:
+    copy = UploadedFile.__new__(UploadedFile)
+    BytesIO.__init__(copy, data)
+    copy.__dict__.update(attributes)
+    copy.seek(position)
+    return copy
+
+
+def unclip_file_list() -> None:
+    """Keeps an uploader's list of files within the uploader.
+
+    Streamlit clips all but a hidden label at the end of the list. With many files that label lies
+    far below, and the page could be scrolled through as much empty room.
+    """
+    st.html("<style>[data-testid=stFileChips] { position: relative; }</style>")
