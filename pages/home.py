@@ -7,7 +7,7 @@ from core.errors import RunError
 from core.runs import active_model, run_store
 from pages.ui.common import state, uploads
 from pages.ui.common.text import plain, research_notice, shown_errors, title
-from pages.ui.reading import cell
+from pages.ui.reading import cell, picture
 
 title(
     "BlastLens",
@@ -24,7 +24,7 @@ with reading, shown_errors():
     if active is not None:
         chosen = uploads.choose("home", "Drop one stained cell here", several=False)
         for upload in chosen:
-            cell.show_one([active], upload)
+            picture.show([active], upload)
         research_notice()
 
 with beside, shown_errors():

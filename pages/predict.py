@@ -5,7 +5,7 @@ import streamlit as st
 from core.runs import active_model, run_store
 from pages.ui.common import uploads
 from pages.ui.common.text import research_notice, shown_errors, title
-from pages.ui.reading import cell, table
+from pages.ui.reading import cell, picture, table
 
 MOST_MODELS = 3
 
@@ -42,7 +42,7 @@ with shown_errors():
                 "2019 or on its natural background, or a whole field of a smear."
             )
         elif len(chosen) == 1:
-            cell.show_one(runs, chosen[0])
+            picture.show(runs, chosen[0])
         else:
             table.show(runs, chosen, "predict")
 research_notice()

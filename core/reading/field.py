@@ -239,7 +239,7 @@ def read_field(
 def single(reader: Reader, region: Region, reading: FieldReading, number: int) -> Reading:
     """All there is to say of one cell of a field: as if it had been uploaded alone."""
     one = reading.find(number)
-    name = f"{reading.image}, No. {number}"
+    name = f"No. {number} of {reading.image}"
     if one.gate.code == "border" or reading.um_per_px is None:
         return Reading(name, "refused", one.gate.sentence, (), one.gate)
     picture = _checked_picture(reader, region, one.cell)
@@ -248,7 +248,7 @@ def single(reader: Reader, region: Region, reading: FieldReading, number: int) -
     if not one.gate.passed:
         return Reading(name, "refused", one.gate.sentence, (), one.gate, picture.prepared, shown)
     digest = hashlib.sha256(picture.image.tobytes()).hexdigest()
-    cell = reader.read_cell(picture, one.gate, digest)
+    cell = replace(reader.read_cell(picture, one.gate, digest), bbox=one.cell.bbox)
     return Reading(name, "cell", None, (cell,), one.gate, picture.prepared, shown)
 
 

@@ -81,15 +81,15 @@ def row(reading: Reading, model: str, contract: Calibration) -> dict[str, Any]:
             "interval_low": low,
             "interval_high": high,
             "undecided": cell.undecided,
-            "reason": why(cell, contract),
+            "reason": doubt(cell, contract),
             "known_from": cell.seen.part if cell.seen else "",
         }
     return found
 
 
-def why(cell: CellReading, contract: Calibration) -> str:
-    """Why a cell went to review, or what makes its call doubtful; empty where nothing does."""
-    band = contract.band
+def doubt(cell: CellReading, calibration: Calibration) -> str:
+    """Why a cell went to review, or why its call is doubtful; empty if it is not."""
+    band = calibration.band
     if cell.call == "review" and band:
         return (
             f"Its probability of {cell.probability:.0%} lies in this model's review band, "

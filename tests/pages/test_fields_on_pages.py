@@ -48,6 +48,8 @@ def test_a_field_is_counted_warned_of_and_its_cells_can_be_looked_at(app: AppTes
     assert "never a diagnosis" in said and "synthetic cells only" in said
     press(app, "No. 1")
     assert any("Cell No. 1" in one.value for one in app.subheader)
+    said = words(app)
+    assert ("The model suggests" in said) != ("No. 1 of field.png was not read" in said)
 
 
 def test_a_removed_cell_is_gone_and_comes_back(app: AppTest) -> None:
@@ -84,3 +86,14 @@ def test_without_red_cells_the_magnification_is_asked_for(finished_run: Run) -> 
     press(app, "Read at this scale")
     assert int(metric(app, "Cells found")) > 0
     assert "the magnification given" in words(app)
+
+
+def test_a_cell_of_a_field_is_shown_like_one_that_was_uploaded_alone(finished_run: Run) -> None:
+    drawn = draw_field(seed=3, blasts=2, lymphocytes=1, size=(900, 1200), scale=0.9)
+    app = upload("large.png", encode(drawn.image))
+    assert int(metric(app, "Read")) > 0
+    first = next(button.label for button in app.button if button.label.startswith("No. "))
+    shown = words(press(app, first))
+    assert "The model suggests" in shown and "The cell in words" in shown
+    assert shown.count("; distance ") == 3 and "eat map" in shown
+    assert [one.label for one in app.expander].count("How this was read") == 1

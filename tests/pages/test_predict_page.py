@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from core.data.images import encode
@@ -103,6 +104,7 @@ def test_a_map_that_is_not_supported_is_folded_away_until_asked_for(
         return Judgement(found.method, UNRELIABLE, "It glows elsewhere.", figures)
 
     monkeypatch.setattr(Reader, "judge", unreliable)
+    st.cache_data.clear()  # of true judgements
     drawn = next(
         file
         for file in cells
@@ -118,3 +120,4 @@ def test_a_map_that_is_not_supported_is_folded_away_until_asked_for(
     next(box for box in app.selectbox if box.label == "Heat map").select("hires-cam").run()
     next(box for box in app.toggle if box.label.startswith("Stability")).set_value(True).run()
     assert not app.exception and "correlate by" in words(app)
+    st.cache_data.clear()

@@ -50,6 +50,10 @@ def _identity_of_run(run: Run) -> tuple[Any, ...]:
     return str(run.path), *(file.stat().st_mtime_ns if file.exists() else 0 for file in files)
 
 
+def _identity_of_cell(cell: CellReading) -> tuple[Any, ...]:
+    return hashlib.sha256(cell.image.tobytes()).hexdigest(), cell.logit, cell.leaning, cell.method
+
+
 def _identity_of_ablation_runs(ablation_runs: AblationRuns) -> list[tuple[Any, ...]]:
     pairs = [(arm, run) for arm, runs in ablation_runs.finished.items() for run in runs]
     return [(arm, run.run_id, run.status.finished) for arm, run in pairs]
@@ -61,6 +65,7 @@ _SAME: dict[str | type, Any] = {
     Run: _identity_of_run,
     TestSet: lambda test_set: _identity_of_run(test_set.run),
     AblationRuns: _identity_of_ablation_runs,
+    CellReading: _identity_of_cell,
 }
 
 
@@ -191,22 +196,21 @@ def reading(run: Run, data: bytes, name: str) -> Reading:
 
 
 @st.cache_data(max_entries=24, hash_funcs=_SAME, show_spinner="Drawing the heat map…")
-def explained(run: Run, data: bytes, name: str, cell: int, cam: str) -> CellReading:
-    """Returns a cell of a reading, by its number, with a heat map of the method `cam`."""
-    cell_reading = reading(run, data, name).cells[cell]
-    return cell_reading if cam == cell_reading.method else reader(run).explain(cell_reading, cam)
+def explained(run: Run, cell: CellReading, cam: str) -> CellReading:
+    """Returns the reading of a cell with a heat map of the method `cam`."""
+    return cell if cam == cell.method else reader(run).explain(cell, cam)
 
 
 @st.cache_data(max_entries=64, hash_funcs=_SAME, show_spinner="Examining the heat map…")
-def judgement(run: Run, data: bytes, name: str, cell: int, cam: str = DEFAULT_CAM) -> Judgement:
+def judgement(run: Run, cell: CellReading, cam: str = DEFAULT_CAM) -> Judgement:
     """Says whether that heat map may be believed."""
-    return reader(run).judge(explained(run, data, name, cell, cam))
+    return reader(run).judge(explained(run, cell, cam))
 
 
 @st.cache_data(max_entries=64, hash_funcs=_SAME, show_spinner="Reading the eight views…")
-def aggregated(run: Run, data: bytes, name: str, cell: int, cam: str) -> Aggregated:
+def aggregated(run: Run, cell: CellReading, cam: str) -> Aggregated:
     """Returns that heat map over the eight views of the cell, and how much they agree."""
-    return reader(run).aggregate(explained(run, data, name, cell, cam))
+    return reader(run).aggregate(explained(run, cell, cam))
 
 
 @st.cache_resource(max_entries=6, hash_funcs=_SAME, show_spinner=False)

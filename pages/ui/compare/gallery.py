@@ -92,10 +92,10 @@ def _tile(run: TestSet, root: Path, cell: Any, heat: str) -> None:
     except (DataError, RunError) as error:
         st.caption(f"{words}. {plain(str(error))}")
         return
-    for number, read in enumerate(reading.cells):
+    for read in reading.cells:
         shown, note = heat == HEAT[2], ""
         if heat == HEAT[1]:  # only then is each judged: that takes some 70 images of the engine
-            judged = cache.judgement(run.run, data, Path(cell.image_id).name, number)
+            judged = cache.judgement(run.run, read)
             shown = judged.supported
             note = "" if shown else f". Heat map: {judged.badge}. {judged.reason}"
         alt = f"Cell of subject {cell.subject}" + (" with its heat map" if shown else "")

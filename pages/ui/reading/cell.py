@@ -1,194 +1,108 @@
-"""Shows the reading of one picture: what the models suggest, and what that rests on."""
+"""Shows the reading of one cell: what the model suggests, and what that rests on.
 
+The same view serves a cell that was uploaded alone, one of many, and one out of a field.
+"""
+
+from collections.abc import Sequence
+
+import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
+from core.errors import UploadError
 from core.evaluation import operating_point
 from core.metrics.classification import NAMES
-from core.reading.picture import has_background, is_field, is_large
+from core.reading.checked_picture import Gate
+from core.reading.gate import CHECKS
+from core.reading.neighbours import Neighbour, Seen
 from core.reading.reader import CellReading, Reading
+from core.reading.table import doubt
 from core.runs.run_store import Run
 from pages.ui.common import cache
-from pages.ui.common.text import CALLS, plain, sentence, shown_errors
-from pages.ui.common.uploads import Upload
-from pages.ui.reading import field, heat_map, similar
-from pages.ui.reading.checks import show_checks
+from pages.ui.common.text import CALLS, plain, sentence
+from pages.ui.reading import heat_map
 
-_PREVIEW = 300
 HEADLINE = "balanced_accuracy"
+_TILE = 146  # pixels
+_SEEN = {
+    "train": "This model was trained on this very cell, so what it says of it proves nothing.",
+    "validation": "This cell was used to choose and calibrate this model, so what it says of it "
+    "proves little.",
+    "test": "This cell is one of those that this model was measured on; it was not trained on it.",
+}
+_CHECKS = {
+    "stained": "It shows a stained cell",
+    "field": "It shows one cell, not a whole field",
+    "natural background": "The cell stands alone on black, or could be cut out",
+    "scale": "The cell is of a size that the model knows",
+    "sharp": "It is whole, in focus and well exposed",
+    "appearance": "Colour, light and chromatin are those of training cells",
+    "known": "To the model it is like the cells it has learned from",
+}
+_FIGURES = {
+    "black_border": "Black share of the border",
+    "cell_share": "Share of the window that the cell fills",
+    "other_regions": "Further regions, of the cell's area",
+    "green": "Green over the weaker of red and blue",
+    "texture": "Chromatin texture",
+    "diameter_px": "Diameter, pixels",
+    "least_diameter_px": "Least diameter in training, pixels",
+    "most_diameter_px": "Largest diameter in training, pixels",
+    "focus": "Focus",
+    "least_focus": "Least focus",
+    "cut_off": "Straight edge, of the diameter",
+    "foreign_colours": "Share of colours no smear has",
+    "glass": "Share of empty glass",
+    "white_cells": "White cells found",
+    "red_cells_across": "Red cells across the picture",
+    "enlargement": "Enlargement to the scale of training",
+    "appearance": "Distance in what is measured",
+    "appearance_limit": "Its limit",
+    "distance": "Distance to training cells, by the model",
+    "distance_limit": "Limit of that distance",
+}
 
 
-def show_one(runs: list[Run], upload: Upload) -> None:
-    """What each of the runs says of one picture.
+def show(run: Run, reading: Reading, key: str, *, narrow: bool = False) -> None:
+    """Shows a reading of one cell, or why it was not read.
 
-    `core.reading.picture` decides whether it is a cell or a field. A field is read with the first
-    of the runs.
+    `key` names the widgets. `narrow` puts the parts below each other, without settings of the heat
+    map, for a column beside other models.
     """
-    with shown_errors():
-        data = upload.data  # once: of a large scan each copy is hundreds of megabytes
-        if is_large(data, upload.name):
-            field.show(runs[0], upload.name, data)
-            show_model(runs[0])
-            return
-        readings = [cache.reading(run, data, upload.name) for run in runs]
-        if _as_field(readings[0], upload):
-            if len(runs) > 1:
-                st.caption(f"A field is read with one model, here {plain(runs[0].run_id)}.")
-            field.show(runs[0], upload.name, data)
-            show_model(runs[0])
-        elif len(runs) == 1:
-            _show_alone(runs[0], readings[0], upload)
-        else:
-            _show_beside(runs, readings, upload)
-
-
-def _as_field(reading: Reading, upload: Upload) -> bool:
-    """Whether it is to be read as a field; of a picture with a background the user may say."""
-    if not has_background(reading):
-        return False
-    return st.toggle(
-        "Read it as a whole field",
-        value=is_field(reading),
-        key=f"as_field_{upload.digest[:12]}",
-        help="Each white cell in it is found and read on its own.",
-    )
-
-
-def _show_alone(run: Run, reading: Reading, upload: Upload) -> None:
     if not reading.cells:
-        _show_refusal(reading, upload)
+        _show_refusal(reading)
         return
     (cell,) = reading.cells
+    alt = f"The cell {reading.image}, " + (
+        "to be reviewed" if cell.call == "review" else f"called {cell.call}"
+    )
     with st.container(border=True):
-        call, likely = st.columns([2, 3], gap="medium")
-        with call:
-            _show_call(cell)
-            _warn_of_synthetic(run)
-        with likely:
+        left, right = _halves((2, 3), narrow)
+        with left:
+            _show_call(run, cell)
+        with right:
             _show_probability(cell)
-    similar.show_seen(cell.seen)
-    pictures, where = st.columns([2, 1], gap="small")
-    with pictures:
-        _show_pictures(reading, cell)
-        similar.show_words(cell)
-        similar.show_unchecked(reading.gate)
+    _show_seen(cell.seen)
+    left, right = _halves((2, 1), narrow)
+    with left:
+        _show_images(cell, alt, narrow)
+    with right:
+        heat_map.show(run, cell, reading.image, key, compact=narrow)
+    with st.container() if narrow else left:
+        st.markdown("**The cell in words**")
+        st.markdown("\n".join(f"- {plain(finding.words)}" for finding in cell.findings))
+        _show_unchecked(reading.gate)
         st.caption(protocol(run))
-    with where:
-        heat_map.show(run, upload, 0, cell)
-    similar.show_prepared(reading)
-    similar.show_similar(cell)
-    _show_more(run, reading, cell)
-
-
-def _show_beside(runs: list[Run], readings: list[Reading], upload: Upload) -> None:
-    """Each model in a column of its own, so that the eye goes from one to the next."""
-    calls = {cell.call for reading in readings for cell in reading.cells}
-    if all(reading.cells for reading in readings):
-        agreed = "agree" if len(calls) == 1 else "**do not agree**: a person should look"
-        st.markdown(f"{plain(upload.name)}: the {len(runs)} models {agreed}.")
-    columns = st.columns(len(runs), gap="medium")
-    for column, run, reading in zip(columns, runs, readings, strict=True):
-        with column:
-            st.markdown(f"**{plain(run.run_id)}**")
-            if not reading.cells:
-                _show_refusal(reading, upload)
-                continue
-            (cell,) = reading.cells
-            with st.container(border=True):
-                _show_call(cell)
-                _warn_of_synthetic(run)
-                _show_probability(cell)
-            st.image(cell.image, width="stretch", alt=f"The cell {upload.name}, {_called(cell)}")
-            heat_map.show(run, upload, 0, cell, compact=True)
-            similar.show_seen(cell.seen)
-            st.caption(protocol(run))
-            similar.show_unchecked(reading.gate)
-            similar.show_words(cell)
-            similar.show_similar(cell)
-            _show_more(run, reading, cell)
-
-
-def _show_refusal(reading: Reading, upload: Upload) -> None:
-    why = f"**{plain(reading.image)} was not read.** {plain(reading.gate.reason or '')}"
-    st.warning(why, icon=":material/block:")
-    if reading.gate.way_out:
-        st.markdown(f":material/arrow_forward: **What to do.** {plain(reading.gate.way_out)}")
-    picture = None if reading.prepared else cache.small_picture(upload.data, upload.name)
-    if picture is not None:
-        st.image(picture, width=_PREVIEW, alt=f"The picture {upload.name}, which was not read")
-    similar.show_prepared(reading)
-    similar.show_unchecked(reading.gate)
-    show_checks(reading.gate)
-
-
-def _show_pictures(reading: Reading, cell: CellReading) -> None:
-    first, second = st.columns(2, gap="small")
-    alt = f"The cell {reading.image}, {_called(cell)}"
-    first.image(cell.image, width="stretch", alt=alt)
-    first.caption("The cell, as the model reads it")
-    second.image(cell.outlined, width="stretch", alt=f"{alt}, with its outline")
-    second.caption("Its outline: what was measured")
-
-
-def _show_call(cell: CellReading) -> None:
-    st.markdown(f"### The model suggests: {CALLS[cell.call]}")
-    if cell.call == "review":
-        st.markdown(
-            "Too close for this model to call: **a person should look**. "
-            f"By its threshold it leans to {CALLS[cell.leaning]}."
-        )
-    if cell.undecided:
-        st.markdown(":material/balance: Close to the threshold: take it as **undecided**.")
-
-
-def _show_probability(cell: CellReading) -> None:
-    likely = f"Probability of ALL **{cell.probability:.0%}**, of HEM {cell.probability_hem:.0%}"
-    st.progress(cell.probability, text=likely)
-    if cell.interval is not None:
-        st.caption(
-            f"95% interval of the probability of ALL: {cell.interval[0]:.0%} to "
-            f"{cell.interval[1]:.0%}, by how its calibration varies with the subjects."
-        )
-    else:
-        st.caption("Without an interval: this model was calibrated on too few subjects for one.")
-
-
-def _show_more(run: Run, reading: Reading, cell: CellReading) -> None:
-    show_checks(reading.gate)
-    with st.expander("How this was read"):
-        x, y, w, h = cell.bbox
-        st.markdown(
-            f"- File {plain(reading.image)}; cell of {w} x {h} pixels at ({x}, {y}), filling "
-            f"{cell.gate.cell_share:.0%} of the model's window\n"
-            f"- Model {run.run_id} ({run.config.architecture}); log-odds of ALL {cell.logit:+.3f}\n"
-            f"- {_rule(run)}. {operating_point.rule(run.calibration)} "
-            f"{sentence(run.calibration.reason)}."
-        )
+    _show_prepared(reading)
+    _show_similar(cell)
+    _show_checks(reading.gate)
+    _show_origin(run, reading, cell)
 
 
 def show_model(run: Run) -> None:
-    """What is to be known of a model beside whatever it says."""
+    """Shows what a user should know about a model beside any reading by it."""
     st.caption(protocol(run))
     _warn_of_synthetic(run)
-
-
-def _warn_of_synthetic(run: Run) -> None:
-    if run.metrics and run.metrics.dataset.synthetic:
-        st.caption(
-            ":material/warning: **This model has seen synthetic cells only. What it says of a "
-            "real cell means nothing.**"
-        )
-
-
-def _called(cell: CellReading) -> str:
-    return "to be reviewed" if cell.call == "review" else f"called {cell.call}"
-
-
-def _rule(run: Run) -> str:
-    contract = run.calibration
-    words = f"Threshold {contract.threshold:.3g}"
-    if band := contract.band:
-        return f"{words}, review from {band.low:.3g} to {band.high:.3g}"
-    return words
 
 
 def protocol(run: Run) -> str:
@@ -207,3 +121,154 @@ def protocol(run: Run) -> str:
         where = "of unknown patients, whom it may have trained on"
     number = "undefined" if value is None else f"{value:.2f}"
     return f"{NAMES[HEADLINE]} {number}{span} on {test.images} {kind} {where}."
+
+
+def _halves(widths: tuple[int, int], narrow: bool) -> Sequence[DeltaGenerator]:
+    return (st.container(), st.container()) if narrow else st.columns(widths, gap="medium")
+
+
+def _show_refusal(reading: Reading) -> None:
+    gate = reading.gate
+    reason = f"**{plain(reading.image)} was not read.** {plain(gate.reason or '')}"
+    st.warning(reason, icon=":material/block:")
+    if gate.way_out:
+        st.markdown(f":material/arrow_forward: **What to do.** {plain(gate.way_out)}")
+    _show_prepared(reading)
+    _show_unchecked(gate)
+    _show_checks(gate)
+
+
+def _show_call(run: Run, cell: CellReading) -> None:
+    st.markdown(f"### The model suggests: {CALLS[cell.call]}")
+    if reason := doubt(cell, run.calibration):
+        st.markdown(f":material/balance: {reason}")
+    if cell.call == "review":
+        st.markdown(f"By its threshold it leans to {CALLS[cell.leaning]}.")
+    _warn_of_synthetic(run)
+
+
+def _warn_of_synthetic(run: Run) -> None:
+    if run.metrics and run.metrics.dataset.synthetic:
+        st.caption(
+            ":material/warning: **This model has seen synthetic cells only. What it says of a "
+            "real cell means nothing.**"
+        )
+
+
+def _show_probability(cell: CellReading) -> None:
+    text = f"Probability of ALL **{cell.probability:.0%}**, of HEM {cell.probability_hem:.0%}"
+    st.progress(cell.probability, text=text)
+    if cell.interval is not None:
+        low, high = cell.interval
+        st.caption(
+            f"95% interval of the probability of ALL: {low:.0%} to {high:.0%}, by how its "
+            "calibration varies with the subjects."
+        )
+    else:
+        st.caption("Without an interval: this model was calibrated on too few subjects for one.")
+
+
+def _show_seen(seen: Seen | None) -> None:
+    """Warns if the model knows this very cell."""
+    if seen is None:
+        return
+    copy = "" if seen.exact else " The picture is practically the same."
+    text = f"{_SEEN[seen.part]}{copy} It is {plain(seen.image_id)} of its data set."
+    if seen.part == "train":
+        st.warning(f"**{text}**", icon=":material/visibility:")
+    else:
+        st.info(text, icon=":material/visibility:")
+
+
+def _show_images(cell: CellReading, alt: str, narrow: bool) -> None:
+    images = [
+        (cell.image, "The cell, as the model reads it", alt),
+        (cell.outlined, "Its outline: what was measured", f"{alt}, with its outline"),
+    ]
+    if narrow:
+        st.image(cell.image, width="stretch", alt=alt)
+        return
+    for column, (image, caption, text) in zip(st.columns(2, gap="small"), images, strict=True):
+        column.image(image, width="stretch", alt=text)
+        column.caption(caption)
+
+
+def _show_unchecked(gate: Gate) -> None:
+    if gate.unchecked:
+        reasons = " ".join(dict.fromkeys(gate.unchecked.values()))
+        st.caption(f":material/help: Not all was checked. {plain(reasons)}")
+
+
+def _show_prepared(reading: Reading) -> None:
+    """Shows the picture as it came beside the part that was read of it, if they differ."""
+    if reading.prepared is None or reading.picture is None:
+        return
+    st.markdown(f":material/content_cut: {plain(' '.join(reading.prepared.words))}")
+    with st.container(horizontal=True, gap="small"):
+        for picture, caption in (
+            (reading.prepared.outlined, "As it came, the cell outlined"),
+            (reading.picture, "What the model reads"),
+        ):
+            with st.container(width=240):
+                st.image(picture, width="stretch", caption=caption)
+
+
+def _show_similar(cell: CellReading) -> None:
+    st.markdown("**The training cells most like it, to this model**")
+    if cell.similar is None:
+        st.caption("This model did not keep its training cells. Train it again to see them.")
+        return
+    with st.container(horizontal=True, gap="small"):
+        for neighbour in cell.similar:
+            with st.container(width=_TILE, gap="xxsmall"):
+                _show_neighbour(neighbour)
+    st.caption("By the model's features, the nearest first. Their labels are no vote.")
+
+
+def _show_neighbour(neighbour: Neighbour) -> None:
+    if neighbour.file is None:
+        st.caption(f"{plain(neighbour.image_id)} is not on this machine now.")
+    else:
+        try:
+            changed = neighbour.file.stat().st_mtime_ns
+            picture = cache.thumbnail(str(neighbour.file), changed)
+            alt = f"Training cell {neighbour.image_id}, labelled {neighbour.label}"
+            st.image(picture, width="stretch", alt=alt)
+        except (OSError, UploadError) as error:
+            st.caption(plain(str(error)))
+    st.markdown(CALLS[neighbour.label])
+    st.caption(
+        f"Subject {plain(neighbour.subject or 'unknown')}, group "
+        f"{plain(neighbour.group or 'unknown')}; distance {neighbour.distance:.2g}"
+    )
+
+
+def _show_checks(gate: Gate) -> None:
+    """Shows which checks were passed, which could not be made, which refused, and the figures."""
+    with st.expander("Checks made"):
+        for code in CHECKS:
+            if code in gate.checks:
+                st.markdown(f":material/check: {_CHECKS[code]}")
+            elif code in gate.unchecked:
+                st.markdown(f":material/help: {_CHECKS[code]}: {plain(gate.unchecked[code])}")
+            elif code == gate.code:
+                st.markdown(f":material/block: **Not so: {_CHECKS[code].lower()}**")
+        if gate.figures:
+            names = [_FIGURES.get(name, name) for name in gate.figures]
+            values = ["none" if v is None else f"{v:.3g}" for v in gate.figures.values()]
+            st.dataframe(pd.DataFrame({"Measured": names, "Value": values}), hide_index=True)
+
+
+def _show_origin(run: Run, reading: Reading, cell: CellReading) -> None:
+    with st.expander("How this was read"):
+        x, y, w, h = cell.bbox
+        calibration = run.calibration
+        rule = f"Threshold {calibration.threshold:.3g}"
+        if band := calibration.band:
+            rule += f", review from {band.low:.3g} to {band.high:.3g}"
+        st.markdown(
+            f"- File {plain(reading.image)}; cell of {w} x {h} pixels at ({x}, {y}), filling "
+            f"{cell.gate.cell_share:.0%} of the model's window\n"
+            f"- Model {run.run_id} ({run.config.architecture}); log-odds of ALL {cell.logit:+.3f}\n"
+            f"- {rule}. {operating_point.rule(calibration)} {sentence(calibration.reason)}."
+        )

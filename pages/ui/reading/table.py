@@ -14,7 +14,7 @@ from pages.ui.common.downloads import download
 from pages.ui.common.progress import show_progress
 from pages.ui.common.text import plain, shown_errors
 from pages.ui.common.uploads import Upload
-from pages.ui.reading.cell import show_one
+from pages.ui.reading import picture
 
 _SHAPES = {"ALL": "▲ ALL", "HEM": "● HEM", "review": "◆ review", table.NOT_READ: "⊘ not read"}
 _HEIGHT = 250  # of the table, so that the chosen cell begins above the fold
@@ -31,7 +31,7 @@ def show(runs: list[Run], uploads: Sequence[Upload], key: str) -> None:
         place = _choose(chosen, key)
         if place is not None:
             _step(chosen, place, key)
-            show_one(runs, uploads[place])
+            picture.show(runs, uploads[place])
 
 
 def _read(runs: list[Run], uploads: Sequence[Upload], key: str) -> pd.DataFrame:

@@ -1,0 +1,71 @@
+"""Shows what models make of one picture: a cell, a whole field, or nothing they can read."""
+
+import streamlit as st
+
+from core.reading.picture import has_background, is_field, is_large
+from core.reading.reader import Reading
+from core.runs.run_store import Run
+from pages.ui.common import cache
+from pages.ui.common.text import plain, shown_errors
+from pages.ui.common.uploads import Upload
+from pages.ui.reading import cell, field
+
+
+def show(runs: list[Run], upload: Upload) -> None:
+    """Shows the readings of one picture.
+
+    `core.reading.picture` decides whether it is a cell or a field. A field is read with the first
+    of the runs.
+    """
+    with shown_errors():
+        data = upload.data  # once: of a large scan each copy is hundreds of megabytes
+        if is_large(data, upload.name):
+            _show_field(runs[0], upload.name, data)
+            return
+        readings = [cache.reading(run, data, upload.name) for run in runs]
+        if _as_field(readings[0], upload):
+            if len(runs) > 1:
+                st.caption(f"A field is read with one model, here {plain(runs[0].run_id)}.")
+            _show_field(runs[0], upload.name, data)
+        else:
+            _show_cell(runs, readings, upload)
+
+
+def _show_field(run: Run, name: str, data: bytes) -> None:
+    field.show(run, name, data)
+    cell.show_model(run)
+
+
+def _as_field(reading: Reading, upload: Upload) -> bool:
+    """Lets the user decide about a picture with a background."""
+    if not has_background(reading):
+        return False
+    return st.toggle(
+        "Read it as a whole field",
+        value=is_field(reading),
+        key=f"as_field_{upload.digest[:12]}",
+        help="Each white cell in it is found and read on its own.",
+    )
+
+
+def _show_cell(runs: list[Run], readings: list[Reading], upload: Upload) -> None:
+    """Shows each model in a column of its own, so that the eye goes from one to the next."""
+    several = len(runs) > 1
+    if several and all(reading.cells for reading in readings):
+        calls = {cell.call for reading in readings for cell in reading.cells}
+        agreed = "agree" if len(calls) == 1 else "**do not agree**: a person should look"
+        st.markdown(f"{plain(upload.name)}: the {len(runs)} models {agreed}.")
+    columns = st.columns(len(runs), gap="medium")
+    for column, run, reading in zip(columns, runs, readings, strict=True):
+        with column:
+            if several:
+                st.markdown(f"**{plain(run.run_id)}**")
+            cell.show(run, reading, f"{run.run_id}_{upload.digest[:12]}", narrow=several)
+            if not (reading.cells or reading.prepared):
+                _show_preview(upload)
+
+
+def _show_preview(upload: Upload) -> None:
+    preview = cache.small_picture(upload.data, upload.name)
+    if preview is not None:
+        st.image(preview, width=300, alt=f"The picture {upload.name}, which was not read")
