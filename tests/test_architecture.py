@@ -148,6 +148,10 @@ def test_only_the_image_door_decodes() -> None:
         assert "cv2.imread" not in text and "imdecode" not in text, file
 
 
+def test_outlines_are_traced_in_one_module() -> None:
+    assert users("cv2.findContours", "core", "pages") == ["core.cells.masks"]
+
+
 def test_only_one_module_uses_streamlits_caches() -> None:
     users = [f for f in sources("pages") if "st.cache_" in f.read_text(encoding="utf-8")]
     assert [module_name(file) for file in users] == ["pages.ui.common.cache"]

@@ -7,10 +7,10 @@ import csv
 import io
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 
 from core.cells.detection.detect import Cell, Field
+from core.cells.masks import contours, draw_lines
 
 CYTOPLASM, NUCLEUS = 128, 255
 COLUMNS = ("image", "x", "y", "w", "h", "area_px", "score", "touches_border")
@@ -42,13 +42,7 @@ def overlay(image: np.ndarray, field: Field) -> np.ndarray:
     for cell in field.cells:
         colour = CUT if cell.touches_border else WHOLE
         for part in (cell.mask, cell.nucleus):
-            found = cv2.findContours(
-                part.astype(np.uint8),
-                cv2.RETR_EXTERNAL,
-                cv2.CHAIN_APPROX_NONE,
-                offset=cell.bbox[:2],
-            )[0]
-            cv2.drawContours(result, found, -1, colour, thick)
+            draw_lines(result, contours(part, cell.bbox[:2]), colour, thick)
     return result
 
 
@@ -89,10 +83,5 @@ def to_coco(found: Sequence[tuple[str, Field]]) -> dict[str, object]:
 
 
 def _polygons(cell: Cell) -> list[list[int]]:
-    found = _outlines(cell, cell.mask, cv2.CHAIN_APPROX_SIMPLE)
-    return [outline.ravel().tolist() for outline in found if len(outline) >= 3]
-
-
-def _outlines(cell: Cell, part: np.ndarray, way: int) -> Sequence[np.ndarray]:
-    """Outlines of one of the cell's masks, in pixels of the field."""
-    return cv2.findContours(part.astype(np.uint8), cv2.RETR_EXTERNAL, way, offset=cell.bbox[:2])[0]
+    lines = contours(cell.mask, cell.bbox[:2], corners_only=True)
+    return [line.ravel().tolist() for line in lines if len(line) >= 3]

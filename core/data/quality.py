@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from core.cells.masks import BLACK_LEVEL, bounding_box
+from core.cells.masks import BLACK_LEVEL, bounding_box, contours
 from core.cells.morphology import Morphology
 
 FLAGS = {
@@ -73,7 +73,6 @@ def _brightest(image: np.ndarray) -> np.ndarray:
 
 
 def _components(brightest: np.ndarray, mask: np.ndarray) -> int:
-    lit = ((brightest > BLACK_LEVEL) | mask).astype(np.uint8)
-    outlines, _ = cv2.findContours(lit, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    lit = (brightest > BLACK_LEVEL) | mask
     least = MIN_COMPONENT * mask.sum()
-    return sum(cv2.contourArea(outline) >= least for outline in outlines)
+    return sum(cv2.contourArea(line) >= least for line in contours(lit))

@@ -34,14 +34,6 @@ def overlay(image: np.ndarray, heat: np.ndarray, opacity: float = OPACITY) -> np
     return np.asarray(cv2.blendLinear(np.ascontiguousarray(image), colour, 1 - alpha, alpha))
 
 
-def outline(
-    image: np.ndarray, mask: np.ndarray, colour: tuple[int, int, int] = (255, 255, 255)
-) -> np.ndarray:
-    """The image with the edge of a bool mask (H, W) drawn in a colour; RGB uint8 (H, W, 3)."""
-    contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    return cv2.drawContours(image.copy(), contours, -1, colour, 1, cv2.LINE_AA)
-
-
 def legend(height: int = 6) -> np.ndarray:
     """The colour scale from weak (left) to strong evidence; RGB uint8 (height, 256, 3)."""
     return np.repeat(SCALE[None], height, axis=0)

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from core.cells.detection.detect import Cell, Field
-from core.cells.masks import largest_region, lit_mask
+from core.cells.masks import largest_region, lit_mask, outline
 from core.cells.morphology import Morphology, measure
 from core.compat import cached_property
 from core.data.images import Geometry, fit
@@ -84,11 +84,8 @@ class Prepared:
     @property
     def outlined(self) -> np.ndarray:
         """The picture with the cell's outline drawn, RGB uint8 (H, W, 3)."""
-        found, _ = cv2.findContours(
-            self.mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
-        )
         width = max(1, round(min(self.mask.shape) * OUTLINE))
-        return np.asarray(cv2.drawContours(self.original.copy(), found, -1, OUTLINE_COLOUR, width))
+        return outline(self.original, self.mask, OUTLINE_COLOUR, width)
 
 
 @dataclass(frozen=True)

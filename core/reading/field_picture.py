@@ -7,6 +7,7 @@ import numpy as np
 
 from core.cells.detection.detect import Cell
 from core.cells.detection.tiles import Region
+from core.cells.masks import contours, draw_lines
 from core.reading.field import CUT, NOT_READ, FieldCell, FieldReading
 
 OVERVIEW = 1600  # pixels of the longer side, at most
@@ -90,7 +91,7 @@ def overlay(image: np.ndarray, reading: FieldReading) -> np.ndarray:
         colour = rgb(COLOURS[one.cell.state])
         line = np.round(one.outline).astype(np.int32)
         drawn = thick if one.cell.call is not None else max(1, thick // 2)
-        cv2.polylines(result, [line], True, colour, drawn, cv2.LINE_AA)
+        draw_lines(result, [line], colour, drawn)
         words = f"{one.cell.number} {one.cell.call or '-'}"
         low = max(12, int(line[:, 1].min()) - 3)
         place, font = (max(0, int(line[:, 0].min())), low), cv2.FONT_HERSHEY_SIMPLEX
@@ -107,10 +108,5 @@ def rgb(colour: str) -> tuple[int, int, int]:
 
 def _line(cell: Cell) -> np.ndarray:
     """The longest outline of a cell, (N, 2), in pixels of the field."""
-    found = cv2.findContours(
-        cell.mask.astype(np.uint8),
-        cv2.RETR_EXTERNAL,
-        cv2.CHAIN_APPROX_NONE,
-        offset=cell.bbox[:2],
-    )[0]
-    return np.asarray(max(found, key=len)[:, 0], np.float64)
+    lines = contours(cell.mask, cell.bbox[:2])
+    return np.asarray(max(lines, key=len)[:, 0], np.float64)

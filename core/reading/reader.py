@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from core.cells.masks import bounding_box, cell_mask
+from core.cells.masks import bounding_box, cell_mask, outline
 from core.compat import cached_property
 from core.data.images import decode, fit, read_file, window
 from core.errors import RunError, TooSmallError, UploadError
 from core.explain import methods
 from core.explain.cam import HeatMap, View, views
 from core.explain.dihedral import Aggregated, aggregate
-from core.explain.overlay import outline, overlay, resize_heat
+from core.explain.overlay import overlay, resize_heat
 from core.explain.trust import Judgement, judge
 from core.models.engine import Engine, EngineOutput
 from core.ood import reference

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from core.cells.masks import BLACK_LEVEL, bounding_box, cell_mask
+from core.cells.masks import BLACK_LEVEL, bounding_box, cell_mask, fill, outline, tidy
 from core.data.synthetic.dataset import draw_cell
 
 
@@ -90,3 +90,36 @@ def test_the_bounding_box_just_holds_the_mask():
     x, y, width, height = bounding_box(disc)
     assert disc[y : y + height, x : x + width].sum() == disc.sum()
     assert (width, height) == (51, 51)
+
+
+def test_an_outline_is_drawn_on_the_edge_of_the_mask_only():
+    cell = draw_cell(subject="1", cell=0, label=1, seed=1)
+    mask = np.zeros(cell.shape[:2], bool)
+    mask[100:200, 150:300] = True
+    found = outline(cell, mask)
+    assert (found[100, 150:300] >= 200).all()  # a smoothed white line
+    inner, outer = mask.copy(), mask.copy()
+    inner[[100, 101, 198, 199]], inner[:, [150, 151, 298, 299]] = False, False
+    outer[98:202, 148:302] = True
+    np.testing.assert_array_equal(found[inner], cell[inner])
+    np.testing.assert_array_equal(found[~outer], cell[~outer])
+    np.testing.assert_array_equal(outline(cell, np.zeros_like(mask)), cell)
+
+
+def test_the_inside_of_lines_is_filled_their_pixels_included():
+    square = np.array([[2, 3], [6, 3], [6, 8], [2, 8]], float)
+    inside = fill([square, square + np.array([2, 0])], (12, 12))
+    expected = np.zeros((12, 12), bool)
+    expected[3:9, 2:9] = True
+    np.testing.assert_array_equal(inside, expected)
+
+
+def test_specks_and_holes_of_a_part_are_removed_and_larger_ones_stay():
+    cell = np.ones((100, 100), bool)
+    part = np.zeros_like(cell)
+    part[10:60, 10:60] = True
+    expected = part.copy()
+    expected[30:42, 30:42] = part[30:42, 30:42] = False  # 1.4 % of the cell
+    part[20:25, 20:25] = False
+    part[80:90, 80:90] = True
+    np.testing.assert_array_equal(tidy(part, cell), expected)

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from core.cells.masks import cell_mask
-from core.cells.morphology import Morphology, fragment_mask, measure, nucleus_mask
+from core.cells.morphology import Morphology, measure
+from core.cells.nucleus import fragment_mask, nucleus_mask
 from core.data import images
 from core.data.synthetic.white_cell import draw_cell
 from core.errors import DataError

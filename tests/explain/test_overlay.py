@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from core.data.synthetic.dataset import draw_cell
-from core.explain.overlay import OPACITY, SCALE, outline, overlay, resize_heat
+from core.explain.overlay import OPACITY, SCALE, overlay, resize_heat
 
 
 @pytest.fixture(scope="module")
@@ -85,16 +85,3 @@ def test_resizing_keeps_flat_heat_flat_and_the_peak_in_its_place():
     heat[2, 6] = 1
     row, column = np.unravel_index(resize_heat(heat, (70, 90)).argmax(), (70, 90))
     assert (row // 10, column // 10) == (2, 6)
-
-
-def test_an_outline_is_drawn_on_the_edge_of_the_mask_only(cell):
-    mask = np.zeros(cell.shape[:2], bool)
-    mask[100:200, 150:300] = True
-    found = outline(cell, mask)
-    assert (found[100, 150:300] >= 200).all()  # a smoothed white line
-    inner, outer = mask.copy(), mask.copy()
-    inner[[100, 101, 198, 199]], inner[:, [150, 151, 298, 299]] = False, False
-    outer[98:202, 148:302] = True
-    np.testing.assert_array_equal(found[inner], cell[inner])
-    np.testing.assert_array_equal(found[~outer], cell[~outer])
-    np.testing.assert_array_equal(outline(cell, np.zeros_like(mask)), cell)

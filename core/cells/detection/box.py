@@ -5,7 +5,8 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from core.cells.detection.detect import Cell, find, read_setting
+from core.cells.detection.detect import Cell, find
+from core.cells.detection.setting import read_setting
 from core.cells.detection.tiles import Region
 from core.errors import DataError
 

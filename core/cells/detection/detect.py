@@ -6,28 +6,22 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from core.cells.detection import edge, nuclei, red_cells, smudges, stain
+from core.cells.detection import edge, nuclei, smudges, stain
 from core.cells.detection.boundary import outlines
 from core.cells.detection.colours import codes_of, relearned
 from core.cells.detection.likelihood import evidence
 from core.cells.detection.red_cells import Ruler
-from core.cells.nucleus import within
+from core.cells.detection.setting import WORK, Setting, read_setting, resized
+from core.cells.masks import fill
+from core.cells.nucleus import nucleus_in_field
 from core.errors import DataError
 
-WORK = 32  # pixels of a red cell at the scale at which cells are looked for
 FINER = 2  # times that scale, where the field has it: there outlines are drawn anew
 LARGEST = 2.5  # how far a coarse field is enlarged for that
-FINE = 400  # pixels of the shorter side: from there on light and ruler are read at half size
-NUCLEUS_PER_RED_CELL = 1.3  # a nucleus's diameter, where there are no red cells to measure
-SURE = 8  # arcs: where red cells lie on one another, so many are believed all the same
-PLATELET = 0.36  # of a red cell's diameter: nuclei are larger, platelets smaller
-WIDE = 0.5  # of a field's shorter side: no red cell takes so much of it
-TOO_LARGE = 3.2  # red cell diameters: no nucleus is
 REACH = 1.3  # red cell diameters that a cell's outline may lie beyond its nucleus
 SAME = 0.5  # of the smaller cell: two outlines that share more are of one cell
 COVERED = 0.6  # of a nucleus, at least, lies within the outline
 UNLIKE = 0.025  # a nucleus's purple over its green lies that far above red cells', at least
-MANY = 0.1  # of a field: so much that is stained and no nucleus, red cells or not, has their hue
 PILED = 1.8  # times the level of purple: two or three red cells on one another stay below
 LEAST_SCORE = 0.5
 FRAME = 0.05  # of a cell's size, the mean of width and height, that a box leaves on each side
@@ -75,17 +69,6 @@ class Field:
         return left, top, right - left, low - top
 
 
-@dataclass(frozen=True)
-class Setting:
-    """What a field shares, and tiles of one field too: its light, stain and scale."""
-
-    light: np.ndarray  # the glass's colour, float32 (3,)
-    level: float  # purple of a nucleus, at least
-    ruler: Ruler
-    red_cell: float  # the diameter to reckon with: the ruler's, or a guess by the nuclei
-    hue: float | None  # purple over green of the red cells, None where too few were seen
-
-
 def detect(
     image: np.ndarray, *, um_per_px: float | None = None, least_score: float = LEAST_SCORE
 ) -> Field:
@@ -114,43 +97,6 @@ def compared(cells: Sequence[Cell]) -> tuple[Cell, ...]:
     return tuple(replace(cell, smudged=bool(it)) for cell, it in zip(cells, burst, strict=True))
 
 
-def read_setting(image: np.ndarray, um_per_px: float | None = None) -> Setting:
-    """Light, stain and scale of a field, RGB uint8 (H, W, 3)."""
-    factor = 0.5 if min(image.shape[:2]) >= FINE else 1.0
-    small = _resized(image, factor)
-    light = stain.glass(small)
-    dense = stain.flatten(stain.density(cv2.GaussianBlur(small, (0, 0), 0.8), light))
-    purple = stain.purple(dense)
-    level = nuclei.level(purple, dense[:, :, 1])
-    ruler, guess = _ruler(dense, purple, level)
-    if ruler.diameter is not None:
-        ruler = replace(ruler, diameter=ruler.diameter / factor)
-    red_cell = red_cells.RED_CELL_UM / um_per_px if um_per_px is not None else ruler.diameter
-    red_cell = guess / factor if red_cell is None else red_cell
-    pale = (dense[:, :, 1] > nuclei.STAINED) & (purple <= level)
-    seen = pale.any() if ruler.diameter is not None else pale.mean() > MANY
-    hue = float(np.median(purple[pale] / dense[:, :, 1][pale])) if seen else None
-    return Setting(light, level, ruler, max(red_cell, 6.0), hue)
-
-
-def _ruler(dense: np.ndarray, purple: np.ndarray, level: float) -> tuple[Ruler, float]:
-    """The ruler, and the diameter to reckon with where red cells are no ruler, in pixels."""
-    ruler = red_cells.measure(dense, purple, level)
-    nuclear = (purple > level).astype(np.uint8)
-    areas = cv2.connectedComponentsWithStats(nuclear)[2][1:]
-    thickest = 2 * float(cv2.distanceTransform(nuclear, cv2.DIST_L2, 5).max())
-    largest = float(np.sqrt(4 / np.pi * areas[:, cv2.CC_STAT_AREA].max(initial=0)))
-    stained = red_cells.thickest(dense, purple, level)
-    if ruler.diameter is not None and (
-        TOO_LARGE * ruler.diameter < thickest
-        or (ruler.arcs < SURE and ruler.diameter < PLATELET * stained)
-    ):
-        ruler = replace(ruler, diameter=None)  # those arcs were of something smaller
-    if 0 < largest < PLATELET * stained < PLATELET * WIDE * min(purple.shape):
-        return ruler, stained  # no nucleus to go by: the largest is a platelet
-    return ruler, largest / NUCLEUS_PER_RED_CELL if largest > 0 else float(WORK)
-
-
 def find(image: np.ndarray, setting: Setting) -> list[Cell]:
     """All candidates in a field or tile, of any score, from top to bottom."""
     factor = min(WORK / setting.red_cell, LARGEST)
@@ -165,7 +111,7 @@ def find(image: np.ndarray, setting: Setting) -> list[Cell]:
     log_odds = cv2.GaussianBlur(log_odds, (0, 0), unit / 32)
     labels = nuclei.gather(parts, log_odds, unit)
     lines, *_ = _lines(labels, log_odds, unit)
-    log_odds = relearned(log_odds, dense, _filled_all(lines, purple.shape), unit)
+    log_odds = relearned(log_odds, dense, fill(lines, purple.shape), unit)
     labels = nuclei.gather(parts, log_odds, unit)
     lines, labels, owners, centres = _lines(labels, log_odds, unit)
     if labels.any():
@@ -211,7 +157,7 @@ def _pictures(image: np.ndarray, factor: float) -> tuple[np.ndarray, np.ndarray]
     The former from the latter: halving is far quicker than any other way of making smaller.
     """
     if FINER * factor > 1:
-        work = _resized(image, factor)
+        work = resized(image, factor)
         return work, image if factor < 1 else work
     width, height = (max(1, round(length * factor)) for length in image.shape[1::-1])
     size = FINER * width, FINER * height
@@ -260,7 +206,7 @@ def _joined(labels: np.ndarray, lines: np.ndarray) -> np.ndarray:
                 max(box[1] + box[3], other[1] + other[3]) - corner[1] + 1,
                 max(box[0] + box[2], other[0] + other[2]) - corner[0] + 1,
             )
-            one, two = (_filled(lines[n] - corner, size) for n in (a, b))
+            one, two = (fill([lines[n] - corner], size) for n in (a, b))
             if (one & two).sum() > SAME * min(one.sum(), two.sum()):
                 table[table == table[a + 1]] = table[b + 1]
     numbers = np.unique(table)
@@ -271,19 +217,6 @@ def _joined(labels: np.ndarray, lines: np.ndarray) -> np.ndarray:
 
 def _apart(a: tuple[int, ...], b: tuple[int, ...]) -> bool:
     return a[0] >= b[0] + b[2] or b[0] >= a[0] + a[2] or a[1] >= b[1] + b[3] or b[1] >= a[1] + a[3]
-
-
-def _filled(line: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    mask = np.zeros(shape, np.uint8)
-    cv2.fillPoly(mask, [np.round(line).astype(np.int32)], 1)
-    return mask > 0
-
-
-def _filled_all(lines: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    mask = np.zeros(shape, np.uint8)
-    for line in np.round(lines).astype(np.int32):
-        cv2.fillPoly(mask, [line], 1)
-    return mask > 0
 
 
 def _cell(
@@ -301,13 +234,13 @@ def _cell(
     if (high - low < 3).any():
         return None
     size = high - low
-    mask = _filled(line - low, (int(size[1]), int(size[0])))
+    mask = fill([line - low], (int(size[1]), int(size[0])))
     if not mask.any():
         return None
     x, y, w, h = cv2.boundingRect(mask.astype(np.uint8))
     mask, low = mask[y : y + h, x : x + w], low + np.array((x, y))
     x, y = int(low[0]), int(low[1])
-    nucleus = within(mask, (x, y), dense, purple, factor)
+    nucleus = nucleus_in_field(mask, (x, y), dense, purple, factor)
     border = x == 0 or y == 0 or x + w == width or y + h == height
     return Cell((x, y, w, h), mask, nucleus, int(mask.sum()), 0.0, border)
 
@@ -318,10 +251,3 @@ def _score(purple: np.ndarray, level: float, unit: float) -> float:
     contrast = float(purple.mean() / level)
     value = 2.5 * (size + 0.7) + 2.0 * (contrast - 1.3)
     return float(1 / (1 + np.exp(-np.clip(value, -30, 30))))
-
-
-def _resized(image: np.ndarray, factor: float) -> np.ndarray:
-    if factor == 1:
-        return image
-    size = tuple(max(1, round(length * factor)) for length in image.shape[1::-1])
-    return cv2.resize(image, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC)

@@ -12,6 +12,7 @@ import numpy as np
 
 from core.cells.detection.boundary import STRANGER, closed_lines
 from core.cells.detection.colours import log_ratio
+from core.cells.masks import fill
 
 BAND = 0.2  # red cell diameters: so far off the first outline the edge is looked for
 AROUND = 0.8  # red cell diameters around the outline, whose colours count
@@ -39,16 +40,13 @@ def sharpened(
     size = width, height
     known = cv2.resize(log_odds, size, interpolation=cv2.INTER_LINEAR)
     whose = cv2.resize(owners, size, interpolation=cv2.INTER_NEAREST)
-    taken = np.zeros((height, width), np.uint8)
-    for line in lines:
-        cv2.fillPoly(taken, [np.round(line).astype(np.int32)], 1)
+    taken = fill(lines, (height, width)).view(np.uint8)
     evidences, corners = [], []
     for number, line in enumerate(lines, 1):
         low = np.floor(line.min(axis=0) - reach).astype(int)
         high = np.ceil(line.max(axis=0) + reach).astype(int) + 1
         here = _Window(low, high, (height, width))
-        own = np.zeros(here.shape, np.uint8)
-        cv2.fillPoly(own, [np.round(line - low).astype(np.int32)], 1)
+        own = fill([line - low], here.shape).view(np.uint8)
         depth = cv2.distanceTransform(own, cv2.DIST_L2, 3)
         away = cv2.distanceTransform(1 - own, cv2.DIST_L2, 3)
         seen = here.seen()

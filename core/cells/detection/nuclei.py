@@ -3,6 +3,8 @@
 import cv2
 import numpy as np
 
+from core.cells.masks import contours, disc
+
 FAINTEST = 0.2  # purple: red cells stay below, pale nuclei above
 RELATIVE = 0.42  # of the field's mean nuclear purple: strong stains make red cells purple, too
 STAINED = 0.12  # density in green: above it there is something on the glass
@@ -50,7 +52,7 @@ def find(purple: np.ndarray, threshold: float, red_cell: float) -> np.ndarray:
     """Nuclei and lobes of nuclei, int32 (H, W) from 1 on; `red_cell` is its diameter in pixels."""
     unit = np.pi / 4 * red_cell**2
     nuclear = (purple > threshold).astype(np.uint8)
-    nuclear = cv2.morphologyEx(nuclear, cv2.MORPH_OPEN, _disc(red_cell * 0.06))
+    nuclear = cv2.morphologyEx(nuclear, cv2.MORPH_OPEN, disc(red_cell * 0.06))
     _, parts, stats, _ = cv2.connectedComponentsWithStats(nuclear, connectivity=4)
     keep = stats[:, cv2.CC_STAT_AREA] >= LEAST_LOBE * unit
     keep[0] = False
@@ -121,8 +123,7 @@ def _notched(region: np.ndarray, red_cell: float) -> np.ndarray:
     result = region.astype(np.int32)
     if region.sum() < 2 * WHOLE * unit:
         return result
-    found = cv2.findContours(region.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]
-    outline = max(found, key=len).reshape(-1, 2)
+    outline = max(contours(region), key=len).reshape(-1, 2)
     # Where an outline touches itself, the hull's order is lost, which the defects rely on.
     hull = np.sort(cv2.convexHull(outline, returnPoints=False), axis=0)[::-1]
     defects = cv2.convexityDefects(outline, np.ascontiguousarray(hull))
@@ -214,10 +215,8 @@ def _join(parts: np.ndarray, cell: np.ndarray, red_cell: float) -> list[list[int
     count, unit = int(parts.max()), np.pi / 4 * red_cell**2
     outlines: list[np.ndarray] = []
     for part, window in enumerate(windows(parts), 1):
-        own = (parts[window] == part).astype(np.uint8)
         corner = window[1].start, window[0].start
-        found = cv2.findContours(own, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE, offset=corner)[0]
-        outlines.append(np.vstack(found)[:, 0])
+        outlines.append(np.vstack(contours(parts[window] == part, corner))[:, 0])
     areas = np.bincount(parts.ravel(), minlength=count + 1)[1:] / unit
     gaps = []
     for a in range(count):
@@ -270,7 +269,3 @@ def _gap(a: np.ndarray, b: np.ndarray, most: float) -> float | None:
     a, b = (p[:: max(1, len(p) // 200)].astype(np.float32) for p in (a, b))
     gap = float(np.sqrt(((a[:, None] - b[None]) ** 2).sum(axis=2).min()))
     return gap if gap <= most else None
-
-
-def _disc(radius: float) -> np.ndarray:
-    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * max(1, round(radius)) + 1,) * 2)

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from core.cells.masks import contours
+
 RED_CELL_UM = 7.5  # a red cell's diameter on a dried smear
 FEWEST = 4  # arcs, of as many red cells at least
 SHARPEST_BEND = -0.12  # radians over the step: where a rim turns inward two cells meet
@@ -42,7 +44,7 @@ def measure(dense: np.ndarray, purple: np.ndarray, nuclear: float) -> Ruler:
     white[[0, 1, -2, -1]] = white[:, [0, 1, -2, -1]] = 1  # a cut rim is none
     found = [
         circle
-        for outline in cv2.findContours(stained, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]
+        for outline in contours(stained)
         if len(outline) >= 6 * STEP and len(outline) < 4 * (height + width)
         for circle in _circles(outline[:, 0], white)
     ]

@@ -7,15 +7,8 @@ from typing import Protocol
 
 import numpy as np
 
-from core.cells.detection.detect import (
-    LEAST_SCORE,
-    Cell,
-    Field,
-    Setting,
-    compared,
-    find,
-    read_setting,
-)
+from core.cells.detection.detect import LEAST_SCORE, Cell, Field, compared, find
+from core.cells.detection.setting import Setting, read_setting
 
 LARGE = 12_500_000  # pixels: from there on an image is worked through in tiles
 TILE = 1536  # pixels a side, without the margin

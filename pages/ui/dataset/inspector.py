@@ -5,11 +5,10 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core.cells import morphology
-from core.cells.masks import cell_mask
+from core.cells.masks import cell_mask, outline
+from core.cells.nucleus import fragment_mask, nucleus_mask
 from core.data import images, quality, similar, summary
 from core.data.indexing import Index
-from core.explain.overlay import outline
 from pages.ui.common.text import plain, shown_errors
 from pages.ui.common.tiles import class_name, tile
 
@@ -49,8 +48,8 @@ def _show_picture(found: Index, cell: Any) -> None:
     mask = cell_mask(image)
     masks = {"cell": mask}
     if mask.any():
-        masks["nucleus"] = morphology.nucleus_mask(image, mask)
-        masks["fragment"] = morphology.fragment_mask(image, mask)
+        masks["nucleus"] = nucleus_mask(image, mask)
+        masks["fragment"] = fragment_mask(image, mask)
     there = [name for name, region in masks.items() if region.any()]
     shown = st.session_state.get("outlines", [])
     for name in there:
