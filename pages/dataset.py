@@ -9,7 +9,7 @@ from core.errors import DataError
 from pages.ui.common import cache, charts, state
 from pages.ui.common.downloads import download_table
 from pages.ui.common.text import SPLITS, citation, plain, shown_errors, title
-from pages.ui.dataset import add_data, gallery
+from pages.ui.dataset import add_data, counts, gallery
 
 ROWS = 400
 FORMATS = {
@@ -42,7 +42,7 @@ def show_counts(found: Index) -> None:
             ("Groups of subjects", found.cells["group"].nunique()),
         ):
             st.metric(name, f"{number:,}", width="content")
-    charts.show(charts.cells_by_part(parts), alt="Cells of each phase and fold", key="parts")
+    charts.show(counts.by_part(parts), alt="Cells of each phase and fold", key="parts")
     show_table("Phases and folds", parts)
 
 
@@ -53,7 +53,7 @@ def show_subjects(found: Index) -> None:
         st.info("This data set names no subjects.")
         return
     charts.show(
-        charts.cells_by_subject(found.cells),
+        counts.by_subject(found.cells),
         alt="Number of cells by subject and class",
         key="subjects",
     )
@@ -76,7 +76,7 @@ def show_splits(found: Index) -> None:
     if audits:
         method = st.selectbox("Parts of", list(audits), format_func=SPLITS.__getitem__)
         parts = splits.parts_table(audits[method])
-        charts.show(charts.cells_by_part(parts), alt="Cells of each part", key="split_parts")
+        charts.show(counts.by_part(parts), alt="Cells of each part", key="split_parts")
         show_table("Parts", parts)
         st.caption("With seed 0. Train says the same of the sample and seed that are chosen there.")
 

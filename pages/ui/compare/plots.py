@@ -16,12 +16,6 @@ GREY = "#666666"
 SHAPES = {"ALL": "triangle-up", "HEM": "circle"}
 
 
-def _figure(height: int, **layout: Any) -> go.Figure:
-    figure = empty(height, **layout)
-    figure.update_layout(hovermode="closest")
-    return figure
-
-
 def colour(number: int) -> str:
     """The colour of the run at that place of the choice, the same in every figure."""
     return SERIES[number % len(SERIES)]
@@ -41,7 +35,7 @@ def short(name: str) -> str:
 
 def one_metric(rows: list[dict[str, Any]], repeats: list[Repeat], metric: str) -> go.Figure:
     """Each run's value with its interval, always ALL as a cross, the published bar as a line."""
-    figure = _figure(110 + 46 * (len(rows) + len(repeats)))
+    figure = empty(110 + 46 * (len(rows) + len(repeats)), rows=True)
     for number, row in enumerate(rows):
         value, span = row["test"][metric], row["test"]["intervals"][metric]
         symbol = "circle-open" if row["leaking"] else "circle"
@@ -64,9 +58,7 @@ def one_metric(rows: list[dict[str, Any]], repeats: list[Repeat], metric: str) -
         figure.add_annotation(
             x=bar.value, y=0, yref="paper", text=bar.name, showarrow=False, xanchor="right"
         )
-    figure.update_yaxes(autorange="reversed", showgrid=False)
-    figure.update_xaxes(range=[-0.02, 1.02], title=NAMES[metric], showgrid=True)
-    figure.update_xaxes(gridcolor="#e6eaec")
+    figure.update_xaxes(range=[-0.02, 1.02], title=NAMES[metric])
     return figure
 
 
@@ -100,7 +92,7 @@ def against_compute(
     rows: list[dict[str, Any]], metric: str, costs: dict[str, float | None], label: str
 ) -> go.Figure:
     """A metric with its interval against what each run costs (by run), on a logarithmic axis."""
-    figure = _figure(320)
+    figure = empty(320)
     for number, row in enumerate(rows):
         value, cost = row["test"][metric], costs[row["run"]]
         if value is None or not cost:
@@ -120,14 +112,14 @@ def against_compute(
             },
             hovertemplate="%{y:.3f} at %{x:,.4g}<extra>" + row["protocol"] + "</extra>",
         )
-    figure.update_xaxes(title=label, type="log", showgrid=True, gridcolor="#e6eaec")
+    figure.update_xaxes(title=label, type="log", showgrid=True)
     figure.update_yaxes(title=NAMES[metric])
     return figure
 
 
 def curves(found: dict[str, Curve], kind: str, banded: Collection[str]) -> go.Figure:
     """ROC ("roc") or precision-recall curves by run's name, those of `banded` with their bands."""
-    figure = _figure(380 + 20 * len(found))
+    figure = empty(380 + 20 * len(found))
     for number, (name, curve) in enumerate(found.items()):
         if name in banded and curve.low is not None and curve.high is not None:
             figure.add_scatter(
@@ -171,7 +163,7 @@ def reliability(found: dict[str, list[Bin]], banded: Collection[str]) -> go.Figu
 
     The larger a mark, the more cells. Those of `banded` with intervals.
     """
-    figure = _figure(380 + 20 * len(found))
+    figure = empty(380 + 20 * len(found))
     figure.add_scatter(
         x=[0, 1],
         y=[0, 1],
@@ -213,7 +205,7 @@ def reliability(found: dict[str, list[Bin]], banded: Collection[str]) -> go.Figu
 
 def subjects(tables: dict[str, pd.DataFrame]) -> go.Figure:
     """A strip for each run: a mark a subject, at the share of its cells called rightly."""
-    figure = _figure(120 + 60 * len(tables))
+    figure = empty(120 + 60 * len(tables), rows=True)
     for number, (name, table) in enumerate(tables.items()):
         for kind, symbol in SHAPES.items():
             some = table[table["class"] == kind]
@@ -243,15 +235,14 @@ def subjects(tables: dict[str, pd.DataFrame]) -> go.Figure:
                 showarrow=False,
                 yshift=16,
             )
-    figure.update_yaxes(autorange="reversed", showgrid=False)
     figure.update_xaxes(title="share of its cells called rightly", range=[-0.04, 1.04])
-    figure.update_xaxes(tickformat=".0%", showgrid=True, gridcolor="#e6eaec")
+    figure.update_xaxes(tickformat=".0%")
     return figure
 
 
 def parts(tables: dict[str, pd.DataFrame], metric: str) -> go.Figure:
     """A metric in each part of a kind (`subgroups.by_kind`, one kind), run beside run."""
-    figure = _figure(340 + 20 * len(tables), scattermode="group")
+    figure = empty(340 + 20 * len(tables), scattermode="group")
     for number, (name, table) in enumerate(tables.items()):
         some = table.dropna(subset=metric)
         high = some[f"{metric}_high"].fillna(some[metric])
@@ -277,7 +268,7 @@ def parts(tables: dict[str, pd.DataFrame], metric: str) -> go.Figure:
 
 def bands(found: dict[str, pd.DataFrame], label: str, first: int) -> go.Figure:
     """Validation curves of repeats: the mean, and from the lowest to the highest run."""
-    figure = _figure(280 + 20 * len(found))
+    figure = empty(280 + 20 * len(found))
     for number, (name, table) in enumerate(found.items(), first):
         figure.add_scatter(
             x=[*table["epoch"], *table["epoch"][::-1]],
@@ -304,7 +295,7 @@ def bands(found: dict[str, pd.DataFrame], label: str, first: int) -> go.Figure:
 def beside_published(rows: list[dict[str, Any]], metric: str) -> go.Figure:
     """Our runs beside what is published in the same metric, by the protocol of each."""
     theirs = [one for one in literature.RESULTS if one.metric == metric]
-    figure = _figure(110 + 44 * (len(rows) + len(theirs)))
+    figure = empty(110 + 44 * (len(rows) + len(theirs)), rows=True)
     for level, name, symbol in (
         (True, "published, subjects apart", "diamond"),
         (False, "published, split by image", "diamond-open"),
@@ -326,7 +317,6 @@ def beside_published(rows: list[dict[str, Any]], metric: str) -> go.Figure:
         value, span = row["test"][metric], row["test"]["intervals"][metric]
         symbol = "circle-open" if row["leaking"] else "circle"
         _dot(figure, short(row["name"]), value, span, number, row["protocol"], symbol)
-    figure.update_yaxes(autorange="reversed", showgrid=False)
-    figure.update_xaxes(title=NAMES[metric], showgrid=True, gridcolor="#e6eaec")
+    figure.update_xaxes(title=NAMES[metric])
     figure.update_xaxes(range=[0.3, 1.02])
     return figure

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import plotly.graph_objects as go
 import streamlit as st
 
 from core.errors import BlastLensError
@@ -11,8 +12,8 @@ from core.metrics.calibration import METHODS
 from core.runs.calibration import Calibration
 from core.runs.run_store import Run
 from pages.ui.common import cache, charts
+from pages.ui.common.charts import GREY, SERIES, empty
 from pages.ui.common.text import plain, sentence, shown_errors
-from pages.ui.models import operating_point_charts
 
 MISSED, REVIEW = 5.0, 10.0  # percent, where nothing was chosen
 LOWEST, HIGHEST = 0.5, 50.0
@@ -142,16 +143,14 @@ def _pictures(run: Run, wanted: dict[str, Any], stored: dict[str, Any]) -> None:
             st.markdown("**What fewer misses cost**")
             points = {"chosen here": wanted["parts"][part], "in use": stored["parts"][part]}
             charts.show(
-                operating_point_charts.trade_off(wanted["trade_off"], points),
+                _trade_off(wanted["trade_off"], points),
                 alt=f"Missed blasts against false alarms over all thresholds, {part} part",
                 key=f"trade_off_{run.run_id}",
             )
         with right:
             st.markdown("**Is it better than calling every cell ALL?**")
             charts.show(
-                operating_point_charts.decision_curve(
-                    wanted["decision_curve"], wanted["decision_threshold"]
-                ),
+                _decision_curve(wanted["decision_curve"], wanted["decision_threshold"]),
                 alt=f"Net benefit by threshold probability of the model, of calling every cell ALL "
                 f"and of calling none, {part} part",
                 key=f"decision_{run.run_id}",
@@ -171,7 +170,7 @@ def _reliability(run: Run, wanted: dict[str, Any]) -> None:
         for column, (part, both) in zip(st.columns(2), found.items(), strict=False):
             with column:
                 charts.show(
-                    operating_point_charts.reliability(both, part),
+                    _reliability_diagram(both, part),
                     alt=f"Share of blasts by stated probability, before and after, {part} part",
                     key=f"reliability_{part}_{run.run_id}",
                 )
@@ -179,3 +178,84 @@ def _reliability(run: Run, wanted: dict[str, Any]) -> None:
         number = st.column_config.NumberColumn(format="%.3f")
         st.dataframe(table, hide_index=True, column_config=dict.fromkeys(table.columns[2:], number))
         st.caption("Lower is better. The validation part was fitted on: there, after is too good.")
+
+
+def _trade_off(curve: dict[str, list[float]], points: dict[str, dict[str, Any]]) -> go.Figure:
+    """Missed blasts against false alarms over all thresholds, with named points (`of_part`'s)."""
+    figure = empty(320)
+    figure.add_scatter(
+        x=curve["false_alarms"],
+        y=curve["missed"],
+        customdata=curve["threshold"],
+        name="every threshold",
+        mode="lines",
+        line={"color": SERIES[0], "width": 2},
+        hovertemplate="threshold %{customdata:.3f}: %{y:.1%} missed, %{x:.1%} false alarms"
+        "<extra></extra>",
+    )
+    looks = (("diamond", SERIES[1], 13), ("circle-open", GREY, 11))
+    for (name, found), (symbol, colour, size) in zip(points.items(), looks, strict=False):
+        figure.add_scatter(
+            x=[found["false_alarms"]["value"]],
+            y=[found["missed"]["value"]],
+            name=name,
+            mode="markers",
+            marker={"symbol": symbol, "color": colour, "size": size, "line": {"width": 2}},
+            hovertemplate=f"{name}: %{{y:.1%}} missed, %{{x:.1%}} false alarms<extra></extra>",
+        )
+    figure.update_xaxes(title="false alarms, of all cells", tickformat=".0%", rangemode="tozero")
+    figure.update_yaxes(title="blasts missed", tickformat=".0%", range=[-0.03, 1.03])
+    return figure
+
+
+def _decision_curve(curve: dict[str, list[float]], threshold: float) -> go.Figure:
+    """Net benefit of the model, of calling every cell ALL, and of calling none; the threshold."""
+    figure = empty(320, hovermode="x unified")
+    looks = {
+        "model": ("the model", SERIES[0], "solid"),
+        "all": ("every cell ALL", SERIES[1], "dash"),
+        "none": ("no cell ALL", GREY, "dot"),
+    }
+    for key, (name, colour, dash) in looks.items():
+        figure.add_scatter(
+            x=curve["threshold"],
+            y=curve[key],
+            name=name,
+            mode="lines",
+            line={"color": colour, "dash": dash, "width": 2},
+            hovertemplate="%{y:.3f}",
+        )
+    figure.add_vline(x=threshold, line={"color": GREY, "width": 1})
+    best = max(max(curve["model"]), curve["all"][0])
+    figure.update_xaxes(title="threshold probability", tickformat=".0%", range=[0, 1])
+    figure.update_yaxes(title="net benefit per cell", range=[-0.25 * best, 1.1 * best])
+    return figure
+
+
+def _reliability_diagram(found: dict[str, dict[str, Any]], part: str) -> go.Figure:
+    """Share of blasts against stated probability, before and after calibration, and the ideal."""
+    figure = empty(300)
+    figure.add_scatter(
+        x=[0, 1],
+        y=[0, 1],
+        name="ideal",
+        mode="lines",
+        line={"color": GREY, "dash": "dot", "width": 1},
+        hoverinfo="skip",
+    )
+    looks = {"before": (SERIES[4], "dash", "circle-open"), "after": (SERIES[0], "solid", "circle")}
+    for when, (colour, dash, symbol) in looks.items():
+        rows = found[when]["curve"]
+        figure.add_scatter(
+            x=[row["stated"] for row in rows],
+            y=[row["observed"] for row in rows],
+            customdata=[row["cells"] for row in rows],
+            name=f"{when} calibration",
+            mode="lines+markers",
+            line={"color": colour, "dash": dash},
+            marker={"symbol": symbol, "size": 7},
+            hovertemplate="stated %{x:.0%}, observed %{y:.0%}, %{customdata} cells<extra></extra>",
+        )
+    figure.update_xaxes(title=f"stated probability, {part} part", tickformat=".0%", range=[0, 1])
+    figure.update_yaxes(title="share that is ALL", tickformat=".0%", range=[-0.03, 1.03])
+    return figure

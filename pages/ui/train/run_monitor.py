@@ -2,6 +2,8 @@
 
 import time
 
+import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 
 from core.jobs.job import Status
@@ -114,12 +116,35 @@ def _curves(run: Run) -> None:
     with st.expander("Loss in its parts, learning rate, every figure"):
         left, right = st.columns(2)
         with left:
-            figure = charts.loss_parts(history)
+            figure = _loss_parts(history)
             charts.show(figure, alt="Loss, cross-entropy and penalty", key=f"{run.run_id}_parts")
         with right:
-            figure = charts.learning_rate(history)
+            figure = _learning_rate(history)
             charts.show(figure, alt="Learning rate by epoch", key=f"{run.run_id}_rate")
         st.dataframe(history, hide_index=True)
         download_table(
             "History as CSV", history, f"{run.run_id}_history.csv", key=f"history_{run.run_id}"
         )
+
+
+def _loss_parts(history: pd.DataFrame) -> go.Figure:
+    figure = charts.by_epoch(len(history), 260)
+    looks = {
+        "loss": ("loss minimised", "solid"),
+        "cross_entropy": ("cross-entropy", "dot"),
+        "penalty": ("L2 penalty", "dash"),
+    }
+    for column, (name, dash) in looks.items():
+        figure.add_scatter(
+            x=history["epoch"], y=history[column], name=name, mode="lines", line={"dash": dash}
+        )
+    return figure
+
+
+def _learning_rate(history: pd.DataFrame) -> go.Figure:
+    figure = charts.by_epoch(len(history), 260, yaxis_title="learning rate")
+    figure.add_scatter(
+        x=history["epoch"], y=history["learning_rate"], mode="lines", line={"shape": "hv"}
+    )
+    figure.update_yaxes(tickformat=".1e")
+    return figure

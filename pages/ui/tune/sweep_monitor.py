@@ -3,21 +3,24 @@
 from typing import Any
 
 import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 
 from core.jobs.job import Status
-from core.metrics import classification
+from core.metrics.classification import NAMES
 from core.runs import config, run_store
 from core.tuning import cross_validation, search, sweep_store
 from core.tuning.sweep_store import Plan, Sweep
 from core.workers import launcher
 from pages.ui.common import charts, monitor
+from pages.ui.common.charts import GREY, SERIES, empty
 from pages.ui.common.downloads import download_table
 from pages.ui.common.progress import run_progress
 from pages.ui.common.text import plain
 
 _TITLES = {"cross-validation": "Cross-validation", "search": "Search"}
 _QUEUED = "tune_queued"
+_TRIALS = {"finished": "circle", "pruned": "x-thin", "failed": "triangle-down-open"}
 
 
 def show(name: str) -> None:
@@ -58,14 +61,14 @@ def show_folds(sweep: Sweep, plan: Plan, results: dict[str, Any]) -> None:
     """The mean with its interval in a sentence, the folds as a chart and a table."""
     st.markdown(f"**{cross_validation.verdict(results, plan.base.folds)}**")
     alt = "Test metrics of each fold, and their mean with its 95% interval over folds"
-    charts.show(charts.metrics_over_folds(results), alt=alt, key=f"folds_{sweep.name}")
+    charts.show(_over_folds(results), alt=alt, key=f"folds_{sweep.name}")
     if results["pooled"]:
         st.markdown(cross_validation.pooled_sentence(results["pooled"]))
     summary = cross_validation.summary_table(results)
     numbers = ["Mean over folds", "Standard deviation", "All cells together"]
     _table(f"{sweep.name}_metrics", summary, numbers)
     with st.expander("Each fold"):
-        names = list(classification.NAMES.values())
+        names = list(NAMES.values())
         _table(f"{sweep.name}_folds", cross_validation.table(results), names)
     with st.expander("How this was measured"):
         st.markdown(
@@ -93,12 +96,12 @@ def show_search(sweep: Sweep, plan: Plan, results: dict[str, Any], *, ended: boo
     left, right = st.columns([3, 2])
     with left:
         alt = "Validation cross-entropy of each trial, and the best so far"
-        charts.show(charts.search_history(results["trials"]), alt=alt, key=f"trials_{sweep.name}")
+        charts.show(_search_history(results["trials"]), alt=alt, key=f"trials_{sweep.name}")
     with right:
         if results["importance"]:
             shares = {search.WORDS[name]: share for name, share in results["importance"].items()}
             alt = "How much each setting decided whether a trial was good"
-            charts.show(charts.importance(shares), alt=alt, key=f"importance_{sweep.name}")
+            charts.show(_importance(shares), alt=alt, key=f"importance_{sweep.name}")
             st.caption("What decided whether a trial was good; with few trials, a rough guide.")
         else:
             need = search.MIN_FOR_IMPORTANCE
@@ -133,3 +136,88 @@ def _table(name: str, table: pd.DataFrame, numbers: list[str]) -> None:
     columns = dict.fromkeys(numbers, number) | {"Learning rate": rate}
     st.dataframe(table, hide_index=True, column_config=columns, key=f"table_{name}")
     download_table("Table as CSV", table, f"{name}.csv", key=f"csv_{name}")
+
+
+def _over_folds(results: dict[str, Any]) -> go.Figure:
+    """Each fold as a ring, and the mean over folds with its 95% interval beside them."""
+    figure = empty(340, scattermode="group")
+    labels, over, folds = list(NAMES.values()), results["metrics"], results["folds"]
+    figure.add_scatter(
+        x=[label for label in labels for _ in folds],
+        y=[fold[name] for name in NAMES for fold in folds],
+        customdata=[fold["fold"] + 1 for _ in labels for fold in folds],
+        name="each fold",
+        mode="markers",
+        marker={"size": 9, "symbol": "circle-open", "color": SERIES[0], "line": {"width": 1.5}},
+        hovertemplate="fold %{customdata}: %{y:.3f}<extra></extra>",
+    )
+    means = [over[name]["mean"] for name in NAMES]
+    figure.add_scatter(
+        x=labels,
+        y=means,
+        name="mean and 95% interval over folds",
+        mode="markers",
+        marker={"size": 10, "symbol": "diamond", "color": SERIES[1]},
+        error_y=charts.error_bars(means, [over[name]["interval"] for name in NAMES]),
+        hovertemplate="mean %{y:.3f}<extra></extra>",
+    )
+    figure.update_yaxes(range=[-0.03, 1.03])
+    return figure
+
+
+def _search_history(trials: list[dict[str, Any]]) -> go.Figure:
+    """Each trial's value in their order, and the best so far as a line.
+
+    Trials without a value (pruned, failed) stand as marks on the floor.
+    """
+    figure = empty(300)
+    values = [row["value"] for row in trials if row["value"] is not None]
+    floor = min(values, default=0.0) - 0.06 * (max(values, default=1.0) - min(values, default=0.0))
+    figure.add_scatter(
+        x=[row["trial"] for row in trials],
+        y=[row["best_so_far"] for row in trials],
+        name="best so far",
+        mode="lines",
+        line={"color": SERIES[0], "shape": "hv", "width": 2},
+        hoverinfo="skip",
+    )
+    for state, symbol in _TRIALS.items():
+        rows = [row for row in trials if row["state"] == state]
+        if not rows:
+            continue
+        colour = SERIES[1] if state == "finished" else GREY
+        width = 2 if state == "pruned" else 1
+        figure.add_scatter(
+            x=[row["trial"] for row in rows],
+            y=[floor if row["value"] is None else row["value"] for row in rows],
+            name=state,
+            mode="markers",
+            marker={
+                "symbol": symbol,
+                "size": 9,
+                "color": colour,
+                "line": {"width": width, "color": colour},
+            },
+            hovertemplate="trial %{x}" + (": %{y:.3f}" if state == "finished" else f", {state}"),
+        )
+    few = len(trials) <= 12
+    figure.update_xaxes(title="trial", dtick=1 if few else None, tickformat="d")
+    figure.update_yaxes(title="validation cross-entropy")
+    return figure
+
+
+def _importance(shares: dict[str, float]) -> go.Figure:
+    """Bars: the share of each setting (names as shown) in what made trials good."""
+    margin = {"t": 10, "r": 40}
+    figure = empty(80 + 26 * len(shares), rows=True, bargap=0.35, margin=margin)
+    figure.add_bar(
+        y=list(shares),
+        x=list(shares.values()),
+        orientation="h",
+        texttemplate="%{x:.0%}",
+        textposition="outside",
+        cliponaxis=False,
+        hoverinfo="skip",
+    )
+    figure.update_xaxes(title="share", tickformat=".0%")
+    return figure
