@@ -1,4 +1,4 @@
-"""What was found, for other programs: mask PNGs, boxes as CSV and COCO, overlays.
+"""Detected cells for other programs: mask PNGs, boxes as CSV and COCO, overlays.
 
 Boxes are those of `Field.frame`, with a margin as annotators leave it; masks are tight.
 """
@@ -6,6 +6,7 @@ Boxes are those of `Field.frame`, with a margin as annotators leave it; masks ar
 import csv
 import io
 from collections.abc import Sequence
+from typing import TypedDict
 
 import numpy as np
 
@@ -17,10 +18,18 @@ COLUMNS = ("image", "x", "y", "w", "h", "area_px", "score", "touches_border")
 WHOLE, CUT = (0, 158, 115), (230, 159, 0)  # Okabe-Ito's green and orange
 
 
-def mask_image(field: Field, top: int = 0, bottom: int | None = None) -> np.ndarray:
-    """uint8 (H, W): 0 background, 128 cytoplasm, 255 nucleus of all cells.
+class Coco(TypedDict):
+    """A COCO detection document; images, annotations and categories refer to one another by id."""
 
-    Of a field too large for a whole one, the rows from `top` to `bottom` alone.
+    images: list[dict[str, object]]
+    annotations: list[dict[str, object]]
+    categories: list[dict[str, object]]
+
+
+def mask_image(field: Field, top: int = 0, bottom: int | None = None) -> np.ndarray:
+    """The cells as uint8 (H, W): 0 background, 128 cytoplasm, 255 nucleus.
+
+    `top` and `bottom` limit the rows, for a field too large for one array.
     """
     bottom = field.shape[0] if bottom is None else bottom
     result = np.zeros((bottom - top, field.shape[1]), np.uint8)
@@ -46,23 +55,23 @@ def overlay(image: np.ndarray, field: Field) -> np.ndarray:
     return result
 
 
-def to_csv(found: Sequence[tuple[str, Field]]) -> str:
-    """One line a cell, with a header; `found` is (image name, field)."""
+def to_csv(fields: Sequence[tuple[str, Field]]) -> str:
+    """One line a cell, with a header, of fields with the names of their images."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
-    for name, field in found:
+    for name, field in fields:
         for cell in field.cells:
             row = [cell.area_px, round(cell.score, 4), int(cell.touches_border)]
             writer.writerow([name, *field.frame(cell), *row])
     return text.getvalue()
 
 
-def to_coco(found: Sequence[tuple[str, Field]]) -> dict[str, object]:
+def to_coco(fields: Sequence[tuple[str, Field]]) -> Coco:
     """A COCO detection document: images, one category, boxes with polygons of the outlines."""
     images: list[dict[str, object]] = []
     annotations: list[dict[str, object]] = []
-    for number, (name, field) in enumerate(found, 1):
+    for number, (name, field) in enumerate(fields, 1):
         height, width = field.shape
         images.append({"id": number, "file_name": name, "width": width, "height": height})
         for cell in field.cells:
@@ -78,7 +87,7 @@ def to_coco(found: Sequence[tuple[str, Field]]) -> dict[str, object]:
                     "score": round(cell.score, 4),
                 }
             )
-    categories = [{"id": 1, "name": "white cell", "supercategory": "cell"}]
+    categories: list[dict[str, object]] = [{"id": 1, "name": "white cell", "supercategory": "cell"}]
     return {"images": images, "annotations": annotations, "categories": categories}
 
 

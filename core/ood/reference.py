@@ -79,11 +79,13 @@ class Reference:
         return _pairwise(given, self.features, self._squares).reshape(*pooled.shape[:-1], -1)
 
     @cached_property
-    def records(self) -> list[tuple[str, int, Any, Any]]:
+    def records(self) -> list[tuple[str, int, str | None, str | None]]:
         """image_id, label, subject and group of each cell, quicker to look up than in `cells`."""
-        return list(
-            self.cells[["image_id", "label", "subject", "group"]].itertuples(index=False, name=None)
-        )
+        columns = self.cells[["image_id", "label", "subject", "group"]]
+        return [
+            (str(image_id), int(label), _text(subject), _text(group))
+            for image_id, label, subject, group in columns.itertuples(index=False, name=None)
+        ]
 
     def in_order(self, measure: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Sorted measures of all training cells, of ALL and of HEM."""
@@ -288,3 +290,7 @@ def _array(value: float | None) -> np.ndarray:
 
 def _number(value: np.ndarray) -> float | None:
     return None if np.isnan(value) else float(value)
+
+
+def _text(value: object) -> str | None:
+    return None if pd.isna(value) else str(value)

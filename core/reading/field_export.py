@@ -7,7 +7,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Sequence
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from core.reading.field import FieldReading, model_input
 from core.reading.field_picture import overlay
 from core.reading.reader import Reader
 
-ROWS = 512  # of a mask, that are written at a time
+ROWS = 512  # rows of a mask that are written at a time
 COLUMNS = (
     "image", "number", "x", "y", "w", "h", "area_px", "score", "touches_border", "drawn_by_person",
     "state", "probability", "interval_low", "interval_high", "gate", "reason",
@@ -27,7 +27,7 @@ COLUMNS = (
 
 
 def to_csv(readings: Sequence[FieldReading]) -> str:
-    """One line a cell, with a header; fields left empty where a cell was not read."""
+    """One line a cell, with a header; columns stay empty if a cell was not read."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
@@ -36,23 +36,23 @@ def to_csv(readings: Sequence[FieldReading]) -> str:
             cell = one.cell
             place = (*cell.bbox, cell.area_px, round(cell.score, 4), int(cell.touches_border))
             low, high = one.interval or ("", "")
-            said = "" if one.probability is None else one.probability
-            call = (int(one.marked.user_drawn), one.state, said, low, high)
-            why = (one.gate.code or "", one.gate.sentence or "")
-            writer.writerow((reading.image, one.number, *place, *call, *why))
+            probability = "" if one.probability is None else one.probability
+            call = (int(one.marked.user_drawn), one.state, probability, low, high)
+            gate = (one.gate.code or "", one.gate.sentence or "")
+            writer.writerow((reading.image, one.number, *place, *call, *gate))
     return text.getvalue()
 
 
-def to_coco(readings: Sequence[FieldReading]) -> dict[str, Any]:
-    """A COCO detection document; each annotation's `attributes` say what came of the cell."""
-    document: dict[str, Any] = annotations.to_coco([(one.image, one.shown) for one in readings])
-    cells = [one for reading in readings for one in reading.cells]
-    for annotation, one in zip(document["annotations"], cells, strict=True):
+def to_coco(readings: Sequence[FieldReading]) -> annotations.Coco:
+    """A COCO detection document; the `attributes` of an annotation are the result for the cell."""
+    document = annotations.to_coco([(reading.image, reading.edited) for reading in readings])
+    cells = [cell for reading in readings for cell in reading.cells]
+    for annotation, cell in zip(document["annotations"], cells, strict=True):
         annotation["attributes"] = {
-            "number": one.number,
-            "state": one.state,
-            "probability": one.probability,
-            "drawn_by_person": one.marked.user_drawn,
+            "number": cell.number,
+            "state": cell.state,
+            "probability": cell.probability,
+            "drawn_by_person": cell.marked.user_drawn,
         }
     return document
 
@@ -60,7 +60,7 @@ def to_coco(readings: Sequence[FieldReading]) -> dict[str, Any]:
 def to_zip(reader: Reader, region: Region, reading: FieldReading, picture: np.ndarray) -> bytes:
     """Boxes, mask (0, 128 cytoplasm, 255 nucleus), overlay, sum, and cells as the model saw them.
 
-    `picture` is what the overlay is drawn on: the field, or a smaller picture of it.
+    The overlay is drawn on `picture`: the field, or a smaller picture of it.
     """
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -68,19 +68,21 @@ def to_zip(reader: Reader, region: Region, reading: FieldReading, picture: np.nd
         archive.writestr("boxes.coco.json", as_json(to_coco([reading])))
         archive.writestr("summary.json", as_json(reading.summary.to_json()))
         with archive.open("mask.png", "w") as file:
-            _write_mask(file, reading.shown)
+            _write_mask(file, reading.edited)
         archive.writestr("overlay.png", encode(overlay(picture, reading)))
-        for one in reading.cells:
-            pixels = model_input(reader, region, reading, one.number)
+        for cell in reading.cells:
+            pixels = model_input(reader, region, reading, cell.number)
             if pixels is not None:
-                archive.writestr(
-                    f"cells/{one.number:04d}_{one.call or 'unread'}.png", encode(pixels)
-                )
+                name = f"cells/{cell.number:04d}_{cell.call or 'unread'}.png"
+                archive.writestr(name, encode(pixels))
     return buffer.getvalue()
 
 
 def _write_mask(file: IO[bytes], field: Field) -> None:
-    """`export.mask_image` as a PNG, some rows at a time: a large scan's takes 100 MB and more."""
+    """Writes `annotations.mask_image` as an 8-bit grey PNG, some rows at a time.
+
+    Pillow and OpenCV encode whole arrays only, and the mask of a large scan takes over 100 MB.
+    """
     height, width = field.shape
 
     def chunk(kind: bytes, data: bytes) -> None:
@@ -100,5 +102,5 @@ def _write_mask(file: IO[bytes], field: Field) -> None:
 
 
 def as_json(document: object) -> str:
-    """As text; NaN is refused, since JSON has none."""
+    """A document as text. Raises `ValueError` for NaN, which JSON does not have."""
     return json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False)

@@ -1,8 +1,7 @@
-"""The training cells that a model finds most like a cell, and whether it knows that very cell."""
+"""The training cells most similar to a cell, to a model, and whether it knows that very cell."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,9 +20,9 @@ SAME = 0.1
 
 @dataclass(frozen=True)
 class Neighbour:
-    """A training cell: its label ("ALL" or "HEM"), subject and group (None where unknown).
+    """A training cell: its label ("ALL" or "HEM"), subject and group (None if unknown).
 
-    distance: in the model's features, 0 to 2. file: its picture, None where it is not there now.
+    distance: in the model's features, 0 to 2. file: its picture, None if it is missing.
     """
 
     image_id: str
@@ -33,12 +32,15 @@ class Neighbour:
     distance: float
     file: Path | None
 
+    def to_json(self) -> dict[str, object]:
+        return asdict(self) | {"file": None if self.file is None else str(self.file)}
+
 
 @dataclass(frozen=True)
 class Seen:
-    """That a model knows a cell already. part: train, validation or test; image_id: as which cell.
+    """A cell that a model knows. part: train, validation or test; image_id: the cell it is.
 
-    exact: the file is the same byte by byte; else the pictures are practically the same.
+    exact: the files are equal byte by byte; else the pictures are practically the same.
     """
 
     part: str
@@ -46,31 +48,31 @@ class Seen:
     exact: bool
 
 
-def most_similar(run: Run, kept: Reference, distances: np.ndarray) -> tuple[Neighbour, ...]:
+def most_similar(run: Run, reference: Reference, distances: np.ndarray) -> tuple[Neighbour, ...]:
     """The three training cells nearest to a cell, nearest first, from its distances (N,)."""
     nearest = np.argpartition(distances, min(COUNT, len(distances)) - 1)[:COUNT]
-    root = _root(run)
-    found = []
     nearest = nearest[np.argsort(distances[nearest], kind="stable")]
+    root = _root(run)
+    similar = []
     for row in nearest:
-        image_id, label, subject, group = kept.records[row]
-        file = root / str(image_id) if root else None
-        found.append(
+        image_id, label, subject, group = reference.records[row]
+        file = root / image_id if root else None
+        similar.append(
             Neighbour(
-                image_id=str(image_id),
-                label=LABELS[int(label)],
-                subject=_text(subject),
-                group=_text(group),
+                image_id=image_id,
+                label=LABELS[label],
+                subject=subject,
+                group=group,
                 distance=float(distances[row]),
                 file=file if file and file.is_file() else None,
             )
         )
-    return tuple(found)
+    return tuple(similar)
 
 
 def files(split: pd.DataFrame) -> dict[str, Seen]:
     """The files of a run's cells (split.parquet), by their SHA-256."""
-    # A cell that stands in two parts counts as trained on.
+    # A cell in two parts counts as trained on.
     table = split.sort_values("split", key=lambda part: part == "train", kind="stable")
     return {
         digest: Seen(str(part), str(image_id), exact=True)
@@ -86,9 +88,9 @@ def seen(
     similar: tuple[Neighbour, ...] = (),
     limit: float | None = None,
 ) -> Seen | None:
-    """Whether a file is one of a run's cells, as `files` has them, or a copy of a training cell.
+    """The run's cell, of `files`, that a file is, or the training cell that it is a copy of.
 
-    Copies are told by their distance, which takes the limit of `Reference`; without it, files only.
+    A copy is recognised by its distance, which needs the limit of `Reference`.
     """
     if sha256 in known:
         return known[sha256]
@@ -102,7 +104,3 @@ def _root(run: Run) -> Path | None:
         return datasets.resolve(run.config.dataset)
     except DataError:
         return None
-
-
-def _text(value: Any) -> str | None:
-    return None if pd.isna(value) else str(value)

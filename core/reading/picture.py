@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -18,8 +17,9 @@ from core.cells.detection.detect import Field, detect
 from core.cells.detection.tiles import LARGE, Region, Whole
 from core.data.images import decode, open_large_image, size_of
 from core.errors import ConfigError, UploadError
-from core.reading.field import FIELD, FieldCell, FieldReading, add_up, read_field, single
+from core.reading.field import FIELD, FieldCell, FieldReading, read_field, single
 from core.reading.field_picture import OVERVIEW, overlay
+from core.reading.field_summary import summarise
 from core.reading.reader import Reader, Reading
 from core.settings import settings
 
@@ -61,7 +61,7 @@ class FieldImage:
 
     reading: FieldReading
     overlay: np.ndarray
-    judged: dict[int, dict[str, Any]]
+    judged: dict[int, dict[str, object]]
 
     @property
     def image(self) -> str:
@@ -78,7 +78,7 @@ class FieldImage:
             return self.reading.question
         return "no white cell was found in it; if you see one, give the scale (--um-per-px)."
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """The document that the command line prints."""
         reading = self.reading
         return {
@@ -92,7 +92,7 @@ class FieldImage:
             "summary": reading.summary.to_json(),
         }
 
-    def _cell_to_json(self, cell: FieldCell) -> dict[str, Any]:
+    def _cell_to_json(self, cell: FieldCell) -> dict[str, object]:
         return {
             "number": cell.number,
             "bbox": list(cell.cell.bbox),
@@ -154,11 +154,11 @@ def open_field(
         yield Whole(image), detect(image, um_per_px=um_per_px)
 
 
-def patient_to_json(run_id: str, fields: list[FieldImage]) -> dict[str, Any]:
+def patient_to_json(run_id: str, fields: list[FieldImage]) -> dict[str, object]:
     """Adds up the fields of one patient into a document. Raises `ConfigError` if there is none."""
     if not fields:
         raise ConfigError("--one-patient adds up fields, and none of the images is one.")
-    total = add_up([field.reading for field in fields])
+    total = summarise([field.reading.counts for field in fields])
     return {
         "run": run_id,
         "image": None,
@@ -170,7 +170,7 @@ def patient_to_json(run_id: str, fields: list[FieldImage]) -> dict[str, Any]:
 
 def _judge_heat_maps(
     reader: Reader, region: Region, reading: FieldReading
-) -> dict[int, dict[str, Any]]:
+) -> dict[int, dict[str, object]]:
     called = [cell.number for cell in reading.cells if cell.call is not None]
     if len(called) > MOST_JUDGED:
         return {}

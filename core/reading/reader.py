@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,9 +18,8 @@ from core.explain.cam import HeatMap, View, views
 from core.explain.dihedral import Aggregated, aggregate
 from core.explain.overlay import overlay, resize_heat
 from core.explain.trust import Judgement, judge
-from core.models.engine import Engine, EngineOutput
-from core.ood import reference
-from core.ood.reference import Reference
+from core.models.engine import Engine
+from core.ood.reference import Reference, load
 from core.reading import neighbours
 from core.reading.checked_picture import CheckedPicture, Gate, Prepared, examine, refused
 from core.reading.description import Description, describe
@@ -34,15 +32,16 @@ DEFAULT_CAM = "grad-cam"
 
 @dataclass(frozen=True)
 class CellReading:
-    """One cell: bounding box (x, y, w, h) in pixels, P(ALL), log-odds, call and explanation.
+    """The reading of one cell.
 
-    interval: [low, high] of P(ALL), as `Calibration.interval_at` has it, or None. call: ALL, HEM or
-    review; leaning: ALL or HEM, the side of the threshold, which is the call unless that is review.
-    close: whether the threshold is too near to rely on the side. image: the part of the picture
-    that was read, RGB uint8 (W, W, 3). heat_map: evidence for the leaning, at the resolution of the
-    feature map, drawn by `method`. Whether to believe it, `Reader.judge` says. findings: what was
-    measured, in words. similar: the nearest training cells, nearest first; None where the run did
-    not keep them. seen: whether the model knows this very cell.
+    bbox: (x, y, w, h) in pixels of the picture. probability: P(ALL); logit: its log-odds before
+    calibration; interval: [low, high] of P(ALL), as `Calibration.interval_at` has it, or None.
+    call: ALL, HEM or review. leaning: ALL or HEM, the side of the threshold, which is the call
+    unless that is review. close: whether the threshold is too near to rely on the side. image: the
+    part of the picture that was read, RGB uint8 (W, W, 3). heat_map: evidence for the leaning, at
+    the resolution of the feature map, drawn by `method`; `Reader.judge` says whether to believe
+    it. findings: the measures in words. similar: the nearest training cells, nearest first; None if
+    the run did not keep them. seen: whether the model knows this very cell.
     """
 
     bbox: tuple[int, int, int, int]
@@ -67,34 +66,51 @@ class CellReading:
 
     @property
     def probability_hem(self) -> float:
-        """P(HEM)."""
         return 1 - self.probability
 
     @cached_property
     def heat(self) -> np.ndarray | None:
-        """The heat map on the image, float32 (W, W), 0..1; None where no position has evidence."""
+        """The heat map on the image, float32 (W, W), 0..1; None if no position has evidence."""
         if not self.heat_map.has_evidence:
             return None
         return resize_heat(self.heat_map.values, self.image.shape[:2])
 
     @property
     def outlined(self) -> np.ndarray:
-        """The image with the outline of what was measured, RGB uint8 (W, W, 3)."""
+        """The image with the outline of the region that was measured, RGB uint8 (W, W, 3)."""
         return outline(self.image, cell_mask(self.image))
 
     @property
     def overlay(self) -> np.ndarray:
-        """The image with its heat; without evidence, the image as it is."""
+        """The image with its heat map; without evidence, the image as it is."""
         return self.image if self.heat is None else overlay(self.image, self.heat)
+
+    def to_json(self, judgement: Judgement) -> dict[str, object]:
+        """The document that the command line prints, with the judgement of the heat map."""
+        similar = self.similar
+        return {
+            "bbox": list(self.bbox),
+            "probability": self.probability,
+            "logit": self.logit,
+            "interval": None if self.interval is None else list(self.interval),
+            "call": self.call,
+            "leaning": self.leaning,
+            "gate": asdict(self.gate),
+            "cam": judgement.to_json(),
+            "trust": judgement.details(),
+            "morphology": [asdict(finding) for finding in self.findings],
+            "similar": None if similar is None else [cell.to_json() for cell in similar],
+            "seen": None if self.seen is None else asdict(self.seen),
+        }
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What came of one image. kind is "cell", or "refused" with the reason and a way out.
+    """The reading of one image. kind is "cell", or "refused" with the reason and a way out.
 
-    gate: the checks of the picture, those of its one cell included. prepared and picture: what was
-    done to it, and what was or would have been read of it, RGB uint8 (W, W, 3); None where the
-    picture was taken as it is.
+    gate: the checks of the picture, those of its one cell included. prepared and picture: how it
+    was changed before it was read, and what was or would have been read of it, RGB uint8 (W, W, 3);
+    None if the picture was taken as it is.
     """
 
     image: str
@@ -105,36 +121,21 @@ class Reading:
     prepared: Prepared | None = None
     picture: np.ndarray | None = None
 
-    def to_json(self, judge: Callable[[CellReading], Judgement]) -> dict[str, Any]:
-        """As the command line prints it. The interval is null where the model has none."""
-        judged = [judge(cell) for cell in self.cells]
+    def to_json(self, judge: Callable[[CellReading], Judgement]) -> dict[str, object]:
+        """The document that the command line prints."""
         return {
             "image": self.image,
             "kind": self.kind,
             "reason": self.reason,
             "gate": asdict(self.gate),
             "prepared": None if self.prepared is None else list(self.prepared.words),
-            "cells": [
-                {
-                    "bbox": list(cell.bbox),
-                    "probability": cell.probability,
-                    "logit": cell.logit,
-                    "interval": None if cell.interval is None else list(cell.interval),
-                    "call": cell.call,
-                    "leaning": cell.leaning,
-                    "gate": asdict(cell.gate),
-                    "cam": found.to_json(),
-                    "trust": found.details(),
-                    **_more(cell),
-                }
-                for cell, found in zip(self.cells, judged, strict=True)
-            ],
+            "cells": [cell.to_json(judge(cell)) for cell in self.cells],
         }
 
 
 @dataclass(frozen=True)
 class _Opened:
-    """A file that has passed the checks of its pixels, `gate`; sha256 is of its bytes."""
+    """A file whose pixels have passed their checks, with the SHA-256 of its bytes."""
 
     name: str
     picture: CheckedPicture
@@ -143,19 +144,20 @@ class _Opened:
 
 
 class Reader:
-    """Reads images with one run's engine. Threads may share one."""
+    """Reads images with the engine of one run. Threads may share one."""
 
     def __init__(self, run: Run, cam: str = DEFAULT_CAM) -> None:
         """Takes a finished run and the key of a heat map in `core.explain.methods`.
 
-        Raises `RunError` or `ModelError` if the run cannot read, `ConfigError` for another key.
+        Raises `RunError` or `ModelError` if the run cannot read, `ConfigError` if the key is
+        unknown.
         """
         state = run.status.state
         if state != "succeeded":
             raise RunError(f"Run {run.run_id} is {state}; only a run that succeeded can read.")
         require_model(run)
         self.run = run
-        self.contract = run.calibration  # threshold, review band and how a logit becomes P(ALL)
+        self.calibration = run.calibration
         self._geometry = run.geometry
         self.cam = cam
         self._method = methods.method(cam)
@@ -163,7 +165,7 @@ class Reader:
 
     @cached_property
     def _reference(self) -> Reference | None:
-        return reference.load(self.run)
+        return load(self.run)
 
     @cached_property
     def _files(self) -> dict[str, Seen]:
@@ -171,22 +173,22 @@ class Reader:
         return neighbours.files(pd.read_parquet(self.run.path / "split.parquet", columns=columns))
 
     def read(self, source: Path | bytes, name: str | None = None) -> Reading:
-        """Reads a file or its bytes. A file that cannot be decoded is refused, never raised.
+        """Reads a file or its bytes. A file that cannot be decoded is refused; nothing is raised.
 
-        There is no way to hand over pixels: they come from the one door and fit the contract. Many
-        files are read faster by `core.reading.batch`.
+        Pixels are not accepted: they have to enter through `core.data.images`. Many files are read
+        faster by `core.reading.batch`.
         """
         name = name or (str(source) if isinstance(source, Path) else "upload")
         return self.read_together([(name, source)])[0]
 
     def read_together(self, files: Sequence[tuple[str, Path | bytes]]) -> list[Reading]:
-        """Reads files, or their bytes, under these names: those of cells by one call of the engine.
+        """Reads files, or their bytes, with their names, by one call of the engine.
 
         Threads may do so side by side.
         """
         opened = [self._open(name, source) for name, source in files]
-        self.run_together([one.picture for one in opened if isinstance(one, _Opened)])
-        return [self._finish(one) if isinstance(one, _Opened) else one for one in opened]
+        self.run_together([item.picture for item in opened if isinstance(item, _Opened)])
+        return [self._finish(item) if isinstance(item, _Opened) else item for item in opened]
 
     def _open(self, name: str, source: Path | bytes) -> _Opened | Reading:
         try:
@@ -198,96 +200,90 @@ class Reader:
         picture = self.picture(image)
         gate = examine(picture, OF_PIXELS)
         if not gate.passed:
-            return self._refused(name, picture, gate)
+            return self._reading(name, picture, gate)
         return _Opened(name, picture, gate, hashlib.sha256(data).hexdigest())
 
     def _finish(self, opened: _Opened) -> Reading:
-        name, picture = opened.name, opened.picture
+        picture = opened.picture
         gate = examine(picture, OF_FEATURES, opened.gate.checks)
-        if not gate.passed:
-            return self._refused(name, picture, gate)
-        cell = self.read_cell(picture, gate, opened.sha256)
-        return Reading(name, "cell", None, (cell,), gate, picture.prepared, self._picture(picture))
+        cell = self.read_cell(picture, gate, opened.sha256) if gate.passed else None
+        return self._reading(opened.name, picture, gate, cell)
 
-    def _refused(self, name: str, picture: CheckedPicture, gate: Gate) -> Reading:
-        shown = self._picture(picture)
-        return Reading(name, "refused", gate.sentence, (), gate, picture.prepared, shown)
-
-    def _picture(self, picture: CheckedPicture) -> np.ndarray | None:
-        return self.window(picture.image) if picture.prepared else None
+    def _reading(
+        self, name: str, picture: CheckedPicture, gate: Gate, cell: CellReading | None = None
+    ) -> Reading:
+        return Reading(
+            image=name,
+            kind="cell" if cell else "refused",
+            reason=gate.sentence,
+            cells=(cell,) if cell else (),
+            gate=gate,
+            prepared=picture.prepared,
+            picture=self.window(picture.image) if picture.prepared else None,
+        )
 
     def many_at_once(self) -> AbstractContextManager[int]:
-        """Until left, threads read side by side: see `Engine.many_at_once`."""
+        """While open, threads read side by side: see `Engine.many_at_once`."""
         return self._engine.many_at_once()
 
     def picture(self, image: np.ndarray) -> CheckedPicture:
-        """A picture, RGB uint8 (H, W, 3), on its way through this run's checks."""
-        return CheckedPicture(image, self._geometry, self._reference, self._run)
+        """A picture, RGB uint8 (H, W, 3), ready for the checks of this run."""
+        return CheckedPicture(image, self._geometry, self._reference, self._engine)
 
     def window(self, image: np.ndarray) -> np.ndarray:
         """The part of a picture that the model sees, RGB uint8 (W, W, 3)."""
         return window(image, self._geometry.window)
 
-    def _run(self, pixels: np.ndarray) -> EngineOutput:
-        return self._engine(pixels)
-
-    def run_together(self, subjects: list[CheckedPicture]) -> None:
-        """Gives subjects what the engine says of them, in one batch."""
-        if not subjects:
+    def run_together(self, pictures: list[CheckedPicture]) -> None:
+        """Runs the engine on pictures in one batch and stores its output in them."""
+        if not pictures:
             return
-        output = self._run(np.stack([picture.pixels for picture in subjects]))
-        kept = self._reference
-        distances = None if kept is None else kept.distances(output.features.mean(axis=(1, 2)))
-        for row, picture in enumerate(subjects):
+        output = self._engine(np.stack([picture.pixels for picture in pictures]))
+        reference = self._reference
+        distances = None
+        if reference is not None:
+            distances = reference.distances(output.features.mean(axis=(1, 2)))
+        for row, picture in enumerate(pictures):
             picture.output = output.part(row)
             if distances is not None:
                 picture.distances = distances[row]
 
-    def _similar(
-        self, picture: CheckedPicture, sha256: str
-    ) -> tuple[tuple[Neighbour, ...] | None, Seen | None]:
-        kept = self._reference
-        if kept is None:
-            return None, neighbours.seen(self._files, sha256)
-        similar = neighbours.most_similar(self.run, kept, picture.distances)
-        return similar, neighbours.seen(self._files, sha256, similar, kept.limit)
-
     def read_cell(self, picture: CheckedPicture, gate: Gate, sha256: str) -> CellReading:
-        """The reading of a subject that passed the gate; `sha256` names its file or pixels."""
-        image, mask, output = picture.image, picture.mask, picture.output
-        answer = self.contract.answer(float(output.logit[0]))
-        prepared = picture.prepared
-        similar, seen = self._similar(picture, sha256)
+        """Reads a picture that passed the checks; `sha256` is of its file or its pixels."""
+        output, prepared = picture.output, picture.prepared
+        answer = self.calibration.answer(float(output.logit[0]))
+        reference = self._reference
+        similar = reference and neighbours.most_similar(self.run, reference, picture.distances)
         view = View(
             picture.pixels, output.features[0], output.gradient[0], answer.logit, self._engine
         )
         return CellReading(
-            bbox=bounding_box(prepared.mask if prepared else mask),
+            bbox=bounding_box(prepared.mask if prepared else picture.mask),
             **vars(answer),
             gate=gate,
-            image=window(image, self._geometry.window),
+            image=self.window(picture.image),
             method=self._method.key,
             heat_map=self._method(view, answer.leaning),
             findings=describe(
                 picture.morphology,
-                self._reference,
+                reference,
                 size_known=prepared is None or prepared.size_known,
             ),
             similar=similar,
-            seen=seen,
+            seen=neighbours.seen(self._files, sha256, similar or (), reference and reference.limit),
         )
 
     def judge(self, cell: CellReading) -> Judgement:
         """Whether the heat map of a cell that this reader has read may be believed.
 
-        Apart from the reading, since it costs some 60 further images of the engine.
+        Apart from the reading, because the engine reads some 60 more images for it.
         """
         view = self._view(cell)
         method = methods.method(cell.method)
         return judge(view, cell.heat_map, method, cell.leaning, cell_mask(view.pixels))
 
     def explain(self, cell: CellReading, cam: str) -> CellReading:
-        """The same reading with a heat map drawn by another method; `ConfigError` if unknown."""
+        """The same reading with a heat map by another method; `ConfigError` if it is unknown."""
         heat_map = methods.method(cam)(self._view(cell), cell.leaning)
         return replace(cell, method=cam, heat_map=heat_map)
 
@@ -298,18 +294,3 @@ class Reader:
         """The heat map of a cell over its eight dihedral views, and how much they agree."""
         pixels = fit(cell.image, self._geometry)
         return aggregate(self._engine, pixels, methods.method(cell.method), cell.leaning)
-
-
-def _more(cell: CellReading) -> dict[str, Any]:
-    """What stands beside a call, as the command line prints it."""
-    similar = None
-    if cell.similar is not None:
-        similar = [
-            asdict(one) | {"file": None if one.file is None else str(one.file)}
-            for one in cell.similar
-        ]
-    return {
-        "morphology": [asdict(finding) for finding in cell.findings],
-        "similar": similar,
-        "seen": None if cell.seen is None else asdict(cell.seen),
-    }

@@ -3,13 +3,15 @@
 import io
 import zipfile
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import PurePath
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
+import numpy as np
 import pandas as pd
 
 from core.data import images
-from core.data.indexing import Progress
+from core.data.walk import Progress
 from core.explain.methods import METHODS
 from core.reading.batch import Item, read_many
 from core.reading.reader import CellReading, Reader, Reading
@@ -17,22 +19,6 @@ from core.runs.calibration import Calibration
 
 CELL, CUT_OUT, FIELD, NOTHING = "one cell", "cell cut out", "whole field", "nothing"
 NOT_READ = "not read"
-COLUMNS = {
-    "file": str,
-    "model": str,
-    "read_as": str,
-    "call": str,
-    "probability_all": float,
-    "interval_low": float,
-    "interval_high": float,
-    "undecided": bool,
-    "reason": str,
-    "check": str,
-    "diameter_px": float,
-    "distance": float,
-    "distance_limit": float,
-    "known_from": str,
-}
 _FACTS = """Readings of BlastLens. For research use only, never a diagnosis.
 
 readings.csv: one row a file. In pictures/, of each cell that was read: *_cell.png is what the model
@@ -44,8 +30,37 @@ beside the cell on the Predict page, and by `python -m core read`.
 """
 
 
+@dataclass(frozen=True)
+class Row:
+    """A row of the table: the reading of one picture by one model.
+
+    call: ALL, HEM, review or `NOT_READ`. reason: why the picture was refused or sent to review, or
+    what makes the call doubtful. check: the code of the check that refused it. known_from: train,
+    validation or test if the model knows the very cell. Lengths are in pixels at the scale of
+    training.
+    """
+
+    file: str
+    model: str
+    read_as: str
+    call: str = NOT_READ
+    probability_all: float | None = None
+    interval_low: float | None = None
+    interval_high: float | None = None
+    undecided: bool = False
+    reason: str = ""
+    check: str = ""
+    diameter_px: float | None = None
+    distance: float | None = None
+    distance_limit: float | None = None
+    known_from: str = ""
+
+
+_DTYPES = {field.name: float if field.type == float | None else field.type for field in fields(Row)}
+
+
 def read_as(reading: Reading) -> str:
-    """What a picture was taken for: `CELL`, `CUT_OUT`, `FIELD` or `NOTHING`."""
+    """How a picture was read: as `CELL`, `CUT_OUT`, `FIELD` or `NOTHING`."""
     if reading.gate.code == "field":
         return FIELD
     if not reading.cells:
@@ -53,38 +68,33 @@ def read_as(reading: Reading) -> str:
     return CELL if reading.prepared is None else CUT_OUT
 
 
-def row(reading: Reading, model: str, contract: Calibration) -> dict[str, Any]:
-    """A reading by a model, with its contract (calibration.json), as a row of `COLUMNS`.
-
-    call: ALL, HEM, review or `NOT_READ`. reason: why it was refused or sent to review, or what else
-    is to be known. check: the code of the check that refused it. known_from: train, validation or
-    test, where the model knows the very cell. Lengths are in pixels at the scale of training.
-    """
+def row(reading: Reading, model: str, calibration: Calibration) -> Row:
+    """The reading of a picture by a model, given the model's calibration."""
     figures = reading.gate.figures
-    found: dict[str, Any] = dict.fromkeys(COLUMNS) | {
-        "file": reading.image,
-        "model": model,
-        "read_as": read_as(reading),
-        "call": NOT_READ,
-        "undecided": False,
-        "reason": reading.reason or "",
-        "check": reading.gate.code or "",
-        "known_from": "",
-        **{name: figures.get(name) for name in ("diameter_px", "distance", "distance_limit")},
-    }
-    if reading.cells:
-        cell = reading.cells[0]
-        low, high = cell.interval or (None, None)
-        found |= {
-            "call": cell.call,
-            "probability_all": cell.probability,
-            "interval_low": low,
-            "interval_high": high,
-            "undecided": cell.undecided,
-            "reason": doubt(cell, contract),
-            "known_from": cell.seen.part if cell.seen else "",
-        }
-    return found
+    result = Row(
+        file=reading.image,
+        model=model,
+        read_as=read_as(reading),
+        reason=reading.reason or "",
+        check=reading.gate.code or "",
+        diameter_px=figures.get("diameter_px"),
+        distance=figures.get("distance"),
+        distance_limit=figures.get("distance_limit"),
+    )
+    if not reading.cells:
+        return result
+    cell = reading.cells[0]
+    low, high = cell.interval or (None, None)
+    return replace(
+        result,
+        call=cell.call,
+        probability_all=cell.probability,
+        interval_low=low,
+        interval_high=high,
+        undecided=cell.undecided,
+        reason=doubt(cell, calibration),
+        known_from=cell.seen.part if cell.seen else "",
+    )
 
 
 def doubt(cell: CellReading, calibration: Calibration) -> str:
@@ -98,14 +108,15 @@ def doubt(cell: CellReading, calibration: Calibration) -> str:
     return "Close to the threshold: take it as undecided." if cell.undecided else ""
 
 
-def table(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
-    """Rows of `row`, with the columns and dtypes of `COLUMNS`; missing numbers are NaN."""
-    return pd.DataFrame(list(rows), columns=list(COLUMNS)).astype(COLUMNS)
+def table(rows: Iterable[Row]) -> pd.DataFrame:
+    """The rows with the fields of `Row` as columns; missing numbers are NaN."""
+    return pd.DataFrame(list(rows), columns=list(_DTYPES)).astype(_DTYPES)
 
 
-def to_csv(found: pd.DataFrame) -> bytes:
-    """The table as CSV in UTF-8, with a mark that spreadsheets know it by."""
-    return found.to_csv(index=False, float_format="%.6g").encode("utf-8-sig")
+def to_csv(readings: pd.DataFrame) -> bytes:
+    """The table as CSV in UTF-8, with the byte order mark by which spreadsheets recognise it."""
+    text: str = readings.to_csv(index=False, float_format="%.6g")
+    return text.encode("utf-8-sig")
 
 
 def write_zip(
@@ -114,18 +125,18 @@ def write_zip(
     file: BinaryIO,
     progress: Progress | None = None,
 ) -> None:
-    """Reads files and writes a ZIP: readings.csv, the pictures of each cell, and what they are.
+    """Reads files and writes a ZIP: readings.csv, the pictures of each cell, and README.txt.
 
-    Written picture by picture, so that memory holds those of a batch alone.
+    It is written picture by picture, so that memory holds the pictures of one batch.
     """
-    rows: list[dict[str, Any]] = []
+    rows: list[Row] = []
     total = len(readers) * len(items)
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:  # PNG is packed already
         for reader in readers:
-            model, contract = reader.run.run_id, reader.run.calibration
+            model, calibration = reader.run.run_id, reader.run.calibration
             folder = f"pictures/{model}" if len(readers) > 1 else "pictures"
             for number, reading in enumerate(read_many(reader, items), start=1):
-                rows.append(row(reading, model, contract))
+                rows.append(row(reading, model, calibration))
                 stem = f"{folder}/{number:04}_{PurePath(reading.image).stem}"
                 for cell in reading.cells:
                     for name, picture in _pictures(cell):
@@ -138,12 +149,12 @@ def write_zip(
 
 
 def zipped(readers: Sequence[Reader], items: Sequence[Item]) -> bytes:
-    """The same, in memory."""
+    """Returns the file that `write_zip` writes."""
     buffer = io.BytesIO()
     write_zip(readers, items, buffer)
     return buffer.getvalue()
 
 
-def _pictures(cell: CellReading) -> list[tuple[str, Any]]:
+def _pictures(cell: CellReading) -> list[tuple[str, np.ndarray]]:
     pictures = [("cell", cell.image), ("outline", cell.outlined)]
     return pictures + ([] if cell.heat is None else [("overlay", cell.overlay)])

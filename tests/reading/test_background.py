@@ -41,7 +41,7 @@ def close_up() -> SyntheticField:
 def judge(
     reader: Reader, kept: Reference | None, image: np.ndarray, names: tuple[str, ...] = UNTIL_CUT
 ) -> tuple[Gate, CheckedPicture]:
-    subject = CheckedPicture(image, reader._geometry, kept, reader._run)
+    subject = CheckedPicture(image, reader._geometry, kept, reader._engine)
     return examine(subject, {name: CHECKS[name] for name in names}), subject
 
 

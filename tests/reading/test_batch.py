@@ -4,6 +4,7 @@ import io
 import json
 import shutil
 import zipfile
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -59,8 +60,10 @@ def test_the_engine_is_called_once_a_batch(
     reader: Reader, files: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sizes: list[int] = []
-    run = reader._run
-    monkeypatch.setattr(reader, "_run", lambda pixels: (sizes.append(len(pixels)), run(pixels))[1])
+    run = reader._engine
+    monkeypatch.setattr(
+        reader, "_engine", lambda pixels: (sizes.append(len(pixels)), run(pixels))[1]
+    )
     assert len(list(read_many(reader, [(f.name, f) for f in files], batch=4))) == len(files)
     assert sorted(sizes) == [3, 4, 4]
 
@@ -127,7 +130,7 @@ def test_the_table_has_a_row_a_file_with_call_interval_and_reason(
     contract = reader.run.calibration
     readings = list(read_many(reader, given))
     found = table.table(table.row(one, "run", contract) for one in readings)
-    assert list(found.columns) == list(table.COLUMNS) and len(found) == 5
+    assert list(found.columns) == [field.name for field in fields(table.Row)] and len(found) == 5
     assert found["file"].tolist() == [name for name, _ in given]
     assert found["read_as"].tolist() == ["one cell"] * 3 + ["nothing", "whole field"]
     assert (
@@ -160,13 +163,13 @@ def test_the_operating_point_of_the_run_decides_and_review_says_why(
         file.write_text(json.dumps(run.calibration.to_json() | {"threshold": threshold}))
         (reading,) = read_many(Reader(run), [("a.bmp", files[0])])
         row = table.row(reading, "moved", run.calibration)
-        assert row["call"] == call and row["undecided"] and "undecided" in row["reason"]
+        assert row.call == call and row.undecided and "undecided" in row.reason
     band = {"low": probability - 0.02, "high": probability + 0.02}
     file.write_text(json.dumps(run.calibration.to_json() | {"review": band}))
     (reading,) = read_many(Reader(run), [("a.bmp", files[0])])
     row = table.row(reading, "moved", run.calibration)
-    assert row["call"] == "review" and not row["undecided"]
-    assert f"{band['low']:.0%} to {band['high']:.0%}" in row["reason"]
+    assert row.call == "review" and not row.undecided
+    assert f"{band['low']:.0%} to {band['high']:.0%}" in row.reason
 
 
 def test_the_zip_holds_the_pictures_the_table_and_what_is_to_be_known(

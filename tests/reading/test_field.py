@@ -21,7 +21,8 @@ from core.data.synthetic.smear_field import draw_field
 from core.errors import DataError
 from core.reading import field as fields
 from core.reading import field_export, field_picture
-from core.reading.field import CUT, NOT_READ, Edit, FieldReading, mark, model_input, read_field
+from core.reading.field import CUT, NOT_READ, FieldReading, model_input, read_field
+from core.reading.field_edits import Edit, mark
 from core.reading.reader import Reader
 from core.runs.run_store import Run
 
@@ -264,7 +265,7 @@ def test_exports_hold_every_cell(
         names = archive.namelist()
         mask = decode(archive.read("mask.png"))
         drawn = decode(archive.read("overlay.png"))
-    np.testing.assert_array_equal(mask[:, :, 0], annotations.mask_image(reading.shown))
+    np.testing.assert_array_equal(mask[:, :, 0], annotations.mask_image(reading.edited))
     assert len(np.unique(mask)) == 3 and mask.shape == image.shape
     assert 0 < (drawn != image).any(axis=2).mean() < 0.3
     assert sum(name.startswith("cells/") for name in names) == 6

@@ -134,7 +134,7 @@ def test_a_cell_beside_the_middle_is_moved_there_and_read_as_if_it_had_stood_the
 def test_what_an_older_run_did_not_keep_is_said_not_passed_over(
     reader: Reader, cell: np.ndarray
 ) -> None:
-    subject = CheckedPicture(cell, reader._geometry, None, reader._run)
+    subject = CheckedPicture(cell, reader._geometry, None, reader._engine)
     gate = examine(subject, CHECKS)
     assert gate.passed and set(gate.unchecked) == {"scale", "sharp", "appearance", "known"}
     assert all("train it again" in why for why in gate.unchecked.values())
@@ -144,14 +144,14 @@ def test_what_an_older_run_did_not_keep_is_said_not_passed_over(
 def test_a_model_without_a_limit_says_why(reader: Reader, cell: np.ndarray) -> None:
     assert reader._reference is not None
     kept = replace(reader._reference, limit=None, reason="there are cells of 1 groups")
-    gate = examine(CheckedPicture(cell, reader._geometry, kept, reader._run), CHECKS)
+    gate = examine(CheckedPicture(cell, reader._geometry, kept, reader._engine), CHECKS)
     assert gate.passed and gate.unchecked == {"known": "there are cells of 1 groups"}
 
 
 def test_what_the_model_has_never_seen_is_refused_last(reader: Reader, cell: np.ndarray) -> None:
     assert reader._reference is not None
     kept = replace(reader._reference, limit=1e-6)
-    gate = examine(CheckedPicture(cell, reader._geometry, kept, reader._run), CHECKS)
+    gate = examine(CheckedPicture(cell, reader._geometry, kept, reader._engine), CHECKS)
     assert gate.code == "known" and "unlike the cells it has learned from" in (gate.reason or "")
     assert list(gate.checks) == list(CHECKS)[:-1]
 
@@ -180,7 +180,7 @@ def test_real_cells_pass_and_real_fields_do_not(reader: Reader, real_data: Path)
     by_pixels = {name: check for name, check in CHECKS.items() if name != "known"}
 
     def judged(file: Path) -> str | None:
-        subject = CheckedPicture(decode(file), reader._geometry, reader._reference, reader._run)
+        subject = CheckedPicture(decode(file), reader._geometry, reader._reference, reader._engine)
         return examine(subject, by_pixels).code
 
     cells = sorted((real_data / "cnmc_sample").rglob("*.bmp"))

@@ -27,6 +27,7 @@ from core.models import catalog, weights
 from core.reading import timing
 from core.reading.detection_job import load_field
 from core.reading.reader import DEFAULT_CAM, CellReading, Reader, Reading
+from core.reading.table import Row
 from core.report import audits
 from core.report.card import sections
 from core.report.card.items import Card
@@ -214,7 +215,7 @@ def aggregated(run: Run, cell: CellReading, cam: str) -> Aggregated:
 
 
 @st.cache_resource(max_entries=6, hash_funcs=_SAME, show_spinner=False)
-def _rows(run: Run) -> dict[tuple[str, str], dict[str, Any]]:
+def _rows(run: Run) -> dict[tuple[str, str], Row]:
     return {}
 
 
@@ -250,7 +251,7 @@ def audit(name: str, ablation_runs: AblationRuns) -> dict[str, Any]:
     return audits.measured(name, ablation_runs)
 
 
-def kept_rows(run: Run) -> dict[tuple[str, str], dict[str, Any]]:
+def kept_rows(run: Run) -> dict[tuple[str, str], Row]:
     """The rows of what a run has read in batches, by (digest, name) of the file; add to it.
 
     A row is some 500 bytes, so the pictures of many files leave nothing else behind.

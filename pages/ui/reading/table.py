@@ -1,8 +1,7 @@
 """Many pictures: read as a batch, listed in a table, and each a click away."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -56,14 +55,13 @@ def _read(runs: list[Run], uploads: Sequence[Upload], key: str) -> pd.DataFrame:
     if left:
         st.info(f"Stopped with {left} readings to go.", icon=":material/pause:")
         st.button("Read the rest", key=f"{key}_go_on", on_click=_stop, args=(key, None))
-    rows, places = [], []
-    for place, upload in enumerate(uploads):
-        for run in runs:
-            row = cache.kept_rows(run).get((upload.digest, upload.name))
-            if row is not None:
-                rows.append(row)
-                places.append(place)
-    return table.table(rows).assign(place=places)
+    placed = [
+        (place, read)
+        for place, upload in enumerate(uploads)
+        for run in runs
+        if (read := cache.kept_rows(run).get((upload.digest, upload.name)))
+    ]
+    return table.table(read for _, read in placed).assign(place=[place for place, _ in placed])
 
 
 def _missing(run: Run, uploads: Sequence[Upload]) -> list[Upload]:
@@ -71,12 +69,12 @@ def _missing(run: Run, uploads: Sequence[Upload]) -> list[Upload]:
     return [upload for upload in uploads if (upload.digest, upload.name) not in kept]
 
 
-def _rows(run: Run, uploads: Sequence[Upload]) -> Any:
+def _rows(run: Run, uploads: Sequence[Upload]) -> Iterator[tuple[Upload, table.Row]]:
     items = [(upload.name, upload.load) for upload in uploads]
     readings = batch.read_many(cache.reader(run), items)
-    contract = run.calibration
+    calibration = run.calibration
     for upload, reading in zip(uploads, readings, strict=True):
-        yield upload, table.row(reading, run.run_id, contract)
+        yield upload, table.row(reading, run.run_id, calibration)
 
 
 def _stop(key: str, asked: tuple[str, ...] | None) -> None:
