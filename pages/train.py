@@ -5,7 +5,6 @@ from pathlib import Path
 import streamlit as st
 
 from core.data import splits
-from core.data.indexing import Index
 from core.models import catalog
 from core.runs import config, cost, presets, run_store
 from core.runs.config import RunConfig
@@ -19,10 +18,9 @@ ONE = "one network"
 
 def choose(root: Path) -> list[RunConfig]:
     """What to train, as configurations; none, with the reason on the page, if it cannot start."""
-    found = cache.index(root)
-    cells = splits.pool(found, "subject")
-    if len(cells) < config.MIN_SAMPLE:
-        st.info(f"It has {len(cells)} labelled cells; training needs at least {config.MIN_SAMPLE}.")
+    index = cache.index(root)
+    cells = splits.pool(index, "subject")
+    if not state.enough_cells(len(cells)):
         return []
     titles = {ONE: "One network", **{key: p.title for key, p in presets.PRESETS.items()}}
     what = st.segmented_control(
@@ -33,47 +31,45 @@ def choose(root: Path) -> list[RunConfig]:
         format_func=titles.__getitem__,
     )
     if what == ONE:
-        wanted = [form.choose(root, len(cells))]
+        configs = [form.choose(root, len(cells))]
     else:
         st.caption(f"Queues {presets.PRESETS[what].about}.")
-        random = st.toggle("Random weights where ImageNet's are not to be had", key="preset_random")
-        wanted = presets.configs(what, root, cells)
+        random = st.toggle(
+            "Start from random weights if ImageNet's are missing", key="preset_random"
+        )
+        configs = presets.configs(what, root, cells)
         if random:
-            wanted = [_random_where_missing(one) for one in wanted]
-    protocol = _audit(found, wanted[0])
-    st.caption(splits.verdict(protocol))
-    used = sum(part.images for part in protocol.parts.values())
-    show_cost(wanted, used)
-    return wanted if form.weights_are_there(wanted) else []
+            configs = [_random_if_missing(run_config) for run_config in configs]
+    first = configs[0]
+    _, audit = cache.split(
+        index, first.split, first.seed, sample=first.sample, balance=first.balance
+    )
+    st.caption(splits.verdict(audit))
+    show_cost(configs, sum(part.images for part in audit.parts.values()))
+    return configs if form.weights_are_there(configs) else []
 
 
-def _random_where_missing(wanted: RunConfig) -> RunConfig:
-    there = cache.weights_can_be_had(wanted.architecture)
-    return wanted if there else config.change(wanted, {"weights": "random"})
+def _random_if_missing(run_config: RunConfig) -> RunConfig:
+    available = cache.weights_available(run_config.architecture)
+    return run_config if available else config.change(run_config, {"weights": "random"})
 
 
-def _audit(found: Index, wanted: RunConfig) -> splits.SplitAudit:
-    sample, balance = wanted.sample, wanted.balance
-    return cache.split(found, wanted.split, wanted.seed, sample=sample, balance=balance)[1]
-
-
-def show_cost(wanted: list[RunConfig], cells: int) -> None:
-    """Time, memory and weights, before anything starts."""
-    prices = [cost.estimate(one, cells=cells) for one in wanted]
+def show_cost(configs: list[RunConfig], cells: int) -> None:
+    """Cells, time and disk space, before anything starts."""
+    costs = [cost.estimate(run_config, cells=cells) for run_config in configs]
+    known = cost.total(costs)
     unknown = [
-        catalog.architecture(one.architecture).title
-        for one, price in zip(wanted, prices, strict=True)
+        catalog.architecture(run_config.architecture).title
+        for run_config, price in zip(configs, costs, strict=True)
         if price.seconds is None
     ]
-    words = f"{cells:,} cells, {prices[0].cache_mebibytes:,.0f} MiB of decoded pixels; "
-    total = cost.total(prices)
-    if total is not None:
-        where = f" at the speed of {prices[0].measured_by}" if len(wanted) == 1 else ""
-        words += f"about {duration(total)}{where}"
+    sentences = [f"{cells:,} cells, {costs[0].cache_mebibytes:,.0f} MiB on disk."]
+    if known is not None:
+        source = f", as {costs[0].measured_by} took" if len(configs) == 1 else ""
+        sentences.append(f"About {duration(known)} on an idle machine{source}.")
     if unknown:
-        words += "; " if total is not None else ""
-        words += f"how long {', '.join(unknown)} takes is unknown before the first run"
-    st.caption(f"{words}.")
+        sentences.append(f"{', '.join(unknown)}: time unknown before the first run.")
+    st.caption(" ".join(sentences))
 
 
 def show_runs() -> None:
@@ -90,23 +86,19 @@ with shown_errors():
     if busy:
         show_runs()
     with st.expander("Queue another run") if busy else st.container(border=True):
-        root = state.choose_dataset()
-        if root is None:
-            st.info("There is no data set yet.")
-            st.page_link("pages/dataset.py", label="Draw the demo set or add a folder")
-        else:
-            wanted = choose(root)
+        if root := state.choose_dataset():
+            configs = choose(root)
             start = st.button(
-                "Start training" if len(wanted) < 2 else f"Queue {len(wanted)} runs",
+                "Start training" if len(configs) < 2 else f"Queue {len(configs)} runs",
                 type="primary",
                 icon=":material/play_arrow:",
-                disabled=not wanted,
+                disabled=not configs,
             )
             if start:
-                started = [run_store.create(one) for one in wanted]
-                for run in started:
+                runs = [run_store.create(run_config) for run_config in configs]
+                for run in runs:
                     launcher.launch(run)
-                run_monitor.look_at(started[0].run_id)
+                run_monitor.look_at(runs[0].run_id)
                 st.rerun()
     if not busy:
         show_runs()

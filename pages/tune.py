@@ -8,6 +8,7 @@ import streamlit as st
 from core.data import splits
 from core.models import catalog
 from core.runs import config, cost
+from core.runs.config import RunConfig
 from core.tuning import search, sweep_store
 from core.tuning.sweep_store import Plan
 from core.workers import launcher
@@ -23,19 +24,18 @@ KINDS = {
 ANSWERS = {
     "cross-validation": "How sure is the number? The same settings are trained once a fold, until "
     "every cell has been tested by a run that had not seen it.",
-    "search": "Which settings are better? Each trial trains with other ones, chosen by what the "
-    "trials before it came to.",
+    "search": "Which settings are better? Each trial trains with other settings, chosen by how the "
+    "trials before it did.",
 }
-METHODS = ("subject", "image")
 FOLDS = {0: "one split", 3: "3 folds", 5: "5 folds"}
+LEAST_FOLDS = 3
 
 
 def choose(root: Path) -> Plan | None:
     """The form's settings as a plan, or None with the reason on the page."""
-    found = cache.index(root)
-    cells = len(splits.pool(found, "subject"))
-    if cells < config.MIN_SAMPLE:
-        st.info(f"It has {cells} labelled cells; training needs at least {config.MIN_SAMPLE}.")
+    index = cache.index(root)
+    cells = len(splits.pool(index, "subject"))
+    if not state.enough_cells(cells):
         return None
     kind = st.segmented_control(
         "Question",
@@ -46,65 +46,53 @@ def choose(root: Path) -> Plan | None:
         label_visibility="collapsed",
     )
     st.caption(ANSWERS[kind])
-    a, b, c, d = st.columns([2, 2, 1, 1])
-    key = a.selectbox(
-        "Architecture",
-        list(catalog.ARCHITECTURES),
-        index=list(catalog.ARCHITECTURES).index("cnn-16"),
-        format_func=lambda name: catalog.architecture(name).title,
-    )
-    recipe = b.segmented_control(
-        "Recipe",
-        list(config.RECIPES),
-        required=True,
-        default="recommended",
-        help="original: as the original study trained, its mistakes included",
-    )
-    base = config.create(key, root, recipe)
+    left, right, c, d = st.columns([2, 2, 1, 1])
+    architecture, recipe = form.architecture_and_recipe(left, right)
+    base = config.create(architecture, root, recipe)
     searching = kind == "search"
     if searching:
         number = c.number_input("Trials", 1, sweep_store.MAX_TRIALS, 20)
     else:
-        number = c.number_input("Folds", 3, 100, 5)
+        _, most = RunConfig.bounds("folds")
+        number = c.number_input(
+            "Folds", LEAST_FOLDS, most, 5, help=f"{LEAST_FOLDS} to {most}, one run each"
+        )
     epochs = d.number_input(
-        "Epochs", 1, 1000, base.epochs, key=f"epochs_{key}_{recipe}", help="of each run"
+        "Epochs",
+        *RunConfig.bounds("epochs"),
+        base.epochs,
+        key=f"epochs_{architecture}_{recipe}",
+        help="of each run",
     )
-    changes: dict[str, Any] = {"epochs": int(epochs), "folds": 0 if searching else int(number)}
+    changes: dict[str, Any] = {"epochs": epochs, "folds": 0 if searching else number}
     with st.expander("Settings"):
         changes |= sampling(cells)
-        if base.weights == "imagenet" and catalog.architecture(key).pretrained:
+        if catalog.architecture(architecture).pretrained:
             random = st.toggle("Random instead of ImageNet weights")
             changes["weights"] = "random" if random else "imagenet"
         base = config.change(base, changes)
-        plan = what_to_search(base, int(number)) if searching else Plan(kind=kind, base=base)
+        plan = what_to_search(base, number) if searching else Plan(kind=kind, base=base)
     if plan is None:
         return None
     base = plan.base
-    protocol = cache.split(
-        found,
-        base.split,
-        base.seed,
-        sample=base.sample,
-        balance=base.balance,
-        folds=base.folds,
-    )[1]
-    st.caption(splits.verdict(protocol))
+    _, audit = cache.split(
+        index, base.split, base.seed, sample=base.sample, balance=base.balance, folds=base.folds
+    )
+    st.caption(splits.verdict(audit))
     return plan if show_cost(plan, base.sample or cells) else None
 
 
 def sampling(cells: int) -> dict[str, Any]:
     """Which cells, split how, and the seed of it all."""
     a, b, c, d = st.columns([1.6, 1, 1.6, 1], vertical_alignment="bottom")
-    limited = a.toggle("Train on a sample of the cells")
-    sample = b.number_input(
-        "Cells", config.MIN_SAMPLE, cells, min(1000, cells), disabled=not limited
-    )
-    method = c.selectbox("Split", METHODS, format_func=SPLITS.__getitem__)
-    seed = d.number_input("Seed", 0, 2**31 - 1, 0)
-    return {"sample": int(sample) if limited else None, "split": method, "seed": int(seed)}
+    return {
+        "sample": form.sample(cells, a, b),
+        "split": c.selectbox("Split", splits.FOLDED, format_func=SPLITS.__getitem__),
+        "seed": d.number_input("Seed", *RunConfig.bounds("seed"), 0),
+    }
 
 
-def what_to_search(base: config.RunConfig, trials: int) -> Plan | None:
+def what_to_search(base: RunConfig, trials: int) -> Plan | None:
     """The settings that trials may change, and how a trial is judged."""
     names = st.pills(
         "Settings to search",
@@ -124,9 +112,9 @@ def what_to_search(base: config.RunConfig, trials: int) -> Plan | None:
         help="Folds judge settings on more cells, and take as many times as long.",
     )
     pruning = b.toggle(
-        "Give up on poor trials early",
+        "Stop poor trials early",
         value=True,
-        help="A trial that is worse than the median of those before, at the same epoch, stops.",
+        help="A trial stops if it is worse than the median of the earlier ones at the same epoch.",
     )
     if not names:
         st.info("Choose at least one setting to search.")
@@ -142,11 +130,10 @@ def show_cost(plan: Plan, cells: int) -> bool:
     base, runs = plan.base, plan.most_runs
     price = cost.estimate(base, cells=cells, runs=runs)
     if price.seconds is None:
-        time = "how long is unknown before the first run of this architecture"
+        time = "The time is unknown before the first run of this architecture."
     else:
-        about = duration(price.seconds)
-        time = f"about {about} in all, at the speed of {price.measured_by}"
-    st.caption(f"{runs} runs on {cells:,} cells, one after another: {time}.")
+        time = f"About {duration(price.seconds)} on an idle machine, as {price.measured_by} took."
+    st.caption(f"{runs} runs on {cells:,} cells, one after another. {time}")
     return form.weights_are_there([base])
 
 
@@ -154,8 +141,6 @@ def start() -> None:
     """The form and its one primary action."""
     root = state.choose_dataset()
     if root is None:
-        st.info("There is no data set yet.")
-        st.page_link("pages/dataset.py", label="Draw the demo set or add a folder")
         return
     plan = None
     with shown_errors():
@@ -171,17 +156,17 @@ def start() -> None:
 
 title(
     "Tune",
-    "Find out how far a number can be trusted, and which settings are better, by training many "
-    "runs; they go on if you leave the page.",
+    "Train many runs to see how far a number can be trusted, or which settings are better; they go "
+    "on if you leave the page.",
 )
 with shown_errors():
-    there = sweep_store.sweeps()
-    unfinished = [sweep for sweep in there if sweep.status.unfinished]
+    sweeps = sweep_store.sweeps()
+    unfinished = [sweep for sweep in sweeps if sweep.status.unfinished]
     for sweep in reversed(unfinished):
         sweep_monitor.show(sweep.name)
     with st.container(border=True) if not unfinished else st.expander("Start another"):
         start()
-    ended = [sweep.name for sweep in there if not sweep.status.unfinished]
+    ended = [sweep.name for sweep in sweeps if not sweep.status.unfinished]
     if ended:
         st.subheader("Results", anchor=False)
         sweep_monitor.show(st.selectbox("Of", ended, label_visibility="collapsed"))

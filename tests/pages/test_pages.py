@@ -112,7 +112,7 @@ def test_the_dataset_page_filters_pages_and_inspects(workspace: Path) -> None:
         ("Counts", "Phases and folds"),
         ("Subjects", "Subjects as CSV"),
         ("Splits", "This split leaks"),
-        ("Files", "Manifest as CSV"),
+        ("Files", "Cells as CSV"),
     ],
 )
 def test_each_view_of_a_data_set_shows_its_facts(workspace: Path, view: str, said: str) -> None:

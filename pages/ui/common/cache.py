@@ -13,13 +13,11 @@ from core.audit.ablations import AblationRuns
 from core.cells.detection.detect import Field, detect
 from core.data import datasets, images, issues, splits, summary
 from core.data.indexing import Index
-from core.data.issues import DatasetIssue
 from core.doctor import catalogue
 from core.doctor.catalogue import Diagnosis
-from core.errors import ConfigError, DataError, UploadError
+from core.errors import UploadError
 from core.evaluation import decision, subgroups
 from core.evaluation.curves import Bin, Curve, precision_recall, reliability, roc
-from core.evaluation.operating_point import Choice
 from core.evaluation.test_set import TestSet
 from core.explain.dihedral import Aggregated
 from core.explain.trust import Judgement
@@ -31,7 +29,6 @@ from core.reading.table import Row
 from core.report import audits
 from core.report.card import sections
 from core.report.card.items import Card
-from core.runs import run_store
 from core.runs.config import RunConfig
 from core.runs.run_store import Run
 from pages.ui.common.progress import show_progress
@@ -60,7 +57,13 @@ def _identity_of_ablation_runs(ablation_runs: AblationRuns) -> list[tuple[Any, .
     return [(arm, run.run_id, run.status.finished) for arm, run in pairs]
 
 
-# How an argument of a cached function is recognised: by what it says, not by its content.
+def _identity_of_files(run: Run) -> list[tuple[Any, ...]]:
+    """Changes when any file of a run does."""
+    stats = [(file, file.stat()) for file in sorted(run.path.iterdir()) if file.is_file()]
+    return [(str(file), stat.st_mtime_ns, stat.st_size) for file, stat in stats]
+
+
+# How an argument of a cached function is recognised: by a few of its facts, not by its content.
 _SAME: dict[str | type, Any] = {
     Index: _identity_of_index,
     Run: _identity_of_run,
@@ -71,52 +74,19 @@ _SAME: dict[str | type, Any] = {
 
 
 @st.cache_resource(max_entries=4, ttl="1m", show_spinner=False)
-def _index(root: str) -> Index:
-    with show_progress("Looking at the files", "images") as progress:
-        return datasets.index(Path(root), progress)
-
-
 def index(root: Path) -> Index:
-    """The index of a data set; its files are looked at again after a minute, or `look_again`."""
-    return _index(str(root))
+    """The index of a data set; its files are looked at again after a minute, or `index.clear`."""
+    with show_progress("Looking at the files", "images") as progress:
+        return datasets.index(root, progress)
 
 
-def look_again() -> None:
-    """Makes the next `index` compare the files with what is kept."""
-    _index.clear()
-
-
-@st.cache_data(max_entries=4, hash_funcs=_SAME, show_spinner=False)
-def findings(found: Index) -> list[DatasetIssue]:
-    """What stands out in a data set."""
-    return issues.findings(found)
-
-
-@st.cache_data(max_entries=4, hash_funcs=_SAME, show_spinner=False)
-def by_phase(found: Index) -> pd.DataFrame:
-    """Counts of each phase and fold."""
-    return summary.by_phase(found)
-
-
-@st.cache_data(max_entries=4, hash_funcs=_SAME, show_spinner=False)
-def by_subject(found: Index) -> pd.DataFrame:
-    """One row a subject."""
-    return summary.by_subject(found)
+_per_index = st.cache_data(max_entries=4, hash_funcs=_SAME, show_spinner=False)
+findings = _per_index(issues.findings)
+by_phase = _per_index(summary.by_phase)
+by_subject = _per_index(summary.by_subject)
 
 
 @st.cache_data(max_entries=16, hash_funcs=_SAME, show_spinner=False)
-def _split(
-    found: Index, method: str, seed: int, sample: int | None, balance: str, folds: int
-) -> tuple[pd.Series, splits.SplitAudit] | str:
-    try:
-        parts = splits.draw(
-            found, method, seed=seed, sample_of=sample, balance=balance, folds=folds
-        )
-    except (ConfigError, DataError) as error:
-        return str(error)
-    return parts.set_index("image_id")["split"], splits.audit(parts, found.pairs)
-
-
 def split(
     found: Index,
     method: str,
@@ -128,16 +98,14 @@ def split(
 ) -> tuple[pd.Series, splits.SplitAudit]:
     """The part of each image_id under a split (with `folds`, in the first of them), and its audit.
 
-    Raises `DataError`.
+    Raises `ConfigError` or `DataError`.
     """
-    result = _split(found, method, seed, sample, balance, folds)
-    if isinstance(result, str):
-        raise DataError(result)
-    return result
+    parts = splits.draw(found, method, seed=seed, sample_of=sample, balance=balance, folds=folds)
+    return parts.set_index("image_id")["split"], splits.audit(parts, found.pairs)
 
 
 @st.cache_data(max_entries=16, ttl="1m", show_spinner="Looking for ImageNet weights…")
-def weights_can_be_had(architecture: str) -> bool:
+def weights_available(architecture: str) -> bool:
     """Whether an architecture's ImageNet weights are here or can be downloaded now."""
     return weights.available(catalog.architecture(architecture))
 
@@ -219,36 +187,21 @@ def _rows(run: Run) -> dict[tuple[str, str], Row]:
     return {}
 
 
-@st.cache_data(max_entries=64, show_spinner="Examining the run…")
-def _diagnoses(
-    run_id: str, started: float | None, finished: float | None, contract_ns: int
-) -> tuple[list[Diagnosis], RunConfig | None]:
-    run = run_store.get(run_id)
+@st.cache_data(max_entries=64, hash_funcs={Run: _identity_of_files}, show_spinner=False)
+def diagnoses(run: Run) -> tuple[list[Diagnosis], RunConfig | None]:
+    """What ails an ended run, and its configuration repaired, if there is anything to repair."""
     return catalogue.examine(run), catalogue.repaired(run)
 
 
-def diagnoses(run: Run) -> tuple[list[Diagnosis], RunConfig | None]:
-    """What ails an ended run, and its configuration repaired, if there is anything to repair."""
-    status = run.status
-    return _diagnoses(run.run_id, status.started, status.finished, run.contract_ns)
-
-
-@st.cache_data(max_entries=16, show_spinner="Filling the model card…")
-def _card(run_id: str, files: tuple[tuple[str, int, int], ...]) -> Card:
-    run = run_store.get(run_id)
+@st.cache_data(max_entries=16, hash_funcs={Run: _identity_of_files}, show_spinner=False)
+def card(run: Run) -> Card:
+    """A finished run's model card, made anew when a file of the run has changed."""
     return sections.build(run, catalogue.examine(run))
 
 
-def card(run: Run) -> Card:
-    """A finished run's model card, made anew when a file of the run has changed."""
-    there = [(file.name, file.stat()) for file in sorted(run.path.iterdir()) if file.is_file()]
-    return _card(run.run_id, tuple((name, s.st_mtime_ns, s.st_size) for name, s in there))
-
-
-@st.cache_data(max_entries=32, hash_funcs=_SAME, show_spinner="Comparing cell by cell…")
-def audit(name: str, ablation_runs: AblationRuns) -> dict[str, Any]:
-    """Returns the result of a complete audit; see `core.report.audits.measured`."""
-    return audits.measured(name, ablation_runs)
+audit = st.cache_data(max_entries=32, hash_funcs=_SAME, show_spinner="Comparing cell by cell…")(
+    audits.measured
+)
 
 
 def kept_rows(run: Run) -> dict[tuple[str, str], Row]:
@@ -262,10 +215,9 @@ def kept_rows(run: Run) -> dict[tuple[str, str], Row]:
     return rows
 
 
-@st.cache_data(max_entries=32, hash_funcs=_SAME, show_spinner="Working out what that means…")
-def preview(run: Run, choice: Choice | None, prevalence: float | None) -> dict[str, Any]:
-    """Returns what an operating point would mean; None: the stored one."""
-    return decision.preview(run, choice, prevalence)
+preview = st.cache_data(max_entries=32, hash_funcs=_SAME, show_spinner="Working it out…")(
+    decision.preview
+)
 
 
 @st.cache_resource(max_entries=32, hash_funcs=_SAME, show_spinner=False)
@@ -280,13 +232,9 @@ def curves(run: TestSet) -> tuple[Curve | None, Curve | None, list[Bin]]:
     return roc(run), precision_recall(run), reliability(run)
 
 
-@st.cache_data(max_entries=32, hash_funcs=_SAME, show_spinner="Resampling the parts…")
-def by_kind(run: TestSet, found: Index) -> pd.DataFrame:
-    """A run's results by official fold, quality flag and cell size."""
-    return subgroups.by_kind(run, found)
-
-
-@st.cache_data(max_entries=64, hash_funcs=_SAME, show_spinner="Reading one cell after another…")
-def milliseconds(run: Run) -> float:
-    """Measures how long the engine of a run takes to read one cell here."""
-    return timing.milliseconds(run)
+by_kind = st.cache_data(max_entries=32, hash_funcs=_SAME, show_spinner="Resampling the parts…")(
+    subgroups.by_kind
+)
+milliseconds = st.cache_data(max_entries=64, hash_funcs=_SAME, show_spinner="Reading cells…")(
+    timing.milliseconds
+)

@@ -16,6 +16,7 @@ SPLITS = {
     "preliminary": "official preliminary test",
     "image": "by image (leaks; for demonstration)",
 }
+CLASSES = "ALL: leukemic blasts, of acute lymphoblastic leukemia. HEM: healthy white cells."
 CALLS = {
     "ALL": ":orange[▲ **ALL**]",
     "HEM": ":blue[● **HEM**]",
@@ -62,9 +63,9 @@ def shown_errors() -> Iterator[None]:
         st.error(plain(str(error)), icon=":material/error:")
 
 
-def citation(found: Index) -> None:
+def citation(index: Index) -> None:
     """Where the shown cells come from."""
-    if found.synthetic:
+    if index.synthetic:
         st.caption("Synthetic cells, drawn by BlastLens. They show no patient and prove nothing.")
     else:
         st.caption(

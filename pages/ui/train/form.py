@@ -4,44 +4,45 @@ from pathlib import Path
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
-from core.data import splits
 from core.models import catalog, weights
 from core.runs import config
-from core.runs.config import RunConfig
+from core.runs.config import AUGMENTATIONS, RECIPES, RunConfig
 from pages.ui.common import cache
 from pages.ui.common.text import SPLITS, plain
 
-RECIPES = {
-    "recommended": "augmentation, class weights, a falling learning rate, the best epoch kept",
-    "original": "as the original study trained, to the letter, its wrong pixel scaling included",
+ABOUT = {
+    "recommended": "varied images, both classes weighing the same, a falling learning rate, "
+    "the best epoch kept",
+    "original": "as the original study trained, its wrong pixel scaling included",
 }
-_AUGMENTATIONS = {
-    "dihedral": "turns and mirrors",
-    "rotation": "rotation",
-    "stain": "stain",
-    "brightness": "brightness",
+# How the choices of a setting read; the choices themselves are those of `RunConfig`.
+_WORDS = {
+    "split": SPLITS,
+    "schedule": {
+        "constant": "the same",
+        "cosine": "falling (cosine)",
+        "plateau": "halved when validation stalls",
+    },
+    "keep": {"best": "the best validation epoch", "last": "the last epoch"},
+    "precision": {
+        "auto": "whichever is faster here",
+        "float32": "float32",
+        "bfloat16": "bfloat16 (mixed)",
+    },
+    "class_balance": {
+        "none": "as they are",
+        "weights": "weigh both classes the same",
+        "sampling": "show as many cells of each",
+    },
+    "balance": {"natural": "as they occur", "balanced": "as many of each"},
 }
-_BALANCES = {
-    "none": "as they are",
-    "weights": "weighted in the loss",
-    "sampling": "as many of each an epoch",
-}
-_SCHEDULES = {
-    "constant": "constant",
-    "cosine": "falling (cosine)",
-    "plateau": "halved when validation stalls",
-}
-_PRECISIONS = {
-    "auto": "what is faster here",
-    "float32": "float32",
-    "bfloat16": "bfloat16 (mixed)",
-}
+_AUGMENTATIONS = {"dihedral": "turns and mirrors"}
 
 
-def choose(root: Path, cells: int) -> RunConfig:
-    """The widgets' settings as a configuration; `cells` is how many labelled ones there are."""
-    left, right = st.columns(2)
+def architecture_and_recipe(left: DeltaGenerator, right: DeltaGenerator) -> tuple[str, str]:
+    """The select boxes of the architecture and the recipe."""
     architectures = list(catalog.ARCHITECTURES)
     key = left.selectbox(
         "Architecture",
@@ -50,27 +51,42 @@ def choose(root: Path, cells: int) -> RunConfig:
         format_func=lambda name: catalog.architecture(name).title,
     )
     recipe = right.segmented_control("Recipe", list(RECIPES), required=True, default="recommended")
-    right.caption(RECIPES[recipe])
+    right.caption(ABOUT[recipe])
+    return key, recipe
+
+
+def choose(root: Path, cells: int) -> RunConfig:
+    """The widgets' settings as a configuration; `cells` is how many labelled ones there are."""
+    key, recipe = architecture_and_recipe(*st.columns(2))
     form = _Form(config.create(key, root, recipe))
     with st.expander("Settings"):
-        data, training, cells_tab, head = st.tabs(["Data", "Training", "Images", "Network"])
+        data, training, images, network = st.tabs(["Data", "Training", "Images", "Network"])
         with data:
             settings = form.data(cells)
         with training:
             settings |= form.training()
-        with cells_tab:
+        with images:
             settings |= form.images()
-        with head:
+        with network:
             settings |= form.network()
     return config.change(form.default, settings)
 
 
-def weights_are_there(wanted: list[RunConfig]) -> bool:
-    """Whether all ImageNet weights can be had; if not, which file is wanted and where it goes."""
+def sample(cells: int, toggle: DeltaGenerator, number: DeltaGenerator) -> int | None:
+    """How many of the cells to draw for training; None: all."""
+    limited = toggle.toggle("Train on a sample of the cells", key="limited")
+    size = number.number_input(
+        "Cells", config.MIN_SAMPLE, cells, min(1000, cells), disabled=not limited
+    )
+    return size if limited else None
+
+
+def weights_are_there(configs: list[RunConfig]) -> bool:
+    """Whether all ImageNet weights are available; if not, says which file goes where."""
     lacking = [
-        catalog.architecture(one.architecture)
-        for one in wanted
-        if one.weights == "imagenet" and not cache.weights_can_be_had(one.architecture)
+        catalog.architecture(run_config.architecture)
+        for run_config in configs
+        if run_config.weights == "imagenet" and not cache.weights_available(run_config.architecture)
     ]
     if lacking:
         st.warning(plain(weights.missing(*lacking)))
@@ -85,84 +101,74 @@ class _Form:
         self.entry = catalog.architecture(default.architecture)
         self._key = f"{default.architecture}_{default.recipe}"
 
-    def _number(self, place: Any, label: str, name: str, **options: Any) -> Any:
+    def _number(self, place: DeltaGenerator, label: str, name: str, **options: Any) -> Any:
         low, high = RunConfig.bounds(name)
-        default = getattr(self.default, name)
-        return place.number_input(label, low, high, default, key=f"{name}_{self._key}", **options)
+        options = {
+            "min_value": low,
+            "max_value": high,
+            "value": getattr(self.default, name),
+            "key": f"{name}_{self._key}",
+            **options,
+        }
+        return place.number_input(label, **options)
 
-    def _choice(self, place: Any, label: str, name: str, words: dict[str, str]) -> str:
-        chosen = place.selectbox(
+    def _choice(self, place: DeltaGenerator, label: str, name: str, **options: Any) -> str:
+        choices = RunConfig.choices_of(name)
+        chosen: str = place.selectbox(
             label,
-            list(words),
-            index=list(words).index(getattr(self.default, name)),
-            format_func=words.__getitem__,
+            choices,
+            index=choices.index(getattr(self.default, name)),
+            format_func=_WORDS[name].__getitem__,
             key=f"{name}_{self._key}",
+            **options,
         )
-        return str(chosen)
+        return chosen
 
     def data(self, cells: int) -> dict[str, Any]:
         """Split, sample and seed."""
         a, b, c = st.columns(3, vertical_alignment="bottom")
-        split = self._choice(a, "Split", "split", SPLITS)
-        limited = b.toggle("Train on a sample of the cells", key="limited")
-        seed = self._number(c, "Seed", "seed", step=1)
-        a, b, _ = st.columns(3, vertical_alignment="bottom")
-        sample = a.number_input(
-            "Cells", config.MIN_SAMPLE, cells, min(1000, cells), disabled=not limited
-        )
-        balance = b.selectbox("Classes", splits.BALANCES, disabled=not limited)
-        drawn = int(sample) if limited else None
-        return {"split": split, "seed": int(seed), "sample": drawn, "balance": balance}
+        d, e, _ = st.columns(3, vertical_alignment="bottom")
+        number = sample(cells, b, d)
+        return {
+            "split": self._choice(a, "Split", "split"),
+            "seed": self._number(c, "Seed", "seed"),
+            "sample": number,
+            "balance": self._choice(e, "Classes", "balance", disabled=number is None),
+        }
 
     def training(self) -> dict[str, Any]:
         """Epochs, batch, learning rate, stopping, precision."""
         a, b, c = st.columns(3)
-        epochs = self._number(a, "Epochs", "epochs", step=1)
-        batch = self._number(b, "Batch size", "batch_size", step=1)
-        rate = c.number_input(
-            "Learning rate",
-            *RunConfig.bounds("learning_rate"),
-            self.entry.learning_rate,
-            format="%g",
-            key=f"rate_{self._key}",
-        )
+        rate = {"value": self.entry.learning_rate, "format": "%g"}
+        settings = {
+            "epochs": self._number(a, "Epochs", "epochs"),
+            "batch_size": self._number(b, "Batch size", "batch_size"),
+            "learning_rate": self._number(c, "Learning rate", "learning_rate", **rate),
+        }
         a, b, c = st.columns(3)
-        schedule = self._choice(a, "Over the epochs", "schedule", _SCHEDULES)
-        keep = self._choice(
-            b, "Keep", "keep", {"best": "the best validation epoch", "last": "the last epoch"}
-        )
-        precision = self._choice(c, "Arithmetic", "precision", _PRECISIONS)
+        settings |= {
+            "schedule": self._choice(a, "Over the epochs", "schedule"),
+            "keep": self._choice(b, "Keep", "keep"),
+            "precision": self._choice(c, "Arithmetic", "precision"),
+        }
         a, b, c = st.columns(3, vertical_alignment="bottom")
-        patience = a.number_input(
-            "Stop after epochs without a better one",
-            *RunConfig.bounds("patience"),
-            None,
-            step=1,
-            placeholder="never",
-            key=f"patience_{self._key}",
-        )
-        smoothing = self._number(b, "Label smoothing", "label_smoothing", step=0.05)
-        classes = self._choice(c, "Unequal classes", "class_balance", _BALANCES)
-        return {
-            "epochs": int(epochs),
-            "batch_size": int(batch),
-            "learning_rate": float(rate),
-            "schedule": schedule,
-            "keep": keep,
-            "precision": precision,
-            "patience": patience,
-            "label_smoothing": smoothing,
-            "class_balance": classes,
+        never = {"placeholder": "never", "step": 1}
+        return settings | {
+            "patience": self._number(
+                a, "Stop after epochs without a better one", "patience", **never
+            ),
+            "label_smoothing": self._number(b, "Label smoothing", "label_smoothing", step=0.05),
+            "class_balance": self._choice(c, "Unequal classes", "class_balance"),
         }
 
     def images(self) -> dict[str, Any]:
         """Augmentation."""
         kinds = st.pills(
             "Vary the images",
-            list(_AUGMENTATIONS),
+            AUGMENTATIONS,
             selection_mode="multi",
             default=list(self.default.augmentation),
-            format_func=_AUGMENTATIONS.__getitem__,
+            format_func=lambda kind: _AUGMENTATIONS.get(kind, kind),
             key=f"augmentation_{self._key}",
         )
         a, b, _ = st.columns(3)
@@ -170,64 +176,42 @@ class _Form:
         settings = {"augmentation": tuple(kinds or ()), "augmentation_strength": strength}
         if self.entry.pretrained is None:
             return settings
-        views = self._number(b, "Views computed of each cell", "views", step=1)
+        views = self._number(b, "Views computed of each cell", "views")
         st.caption(
-            "A frozen backbone's features are computed once, so of these only turns and mirrors "
-            "vary, in as many views; stain, brightness and rotation act in fine-tuning."
+            "The frozen layers see each cell once, in as many turned and mirrored views. Stain, "
+            "brightness and rotation vary during fine-tuning only."
         )
-        return settings | {"views": int(views)}
+        return settings | {"views": views}
 
     def network(self) -> dict[str, Any]:
         """Dropout, penalty, weights, pixel scaling, fine-tuning."""
         a, b, _ = st.columns(3)
-        dropout = a.number_input(
-            "Dropout",
-            *RunConfig.bounds("dropout"),
-            None,
-            step=0.05,
-            placeholder="the architecture's own",
-            key=f"dropout_{self._key}",
-        )
-        l2 = b.number_input(
-            "L2 penalty",
-            *RunConfig.bounds("l2"),
-            self.default.l2,
-            format="%g",
-            key=f"l2_{self._key}",
-        )
-        settings: dict[str, Any] = {"dropout": dropout, "l2": float(l2)}
+        usual = {"step": 0.05, "placeholder": "as the architecture has it"}
+        settings = {
+            "dropout": self._number(a, "Dropout", "dropout", **usual),
+            "l2": self._number(b, "L2 penalty", "l2", format="%g"),
+        }
         if self.entry.pretrained is None:
             return settings
         random = st.toggle("Random instead of ImageNet weights", key=f"random_{self._key}")
         a, b, c = st.columns(3)
-        blocks = a.number_input(
+        blocks = self._number(
+            a,
             "Fine-tune top blocks",
-            0,
-            len(self.entry.blocks),
-            0,
-            key=f"blocks_{self._key}",
+            "fine_tune_blocks",
+            min_value=0,
+            max_value=len(self.entry.blocks),
             help="After the head has been trained; batch normalisation stays frozen.",
         )
-        epochs = b.number_input(
-            "Fine-tuning epochs",
-            1,
-            1000,
-            5,
-            disabled=not blocks,
-            key=f"tune_epochs_{self._key}",
+        frozen = {"disabled": not blocks}
+        epochs = self._number(
+            b, "Fine-tuning epochs", "fine_tune_epochs", min_value=1, value=5, **frozen
         )
-        rate = c.number_input(
-            "Fine-tuning rate",
-            *RunConfig.bounds("fine_tune_rate"),
-            None,
-            format="%g",
-            disabled=not blocks,
-            placeholder="a tenth of the learning rate",
-            key=f"tune_rate_{self._key}",
-        )
+        tenth = {"placeholder": "a tenth of the learning rate", "format": "%g"}
+        rate = self._number(c, "Fine-tuning rate", "fine_tune_rate", **tenth, **frozen)
         return settings | {
             "weights": "random" if random else "imagenet",
-            "fine_tune_blocks": int(blocks),
-            "fine_tune_epochs": int(epochs) if blocks else 0,
+            "fine_tune_blocks": blocks,
+            "fine_tune_epochs": epochs if blocks else 0,
             "fine_tune_rate": rate if blocks else None,
         }
