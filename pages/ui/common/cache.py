@@ -88,7 +88,7 @@ by_subject = _per_index(summary.by_subject)
 
 @st.cache_data(max_entries=16, hash_funcs=_SAME, show_spinner=False)
 def split(
-    found: Index,
+    index: Index,
     method: str,
     seed: int = 0,
     *,
@@ -100,8 +100,8 @@ def split(
 
     Raises `ConfigError` or `DataError`.
     """
-    parts = splits.draw(found, method, seed=seed, sample_of=sample, balance=balance, folds=folds)
-    return parts.set_index("image_id")["split"], splits.audit(parts, found.pairs)
+    parts = splits.draw(index, method, seed=seed, sample_of=sample, balance=balance, folds=folds)
+    return parts.set_index("image_id")["split"], splits.audit(parts, index.pairs)
 
 
 @st.cache_data(max_entries=16, ttl="1m", show_spinner="Looking for ImageNet weights…")

@@ -13,13 +13,13 @@ WIDTH = 146
 SHAPES = {"ALL": "▲", "HEM": "●", "unlabelled": "◇"}
 
 
-def tile(found: Index, cell: Any, key: str) -> bool:
+def tile(index: Index, cell: Any, key: str) -> bool:
     """Draws the tile of a row of the index; whether its button was pressed."""
     name = class_name(cell.label)
     subject = "?" if pd.isna(cell.subject) else cell.subject
     with st.container(width=WIDTH, gap="xxsmall"):
         try:
-            picture = cache.thumbnail(str(found.path(cell.image_id)), cell.mtime_ns)
+            picture = cache.thumbnail(str(index.path(cell.image_id)), cell.mtime_ns)
             st.image(picture, width="stretch", alt=f"{name} cell of subject {subject}")
         except UploadError as error:
             st.warning(str(error))

@@ -6,10 +6,13 @@ import streamlit as st
 
 from core import storage
 from core.data import datasets
+from core.data.fetch import LICENCE, UNPACKED_BYTES, Fetch, size_text
 from core.data.layouts import ClassesUnknownError
 from core.data.synthetic import dataset
+from core.jobs.job import Status
+from pages.ui.common import monitor
 from pages.ui.common.progress import show_progress
-from pages.ui.dataset import fetch_monitor
+from pages.ui.common.text import duration, plain, sentence, shown_errors
 
 _WAITING = "folder_without_classes"
 
@@ -31,7 +34,7 @@ def show() -> None:
     if _WAITING in st.session_state:
         _ask_for_the_positive_class()
     st.divider()
-    fetch_monitor.show(lambda root: _add(str(root)))
+    _fetch()
 
 
 def _ask_for_the_positive_class() -> None:
@@ -51,3 +54,57 @@ def _add(path: str, positive: str | None = None) -> None:
     else:
         st.session_state["dataset"] = root
     st.rerun()
+
+
+def _fetch() -> None:
+    """Offers to fetch C-NMC 2019, follows a fetch live, and adds the folder when asked to."""
+    with shown_errors():
+        job = Fetch()
+        if job.status.unfinished:
+            monitor.show(job, _draw_fetch)
+        else:
+            _ended_fetch(job, job.status)
+
+
+def _draw_fetch(job: Fetch, status: Status) -> None:
+    st.markdown("**Fetching C-NMC 2019 from Kaggle**")
+    st.progress(status.share_done, text=_progress_text(status))
+    monitor.stop_button(
+        [job],
+        "fetch_stop",
+        label="Stop fetching",
+        help="What has arrived is kept. Leaving this page does not stop it.",
+    )
+
+
+def _ended_fetch(job: Fetch, status: Status) -> None:
+    if status.root:
+        st.success(f"C-NMC 2019 is in {plain(str(status.root))}", icon=":material/check_circle:")
+        if st.button("Use this data set", type="primary", key="fetch_use"):
+            _add(str(status.root))
+        return
+    monitor.show_error(status)
+    if status.state == "cancelled":
+        st.info("Fetching was stopped. What has arrived is kept.", icon=":material/cancel:")
+    label = "Fetch C-NMC 2019 from Kaggle" if status.state == "none" else "Try again"
+    monitor.start_button(job, label, "fetch_start", icon=":material/download:")
+    st.caption(
+        f"About {size_text(UNPACKED_BYTES)}, and twice that while it is unpacked. Licence: "
+        f"{LICENCE}. It goes to {plain(str(job.path))}"
+    )
+
+
+def _progress_text(status: Status) -> str:
+    """What the worker is doing, how much is done, its rate and the time left."""
+    if status.state == "queued":
+        return "Starting"
+    parts = [sentence(status.phase)]
+    if status.total:
+        parts.append(f"{size_text(status.done)} of {size_text(status.total)}")
+    elif status.done:
+        parts.append(f"{size_text(status.done)} so far")
+    if status.rate:
+        parts.append(f"{status.rate / 10**6:.1f} MB/s")
+    if status.seconds_left is not None:
+        parts.append(f"{duration(status.seconds_left)} left")
+    return " · ".join(parts)

@@ -17,41 +17,41 @@ from pages.ui.dataset import inspector
 PER_PAGE = 14
 
 
-def show(found: Index) -> None:
+def show(index: Index) -> None:
     """Filters, then a page of the pictures; a button under each opens the inspector."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         label = st.segmented_control(
             "Class",
-            _there(found, "label"),
+            _present(index, "label"),
             format_func=lambda name: f"{SHAPES[name]} {name}",
             key="gallery_class",
         )
         order = st.selectbox("Order", list(explore.ORDERS), width=220)
         with st.popover("More filters", icon=":material/filter_list:"):
-            others, parts = _more_filters(found)
+            others, parts = _more_filters(index)
     with shown_errors():
         filters = Filters(label=label, **others)
-        _pictures(found, explore.select(found, filters, order, parts))
+        _pictures(index, explore.select(index, filters, order, parts))
 
 
-def _there(found: Index, what: str) -> list[str]:
+def _present(index: Index, what: str) -> list[str]:
     """The choices that this data set can answer."""
-    cells = found.cells
+    cells = index.cells
     if what == "label":
         has = {"ALL": 1 in set(cells["label"]), "HEM": 0 in set(cells["label"])}
         return [n for n in explore.LABELS if has.get(n, bool(cells["label"].isna().any()))]
     return [phase for phase in PHASES if phase in set(cells["phase"])]
 
 
-def _more_filters(found: Index) -> tuple[dict[str, Any], pd.Series | None]:
+def _more_filters(index: Index) -> tuple[dict[str, Any], pd.Series | None]:
     """The rarer filters, as fields of `Filters`, and the split that one of them is about."""
-    phases, folds = _there(found, "phase"), sorted(found.cells["fold"].dropna().unique())
+    phases, folds = _present(index, "phase"), sorted(index.cells["fold"].dropna().unique())
     chosen: dict[str, Any] = {}
     if len(phases) > 1:
         chosen["phase"] = st.segmented_control("Phase", phases)
     if folds:
         chosen["fold"] = st.segmented_control("Official fold", folds, key="gallery_fold")
-    people = sorted(found.cells["subject"].dropna().unique(), key=summary.natural)
+    people = sorted(index.cells["subject"].dropna().unique(), key=summary.natural)
     chosen["subjects"] = tuple(st.multiselect("Subjects", people, placeholder="All subjects"))
     flags = [explore.ANY_FLAG, explore.NO_FLAG, *quality.FLAGS]
     chosen["flag"] = st.selectbox("Quality", flags, index=None, placeholder="Any quality")
@@ -64,19 +64,19 @@ def _more_filters(found: Index) -> tuple[dict[str, Any], pd.Series | None]:
     if not chosen["part"]:
         return chosen, None
     with shown_errors():
-        return chosen, cache.split(found, method)[0]
+        return chosen, cache.split(index, method)[0]
     return chosen, None
 
 
-def _pictures(found: Index, cells: pd.DataFrame) -> None:
+def _pictures(index: Index, cells: pd.DataFrame) -> None:
     if cells.empty:
         st.info("No cell matches these filters.")
         return
     pages = -(-len(cells) // PER_PAGE)
-    st.caption(f"{len(cells):,} of {len(found.cells):,} cells")
+    st.caption(f"{len(cells):,} of {len(index.cells):,} cells")
     pictures, foot = st.container(horizontal=True, gap="small"), st.container()
     page = foot.pagination(pages, key="gallery_page") if pages > 1 else 1
     for cell in cells.iloc[(page - 1) * PER_PAGE : page * PER_PAGE].itertuples():
         with pictures:
-            if tile(found, cell, key=f"tile_{cell.image_id}"):
-                inspector.open_cell(found, cell.image_id)
+            if tile(index, cell, key=f"tile_{cell.image_id}"):
+                inspector.open_cell(index, cell.image_id)

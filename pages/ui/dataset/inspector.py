@@ -22,51 +22,51 @@ SIMILAR = 6
 _CELL = "inspected_cell"
 
 
-def open_cell(found: Index, image_id: str) -> None:
+def open_cell(index: Index, image_id: str) -> None:
     """Opens the inspector on a cell."""
     st.session_state[_CELL] = image_id
-    _dialog(found)
+    _dialog(index)
 
 
 @st.dialog("Cell", width="large")
-def _dialog(found: Index) -> None:
+def _dialog(index: Index) -> None:
     image_id = st.session_state[_CELL]
-    cell = found.cells.set_index("image_id", drop=False).loc[image_id]
+    cell = index.cells.set_index("image_id", drop=False).loc[image_id]
     with shown_errors():
         picture, facts = st.columns([1, 1], gap="medium")
         with picture:
-            _show_picture(found, cell)
+            _show_picture(index, cell)
         with facts:
-            _show_facts(found, cell)
-        _show_tiles(found, "Copies of it", found.copies(image_id)["image_id"], "copy")
-        like = similar.nearest(found.cells, image_id, SIMILAR)["image_id"]
-        _show_tiles(found, "Most similar in size, shape, colour and chromatin", like, "like")
+            _show_facts(index, cell)
+        _show_tiles(index, "Copies of it", index.copies(image_id)["image_id"], "copy")
+        like = similar.nearest(index.cells, image_id, SIMILAR)["image_id"]
+        _show_tiles(index, "Most similar in size, shape, colour and chromatin", like, "like")
 
 
-def _show_picture(found: Index, cell: Any) -> None:
-    image = images.decode(found.path(cell.image_id))
+def _show_picture(index: Index, cell: Any) -> None:
+    image = images.decode(index.path(cell.image_id))
     mask = cell_mask(image)
     masks = {"cell": mask}
     if mask.any():
         masks["nucleus"] = nucleus_mask(image, mask)
         masks["fragment"] = fragment_mask(image, mask)
-    there = [name for name, region in masks.items() if region.any()]
+    regions = [name for name, region in masks.items() if region.any()]
     shown = st.session_state.get("outlines", [])
-    for name in there:
+    for name in regions:
         if name in shown:
             image = outline(image, masks[name], OUTLINES[name][1])
     alt = f"{class_name(cell.label)} cell of subject {cell.subject} at full resolution"
     st.image(image, width="stretch", alt=alt)
     st.pills(
         "Outlines",
-        there,
+        regions,
         selection_mode="multi",
         key="outlines",
         format_func=lambda name: f"{name} ({OUTLINES[name][0].split()[-1]})",
     )
 
 
-def _show_facts(found: Index, cell: Any) -> None:
+def _show_facts(index: Index, cell: Any) -> None:
     known = {
         "class": class_name(cell.label),
         "subject": cell.subject,
@@ -80,7 +80,7 @@ def _show_facts(found: Index, cell: Any) -> None:
     st.markdown(" · ".join(words))
     for flag in filter(None, cell.quality.split(", ")):
         st.warning(f"**{flag}**: {quality.FLAGS[flag]}")
-    table = summary.measures_of(found, cell.image_id)
+    table = summary.measures_of(index, cell.image_id)
     st.dataframe(
         table,
         hide_index=True,
@@ -94,13 +94,13 @@ def _show_facts(found: Index, cell: Any) -> None:
     )
 
 
-def _show_tiles(found: Index, heading: str, image_ids: pd.Series, key: str) -> None:
+def _show_tiles(index: Index, heading: str, image_ids: pd.Series, key: str) -> None:
     if image_ids.empty:
         return
     st.markdown(f"**{heading}**")
-    rows = found.cells.set_index("image_id", drop=False).loc[list(image_ids)]
+    rows = index.cells.set_index("image_id", drop=False).loc[list(image_ids)]
     with st.container(horizontal=True, gap="small"):
         for row in rows.itertuples(index=False):
-            if tile(found, row, key=f"{key}_{row.image_id}"):
+            if tile(index, row, key=f"{key}_{row.image_id}"):
                 st.session_state[_CELL] = row.image_id
                 st.rerun(scope="fragment")

@@ -7,14 +7,16 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from core.jobs.job import Status
+from core.models import catalog
 from core.runs import run_store
+from core.runs.config import RunConfig
 from core.runs.run_store import Run
-from pages.ui.common import charts, monitor
+from core.workers import launcher
+from pages.ui.common import cache, charts, monitor
 from pages.ui.common.downloads import download_table
 from pages.ui.common.progress import run_progress
-from pages.ui.common.text import plain, sentence, shown_errors
+from pages.ui.common.text import SPLITS, plain, sentence, shown_errors
 from pages.ui.reading.cell import protocol
-from pages.ui.train import diagnoses
 
 _CHOSEN = "looked_at_run"
 _ENDED = "looked_at_run_ended"
@@ -28,14 +30,18 @@ def look_at(run_id: str) -> None:
 
 
 def choose(runs: list[Run]) -> str | None:
-    """Which run to look at: the one that trains, else the newest, unless chosen otherwise."""
+    """Which run to look at, unless chosen otherwise: the one that trains, else the newest.
+
+    The folds of a cross-validation come after runs that stand alone.
+    """
     if not runs:
         return None
     names = [run.run_id for run in runs]
     training = [run.run_id for run in runs if run.status.state == "running"]
+    alone = [run.run_id for run in runs if run_store.stands_alone(run)]
     ended = st.session_state.pop(_ENDED, False)
     if st.session_state.get(_CHOSEN) not in names or (ended and training):
-        st.session_state[_CHOSEN] = (training or names)[0]
+        st.session_state[_CHOSEN] = (training or alone or names)[0]
     return st.selectbox("Run", names, key=_CHOSEN)
 
 
@@ -73,8 +79,9 @@ def _end() -> None:
 
 
 def _draw(run: Run, status: Status) -> None:
-    caption = f"{run.run_id} · {run.config.recipe} recipe · split by {run.config.split}"
-    monitor.header(run, status, run.config.architecture, caption)
+    architecture = catalog.architecture(run.config.architecture).title
+    caption = f"{run.run_id} · {run.config.recipe} recipe · split {SPLITS[run.config.split]}"
+    monitor.header(run, status, architecture, caption)
     if status.unfinished:
         st.progress(status.share_done, text=run_progress(status))
     monitor.show_error(status)
@@ -87,7 +94,7 @@ def _draw(run: Run, status: Status) -> None:
             st.success(protocol(run), icon=":material/check_circle:")
     if status.state in ("succeeded", "failed"):
         with shown_errors():
-            diagnoses.show(run)
+            _show_diagnoses(run)
 
 
 def _curves(run: Run) -> None:
@@ -109,11 +116,10 @@ def _curves(run: Run) -> None:
     loss, penalty = history["loss"].iat[-1], history["penalty"].iat[-1]
     if penalty > 0:
         st.caption(
-            f"The loss that is minimised stands at {loss:.3f}; {penalty:.3f} of it is the L2 "
-            "penalty on large weights, which says nothing about the cells. The curve above is the "
-            "cross-entropy alone."
+            f"Of the last loss, {loss:.3f}, the L2 penalty on large weights is {penalty:.3f}. It "
+            "says nothing about the cells, so the curves show the cross-entropy alone."
         )
-    with st.expander("Loss in its parts, learning rate, every figure"):
+    with st.expander("Parts of the loss, learning rate, all figures"):
         left, right = st.columns(2)
         with left:
             figure = _loss_parts(history)
@@ -125,6 +131,37 @@ def _curves(run: Run) -> None:
         download_table(
             "History as CSV", history, f"{run.run_id}_history.csv", key=f"history_{run.run_id}"
         )
+
+
+def _show_diagnoses(run: Run) -> None:
+    """Each diagnosis with its evidence and advice, and the button that trains it repaired."""
+    diagnoses, repaired = cache.diagnoses(run)
+    if not diagnoses:
+        st.caption(":material/stethoscope: The run doctor finds nothing wrong with this run.")
+        return
+    with st.container(border=True):
+        st.markdown(":material/stethoscope: **What the run doctor says**")
+        for diagnosis in diagnoses:
+            st.markdown(f"**{plain(diagnosis.title)}** {plain(diagnosis.evidence)}")
+            st.caption(plain(diagnosis.advice))
+        if repaired is not None:
+            before, after = run.config.to_json(), repaired.to_json()
+            changes = [f"{n} {before[n]} → {after[n]}" for n in after if after[n] != before[n]]
+            st.button(
+                "Train it repaired",
+                icon=":material/build:",
+                type="primary",
+                key=f"repair_{run.run_id}",
+                on_click=_train,
+                args=(repaired,),
+            )
+            st.caption(f"The same run with {plain(', '.join(changes))}.")
+
+
+def _train(repaired: RunConfig) -> None:
+    run = run_store.create(repaired)
+    launcher.launch(run)
+    look_at(run.run_id)
 
 
 def _loss_parts(history: pd.DataFrame) -> go.Figure:
