@@ -12,6 +12,7 @@ from core.runs.run_store import Run
 from core.workers import launcher
 from tests.conftest import PROJECT
 from tests.factories.ablation_runs import audited, base, cells, finish, skilled
+from tests.factories.app import words
 
 _APP = f"""
 import sys
@@ -34,12 +35,6 @@ def app(tmp_path: Path) -> AppTest:
     (tmp_path / "pages" / "train.py").write_text("", encoding="utf-8")
     (tmp_path / "app.py").write_text(_APP, encoding="utf-8")
     return AppTest.from_file(str(tmp_path / "app.py"), default_timeout=60)
-
-
-def words(app: AppTest) -> str:
-    kinds = (app.markdown, app.caption, app.info, app.warning, app.error)
-    text = "\n".join(str(element.value) for kind in kinds for element in kind)
-    return re.sub(r"\\(.)", r"\1", text)
 
 
 def test_it_says_what_it_will_cost_and_a_click_starts_the_companions(

@@ -1,36 +1,18 @@
 """The Compare page, driven from app.py, over shipped, hand-written and freshly trained runs."""
 
-import re
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from core.report import comparison
 from core.runs import run_store
 from tests.conftest import PROJECT
 from tests.factories import invented
+from tests.factories.app import downloads, open_page, words
 
 SECTIONS = ("Accuracy", "Curves", "For whom does it fail", "Learning", "Beside the literature")
-
-
-def open_page() -> AppTest:
-    app = AppTest.from_file(str(PROJECT / "app.py"), default_timeout=60).run()
-    app.switch_page("pages/compare.py").run()
-    assert not app.exception
-    return app
-
-
-def words(app: AppTest) -> str:
-    kinds = (app.markdown, app.caption, app.info, app.warning, app.error)
-    text = "\n".join(str(element.value) for kind in kinds for element in kind)
-    return re.sub(r"\\(.)", r"\1", text)
-
-
-def downloads(app: AppTest) -> list[str]:
-    return [button.proto.label for button in app.get("download_button")]
 
 
 @pytest.fixture
@@ -42,7 +24,7 @@ def shipped(artifacts: Path) -> Path:
 
 
 def test_it_opens_with_the_verdict_and_a_table_with_protocol_and_always_all(shipped: Path) -> None:
-    app = open_page()
+    app = open_page("compare")
     assert not app.error
     said = words(app)
     assert "151 synthetic cells of held-out subjects" in said and "prove nothing" in said
@@ -55,7 +37,7 @@ def test_it_opens_with_the_verdict_and_a_table_with_protocol_and_always_all(ship
 
 @pytest.mark.parametrize("view", list(comparison.VIEWS))
 def test_each_view_shows_its_figures(shipped: Path, view: str) -> None:
-    app = open_page()
+    app = open_page("compare")
     app.segmented_control(key="compare_view").select(view).run()
     assert not app.exception and not app.error
     shown = app.dataframe[0].value
@@ -73,7 +55,7 @@ def test_each_view_shows_its_figures(shipped: Path, view: str) -> None:
 
 @pytest.mark.parametrize("section", SECTIONS)
 def test_each_section_opens_even_where_the_data_set_is_gone(shipped: Path, section: str) -> None:
-    app = open_page()
+    app = open_page("compare")
     app.session_state["compare_section"] = section
     app.run()
     assert not app.exception
@@ -94,7 +76,7 @@ def test_each_section_opens_even_where_the_data_set_is_gone(shipped: Path, secti
 
 
 def test_the_cells_of_a_matrix_open_with_their_heat_maps(workspace: Path) -> None:
-    app = open_page()
+    app = open_page("compare")
     run = run_store.get("run-cnn-16")
     counts = run.metrics.test.confusion.to_json()
     kind = max(counts, key=counts.__getitem__)
@@ -107,7 +89,7 @@ def test_the_cells_of_a_matrix_open_with_their_heat_maps(workspace: Path) -> Non
 
 
 def test_cells_of_a_data_set_that_is_gone_are_not_shown_and_it_says_so(shipped: Path) -> None:
-    app = open_page()
+    app = open_page("compare")
     app.button(key="cells_demo-cnn-16_fn").click().run()
     assert not app.exception
     assert any("demo set is not drawn" in str(error.value) for error in app.error)
@@ -124,7 +106,7 @@ def test_runs_of_every_kind_stand_side_by_side(artifacts: Path) -> None:
     invented.run("one-class", blasts, np.ones(len(blasts)))
     unknown = cells.assign(group=None, subject=None)
     invented.run("unknown", unknown, sure, leaking=True)
-    app = open_page()
+    app = open_page("compare")
     repeated = next(f.value for f in app.dataframe if "Runs" in f.value)
     assert repeated["Runs"].tolist() == ["Compact CNN, 3 seeds"]
     assert len(app.multiselect[0].value) == 6
@@ -139,15 +121,15 @@ def test_runs_of_every_kind_stand_side_by_side(artifacts: Path) -> None:
 
 def test_a_damaged_run_is_told_and_the_others_stand(shipped: Path) -> None:
     (shipped / "runs" / "demo-cnn-16" / "predictions.parquet").write_bytes(b"")
-    app = open_page()
+    app = open_page("compare")
     assert any("demo-cnn-16" in str(error.value) for error in app.error)
     assert "demo-cnn-dropout" in app.dataframe[0].value["Run"].tolist()
 
 
 def test_a_changed_threshold_is_measured_anew(shipped: Path) -> None:
-    before = open_page().dataframe[0].value
+    before = open_page("compare").dataframe[0].value
     file = shipped / "runs" / "demo-cnn-16" / "calibration.json"
     file.write_text(file.read_text().replace('"threshold": 0.5', '"threshold": 1e-9'))
-    after = open_page().dataframe[0].value
+    after = open_page("compare").dataframe[0].value
     row = after.set_index("Run").loc["demo-cnn-16"]
     assert row["Sensitivity"] == "1.00" != before.set_index("Run").loc["demo-cnn-16", "Sensitivity"]

@@ -7,7 +7,7 @@ from streamlit.testing.v1 import AppTest
 from core.data.images import encode
 from core.data.synthetic.smear_field import draw_field
 from core.runs.run_store import Run
-from tests.pages.test_pages import words
+from tests.factories.app import words
 from tests.pages.test_similar_on_pages import upload
 
 

@@ -11,8 +11,8 @@ from core.report.card import texts
 from core.runs import active_model, run_store
 from core.settings import settings
 from tests.conftest import PROJECT
+from tests.factories.app import button, open_page, words
 from tests.factories.archives import files_of, pack, shipped_run
-from tests.pages.test_pages import button, open_page, words
 
 
 def tab(app: AppTest, name: str) -> AppTest:

@@ -18,6 +18,7 @@ from core.runs import run_store
 from core.runs.run_store import Run
 from pages.ui.common.text import CALLS
 from tests.conftest import PROJECT
+from tests.factories.app import words
 
 NAME = "demo-cnn-16"
 
@@ -40,11 +41,6 @@ def opened() -> AppTest:
     app = AppTest.from_function(_page, default_timeout=60).run()
     assert not app.exception
     return app
-
-
-def words(app: AppTest) -> str:
-    kinds = (app.markdown, app.caption, app.warning, app.error, app.subheader)
-    return "\n".join(str(element.value) for kind in kinds for element in kind)
 
 
 def press(app: AppTest, label: str) -> AppTest:

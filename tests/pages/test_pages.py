@@ -5,8 +5,6 @@ import shutil
 from pathlib import Path
 
 import pytest
-from streamlit.testing.v1 import AppTest
-from streamlit.testing.v1.element_tree import Button
 
 from core import storage
 from core.data import datasets
@@ -19,24 +17,10 @@ from core.tuning.sweep_store import Plan, Sweep
 from core.workers import launcher
 from tests.conftest import CELLS, PROJECT
 from tests.factories import executor
+from tests.factories.app import button, downloads, labels, open_page, words
 from tests.factories.bad_images import write_bad_images
 
 PAGES = ("home", "dataset", "train", "tune", "compare", "predict", "models")
-
-
-def open_page(name: str) -> AppTest:
-    app = AppTest.from_file(str(PROJECT / "app.py"), default_timeout=60).run()
-    assert not app.exception
-    if name != "home":
-        app.switch_page(f"pages/{name}.py").run()
-    assert not app.exception
-    return app
-
-
-def words(app: AppTest) -> str:
-    kinds = (app.markdown, app.caption, app.info, app.warning, app.error, app.success, app.title)
-    text = "\n".join(str(element.value) for kind in kinds for element in kind)
-    return re.sub(r"\\(.)", r"\1", text)  # as it is shown, without Markdown's escapes
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -120,7 +104,7 @@ def test_each_view_of_a_data_set_shows_its_facts(workspace: Path, view: str, sai
     app.session_state["dataset_view"] = view
     app.run()
     assert not app.exception and not app.error
-    shown = words(app) + " ".join(b.proto.label for b in app.get("download_button"))
+    shown = words(app) + " ".join(downloads(app))
     assert said in shown
     assert not [button for button in app.button if "No." in button.label]  # only the open view
 
@@ -249,14 +233,6 @@ def test_two_unfinished_runs_can_each_be_stopped(workspace: Path) -> None:
             shutil.rmtree(run.path)
 
 
-def button(app: AppTest, label: str) -> Button:
-    return next(button for button in app.button if button.label == label)
-
-
-def labels(app: AppTest) -> list[str]:
-    return [button.label for button in app.button]
-
-
 @pytest.fixture
 def launched(demo_root: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What a page launches, noted instead; the demo set is there, and no run."""
@@ -308,7 +284,7 @@ def test_a_finished_cross_validation_is_a_sentence_a_chart_and_tables(launched: 
     assert "each fold" in chart.proto.spec
     summary, folds = (frame.value for frame in app.dataframe)
     assert "Mean over folds" in summary and list(folds["Fold"]) == [1, 2, 3]
-    assert [b.proto.label for b in app.get("download_button")] == ["Table as CSV"] * 2
+    assert downloads(app) == ["Table as CSV"] * 2
 
 
 def test_a_failed_one_says_why_and_shows_what_it_has(launched: list[str]) -> None:

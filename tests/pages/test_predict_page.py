@@ -12,7 +12,7 @@ from core.data.synthetic.smear_field import draw_field
 from core.explain.trust import UNRELIABLE, Figures, Judgement
 from core.reading.reader import Reader
 from core.runs import run_store
-from tests.pages.test_pages import open_page, words
+from tests.factories.app import open_page, words
 
 File = tuple[str, bytes, str]
 

@@ -14,7 +14,7 @@ from core.data.images import encode
 from core.data.synthetic.smear_field import draw_field
 from core.ood import reference
 from core.runs.run_store import Run
-from tests.pages.test_pages import open_page, words
+from tests.factories.app import open_page, words
 
 
 def upload(name: str, data: bytes) -> AppTest:
