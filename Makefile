@@ -1,6 +1,8 @@
 # make app: the app in the browser.  make test: the whole suite.  Both set themselves up.
 VENV := .venv
 BIN := $(VENV)/bin
+# Two at once, a file on one, in the order of tests/conftest.py.
+PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 DEMO := artifacts/datasets/demo/dataset.json
 
 .PHONY: app test test-fast test-masked check demo-runs clean
@@ -9,18 +11,18 @@ app: $(VENV)/.run $(DEMO)
 	$(BIN)/streamlit run app.py
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest $(PARALLEL)
 
 # The tests within one process, and those of the pages.
 test-fast: $(VENV)/.dev
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "unit or page"
+	$(BIN)/python -m pytest $(PARALLEL) -m "unit or page"
 
 # As on an x86-64 processor without AVX-512.
 test-masked: $(VENV)/.dev
 	ONEDNN_MAX_CPU_ISA=AVX2 DNNL_MAX_CPU_ISA=AVX2 TF_ENABLE_ONEDNN_OPTS=0 OPENBLAS_CORETYPE=Haswell \
 	NPY_DISABLE_CPU_FEATURES="X86_V4 AVX512_ICL AVX512_SPR" \
 	GLIBC_TUNABLES=glibc.cpu.hwcaps=-AVX512F,-AVX512VL,-AVX512BW,-AVX512DQ \
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest $(PARALLEL)
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .

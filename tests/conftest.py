@@ -1,10 +1,14 @@
 """What tests share: an artifacts folder of their own, a small demo set, two trained runs."""
 
+import operator
 import os
 import shutil
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
+from _pytest.mark.expression import Expression
 from filelock import FileLock
 
 from core import storage
@@ -13,10 +17,12 @@ from core.data.indexing import Index
 from core.data.synthetic import dataset
 from core.runs import config, run_store
 from core.runs.run_store import Run
-from core.workers import launcher
+from tests.factories import training
 
 PROJECT = Path(__file__).resolve().parent.parent
 CELLS, SUBJECTS = 120, 12
+# From the slowest kind to the quickest.
+MARKERS = ("process", "browser", "page", "unit")
 # They train, import TensorFlow or start processes.
 PROCESS_FOLDERS = {"benchmarks", "cli", "doctor", "models", "training", "workers"}
 PROCESS_FILES = {"test_marked_cells.py", "test_old_format.py", "test_package.py", "test_peer.py"}
@@ -33,10 +39,30 @@ def artifacts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(scope="session")
-def demo_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all xdist workers of this session share."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+def _made_once(folder: Path, make: Callable[[Path], object]) -> Path:
+    """The folder, made by the first xdist worker to ask for it."""
+    with FileLock(f"{folder}.lock"):
+        if not folder.exists():
+            unfinished = folder.with_name(f"{folder.name}-unfinished")
+            make(unfinished)
+            unfinished.rename(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def demo_root(shared_folder: Path) -> Path:
     """A small synthetic data set on disk (read only): 120 cells of 12 subjects."""
-    root = tmp_path_factory.mktemp("demo") / "demo"
-    return dataset.write_dataset(root, cells=CELLS, subjects=SUBJECTS, seed=1)
+
+    def draw(folder: Path) -> None:
+        dataset.write_dataset(folder / "demo", cells=CELLS, subjects=SUBJECTS, seed=1)
+
+    return _made_once(shared_folder / "drawn", draw) / "demo"
 
 
 @pytest.fixture(scope="session")
@@ -48,29 +74,26 @@ def demo_index(demo_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Ind
 
 
 @pytest.fixture(scope="session")
-def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that all xdist workers of this session share."""
-    own = tmp_path_factory.getbasetemp()
-    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
-
-
-@pytest.fixture(scope="session")
 def _trained(shared_folder: Path, demo_root: Path) -> Path:
-    """An artifacts folder with two finished runs, trained once by the first worker to ask."""
-    folder = shared_folder / "trained"
-    with FileLock(f"{folder}.lock"), pytest.MonkeyPatch.context() as patch:
-        if not folder.exists():
-            unfinished = folder.with_name("training")
-            patch.setenv("BLASTLENS_ARTIFACTS", str(unfinished))
+    """An artifacts folder with two finished runs."""
+
+    def train(folder: Path) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("BLASTLENS_ARTIFACTS", str(folder))
             _link_demo(demo_root)
-            for key in ("cnn-16", "cnn-dropout"):
-                settings = config.create(key, storage.demo_dir(), "recommended", epochs=2)
-                run = run_store.create(settings, f"run-{key}")
-                launcher.launch(run)
-                status = launcher.follow(run)
-                assert status.state == "succeeded", status.error
-            unfinished.rename(folder)
-    return folder
+            training.train(
+                *(
+                    run_store.create(
+                        config.create(
+                            key, storage.demo_dir(), "recommended", epochs=2, precision="float32"
+                        ),
+                        f"run-{key}",
+                    )
+                    for key in ("cnn-16", "cnn-dropout")
+                )
+            )
+
+    return _made_once(shared_folder / "trained", train)
 
 
 @pytest.fixture(scope="session")
@@ -93,8 +116,8 @@ def _link_demo(demo_root: Path) -> None:
 def workspace(_workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An artifacts folder with the small demo set, the shipped examples and two finished runs.
 
-    Shared by the whole session: runs `run-cnn-16` and `run-cnn-dropout` were trained by real
-    worker processes; what a test adds, it removes.
+    Shared by the whole session: runs `run-cnn-16` and `run-cnn-dropout`, of two epochs each; what a
+    test adds, it removes.
     """
     monkeypatch.setenv("BLASTLENS_ARTIFACTS", str(_workspace))
     return _workspace
@@ -115,14 +138,28 @@ def real_data() -> Path:
     return Path(folder)
 
 
+def _marker(path: Path) -> str:
+    """The marker of a file's tests; a test that starts processes may have another of its own."""
+    folder = path.relative_to(PROJECT / "tests").parts[0]
+    if folder in PROCESS_FOLDERS or path.name in PROCESS_FILES:
+        return "process"
+    return {"browser": "browser", "pages": "page"}.get(folder, "unit")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leaves files that `-m` does not select unread, since some import TensorFlow."""
+    if collection_path.suffix != ".py" or not config.option.markexpr:
+        return None
+    selected = Expression.compile(config.option.markexpr)
+    possible = {_marker(collection_path), "process"}
+    if any(selected.evaluate(partial(operator.eq, marker)) for marker in possible):
+        return None
+    return True
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks each test as unit, process, page or browser, by its folder or file."""
+    """Marks each test as process, browser, page or unit; the slowest kind comes first."""
     for item in items:
-        folder = Path(item.path).relative_to(PROJECT / "tests").parts[0]
-        if folder == "browser":
-            kind = "browser"
-        elif folder in PROCESS_FOLDERS or item.path.name in PROCESS_FILES:
-            kind = "process"
-        else:
-            kind = "page" if folder == "pages" else "unit"
-        item.add_marker(kind)
+        if not any(item.get_closest_marker(name) for name in MARKERS):
+            item.add_marker(_marker(item.path))
+    items.sort(key=lambda item: MARKERS.index(_marker(item.path)))

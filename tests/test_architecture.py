@@ -205,11 +205,13 @@ def test_documents_write_the_json_of_run_and_sweep_folders() -> None:
     }
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("module", ["app", "core.__main__", "core.workers.launcher"])
 def test_importing_it_leaves_tensorflow_out(module: str) -> None:
     assert loaded_after(f"import {module}") == []
 
 
+@pytest.mark.process
 def test_importing_every_page_leaves_tensorflow_out() -> None:
     modules = [module_name(file) for file in sources("pages")]
     assert loaded_after("".join(f"import {module}\n" for module in modules)) == []

@@ -3,10 +3,13 @@
 import subprocess
 import sys
 
+import pytest
+
 from core import compat
 from tests.conftest import PROJECT
 
 
+@pytest.mark.process
 def test_nothing_is_reported_to_openvinos_maker() -> None:
     script = (
         "import core\nfrom openvino.tools.ovc import convert_impl, telemetry_utils\n"

@@ -29,6 +29,7 @@ print(large, held() - before)
 """
 
 
+@pytest.mark.process
 def test_large_blocks_go_back_at_once_and_the_others_when_asked() -> None:
     pytest.importorskip("psutil")
     if not hasattr(ctypes.CDLL(None), "mallopt"):

@@ -118,6 +118,7 @@ def test_masks_tables_and_coco_say_the_same(image, field):
     assert drawn.shape == image.shape and (drawn != image).any()
 
 
+@pytest.mark.process
 def test_the_command_line_finds_cells_and_writes_files(image, field, tmp_path: Path):
     path = tmp_path / "field.png"
     path.write_bytes(encode(image))
@@ -141,6 +142,7 @@ def test_the_command_line_finds_cells_and_writes_files(image, field, tmp_path: P
     assert json.loads((tmp_path / "c.json").read_text())["images"][0]["file_name"] == str(path)
 
 
+@pytest.mark.process
 def test_the_command_line_refuses_in_one_line(tmp_path: Path):
     for arguments in (["none.png"], [str(PROJECT / "README.md")]):
         done = subprocess.run(

@@ -76,6 +76,7 @@ def test_the_positive_class_is_asked_for_once_and_remembered(per_class: Path) ->
         datasets.index(per_class)
 
 
+@pytest.mark.process
 def test_another_process_trains_with_the_remembered_positive_class(
     per_class: Path, artifacts: Path
 ) -> None:

@@ -102,6 +102,7 @@ def test_a_bomb_is_refused_before_it_is_decoded(files):
         tracemalloc.stop()
 
 
+@pytest.mark.process
 def test_a_bomb_does_not_raise_the_memory_of_the_process(files):
     # Pillow's own buffers are invisible to tracemalloc, so a process of its own is weighed.
     code = (

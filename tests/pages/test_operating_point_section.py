@@ -134,6 +134,7 @@ def test_the_verb_tells_chooses_and_goes_back(run: Run, capsys: pytest.CaptureFi
     assert main(["operating-point", NAME, "--default", "--max-missed", "0.05"]) == 2
 
 
+@pytest.mark.process
 def test_a_reading_from_the_shell_follows_the_chosen_point(
     run: Run, capsys: pytest.CaptureFixture
 ) -> None:

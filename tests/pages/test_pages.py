@@ -191,6 +191,7 @@ def test_a_folder_is_added_by_path_and_a_wrong_one_is_named(
         storage.sources_file().unlink(missing_ok=True)
 
 
+@pytest.mark.process
 def test_training_starts_shows_progress_survives_a_page_switch_and_stops(workspace: Path) -> None:
     app = open_page("train")
     app.number_input(key="epochs_cnn-16_recommended").set_value(500).run()

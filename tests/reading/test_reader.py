@@ -129,6 +129,7 @@ def test_a_run_that_has_not_finished_cannot_read() -> None:
         Reader(run)
 
 
+@pytest.mark.process
 def test_a_first_reading_in_a_fresh_process_needs_no_tensorflow(
     finished_run: Run, cell_file: Path
 ) -> None:

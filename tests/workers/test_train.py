@@ -33,7 +33,6 @@ def test_a_finished_run_holds_all_that_the_protocol_names(finished_run: Run) -> 
         "engine.xml",
         "engine.bin",
         "calibration.json",
-        "worker.log",
     }
     assert not {name for name in names if name.startswith(".")}
     assert list(finished_run.history["epoch"]) == [1, 2]
@@ -82,6 +81,7 @@ def test_a_folder_per_class_trains_by_image_and_says_what_is_not_known(
     run = start(tmp_path / "set", epochs=1, split="image")
     status = launcher.follow(run)
     assert status.state == "succeeded", status.error
+    assert "succeeded" in run.log_file.read_text(encoding="utf-8")
     assert run.metrics is not None
     protocol, test = run.metrics.protocol, run.metrics.test
     assert (protocol.leaking, protocol.unknown_subjects) == (True, 60)
