@@ -45,7 +45,7 @@ def mask_image(field: Field, top: int = 0, bottom: int | None = None) -> np.ndar
 
 
 def overlay(image: np.ndarray, field: Field) -> np.ndarray:
-    """The image, RGB uint8 (H, W, 3), with outlines: green, orange where cut by the border."""
+    """The image, RGB uint8 (H, W, 3), with outlines: green, or orange if cut by the border."""
     result = image.copy()
     thick = max(1, round(min(field.shape) / 400))
     for cell in field.cells:

@@ -98,7 +98,7 @@ def tidy(part: np.ndarray, cell: np.ndarray) -> np.ndarray:
         small[0] = False  # the rest, which may be small
         if small.any():
             result[small[labels]] = 1 - value
-    return result.view(bool) & cell
+    return np.asarray(result.view(bool) & cell)
 
 
 def regions(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,4 +1,4 @@
-"""What a segmented cell looks like, in figures: size, shape, nucleus, colour, chromatin, focus."""
+"""Measures of a segmented cell: size, shape, nucleus, colour, chromatin and focus."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ FAINTEST = 0.0015  # of the brightness: detail below it is rounding, not focus
 
 @dataclass(frozen=True)
 class Morphology:
-    """One cell's figures; pixels are the image's own, so compare images of one scale only."""
+    """The measures of one cell, in pixels of its image: compare images of one scale only."""
 
     area_px: int
     diameter_px: float  # of the disc of equal area
     roundness: float  # 4πA/P², 0 to 1: 1 is a disc, a square 0.79
     solidity: float  # area over area of the convex hull, 0 to 1
     elongation: float  # 1 - minor / major axis of the ellipse of equal moments, 0 to below 1
-    nucleus_share: float | None  # of the cell's area, 0 to 1; None where no cytoplasm is visible
+    nucleus_share: float | None  # of the cell's area, 0 to 1; None if no cytoplasm is visible
     nucleus_cytoplasm_ratio: float | None  # area of nucleus over area of cytoplasm
     fragment_share: float  # of the mask's area, 0 to 1: something reddish attached to the cell
     red: float  # means over the cell, 0 to 255
@@ -35,11 +35,11 @@ class Morphology:
 
 
 def measure(image: np.ndarray, mask: np.ndarray) -> Morphology:
-    """Measures one cell: RGB uint8 (H, W, 3), bool (H, W); the background is never looked at.
+    """Measures one cell, RGB uint8 (H, W, 3) and bool (H, W); the background has no influence.
 
     Size and shape are of the whole mask, an attached fragment included; everything else is of the
     cell without it. `density` is -log10(green / 255); it and `texture` (SD of a difference of
-    Gaussians) are taken in the nucleus where it is visible, else in the cell, away from the rim.
+    Gaussians) are measured in the nucleus if it is visible, else in the cell, away from the rim.
     `focus` is the SD of one octave of detail over that of the next coarser one (after the no-
     reference measures that compare an image with its own blur, Crété-Roffet 2007): strength of
     stain cancels out. None for a cell too small to have an inside, about 26 pixels.
@@ -111,8 +111,8 @@ def _spread(values: np.ndarray, where: np.ndarray) -> float:
 
 
 def _perimeter(lines: Sequence[np.ndarray]) -> float:
-    """Vossepoel and Smeulders (1982): steps and corners of the chain code, unbiased for digital
-    lines at any angle; π more leads from the middles of the outermost pixels to their edges.
+    """After Vossepoel and Smeulders (1982): steps and corners of the chain code, unbiased for lines
+    at any angle; π is added for the way from the middles of the outermost pixels to their edges.
     """
     line = max(lines, key=len)[:, 0]
     steps = np.diff(line, axis=0, append=line[:1])

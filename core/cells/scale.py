@@ -1,4 +1,4 @@
-"""From a cell in a field to an image as the classifiers know it: on black, centred, at scale.
+"""Converts a cell of a field to an image as classifiers expect it: on black, centred, at scale.
 
 C-NMC's images have no scale bar and no red cells. The scale is assumed, not measured: a red cell of
 7.5 µm is taken to be 125 pixels there, as in this project's synthetic fields: 0.06 µm a pixel.
@@ -18,29 +18,30 @@ CAMERA_UM = (0.02, 1.0)  # micrometres per pixel that an optical microscope's fi
 
 @dataclass(frozen=True)
 class AskForMagnification:
-    """Answer in place of a scale: too few red cells, so someone has to say the magnification."""
+    """The answer if there is no scale: too few red cells, so a person has to give it."""
 
     reason: str
 
 
 def scale_of(field: Field, um_per_px: float | None = None) -> float | AskForMagnification:
-    """Micrometres per pixel: as told, or by the field's red cells, or the question for it."""
-    told = um_per_px if um_per_px is not None else field.ruler.um_per_px
-    if told is None:
+    """Micrometres per pixel: as given, or by the field's red cells, or the question for it."""
+    scale = um_per_px if um_per_px is not None else field.ruler.um_per_px
+    if scale is None:
         return AskForMagnification(
             f"Red cells whole enough to serve as a ruler: {field.ruler.arcs}, too few. Say how "
             "many micrometres a pixel of this image covers (the camera's pixel size in µm over "
             "the magnification)."
         )
-    if not CAMERA_UM[0] <= told <= CAMERA_UM[1]:
+    low, high = CAMERA_UM
+    if not low <= scale <= high:
         return AskForMagnification(
-            f"{told:g} µm a pixel cannot be: say a value from {CAMERA_UM[0]:g} to {CAMERA_UM[1]:g}."
+            f"{scale:g} µm a pixel cannot be: say a value from {low:g} to {high:g}."
         )
-    return told
+    return scale
 
 
 def to_model(image: np.ndarray, cell: Cell, um_per_px: float, side: int = CNMC_SIDE) -> np.ndarray:
-    """The cell alone: RGB uint8 (side, side, 3), black around it, centred, at C-NMC's scale.
+    """The cell alone, centred on black at C-NMC's scale: RGB uint8 (side, side, 3).
 
     `image` is the field, RGB uint8 (H, W, 3), `um_per_px` its scale. A cell larger than the image
     is cut at its border.

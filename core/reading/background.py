@@ -1,4 +1,4 @@
-"""Pictures with a background: is it a smear, a whole field, or one cell to be cut out of it?"""
+"""Pictures with a background: whether they show a smear, a field, or a cell to be cut out."""
 
 import cv2
 import numpy as np
@@ -10,16 +10,16 @@ from core.cells.scale import UM_PER_PX, to_model
 from core.ood.reference import Reference
 from core.reading.checked_picture import CheckedPicture, Prepared, Refusal, Scene
 
-# Dyes and haemoglobin take green light most: next to the glass no pixel of a smear lets through
-# clearly more green than red and blue, or takes clearly more of one of those than of green. Of 481
-# smear pictures from five sources one has more than 1 % of such pixels; of crops of photographs
-# half have over 20 %, but one in seven less than 1 %: in those, no white cell is found.
+# Dyes and haemoglobin absorb green light most: compared with the glass, no pixel of a smear lets
+# through clearly more green than red and blue, or absorbs clearly more of one of those than of
+# green. Of 481 smear pictures from five sources one has more than 1 % of such pixels; of crops of
+# photographs half have over 20 %, but one in seven less than 1 %: there, no white cell is found.
 CLEARLY = 0.12, 0.35  # in natural logarithms: green over both others; one of them over green
 MAX_FOREIGN = 0.01
-MIN_GLASS = 0.1  # of the picture has to be empty glass, or as pale
+MIN_GLASS = 0.1  # share of a smear that is empty glass, or as pale
 PALE = 0.1  # density, in natural logarithms
-LARGE = 800  # pixels of the shorter side, from which every second is enough to judge colours
-# The close-ups at hand are 5 to 6 red cells across, the fields 14 and more, or hold 4 white cells.
+LARGE = 800  # pixels of the shorter side: from here on every second pixel is enough for colours
+# The close-ups measured are 5 to 6 red cells wide; the fields 14 and more, or have 4 white cells.
 MANY = 3  # white cells and more are a field
 WIDEST = 9.0  # red cells across the shorter side of a close-up
 LEAST_SHARE = 0.15  # of that side, for a white cell: 1.35 red cells, a small lymphocyte, of nine
@@ -28,7 +28,7 @@ MAX_INVENTED = 1.25  # pixels of the model's input for one of the picture
 
 
 def look(image: np.ndarray) -> Scene:
-    """What is in an RGB uint8 (H, W, 3) picture."""
+    """Measures the colours of a picture, RGB uint8 (H, W, 3), and detects the cells of a smear."""
     small = image[::2, ::2] if min(image.shape[:2]) >= LARGE else image
     dense = stain.density(cv2.GaussianBlur(small, (0, 0), 1.0), stain.glass(small))
     foreign, glass = _foreign(dense), float((dense.max(axis=2) < PALE).mean())
@@ -44,7 +44,7 @@ def _foreign(dense: np.ndarray) -> float:
 
 
 def refuse_what_is_no_smear(picture: CheckedPicture) -> Refusal | None:
-    """Colours that stained cells on glass do not have, or no white cell among them."""
+    """Refuses pictures with colours that no smear has, and pictures without a white cell."""
     scene = picture.scene = look(picture.image)
     picture.figures |= {
         "foreign_colours": scene.foreign,
@@ -61,7 +61,7 @@ def refuse_what_is_no_smear(picture: CheckedPicture) -> Refusal | None:
 
 
 def refuse_a_field(picture: CheckedPicture) -> Refusal | None:
-    """Many cells, or a picture so wide that one cell is a small part of it."""
+    """Refuses many cells, and a picture so wide that one cell is a small part of it."""
     cells, red_cell = _scene(picture)
     side = min(picture.image.shape[:2])
     widest = max(map(_diameter, cells))
@@ -78,7 +78,7 @@ def refuse_a_field(picture: CheckedPicture) -> Refusal | None:
 
 
 def cut_out(picture: CheckedPicture) -> Refusal | None:
-    """Masks the one whole cell to black, brings it to the scale of training and centres it."""
+    """Cuts out the one whole cell, on black, at the scale of training and centred."""
     cells, red_cell = _scene(picture)
     whole = [cell for cell in cells if not cell.touches_border]
     if not whole:
@@ -96,18 +96,18 @@ def cut_out(picture: CheckedPicture) -> Refusal | None:
 def cut(
     picture: CheckedPicture, cell: Cell, red_cell: float | None, ruler: str = RED_CELLS
 ) -> Refusal | None:
-    """Goes on with that cell of the picture alone, at the scale of training and centred.
+    """Cuts one cell out of the picture, on black, at the scale of training and centred.
 
-    `red_cell` is the diameter of a red cell in pixels of the picture, `ruler` who says so.
+    `red_cell` is the diameter of a red cell in pixels of the picture, `ruler` its source.
     """
-    kept = picture.reference
-    if kept is None or kept.diameter is None:
+    reference = picture.reference
+    if reference is None or reference.diameter is None:
         return Refusal(
             "The cell stands on its natural background, and this model did not keep the scale of "
             "its training cells, to which it would have to be brought.",
             "Train the model again, or cut the cell out yourself: black around it, same scale.",
         )
-    factor, words, size_known = _scale(cell, red_cell, kept, ruler)
+    factor, words, size_known = _scale(cell, red_cell, reference, ruler)
     invented = factor * picture.geometry.size / picture.geometry.window
     picture.figures["enlargement"] = factor
     if invented > MAX_INVENTED:
@@ -121,10 +121,10 @@ def cut(
 
 
 def _scale(
-    cell: Cell, red_cell: float | None, kept: Reference, ruler: str
+    cell: Cell, red_cell: float | None, reference: Reference, ruler: str
 ) -> tuple[float, str, bool]:
-    """The factor to the scale of training, how it was found, and whether it was measured."""
-    trained = kept.red_cell
+    """The factor to the scale of training, its source in words, and whether it was measured."""
+    trained = reference.red_cell
     if red_cell and trained:
         factor = trained / red_cell
         words = (
@@ -132,7 +132,7 @@ def _scale(
             f"{red_cell:.0f} pixels across here, assumed to be {trained:.0f} there."
         )
         return factor, words, True
-    factor = kept.typical_diameter / _diameter(cell)
+    factor = reference.typical_diameter / _diameter(cell)
     missing = "are too few red cells around it" if trained else "is no scale known of its training"
     words = (
         f"Scaled by {factor:.2f} to the diameter of a typical training cell, as there {missing}: "
@@ -155,7 +155,7 @@ def _cut(
 
 
 def centre(picture: CheckedPicture) -> None:
-    """Moves a cell on black, which lies outside the middle, there."""
+    """Moves a cell on black to the middle of the picture."""
     image, mask = picture.image, picture.mask
     x, y, w, h = bounding_box(mask)
     side = max(picture.geometry.window, w, h)
@@ -167,7 +167,7 @@ def centre(picture: CheckedPicture) -> None:
 
 
 def _scene(picture: CheckedPicture) -> tuple[tuple[Cell, ...], float | None]:
-    """White cells, and the diameter of a red cell in pixels."""
+    """The white cells, and the diameter of a red cell in pixels."""
     if picture.scene is None or picture.scene.field is None:
         raise ValueError("The picture has not been looked at: make the checks in their order.")
     return picture.scene.cells, picture.scene.field.ruler.diameter

@@ -12,30 +12,29 @@ from core.models.engine import AT_ONCE
 from core.models.runtime import MOST_AT_ONCE
 from core.reading.reader import Reader, Reading
 
-# Two threads more than there are cores open files while the engine is at work.
+# Two threads more than cores, which open files while the engine works.
 THREADS = min(os.cpu_count() or 1, MOST_AT_ONCE) + 2
-# From here on it pays to make the engine ready for images side by side, which takes half a second.
+# From here on it pays to prepare the engine for parallel images, which takes half a second.
 MANY = 100
 
-# A name, and a file, its bytes, or a way to its bytes.
+# A name, and a file, its bytes, or a function that loads its bytes.
 Item = tuple[str, Path | bytes | Callable[[], bytes]]
 
 
 def read_many(reader: Reader, items: Sequence[Item], batch: int = AT_ONCE) -> Iterator[Reading]:
-    """The reading of each item, in their order; see `Reader.read`.
+    """Yields the reading of each item, in their order; see `Reader.read`.
 
-    Files are opened as they are needed, a few batches ahead, and nothing is kept of a reading that
-    was handed out: memory does not grow with their number. Progress is in the counting, and to stop
-    is to take no more.
+    Files are opened a few batches ahead, and a reading that was yielded is not kept: memory does
+    not grow with the number of items. Closing the iterator stops the work.
     """
     mode = reader.many_at_once() if len(items) >= MANY else nullcontext()
     with mode, ThreadPoolExecutor(THREADS, "reading") as pool:
-        left = (items[start : start + batch] for start in range(0, len(items), batch))
+        batches = (items[start : start + batch] for start in range(0, len(items), batch))
         ahead = deque[Future[list[Reading]]]()
         try:
             while True:
-                for some in islice(left, THREADS + 1 - len(ahead)):
-                    ahead.append(pool.submit(_read, reader, some))
+                for next_items in islice(batches, THREADS + 1 - len(ahead)):
+                    ahead.append(pool.submit(_read, reader, next_items))
                 if not ahead:
                     return
                 yield from ahead.popleft().result()

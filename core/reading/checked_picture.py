@@ -1,4 +1,4 @@
-"""Is this a picture that the model may read? Checked in order, before any probability is shown."""
+"""A picture on its way through the checks that decide whether a model may read it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -28,11 +28,11 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Gate:
-    """What came of the checks.
+    """The result of the checks.
 
-    code: the check that refused, one of `core.reading.gate.CHECKS`, with its reason and way out;
-    None where the picture passed. checks: those it passed, in order. unchecked: those that could
-    not be made, each with why. figures: what was measured, by name:
+    code: the check that refused the picture, one of `core.reading.gate.CHECKS`, with its reason and
+    way out; None if it passed. checks: those it passed, in order. unchecked: those that could not
+    be made, each with the reason. figures: the measures, by name:
 
     black_border: share of the picture's border that is black. cell_share: share of the model's
     window that the cell fills. other_regions: further lit area, as a share of the cell. green: mean
@@ -54,12 +54,11 @@ class Gate:
 
     @property
     def passed(self) -> bool:
-        """Whether the picture may be read."""
         return self.code is None
 
     @property
     def sentence(self) -> str | None:
-        """Reason and way out in one line; None where the picture passed."""
+        """Reason and way out in one line; None if the picture passed."""
         return None if self.code is None else f"{self.reason} {self.way_out}"
 
     @property
@@ -70,10 +69,10 @@ class Gate:
 
 @dataclass(frozen=True)
 class Prepared:
-    """What was done to a picture before it was read.
+    """How a picture was changed before it was read.
 
-    original: the picture, RGB uint8 (H, W, 3). mask: the cell in it, bool (H, W). words: what was
-    done, in sentences. size_known: whether the scale is measured, not assumed from the cell's size.
+    original: the picture, RGB uint8 (H, W, 3). mask: the cell in it, bool (H, W). words: the
+    changes, in sentences. size_known: whether the scale is measured, not assumed from the size.
     """
 
     original: np.ndarray
@@ -90,10 +89,10 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Scene:
-    """What is in a picture with a background.
+    """The contents of a picture with a background.
 
-    foreign: share of pixels in colours that no smear has. glass: share that is empty. field: what
-    was found in it, None where it is no smear by those two.
+    foreign: share of pixels in colours that no smear has. glass: share that is empty. field: its
+    detected cells, None if those two say that it is no smear.
     """
 
     foreign: float
@@ -102,16 +101,15 @@ class Scene:
 
     @property
     def cells(self) -> tuple[Cell, ...]:
-        """The white cells."""
         return () if self.field is None else self.field.cells
 
 
 @dataclass
 class CheckedPicture:
-    """A picture on its way through the checks: what they look at, and what they note down.
+    """A picture on its way through the checks: what they measure, and what they record.
 
-    image: RGB uint8 (H, W, 3), replaced by `use` where a cell is cut out of it. run: the engine, on
-    what it reads of such images. scene: what was found in a picture with a background.
+    image: RGB uint8 (H, W, 3), replaced by `use` if a cell is cut out of it. run: the engine.
+    scene: the contents of a picture with a background.
     """
 
     image: np.ndarray
@@ -126,7 +124,7 @@ class CheckedPicture:
     native: tuple[np.ndarray, np.ndarray] | None = None
 
     def use(self, image: np.ndarray, prepared: Prepared, native: np.ndarray) -> None:
-        """Goes on with a cell that was cut out; `native`: the picture with all else black."""
+        """Continues with a cell that was cut out; `native` is the picture with all else black."""
         self.native = native, prepared.mask
         self.image, self.prepared = image, prepared
         for name in ("lit", "mask", "morphology", "pixels", "output", "distances"):
@@ -134,7 +132,7 @@ class CheckedPicture:
 
     @cached_property
     def lit(self) -> np.ndarray:
-        """What is not black, bool (H, W)."""
+        """The pixels that are not black, bool (H, W)."""
         return lit_mask(self.image)
 
     @cached_property
@@ -144,33 +142,32 @@ class CheckedPicture:
 
     @cached_property
     def morphology(self) -> Morphology:
-        """What was measured on that region, which must not be empty."""
+        """The measures of that region, which must not be empty."""
         return measure(self.image, self.mask)
 
     @cached_property
     def pixels(self) -> np.ndarray:
-        """What the engine reads of the picture, uint8 (S, S, 3)."""
+        """The input of the engine, uint8 (S, S, 3)."""
         return fit(self.image, self.geometry)
 
     @cached_property
     def output(self) -> EngineOutput:
-        """What the engine says of the picture: for the last check, and for the reading."""
         return self.run(self.pixels[None])
 
     @cached_property
     def distances(self) -> np.ndarray:
-        """From its features to those of each training cell, (N,); see `Reference.distances`."""
+        """The distance to each training cell, (N,); see `Reference.distances`."""
         if self.reference is None:
             raise ValueError("The model kept no training cells to measure a distance to.")
         return self.reference.distances(self.output.features[0].mean(axis=(0, 1)))
 
     @cached_property
     def black_border(self) -> float:
-        """Share of the border that is black, of the picture as it came."""
+        """The share of the border that is black."""
         depth = max(2, round(min(self.lit.shape) * BORDER_DEPTH))
         inner = self.lit[depth:-depth, depth:-depth]
         on_border = np.count_nonzero(self.lit) - cv2.countNonZero(inner.view(np.uint8))
-        return 1 - on_border / (self.lit.size - inner.size)
+        return float(1 - on_border / (self.lit.size - inner.size))
 
 
 Check = Callable[[CheckedPicture], Refusal | None]
@@ -181,7 +178,7 @@ def examine(
 ) -> Gate:
     """Makes the checks in their order, up to the first that refuses.
 
-    `before`: those of the same subject that it has passed already.
+    `before` names the checks that the picture has passed already.
     """
     passed = list(before)
     for code, check in checks.items():
@@ -207,5 +204,5 @@ def _gate(
 
 
 def refused(code: str, reason: str, way_out: str = "") -> Gate:
-    """The gate of a file that no picture came of."""
+    """The gate of something that was refused before any check."""
     return Gate(code, reason, way_out, (), {}, {})

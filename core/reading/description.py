@@ -1,6 +1,6 @@
-"""What was measured on a cell, in short sentences, beside what its model's training cells measure.
+"""The measures of a cell in short sentences, compared with the training cells of its model.
 
-Nothing here is a call: it says where a figure lies among the cells of each class, and no more.
+None of them is a call: a sentence says where a measure lies among the cells of each class.
 """
 
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ import numpy as np
 from core.cells.morphology import Morphology
 from core.ood.reference import Reference
 
-TAIL = 0.1  # beyond this share of the training cells on either side, a figure is unusual
+TAIL = 0.1  # share of the training cells on either side beyond which a measure is unusual
 
 
 @dataclass(frozen=True)
 class Measure:
-    """How a figure is said: the words where it is low, usual and high, and how it is written."""
+    """The words for a low, usual and high measure, and the format of its value."""
 
     field: str
     low: str
@@ -53,10 +53,10 @@ MEASURES = (
 
 @dataclass(frozen=True)
 class Description:
-    """One sentence on a cell, and the figures in it.
+    """One sentence on a cell, and the numbers in it.
 
     measure: the field of `Morphology`. above_all, above_hem: the share of training cells of each
-    class whose figure is lower, 0 to 1, None where that is not known.
+    class whose value is lower, 0 to 1, None if it is not known.
     """
 
     measure: str
@@ -67,15 +67,15 @@ class Description:
 
 
 def describe(
-    cell: Morphology, kept: Reference | None, *, size_known: bool = True
+    cell: Morphology, reference: Reference | None, *, size_known: bool = True
 ) -> tuple[Description, ...]:
-    """The sentences on a cell, in the order of `MEASURES`; then what is attached to it.
+    """The sentences on a cell, in the order of `MEASURES`, and one on an attached fragment.
 
-    Without `kept` nothing is said of where figures lie. `size_known` False leaves size out: the
-    cell was brought to the scale of training by assuming its size.
+    Without a reference they compare nothing. `size_known` False leaves the size out: the cell was
+    brought to the scale of training by assuming its size.
     """
-    found = [
-        _finding(measure, getattr(cell, measure.field), kept)
+    descriptions = [
+        _describe(measure, getattr(cell, measure.field), reference)
         for measure in MEASURES
         if size_known or measure.field != "diameter_px"
     ]
@@ -84,18 +84,21 @@ def describe(
             f"Something paler and redder is attached to it, {cell.fragment_share:.0%} of the area: "
             "size and outline include it."
         )
-        found.append(Description("fragment_share", cell.fragment_share, attached))
-    return tuple(found)
+        descriptions.append(Description("fragment_share", cell.fragment_share, attached))
+    return tuple(descriptions)
 
 
-def _finding(measure: Measure, value: float | None, kept: Reference | None) -> Description:
+def _describe(measure: Measure, value: float | None, reference: Reference | None) -> Description:
     if value is None:
-        return Description(measure.field, None, _no_cytoplasm(kept))
+        return Description(measure.field, None, _no_cytoplasm(reference))
     written = measure.written.format(value)
-    shares = None if kept is None else _shares(kept, measure.field, value)
-    if shares is None:
+    among, above_all, above_hem = (
+        (None, None, None)
+        if reference is None
+        else (_share_below(values, value) for values in reference.in_order(measure.field))
+    )
+    if among is None:
         return Description(measure.field, value, f"{written[:1].upper()}{written[1:]}.")
-    among, above_all, above_hem = shares
     word = measure.low if among < TAIL else measure.high if among > 1 - TAIL else measure.usual
     places = [
         f"{share:.0%} of {label}"
@@ -106,24 +109,16 @@ def _finding(measure: Measure, value: float | None, kept: Reference | None) -> D
     return Description(measure.field, value, words, above_all, above_hem)
 
 
-def _no_cytoplasm(kept: Reference | None) -> str:
+def _no_cytoplasm(reference: Reference | None) -> str:
     words = "No cytoplasm can be told from the nucleus"
-    if kept is None or kept.measures.empty:
+    if reference is None or reference.measures.empty:
         return f"{words}."
-    cells, measured = len(kept.measures), len(kept.in_order("nucleus_share")[0])
+    cells, measured = len(reference.measures), len(reference.in_order("nucleus_share")[0])
     return f"{words}, as in {(cells - measured) / cells:.0%} of training cells."
 
 
-def _shares(
-    kept: Reference, field: str, value: float
-) -> tuple[float, float | None, float | None] | None:
-    """Of all training cells, and of each class: the share whose figure is lower."""
-    every, of_all, of_hem = (_below(values, value) for values in kept.in_order(field))
-    return None if every is None else (every, of_all, of_hem)
-
-
-def _below(values: np.ndarray, value: float) -> float | None:
-    """The share of values, in their order, that are lower; None of none."""
-    return (
-        float(values.searchsorted(values.dtype.type(value)) / len(values)) if len(values) else None
-    )
+def _share_below(values: np.ndarray, value: float) -> float | None:
+    """The share of sorted values that are lower; None if there is no value."""
+    if not len(values):
+        return None
+    return float(values.searchsorted(values.dtype.type(value)) / len(values))

@@ -20,7 +20,7 @@ from core.errors import DataError, UploadError
 from core.jobs.job import Job, Status
 from core.settings import settings
 
-KEPT = 2  # jobs, the last ones used
+KEPT = 2  # jobs whose folders stay: those used last
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class DetectionJob(Job):
 
     @classmethod
     def of(cls, key: str) -> "DetectionJob":
-        """The job of a key, whether its folder is there or not."""
+        """The job of a key; its folder need not exist."""
         return cls(storage.scan_dir(key))
 
     def put(self, data: bytes, suffix: str, um_per_px: float | None) -> None:
@@ -75,7 +75,8 @@ class DetectionJob(Job):
     @property
     def um_per_px(self) -> float | None:
         """Micrometres a pixel, as the user gave them; None if unknown."""
-        return storage.read_json(self.path / self.REQUEST)["um_per_px"]
+        um_per_px: float | None = storage.read_json(self.path / self.REQUEST)["um_per_px"]
+        return um_per_px
 
     @property
     def pixels_file(self) -> Path:
@@ -95,7 +96,7 @@ class DetectionJob(Job):
 
     @property
     def overview(self) -> np.ndarray:
-        """The image made smaller, uint8 (h, w, 3), RGB."""
+        """A small version of the image, RGB uint8 (h, w, 3)."""
         return decode(self.path / "overview.png")
 
     @property
@@ -105,7 +106,7 @@ class DetectionJob(Job):
 
 
 def save_field(file: Path, field: Field) -> None:
-    """Writes a field atomically, the masks of its cells packed into bits."""
+    """Writes a field atomically, with the masks of its cells packed into bits."""
     cells = field.cells
     empty = [np.zeros(0, bool)]
     diameter = field.ruler.diameter
@@ -126,32 +127,32 @@ def save_field(file: Path, field: Field) -> None:
 
 
 def load_field(file: Path) -> Field:
-    """The field that `save_field` wrote. Raises `DataError` if it is missing or damaged."""
+    """Reads a field that `save_field` wrote. Raises `DataError` if it is missing or damaged."""
     try:
         with np.load(file) as archive:
-            parts = {name: archive[name] for name in archive.files}
-        areas = parts["bbox"][:, 2] * parts["bbox"][:, 3]
+            arrays = {name: archive[name] for name in archive.files}
+        areas = arrays["bbox"][:, 2] * arrays["bbox"][:, 3]
         ends = np.cumsum(areas)
         bits = {
-            name: np.unpackbits(parts[name], count=int(areas.sum())).astype(bool)
+            name: np.unpackbits(arrays[name], count=int(areas.sum())).astype(bool)
             for name in ("mask", "nucleus")
         }
         cells = []
         facts = zip(
-            parts["score"].tolist(),
-            parts["border"].tolist(),
-            *parts["stain"].T.tolist(),
-            parts["smudged"].tolist(),
+            arrays["score"].tolist(),
+            arrays["border"].tolist(),
+            *arrays["stain"].T.tolist(),
+            arrays["smudged"].tolist(),
             strict=True,
         )
-        for box, end, area, rest in zip(parts["bbox"].tolist(), ends, areas, facts, strict=True):
+        for box, end, area, rest in zip(arrays["bbox"].tolist(), ends, areas, facts, strict=True):
             mask, nucleus = (
                 bits[name][end - area : end].reshape(box[3], box[2]) for name in ("mask", "nucleus")
             )
             cells.append(Cell(tuple(box), mask, nucleus, int(mask.sum()), *rest))
-        diameter, arcs = parts["ruler"]
+        diameter, arcs = arrays["ruler"]
         ruler = Ruler(None if np.isnan(diameter) else float(diameter), int(arcs))
-        height, width = parts["shape"].tolist()
-        return Field(tuple(cells), ruler, (height, width), bool(parts["complete"]))
+        height, width = arrays["shape"].tolist()
+        return Field(tuple(cells), ruler, (height, width), bool(arrays["complete"]))
     except (OSError, KeyError, ValueError) as error:
         raise DataError(f"{file} cannot be read ({error}). Upload the scan again.") from None

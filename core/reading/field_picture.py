@@ -1,4 +1,4 @@
-"""How a read field is shown: made smaller, with outlines, numbers and crops."""
+"""Pictures of a field that was read: made smaller, with outlines, numbers and crops."""
 
 from dataclasses import dataclass
 
@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from core.cells.detection.detect import Cell
+from core.cells.detection.setting import resized
 from core.cells.detection.tiles import Region
 from core.cells.masks import contours, draw_lines
 from core.reading.field import CUT, NOT_READ, FieldCell, FieldReading
@@ -19,8 +20,8 @@ COLOURS = {
     NOT_READ: "#666666",
     CUT: "#666666",
 }
-AROUND = 1.5  # of a cell's longer side, that its small picture shows
-DETAIL = 0.6  # pixels of the shown picture, that a simplified outline may lie off
+AROUND = 1.5  # side of a cell's small picture, over the cell's longer side
+DETAIL = 0.6  # pixels of the shown picture by which a simplified outline may be off
 
 
 @dataclass(frozen=True)
@@ -34,32 +35,28 @@ class Shown:
 
 
 def overview(image: np.ndarray) -> np.ndarray:
-    """A field made small enough to be shown, RGB uint8; a small one is taken as it is."""
-    factor = OVERVIEW / max(image.shape[:2])
-    if factor >= 1:
-        return image
-    size = tuple(max(1, round(length * factor)) for length in image.shape[1::-1])
-    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    """A field in a size that can be shown, RGB uint8; a small one is returned as it is."""
+    return resized(image, min(1, OVERVIEW / max(image.shape[:2])))
 
 
 def shown(reading: FieldReading, width: int) -> list[Shown]:
-    """The cells as they lie in a picture of the field that is `width` pixels wide."""
+    """The cells in a picture of the field that is `width` pixels wide."""
     factor = width / reading.field.shape[1]
-    found = []
-    for one in reading.cells:
-        x, y, w, h = one.cell.bbox
-        line = _line(one.cell) * factor
+    cells = []
+    for cell in reading.cells:
+        x, y, w, h = cell.cell.bbox
+        line = _line(cell.cell) * factor
         simple = cv2.approxPolyDP(line.astype(np.float32)[:, None], DETAIL, True)[:, 0]
         middle = ((x + w / 2) * factor, (y + h / 2) * factor)
         closed = np.vstack((simple, simple[:1]))
-        found.append(Shown(one, closed, middle, max(w, h) * factor))
-    return found
+        cells.append(Shown(cell, closed, middle, max(w, h) * factor))
+    return cells
 
 
 def in_field(
     across: tuple[float, float], down: tuple[float, float], reading: FieldReading, width: int
 ) -> tuple[int, int, int, int]:
-    """The box (x, y, w, h) in the field of one drawn in a picture `width` pixels wide."""
+    """The box (x, y, w, h) in the field of a box in a picture that is `width` pixels wide."""
     factor = reading.field.shape[1] / width
     left, right = sorted(value * factor for value in across)
     top, bottom = sorted(value * factor for value in down)
@@ -67,10 +64,7 @@ def in_field(
 
 
 def thumbnail(region: Region, cell: Cell, side: int = 128) -> np.ndarray:
-    """The cell in the middle of what lies around it, RGB uint8 (side, side, 3).
-
-    What lies beyond the field's border is dark.
-    """
+    """The cell and its surroundings, RGB uint8 (side, side, 3); dark beyond the field's border."""
     x, y, w, h = cell.bbox
     length = max(2, round(AROUND * max(w, h)))
     left, top = x + (w - length) // 2, y + (h - length) // 2
@@ -80,29 +74,28 @@ def thumbnail(region: Region, cell: Cell, side: int = 128) -> np.ndarray:
     place = result[high - top : bottom - top, low - left : right - left]
     place[:] = region.read(low, high, right - low, bottom - high)
     way = cv2.INTER_AREA if length > side else cv2.INTER_CUBIC
-    return cv2.resize(result, (side, side), interpolation=way)
+    return np.asarray(cv2.resize(result, (side, side), interpolation=way))
 
 
 def overlay(image: np.ndarray, reading: FieldReading) -> np.ndarray:
     """The field, or a smaller picture of it, with outlines and numbers, RGB uint8 (H, W, 3)."""
     result = np.ascontiguousarray(image).copy()
     thick = max(1, round(min(image.shape[:2]) / 400))
-    for one in shown(reading, image.shape[1]):
-        colour = rgb(COLOURS[one.cell.state])
-        line = np.round(one.outline).astype(np.int32)
-        drawn = thick if one.cell.call is not None else max(1, thick // 2)
-        draw_lines(result, [line], colour, drawn)
-        words = f"{one.cell.number} {one.cell.call or '-'}"
-        low = max(12, int(line[:, 1].min()) - 3)
-        place, font = (max(0, int(line[:, 0].min())), low), cv2.FONT_HERSHEY_SIMPLEX
-        size = 0.4 * thick + 0.1
-        cv2.putText(result, words, place, font, size, (255, 255, 255), 3 * thick, cv2.LINE_AA)
-        cv2.putText(result, words, place, font, size, colour, thick, cv2.LINE_AA)
+    for item in shown(reading, image.shape[1]):
+        colour = rgb(COLOURS[item.cell.state])
+        line = np.round(item.outline).astype(np.int32)
+        width = thick if item.cell.call is not None else max(1, thick // 2)
+        draw_lines(result, [line], colour, width)
+        text = f"{item.cell.number} {item.cell.call or '-'}"
+        place = max(0, int(line[:, 0].min())), max(12, int(line[:, 1].min()) - 3)
+        font, size = cv2.FONT_HERSHEY_SIMPLEX, 0.4 * thick + 0.1
+        cv2.putText(result, text, place, font, size, (255, 255, 255), 3 * thick, cv2.LINE_AA)
+        cv2.putText(result, text, place, font, size, colour, thick, cv2.LINE_AA)
     return result
 
 
 def rgb(colour: str) -> tuple[int, int, int]:
-    """Of "#rrggbb"."""
+    """Red, green and blue, 0 to 255, of "#rrggbb"."""
     return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
 
 

@@ -1,4 +1,4 @@
-"""What a field's cells come to: counts, and the share of blasts with how far it may be off.
+"""Counts of a field's cells, and the share of blasts with its interval.
 
 Never a diagnosis: the share is of the cells that one model has read.
 """
@@ -17,10 +17,10 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True)
 class Counts:
-    """The cells of one field. found = cut + read + those refused + waiting.
+    """The cells of one field. found = cut + read + refused + waiting.
 
-    cut: by the field's border, and so not read. refused: by the gate, by its code. blasts and hem:
-    called ALL and HEM; review: sent there; these three were read. waiting: not read yet.
+    cut: by the field's border, and so not read. refused: by the code of the gate. blasts and hem:
+    called ALL and HEM; review: sent to review; these three were read. waiting: not read yet.
     """
 
     found: int
@@ -33,7 +33,6 @@ class Counts:
 
     @property
     def read(self) -> int:
-        """Cells with a probability."""
         return self.blasts + self.hem + self.review
 
 
@@ -41,10 +40,10 @@ class Counts:
 class Summary:
     """Counts of one field, or of several of one patient.
 
-    share: blasts among cells read, None where none was read; interval: of 95 %, by the number of
-    cells alone. if_review: the share, were every cell sent to review a blast. design_effect: by
-    how much cells of one field resemble each other more than chance, at least 1: the interval is
-    that of so many times fewer cells. warning: where the cells are too few, why and what to do.
+    share: blasts among the cells read, None if none was read. interval: 95 %, by the number of
+    cells alone. if_review: the share if every cell sent to review were a blast. design_effect: how
+    much more than by chance the cells of one field resemble each other, at least 1; the interval is
+    that of the number of cells divided by it. warning: if the cells are too few.
     """
 
     fields: int
@@ -56,7 +55,7 @@ class Summary:
     warning: str | None
 
     def to_json(self) -> dict[str, object]:
-        """As the command line prints it."""
+        """The document that the command line prints."""
         counts = self.counts
         return {
             "fields": self.fields,
@@ -78,23 +77,17 @@ class Summary:
 
 
 def summarise(fields: Sequence[Counts]) -> Summary:
-    """What several fields of one patient come to; of one field, a sequence of one."""
+    """Adds up the counts of the fields of one patient."""
     refused: Counter[str] = Counter()
-    for one in fields:
-        refused.update(one.refused)
-    total = Counts(
-        found=sum(one.found for one in fields),
-        cut=sum(one.cut for one in fields),
-        refused=dict(refused),
-        blasts=sum(one.blasts for one in fields),
-        hem=sum(one.hem for one in fields),
-        review=sum(one.review for one in fields),
-        waiting=sum(one.waiting for one in fields),
-    )
+    for counts in fields:
+        refused.update(counts.refused)
+    names = ("found", "cut", "blasts", "hem", "review", "waiting")
+    sums = {name: sum(getattr(counts, name) for counts in fields) for name in names}
+    total = Counts(refused=dict(refused), **sums)
     warning = _warning(total.read)
     if not total.read:
         return Summary(len(fields), total, None, None, None, 1.0, warning)
-    effect = design_effect([(one.blasts, one.read) for one in fields])
+    effect = design_effect([(counts.blasts, counts.read) for counts in fields])
     return Summary(
         fields=len(fields),
         counts=total,
@@ -107,7 +100,7 @@ def summarise(fields: Sequence[Counts]) -> Summary:
 
 
 def wilson(successes: float, of: float) -> tuple[float, float]:
-    """Wilson's score interval of 95 % of a share; `of` above 0, neither has to be whole.
+    """Wilson's 95 % score interval of a share; `of` is above 0, neither has to be an integer.
 
     Wilson, Probable inference, the law of succession, and statistical inference, Journal of the
     American Statistical Association 22, 1927, 209-212.
@@ -123,8 +116,8 @@ def wilson(successes: float, of: float) -> tuple[float, float]:
 def design_effect(fields: Sequence[tuple[int, int]]) -> float:
     """How many times the variance between fields exceeds that of independent cells, at least 1.
 
-    (blasts, cells read) of each field. After Rao and Scott, A simple method for the analysis of
-    clustered binary data, Biometrics 48, 1992, 577-585. Of one field nothing can be told: 1.
+    Takes (blasts, cells read) of each field; 1 for a single field. After Rao and Scott, A simple
+    method for the analysis of clustered binary data, Biometrics 48, 1992, 577-585.
     """
     counted = [(blasts, read) for blasts, read in fields if read]
     total = sum(read for _, read in counted)

@@ -1,7 +1,7 @@
-"""The checks before a reading, in their order: to add one, a function and its line below.
+"""The checks before a reading, in their order. To add one, write a function and its line below.
 
-Each takes the `CheckedPicture`, notes down what it measured, and returns a `Refusal` or None. Files
-that cannot be decoded, or are too small, have been refused before: "unreadable" and "too small".
+Each takes the `CheckedPicture`, records its measures in it, and returns a `Refusal` or None. Files
+that cannot be decoded, or are too small, are refused earlier: "unreadable" and "too small".
 """
 
 import numpy as np
@@ -12,8 +12,8 @@ from core.ood.appearance import figures_of_cell
 from core.reading import background
 from core.reading.checked_picture import Check, CheckedPicture, Refusal
 
-# Of the 55 real cells at hand the border is all black, green 0.37 to 0.51 of the weaker of red and
-# blue, texture 0.012 or more.
+# Of 55 real cells the border is all black, green is 0.37 to 0.51 of the weaker of red and blue, and
+# the texture is 0.012 or more.
 ON_BLACK = 0.4
 MAX_GREEN = 0.8
 MIN_TEXTURE = 0.003
@@ -25,7 +25,7 @@ MAX_CUT_OFF = 0.35
 
 
 def stained(picture: CheckedPicture) -> Refusal | None:
-    """Is it a stained cell at all, or a smear?"""
+    """Checks that it is a stained cell or a smear at all."""
     picture.figures["black_border"] = picture.black_border
     if picture.black_border < ON_BLACK:
         return background.refuse_what_is_no_smear(picture)
@@ -50,7 +50,7 @@ def stained(picture: CheckedPicture) -> Refusal | None:
 
 
 def single(picture: CheckedPicture) -> Refusal | None:
-    """Is it one cell, not a whole field?"""
+    """Checks that it is one cell, not a whole field."""
     if picture.black_border < ON_BLACK:
         return background.refuse_a_field(picture)
     others = np.count_nonzero(picture.lit & ~picture.mask) / np.count_nonzero(picture.mask)
@@ -63,7 +63,7 @@ def single(picture: CheckedPicture) -> Refusal | None:
 
 
 def on_black(picture: CheckedPicture) -> Refusal | None:
-    """Has it been cut out of its background? If not, it is done here, and shown."""
+    """Checks that it is cut out of its background; if not, cuts it out."""
     if picture.black_border < ON_BLACK:
         return background.cut_out(picture)
     inside = np.count_nonzero(_middle(picture.mask, picture.geometry.window))
@@ -73,7 +73,7 @@ def on_black(picture: CheckedPicture) -> Refusal | None:
 
 
 def scale(picture: CheckedPicture) -> Refusal | None:
-    """Does the cell measure what training cells do?"""
+    """Checks that the diameter is within that of training cells."""
     share = np.count_nonzero(picture.mask) / picture.geometry.window**2
     diameter = picture.morphology.diameter_px
     picture.figures |= {"cell_share": share, "diameter_px": diameter}
@@ -95,13 +95,13 @@ def scale(picture: CheckedPicture) -> Refusal | None:
 
 
 def sharp(picture: CheckedPicture) -> Refusal | None:
-    """Is the cell in focus, whole, and neither too dark nor too bright?"""
+    """Checks that the cell is in focus, whole, and neither too dark nor too bright."""
     image, mask = picture.native or (picture.image, picture.mask)
     cell = measure(image, mask) if picture.native else picture.morphology
     cut_off = _longest_side(mask) / cell.diameter_px
-    kept = picture.reference and picture.reference.focus
-    least = kept or quality.MIN_FOCUS
-    if not kept:
+    known = picture.reference and picture.reference.focus
+    least = known or quality.MIN_FOCUS
+    if not known:
         picture.unchecked["sharp"] = _unknown("how sharp its training cells are")
     picture.figures |= {"focus": cell.focus, "least_focus": least, "cut_off": cut_off}
     if cut_off > MAX_CUT_OFF:
@@ -119,17 +119,17 @@ def sharp(picture: CheckedPicture) -> Refusal | None:
 
 
 def familiar(picture: CheckedPicture) -> Refusal | None:
-    """Are its colour, light and chromatin those of training cells?"""
-    kept = picture.reference
-    if kept is None or kept.appearance is None or kept.appearance_limit is None:
+    """Checks that colour, light and chromatin are those of training cells."""
+    reference = picture.reference
+    if reference is None or reference.appearance is None or reference.appearance_limit is None:
         picture.unchecked["appearance"] = (
             _unknown("how its training cells look")
-            if kept is None
+            if reference is None
             else "Its training cells are too few to say how such cells look."
         )
         return None
-    distance = float(kept.appearance.distance(figures_of_cell(picture.morphology))[0])
-    limit = kept.appearance_limit
+    distance = float(reference.appearance.distance(figures_of_cell(picture.morphology))[0])
+    limit = reference.appearance_limit
     picture.figures |= {"appearance": distance, "appearance_limit": limit}
     if distance <= limit:
         return None
@@ -141,24 +141,24 @@ def familiar(picture: CheckedPicture) -> Refusal | None:
 
 
 def known(picture: CheckedPicture) -> Refusal | None:
-    """Does the model find it like what it has learned from?"""
-    kept = picture.reference
-    if kept is None or kept.limit is None:
-        reason = _unknown("its training cells") if kept is None else kept.reason
+    """Checks that the model finds it similar to its training cells."""
+    reference = picture.reference
+    if reference is None or reference.limit is None:
+        reason = _unknown("its training cells") if reference is None else reference.reason
         picture.unchecked["known"] = reason
         return None
-    distance = kept.distance(picture.distances)
-    picture.figures |= {"distance": distance, "distance_limit": kept.limit}
-    if distance <= kept.limit:
+    distance = reference.distance(picture.distances)
+    picture.figures |= {"distance": distance, "distance_limit": reference.limit}
+    if distance <= reference.limit:
         return None
     return Refusal(
         f"To this model it is unlike the cells it has learned from (distance {distance:.2f}, at "
-        f"most {kept.limit:.2f}): another kind of cell, another stain, or no cell.",
+        f"most {reference.limit:.2f}): another kind of cell, another stain, or no cell.",
         "Have a person look at it, or use a model trained on such cells.",
     )
 
 
-# Those that look at pixels alone, and so need no engine.
+# The checks of pixels, which need no engine.
 OF_PIXELS: dict[str, Check] = {
     "stained": stained,
     "field": single,
@@ -176,11 +176,11 @@ def _unknown(what: str) -> str:
 
 
 def _middle(mask: np.ndarray, side: int) -> np.ndarray:
-    """What of a mask (H, W) the centre square of `side` pixels holds."""
+    """The centre square of `side` pixels of a mask (H, W)."""
     top, left = (max(0, (length - side) // 2) for length in mask.shape)
     return mask[top : top + side, left : left + side]
 
 
 def _longest_side(mask: np.ndarray) -> int:
-    """The most pixels of the mask on one side of the picture."""
+    """The largest number of pixels of the mask on one edge of the picture."""
     return max(int(side.sum()) for side in (mask[0], mask[-1], mask[:, 0], mask[:, -1]))

@@ -1,8 +1,8 @@
-"""The outline of a whole cell: the closed line around a nucleus that best parts cell from rest.
+"""The outline of a whole cell: the closed line around a nucleus that best separates the cell.
 
-Along rays from the nucleus, each radius is worth the evidence it encloses; of all closed lines
-whose radius changes little from ray to ray, dynamic programming takes the best one. Gaps and pale
-patches in the cytoplasm are bridged so, and what merely touches the cell stays out.
+Along rays from the nucleus, the worth of a radius is the evidence it encloses; of all closed lines
+whose radius changes little from ray to ray, dynamic programming finds the best. This bridges gaps
+and pale patches in the cytoplasm, and leaves out what merely touches the cell.
 """
 
 from collections.abc import Sequence
@@ -11,10 +11,10 @@ import cv2
 import numpy as np
 
 RAYS = 48
-STEP = 4  # pixels that the radius may change from one ray to the next
-STIFFNESS = 30.0  # price of such a change, times its square, in units of evidence x pixels
-STRANGER = -3.0  # evidence for what lies nearer to another nucleus
-STRONGEST = 4.0  # evidence of one pixel, log-odds, is cut off there
+STEP = 4  # pixels by which the radius may change from one ray to the next
+STIFFNESS = 30.0  # cost of such a change over its square, in units of evidence x pixels
+STRANGER = -3.0  # evidence of pixels that are nearer to another nucleus
+STRONGEST = 4.0  # limit of the evidence of one pixel, log-odds
 
 MOVES = np.array(sorted(range(-STEP, STEP + 1), key=abs))  # of equals, the smallest
 PRICES = STIFFNESS * MOVES**2
@@ -30,9 +30,9 @@ def outlines(
     """
     count = len(centres)
     across, down = _polar(centres, RAYS, reach)
-    values, whose = _at(evidence, across, down), _at(owners, across, down)
+    values, nearest = _at(evidence, across, down), _at(owners, across, down)
     values = np.clip(values, -STRONGEST, STRONGEST).reshape(count, RAYS, -1)
-    strange = whose.reshape(values.shape) != np.arange(1, count + 1)[:, None, None]
+    strange = nearest.reshape(values.shape) != np.arange(1, count + 1)[:, None, None]
     values = np.where(strange, np.minimum(values, STRANGER), values)
     return _placed(centres, _best_radii(values))
 
@@ -40,10 +40,10 @@ def outlines(
 def closed_lines(
     evidences: Sequence[np.ndarray], centres: np.ndarray, rays: int, reach: int
 ) -> np.ndarray:
-    """The same where each centre (n, 2) has evidence of its own, float32 (h, w): (n, rays, 2)."""
+    """As `outlines`, if each centre (n, 2) has its own evidence, float32 (h, w): (n, rays, 2)."""
     values = np.empty((len(evidences), rays, reach), np.float32)
-    for one, centre, row in zip(evidences, centres, values, strict=True):
-        row[:] = _at(one, *_polar(centre[None], rays, reach)).reshape(row.shape)
+    for evidence, centre, row in zip(evidences, centres, values, strict=True):
+        row[:] = _at(evidence, *_polar(centre[None], rays, reach)).reshape(row.shape)
     return _placed(centres, _best_radii(values))
 
 
@@ -59,12 +59,13 @@ def _polar(centres: np.ndarray, rays: int, reach: int) -> tuple[np.ndarray, np.n
 
 
 def _at(values: np.ndarray, across: np.ndarray, down: np.ndarray) -> np.ndarray:
-    """Values (H, W), numbers if integers, at those points."""
+    """Values (H, W) at those points; integers are not interpolated."""
     if values.dtype.kind == "i":
         way, border = cv2.INTER_NEAREST, cv2.BORDER_REPLICATE
     else:  # nothing is known beyond the border: a cut cell is cut there, not rounded
         way, border = cv2.INTER_LINEAR, cv2.BORDER_CONSTANT
-    return cv2.remap(values.astype(np.float32), across, down, way, borderMode=border)
+    values = values.astype(np.float32)
+    return np.asarray(cv2.remap(values, across, down, way, borderMode=border))
 
 
 def _placed(centres: np.ndarray, radii: np.ndarray) -> np.ndarray:
@@ -75,7 +76,7 @@ def _placed(centres: np.ndarray, radii: np.ndarray) -> np.ndarray:
 
 
 def _best_radii(values: np.ndarray) -> np.ndarray:
-    """Radii (n, rays) that enclose the most of `values` (n, rays, R), a pixel's worth each."""
+    """Radii (n, rays) that enclose the largest sum of `values` (n, rays, R), one a pixel."""
     count, rays, reach = values.shape
     gain = np.cumsum(values * np.arange(0.5, reach, dtype=np.float32), axis=2, dtype=np.float32)
     half = rays // 2
@@ -95,7 +96,7 @@ def _best_radii(values: np.ndarray) -> np.ndarray:
             np.subtract(option, STIFFNESS * move**2, out=option)
             np.maximum(best, option, out=best)
         best += gain[:, turn]
-    # Back along the best way: its steps are found anew, for one radius a ray only.
+    # Back along the best line: its steps are computed again, for one radius a ray only.
     everyone, radius = np.arange(count), worth[turns].argmax(axis=1)
     path = np.empty((count, turns), np.int64)
     for turn in range(turns - 1, -1, -1):

@@ -10,21 +10,20 @@ from core.cells.detection.setting import read_setting
 from core.cells.detection.tiles import Region
 from core.errors import DataError
 
-AROUND = 1024  # pixels around the box, at least, that tell light and stain
+AROUND = 1024  # pixels around the box from which light and stain are measured
 LEAST_SIDE = 8  # pixels
-SLACK = 0.1  # of the box's side, that an outline may lie beyond it
-PALER = 0.6  # of the field's level: how pale a nucleus may be that a person has pointed at
-LEAST_PURPLE = 0.08  # natural logarithm; there is nothing stained below it
+SLACK = 0.1  # of the box's side, by which an outline may exceed it
+PALER = 0.6  # of the field's level of purple, for a nucleus that a person has pointed at
+LEAST_PURPLE = 0.08  # natural logarithm; nothing is stained below it
 
 
 def with_box(
     image: Region, box: tuple[int, int, int, int], *, um_per_px: float | None = None
 ) -> Cell:
-    """The white cell within a box (x, y, w, h) in pixels of the field, of whatever score.
+    """Detects the white cell within a box (x, y, w, h) in pixels of the field, of any score.
 
-    The outline is found, not drawn: the box says where to look and cuts off what lies well beyond
-    it. Raises `DataError` for a box that is too small or lies outside, and where nothing in it is
-    stained like a nucleus.
+    The outline is detected, and cut off well beyond the box. Raises `DataError` for a box that is
+    too small or outside the field, and if nothing in it is stained like a nucleus.
     """
     x, y, w, h = _inside(image, box)
     left, top = max(0, x - AROUND), max(0, y - AROUND)
@@ -36,11 +35,11 @@ def with_box(
     column, row = max(0, x - left - margin), max(0, y - top - margin)
     near = around[row : y - top + h + margin, column : x - left + w + margin]
     corner = column + left, row + top
-    wanted = x - corner[0], y - corner[1], w, h
+    moved = x - corner[0], y - corner[1], w, h
     for share in (1.0, PALER):
         paler = replace(setting, level=max(share * setting.level, LEAST_PURPLE))
-        # The darkest part of a box on empty glass is no nucleus, whatever level noise has given.
-        cell = _best(find(near, paler), wanted)
+        # The darkest part of a box on empty glass is no nucleus, whatever level noise leads to.
+        cell = _best(find(near, paler), moved)
         if cell is not None:
             return _in_field(cell, corner, image.shape)
     raise DataError(

@@ -16,13 +16,13 @@ from core.cells.masks import fill
 from core.cells.nucleus import nucleus_in_field
 from core.errors import DataError
 
-FINER = 2  # times that scale, where the field has it: there outlines are drawn anew
-LARGEST = 2.5  # how far a coarse field is enlarged for that
+FINER = 2  # times that scale, if the field has it, for the outlines
+LARGEST = 2.5  # limit of the enlargement of a coarse field
 REACH = 1.3  # red cell diameters that a cell's outline may lie beyond its nucleus
-SAME = 0.5  # of the smaller cell: two outlines that share more are of one cell
-COVERED = 0.6  # of a nucleus, at least, lies within the outline
+SAME = 0.5  # share of the smaller cell: two outlines that share more are of one cell
+COVERED = 0.6  # share of a nucleus, at least, within the outline
 UNLIKE = 0.025  # a nucleus's purple over its green lies that far above red cells', at least
-PILED = 1.8  # times the level of purple: two or three red cells on one another stay below
+PILED = 1.8  # times the level of purple: stacks of two or three red cells stay below
 LEAST_SCORE = 0.5
 FRAME = 0.05  # of a cell's size, the mean of width and height, that a box leaves on each side
 
@@ -41,15 +41,10 @@ class Cell:
     red_share: float = 0.0  # of its nucleus: density in red over that in green
     smudged: bool = False  # it burst, next to the other cells of its field: see `smudges`
 
-    @property
-    def cytoplasm(self) -> np.ndarray:
-        """Bool (h, w): the cell without its nucleus."""
-        return self.mask & ~self.nucleus
-
 
 @dataclass(frozen=True)
 class Field:
-    """What was found in an image of `shape` (H, W): cells from top to bottom, and the scale."""
+    """The cells detected in an image of `shape` (H, W), from top to bottom, and its scale."""
 
     cells: tuple[Cell, ...]
     ruler: Ruler
@@ -57,10 +52,10 @@ class Field:
     complete: bool = True  # False where the search was stopped before its end
 
     def frame(self, cell: Cell) -> tuple[int, int, int, int]:
-        """The box x, y, w, h in which a cell is reported: `bbox` with a margin, within the field.
+        """The box x, y, w, h that is reported for a cell: `bbox` with a margin, within the field.
 
         People who draw boxes leave some glass around a cell. The margin is the best constant one
-        for the boxes of BCCD's even files; crops and masks keep to `bbox`.
+        for the boxes of BCCD's even files; crops and masks use `bbox`.
         """
         x, y, w, h = cell.bbox
         margin = round(FRAME * (w + h) / 2)
@@ -72,11 +67,11 @@ class Field:
 def detect(
     image: np.ndarray, *, um_per_px: float | None = None, least_score: float = LEAST_SCORE
 ) -> Field:
-    """Finds the white cells of a field.
+    """Detects the white cells of a field, RGB uint8 (H, W, 3).
 
-    RGB uint8 (H, W, 3). `um_per_px` is the scale where it is known; else the red cells tell it.
-    Where neither does, cells are found by their nuclei's own size, and `Field.ruler` says that
-    there is no scale. Cells of a lower score than `least_score`, 0 to 1, are left out.
+    `um_per_px` is the scale if it is known; else it is measured by the red cells. If there are too
+    few of them, cells are found by the size of the nuclei, and `Field.ruler` has no diameter. Cells
+    with a lower score than `least_score`, 0 to 1, are left out.
 
     Raises `DataError` for another kind of array.
     """
@@ -85,20 +80,19 @@ def detect(
             f"The image is {image.dtype} {image.shape}: a field is RGB uint8 (height, width, 3)."
         )
     setting = read_setting(image, um_per_px)
-    cells = find(image, setting)
-    kept = [cell for cell in cells if cell.score >= least_score]
-    return Field(compared(kept), setting.ruler, image.shape[:2])
+    cells = [cell for cell in find(image, setting) if cell.score >= least_score]
+    return Field(compared(cells), setting.ruler, image.shape[:2])
 
 
 def compared(cells: Sequence[Cell]) -> tuple[Cell, ...]:
-    """The cells of one field, with those marked that burst."""
+    """The cells of one field, with the smudge cells marked."""
     table = np.array([(cell.purple, cell.red_share) for cell in cells]).reshape(-1, 2)
-    burst = smudges.smudged(*table.T)
-    return tuple(replace(cell, smudged=bool(it)) for cell, it in zip(cells, burst, strict=True))
+    burst = smudges.smudged(*table.T).tolist()
+    return tuple(replace(cell, smudged=smudged) for cell, smudged in zip(cells, burst, strict=True))
 
 
 def find(image: np.ndarray, setting: Setting) -> list[Cell]:
-    """All candidates in a field or tile, of any score, from top to bottom."""
+    """All candidates of any score in a field or tile, from top to bottom."""
     factor = min(WORK / setting.red_cell, LARGEST)
     work, fine = _pictures(image, factor)
     unit = setting.red_cell * factor
@@ -125,19 +119,19 @@ def find(image: np.ndarray, setting: Setting) -> list[Cell]:
         cell = _cell(image.shape[:2], line, dense, purple, factor, unit)
         if cell is not None:
             inside = labels[window] == number
-            found = purple[window][inside]
-            if np.median(found) < PILED * setting.level and _is_red(
-                found, dense[window][inside][:, 1], setting.hue
+            nucleus = purple[window][inside]
+            if np.median(nucleus) < PILED * setting.level and _is_red(
+                nucleus, dense[window][inside][:, 1], setting.hue
             ):
                 continue
-            if cell.area_px * factor**2 < COVERED * found.size:
-                continue  # its evidence says that this is no white cell
+            if cell.area_px * factor**2 < COVERED * nucleus.size:
+                continue  # by its evidence this is no white cell
             red, green = (float(dense[window][inside][:, n].mean()) for n in (0, 1))
             cells.append(
                 replace(
                     cell,
-                    score=_score(found, setting.level, unit),
-                    purple=float(found.mean()),
+                    score=_score(nucleus, setting.level, unit),
+                    purple=float(nucleus.mean()),
                     red_share=red / max(green, nuclei.STAINED),
                 )
             )
@@ -145,16 +139,16 @@ def find(image: np.ndarray, setting: Setting) -> list[Cell]:
 
 
 def _is_red(purple: np.ndarray, green: np.ndarray, hue: float | None) -> bool:
-    """Whether pixels (N,) are of red cells on top of one another: dense, but of their own hue."""
+    """Whether pixels (N,) are of stacked red cells: dense, but of the red cells' hue."""
     if hue is None:
         return False
     return bool(np.median(purple / np.maximum(green, nuclei.STAINED)) < hue + UNLIKE)
 
 
 def _pictures(image: np.ndarray, factor: float) -> tuple[np.ndarray, np.ndarray]:
-    """The field in which cells are looked for, `factor` of its size, and one `FINER` if it can be.
+    """The field at `factor` of its size, for the search, and one `FINER`, if it has the pixels.
 
-    The former from the latter: halving is far quicker than any other way of making smaller.
+    The former is made from the latter, because halving is far quicker than other factors.
     """
     if FINER * factor > 1:
         work = resized(image, factor)
@@ -170,11 +164,11 @@ def _lines(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Outlines (n, rays, 2) of the cells around nuclei 1 to n, and these nuclei.
 
-    With the nearest nucleus of each pixel, int32 (H, W), and the nuclei's centres (n, 2).
+    Also the nearest nucleus of each pixel, int32 (H, W), and the centres of the nuclei (n, 2).
     """
     if not labels.any():
         return np.zeros((0, 1, 2)), labels, labels, np.zeros((0, 2))
-    # Twice at most: outlines that cover one another are of one cell, whose nuclei are joined.
+    # Twice at most: outlines that overlap are of one cell, whose nuclei are joined.
     for last in (False, True):
         count = int(labels.max())
         centres, reach = np.empty((count, 2)), 0.0
@@ -199,23 +193,23 @@ def _joined(labels: np.ndarray, lines: np.ndarray) -> np.ndarray:
     table = np.arange(len(lines) + 1)
     for a, box in enumerate(boxes):
         for b, other in enumerate(boxes[:a]):
-            if _apart(box, other):
+            if _disjoint(box, other):
                 continue
             corner = min(box[0], other[0]), min(box[1], other[1])
             size = (
                 max(box[1] + box[3], other[1] + other[3]) - corner[1] + 1,
                 max(box[0] + box[2], other[0] + other[2]) - corner[0] + 1,
             )
-            one, two = (fill([lines[n] - corner], size) for n in (a, b))
-            if (one & two).sum() > SAME * min(one.sum(), two.sum()):
+            mask, others = (fill([lines[n] - corner], size) for n in (a, b))
+            if (mask & others).sum() > SAME * min(mask.sum(), others.sum()):
                 table[table == table[a + 1]] = table[b + 1]
     numbers = np.unique(table)
     if len(numbers) == len(table):
         return labels
-    return np.searchsorted(numbers, table)[labels].astype(np.int32)
+    return np.asarray(np.searchsorted(numbers, table)[labels], np.int32)
 
 
-def _apart(a: tuple[int, ...], b: tuple[int, ...]) -> bool:
+def _disjoint(a: tuple[int, ...], b: tuple[int, ...]) -> bool:
     return a[0] >= b[0] + b[2] or b[0] >= a[0] + a[2] or a[1] >= b[1] + b[3] or b[1] >= a[1] + a[3]
 
 

@@ -1,10 +1,10 @@
-"""How far each pixel looks like a white cell's: log-odds from colour, relative to its own field.
+"""How likely each pixel is part of a white cell: log-odds from colour, relative to its field.
 
 Colours are compared with the field's glass, its nuclei and its red cells, so that the same rule
 holds for other stains. The weights are those of a logistic regression, fitted to pixels of every
 second image of three sets of leukocytes (peripheral blood, three stains and magnifications): two
-with outlines drawn by hand, one with boxes, where the ellipse in a box stands for the cell and
-what no box holds for the rest. They are rounded, and the bias was chosen on the same images.
+with outlines drawn by hand, one with boxes, where the ellipse in a box is taken for the cell and
+everything outside of boxes for the rest. They are rounded; the bias was chosen on the same images.
 """
 
 from dataclasses import dataclass
@@ -14,10 +14,10 @@ import numpy as np
 
 from core.cells.detection.stain import purple
 
-# Red cells' density where the field has none to compare with: eosin, weakly.
+# The density of red cells if the field has none to compare with: weak eosin.
 EOSIN = np.array([0.08, 0.25, 0.22], np.float32)
 ALL = np.ones((1, 3), np.float32)
-FAINT = 0.15  # density, all channels together: below that colour is noise
+FAINT = 0.15  # density, sum of the channels: below it colour is noise
 WEIGHTS: dict[str, float] = {
     "dense": 12.6,
     "purple": -10.2,
@@ -39,7 +39,7 @@ BIAS = -3.6
 
 @dataclass(frozen=True)
 class StainModel:
-    """What a field's colours are compared with."""
+    """The colours of a field that its pixels are compared with."""
 
     red: np.ndarray  # density of its red cells, float32 (3,)
     nuclear: float  # purple of its nuclei
@@ -48,21 +48,21 @@ class StainModel:
 def evidence(dense: np.ndarray, nuclei: np.ndarray, level: float, red_cell: float) -> np.ndarray:
     """Log-odds of being part of a white cell, float32 (H, W).
 
-    Density float32 (H, W, 3), nuclei int32 (H, W) as `nuclei.find` tells them with `level`, and a
-    red cell's diameter in pixels.
+    Takes density float32 (H, W, 3), nuclei int32 (H, W) as `nuclei.find` finds them with `level`,
+    and a red cell's diameter in pixels.
     """
     dense = np.clip(dense, -0.2, 3.5)
     away = cv2.distanceTransform((nuclei == 0).astype(np.uint8), cv2.DIST_L2, 5)
     away /= red_cell
     colour = purple(dense)
-    reference = _reference(dense, colour, nuclei, away, level, red_cell)
+    model = _stain_model(dense, colour, nuclei, away, level, red_cell)
     total = np.zeros(colour.shape, np.float32) + np.float32(BIAS)
-    for name, values in _features(dense, nuclei, away, reference, red_cell).items():
+    for name, values in _features(dense, nuclei, away, model, red_cell).items():
         total += np.float32(WEIGHTS[name]) * values
     return total
 
 
-def _reference(
+def _stain_model(
     dense: np.ndarray,
     colour: np.ndarray,
     nuclei: np.ndarray,
@@ -80,7 +80,7 @@ def _reference(
     alone[np.unique(regions[nuclear])] = alone[0] = False
     pale, enough = colour < level, max(150, 0.02 * colour.size)
     red = alone[regions] & pale
-    if red.sum() <= enough:  # those that touch white cells, then, beyond a nucleus's own reach
+    if red.sum() <= enough:  # else those that touch white cells, beyond the reach of a nucleus
         largest = np.bincount(nuclei[nuclear]).max(initial=0)
         reach = 0.4 + 0.6 * np.sqrt(4 / np.pi * largest) / red_cell
         red = stained & pale & (away > reach)
@@ -88,7 +88,7 @@ def _reference(
 
 
 def _red_density(pixels: np.ndarray, enough: int) -> np.ndarray:
-    """The denser half's usual colour, float32 (3,), of pixels (N, 3)."""
+    """The usual colour of the denser half of pixels (N, 3): float32 (3,)."""
     if len(pixels) <= enough:
         return EOSIN
     totals = pixels.sum(axis=1)
@@ -102,33 +102,33 @@ def _features(
     dense: np.ndarray,
     nuclei: np.ndarray,
     away: np.ndarray,
-    reference: StainModel,
+    model: StainModel,
     red_cell: float,
 ) -> dict[str, np.ndarray]:
-    """By name of its weight, each float32 (H, W)."""
+    """Features by the names of their weights, each float32 (H, W)."""
     unit = red_cell / 32  # the widths below are for a red cell of 32 pixels
-    own = reference.red
+    own = model.red
     own_share = own / (own.sum() + FAINT)
     total = np.maximum(cv2.transform(dense, ALL), 0)
     colour = purple(dense)
     # Plane by plane: numpy is slow along an axis of three.
-    apart = np.sqrt(sum((p - o) ** 2 for p, o in zip(cv2.split(dense), own, strict=True)))
+    unlike = np.sqrt(sum((p - o) ** 2 for p, o in zip(cv2.split(dense), own, strict=True)))
     planes = cv2.split(cv2.GaussianBlur(dense, (0, 0), 1.5 * unit))
     amount = np.maximum(planes[0] + planes[1] + planes[2], 0)
     share = 1 / (amount + FAINT)
     off = [plane * share - usual for plane, usual in zip(planes, own_share, strict=True)]
-    alike = np.exp(sum(it * it for it in off) / -(0.05**2)) * np.tanh(amount / 0.3)
+    alike = np.exp(sum(plane * plane for plane in off) / -(0.05**2)) * np.tanh(amount / 0.3)
     red, _, blue = planes
-    wide = _blurred(colour, 5 * unit, 4) / reference.nuclear
+    wide = _blurred(colour, 5 * unit, 4) / model.nuclear
     own_purple = float(purple(own_share.reshape(1, 1, 3))[0, 0])
     return {
         "dense": np.tanh(total),
-        "purple": np.tanh(colour / reference.nuclear),
+        "purple": np.tanh(colour / model.nuclear),
         "red_share": off[0] + own_share[0],
         "red_share_over_red_cells": off[0],
         "purple_over_red_cells": colour / (total + FAINT) - own_purple,
         "like_red_cells": alike,
-        "unlike_red_cells": np.minimum(apart / (np.linalg.norm(own) + 0.05), 3),
+        "unlike_red_cells": np.minimum(unlike / (np.linalg.norm(own) + 0.05), 3),
         "red": np.tanh(red / 0.15),
         "red_to_red_cells": np.minimum(red / (own[0] + 0.03), 4),
         "blue_to_red_cells": np.minimum(blue / (own[2] + 0.03), 4),
@@ -140,9 +140,9 @@ def _features(
 
 
 def _blurred(values: np.ndarray, width: float, step: int) -> np.ndarray:
-    """Blurred widely, float32 (H, W), at one `step`th of the size."""
+    """Values blurred widely, float32 (H, W), computed at 1 / `step` of the size."""
     height, across = values.shape
     size = max(1, across // step), max(1, height // step)
     small = cv2.resize(values, size, interpolation=cv2.INTER_AREA)
     small = cv2.GaussianBlur(small, (0, 0), width / step)
-    return cv2.resize(small, (across, height), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(cv2.resize(small, (across, height), interpolation=cv2.INTER_LINEAR))

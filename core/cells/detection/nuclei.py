@@ -1,4 +1,4 @@
-"""Where the nuclei are: purple regions, lobes of one cell joined, touching cells kept apart."""
+"""Finds nuclei: purple regions, with the lobes of a cell joined and touching cells separated."""
 
 import cv2
 import numpy as np
@@ -6,8 +6,8 @@ import numpy as np
 from core.cells.masks import contours, disc
 
 FAINTEST = 0.2  # purple: red cells stay below, pale nuclei above
-RELATIVE = 0.42  # of the field's mean nuclear purple: strong stains make red cells purple, too
-STAINED = 0.12  # density in green: above it there is something on the glass
+RELATIVE = 0.42  # of the field's median nuclear purple: strong stains make red cells purple, too
+STAINED = 0.12  # density in green, above which something lies on the glass
 OVER_RED, MOST_RED = 1.3, 0.45  # a nucleus's purple over red cells', and theirs at most
 # All lengths below are in red cell diameters, areas in areas of a red cell.
 LEAST_LOBE = 0.03
@@ -15,22 +15,22 @@ LEAST_NUCLEUS = 0.27  # a platelet is smaller
 GAP = 0.7  # between lobes of one nucleus
 SNIPPET = 0.3  # a lobe of less area belongs to the nearest one
 WIDEST = 3.6  # nucleus with all its lobes
-FILLED = 0.64  # of the circle around a nucleus of lobes
-WHOLE, ROUND = 1.2, 0.55  # a part of that area that fills its circle so can be a nucleus itself
-NOTCHED = 0.95  # of the circle around two such: touching cells leave notches
-LARGE = 1.5  # a region of that area may be two nuclei
-NECK = 0.85  # of the smaller one's inscribed radius: narrower, and the region is two
-NECKS = (0.4, 0.5, 0.6, 0.7, 0.8)  # of the deepest inscribed radius, where necks are looked for
-CORE = 0.35  # the inscribed radius of a nucleus, at least
-NOTCH = 0.08  # red cell diameters, deep: two such, and nuclei may be pressed on each other
-SEAM = 1.0  # of each one's diameter: from notch to notch, at most
-CLUMP = 3.3  # a region of that area without a neck may be a clump, if it is not of
-OUT_OF_ROUND, EVEN = 0.7, 0.66  # its circle; its parts then fill theirs so
+FILLED = 0.64  # share of the circle around the lobes of one nucleus that the cell fills
+WHOLE, ROUND = 1.2, 0.55  # least area and share of its circle of a part that can be a nucleus
+NOTCHED = 0.95  # as `FILLED`, for two such parts: touching cells leave notches
+LARGE = 1.5  # a region of this area may be two nuclei
+NECK = 0.85  # of the smaller nucleus's inscribed radius: a narrower neck separates two
+NECKS = (0.4, 0.5, 0.6, 0.7, 0.8)  # of the deepest inscribed radius, where necks are searched
+CORE = 0.35  # least inscribed radius of a nucleus
+NOTCH = 0.08  # least depth of the two notches between nuclei pressed on each other
+SEAM = 1.0  # of each nucleus's diameter: the largest distance between these notches
+CLUMP = 3.3  # a region of this area without a neck is a clump, if it fills less than
+OUT_OF_ROUND, EVEN = 0.7, 0.66  # the first share of its circle, and its parts the second of theirs
 PARTS = (2, 3, 4)  # nuclei in a clump
 
 
 def level(purple: np.ndarray, green: np.ndarray) -> float:
-    """The purple that parts nuclei from red cells in this field.
+    """The purple that separates nuclei from red cells in this field.
 
     `purple` and `green`, the density in green, are float32 (H, W).
     """
@@ -40,12 +40,12 @@ def level(purple: np.ndarray, green: np.ndarray) -> float:
     scaled = np.clip(stained * 100, 0, 255).astype(np.uint8)
     otsu = cv2.threshold(scaled, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)[0] / 100
     above, below = stained[stained > max(otsu, FAINTEST)], stained[stained <= otsu]
-    found = FAINTEST
+    result = FAINTEST
     if above.size:
-        found = max(found, RELATIVE * float(np.median(above)))
+        result = max(result, RELATIVE * float(np.median(above)))
     if below.size and (red := float(np.median(below))) < MOST_RED:
-        found = max(found, OVER_RED * red)
-    return found
+        result = max(result, OVER_RED * red)
+    return result
 
 
 def find(purple: np.ndarray, threshold: float, red_cell: float) -> np.ndarray:
@@ -60,10 +60,10 @@ def find(purple: np.ndarray, threshold: float, red_cell: float) -> np.ndarray:
 
 
 def gather(parts: np.ndarray, evidence: np.ndarray, red_cell: float) -> np.ndarray:
-    """The lobes of `find` gathered to nuclei, int32 (H, W) from 1 on, platelets left out.
+    """Joins the lobes of `find` to nuclei, int32 (H, W) from 1 on, without platelets.
 
-    Lobes are of one cell where the circle around them is filled by it: `evidence` float32 (H, W)
-    is positive on white cells.
+    Lobes are of one cell if it fills the circle around them: `evidence` float32 (H, W) is positive
+    on white cells.
     """
     unit = np.pi / 4 * red_cell**2
     areas = np.bincount(parts.ravel()) / unit
@@ -72,11 +72,11 @@ def gather(parts: np.ndarray, evidence: np.ndarray, red_cell: float) -> np.ndarr
         if areas[group].sum() >= LEAST_NUCLEUS:
             number += 1
             table[group] = number
-    return table[parts]
+    return np.asarray(table[parts])
 
 
 def _split(parts: np.ndarray, stats: np.ndarray, keep: np.ndarray, red_cell: float) -> np.ndarray:
-    """Regions numbered anew, those of touching nuclei cut at their necks."""
+    """Numbers the regions from 1 on, and cuts those of touching nuclei at their necks."""
     unit = np.pi / 4 * red_cell**2
     result, number = np.zeros(parts.shape, np.int32), 0
     for label in np.flatnonzero(keep):
@@ -92,7 +92,7 @@ def _split(parts: np.ndarray, stats: np.ndarray, keep: np.ndarray, red_cell: flo
 
 
 def _cut(region: np.ndarray, red_cell: float) -> np.ndarray:
-    """Labels 1... of the nuclei in one region; each has a core that a neck parts from the rest."""
+    """Labels 1... of the nuclei in one region; a neck separates the core of each from the rest."""
     padded = np.pad(region.astype(np.uint8), 1)
     depth = cv2.distanceTransform(padded, cv2.DIST_L2, 5)[1:-1, 1:-1]
     seeds = np.zeros(region.shape, np.int32)
@@ -115,9 +115,9 @@ def _cut(region: np.ndarray, red_cell: float) -> np.ndarray:
 
 
 def _notched(region: np.ndarray, red_cell: float) -> np.ndarray:
-    """Labels 1 and 2 of two nuclei pressed flat on each other: from notch to notch runs the seam.
+    """Labels 1 and 2 of two nuclei pressed on each other, cut from notch to notch.
 
-    1 where there are no two notches between which a cut leaves two parts like nuclei.
+    1 everywhere if no cut between two notches leaves two parts like nuclei.
     """
     unit, least = np.pi / 4 * red_cell**2, NOTCH * red_cell
     result = region.astype(np.int32)
@@ -134,9 +134,9 @@ def _notched(region: np.ndarray, red_cell: float) -> np.ndarray:
     rows, columns = np.nonzero(region)
     points = np.stack((columns, rows), axis=1).astype(np.float32)
     best, shortest = None, np.inf
-    for index, one in enumerate(notches):
+    for index, notch in enumerate(notches):
         for other in notches[:index]:
-            start, way = outline[one], outline[other] - outline[one]
+            start, way = outline[notch], outline[other] - outline[notch]
             length = float(np.hypot(*way))
             side = way[0] * (points[:, 1] - start[1]) > way[1] * (points[:, 0] - start[0])
             parts = points[side], points[~side]
@@ -153,9 +153,9 @@ def _notched(region: np.ndarray, red_cell: float) -> np.ndarray:
 
 
 def _clump(region: np.ndarray, red_cell: float) -> np.ndarray:
-    """Labels 1... of the fewest compact parts, of which each is round; 1 where there are none.
+    """Labels 1... of the fewest compact parts that are all round; 1 everywhere if there are none.
 
-    In small or blurred images touching nuclei show no neck; their outline still is not round.
+    In small or blurred images touching nuclei have no neck, but their outline is not round.
     """
     rows, columns = np.nonzero(region)
     points = np.stack((columns, rows), axis=1).astype(np.float32)
@@ -174,12 +174,12 @@ def _clump(region: np.ndarray, red_cell: float) -> np.ndarray:
 def _partition(points: np.ndarray, count: int) -> np.ndarray:
     """The number, from 0, of the nearest of `count` means of points (N, 2), after Lloyd."""
     means = points.mean(axis=0)[None]
-    for _ in range(count):  # starts that lie far apart; the first is the farthest from the middle
+    for _ in range(count):  # distant starts; the first is the point farthest from the middle
         away = ((points[:, None] - means) ** 2).sum(axis=2).min(axis=1)
         means = np.vstack((means, points[away.argmax()]))
     means = means[1:]
     for _ in range(12):
-        owner = ((points[:, None] - means) ** 2).sum(axis=2).argmin(axis=1)
+        owner: np.ndarray = ((points[:, None] - means) ** 2).sum(axis=2).argmin(axis=1)
         means = np.stack([points[owner == number].mean(axis=0) for number in range(count)])
     return owner
 
@@ -201,7 +201,7 @@ def windows(labels: np.ndarray) -> list[tuple[slice, slice]]:
 
 
 def nearest(seeds: np.ndarray, region: np.ndarray) -> np.ndarray:
-    """Each pixel of bool `region` gets the label of the nearest seed; int32 (H, W)."""
+    """Gives each pixel of bool `region` the label of the nearest seed: int32 (H, W)."""
     _, places = cv2.distanceTransformWithLabels(
         (seeds == 0).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
     )
@@ -211,7 +211,7 @@ def nearest(seeds: np.ndarray, region: np.ndarray) -> np.ndarray:
 
 
 def _join(parts: np.ndarray, cell: np.ndarray, red_cell: float) -> list[list[int]]:
-    """Numbers of the parts of each nucleus."""
+    """The numbers of the parts of each nucleus."""
     count, unit = int(parts.max()), np.pi / 4 * red_cell**2
     outlines: list[np.ndarray] = []
     for part, window in enumerate(windows(parts), 1):
@@ -226,11 +226,10 @@ def _join(parts: np.ndarray, cell: np.ndarray, red_cell: float) -> list[list[int
                 gaps.append((gap, a, b))
     group = list(range(count))
     for _, a, b in sorted(gaps):
-        one, other = group[a], group[b]
-        if one == other:
+        if group[a] == group[b]:
             continue
-        first = [n for n in range(count) if group[n] == one]
-        second = [n for n in range(count) if group[n] == other]
+        first = [n for n in range(count) if group[n] == group[a]]
+        second = [n for n in range(count) if group[n] == group[b]]
         both = np.vstack([outlines[n] for n in first + second])
         sizes = areas[first].sum(), areas[second].sum()
         filled = FILLED - 0.15 if min(sizes) < SNIPPET else FILLED
@@ -240,12 +239,12 @@ def _join(parts: np.ndarray, cell: np.ndarray, red_cell: float) -> list[list[int
         ):
             filled = NOTCHED
         if _one_cell(both, cell, red_cell, filled):
-            group = [one if g == other else g for g in group]
+            group = [group[a] if g == group[b] else g for g in group]
     return [[n + 1 for n in range(count) if group[n] == g] for g in sorted(set(group))]
 
 
 def _roundness(points: np.ndarray, area: float) -> float:
-    """How much of the circle around `points` (N, 2) an `area` in pixels fills."""
+    """The share of the circle around `points` (N, 2) that an `area` in pixels fills."""
     return float(area / (np.pi * cv2.minEnclosingCircle(points.astype(np.float32))[1] ** 2))
 
 
@@ -261,7 +260,7 @@ def _one_cell(points: np.ndarray, cell: np.ndarray, red_cell: float, filled: flo
 
 
 def _gap(a: np.ndarray, b: np.ndarray, most: float) -> float | None:
-    """The distance between two outlines (N, 2) in pixels; None where it is over `most`."""
+    """The distance between two outlines (N, 2) in pixels; None if it is over `most`."""
     low = np.maximum(a.min(axis=0), b.min(axis=0))
     high = np.minimum(a.max(axis=0), b.max(axis=0))
     if (low - high > most).any():

@@ -8,19 +8,19 @@ import numpy as np
 from core.cells.masks import contours
 
 RED_CELL_UM = 7.5  # a red cell's diameter on a dried smear
-FEWEST = 4  # arcs, of as many red cells at least
-SHARPEST_BEND = -0.12  # radians over the step: where a rim turns inward two cells meet
+FEWEST = 4  # arcs
+SHARPEST_BEND = -0.12  # radians over the step: two cells meet where a rim turns inward
 STEP, SMOOTHING = 4, 1.5  # pixels
-LEAST_ANGLE = 1.9  # radians of a circle that an arc has to show
+LEAST_ANGLE = 1.9  # radians of a circle that an arc has to cover
 MAX_MISFIT = 0.08  # RMS distance from the circle over its radius
 SIMILAR = 0.3  # natural logarithm: sizes of red cells in one field lie within that
 
 
 @dataclass(frozen=True)
 class Ruler:
-    """The scale of a field. `diameter` is that of a red cell in pixels, None if too few were seen.
+    """The scale of a field: the diameter of a red cell in pixels, the median of so many arcs.
 
-    `arcs` is how many rims it is the median of.
+    The diameter is None if there are too few arcs.
     """
 
     diameter: float | None
@@ -28,29 +28,29 @@ class Ruler:
 
     @property
     def um_per_px(self) -> float | None:
-        """Micrometres per pixel; None where the magnification has to be asked for."""
+        """Micrometres per pixel; None if the magnification is unknown."""
         return None if self.diameter is None else RED_CELL_UM / self.diameter
 
 
 def measure(dense: np.ndarray, purple: np.ndarray, nuclear: float) -> Ruler:
-    """The ruler of a field: density float32 (H, W, 3), purple (H, W), slightly smoothed.
+    """Measures the red cells of a field: density float32 (H, W, 3), purple (H, W), smoothed.
 
-    Pixels above `nuclear` in purple belong to white cells, whose rims don't count. Rims are split
+    Pixels above `nuclear` in purple belong to white cells, whose rims do not count. Rims are split
     where they bend inward, and a circle is fitted to each piece, so that clumps can be measured.
     """
     height, width = purple.shape
     stained = _stained(dense[:, :, 1], purple <= nuclear / 2)
     white = cv2.dilate((purple > nuclear).astype(np.uint8), np.ones((7, 7), np.uint8))
     white[[0, 1, -2, -1]] = white[:, [0, 1, -2, -1]] = 1  # a cut rim is none
-    found = [
+    circles = [
         circle
         for outline in contours(stained)
         if len(outline) >= 6 * STEP and len(outline) < 4 * (height + width)
         for circle in _circles(outline[:, 0], white)
     ]
-    if len(found) < FEWEST:
-        return Ruler(None, len(found))
-    radii, weights = np.array(sorted(found)).T
+    if len(circles) < FEWEST:
+        return Ruler(None, len(circles))
+    radii, weights = np.array(sorted(circles)).T
     weights = np.cumsum(radii * weights)
     middle = radii[np.searchsorted(weights, weights[-1] / 2)]
     alike = radii[np.abs(np.log(radii / middle)) < SIMILAR]
@@ -60,10 +60,10 @@ def measure(dense: np.ndarray, purple: np.ndarray, nuclear: float) -> Ruler:
 
 
 def thickest(dense: np.ndarray, purple: np.ndarray, nuclear: float) -> float:
-    """Diameter in pixels of the largest disc on what is stained and no nucleus; 0 without any.
+    """The diameter in pixels of the largest disc that is stained but no nucleus; 0 without any.
 
-    Of a density float32 (H, W, 3) and purple (H, W), as `measure` takes them. Where red cells lie
-    on one another it is more than one cell's; it is a measure of last resort.
+    Input as in `measure`. If red cells lie on one another it is larger than one cell: a measure of
+    last resort.
     """
     stained = np.pad(_stained(dense[:, :, 1], purple <= nuclear / 2), 1)
     return 2 * float(cv2.distanceTransform(stained, cv2.DIST_L2, 5).max())
@@ -75,7 +75,7 @@ def _stained(green: np.ndarray, red: np.ndarray) -> np.ndarray:
     if pale.size == 0:
         return np.zeros(green.shape, np.uint8)
     otsu = cv2.threshold(pale, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)[0] / 200
-    return (green > np.clip(0.8 * otsu, 0.04, 0.3)).astype(np.uint8)
+    return np.asarray(green > np.clip(0.8 * otsu, 0.04, 0.3)).astype(np.uint8)
 
 
 def _circles(outline: np.ndarray, white: np.ndarray) -> list[tuple[float, float]]:

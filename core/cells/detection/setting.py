@@ -10,27 +10,27 @@ from core.cells.detection.red_cells import Ruler
 
 WORK = 32  # pixels of a red cell at the scale at which cells are looked for
 FINE = 400  # pixels of the shorter side: from there on light and ruler are read at half size
-NUCLEUS_PER_RED_CELL = 1.3  # a nucleus's diameter, where there are no red cells to measure
-SURE = 8  # arcs: where red cells lie on one another, so many are believed all the same
+NUCLEUS_PER_RED_CELL = 1.3  # diameters, used if there are no red cells to measure
+SURE = 8  # arcs: so many are trusted even if red cells lie on one another
 PLATELET = 0.36  # of a red cell's diameter: nuclei are larger, platelets smaller
 WIDE = 0.5  # of a field's shorter side: no red cell takes so much of it
-TOO_LARGE = 3.2  # red cell diameters: no nucleus is
+TOO_LARGE = 3.2  # red cell diameters: nuclei are smaller
 MANY = 0.1  # of a field: so much that is stained and no nucleus, red cells or not, has their hue
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What a field shares, and tiles of one field too: its light, stain and scale."""
+    """Light, stain and scale of a field, which its tiles share."""
 
     light: np.ndarray  # the glass's colour, float32 (3,)
     level: float  # purple of a nucleus, at least
     ruler: Ruler
-    red_cell: float  # the diameter to reckon with: the ruler's, or a guess by the nuclei
-    hue: float | None  # purple over green of the red cells, None where too few were seen
+    red_cell: float  # the diameter to use: the ruler's, or an estimate from the nuclei
+    hue: float | None  # purple over green of the red cells, None if there are too few
 
 
 def read_setting(image: np.ndarray, um_per_px: float | None = None) -> Setting:
-    """Light, stain and scale of a field, RGB uint8 (H, W, 3)."""
+    """Measures light, stain and scale of a field, RGB uint8 (H, W, 3)."""
     factor = 0.5 if min(image.shape[:2]) >= FINE else 1.0
     small = resized(image, factor)
     light = stain.glass(small)
@@ -49,7 +49,7 @@ def read_setting(image: np.ndarray, um_per_px: float | None = None) -> Setting:
 
 
 def _ruler(dense: np.ndarray, purple: np.ndarray, level: float) -> tuple[Ruler, float]:
-    """The ruler, and the diameter to reckon with where red cells are no ruler, in pixels."""
+    """The ruler, and the diameter in pixels to use if the red cells give none."""
     ruler = red_cells.measure(dense, purple, level)
     nuclear = (purple > level).astype(np.uint8)
     areas = cv2.connectedComponentsWithStats(nuclear)[2][1:]
@@ -60,9 +60,9 @@ def _ruler(dense: np.ndarray, purple: np.ndarray, level: float) -> tuple[Ruler, 
         TOO_LARGE * ruler.diameter < thickest
         or (ruler.arcs < SURE and ruler.diameter < PLATELET * stained)
     ):
-        ruler = replace(ruler, diameter=None)  # those arcs were of something smaller
+        ruler = replace(ruler, diameter=None)  # the arcs were of something smaller
     if 0 < largest < PLATELET * stained < PLATELET * WIDE * min(purple.shape):
-        return ruler, stained  # no nucleus to go by: the largest is a platelet
+        return ruler, stained  # there is no nucleus: the largest region is a platelet
     return ruler, largest / NUCLEUS_PER_RED_CELL if largest > 0 else float(WORK)
 
 
@@ -71,4 +71,5 @@ def resized(image: np.ndarray, factor: float) -> np.ndarray:
     if factor == 1:
         return image
     size = tuple(max(1, round(length * factor)) for length in image.shape[1::-1])
-    return cv2.resize(image, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC)
+    way = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(image, size, interpolation=way))

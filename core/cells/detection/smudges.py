@@ -1,21 +1,21 @@
-"""Smudge cells: what is left of a white cell that burst when the smear was drawn.
+"""Smudge cells: the remains of white cells that burst when the smear was made.
 
-Its chromatin is spread over the glass, and so paler than in whole cells, and has lost the blue of
-packed chromatin: next to green it takes less red light. A blast's nucleus, too, is paler than a
-lymphocyte's, but as blue. How pale and how blue a nucleus is depends on stain and camera, so that
-cells are compared with those of their own field, and never told where there are too few.
+Their chromatin is spread over the glass, and so paler than in whole cells, and has lost the blue of
+packed chromatin: compared with green it absorbs less red light. A blast's nucleus, too, is paler
+than a lymphocyte's, but as blue. How pale and how blue a nucleus is depends on stain and camera, so
+that cells are compared with those of their own field, and never marked if there are too few.
 """
 
 import numpy as np
 
-FEWEST = 4  # cells, of which most have to be whole for their median to be
+FEWEST = 4  # cells; most have to be whole, for their median to be that of whole cells
 PALE, PINK = 0.85, 0.85  # of the median nucleus's purple, and of its red over green
 
 
 def smudged(purple: np.ndarray, red_share: np.ndarray) -> np.ndarray:
-    """Which of a field's cells burst, bool (N,).
+    """Which cells of a field burst, bool (N,).
 
-    Of the nucleus of each: its mean purple (N,) and its density in red over that in green (N,).
+    Takes the mean purple (N,) of each nucleus, and its density in red over that in green (N,).
     """
     if len(purple) < FEWEST:
         return np.zeros(len(purple), bool)

@@ -1,18 +1,18 @@
 """Light and stain of a smear field: what the glass lets through, and what dye absorbs of it.
 
-Everything downstream works on optical density relative to the glass, so that lamp, exposure and
-white balance drop out.
+All other modules work on optical density relative to the glass, so that lamp, exposure and white
+balance cancel out.
 """
 
 import cv2
 import numpy as np
 
-GLASS_SHARE = 0.04  # of the pixels: a brighter peak than that is a label or a glint
-CLEAR, TRIM = 0.15, 0.06  # density of glass at first, and off the lamp's surface
+GLASS_SHARE = 0.04  # of the pixels: a smaller bright peak is a label or a glint
+CLEAR, TRIM = 0.15, 0.06  # limits of glass: density at first, then distance from the surface
 LEAST_GLASS = 0.12  # of the pixels, for a surface to be trusted
-FITS, FADES = 4, 0.5
-# Eosin, red cells' dye, takes green and blue; azure, the nuclei's, takes green and red. On purple
-# a nucleus reads 0.3 to 3, a red cell below 0.2 (its median, 0.4 in the strongest stains seen).
+FITS, FADES = 4, 0.5  # iterations; largest density that is taken off
+# Eosin, the dye of red cells, absorbs green and blue; azure, that of nuclei, green and red. In
+# purple a nucleus has 0.3 to 3, a red cell below 0.2 (median 0.4 in the strongest stains seen).
 PURPLE = np.array([[-0.3, 1.0, -0.7]], np.float32)
 
 
@@ -33,27 +33,27 @@ def glass(image: np.ndarray) -> np.ndarray:
         if above[value] > GLASS_SHARE and counts[value] >= near.max():
             peak = value
             break
-    there = sample[np.abs(green.astype(np.int16) - peak) <= 8]
-    return np.maximum(np.median(there, axis=0), 1).astype(np.float32)
+    pixels = sample[np.abs(green.astype(np.int16) - peak) <= 8]
+    return np.asarray(np.maximum(np.median(pixels, axis=0), 1).astype(np.float32))
 
 
 def density(image: np.ndarray, light: np.ndarray) -> np.ndarray:
-    """Optical density, natural logarithm, float32 (H, W, 3), of RGB uint8 before `light` (3,)."""
+    """Optical density, natural logarithm, float32 (H, W, 3), of RGB uint8 in `light` (3,)."""
     values = np.maximum(np.arange(256, dtype=np.float32), 1)[:, None]
     table = -np.log(values / light[None, :].astype(np.float32))
-    return cv2.LUT(image, np.ascontiguousarray(table[None], np.float32))
+    return np.asarray(cv2.LUT(image, np.ascontiguousarray(table[None], np.float32)))
 
 
 def purple(dense: np.ndarray) -> np.ndarray:
     """How much more green than red and blue is absorbed: float32 (H, W) of density (H, W, 3)."""
-    return cv2.transform(dense, PURPLE)
+    return np.asarray(cv2.transform(dense, PURPLE))
 
 
 def flatten(dense: np.ndarray) -> np.ndarray:
-    """Density (H, W, 3) less that of a lamp that fades towards the edges: float32, same shape.
+    """Density (H, W, 3) without the fading of the lamp towards the edges: float32, same shape.
 
-    A quadratic surface per channel through the glass, found by trimming what is darker than the
-    surface so far. Where too little glass is seen, nothing is taken off.
+    Subtracts a quadratic surface per channel through the glass, fitted after trimming what is
+    darker than the surface so far. If there is too little glass, returns the density unchanged.
     """
     height, width = dense.shape[:2]
     stride = max(1, min(height, width) // 36)
@@ -79,10 +79,10 @@ def flatten(dense: np.ndarray) -> np.ndarray:
     x, y = x[None, :], y[:, None]
     planes = list(cv2.split(dense))
     for channel in range(3):
-        one, dx, dy, dxx, dxy, dyy = surface[:, channel].astype(np.float32)
-        lamp = (dx * x + dxx * x * x) + (one + dy * y + dyy * y * y) + (dxy * y) * x
+        level, dx, dy, dxx, dxy, dyy = surface[:, channel].astype(np.float32)
+        lamp = (dx * x + dxx * x * x) + (level + dy * y + dyy * y * y) + (dxy * y) * x
         planes[channel] = cv2.subtract(planes[channel], np.clip(lamp, -FADES, FADES))
-    return cv2.merge(planes)
+    return np.asarray(cv2.merge(planes))
 
 
 def _terms(x: np.ndarray, y: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""White cells in images too large to be handled at once: tile by tile, each cell once."""
+"""Detects white cells in images too large for one array: tile by tile, each cell once."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -10,9 +10,9 @@ import numpy as np
 from core.cells.detection.detect import LEAST_SCORE, Cell, Field, compared, find
 from core.cells.detection.setting import Setting, read_setting
 
-LARGE = 12_500_000  # pixels: from there on an image is worked through in tiles
+LARGE = 12_500_000  # pixels: from here on an image is searched in tiles
 TILE = 1536  # pixels a side, without the margin
-SAMPLE, SAMPLES = 512, 4  # a grid of 4 x 4 samples tells light, stain and scale
+SAMPLE, SAMPLES = 512, 4  # a grid of 4 x 4 samples, for light, stain and scale
 MARGIN = 4.0  # red cell diameters: more than a white cell
 SLACK = 0.5  # red cell diameters beyond a tile's edge within which a cell may be found twice
 
@@ -39,7 +39,6 @@ class Whole:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """(H, W) in pixels."""
         return self._image.shape[0], self._image.shape[1]
 
     def read(self, x: int, y: int, width: int, height: int) -> np.ndarray:
@@ -50,7 +49,7 @@ class Whole:
 class Stored:
     """A file of bare pixels, row by row and 3 bytes each, as a `Region`.
 
-    It is mapped while a region is read, and no longer: what is mapped counts as the process's.
+    It is mapped only while a region is read, because mapped pages count as memory of the process.
     """
 
     def __init__(self, file: Path, shape: tuple[int, int]) -> None:
@@ -59,11 +58,10 @@ class Stored:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """(H, W) in pixels."""
         return self._shape
 
     def read(self, x: int, y: int, width: int, height: int) -> np.ndarray:
-        """RGB uint8 (height, width, 3), a copy; less where it reaches beyond the image."""
+        """RGB uint8 (height, width, 3), a copy; smaller if it reaches beyond the image."""
         across = self._shape[1]
         rows = max(0, min(height, self._shape[0] - y))
         if not rows:
@@ -81,10 +79,10 @@ def detect_tiled(
     progress: Callable[[int, int], object] | None = None,
     stop: Callable[[], bool] | None = None,
 ) -> Field:
-    """Finds the white cells of a large image as `detect` does in a small one.
+    """Detects the white cells of a large image as `detect` does in a small one.
 
-    `progress(done, total)` is called after each tile, `stop()` before each: once it is true, what
-    was found so far comes back, in a field that is not `complete`.
+    `progress(done, total)` is called after each tile, `stop()` before each: once it is true, the
+    cells detected so far are returned, in a field that is not `complete`.
     """
     height, width = image.shape
     setting = read_setting(_samples(image), um_per_px)
@@ -93,8 +91,7 @@ def detect_tiled(
     cells: list[Cell] = []
     for done, (x, y) in enumerate(corners):
         if stop is not None and stop():
-            found = compared(_ordered(cells))
-            return Field(found, setting.ruler, image.shape, complete=False)
+            return Field(compared(_ordered(cells)), setting.ruler, image.shape, complete=False)
         core = x, y, min(x + tile, width), min(y + tile, height)
         for cell in _in_tile(image, setting, core, margin):
             if cell.score >= least_score and not _known(cell, cells):
@@ -107,7 +104,7 @@ def detect_tiled(
 def _in_tile(
     image: Region, setting: Setting, core: tuple[int, int, int, int], margin: int
 ) -> Iterator[Cell]:
-    """Cells whose middle lies in a tile, or just beyond its edge, in the image's coordinates."""
+    """Cells whose middle is in a tile or just beyond its edge, in coordinates of the image."""
     height, width = image.shape
     left, top = max(0, core[0] - margin), max(0, core[1] - margin)
     right, bottom = min(width, core[2] + margin), min(height, core[3] + margin)
@@ -123,7 +120,7 @@ def _in_tile(
 
 
 def _known(cell: Cell, cells: list[Cell]) -> bool:
-    """Whether the same cell was found in a neighbouring tile: half of the smaller is shared."""
+    """Whether the cell was detected in a neighbouring tile: half of the smaller box is shared."""
     x, y, w, h = cell.bbox
     for other in cells:
         a, b, c, d = other.bbox
@@ -134,7 +131,7 @@ def _known(cell: Cell, cells: list[Cell]) -> bool:
 
 
 def _samples(image: Region) -> np.ndarray:
-    """A mosaic of samples spread over the image, or the image where it is not larger."""
+    """A mosaic of samples spread over the image; of an image that is not larger, its middle."""
     height, width = image.shape
     if height <= SAMPLE * SAMPLES or width <= SAMPLE * SAMPLES:
         size = SAMPLE * SAMPLES
