@@ -26,7 +26,7 @@ else:
             return instance.__dict__.setdefault(self._name, self._make(instance))
 
 
-__all__ = ["cached_property", "progress_bars", "silence_openvino_telemetry"]
+__all__ = ["cached_property", "frozen", "progress_bars", "silence_openvino_telemetry"]
 
 
 def silence_openvino_telemetry() -> None:
@@ -44,3 +44,13 @@ def progress_bars() -> list[Any]:
 
     with tqdm.get_lock():
         return list(getattr(tqdm, "_instances", ()))
+
+
+def frozen(function: Any) -> Any:
+    """Returns a concrete TensorFlow function with its variables as constants.
+
+    TensorFlow offers no public way to it. Guarded by the tests of `core.models.conversion`.
+    """
+    from tensorflow.python.framework import convert_to_constants
+
+    return convert_to_constants.convert_variables_to_constants_v2(function)

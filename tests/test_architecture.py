@@ -163,7 +163,15 @@ def test_only_one_module_makes_download_buttons() -> None:
 
 
 def test_only_compat_leans_on_the_insides_of_libraries() -> None:
-    names = ("copyreg", "sys.modules", "ctypes", "data-testid", "streamlit.runtime", "__new__")
+    names = (
+        "copyreg",
+        "sys.modules",
+        "ctypes",
+        "data-testid",
+        "streamlit.runtime",
+        "__new__",
+        "tensorflow.python",
+    )
     leaning = {module for name in names for module in users(name, "core", "pages")}
     leaning |= {module_name(file) for file in sources("core", "pages") if private_names(file)}
     # The functions of glibc that are called are public.

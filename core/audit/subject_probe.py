@@ -14,8 +14,8 @@ import pandas as pd
 
 from core import storage
 from core.data import datasets
-from core.data.indexing import Progress
 from core.data.pixel_cache import pixels
+from core.data.walk import Progress
 from core.errors import DataError
 from core.metrics import bootstrap
 from core.models.engine import Engine

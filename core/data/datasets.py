@@ -5,7 +5,8 @@ from typing import Any
 
 from core import storage
 from core.data import indexing
-from core.data.indexing import DESCRIPTION, Index, Progress
+from core.data.indexing import Index
+from core.data.walk import DESCRIPTION, Progress
 from core.errors import DataError
 
 DEMO = "demo"

@@ -16,7 +16,8 @@ import pandas as pd
 from core import storage
 from core.cells.masks import cell_mask
 from core.data.images import Geometry, decode, fit
-from core.data.indexing import Progress, digest
+from core.data.indexing import digest
+from core.data.walk import Progress
 from core.errors import ConfigError, DataError
 
 # The cell; its outline, filled; a disc of its area. The last two are controls, never models.

@@ -3,6 +3,7 @@
 Only worker processes import this module, since it imports TensorFlow.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,8 @@ import openvino
 import tensorflow as tf
 from openvino import opset13 as ops
 from openvino.frontend.tensorflow import ConversionExtension
-from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-from core import storage
+from core import compat, storage
 from core.errors import ModelError
 from core.models.classifier import Classifier
 from core.models.engine import Engine
@@ -28,9 +28,7 @@ def to_engine(classifier: Classifier, file: Path) -> None:
     The graph maps pixels, uint8 (N, S, S, 3), to features (N, h, w, c), logit (N,) and gradient,
     the logit's derivative by the features (N, h, w, c); float32 all.
     """
-    size = classifier.model.input_shape[1]
 
-    @tf.function(input_signature=[tf.TensorSpec((None, size, size, 3), tf.uint8)])
     def graph(pixels: tf.Tensor) -> dict[str, tf.Tensor]:
         features = classifier.backbone(tf.cast(pixels, tf.float32), training=False)
         with tf.GradientTape() as tape:
@@ -42,21 +40,25 @@ def to_engine(classifier: Classifier, file: Path) -> None:
             "gradient": tape.gradient(logit, features),
         }
 
-    model = _convert(graph.get_concrete_function(), file.parent)
+    model = _convert(_concrete(graph, classifier), file.parent)
     _share_dense_weights(model)
     _save(model, file)
 
 
 def export_features(classifier: Classifier, file: Path) -> None:
     """Writes the backbone alone: uint8 (N, S, S, 3) to its globally pooled features, (N, C)."""
-    size = classifier.model.input_shape[1]
 
-    @tf.function(input_signature=[tf.TensorSpec((None, size, size, 3), tf.uint8)])
     def graph(pixels: tf.Tensor) -> dict[str, tf.Tensor]:
         features = classifier.backbone(tf.cast(pixels, tf.float32), training=False)
         return {"features": tf.reduce_mean(features, [1, 2])}
 
-    _save(_convert(graph.get_concrete_function(), file.parent), file)
+    _save(_convert(_concrete(graph, classifier), file.parent), file)
+
+
+def _concrete(graph: Callable[[tf.Tensor], dict[str, tf.Tensor]], classifier: Classifier) -> Any:
+    size = classifier.model.input_shape[1]
+    pixels = tf.TensorSpec((None, size, size, 3), tf.uint8)
+    return tf.function(graph, input_signature=[pixels]).get_concrete_function()
 
 
 def _save(model: openvino.Model, file: Path) -> None:
@@ -72,7 +74,7 @@ def _convert(function: Any, folder: Path) -> openvino.Model:
     The function is frozen into a graph file in `folder`: converting the object itself fails on
     Python 3.13 (OpenVINO 2026.4 expects `exec` to set local variables, which PEP 667 ended).
     """
-    frozen = convert_variables_to_constants_v2(function)
+    frozen = compat.frozen(function)
     with storage.scratch(folder) as scratch:
         file = tf.io.write_graph(frozen.graph, str(scratch), "graph.pb", as_text=False)
         rule = ConversionExtension("ReluGrad", _relu_gradient)

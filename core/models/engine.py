@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from core import memory
-from core.data.indexing import Progress
+from core.data.walk import Progress
 from core.errors import ModelError
 from core.models.head import Head, cut
 from core.models.runtime import Compiled, MappedFile

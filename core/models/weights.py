@@ -6,7 +6,7 @@ Looked for in the weights folder, then in Keras's own cache, then at Keras's pub
 from pathlib import Path
 
 from core import storage
-from core.data.indexing import Progress
+from core.data.walk import Progress
 from core.errors import ModelError
 from core.models.catalog import Architecture
 from core.settings import settings

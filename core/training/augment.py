@@ -125,4 +125,5 @@ def _tables(drawn: Draw) -> np.ndarray | None:
         return None
     level = np.arange(256)[None, :, None] / 255
     changed = 255 * drawn.gain[:, None, None] * level ** drawn.stain[:, None, :]
-    return np.clip(np.rint(changed), 0, 255).astype(np.uint8)[:, :, None, :]
+    tables: np.ndarray = np.clip(np.rint(changed), 0, 255).astype(np.uint8)
+    return tables[:, :, None, :]

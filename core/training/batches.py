@@ -69,7 +69,8 @@ def augmented(pixels: np.ndarray, config: RunConfig) -> LookUp:
 
     def look_up(rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         if not config.augmentation:
-            return pixels[rows]
+            plain: np.ndarray = pixels[rows]
+            return plain
         strength = config.augmentation_strength
         drawn = augment.draw(rng, len(rows), config.augmentation, strength)
         return augment.apply([pixels[row] for row in rows], drawn)
@@ -79,7 +80,8 @@ def augmented(pixels: np.ndarray, config: RunConfig) -> LookUp:
 
 def class_weights(labels: np.ndarray) -> np.ndarray:
     """Both classes weigh the same in the loss; the mean weight is 1. Float64 (2,)."""
-    return len(labels) / (2 * np.bincount(labels, minlength=2))
+    weights: np.ndarray = len(labels) / (2 * np.bincount(labels, minlength=2))
+    return weights
 
 
 def ahead(batches: Iterator[Batch]) -> Iterator[Batch]:

@@ -12,7 +12,8 @@ import keras
 import numpy as np
 
 from core import storage
-from core.data.indexing import Progress, digest
+from core.data.indexing import digest
+from core.data.walk import Progress
 from core.models.catalog import Architecture
 from core.models.classifier import Classifier
 from core.models.conversion import export_features
@@ -60,7 +61,8 @@ def look_up(views: list[np.ndarray], config: RunConfig) -> LookUp:
 
     def pick(rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         if "dihedral" not in config.augmentation:
-            return views[0][rows]
+            features: np.ndarray = views[0][rows]
+            return features
         chosen = rng.integers(0, len(views), size=len(rows))
         return np.stack([views[view][row] for view, row in zip(chosen, rows, strict=True)])
 

@@ -97,7 +97,6 @@ def make_step(
     penalty), the plain cross-entropy, the penalty, and the accuracy at probability 0.5.
     """
 
-    @tf.function(reduce_retracing=True)
     def step(inputs: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
         with tf.GradientTape() as tape:
             logit = tf.reshape(model(inputs, training=True), [-1])
@@ -111,17 +110,18 @@ def make_step(
         accuracy = tf.reduce_mean(tf.cast((logit > 0) == (labels > 0.5), tf.float32))
         return tf.stack([loss, plain, penalty, accuracy])
 
-    return step
+    compiled: Callable[..., tf.Tensor] = tf.function(step, reduce_retracing=True)
+    return compiled
 
 
 def make_forward(model: keras.Model) -> Callable[[np.ndarray], tf.Tensor]:
     """A compiled forward pass: inputs to logits (N,), without dropout."""
 
-    @tf.function(reduce_retracing=True)
     def forward(inputs: tf.Tensor) -> tf.Tensor:
         return tf.reshape(model(inputs, training=False), [-1])
 
-    return forward
+    compiled: Callable[[np.ndarray], tf.Tensor] = tf.function(forward, reduce_retracing=True)
+    return compiled
 
 
 def _epoch(

@@ -10,8 +10,8 @@ import pytest
 
 from core import storage
 from core.data import datasets
-from core.data.indexing import DESCRIPTION
 from core.data.layouts import ClassesUnknownError
+from core.data.walk import DESCRIPTION
 from core.errors import DataError
 from core.runs import config
 from tests.conftest import PROJECT

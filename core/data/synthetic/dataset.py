@@ -13,9 +13,9 @@ import numpy as np
 
 from core import storage
 from core.data.images import encode
-from core.data.indexing import DESCRIPTION
 from core.data.synthetic.output import MARKER, claim
 from core.data.synthetic.white_cell import FIELD, draw_cell
+from core.data.walk import DESCRIPTION
 from core.errors import ConfigError
 
 CELLS = 1000

@@ -16,13 +16,15 @@ PLATELET_RADIUS = 23.0
 def draw_red_outline(rng: np.random.Generator, size: float) -> np.ndarray:
     """Return a red cell's outline: nearly round, some oval; `size` is a factor on its radius."""
     radius = RED_RADIUS * size * np.exp(rng.normal(0, 0.07))
-    return radius * (1 + _waves(rng, [0.06, 0.02, 0.012, 0.008, 0.006]))
+    outline: np.ndarray = radius * (1 + _waves(rng, [0.06, 0.02, 0.012, 0.008, 0.006]))
+    return outline
 
 
 def draw_platelet_outline(rng: np.random.Generator) -> np.ndarray:
     """Return a platelet's outline: small, ragged, of any shape."""
     radius = PLATELET_RADIUS * np.exp(rng.normal(0, 0.18))
-    return radius * (1 + _waves(rng, [0.10, 0.06, 0.05, 0.04, 0.03, 0.03, 0.02]))
+    outline: np.ndarray = radius * (1 + _waves(rng, [0.10, 0.06, 0.05, 0.04, 0.03, 0.03, 0.02]))
+    return outline
 
 
 def depth_map(outline: np.ndarray, scale: float, half: int | None = None) -> np.ndarray:
@@ -46,7 +48,8 @@ def draw_thickness(
     reach, softness = rng.uniform(0.42, 0.68), rng.uniform(0.06, 0.11)
     middle = paleness / (1 + np.exp((reach - inside) / softness))
     rim = 0.75 + 0.25 * soft_edge((inside - 0.10) * 26)  # the edge is rounded, not a cliff
-    return np.exp(rng.normal(0, 0.10)) * rim * (1 - middle) * soft_edge(depth)
+    thickness: np.ndarray = np.exp(rng.normal(0, 0.10)) * rim * (1 - middle) * soft_edge(depth)
+    return thickness
 
 
 def draw_granules(rng: np.random.Generator, depth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

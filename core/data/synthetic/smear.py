@@ -155,7 +155,8 @@ class Smear:
         lamp = white_cell.draw_illumination(self.rng, self.style, self.size)
         image *= (lamp * self._draw_glass())[..., None]
         image = white_cell.apply_focus(self.rng, self.style, image)
-        return np.clip(np.rint(image), 0, 255).astype(np.uint8)
+        pixels: np.ndarray = np.clip(np.rint(image), 0, 255).astype(np.uint8)
+        return pixels
 
     def _draw_glass(self) -> np.ndarray:
         """Return a factor near 1: darker corners, and plasma that dried unevenly."""
@@ -163,7 +164,8 @@ class Smear:
         y, x = np.ogrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
         stains = self.rng.normal(0, 0.012, (6, 8)).astype(np.float32)
         plasma = cv2.resize(stains, (width, height), interpolation=cv2.INTER_CUBIC)
-        return (1 - self.rng.uniform(0, 0.05) * (x**2 + y**2) + plasma).astype(np.float32)
+        factor: np.ndarray = 1 - self.rng.uniform(0, 0.05) * (x**2 + y**2) + plasma
+        return factor.astype(np.float32)
 
     def _draw_outlines(self, maturity: float) -> tuple[np.ndarray, np.ndarray]:
         """Return a white cell's membrane and nuclear envelope, each a radius per angle."""

@@ -123,8 +123,8 @@ def draw_cell(*, subject: str, cell: int, label: int, seed: int = 0) -> np.ndarr
 
 def draw_outline(rng: np.random.Generator, style: SubjectStyle, maturity: float) -> np.ndarray:
     """Return the cell membrane as a radius in pixels per angle, float (ANGLES,)."""
-    mean = 107 * np.exp(style.size - 0.068 * maturity + rng.normal(0, 0.095))
-    rough = np.exp(style.roughness - 0.15 * maturity + rng.normal(0, 0.3))
+    mean: float = 107 * np.exp(style.size - 0.068 * maturity + rng.normal(0, 0.095))
+    rough: float = np.exp(style.roughness - 0.15 * maturity + rng.normal(0, 0.3))
     bent = 0.052 * _ripple(rng, 2, 2) + 0.025 * _ripple(rng, 3, 4)
     return mean * (1 + rough * (bent + 0.013 * _ripple(rng, 5, 14)))
 
@@ -142,14 +142,16 @@ def draw_segmentation(
     if rng.random() < 0.15:  # a neighbour in the field was parted off by a straight line
         facing = np.cos(_turn(rng.uniform(0, 2 * np.pi)))
         edge = np.minimum(edge, rng.uniform(0.84, 0.97) * edge.mean() / np.maximum(facing, 0.1))
-    return np.clip(edge, 20, SIZE / 2 - 12)
+    cut: np.ndarray = np.clip(edge, 20, SIZE / 2 - 12)
+    return cut
 
 
 def draw_fragment(rng: np.random.Generator, edge: np.ndarray, towards: float) -> np.ndarray:
     """Return the cut with a piece of the red cell that lies `towards` left on."""
     turn = _turn(towards + rng.normal(0, 0.15)) / rng.uniform(0.12, 0.40)
     piece = rng.uniform(12, 70) * (1 + 0.2 * _ripple(rng, 3, 40)) * np.exp(-(turn**8))
-    return np.clip(edge + piece, 20, SIZE / 2 - 12)
+    cut: np.ndarray = np.clip(edge + piece, 20, SIZE / 2 - 12)
+    return cut
 
 
 def draw_red_cell(
@@ -162,7 +164,8 @@ def draw_red_cell(
     y, x = np.ogrid[-half : half + 1, -half : half + 1]
     distance = np.hypot(y - away * np.sin(towards), x - away * np.cos(towards))
     disc = 1 / (1 + np.exp((distance - size) / 2)) - 0.6 * np.exp(-((2.4 * distance / size) ** 2))
-    return np.exp(-disc[..., None] * RED_CELL).astype(np.float32)
+    passed: np.ndarray = np.exp(-disc[..., None] * RED_CELL).astype(np.float32)
+    return passed
 
 
 def draw_nucleus(
@@ -176,7 +179,8 @@ def draw_nucleus(
     if rng.random() < 0.12 - 0.05 * np.tanh(maturity):
         width = rng.uniform(0.10, 0.25)
         dent += rng.uniform(8, 24) * np.exp(-((_turn(rng.uniform(0, 2 * np.pi)) / width) ** 2))
-    return outline - crescent - dent
+    envelope: np.ndarray = outline - crescent - dent
+    return envelope
 
 
 def draw_chromatin(
@@ -193,7 +197,8 @@ def draw_chromatin(
     texture -= (0.02 + 0.06 * clumping) * np.tanh(clumps)
     contrast = np.exp(style.contrast + 0.22 * maturity + rng.normal(0, 0.13))
     density = np.exp(style.density + rng.normal(0, 0.08))
-    return density * (1 + contrast * texture + cloud * np.exp(rng.normal(0, 0.25)))
+    chromatin: np.ndarray = density * (1 + contrast * texture + cloud * np.exp(rng.normal(0, 0.25)))
+    return chromatin
 
 
 def draw_nucleoli(rng: np.random.Generator, maturity: float, nucleus: np.ndarray) -> np.ndarray:
@@ -214,7 +219,10 @@ def draw_nucleoli(rng: np.random.Generator, maturity: float, nucleus: np.ndarray
 def draw_cytoplasm(rng: np.random.Generator, depth: np.ndarray) -> np.ndarray:
     """Return the density of the cytoplasm: about 1 in the cell, thin smear beyond the membrane."""
     body = 0.88 + 0.12 / (1 + np.exp(-depth / 1.5))
-    return body * (1 + 0.04 * _noise(rng, depth.shape, 7)) * np.exp(rng.normal(0, 0.08))
+    cytoplasm: np.ndarray = (
+        body * (1 + 0.04 * _noise(rng, depth.shape, 7)) * np.exp(rng.normal(0, 0.08))
+    )
+    return cytoplasm
 
 
 def apply_stain(
@@ -232,7 +240,8 @@ def apply_stain(
     stains = ((chromatin, azure), (nucleoplasm, NUCLEOPLASM), (cytoplasm, CYTOPLASM))
     density = sum(amount[..., None] * colour for amount, colour in stains)
     lamp = LIGHT + style.light + rng.normal(0, 0.015)
-    return np.exp((lamp - density).astype(np.float32))
+    light: np.ndarray = np.exp((lamp - density).astype(np.float32))
+    return light
 
 
 def draw_illumination(
@@ -242,7 +251,8 @@ def draw_illumination(
     tilt = style.tilt + rng.normal(0, 0.5)
     slope = abs(rng.normal(0, 0.08))
     y, x = np.ogrid[-1 : 1 : shape[0] * 1j, -1 : 1 : shape[1] * 1j]
-    return (1 + slope * (np.cos(tilt) * x + np.sin(tilt) * y)).astype(np.float32)
+    factor: np.ndarray = (1 + slope * (np.cos(tilt) * x + np.sin(tilt) * y)).astype(np.float32)
+    return factor
 
 
 def apply_focus(rng: np.random.Generator, style: SubjectStyle, image: np.ndarray) -> np.ndarray:
@@ -262,7 +272,8 @@ def apply_focus(rng: np.random.Generator, style: SubjectStyle, image: np.ndarray
             blurred.shape[1::-1],
             borderMode=cv2.BORDER_REPLICATE,
         )
-    return blurred + noise
+    photographed: np.ndarray = blurred + noise
+    return photographed
 
 
 def _rng(seed: int, subject: str, kind: int, number: int) -> np.random.Generator:
@@ -278,7 +289,10 @@ def _polar_grid(half: int) -> tuple[np.ndarray, np.ndarray]:
 
 def _turn(towards: float) -> np.ndarray:
     """Return each angle's distance from the direction `towards`, in -pi..pi."""
-    return (np.arange(ANGLES) * (2 * np.pi / ANGLES) - towards + np.pi) % (2 * np.pi) - np.pi
+    turned: np.ndarray = (np.arange(ANGLES) * (2 * np.pi / ANGLES) - towards + np.pi) % (
+        2 * np.pi
+    ) - np.pi
+    return turned
 
 
 def _ripple(rng: np.random.Generator, lowest: int, highest: int) -> np.ndarray:
@@ -286,7 +300,8 @@ def _ripple(rng: np.random.Generator, lowest: int, highest: int) -> np.ndarray:
     spectrum = np.zeros(ANGLES // 2 + 1, dtype=complex)
     waves = np.arange(lowest, highest + 1)
     spectrum[waves] = (rng.standard_normal((2, waves.size)).T @ [1, 1j]) / waves
-    return np.fft.irfft(spectrum, ANGLES) * ANGLES / np.sqrt(2 * np.sum(2 / waves**2))
+    ripple: np.ndarray = np.fft.irfft(spectrum, ANGLES) * ANGLES / np.sqrt(2 * np.sum(2 / waves**2))
+    return ripple
 
 
 def _noise(rng: np.random.Generator, shape: tuple[int, int], grain: float) -> np.ndarray:
@@ -297,7 +312,8 @@ def _noise(rng: np.random.Generator, shape: tuple[int, int], grain: float) -> np
     smooth = cv2.GaussianBlur(seeds, (0, 0), grain / step)
     smooth *= 2 * np.sqrt(np.pi) * grain / step
     enlarged = cv2.resize(smooth, None, fx=step, fy=step, interpolation=cv2.INTER_CUBIC)
-    return enlarged[: shape[0], : shape[1]]
+    noise: np.ndarray = enlarged[: shape[0], : shape[1]]
+    return noise
 
 
 def _place(cell: np.ndarray, shift: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import streamlit as st
 
-from core.data.indexing import Progress
+from core.data.walk import Progress
 from core.jobs.job import Status
 from core.runs.cost import pace
 from core.runs.run_store import STAGES
