@@ -38,13 +38,13 @@ def run(options: argparse.Namespace) -> Measured:
 
 
 def audited(run: Run, audit: str) -> dict[str, Any]:
-    """What an audit of `companions.AUDITS` says of a run, once its companions are trained."""
+    """What an audit of `ablations.AUDITS` says of a run, once its ablation runs are trained."""
     for other in launcher.start_audit(run, audit):
         status = launcher.follow(other)
         if status.state != "succeeded":
             raise RunError(f"Run {other.run_id} {status.state}: {status.error}")
         say(f"{audit}: {other.run_id} has finished")
-    return audits.measured(audit, ablations.find(run, audit))
+    return audits.to_json(audits.measure(audit, ablations.find(run, audit)))
 
 
 def leakage_bars(found: dict[str, Any]) -> list[Bar]:

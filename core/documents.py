@@ -32,7 +32,7 @@ class Choices:
 class Section(BaseModel):
     """A part of a document. Frozen; numbers are finite; unknown keys are ignored."""
 
-    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False, serialize_by_alias=True)
 
     # Whether a field that was never set stays out of the JSON, rather than being its default.
     SPARSE: ClassVar[bool] = False

@@ -7,6 +7,7 @@ from core.data import datasets, splits, summary
 from core.data.indexing import Index
 from core.data.layouts import LABELS
 from core.errors import BlastLensError
+from core.report.dataset import parts_table, split_verdict
 from pages.ui.common import cache, charts, state
 from pages.ui.common.downloads import download_table
 from pages.ui.common.text import CLASSES, SPLITS, citation, plain, shown_errors, title
@@ -88,13 +89,13 @@ def show_splits(index: Index) -> None:
         try:
             audits[method] = cache.split(index, method)[1]
             icon = "warning" if audits[method].leaking else "check_circle"
-            words = splits.verdict(audits[method])
+            words = split_verdict(audits[method])
         except BlastLensError as error:
             icon, words = "block", f"Not possible. {error}"
         st.markdown(f":material/{icon}: **{SPLITS[method]}**: {plain(words)}")
     if audits:
         method = st.selectbox("Parts of", list(audits), format_func=SPLITS.__getitem__)
-        parts = splits.parts_table(audits[method])
+        parts = parts_table(audits[method])
         charts.show(counts.by_part(parts), alt="Cells of each part", key="split_parts")
         show_table("Parts", parts)
         st.caption(

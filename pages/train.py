@@ -6,6 +6,7 @@ import streamlit as st
 
 from core.data import splits
 from core.models import catalog
+from core.report.dataset import split_verdict
 from core.runs import config, cost, presets, run_store
 from core.runs.config import RunConfig
 from core.workers import launcher
@@ -44,7 +45,7 @@ def choose(root: Path) -> list[RunConfig]:
     _, audit = cache.split(
         index, first.split, first.seed, sample=first.sample, balance=first.balance
     )
-    st.caption(splits.verdict(audit))
+    st.caption(split_verdict(audit))
     show_cost(configs, sum(part.images for part in audit.parts.values()))
     return configs if form.weights_are_there(configs) else []
 

@@ -7,6 +7,8 @@ import streamlit as st
 
 from core.data import splits
 from core.models import catalog
+from core.report.dataset import split_verdict
+from core.report.tuning import SETTINGS
 from core.runs import config, cost
 from core.runs.config import RunConfig
 from core.tuning import search, sweep_store
@@ -78,7 +80,7 @@ def choose(root: Path) -> Plan | None:
     _, audit = cache.split(
         index, base.split, base.seed, sample=base.sample, balance=base.balance, folds=base.folds
     )
-    st.caption(splits.verdict(audit))
+    st.caption(split_verdict(audit))
     return plan if show_cost(plan, base.sample or cells) else None
 
 
@@ -99,7 +101,7 @@ def what_to_search(base: RunConfig, trials: int) -> Plan | None:
         list(search.space(base)),
         default=list(search.choose(base)),
         selection_mode="multi",
-        format_func=search.WORDS.__getitem__,
+        format_func=SETTINGS.__getitem__,
         key=f"space_{base.architecture}_{base.recipe}",
     )
     a, b = st.columns(2, vertical_alignment="bottom")

@@ -1,13 +1,12 @@
 """The runs that an audit of a run compares: its own recipe over folds, but for one setting.
 
-A companion is an ordinary run folder. It is known by its config, which is the audited run's with
-other folds and, on one side, another split or other inputs; nothing else is kept of an audit.
+An ablation run is an ordinary run folder. Its config is the audited run's with other folds and, on
+one side, another split or other inputs; nothing else is stored of an audit.
 """
 
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 
@@ -44,7 +43,7 @@ class AblationRuns:
 
     @property
     def complete(self) -> bool:
-        """Whether every companion has finished."""
+        """Whether every ablation run has finished."""
         return not (self.unfinished or self.ended or self.missing)
 
     @property
@@ -86,40 +85,41 @@ def configs(base: RunConfig, audit: str, side: str) -> list[RunConfig]:
 
 
 def find(run: Run, audit: str, among: Iterable[Run] | None = None) -> AblationRuns:
-    """The companions of `run` for an audit of `AUDITS`, among those runs (default: all there are).
+    """The ablation runs of `run` for an audit of `AUDITS`, out of `among` (default: all runs).
 
     Of several runs of one config the newest that finished counts. Finished runs of other contents
-    of the data set than those of the companion that ended last do not count.
+    of the data set than those of the ablation run that ended last do not count.
     """
-    wanted = {side: configs(run.config, audit, side) for side in AUDITS[audit]}
-    all_configs = {config for of_side in wanted.values() for config in of_side}
-    by_config: dict[RunConfig, list[Run]] = {config: [] for config in all_configs}
+    required = {side: configs(run.config, audit, side) for side in AUDITS[audit]}
+    by_config: dict[RunConfig, list[Run]] = {
+        config: [] for of_side in required.values() for config in of_side
+    }
     for other in run_store.runs() if among is None else among:
         if other.config in by_config:
             by_config[other.config].append(other)
     contents = _contents(by_config.values())
-    found = AblationRuns({side: [] for side in wanted}, [], [], [])
-    for side, of_side in wanted.items():
+    ablation_runs = AblationRuns({side: [] for side in required}, [], [], [])
+    for side, of_side in required.items():
         for config in of_side:
-            _place(found, side, config, by_config[config], contents)
-    return found
+            _place(ablation_runs, side, config, by_config[config], contents)
+    return ablation_runs
 
 
 def _place(
-    found: AblationRuns, side: str, config: RunConfig, runs: list[Run], contents: str | None
+    ablation_runs: AblationRuns, side: str, config: RunConfig, runs: list[Run], contents: str | None
 ) -> None:
     finished = [run for run in runs if _fingerprint(run) == contents and contents]
     states = [(run, run.status) for run in runs]
     unfinished = [run for run, status in states if status.unfinished]
     ended = [run for run, s in states if not s.unfinished and s.state != "succeeded"]
     if finished:
-        found.finished[side].append(finished[0])
+        ablation_runs.finished[side].append(finished[0])
     elif unfinished:
-        found.unfinished.append(unfinished[0])
+        ablation_runs.unfinished.append(unfinished[0])
     elif ended:
-        found.ended.append(ended[0])
+        ablation_runs.ended.append(ended[0])
     else:
-        found.missing.append(config)
+        ablation_runs.missing.append(config)
 
 
 def _contents(candidates: Iterable[list[Run]]) -> str | None:
@@ -168,9 +168,12 @@ def require_auditable(run: Run, audit: str) -> pd.DataFrame:
     return cells
 
 
-def price(run: Run, audit: str, found: AblationRuns) -> float | None:
+def price(run: Run, audit: str, ablation_runs: AblationRuns) -> float | None:
     """Seconds that what is still to be started will take; None before any run of the kind."""
-    coming = [*found.missing, *(other.config for other in found.ended)]
+    coming = [
+        *ablation_runs.missing,
+        *(other.config for other in ablation_runs.ended),
+    ]
     cells = len(require_auditable(run, audit))
     alike = Counter(config.replace(split="subject", fold=0) for config in coming)
     costs = [cost.estimate(config, cells=cells, runs=runs) for config, runs in alike.items()]
@@ -187,9 +190,6 @@ def tested(runs: list[Run]) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
-def facts(runs: list[Run]) -> dict[str, Any]:
-    """What the words of an audit need to know of the model's folds: folds, synthetic."""
-    return {
-        "folds": len(runs),
-        "synthetic": any(run.metrics and run.metrics.dataset.synthetic for run in runs),
-    }
+def is_synthetic(runs: list[Run]) -> bool:
+    """Whether a run was trained on synthetic cells."""
+    return any(run.metrics and run.metrics.dataset.synthetic for run in runs)

@@ -5,77 +5,42 @@ trained on, and over folds dealt by group, so that it is not. Trainings are as m
 both, and every cell is tested once in each: what is left between them is knowing the patient.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
-import pandas as pd
-
 from core.audit import pooled_difference
-from core.audit.ablations import facts, tested
-from core.metrics import classification
+from core.audit.ablations import is_synthetic, tested
+from core.audit.pooled_difference import MetricPair, PooledDifference
 from core.runs.run_store import Run
 
 METRIC = "balanced_accuracy"
 
 
-def measure(by_image: list[Run], by_subject: list[Run]) -> dict[str, Any]:
-    """The gap between both splits of one recipe, from the finished runs of all folds.
+@dataclass(frozen=True)
+class Leakage:
+    """The gap between both splits of one recipe; first: by image, second: by subject."""
 
-    Returns what `pooled_difference.difference` gives (first: by image, second: by subject), folds
-    and synthetic. Raises `DataError` where the cells differ.
-    """
-    return pooled_difference.difference(tested(by_image), tested(by_subject)) | facts(by_subject)
+    difference: PooledDifference
+    folds: int
+    synthetic: bool
 
+    @property
+    def gap(self) -> MetricPair:
+        """Of the headline metric."""
+        return self.difference.metrics[METRIC]
 
-def shows_leakage(found: dict[str, Any]) -> bool | None:
-    """Whether the gap's interval lies above zero; None where there is no interval."""
-    interval = found["metrics"][METRIC]["interval"]
-    return None if interval is None else interval[0] > 0
+    @property
+    def doubt(self) -> bool | None:
+        """Whether the gap's interval lies above zero; None without an interval."""
+        estimate = self.gap.difference
+        return None if estimate.interval is None else estimate.above_zero
 
-
-def sentence(found: dict[str, Any]) -> str:
-    """What the meter says, in words."""
-    gap, name = found["metrics"][METRIC], classification.NAMES[METRIC].lower()
-    shown = shows_leakage(found)
-    if shown:
-        return (
-            f"Of the {gap['first']:.2f} {name} under a split by image, {gap['difference']:.2f} "
-            f"{_span(gap['interval'])} is recognition of patients: on patients it has never seen, "
-            f"the same recipe reaches {gap['second']:.2f}."
-        )
-    both = (
-        f"{name} {gap['first']:.2f} under a split by image, {gap['second']:.2f} on patients never "
-        f"seen"
-    )
-    if shown is None:
-        return f"No interval can be given, so this tells nothing yet: {both}."
-    if gap["interval"][1] < 0:
-        return f"No recognition of patients: {both}."
-    return (
-        f"No recognition of patients is shown: {both}, a difference of {gap['difference']:+.2f} "
-        f"{_span(gap['interval'])}, and the interval includes 0."
-    )
+    def to_json(self) -> dict[str, Any]:
+        more = {"folds": self.folds, "synthetic": self.synthetic}
+        return self.difference.to_json() | more
 
 
-def _span(interval: list[float]) -> str:
-    return f"(95% interval {interval[0]:.2f} to {interval[1]:.2f})"
-
-
-def table(found: dict[str, Any]) -> pd.DataFrame:
-    """One row a metric, with readable columns."""
-    return pd.DataFrame(
-        [
-            {
-                "Metric": classification.NAMES[name],
-                "By image": values["first"],
-                "By subject": values["second"],
-                "Recognition": values["difference"],
-                "95% interval": span(values["interval"]),
-            }
-            for name, values in found["metrics"].items()
-        ]
-    )
-
-
-def span(interval: list[float] | None) -> str:
-    """An interval as a table shows it."""
-    return "none" if interval is None else f"{interval[0]:+.3f} to {interval[1]:+.3f}"
+def measure(by_image: list[Run], by_subject: list[Run]) -> Leakage:
+    """The gap, from the finished runs of all folds. Raises `DataError` if the cells differ."""
+    difference = pooled_difference.difference(tested(by_image), tested(by_subject))
+    return Leakage(difference, len(by_subject), is_synthetic(by_subject))

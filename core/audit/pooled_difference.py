@@ -1,6 +1,6 @@
 """Two cross-validated results on the same cells: how far apart, with an interval over groups."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -9,21 +9,51 @@ import pandas as pd
 from core.errors import DataError
 from core.metrics import bootstrap, classification
 from core.metrics.bootstrap import Resampling
+from core.metrics.estimate import Estimate
 
-NAMES = ("roc_auc", "balanced_accuracy")
+METRICS = ("roc_auc", "balanced_accuracy")
 
 
-def difference(first: pd.DataFrame, second: pd.DataFrame, *, seed: int = 0) -> dict[str, Any]:
+@dataclass(frozen=True)
+class MetricPair:
+    """A metric of both results, and `first` less `second` with its interval."""
+
+    first: float
+    second: float
+    difference: Estimate
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "first": self.first,
+            "second": self.second,
+            "difference": self.difference.value,
+            "interval": self.difference.interval,
+        }
+
+
+@dataclass(frozen=True)
+class PooledDifference:
+    """How far one result is above another on the same cells, for each metric of `METRICS`."""
+
+    cells: int
+    groups: int
+    metrics: dict[str, MetricPair]
+
+    def to_json(self) -> dict[str, Any]:
+        metrics = {name: pair.to_json() for name, pair in self.metrics.items()}
+        return {"cells": self.cells, "groups": self.groups, "metrics": metrics}
+
+
+def difference(first: pd.DataFrame, second: pd.DataFrame, *, seed: int = 0) -> PooledDifference:
     """How far `first` is above `second`, each table one row a cell.
 
     Columns: image_id, group, label (0 or 1), probability of ALL in [0, 1], call (0 or 1), and
-    fold, the training that the row is from. Returns cells, groups, and of each metric of `NAMES`
-    first, second, difference (first less second) and interval [low, high].
+    fold, the training that the row is from.
 
     The 95% interval is a percentile interval over resampled groups; both classifiers meet the same
-    draws, so what makes a group hard for both cancels. It is None as in `bootstrap.intervals`: with
-    fewer than 3 groups of a class, or where all resamples agree. The ROC AUC is the share
-    of (ALL, HEM) pairs within one fold that stand in the right order, since probabilities of two
+    draws, so what makes a group hard for both cancels. It is missing as in `bootstrap.estimate`:
+    with fewer than 3 groups of a class, or if all resamples agree. The ROC AUC is the share of
+    (ALL, HEM) pairs within one fold that are in the right order, since probabilities of two
     trainings need not share a scale (Forman and Scholz, Apples-to-Apples in Cross-Validation
     Studies, SIGKDD Explorations 12, 2010).
 
@@ -41,34 +71,30 @@ def difference(first: pd.DataFrame, second: pd.DataFrame, *, seed: int = 0) -> d
             f"The subjects of {int(ours['group'].isna().sum())} cells are not known, so no interval"
             " over subjects can be given. Give the data set with the subject of each cell."
         )
-    drawn = _with_the_cells_as_they_are(bootstrap.resample(ours["group"].to_numpy(str), seed=seed))
-    labels = ours["label"].to_numpy()
-    both = len(np.unique(labels)) == 2
-    told = both and bootstrap.tells(labels, ours["group"].to_numpy(str))
-    found = {}
-    for name, values in (("roc_auc", _areas), ("balanced_accuracy", _balanced_accuracies)):
-        here, there = values(ours, drawn), values(theirs, drawn)
-        apart = here - there
-        found[name] = {
-            "first": float(here[0]),
-            "second": float(there[0]),
-            "difference": float(apart[0]),
-            "interval": bootstrap.interval(apart[1:]) if told else None,
-        }
-    return {"cells": len(ours), "groups": len(drawn.names), "metrics": found}
+    groups, labels = ours["group"].to_numpy(str), ours["label"].to_numpy()
+    resamples = _with_the_cells_as_they_are(bootstrap.resample(groups, seed=seed))
+    enough = len(np.unique(labels)) == 2 and bootstrap.tells(labels, groups)
+    metrics = {}
+    for name, of_resamples in zip(METRICS, (_areas, _balanced_accuracies), strict=True):
+        one, other = of_resamples(ours, resamples), of_resamples(theirs, resamples)
+        gaps = one - other
+        ahead = bootstrap.estimate(float(gaps[0]), gaps[1:] if enough else None)
+        metrics[name] = MetricPair(float(one[0]), float(other[0]), ahead)
+    return PooledDifference(len(ours), len(resamples.names), metrics)
 
 
-def _with_the_cells_as_they_are(drawn: Resampling) -> Resampling:
-    return replace(drawn, draws=np.vstack([np.ones((1, len(drawn.names))), drawn.draws]))
+def _with_the_cells_as_they_are(resamples: Resampling) -> Resampling:
+    once = np.ones((1, len(resamples.names)))
+    return replace(resamples, draws=np.vstack([once, resamples.draws]))
 
 
-def _areas(table: pd.DataFrame, drawn: Resampling) -> np.ndarray:
+def _areas(table: pd.DataFrame, resamples: Resampling) -> np.ndarray:
     """The share of pairs of one fold in the right order in each resample, (R,); NaN of none."""
-    right, pairs = np.zeros(len(drawn.draws)), np.zeros(len(drawn.draws))
+    right, pairs = np.zeros(len(resamples.draws)), np.zeros(len(resamples.draws))
     for fold in np.unique(table["fold"]):
         rows = (table["fold"] == fold).to_numpy()
         labels, scores = (table[name].to_numpy()[rows] for name in ("label", "probability"))
-        within = replace(drawn, member=drawn.member[rows])
+        within = replace(resamples, member=resamples.member[rows])
         classes = within.sums(np.stack([labels == 1, labels == 0], axis=-1))
         of_fold = classes.prod(axis=1)
         area = bootstrap.roc_auc(within, labels, scores)
@@ -78,9 +104,9 @@ def _areas(table: pd.DataFrame, drawn: Resampling) -> np.ndarray:
         return right / pairs
 
 
-def _balanced_accuracies(table: pd.DataFrame, drawn: Resampling) -> np.ndarray:
+def _balanced_accuracies(table: pd.DataFrame, resamples: Resampling) -> np.ndarray:
     """Of all folds' calls together in each resample, (R,)."""
     labels, calls = table["label"].to_numpy(), table["call"].to_numpy()
     kinds = ((1, 1), (1, 0), (0, 1), (0, 0))
     counts = np.stack([(calls == c) & (labels == y) for c, y in kinds], axis=-1)
-    return classification.rates(drawn.sums(counts))["balanced_accuracy"]
+    return classification.rates(resamples.sums(counts))["balanced_accuracy"]

@@ -7,16 +7,16 @@ Intermediate Layers Using Linear Classifier Probes, 2017.
 """
 
 import warnings
-from typing import Any
 
 import numpy as np
 import pandas as pd
+from pydantic import Field
 
-from core import storage
 from core.data import datasets
 from core.data.pixel_cache import pixels
 from core.data.walk import Progress
-from core.errors import DataError
+from core.documents import Document, Section
+from core.errors import DataError, RunError
 from core.metrics import bootstrap
 from core.models.engine import Engine
 from core.runs.run_store import Run
@@ -35,43 +35,89 @@ PARTS = {"unseen": ("test", "validation"), "trained": ("train",)}
 FILE = "probe.json"
 
 
-def kept(run: Run) -> dict[str, Any] | None:
+class Naming(Section):
+    """How often a linear probe names the subject of a cell that it was not fitted on.
+
+    interval: 95% of the accuracy, over resampled subjects; None for fewer than 3. majority: the
+    share of the subject with most cells. one_in: 1 / subjects. chance and highest_chance: the mean
+    and the highest accuracy of the same probe on `SHUFFLES` shuffles of the subjects. recognises:
+    whether the accuracy is above the highest, a test at 5 %.
+    """
+
+    cells: int
+    subjects: int
+    accuracy: float
+    interval: tuple[float, float] | None
+    majority: float
+    one_in: float
+    chance: float
+    highest_chance: float
+    recognises: bool
+
+
+class ProbeRow(Naming):
+    """What the probe found within one part of `PARTS` and one class."""
+
+    part: str
+    of_class: str = Field(alias="class")
+
+
+class SubjectProbe(Document):
+    """What the probe of a run found, probe.json; exported_ns: of the engine that was probed.
+
+    A class with fewer than 2 subjects of `MIN_CELLS` cells has no row.
+    """
+
+    exported_ns: int
+    rows: tuple[ProbeRow, ...]
+
+    @property
+    def unseen_rows(self) -> tuple[ProbeRow, ...]:
+        """The rows of the test and validation parts; those of the training part without any."""
+        return tuple(row for row in self.rows if row.part == "unseen") or self.rows
+
+    @property
+    def doubt(self) -> bool:
+        """Whether subjects are recognised."""
+        return any(row.recognises for row in self.unseen_rows)
+
+
+def stored(run: Run) -> SubjectProbe | None:
     """What an earlier `measure` found for the run's present engine; None if there is nothing."""
     try:
-        found = storage.read_json(run.path / FILE)
-    except (OSError, ValueError):
+        probe = SubjectProbe.read(run.path / FILE)
+    except RunError:
         return None
-    fits = isinstance(found, dict) and found.get("exported_ns") == run.exported_ns
-    return found if fits else None
+    return probe if probe.exported_ns == run.exported_ns else None
 
 
-def measure(run: Run, progress: Progress | None = None, *, seed: int = 0) -> dict[str, Any]:
-    """Probes a finished run and keeps the result as probe.json in its folder.
+def measure(run: Run, progress: Progress | None = None, *, seed: int = 0) -> SubjectProbe:
+    """Probes a finished run and stores the result as probe.json in its folder.
 
-    Returns exported_ns (of the engine probed) and rows: of each part of `PARTS` and class what
-    `name_subjects` gives, with part and class. A class with fewer than 2 subjects of `MIN_CELLS`
-    cells has no row. `progress` gets (done, total) of each of its passes over the cells. Raises
-    `DataError` if no class has a row, or if files are gone or changed.
+    `progress` gets (done, total) of each of its passes over the cells. Raises `DataError` if no
+    class has a row, or if files are gone or changed.
     """
-    drawn = _draw(run, seed)
-    if drawn.empty:
+    cells = _draw(run, seed)
+    if cells.empty:
         raise DataError(
             f"In no part of run {run.run_id} does a class have 2 subjects with {MIN_CELLS} cells "
             "each, so there is nobody to tell apart. Train with more cells."
         )
     root = datasets.resolve(run.config.dataset)
-    array = pixels(root, drawn, run.geometry, progress, inputs=run.config.inputs)
+    array = pixels(root, cells, run.geometry, progress, inputs=run.config.inputs)
     embedding = _embed(Engine(run.engine_file), array, progress)
-    asked = drawn.groupby(["part", "label"], sort=False)
+    classes = cells.groupby(["part", "label"], sort=False)
     rows = []
-    for number, ((part, label), cells) in enumerate(asked):
-        named = name_subjects(embedding[cells.index], cells["subject"].to_numpy(), seed=seed)
-        rows.append({"part": part, "class": "ALL" if label else "HEM", **named})
+    for number, ((part, label), of_class) in enumerate(classes):
+        subjects = of_class["subject"].to_numpy()
+        naming = name_subjects(embedding[of_class.index], subjects, seed=seed)
+        name = "ALL" if label else "HEM"
+        rows.append({"part": part, "class": name, **naming.to_json()})
         if progress:
-            progress(len(drawn) * (number + 1), len(drawn) * len(asked))
-    found = {"exported_ns": run.exported_ns, "rows": rows}
-    storage.write_json(run.path / FILE, found)
-    return found
+            progress(len(cells) * (number + 1), len(cells) * len(classes))
+    probe = SubjectProbe.parse({"exported_ns": run.exported_ns, "rows": rows})
+    probe.write(run.path / FILE)
+    return probe
 
 
 def _draw(run: Run, seed: int) -> pd.DataFrame:
@@ -105,15 +151,11 @@ def _embed(engine: Engine, array: np.ndarray, progress: Progress | None) -> np.n
     return np.concatenate(parts)
 
 
-def name_subjects(features: np.ndarray, subjects: np.ndarray, *, seed: int = 0) -> dict[str, Any]:
-    """How often a linear probe names the subject of a cell that it was not fitted on.
+def name_subjects(features: np.ndarray, subjects: np.ndarray, *, seed: int = 0) -> Naming:
+    """Probes features (N, C) of cells of `subjects` (N,).
 
-    features (N, C), subjects (N,). The probe is a multinomial logistic regression on standardised
-    principal components, over folds that each hold a part of every subject's cells. Returns cells,
-    subjects, accuracy, interval (95 %, over resampled subjects; None for fewer than 3), majority
-    (the share of the subject with most cells), one_in (1 / subjects), chance (the mean accuracy of
-    the same probe on shuffled subjects), highest_chance (the highest of `SHUFFLES`) and recognises
-    (whether the accuracy is above it: a test at 5 %).
+    The probe is a multinomial logistic regression on standardised principal components, over folds
+    that each hold a part of every subject's cells.
     """
     names, member = np.unique(subjects, return_inverse=True)
     rng = np.random.default_rng(seed)
@@ -125,17 +167,18 @@ def name_subjects(features: np.ndarray, subjects: np.ndarray, *, seed: int = 0) 
     )
     rates = (draws @ np.bincount(member, hits)) / (draws @ counts)
     accuracy, highest = float(hits.mean()), float(np.max(shuffled))
-    return {
-        "cells": len(features),
-        "subjects": len(names),
-        "accuracy": accuracy,
-        "interval": bootstrap.interval(rates) if len(names) >= bootstrap.MIN_GROUPS else None,
-        "majority": float(counts.max() / counts.sum()),
-        "one_in": 1 / len(names),
-        "chance": float(np.mean(shuffled)),
-        "highest_chance": highest,
-        "recognises": accuracy > highest,
-    }
+    enough = len(names) >= bootstrap.MIN_GROUPS
+    return Naming(
+        cells=len(features),
+        subjects=len(names),
+        accuracy=accuracy,
+        interval=bootstrap.estimate(accuracy, rates if enough else None).interval,
+        majority=float(counts.max() / counts.sum()),
+        one_in=1 / len(names),
+        chance=float(np.mean(shuffled)),
+        highest_chance=highest,
+        recognises=accuracy > highest,
+    )
 
 
 def _hits(features: np.ndarray, member: np.ndarray, seed: int) -> np.ndarray:
@@ -163,51 +206,3 @@ def _hits(features: np.ndarray, member: np.ndarray, seed: int) -> np.ndarray:
             probe.fit(features[fitted], member[fitted])
             hits[held_out] = probe.predict(features[held_out]) == member[held_out]
     return hits
-
-
-def told(found: dict[str, Any]) -> list[dict[str, Any]]:
-    """The rows that the sentence is about: those of the test and validation parts, if any."""
-    return [row for row in found["rows"] if row["part"] == "unseen"] or found["rows"]
-
-
-def sentence(found: dict[str, Any]) -> str:
-    """What the probe says, in words."""
-    rows = told(found)
-    said = [
-        f"the subject of {'an ALL' if row['class'] == 'ALL' else 'a HEM'} cell can be named in "
-        f"{row['accuracy']:.0%} of cases (chance {row['chance']:.0%}, {row['subjects']} subjects)"
-        for row in rows
-    ]
-    known = [row["class"] for row in rows if row["recognises"]]
-    if not known:
-        end = "That is no more than shuffled subjects give: no recognition is shown."
-    elif len(known) < len(rows):
-        end = f"Only for {known[0]} is that more than shuffled subjects give."
-    else:
-        end = "That is more than shuffled subjects give: the features carry who the patient is."
-    where = "" if rows[0]["part"] == "unseen" else " of its training part"
-    return f"From what the network sees{where}, {', and '.join(said)}. {end}"
-
-
-def table(found: dict[str, Any]) -> pd.DataFrame:
-    """One row a part and class, with readable columns."""
-    words = {"unseen": "never trained on", "trained": "trained on"}
-    return pd.DataFrame(
-        [
-            {
-                "Subjects": words[row["part"]],
-                "Class": row["class"],
-                "How many": row["subjects"],
-                "Cells": row["cells"],
-                "Named right": row["accuracy"],
-                "95% interval": _span(row["interval"]),
-                "Shuffled": row["chance"],
-                "Largest subject": row["majority"],
-            }
-            for row in found["rows"]
-        ]
-    )
-
-
-def _span(interval: list[float] | None) -> str:
-    return "none" if interval is None else f"{interval[0]:.3f} to {interval[1]:.3f}"

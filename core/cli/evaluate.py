@@ -22,7 +22,7 @@ from core.workers import launcher
 @prints
 def compare(runs: tuple[str, ...], prevalence: float | None) -> dict[str, Any]:
     """Compares runs side by side."""
-    from core.evaluation.compare import document
+    from core.report.comparison import document
 
     return document([run_store.get(run_id) for run_id in dict.fromkeys(runs)], prevalence)
 
@@ -44,6 +44,10 @@ def evaluate(run: str, dataset: str | None) -> dict[str, Any]:
     from core.evaluation.evaluate import evaluate_on
 
     return evaluate_on(finished, dataset, progress("indexing")).to_json()
+
+
+# Of a calibration, what a person is told.
+_SHOWN = ("method", "temperature", "threshold", "reason", "operating_point", "review", "fitted_on")
 
 
 @click.command("operating-point")
@@ -80,13 +84,12 @@ def choose_operating_point(
     if reset or chosen:
         operating_point.use(finished, choice)
     preview = decision.preview(finished, None, prevalence)
-    contract = preview["contract"].to_json()
-    shown = {name: contract.get(name) for name in operating_point.SHOWN}
-    return {"run": run, "default": "default" not in contract, **shown} | {
-        part: figures | {"probabilities": {when: row["scores"] for when, row in scores.items()}}
-        for (part, figures), scores in zip(
-            preview["parts"].items(), preview["reliability"].values(), strict=True
-        )
+    stored = preview.calibration.to_json()
+    shown = {name: stored.get(name) for name in _SHOWN}
+    return {"run": run, "default": "default" not in stored, **shown} | {
+        part: outcome.to_json()
+        | {"probabilities": {when: row.scores for when, row in preview.reliability[part].items()}}
+        for part, outcome in preview.parts.items()
     }
 
 

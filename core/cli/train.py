@@ -9,6 +9,7 @@ from core.cli.console import epochs_of, follow, phases_of, prints
 from core.data import datasets, splits
 from core.errors import ConfigError, RunError
 from core.models import catalog
+from core.report.tuning import SETTINGS
 from core.runs import config, presets, run_store
 from core.runs.config import RunConfig
 from core.runs.run_store import Run
@@ -184,7 +185,7 @@ def cross_validate(name: str | None, folds: int, **options: Any) -> dict[str, An
 @click.option("--name", help="Name of the sweep; the name of an existing one resumes it.")
 @click.option("--trials", type=int, help=f"Default: {TRIALS}; a larger number extends a search.")
 @click.option("--folds", type=int, default=0, help="Of each trial; default 0: one split.")
-@click.option("--search", metavar="NAME,NAME", help=f"Any of {', '.join(searches.WORDS)}.")
+@click.option("--search", metavar="NAME,NAME", help=f"Any of {', '.join(SETTINGS)}.")
 @click.option("--no-pruning", is_flag=True, help="Finish every trial.")
 @prints
 def tune(
@@ -261,7 +262,7 @@ def _document(sweep: Sweep) -> dict[str, Any]:
         "error": status.error,
         "done": status.done,
         "total": status.total,
-        **(sweep.results or {}),
+        **(sweep.results.to_json() if sweep.results else {}),
     }
 
 

@@ -288,41 +288,6 @@ def audit(parts: pd.DataFrame, pairs: pd.DataFrame) -> SplitAudit:
     )
 
 
-def parts_table(found: SplitAudit) -> pd.DataFrame:
-    """The parts of an audit as a table: part, images, ALL, HEM, subjects, groups."""
-    rows = [
-        {
-            "part": name,
-            "images": part.images,
-            "ALL": part.all,
-            "HEM": part.hem,
-            "subjects": part.subjects,
-            "groups": part.groups,
-        }
-        for name, part in found.parts.items()
-    ]
-    return pd.DataFrame(rows).set_index("part").loc[list(PARTS)].reset_index()
-
-
-def verdict(found: SplitAudit) -> str:
-    """What crosses between the parts, in words."""
-    sentences = []
-    if found.groups_crossing or found.pairs_crossing:
-        sentences.append(
-            f"This split leaks: {found.groups_crossing} groups of subjects, "
-            f"{found.exact_pairs_crossing} identical and {found.near_pairs_crossing} nearly "
-            "identical pairs of images stand on both sides, so its numbers are too good."
-        )
-    if found.unknown_subjects:
-        sentences.append(
-            f"The subjects of {found.unknown_subjects:,} cells are not known: cells of one "
-            "patient may be on both sides, and the numbers may be too good."
-        )
-    return " ".join(sentences) or (
-        "Nothing crosses: no group of subjects and no copy of an image is in two parts."
-    )
-
-
 def sample(cells: pd.DataFrame, images: int, *, balance: str, seed: int) -> pd.DataFrame:
     """Draws `images` cells, stratified by class and spread over groups.
 

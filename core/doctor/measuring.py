@@ -9,6 +9,8 @@ import pandas as pd
 from core.data import splits
 from core.doctor.record import Evidence, Record
 from core.metrics import calibration
+from core.report.dataset import split_verdict
+from core.report.phrases import interval_of
 from core.runs.metrics import PartMetrics
 
 # Of the usual normal interval, 95 %.
@@ -34,9 +36,9 @@ def leaking_split(record: Record) -> Evidence | None:
         return None
     if audit.unknown_subjects:
         advice = "Give the data set with the subject of each cell, and train by subject."
-        return Evidence(splits.verdict(audit), advice)
+        return Evidence(split_verdict(audit), advice)
     return Evidence(
-        splits.verdict(audit),
+        split_verdict(audit),
         "Train anew with the split by subject, and believe that number.",
         {"split": "subject"} if _can_hold_out(record) else None,
     )
@@ -59,9 +61,9 @@ def no_better_than_always_all(record: Record) -> Evidence | None:
     test = record.test
     if not test or test.balanced_accuracy is None:
         return None
-    value, interval = test.balanced_accuracy, test.interval("balanced_accuracy")
-    if interval:
-        low, how = interval[0], f"95% interval {interval[0]:.2f} to {interval[1]:.2f}"
+    value, estimate = test.balanced_accuracy, test.estimate("balanced_accuracy")
+    if estimate.low is not None:
+        low, how = estimate.low, interval_of(estimate)
     else:
         low = value - STANDARD_ERRORS * _standard_error(test)
         how = f"from {low:.2f}, even if its {test.images} cells counted as independent"

@@ -8,6 +8,7 @@ import numpy as np
 from core.evaluation.test_set import TestSet
 from core.metrics import classification
 from core.metrics.bootstrap import LEVEL, MIN_GROUPS, Resampling, bin_sums
+from core.metrics.estimate import TOO_FEW_GROUPS, Estimate
 
 GRID = np.linspace(0, 1, 101)
 RESAMPLES = 500  # of the bands: an edge of a band need not be as sure as that of an interval
@@ -94,15 +95,14 @@ def _band(
 class Bin:
     """Cells whose P(ALL) lies between low and high: their number, mean P(ALL) and share of ALL.
 
-    interval: 95% of the share of ALL over groups; None where the bin has cells of under 3 groups.
+    observed has no interval if the bin has cells of fewer than 3 groups.
     """
 
     low: float
     high: float
     cells: int
     predicted: float
-    observed: float
-    interval: list[float] | None
+    observed: Estimate
 
 
 def reliability(run: TestSet) -> list[Bin]:
@@ -114,20 +114,20 @@ def reliability(run: TestSet) -> list[Bin]:
         resamples = bin_sums(run.resamples, run.labels, run.probabilities)
         with np.errstate(invalid="ignore"):
             shares = resamples[..., 2] / resamples[..., 0]
-    found = []
+    bins = []
     for number in np.flatnonzero(sums[:, 0]):
-        cells, predicted, observed = sums[number]
-        span, tail = None, (1 - LEVEL) / 2
+        cells, predicted, positives = sums[number]
+        observed, tail = Estimate(float(positives / cells), reason=TOO_FEW_GROUPS), (1 - LEVEL) / 2
         if shares is not None and len(set(groups[place == number])) >= MIN_GROUPS:
-            span = [float(edge) for edge in np.nanquantile(shares[:, number], (tail, 1 - tail))]
-        found.append(
+            low, high = np.nanquantile(shares[:, number], (tail, 1 - tail))
+            observed = Estimate(observed.value, float(low), float(high))
+        bins.append(
             Bin(
                 low=float(number / classification.BINS),
                 high=float((number + 1) / classification.BINS),
                 cells=int(cells),
                 predicted=float(predicted / cells),
-                observed=float(observed / cells),
-                interval=span,
+                observed=observed,
             )
         )
-    return found
+    return bins

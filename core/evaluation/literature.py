@@ -5,10 +5,6 @@ A result that was read in its source, or in its publisher's or index's abstract 
 """
 
 from dataclasses import dataclass
-from typing import Any
-
-from core.evaluation.subgroups import with_interval
-from core.metrics import classification
 
 UNVERIFIED = "source not verified"
 
@@ -121,36 +117,3 @@ def bars() -> dict[str, Published]:
     """
     winner, _, _, benchmark = SUBJECT_LEVEL
     return {one.metric: one for one in (winner, benchmark)}
-
-
-def beside(rows: list[dict[str, Any]], metric: str) -> list[dict[str, Any]]:
-    """A table of one metric: each published result, followed by the rows of `compare.rows` of its
-    architecture; rows of other architectures come last. With what each was measured on, and where
-    it is from.
-    """
-    theirs, found = [one for one in RESULTS if one.metric == metric], []
-    for one in theirs:
-        found.append(
-            {
-                "Result": one.name + (f" ({one.remark})" if one.remark else ""),
-                "Whose": "published",
-                classification.NAMES[metric]: f"{one.value:.3f}",
-                "Measured on": one.measured_on,
-                "Source": one.cited,
-            }
-        )
-        found += [_ours(row, metric) for row in rows if row["architecture"] == one.architecture]
-    known = {one.architecture for one in theirs}
-    return found + [_ours(row, metric) for row in rows if row["architecture"] not in known]
-
-
-def _ours(row: dict[str, Any], metric: str) -> dict[str, Any]:
-    low, high = row["test"]["intervals"][metric] or (None, None)
-    return {
-        "Result": row["name"],
-        "Whose": "ours",
-        classification.NAMES[metric]: with_interval(row["test"][metric], low, high, digits=3),
-        "Measured on": f"{row['dataset']['name']}, {row['test']['images']} cells, "
-        f"{row['protocol']}",
-        "Source": row["run"],
-    }

@@ -7,7 +7,7 @@ promise takes the validation groups for fresh ones; the epoch was chosen by them
 little too good.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,8 +22,6 @@ from core.runs.run_store import Run
 
 BASES = ("observed", "promised")
 CLASSES = {"ALL": 1, "HEM": 0}
-# Of a contract, what a person is told.
-SHOWN = ("method", "temperature", "threshold", "reason", "operating_point", "review", "fitted_on")
 
 
 @dataclass(frozen=True)
@@ -41,49 +39,9 @@ class Part:
         return self.probabilities[chosen], self.groups[chosen]
 
 
-def of_percents(
-    max_missed: float, review_error: float | None, method: str | None, *, promised: bool
-) -> Choice:
-    """A choice whose shares are given in percent."""
-    basis = "promised" if promised else "observed"
-    return Choice(as_share(max_missed), as_share(review_error), method, basis)
-
-
 def default(run: Run) -> Calibration:
     """The calibration that the run was trained with."""
-    contract = run.calibration
-    return contract.default or contract
-
-
-def as_share(percent: float | None) -> float | None:
-    """A share of 100 percent; None stays None."""
-    return None if percent is None else percent / 100
-
-
-def in_percents(choice: Choice | None, lowest: float = 0.0, highest: float = 100.0) -> Choice:
-    """A choice with its shares in percent, or the nearest that can be shown."""
-
-    def percent(share: float | None) -> float | None:
-        return None if share is None else min(max(round(100 * share, 6), lowest), highest)
-
-    shares = choice or Choice()
-    return replace(
-        shares,
-        max_missed=percent(shares.max_missed),
-        review_error=percent(shares.review_error),
-    )
-
-
-def rule(contract: Calibration) -> str:
-    """What a calibration calls when, in one sentence."""
-    words = f"It calls a cell ALL from a probability of {contract.threshold:.3g} on"
-    if band := contract.band:
-        words = (
-            f"It calls a cell ALL above a probability of {band.high:.3g} and HEM below "
-            f"{band.low:.3g}, and sends those between to review"
-        )
-    chosen = contract.operating_point or contract.review
-    return f"{words}; {'chosen for this model' if chosen else 'as trained'}."
+    return run.calibration.default or run.calibration
 
 
 def propose(run: Run, choice: Choice) -> Calibration:
@@ -168,7 +126,7 @@ def find(part: Part, max_missed: float, basis: str) -> tuple[float, OperatingPoi
         missed=float((scores < threshold).mean()),
         promised=promise,
         smallest_promise=None if part.no_promise else least,
-        reason=_words(part, ("ALL",), max_missed, promise),
+        reason=_reason(part, ("ALL",), max_missed, promise),
     )
 
 
@@ -212,7 +170,7 @@ def band(part: Part, threshold: float, error: float, basis: str) -> Review:
         errors=wrong,
         promised=promises,
         smallest_promise=None if part.no_promise else _least(part, tuple(CLASSES))[1],
-        reason=_words(part, tuple(CLASSES), error, worst),
+        reason=_reason(part, tuple(CLASSES), error, worst),
     )
 
 
@@ -246,7 +204,7 @@ def _least(part: Part, classes: tuple[str, ...]) -> tuple[int, float]:
     return number, conformal.smallest(number)
 
 
-def _words(part: Part, classes: tuple[str, ...], wanted: float, promised: float | None) -> str:
+def _reason(part: Part, classes: tuple[str, ...], allowed: float, promised: float | None) -> str:
     """How sure an error is for new subjects: what can be promised, and by how many groups."""
     number, least = _least(part, classes)
     if promised is None:
@@ -254,13 +212,13 @@ def _words(part: Part, classes: tuple[str, ...], wanted: float, promised: float 
     what = "missed" if classes == ("ALL",) else "of a class called the other"
     which = "with blasts" if classes == ("ALL",) else "of the rarer class"
     by = f"by {number} validation group{'s' if number > 1 else ''} {which}"
-    if promised <= wanted + 1e-12:
+    if promised <= allowed + 1e-12:
         return f"For new subjects at most {promised:.1%} {what}, on average, is promised {by}."
     text = (
         f"That is no promise for new subjects: at most {promised:.1%} {what}, on average, is all "
         f"that can be promised here {by}."
     )
-    if least <= wanted + 1e-12:
+    if least <= allowed + 1e-12:
         return text
     return f"{text} With so few nothing less than {least:.1%} ever can be."
 
@@ -277,32 +235,27 @@ def _half_way(edge: float, scores: np.ndarray) -> float:
 
 
 def use(run: Run, choice: Choice) -> Calibration:
-    """Stores the contract of a choice with the run and measures its parts anew with it.
+    """Stores the calibration of a choice with the run and measures its parts anew with it.
 
-    Rewrites predictions.parquet, metrics.json and calibration.json together. The contract as
-    trained is kept in the last; `Choice()`, or `reset`, goes back to it. Raises as `propose` does.
+    Rewrites predictions.parquet, metrics.json and calibration.json together. The calibration as
+    trained is kept in the last; `Choice()` goes back to it. Raises as `propose` does.
     """
     with storage.lock(run.path / "calibration"):
         return _store(run, propose(run, choice))
 
 
-def reset(run: Run) -> Calibration:
-    """Goes back to the contract that the run was trained with."""
-    return use(run, Choice())
-
-
-def _store(run: Run, contract: Calibration) -> Calibration:
+def _store(run: Run, chosen: Calibration) -> Calibration:
     measured = run.metrics
     if measured is None:
         raise RunError(f"Run {run.run_id} has lost its metrics.json; train it again.")
     table = run.predictions
-    table["probability"] = contract.probability(table["logit"].to_numpy())
-    measured = measured.replace(parts=evaluate.measure_parts(table, contract))
+    table["probability"] = chosen.probability(table["logit"].to_numpy())
+    measured = measured.replace(parts=evaluate.measure_parts(table, chosen))
     storage.write_together(
         {
             run.path / "predictions.parquet": table.to_parquet(index=False),
             run.path / "metrics.json": measured.encoded(),
-            run.path / "calibration.json": contract.encoded(),
+            run.path / "calibration.json": chosen.encoded(),
         }
     )
-    return contract
+    return chosen

@@ -4,19 +4,19 @@ Everything is measured anew from the predictions, so that runs of all versions, 
 files of before a metric was added, stand side by side.
 """
 
-from copy import deepcopy
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 
 from core.errors import RunError
-from core.metrics import classification
-from core.metrics.bootstrap import Resampling, interval, replicates, resample, tells
+from core.metrics import bootstrap, classification
+from core.metrics.bootstrap import Resampling
+from core.metrics.estimate import TOO_FEW_GROUPS, UNKNOWN_SUBJECTS, Estimate
 from core.models import catalog
-from core.runs.metrics import RunMetrics
+from core.runs.metrics import PartMetrics, RunMetrics
 from core.runs.run_store import Run
 
 # The cells of a confusion matrix: what they are and what they are called.
@@ -55,7 +55,8 @@ class TestSet:
         catalog.architecture(run.config.architecture)
         try:
             predicted = run.predictions.query("split == 'test'")
-            cells = predicted.merge(_contents(run), on="image_id", how="left", validate="1:1")
+            contents = split_of(run)[["image_id", "sha256"]]
+            cells = predicted.merge(contents, on="image_id", how="left", validate="1:1")
             columns = ["image_id", "sha256", "subject", "group", "label", "logit", "probability"]
             cells = cells[columns].sort_values("image_id", ignore_index=True)
         except (KeyError, pd.errors.MergeError) as error:
@@ -99,89 +100,75 @@ class TestSet:
 
     @property
     def synthetic(self) -> bool:
-        """Whether these are drawn cells."""
+        """Whether the cells are synthetic."""
         return self.facts.dataset.synthetic
-
-    @property
-    def protocol(self) -> str:
-        """What it was measured on, in a few words: no number is shown without them."""
-        words = {
-            "subject": "held-out subjects",
-            "preliminary": "preliminary test",
-            "folds": "an official fold",
-            "image": "split by image",
-        }[self.run.config.split]
-        if self.facts.protocol.unknown_subjects:
-            words = "unknown subjects"
-        leak = ", leaks" if self.leaking else ""
-        return words + leak + (", synthetic" if self.synthetic else "")
-
-    @property
-    def where(self) -> str:
-        """The same for a sentence: how many cells, and of whom."""
-        whose = {
-            "subject": "of held-out subjects",
-            "preliminary": "of the official preliminary test",
-            "folds": "of an official fold",
-            "image": "drawn without regard to subjects",
-        }[self.run.config.split]
-        kind = "synthetic cells" if self.synthetic else "cells"
-        return f"{len(self.cells):,} {kind} {whose}"
 
     @cached_property
     def resamples(self) -> Resampling | None:
-        """The resamples of its groups; None where no interval can be had.
+        """The resamples of its groups; None if no interval is available.
 
         They follow from the groups and a fixed seed alone: runs of the same test cells, in the
         same order, are resampled alike, which is what pairs them.
         """
         groups = self.groups
-        if groups is None or not tells(self.labels, groups):
+        if groups is None or not bootstrap.tells(self.labels, groups):
             return None
-        return resample(groups)
+        return bootstrap.resample(groups)
 
     @cached_property
     def replicates(self) -> dict[str, np.ndarray] | None:
-        """Each metric of each resample, (R,); None where no interval can be had."""
+        """Each metric of each resample, float64 (R,); None if no interval is available."""
         if self.resamples is None:
             return None
-        return replicates(self.resamples, self.labels, self.probabilities, self.threshold)
+        return bootstrap.replicates(self.resamples, self.labels, self.probabilities, self.threshold)
+
+    @cached_property
+    def metrics(self) -> PartMetrics:
+        """The metrics of its cells, measured anew."""
+        return PartMetrics.parse(
+            {
+                **classification.measure(self.labels, self.probabilities, self.threshold),
+                "groups": int(self.cells["group"].nunique()),
+                "intervals": {name: one.interval for name, one in self._estimates.items()},
+            }
+        )
+
+    @cached_property
+    def _estimates(self) -> dict[str, Estimate]:
+        values = classification.metrics(self.labels, self.probabilities, self.threshold)
+        rows = self.replicates
+        return {name: self._estimate(value, name, rows) for name, value in values.items()}
+
+    def _estimate(
+        self, value: float | None, name: str, replicates: dict[str, np.ndarray] | None
+    ) -> Estimate:
+        lack = UNKNOWN_SUBJECTS if self.groups is None else TOO_FEW_GROUPS
+        return bootstrap.estimate(value, None if replicates is None else replicates[name], lack)
+
+    def estimate(self, metric: str) -> Estimate:
+        """A metric of `classification.NAMES` with its interval."""
+        return self._estimates[metric]
+
+    def predictive_values(self, prevalence: float) -> dict[str, Estimate]:
+        """PPV and NPV, each with its interval, if the share `prevalence` of the cells is ALL.
+
+        Raises `DataError` unless the prevalence lies between 0 and 1.
+        """
+        rates = (_number(self.metrics.sensitivity), _number(self.metrics.specificity))
+        values = classification.predictive_values(*rates, prevalence)
+        replicates = self.replicates and classification.predictive_values(
+            self.replicates["sensitivity"], self.replicates["specificity"], prevalence
+        )
+        return {
+            name: self._estimate(None if np.isnan(value) else float(value), name, replicates)
+            for name, value in values.items()
+        }
 
     def outcome(self, kind: str) -> pd.DataFrame:
         """The cells of one of `OUTCOMES`, those with the surest call first."""
         label, call = int(kind in ("tp", "fn")), int(kind in ("tp", "fp"))
         cells = self.cells[(self.labels == label) & (self.calls == call)]
         return cells.sort_values("logit", ascending=not call, kind="stable")
-
-    def figures(self, prevalence: float | None = None) -> dict[str, Any]:
-        """What `metrics.measure` gives, with groups and intervals{metric: [low, high] or None}.
-
-        With a prevalence in (0, 1) also ppv and npv, and theirs in always_all. Raises `DataError`.
-        """
-        found = deepcopy(self._figures)
-        if prevalence is None:
-            return found
-        resamples, spans = self.replicates, found["intervals"]
-        for one in (found, found["always_all"]):
-            rates = (_number(one["sensitivity"]), _number(one["specificity"]))
-            values = classification.predictive_values(*rates, prevalence)
-            one |= {n: None if np.isnan(v) else float(v) for n, v in values.items()}
-        spans |= dict.fromkeys(classification.PREDICTIVE)
-        if resamples:
-            values = classification.predictive_values(
-                resamples["sensitivity"], resamples["specificity"], prevalence
-            )
-            spans |= {name: interval(v) for name, v in values.items()}
-        return found
-
-    @cached_property
-    def _figures(self) -> dict[str, Any]:
-        resamples = self.replicates or {}
-        return {
-            **classification.measure(self.labels, self.probabilities, self.threshold),
-            "groups": int(self.cells["group"].nunique()),
-            "intervals": {n: interval(resamples.get(n, np.empty(0))) for n in classification.NAMES},
-        }
 
 
 def _number(value: float | None) -> np.ndarray:
@@ -197,7 +184,3 @@ def split_of(run: Run) -> pd.DataFrame:
         return pd.read_parquet(run.path / "split.parquet")
     except (OSError, ValueError):
         raise RunError(f"Run {run.run_id} has no split.parquet; train it again.") from None
-
-
-def _contents(run: Run) -> pd.DataFrame:
-    return split_of(run)[["image_id", "sha256"]]

@@ -8,6 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.metrics import classification
+from core.metrics.estimate import (
+    NO_SPREAD,
+    TOO_FEW_GROUPS,
+    UNDEFINED,
+    UNDEFINED_RESAMPLES,
+    Estimate,
+)
 
 RESAMPLES = 2000
 LEVEL = 0.95
@@ -95,7 +102,7 @@ def bin_sums(drawn: Resampling, labels: np.ndarray, probabilities: np.ndarray) -
     return (drawn.draws @ sums.reshape(groups, -1)).reshape(-1, bins, 3)
 
 
-def intervals(
+def estimates(
     labels: np.ndarray,
     probabilities: np.ndarray,
     groups: np.ndarray,
@@ -103,27 +110,37 @@ def intervals(
     threshold: float = 0.5,
     seed: int = 0,
     resamples: int = RESAMPLES,
-) -> dict[str, list[float] | None]:
-    """95% percentile intervals [low, high] of the metrics of `metrics.NAMES`.
+) -> dict[str, Estimate]:
+    """The metrics of `classification.NAMES` with their 95% percentile intervals.
 
-    All arrays are (N,). None where an interval would pretend to know: with fewer than 3 groups
-    that have cells of a class, where more than half the resamples leave the metric undefined, and
-    where all resamples agree (a part without one error says nothing of the next subject).
+    All arrays are (N,). There is no interval where it would pretend to know, see `estimate`.
     """
-    if not tells(labels, groups):
-        return dict.fromkeys(classification.NAMES)
-    drawn = resample(groups, seed=seed, resamples=resamples)
-    values = replicates(drawn, labels, probabilities, threshold)
-    return {name: interval(values[name]) for name in classification.NAMES}
+    values = classification.metrics(labels, probabilities, threshold)
+    rows: dict[str, np.ndarray] = {}
+    if tells(labels, groups):
+        drawn = resample(groups, seed=seed, resamples=resamples)
+        rows = replicates(drawn, labels, probabilities, threshold)
+    return {name: estimate(value, rows.get(name)) for name, value in values.items()}
 
 
-def interval(values: np.ndarray) -> list[float] | None:
-    """The middle 95% of a metric's resamples (R,), under the rules of `intervals`."""
-    if not len(values) or np.isnan(values).mean() > 0.5:
-        return None
+def estimate(
+    value: float | None, replicates: np.ndarray | None, lack: str = TOO_FEW_GROUPS
+) -> Estimate:
+    """A metric with the middle 95% of its resamples, float64 (R,).
+
+    There is no interval without resamples (`lack` says why there are none), if more than half of
+    them leave the metric undefined (NaN), and if all agree (a part without one error says nothing
+    of the next subject).
+    """
+    if value is None:
+        return Estimate(None, reason=UNDEFINED)
+    if replicates is None:
+        return Estimate(value, reason=lack)
+    if np.isnan(replicates).mean() > 0.5:
+        return Estimate(value, reason=UNDEFINED_RESAMPLES)
     tail = (1 - LEVEL) / 2
-    low, high = (float(edge) for edge in np.nanquantile(values, (tail, 1 - tail)))
-    return [low, high] if low < high else None
+    low, high = (float(edge) for edge in np.nanquantile(replicates, (tail, 1 - tail)))
+    return Estimate(value, low, high) if low < high else Estimate(value, reason=NO_SPREAD)
 
 
 def roc_auc(drawn: Resampling, labels: np.ndarray, scores: np.ndarray) -> np.ndarray:

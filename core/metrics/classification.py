@@ -155,27 +155,29 @@ def measure(
         "all": int((labels == 1).sum()),
         "hem": int((labels == 0).sum()),
         "confusion": dict(zip(("tp", "fp", "fn", "tn"), map(int, counts), strict=True)),
-        **_figures(labels, probabilities, counts),
+        **metrics(labels, probabilities, threshold),
         "always_all": always_all(labels),
     }
 
 
 def always_all(labels: np.ndarray) -> dict[str, float | None]:
     """The metrics of `NAMES` of calling every cell ALL with a probability of 1."""
-    sure = np.ones(len(labels))
-    return _figures(labels, sure, confusion(labels, sure.astype(int)))
+    return metrics(labels, np.ones(len(labels)), 0.5)
 
 
-def _figures(
-    labels: np.ndarray, probabilities: np.ndarray, counts: np.ndarray
+def metrics(
+    labels: np.ndarray, probabilities: np.ndarray, threshold: float
 ) -> dict[str, float | None]:
-    return {
+    """The metrics of `NAMES` of labels 0 or 1 and probabilities of ALL, both (N,), N > 0."""
+    counts = confusion(labels, (probabilities >= threshold).astype(int))
+    values: dict[str, float | None] = {
         **{name: _plain(value) for name, value in rates(counts).items()},
         "roc_auc": roc_auc(labels, probabilities),
         "pr_auc": pr_auc(labels, probabilities),
         "brier": float(np.mean((probabilities - labels) ** 2)),
         "ece": _plain(ece(bin_sums(labels, probabilities))),
     }
+    return values
 
 
 def _plain(value: np.ndarray) -> float | None:

@@ -1,94 +1,282 @@
-"""The table of a comparison: as numbers to take away, and as text to look at, in views."""
+"""A comparison of runs in words, and as the document of the command line."""
 
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
-from core.evaluation.subgroups import with_interval
+from core.audit import plausibility
+from core.evaluation import compare, literature
+from core.evaluation.compare import METRIC, Difference
+from core.evaluation.test_set import TestSet
 from core.metrics import classification
+from core.metrics.estimate import Estimate
+from core.models import catalog
+from core.report import phrases
+from core.runs.run_store import Run
 
-Rows = list[dict[str, Any]]
-# What fits a laptop's screen at once. Every view has the model, its protocol and the run's name.
-VIEWS: dict[str, tuple[str, ...]] = {
-    "Calls": ("balanced_accuracy", "sensitivity", "specificity", "weighted_f1", "accuracy"),
-    "Probabilities": ("roc_auc", "pr_auc", "brier", "ece"),
-    "At a prevalence": ("ppv", "npv"),
-    "Cost": (),
-}
-BEST = "★"
-BASELINE = "Always ALL"
-LABELS = classification.NAMES | classification.PREDICTIVE
-
-
-def flat(rows: Rows, milliseconds: dict[str, float] | None = None) -> Rows:
-    """The rows of `compare.rows` as one level of readable columns, numbers as numbers."""
-    return [_flat(row, (milliseconds or {}).get(row["run"])) for row in rows]
-
-
-def _flat(row: dict[str, Any], milliseconds: float | None) -> dict[str, Any]:
-    test = row["test"]
-    columns = {
-        "Model": row["name"],
-        "Measured on": row["protocol"],
-        "Data set": row["dataset"]["name"],
-        "Test cells": test["images"],
-        "Groups": test["groups"],
-    }
-    for metric, label in LABELS.items():
-        if metric in test:
-            low, high = test["intervals"][metric] or (None, None)
-            columns |= {label: test[metric], f"{label}, low": low, f"{label}, high": high}
-            columns[f"{label}, {BASELINE}"] = test["always_all"][metric]
-    return columns | {
-        "Against the best": row["against"],
-        "Better beyond chance in": ", ".join(LABELS[metric] for metric in row["best"]),
-        "Parameters": row["parameters"],
-        "Training, s": row["seconds"],
-        "Reading, ms": milliseconds,
-        "Recipe": row["recipe"],
-        "Run": row["run"],
-    }
+METHOD = (
+    "Two runs are compared on the same resamples of the same subjects, so that a hard subject "
+    "counts against both. The interval of each difference is widened for the number of runs: it is "
+    "the estimate plus or minus the same number of standard errors for all pairs, chosen so that "
+    "the intervals of all pairs together hold with 95% (the maximum statistic; Westfall and Young, "
+    "Resampling-Based Multiple Testing, 1993). So the run that happens to be ahead gets no credit "
+    "for having been picked. With few subjects a bootstrap is too sure of itself; the intervals "
+    "are widened for that too, by Student's t for the class with fewer groups of subjects (compare "
+    "Cameron, Gelbach and Miller, Bootstrap-Based Improvements for Inference with Clustered "
+    "Errors, 2008). The metrics are not corrected for one another."
+)
+NO_EVIDENCE = "no evidence of a difference"
+_COSTS = ("parameters", "epochs", "seconds", "images_per_second")
 
 
-def shown(rows: Rows, view: str, milliseconds: dict[str, float] | None = None) -> Rows:
-    """One of `VIEWS` of the rows of `compare.rows`, each metric with its interval as text.
+@dataclass(frozen=True, eq=False)
+class Row:
+    """A run in a comparison.
 
-    Always answering ALL follows as a row of its own for each set of test cells.
+    name: short and readable. best: the metrics in which it is better than every comparable run,
+    beyond chance. against: how it stands to the leader in the headline metric, in words.
+    estimates: each metric with its interval. always_all: the same metrics of calling every cell
+    ALL. With a prevalence both have PPV and NPV too.
     """
-    table = [_shown(row, view, (milliseconds or {}).get(row["run"])) for row in rows]
-    if VIEWS[view]:
-        table += _baselines(rows, view)
-    return table
 
+    run: TestSet
+    name: str
+    best: tuple[str, ...]
+    against: str
+    estimates: dict[str, Estimate]
+    always_all: dict[str, float | None]
 
-def _shown(row: dict[str, Any], view: str, milliseconds: float | None) -> dict[str, Any]:
-    columns = {"Model": row["name"], "Measured on": row["protocol"]}
-    for number, metric in enumerate(VIEWS[view]):
-        low, high = row["test"]["intervals"][metric] or (None, None)
-        star = f" {BEST}" if metric in row["best"] else ""
-        columns[LABELS[metric]] = with_interval(row["test"][metric], low, high) + star
-        if view == "Calls" and not number:
-            columns["Against the best"] = row["against"]
-    if view == "Cost":
-        columns |= {
-            "Test cells": row["test"]["images"],
-            "Groups": row["test"]["groups"],
-            "Parameters": row["parameters"],
-            "Epochs": row["epochs"],
-            "Training, s": row["seconds"],
-            "Reading, ms": milliseconds,
-            "Recipe": row["recipe"],
+    @property
+    def run_id(self) -> str:
+        return self.run.run_id
+
+    @property
+    def protocol(self) -> str:
+        return phrases.protocol(self.run)
+
+    def cost(self, name: str) -> float | None:
+        """Parameters, epochs, seconds or images per second of its training; None if unknown."""
+        value: float | None = getattr(self.run.facts.training, name)
+        return value
+
+    def to_json(self) -> dict[str, Any]:
+        config, facts = self.run.run.config, self.run.facts
+        test = self.run.metrics.to_json()
+        test |= {name: estimate.value for name, estimate in self.estimates.items()}
+        intervals = {name: estimate.interval for name, estimate in self.estimates.items()}
+        return {
+            "run": self.run_id,
+            "name": self.name,
+            "architecture": config.architecture,
+            "title": catalog.architecture(config.architecture).title,
+            "recipe": config.recipe,
+            "dataset": facts.dataset.to_json(),
+            "split": config.split,
+            "protocol": self.protocol,
+            "leaking": self.run.leaking,
+            "test_cells": facts.protocol.test_cells,
+            "test": test | {"always_all": self.always_all, "intervals": intervals},
+            "best": list(self.best),
+            "against": self.against,
+            **{name: self.cost(name) for name in _COSTS},
         }
-    return columns | {"Run": row["run"]}
 
 
-def _baselines(rows: Rows, view: str) -> Rows:
-    first = {row["test_cells"]: row for row in reversed(rows)}
-    found = []
-    for row in reversed(list(first.values())):
-        whose = f", cells of {row['name']}" if len(first) > 1 else ""
-        values = {
-            LABELS[metric]: with_interval(row["test"]["always_all"][metric], None, None)
-            for metric in VIEWS[view]
-        }
-        columns = {"Model": BASELINE + whose, "Measured on": row["protocol"], **values}
-        found.append(columns | ({"Against the best": ""} if view == "Calls" else {}) | {"Run": ""})
-    return found
+def rows(runs: Sequence[TestSet], prevalence: float | None = None) -> list[Row]:
+    """One row a run. Raises `DataError` for a prevalence outside (0, 1)."""
+    name, standing = names([run.run for run in runs]), against_the_best(runs)
+    ranked = compare.ranked(runs)
+    leaders = {metric: compare.best(ranked, metric) for metric in classification.NAMES}
+    return [
+        Row(
+            run=run,
+            name=name[run.run_id],
+            best=tuple(metric for metric, leader in leaders.items() if leader == run.run_id),
+            against=standing[run.run_id],
+            estimates=_estimates(run, prevalence),
+            always_all=_always_all(run, prevalence),
+        )
+        for run in runs
+    ]
+
+
+def _estimates(run: TestSet, prevalence: float | None) -> dict[str, Estimate]:
+    estimates = {metric: run.estimate(metric) for metric in classification.NAMES}
+    return estimates | (run.predictive_values(prevalence) if prevalence is not None else {})
+
+
+def _always_all(run: TestSet, prevalence: float | None) -> dict[str, float | None]:
+    values: dict[str, float | None] = dict(run.metrics.always_all)
+    # Every cell is called ALL: what is called ALL is ALL as often as the prevalence says.
+    return values | ({"ppv": prevalence, "npv": None} if prevalence is not None else {})
+
+
+def names(runs: Sequence[Run]) -> dict[str, str]:
+    """A short readable name of each run: its architecture, and what tells it from the others."""
+    settings = {run.run_id: run.config.to_json() for run in runs}
+    titles = {run.run_id: catalog.architecture(run.config.architecture).title for run in runs}
+    names = {}
+    for run_id, title in titles.items():
+        alike = [settings[other] for other in settings if titles[other] == title]
+        parts = dict.fromkeys(_setting(name, settings[run_id]) for name in _differing(alike)[:3])
+        names[run_id] = " · ".join([title, *filter(None, parts)])
+    shared = list(names.values())
+    names |= {
+        run_id: f"{name} · {run_id.rsplit('-', 1)[-1]}"
+        for run_id, name in names.items()
+        if shared.count(name) > 1
+    }
+    return names if len(set(names.values())) == len(names) else {name: name for name in names}
+
+
+def _setting(name: str, settings: dict[str, Any]) -> str:
+    value = settings[name]
+    if name == "split":  # by subject is the default; only another split needs a word
+        return "" if value == "subject" else f"by {value}"
+    if name == "recipe":
+        return str(value)
+    if name in ("fold", "folds"):  # people count from 1, as the Tune page does
+        fold, folds = settings["fold"], settings["folds"]
+        return f"fold {fold + 1} of {folds}" if folds else ""
+    if name == "epochs":
+        return f"{value} epochs"
+    if name == "dataset":
+        return Path(value).name
+    return f"{name.replace('_', ' ')} {_text(value)}"
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "by default"
+    return (", ".join(value) or "none") if isinstance(value, list) else str(value)
+
+
+def _differing(settings: list[dict[str, Any]]) -> list[str]:
+    """The settings that are not the same in all, in the order of the configuration."""
+    return [name for name in settings[0] if any(s[name] != settings[0][name] for s in settings)]
+
+
+def settings_that_differ(runs: Sequence[TestSet]) -> dict[str, dict[str, str]]:
+    """Of the runs' configurations only what differs: setting to run to value, as text."""
+    settings = {run.run_id: run.run.config.to_json() for run in runs}
+    return {
+        name: {run_id: _text(values[name]) for run_id, values in settings.items()}
+        for name in (_differing(list(settings.values())) if settings else [])
+    }
+
+
+def against_the_best(runs: Sequence[TestSet]) -> dict[str, str]:
+    """How each run stands to the one that leads in the headline metric, in a few words."""
+    ranked = compare.ranked(runs)
+    standing = {run.run_id: "not comparable: other test cells" for run in runs}
+    standing |= {run.run_id: "not comparable: leaks" for run in runs if run.leaking}
+    if len(ranked) < 2:
+        return standing | {run.run_id: "nothing to compare with" for run in ranked}
+    undefined = f"{classification.NAMES[METRIC]} is undefined".lower()
+    standing |= {run.run_id: undefined for run in ranked}
+    pairs = compare.differences(ranked, METRIC)
+    if pairs:
+        leader = pairs[0].a
+        ahead = compare.best(ranked, METRIC) == leader
+        standing[leader] = "better than the others" if ahead else "ahead, not beyond chance"
+        standing |= {pair.b: _behind(pair) for pair in pairs if pair.a == leader}
+    return standing
+
+
+def _behind(pair: Difference) -> str:
+    if pair.ahead.interval is None:
+        return "too few subjects to tell"
+    if not pair.shown:
+        return NO_EVIDENCE
+    return f"{pair.ahead.value:.2f} behind ({phrases.span(pair.ahead.interval, 2)})"
+
+
+def verdict(runs: Sequence[TestSet], called: dict[str, str] | None = None) -> str:
+    """What the comparison allows to say, in a sentence or two. `called`: names to use for runs."""
+    if not runs:
+        return "Choose at least one finished run."
+    called = called or {run.run_id: run.run_id for run in runs}
+    leaking = [called[run.run_id] for run in runs if run.leaking]
+    sentences = []
+    if leaking:
+        sentences.append(
+            f"Not a fair comparison: {', '.join(leaking)} was measured on patients it had, or may "
+            "have, trained on, so its number shows recognition of patients, not of blasts."
+        )
+    ranked = compare.ranked(runs)
+    if len(ranked) < len(runs) - len(leaking):
+        sentences.append(
+            "These runs were measured on different test cells, so their numbers cannot be ranked; "
+            "train them with the same data set, sample, split and seed."
+            if len(ranked) < 2
+            else f"Only the {len(ranked)} runs tested on the same cells can be ranked."
+        )
+        ranked = [] if len(ranked) < 2 else ranked
+    if ranked:
+        sentences.append(_ranking(ranked, called))
+    return " ".join(sentences)
+
+
+def _ranking(runs: list[TestSet], called: dict[str, str]) -> str:
+    values = {run.run_id: run.estimate(METRIC).value for run in runs}
+    undefined = [called[run_id] for run_id, value in values.items() if value is None]
+    if undefined:
+        return (
+            f"Balanced accuracy is undefined for {', '.join(undefined)}: the test part lacks a "
+            "class. Train with more cells or another seed."
+        )
+    first = max(runs, key=lambda run: values[run.run_id] or 0.0)
+    leader, score = called[first.run_id], phrases.full(first.estimate(METRIC))
+    where, floor = phrases.test_cells(first), _no_better_than_always_all(first)
+    if len(runs) == 1:
+        return f"{leader} reaches a balanced accuracy of {score} on {where}.{floor}"
+    pairs = [pair for pair in compare.differences(runs, METRIC) if pair.a == first.run_id]
+    if any(pair.ahead.interval is None and pair.ahead.value for pair in pairs):
+        return (
+            f"{leader} has the highest balanced accuracy, {score} on {where}, but they are of too "
+            "few groups of subjects to tell whether that is chance."
+        )
+    rivals = [called[pair.b] for pair in pairs if not pair.shown]
+    if rivals:
+        return (
+            f"No evidence of a difference: {leader} has the highest balanced accuracy, {score} on "
+            f"{where}, but these {first.metrics.groups} groups of subjects do not show that it is "
+            f"better than {phrases.names(rivals)}.{floor}"
+        )
+    ahead, others = pairs[0].ahead, phrases.names([called[pair.b] for pair in pairs])
+    return (
+        f"{leader} is better, beyond chance, than {others}: its balanced accuracy is {score} on "
+        f"{where}, {ahead.value:.2f} above the next ({phrases.interval_of(ahead)}).{floor}"
+    )
+
+
+def _no_better_than_always_all(run: TestSet) -> str:
+    always, low = run.metrics.always_all[METRIC], run.estimate(METRIC).low
+    if low is None or always is None or low > always:
+        return ""
+    return f" Nor is it shown to be better than always answering ALL ({always:.2f})."
+
+
+def document(runs: Sequence[Run], prevalence: float | None = None) -> dict[str, Any]:
+    """All of it for the command line: verdict, runs, differences, alarms, settings, problems.
+
+    Raises `RunError` if a run cannot be compared, `DataError` for a wrong prevalence.
+    """
+    test_sets = [TestSet.load(run) for run in runs]
+    ranked = compare.ranked(test_sets)
+    alarms = filter(None, map(plausibility.audit, test_sets))
+    return {
+        "verdict": verdict(test_sets),
+        "runs": [row.to_json() for row in rows(test_sets, prevalence)],
+        "prevalence": prevalence,
+        "differences": [
+            difference.to_json()
+            for metric in classification.NAMES
+            for difference in compare.differences(ranked, metric)
+        ],
+        "method": METHOD,
+        "settings_that_differ": settings_that_differ(test_sets),
+        "alarms": [asdict(alarm) for alarm in alarms],
+        "published": [asdict(result) for result in literature.RESULTS],
+    }

@@ -6,6 +6,7 @@ from pydantic import AfterValidator, Field
 
 from core.data.splits import SplitAudit
 from core.documents import Document, Section
+from core.metrics.estimate import Estimate
 
 Rate = Annotated[float, Field(ge=0, le=1)]
 
@@ -58,21 +59,14 @@ class Confusion(Section):
     tn: int
 
 
-class PartMetrics(Section):
-    """Metrics of one part of the cells, as `core.evaluation.evaluate.measure` gives them.
+class MetricValues(Section):
+    """The metrics of `classification.NAMES`.
 
     A metric is None where it is undefined, or where an older version did not measure it.
-    always_all: the metrics of calling every cell ALL. intervals: 95 %, by metric. calls: of each
-    class, how many cells are called ALL, HEM or review.
     """
 
     SPARSE: ClassVar[bool] = True
 
-    images: int
-    all: int
-    hem: int
-    groups: int
-    confusion: Confusion
     accuracy: Rate | None = None
     balanced_accuracy: Rate | None = None
     weighted_f1: Rate | None = None
@@ -82,18 +76,33 @@ class PartMetrics(Section):
     pr_auc: Rate | None = None
     brier: Rate | None = None
     ece: Rate | None = None
-    always_all: dict[str, Rate | None]
-    intervals: dict[str, Interval | None]
-    calls: dict[str, dict[str, int]] | None = None
 
     def metric(self, name: str) -> float | None:
         """A metric by its name in `core.metrics.classification.NAMES`."""
         value: float | None = getattr(self, name)
         return value
 
-    def interval(self, name: str) -> tuple[float, float] | None:
-        """The interval of a metric; None where it has none."""
-        return self.intervals.get(name)
+
+class PartMetrics(MetricValues):
+    """Metrics of one part of the cells, as `core.evaluation.evaluate.measure` gives them.
+
+    always_all: the metrics of calling every cell ALL. intervals: 95 %, by metric. calls: of each
+    class, how many cells are called ALL, HEM or review.
+    """
+
+    images: int
+    all: int
+    hem: int
+    groups: int
+    confusion: Confusion
+    always_all: dict[str, Rate | None]
+    intervals: dict[str, Interval | None]
+    calls: dict[str, dict[str, int]] | None = None
+
+    def estimate(self, name: str) -> Estimate:
+        """A metric with its interval; the file does not say why there is none."""
+        low, high = self.intervals.get(name) or (None, None)
+        return Estimate(self.metric(name), low, high)
 
 
 class Training(Section):

@@ -14,13 +14,12 @@ from collections.abc import Iterable
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
 from core.errors import ConfigError
 from core.models import catalog
 from core.runs import config
 from core.runs.config import RunConfig
 from core.runs.run_store import Run
+from core.tuning.results import SearchResults, Trial
 from core.tuning.sweep_store import Dimension, Plan, Sweep
 
 if TYPE_CHECKING:
@@ -39,20 +38,6 @@ MIN_FOR_IMPORTANCE = 6
 _STUDY = "search"
 _RATE_BELOW, _RATE_ABOVE = 30, 10
 
-WORDS = {
-    "learning_rate": "learning rate",
-    "batch_size": "batch size",
-    "schedule": "schedule",
-    "dropout": "dropout",
-    "l2": "L2 penalty",
-    "label_smoothing": "label smoothing",
-    "class_balance": "class balance",
-    "augmentation": "augmentation",
-    "augmentation_strength": "augmentation strength",
-    "views": "views of each cell",
-    "fine_tune_blocks": "fine-tuned blocks",
-}
-
 
 def space(base: RunConfig) -> dict[str, Dimension]:
     """What can be searched for the architecture and recipe of `base`, each with its range.
@@ -63,7 +48,7 @@ def space(base: RunConfig) -> dict[str, Dimension]:
     """
     rate = base.learning_rate or catalog.architecture(base.architecture).learning_rate
     frozen = catalog.architecture(base.architecture).pretrained is not None
-    found = {
+    dimensions = {
         "learning_rate": Dimension(low=rate / _RATE_BELOW, high=rate * _RATE_ABOVE, log=True),
         "batch_size": _with((16, 32, 64), base.batch_size),
         "schedule": Dimension(choices=config.SCHEDULES),
@@ -74,15 +59,17 @@ def space(base: RunConfig) -> dict[str, Dimension]:
     }
     if not frozen:
         subsets = ("none", "dihedral", "dihedral,stain,brightness", ",".join(config.AUGMENTATIONS))
-        found["augmentation"] = _with(subsets, _encoded("augmentation", base.augmentation))
+        dimensions["augmentation"] = _with(subsets, _encoded("augmentation", base.augmentation))
         strength = base.augmentation_strength
-        found["augmentation_strength"] = Dimension(low=min(0.25, strength), high=max(2, strength))
-        return found
+        dimensions["augmentation_strength"] = Dimension(
+            low=min(0.25, strength), high=max(2, strength)
+        )
+        return dimensions
     if "dihedral" in base.augmentation:
-        found["views"] = _with((1, 2, 4, 8), base.views)
+        dimensions["views"] = _with((1, 2, 4, 8), base.views)
     blocks = len(catalog.architecture(base.architecture).blocks)
-    found["fine_tune_blocks"] = Dimension(choices=tuple(range(blocks + 1)))
-    return found
+    dimensions["fine_tune_blocks"] = Dimension(choices=tuple(range(blocks + 1)))
+    return dimensions
 
 
 def choose(base: RunConfig, names: Iterable[str] | None = None) -> dict[str, Dimension]:
@@ -90,17 +77,17 @@ def choose(base: RunConfig, names: Iterable[str] | None = None) -> dict[str, Dim
 
     Raises `ConfigError` for a name that does not apply.
     """
-    there = space(base)
+    available = space(base)
     if names is None:
         left_out = set() if base.fine_tune_blocks else {"fine_tune_blocks"}
-        names = there.keys() - left_out
+        names = available.keys() - left_out
     names = set(names)
-    for name in sorted(names - there.keys()):
+    for name in sorted(names - available.keys()):
         raise ConfigError(
             f"{name} cannot be searched for {base.architecture} with the {base.recipe} recipe; "
-            f"what can: {', '.join(there)}."
+            f"what can: {', '.join(available)}."
         )
-    return {name: dimension for name, dimension in there.items() if name in names}
+    return {name: dimension for name, dimension in available.items() if name in names}
 
 
 def _with(choices: tuple[Any, ...], value: Any) -> Dimension:
@@ -189,14 +176,14 @@ def next_trial(study: "optuna.Study", plan: Plan) -> "optuna.Trial | None":
 
 def suggest(trial: "optuna.Trial", plan: Plan) -> dict[str, Any]:
     """A trial's settings; the same ones whenever it is asked again."""
-    found: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
     for name, dimension in plan.space.items():
         if dimension.choices:
-            found[name] = trial.suggest_categorical(name, dimension.choices)
+            settings[name] = trial.suggest_categorical(name, dimension.choices)
         else:
             low, high = dimension.low, dimension.high
-            found[name] = trial.suggest_float(name, low, high, log=dimension.log)
-    return found
+            settings[name] = trial.suggest_float(name, low, high, log=dimension.log)
+    return settings
 
 
 def report(trial: "optuna.Trial", values: dict[int, float]) -> bool:
@@ -208,33 +195,32 @@ def report(trial: "optuna.Trial", values: dict[int, float]) -> bool:
     return bool(values) and trial.should_prune()
 
 
-def results(sweep: Sweep, study: "optuna.Study") -> dict[str, Any]:
-    """What the search found so far, as results.json holds it.
-
-    Returns trials (a row each: trial, state, value, best_so_far, settings, runs and error), best
-    (the row of the lowest value, or None), importance (share of each setting in what made good
-    trials good, see `importance`) and folds.
-    """
-    plan = sweep.plan
-    there = {run.run_id for run in sweep.runs}
-    rows: list[dict[str, Any]] = []
-    best: dict[str, Any] | None = None
+def results(sweep: Sweep, study: "optuna.Study") -> SearchResults:
+    """What the search found so far."""
+    existing = {run.run_id for run in sweep.runs}
+    states = {"COMPLETE": "finished", "PRUNED": "pruned"}
+    trials: list[Trial] = []
+    best: Trial | None = None
     for trial in study.trials:
         if not trial.state.is_finished():
             continue
-        row = {
-            "trial": trial.number,
-            "state": {"COMPLETE": "finished", "PRUNED": "pruned"}.get(trial.state.name, "failed"),
-            "value": trial.value if trial.state.name == "COMPLETE" else None,
-            "settings": dict(trial.params),
-            "runs": [name for name in _run_ids(sweep, trial.number) if name in there],
-            "error": trial.user_attrs.get("error"),
-        }
-        if row["value"] is not None and (best is None or row["value"] < best["value"]):
+        row = Trial(
+            trial=trial.number,
+            state=states.get(trial.state.name, "failed"),
+            value=trial.value if trial.state.name == "COMPLETE" else None,
+            settings=dict(trial.params),
+            runs=tuple(name for name in _run_ids(sweep, trial.number) if name in existing),
+            error=trial.user_attrs.get("error"),
+        )
+        if row.value is not None and (best is None or best.value is None or row.value < best.value):
             best = row
-        rows.append(row | {"best_so_far": best["value"] if best else None})
-    importances = importance(study)
-    return {"trials": rows, "best": best, "importance": importances, "folds": plan.base.folds}
+        trials.append(row.replace(best_so_far=best.value if best else None))
+    return SearchResults(
+        trials=tuple(trials),
+        best=best,
+        importance=importance(study),
+        folds=sweep.plan.base.folds,
+    )
 
 
 def _run_ids(sweep: Sweep, number: int) -> list[str]:
@@ -253,61 +239,6 @@ def importance(study: "optuna.Study") -> dict[str, float]:
     values = [t.value for t in study.trials if t.state == optuna.trial.TrialState.COMPLETE]
     if len(values) < MIN_FOR_IMPORTANCE or len(set(values)) < 2:
         return {}
-    found = optuna.importance.get_param_importances(study)
-    shares = {name: float(share) for name, share in found.items() if math.isfinite(share)}
-    return shares if sum(shares.values()) > 0 else {}
-
-
-def describe(settings: dict[str, Any]) -> str:
-    """A trial's settings in words."""
-    return ", ".join(f"{WORDS[name]} {_value(value)}" for name, value in settings.items())
-
-
-def _value(value: Any) -> str:
-    if value is None:
-        return "the architecture's own"
-    text = f"{value:.3g}" if isinstance(value, float) else str(value)
-    return text.replace(",", " + ")
-
-
-def verdict(found: dict[str, Any]) -> str:
-    """What the trials of `results` say so far, in one or two sentences."""
-    best, rows = found["best"], found["trials"]
-    if best is None:
-        return "No trial has finished yet." if not rows else "No trial has finished with a value."
-    over = f", the mean of {found['folds']} folds" if found["folds"] else ""
-    start = f"Trial {best['trial']} of {len(rows)} has the lowest validation cross-entropy"
-    first = rows[0]["value"]
-    if best["trial"] == 0:
-        return (
-            f"{start}, {best['value']:.3f}{over}: nothing tried beats the settings it began with."
-        )
-    beaten = f", against {first:.3f} of the settings it began with" if first is not None else ""
-    return f"{start}, {best['value']:.3f}{over}{beaten}."
-
-
-def table(found: dict[str, Any]) -> pd.DataFrame:
-    """One row a trial with readable columns."""
-    shown = pd.DataFrame([row["settings"] for row in found["trials"]], dtype=object)
-    for name in shown:
-        # A column of one kind, which a table can show and sort.
-        if any(value is None or isinstance(value, str) for value in shown[name]):
-            shown[name] = shown[name].map(lambda value: "own" if value is None else _value(value))
-        else:
-            shown[name] = pd.to_numeric(shown[name])
-    rows = found["trials"]
-    errors = [row["error"] or "" for row in rows]
-    return pd.DataFrame(
-        {
-            "Trial": [row["trial"] for row in rows],
-            "State": [row["state"] for row in rows],
-            "Validation cross-entropy": pd.Series([row["value"] for row in rows], dtype=float),
-            **{_heading(name): shown[name] for name in shown},
-            "Runs": [", ".join(row["runs"]) for row in rows],
-            **({"Error": errors} if any(errors) else {}),
-        }
-    )
-
-
-def _heading(name: str) -> str:
-    return WORDS[name][0].upper() + WORDS[name][1:]
+    shares = optuna.importance.get_param_importances(study)
+    finite = {name: float(share) for name, share in shares.items() if math.isfinite(share)}
+    return finite if sum(finite.values()) > 0 else {}

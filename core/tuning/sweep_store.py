@@ -22,7 +22,9 @@ from core.jobs.job import Job, Status
 from core.runs import run_store
 from core.runs.config import RunConfig
 from core.runs.run_store import Run
+from core.tuning.results import CrossValidationResults, SearchResults
 
+SweepResults = CrossValidationResults | SearchResults
 KINDS = ("cross-validation", "search")
 MAX_TRIALS = 1000
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
@@ -97,25 +99,23 @@ class Sweep(Job):
         return "Resume it: what has finished is kept; worker.log may say more."
 
     @property
-    def results(self) -> dict[str, Any] | None:
-        """What `core.tuning.cross_validation` or `core.tuning.search` found so far."""
+    def results(self) -> SweepResults | None:
+        """What it found so far; None before the first fold or trial. Raises `RunError`."""
         file = self.path / "results.json"
-        try:
-            document = storage.read_json(file) if file.exists() else None
-        except ValueError:
-            raise RunError(f"{file.name} of {self.name} is damaged. Resume the sweep.") from None
-        if not isinstance(document, dict | None):
-            raise RunError(f"{file.name} of {self.name} is no object: it is damaged.")
-        return document
+        return self._results.read(file) if file.exists() else None
+
+    @property
+    def _results(self) -> type[SweepResults]:
+        return SearchResults if self.plan.kind == "search" else CrossValidationResults
 
     @property
     def study_file(self) -> Path:
         """Optuna's study, in SQLite."""
         return self.path / "study.db"
 
-    def write_results(self, results: dict[str, Any]) -> None:
+    def write_results(self, results: SweepResults) -> None:
         """Replaces results.json atomically."""
-        storage.write_json(self.path / "results.json", results)
+        results.write(self.path / "results.json")
 
     def run_id(self, trial: int | None = None, fold: int | None = None) -> str:
         """The name of the run of a trial, a fold, or a fold of a trial."""

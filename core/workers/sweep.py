@@ -17,6 +17,7 @@ from core.runs.config import RunConfig, require_inputs
 from core.runs.run_store import Run
 from core.settings import settings
 from core.tuning import cross_validation, search, sweep_store
+from core.tuning.results import SearchResults
 from core.tuning.sweep_store import Sweep
 from core.workers import launcher, worker
 
@@ -94,9 +95,8 @@ class _Sweeping:
                 self.sweep.write_results(search.results(self.sweep, study))
         self.reporter.update(done=plan.trials)
         results = self.sweep.results
-        if results and results["best"] is None:
-            error = results["trials"][-1]["error"] or ""
-            raise RunError(f"No trial finished with a value. {error}")
+        if isinstance(results, SearchResults) and results.best is None:
+            raise RunError(f"No trial finished with a value. {results.trials[-1].error or ''}")
 
     def _at(self, phase: str, done: int) -> None:
         self.reporter.update(now=True, phase=phase, done=done, total=self.sweep.plan.total)

@@ -9,6 +9,8 @@ from core.evaluation.test_set import TestSet
 from core.metrics import classification
 from core.report.card.failures import by_fold, worst_calls
 from core.report.card.items import Item, date, fact, gap, table
+from core.report.dataset import split_verdict
+from core.report.phrases import span
 from core.runs.evaluations import Evaluation
 from core.runs.metrics import PartMetrics, RunMetrics
 from core.runs.run_store import Run
@@ -32,7 +34,7 @@ def protocol(run: Run, measured: RunMetrics) -> list[Item]:
     leak = "It leaks: do not compare its numbers with honest ones. " if rules.leaking else ""
     return [
         fact("Split", how),
-        fact("Audit for leakage", leak + splits.verdict(rules)),
+        fact("Audit for leakage", leak + split_verdict(rules)),
         fact("Test cells", f"Digest of their contents: {rules.test_cells}"),
         fact(
             "Roles of the parts",
@@ -167,7 +169,7 @@ def _evaluation(row: Evaluation) -> Item:
 
 def _rows(part: PartMetrics) -> list[tuple[str, ...]]:
     return [
-        (title, _number(part.metric(name)), _interval(part.interval(name)), _number(always))
+        (title, _number(part.metric(name)), span(part.estimate(name).interval), _number(always))
         for name, title in classification.NAMES.items()
         if name in part.model_fields_set  # an older version did not measure all
         for always in [part.always_all.get(name)]
@@ -185,7 +187,3 @@ def _class(label: int) -> str:
 
 def _number(value: float | None) -> str:
     return "undefined" if value is None else f"{value:.3f}"
-
-
-def _interval(pair: tuple[float, float] | None) -> str:
-    return "none" if pair is None else f"{pair[0]:.3f} to {pair[1]:.3f}"

@@ -200,7 +200,7 @@ def card(run: Run) -> Card:
 
 
 audit = st.cache_data(max_entries=32, hash_funcs=_SAME, show_spinner="Comparing cell by cell…")(
-    audits.measured
+    audits.measure
 )
 
 

@@ -8,6 +8,8 @@ import plotly.graph_objects as go
 import plotly.io
 import streamlit as st
 
+from core.metrics.estimate import Estimate
+
 COLOURS = {"ALL": "#D55E00", "HEM": "#0072B2", "unlabelled": "#9aa5a9"}
 # Okabe-Ito, without the two colours that mean a class.
 SERIES = ("#1f5c66", "#CC79A7", "#009E73", "#56B4E9", "#7a5c00", "#666666")
@@ -53,17 +55,15 @@ def empty(height: int = 300, *, rows: bool = False, **layout: Any) -> go.Figure:
     return go.Figure(layout={"template": template, "height": height, **layout})
 
 
-def error_bars(
-    values: Sequence[float], spans: Sequence[Sequence[float] | None], **style: Any
-) -> dict[str, Any]:
-    """Error bars from each value to the ends of its interval (low, high); none where it is None."""
-    pairs = list(zip(values, spans, strict=True))
+def error_bars(estimates: Sequence[Estimate], thickness: float = 2) -> dict[str, Any]:
+    """Error bars of values that are defined; of length 0 for one without an interval."""
+    pairs = [(e.value or 0.0, e.interval or (e.value or 0.0,) * 2) for e in estimates]
     return {
         "type": "data",
         "symmetric": False,
-        "array": [span[1] - value if span else 0 for value, span in pairs],
-        "arrayminus": [value - span[0] if span else 0 for value, span in pairs],
-        **style,
+        "thickness": thickness,
+        "array": [high - value for value, (_, high) in pairs],
+        "arrayminus": [value - low for value, (low, _) in pairs],
     }
 
 

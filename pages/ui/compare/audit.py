@@ -1,14 +1,13 @@
 """May I believe it? What a run owes to knowing patients, and what to size and outline alone."""
 
-from typing import Any
-
 import pandas as pd
 import streamlit as st
 
-from core.audit import ablations, controls, leakage, subject_probe
+from core.audit import ablations, subject_probe
 from core.audit.ablations import AblationRuns
 from core.errors import BlastLensError
 from core.report import audits
+from core.report.audits import AuditResult
 from core.runs import run_store
 from core.runs.run_store import Run
 from core.workers import launcher
@@ -88,9 +87,9 @@ def show(runs: list[Run]) -> None:
             st.markdown(f"**{title}** {_METHODS[what].format(**numbers)}")
 
 
-def _answer(what: str, result: dict[str, Any]) -> None:
-    st.markdown(f"**{_ANSWERS[what, result['doubt']]}**")
-    st.markdown(plain(result["sentence"]))
+def _answer(what: str, result: AuditResult) -> None:
+    st.markdown(f"**{_ANSWERS[what, result.doubt]}**")
+    st.markdown(plain(audits.sentence(result)))
 
 
 def _audit(run: Run, audit: str, among: list[Run]) -> pd.DataFrame | None:
@@ -100,9 +99,9 @@ def _audit(run: Run, audit: str, among: list[Run]) -> pd.DataFrame | None:
     if ablation_runs.complete:
         result = cache.audit(audit, ablation_runs)
         _answer(audit, result)
-        if result["synthetic"]:
+        if result.synthetic:
             st.caption("On synthetic cells: it shows how BlastLens works and proves nothing.")
-        return (leakage if audit == "leakage" else controls).table(result)
+        return audits.table(result)
     st.markdown(_QUESTIONS[audit])
     if ablation_runs.unfinished:
         monitor.follow(ablation_runs.unfinished, lambda: _draw_progress(run, audit), every=2.0)
@@ -149,7 +148,7 @@ def _draw_progress(run: Run, audit: str) -> None:
 
 
 def _probe(run: Run) -> pd.DataFrame | None:
-    result = subject_probe.kept(run)
+    result = subject_probe.stored(run)
     if result is None:
         place = st.empty()
         with place.container():
@@ -166,8 +165,8 @@ def _probe(run: Run) -> pd.DataFrame | None:
         with place.container(), show_progress("Probing", "cells") as progress:
             result = subject_probe.measure(run, progress)
         place.empty()
-    _answer("probe", audits.named(result))
-    return subject_probe.table(result)
+    _answer("probe", result)
+    return audits.table(result)
 
 
 def _numbers(run: Run, results: dict[str, pd.DataFrame]) -> None:

@@ -10,6 +10,7 @@ from core.data import datasets
 from core.errors import DataError, RunError
 from core.evaluation.test_set import OUTCOMES, TestSet
 from core.explain.overlay import legend
+from core.report import phrases
 from pages.ui.common import cache, charts
 from pages.ui.common.text import plain, shown_errors
 
@@ -21,11 +22,11 @@ HEAT = ("none", "those that hold", "all")
 
 def show_confusion(run: TestSet, name: str) -> None:
     """A run's calls against the truth; a button for each cell of it opens what it counts."""
-    counts = run.figures()["confusion"]
+    counts = run.metrics.confusion.to_json()
     st.markdown(f"**{plain(name)}**")
     alt = "{tp} ALL found, {fn} missed; {tn} HEM found, {fp} called ALL".format(**counts)
     charts.show(charts.confusion(counts), alt=alt, key=f"confusion_{run.run_id}")
-    st.caption(f"{run.protocol}. Look at the cells:")
+    st.caption(f"{phrases.protocol(run)}. Look at the cells:")
     with st.container(horizontal=True, gap="xxsmall"):
         for kind, label in OUTCOMES.items():
             if st.button(

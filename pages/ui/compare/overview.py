@@ -1,15 +1,14 @@
 """The top of the Compare page: the alarm, the verdict and the table."""
 
-from typing import Any
-
 import pandas as pd
 import streamlit as st
 
-from core.evaluation import compare, paired, plausibility
+from core.audit import plausibility
 from core.evaluation.test_set import TestSet
 from core.metrics.bootstrap import RESAMPLES
 from core.metrics.classification import BINS
-from core.report import comparison
+from core.report import comparison, comparison_tables
+from core.report.comparison import Row
 from core.runs import run_store
 from core.runs.run_store import Run
 from pages.ui.common import cache
@@ -29,7 +28,7 @@ def choose() -> list[Run]:
         st.info("No run has finished yet.")
         st.page_link("pages/train.py", label="Train a model", icon=":material/model_training:")
         return []
-    called = compare.names(list(finished.values()))
+    called = comparison.names(list(finished.values()))
     chosen = st.multiselect(
         "Runs",
         list(finished),
@@ -50,12 +49,12 @@ def load(runs: list[Run]) -> list[TestSet]:
     return found
 
 
-def show(runs: list[TestSet]) -> list[dict[str, Any]]:
-    """Alarm, verdict and table; returns the rows of `compare.rows`."""
-    called = compare.names([run.run for run in runs])
+def show(runs: list[TestSet]) -> list[Row]:
+    """Alarm, verdict and table; returns the rows of the table."""
+    called = comparison.names([run.run for run in runs])
     for run in runs:
         _show_alarm(run, called[run.run_id])
-    st.markdown(f"**{plain(compare.verdict(runs, called))}**")
+    st.markdown(f"**{plain(comparison.verdict(runs, called))}**")
     rows = _show_table(runs)
     _show_settings(runs, called)
     _show_method()
@@ -63,25 +62,25 @@ def show(runs: list[TestSet]) -> list[dict[str, Any]]:
 
 
 def _show_alarm(run: TestSet, name: str) -> None:
-    found = plausibility.audit(run)
-    if found is None:
+    alarm = plausibility.audit(run)
+    if alarm is None:
         return
-    box = st.error if found.explained else st.warning
-    wrong, right = found.answers(passed=False), found.answers(passed=True)
+    box = st.error if alarm.explained else st.warning
+    failed, passed = alarm.answers(passed=False), alarm.answers(passed=True)
     box(
-        f"**{plain(name)}: too good to be true? {plain(found.conclusion)}**  \n"
-        f"{plain(' '.join(found.above))}"
-        + (f"  \n**Found:** {plain(wrong)}" if wrong else "")
-        + (f"  \nIn order: {plain(right)}" if right else ""),
+        f"**{plain(name)}: too good to be true? {plain(alarm.conclusion)}**  \n"
+        f"{plain(' '.join(alarm.above))}"
+        + (f"  \n**Found:** {plain(failed)}" if failed else "")
+        + (f"  \nIn order: {plain(passed)}" if passed else ""),
         icon=":material/policy:",
     )
 
 
-def _show_table(runs: list[TestSet]) -> list[dict[str, Any]]:
+def _show_table(runs: list[TestSet]) -> list[Row]:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         view = st.segmented_control(
             "Figures",
-            list(comparison.VIEWS),
+            list(comparison_tables.VIEWS),
             default="Calls",
             required=True,
             key="compare_view",
@@ -102,12 +101,11 @@ def _show_table(runs: list[TestSet]) -> list[dict[str, Any]]:
         if view == "Cost":
             reading_time_button(runs, "table")
         download = st.container(width="content")
-    rows = compare.rows(runs, prevalence)
+    rows = comparison.rows(runs, prevalence)
     if not rows:
         return rows
-    shown = pd.DataFrame(comparison.shown(rows, view, milliseconds(runs)))
     st.dataframe(
-        shown,
+        comparison_tables.text(rows, view, milliseconds(runs)),
         hide_index=True,
         height="content",
         column_config={
@@ -120,11 +118,11 @@ def _show_table(runs: list[TestSet]) -> list[dict[str, Any]]:
         },
         alt=f"Runs and their figures: {view}",
     )
-    everything = pd.DataFrame(comparison.flat(rows, milliseconds(runs)))
+    everything = comparison_tables.numbers(rows, milliseconds(runs))
     download_table("Table as CSV", everything, "comparison.csv", place=download)
     st.caption(
         "Of the test part, with 95% intervals over groups of subjects. "
-        f"{comparison.BEST}: better than every run tested on the same cells, beyond chance. "
+        f"{comparison_tables.BEST}: better than every run tested on the same cells, beyond chance. "
         "Brier score and ECE: lower is better." + SYNTHETIC * any(run.synthetic for run in runs)
     )
     return rows
@@ -147,7 +145,7 @@ def milliseconds(runs: list[TestSet]) -> dict[str, float]:
 
 
 def _show_settings(runs: list[TestSet], called: dict[str, str]) -> None:
-    differing = compare.settings_that_differ(runs)
+    differing = comparison.settings_that_differ(runs)
     if not differing or len(runs) < 2:
         return
     with st.expander(f"What differs in their settings: {', '.join(differing)}"):
@@ -164,7 +162,7 @@ def _show_method() -> None:
             f"- Intervals: the middle 95% of {RESAMPLES:,} resamples that draw whole groups of "
             "subjects, since cells of one patient are not independent. None with fewer than 3 "
             "groups of a class. (The ECE's resamples are moved to the mean that was measured.)\n"
-            f"- Better beyond chance: {plain(paired.METHOD)}\n"
+            f"- Better beyond chance: {plain(comparison.METHOD)}\n"
             f"- PR AUC is the average precision. ECE: {BINS} bins of equal width of the "
             "probability of ALL. PPV and NPV follow by Bayes' rule from sensitivity, specificity "
             "and the share of ALL you set.\n"

@@ -1,7 +1,6 @@
 """Plotly figures of the Compare page."""
 
 from collections.abc import Collection
-from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -10,7 +9,10 @@ from core.evaluation import literature
 from core.evaluation.curves import GRID, Bin, Curve
 from core.evaluation.repeats import Repeat
 from core.metrics.classification import NAMES
-from pages.ui.common.charts import COLOURS, SERIES, empty
+from core.metrics.estimate import Estimate
+from core.report.comparison import Row
+from core.report.comparison_tables import repeat_protocol
+from pages.ui.common.charts import COLOURS, SERIES, empty, error_bars
 
 GREY = "#666666"
 SHAPES = {"ALL": "triangle-up", "HEM": "circle"}
@@ -33,21 +35,20 @@ def short(name: str) -> str:
     return f"{title}<br>{' · '.join(rest)}" if rest else title
 
 
-def one_metric(rows: list[dict[str, Any]], repeats: list[Repeat], metric: str) -> go.Figure:
+def one_metric(rows: list[Row], repeats: list[Repeat], metric: str) -> go.Figure:
     """Each run's value with its interval, always ALL as a cross, the published bar as a line."""
     figure = empty(110 + 46 * (len(rows) + len(repeats)), rows=True)
     for number, row in enumerate(rows):
-        value, span = row["test"][metric], row["test"]["intervals"][metric]
-        symbol = "circle-open" if row["leaking"] else "circle"
-        _dot(figure, short(row["name"]), value, span, number, row["protocol"], symbol)
-    for number, one in enumerate(repeats):
-        spread = one.figures()[metric]
-        span = None if spread["low"] is None else [spread["low"], spread["high"]]
-        name = f"{one.name}<br>mean, lowest to highest"
-        _dot(figure, name, spread["mean"], span, len(rows) + number, one.protocol, "diamond")
+        symbol = "circle-open" if row.run.leaking else "circle"
+        _dot(figure, short(row.name), row.estimates[metric], number, row.protocol, symbol)
+    for number, repeat in enumerate(repeats, len(rows)):
+        spread = repeat.spreads[metric]
+        name = f"{repeat.name}<br>mean, lowest to highest"
+        mean = Estimate(spread.mean, spread.low, spread.high)
+        _dot(figure, name, mean, number, repeat_protocol(repeat), "diamond")
     figure.add_scatter(
-        y=[short(row["name"]) for row in rows],
-        x=[row["test"]["always_all"][metric] for row in rows],
+        y=[short(row.name) for row in rows],
+        x=[row.always_all[metric] for row in rows],
         name="always ALL, on the same cells",
         mode="markers",
         marker={"size": 9, "symbol": "x-thin", "line": {"width": 2, "color": "#555555"}},
@@ -65,52 +66,41 @@ def one_metric(rows: list[dict[str, Any]], repeats: list[Repeat], metric: str) -
 def _dot(
     figure: go.Figure,
     name: str,
-    value: float | None,
-    span: list[float] | None,
+    estimate: Estimate,
     number: int,
     words: str,
     symbol: str = "circle",
 ) -> None:
-    if value is None:
+    if estimate.value is None:
         return
-    error = None
-    if span:
-        error = {"type": "data", "symmetric": False, "thickness": 2}
-        error |= {"array": [span[1] - value], "arrayminus": [value - span[0]]}
     figure.add_scatter(
         y=[name],
-        x=[value],
+        x=[estimate.value],
         mode="markers",
         showlegend=False,
         marker={"size": 11, "symbol": symbol, "color": colour(number)},
-        error_x=error,
+        error_x=error_bars([estimate]),
         hovertemplate=f"%{{x:.3f}}, {words}<extra></extra>",
     )
 
 
 def against_compute(
-    rows: list[dict[str, Any]], metric: str, costs: dict[str, float | None], label: str
+    rows: list[Row], metric: str, costs: dict[str, float | None], label: str
 ) -> go.Figure:
     """A metric with its interval against what each run costs (by run), on a logarithmic axis."""
     figure = empty(320)
     for number, row in enumerate(rows):
-        value, cost = row["test"][metric], costs[row["run"]]
-        if value is None or not cost:
+        estimate, cost = row.estimates[metric], costs[row.run_id]
+        if estimate.value is None or not cost:
             continue
-        span = row["test"]["intervals"][metric] or (value, value)
         figure.add_scatter(
             x=[cost],
-            y=[value],
-            name=row["name"],
+            y=[estimate.value],
+            name=row.name,
             mode="markers",
             marker={"size": 11, "symbol": number % 20, "color": colour(number)},
-            error_y={
-                "type": "data",
-                "symmetric": False,
-                "array": [span[1] - value],
-                "arrayminus": [value - span[0]],
-            },
-            hovertemplate="%{y:.3f} at %{x:,.4g}<extra>" + row["protocol"] + "</extra>",
+            error_y=error_bars([estimate]),
+            hovertemplate="%{y:.3f} at %{x:,.4g}<extra>" + row.protocol + "</extra>",
         )
     figure.update_xaxes(title=label, type="log", showgrid=True)
     figure.update_yaxes(title=NAMES[metric])
@@ -172,12 +162,12 @@ def reliability(found: dict[str, list[Bin]], banded: Collection[str]) -> go.Figu
         line={"color": GREY, "dash": "dot", "width": 1},
     )
     for number, (name, bins) in enumerate(found.items()):
-        none = name not in banded
-        spans = [[one.observed] * 2 if none or not one.interval else one.interval for one in bins]
-        pairs = list(zip(bins, spans, strict=True))
+        observed = [one.observed for one in bins]
+        if name not in banded:
+            observed = [Estimate(estimate.value) for estimate in observed]
         figure.add_scatter(
             x=[one.predicted for one in bins],
-            y=[one.observed for one in bins],
+            y=[estimate.value for estimate in observed],
             name=name,
             mode="lines+markers",
             customdata=[one.cells for one in bins],
@@ -189,13 +179,7 @@ def reliability(found: dict[str, list[Bin]], banded: Collection[str]) -> go.Figu
                 "sizeref": max(one.cells for one in bins) / 200,
                 "sizemin": 4,
             },
-            error_y={
-                "type": "data",
-                "symmetric": False,
-                "thickness": 1,
-                "array": [span[1] - one.observed for one, span in pairs],
-                "arrayminus": [one.observed - span[0] for one, span in pairs],
-            },
+            error_y=error_bars(observed, thickness=1),
             hovertemplate="said %{x:.2f}, is %{y:.2f}, %{customdata} cells",
         )
     figure.update_xaxes(title="probability of ALL that was said", range=[-0.02, 1.02])
@@ -245,8 +229,9 @@ def parts(tables: dict[str, pd.DataFrame], metric: str) -> go.Figure:
     figure = empty(340 + 20 * len(tables), scattermode="group")
     for number, (name, table) in enumerate(tables.items()):
         some = table.dropna(subset=metric)
-        high = some[f"{metric}_high"].fillna(some[metric])
-        low = some[f"{metric}_low"].fillna(some[metric])
+        edges = (
+            some[column].fillna(some[metric]) for column in (f"{metric}_low", f"{metric}_high")
+        )
         figure.add_scatter(
             x=some["part"],
             y=some[metric],
@@ -254,12 +239,7 @@ def parts(tables: dict[str, pd.DataFrame], metric: str) -> go.Figure:
             mode="markers",
             customdata=some[["cells", "groups"]],
             marker={"size": 10, "symbol": number % 20, "color": colour(number)},
-            error_y={
-                "type": "data",
-                "symmetric": False,
-                "array": (high - some[metric]).to_list(),
-                "arrayminus": (some[metric] - low).to_list(),
-            },
+            error_y=error_bars([Estimate(*row) for row in zip(some[metric], *edges, strict=True)]),
             hovertemplate="%{y:.3f}, %{customdata[0]} cells of %{customdata[1]} groups",
         )
     figure.update_yaxes(title=NAMES[metric], range=[-0.03, 1.03])
@@ -292,7 +272,7 @@ def bands(found: dict[str, pd.DataFrame], label: str, first: int) -> go.Figure:
     return figure
 
 
-def beside_published(rows: list[dict[str, Any]], metric: str) -> go.Figure:
+def beside_published(rows: list[Row], metric: str) -> go.Figure:
     """Our runs beside what is published in the same metric, by the protocol of each."""
     theirs = [one for one in literature.RESULTS if one.metric == metric]
     figure = empty(110 + 44 * (len(rows) + len(theirs)), rows=True)
@@ -314,9 +294,8 @@ def beside_published(rows: list[dict[str, Any]], metric: str) -> go.Figure:
         for one in some if level else []:
             figure.add_vline(x=one.value, line={"dash": "dot", "color": "#b9c2c5", "width": 1})
     for number, row in enumerate(rows):
-        value, span = row["test"][metric], row["test"]["intervals"][metric]
-        symbol = "circle-open" if row["leaking"] else "circle"
-        _dot(figure, short(row["name"]), value, span, number, row["protocol"], symbol)
+        symbol = "circle-open" if row.run.leaking else "circle"
+        _dot(figure, short(row.name), row.estimates[metric], number, row.protocol, symbol)
     figure.update_xaxes(title=NAMES[metric])
     figure.update_xaxes(range=[0.3, 1.02])
     return figure

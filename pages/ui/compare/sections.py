@@ -1,7 +1,5 @@
 """The pictures of the Compare page, a section a tab."""
 
-from typing import Any
-
 import pandas as pd
 import streamlit as st
 
@@ -9,13 +7,15 @@ from core.data import datasets
 from core.evaluation import compare, literature, repeats, subgroups
 from core.evaluation.test_set import TestSet
 from core.metrics import classification
+from core.report import comparison, comparison_tables
+from core.report.comparison import Row
 from core.runs import active_model
 from pages.ui.common import cache, charts
 from pages.ui.common.downloads import download_table
 from pages.ui.common.text import plain, shown_errors
 from pages.ui.compare import gallery, overview, plots
 
-Rows = list[dict[str, Any]]
+Rows = list[Row]
 QUANTITIES = {"cross_entropy": "cross-entropy", "accuracy": "accuracy"}
 MATRICES = 3
 BANDED = 2  # more, and the bands hide one another
@@ -39,8 +39,13 @@ def show_accuracy(runs: list[TestSet], rows: Rows) -> None:
         key="one_metric",
     )
     if found:
-        st.dataframe(repeats.shown(found), hide_index=True, height="content", alt="Seeds and folds")
-        _table("Seeds and folds", repeats.table(found), shown=False)
+        st.dataframe(
+            comparison_tables.repeats_text(found),
+            hide_index=True,
+            height="content",
+            alt="Seeds and folds",
+        )
+        _table("Seeds and folds", comparison_tables.repeats_numbers(found), shown=False)
         st.caption("In brackets: the lowest and the highest run. They are no interval.")
     _show_matrices(runs)
     _show_compute(runs, rows, metric)
@@ -48,7 +53,7 @@ def show_accuracy(runs: list[TestSet], rows: Rows) -> None:
 
 def _show_matrices(runs: list[TestSet]) -> None:
     st.markdown("##### What was called what")
-    called, active = compare.names([run.run for run in runs]), _active()
+    called, active = comparison.names([run.run for run in runs]), _active()
     for start in range(0, len(runs), MATRICES):
         some = runs[start : start + MATRICES]
         for column, run in zip(st.columns(MATRICES, gap="medium"), some, strict=False):
@@ -88,10 +93,12 @@ def _show_compute(runs: list[TestSet], rows: Rows, metric: str) -> None:
         key="compare_compute",
         label_visibility="collapsed",
     )
-    costs: dict[str, float | None] = {row["run"]: row.get(kind) for row in rows}
+    costs: dict[str, float | None] = {}
     if kind == "reading":
         overview.reading_time_button(runs, "chart")
         costs |= overview.milliseconds(runs)
+    else:
+        costs |= {row.run_id: row.cost(kind) for row in rows}
     if not any(costs.values()):
         st.info("Not measured yet.")
         return
@@ -106,7 +113,7 @@ def _show_compute(runs: list[TestSet], rows: Rows, metric: str) -> None:
 
 def show_curves(runs: list[TestSet], rows: Rows) -> None:
     """ROC and precision-recall curves with bands, and the reliability diagram."""
-    called = {row["run"]: row["name"] for row in rows}
+    called = {row.run_id: row.name for row in rows}
     found = {called[run.run_id]: cache.curves(run) for run in runs}
     banded = st.pills(
         "With bands",
@@ -141,10 +148,10 @@ def show_curves(runs: list[TestSet], rows: Rows) -> None:
 
 def show_subjects(runs: list[TestSet], rows: Rows) -> None:
     """Whom the runs fail: by subject, official fold, quality flag and cell size."""
-    called = {row["run"]: row["name"] for row in rows}
+    called = {row.run_id: row.name for row in rows}
     tables = {called[run.run_id]: subgroups.by_subject(run) for run in runs}
     for name, table in tables.items():
-        st.markdown(f"- {plain(subgroups.worst_sentence(name, table))}")
+        st.markdown(f"- {plain(comparison_tables.worst_subject(name, table))}")
     charts.show(
         plots.subjects(tables),
         alt="Share of each subject's cells called rightly, a strip for each run",
@@ -189,7 +196,7 @@ def _show_kinds(runs: list[TestSet], called: dict[str, str]) -> None:
 
 def show_learning(runs: list[TestSet], rows: Rows) -> None:
     """Learning curves overlaid; seeds and folds as mean and band."""
-    called = {row["run"]: row["name"] for row in rows}
+    called = {row.run_id: row.name for row in rows}
     found = repeats.find(runs)
     histories = {called[run.run_id]: run.run.history for run in runs}
     for column, (quantity, label) in zip(st.columns(2), QUANTITIES.items(), strict=True):
@@ -224,13 +231,13 @@ def show_literature(runs: list[TestSet], rows: Rows) -> None:
         alt=f"{classification.NAMES[metric]} of these runs beside published results",
         key="published",
     )
-    _table("Results", pd.DataFrame(literature.beside(rows, metric)))
+    _table("Results", comparison_tables.beside_literature(rows, metric))
     st.caption("An open mark was measured on patients that stood on both sides of its split.")
 
 
 def _protocols(rows: Rows) -> str:
-    said = dict.fromkeys(row["protocol"] for row in rows)
-    return f"Measured on: {plain('; '.join(said))}."
+    protocols = dict.fromkeys(row.protocol for row in rows)
+    return f"Measured on: {plain('; '.join(protocols))}."
 
 
 def _table(label: str, table: pd.DataFrame, *, shown: bool = True) -> None:

@@ -1,15 +1,23 @@
 """The section on a model's operating point: choose the errors, see what follows, store it."""
 
-from typing import Any
-
+import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
 from core.errors import BlastLensError
-from core.evaluation import decision, operating_point
-from core.evaluation.operating_point import Choice
+from core.evaluation import operating_point
+from core.evaluation.decision import Outcome, Preview, Reliability
 from core.metrics.calibration import METHODS
-from core.runs.calibration import Calibration
+from core.report.operating_point import (
+    as_share,
+    from_percents,
+    in_percents,
+    rule,
+    scores_table,
+    table,
+)
+from core.report.operating_point import sentence as outcome_sentence
+from core.runs.calibration import Calibration, Choice
 from core.runs.run_store import Run
 from pages.ui.common import cache, charts
 from pages.ui.common.charts import GREY, SERIES, empty
@@ -35,13 +43,13 @@ def _section(run: Run) -> None:
             choice, prevalence = _choose(run)
         stored = cache.preview(run, None, prevalence)
         with outcome:
-            wanted = _outcome(run, choice, prevalence, stored)
-        if wanted is not None:
-            _pictures(run, wanted, stored)
+            proposed = _outcome(run, choice, prevalence, stored)
+        if proposed is not None:
+            _pictures(run, proposed, stored)
 
 
 def _choose(run: Run) -> tuple[Choice, float | None]:
-    now = operating_point.in_percents(run.calibration.choice, LOWEST, HIGHEST)
+    now = in_percents(run.calibration.choice, LOWEST, HIGHEST)
     key = f"{run.run_id}_{run.contract_ns}"  # what was stored is what the controls begin with
     missed = st.slider(
         "Miss at most so many % of blasts", LOWEST, HIGHEST, now.max_missed or MISSED, 0.5,
@@ -72,52 +80,48 @@ def _choose(run: Run) -> tuple[Choice, float | None]:
         method = st.selectbox(
             "Calibration", names, names.index(now.calibration or AS_TRAINED), key=f"method_{key}"
         )
-    kept = None if method == AS_TRAINED else method
-    choice = operating_point.of_percents(missed, error, kept, promised=promised)
-    return choice, operating_point.as_share(share)
+    chosen = None if method == AS_TRAINED else method
+    choice = from_percents(missed, error, chosen, promised=promised)
+    return choice, as_share(share)
 
 
-def _outcome(
-    run: Run, choice: Choice, prevalence: float | None, stored: dict[str, Any]
-) -> dict[str, Any] | None:
-    wanted: dict[str, Any] | None = None
+def _outcome(run: Run, choice: Choice, prevalence: float | None, stored: Preview) -> Preview | None:
+    proposed: Preview | None = None
     try:
-        wanted = cache.preview(run, choice, prevalence)
+        proposed = cache.preview(run, choice, prevalence)
     except BlastLensError as problem:
         st.warning(plain(str(problem)), icon=":material/block:")
-    contract = stored["contract"]
-    if wanted is not None:
-        part = wanted["shown_part"]
-        st.markdown(f"**{decision.sentence(wanted['parts'][part], part)}**")
-        for found in (wanted["contract"].operating_point, wanted["contract"].review):
-            if found is not None:
-                st.markdown(f":material/groups: {found.reason}")
-    _buttons(run, choice, wanted, contract)
-    now = [f"**Now:** {operating_point.rule(contract)}"]
-    if wanted is None or wanted["contract"] != contract:  # else it stands above already
-        part = stored["shown_part"]
-        now.append(decision.sentence(stored["parts"][part], part))
+    calibration = stored.calibration
+    if proposed is not None:
+        part = proposed.shown_part
+        st.markdown(f"**{outcome_sentence(proposed.parts[part], part)}**")
+        for chosen in (proposed.calibration.operating_point, proposed.calibration.review):
+            if chosen is not None:
+                st.markdown(f":material/groups: {chosen.reason}")
+    _buttons(run, choice, proposed, calibration)
+    now = [f"**Now:** {rule(calibration)}"]
+    if proposed is None or proposed.calibration != calibration:  # else it stands above already
+        part = stored.shown_part
+        now.append(outcome_sentence(stored.parts[part], part))
     st.caption(" ".join(now))
-    return wanted
+    return proposed
 
 
-def _buttons(
-    run: Run, choice: Choice, wanted: dict[str, Any] | None, contract: Calibration
-) -> None:
+def _buttons(run: Run, choice: Choice, proposed: Preview | None, calibration: Calibration) -> None:
     use, back = st.columns(2)
-    in_use = wanted is not None and wanted["contract"] == contract
+    in_use = proposed is not None and proposed.calibration == calibration
     pressed = use.button(
         "In use" if in_use else "Use this operating point",
         type="primary",
         icon=":material/check:",
-        disabled=wanted is None or in_use,
+        disabled=proposed is None or in_use,
         width="stretch",
         key=f"use_point_{run.run_id}",
     )
     undone = back.button(
         "Back to the default",
         icon=":material/undo:",
-        disabled=contract.default is None,
+        disabled=calibration.default is None,
         width="stretch",
         key=f"default_point_{run.run_id}",
     )
@@ -129,28 +133,28 @@ def _buttons(
         st.rerun()  # the whole page: its other figures follow the operating point
 
 
-def _pictures(run: Run, wanted: dict[str, Any], stored: dict[str, Any]) -> None:
-    st.dataframe(decision.table(wanted["parts"]), hide_index=True)
+def _pictures(run: Run, proposed: Preview, stored: Preview) -> None:
+    st.dataframe(table(proposed.parts), hide_index=True)
     st.caption(
         "The threshold was found on the validation part, whose figures are therefore too good; the "
         "test part had no say in it. In brackets 95% intervals over groups of subjects. A promise "
         "takes the validation subjects for fresh ones, though the epoch was chosen by them too."
     )
-    part = wanted["shown_part"]
-    if wanted["trade_off"] is not None:
+    part = proposed.shown_part
+    if proposed.trade_off is not None:
         left, right = st.columns(2)
         with left:
             st.markdown("**What fewer misses cost**")
-            points = {"chosen here": wanted["parts"][part], "in use": stored["parts"][part]}
+            points = {"chosen here": proposed.parts[part], "in use": stored.parts[part]}
             charts.show(
-                _trade_off(wanted["trade_off"], points),
+                _trade_off(proposed.trade_off, points),
                 alt=f"Missed blasts against false alarms over all thresholds, {part} part",
                 key=f"trade_off_{run.run_id}",
             )
         with right:
             st.markdown("**Is it better than calling every cell ALL?**")
             charts.show(
-                _decision_curve(wanted["decision_curve"], wanted["decision_threshold"]),
+                _decision_curve(proposed.decision_curve, proposed.decision_threshold),
                 alt=f"Net benefit by threshold probability of the model, of calling every cell ALL "
                 f"and of calling none, {part} part",
                 key=f"decision_{run.run_id}",
@@ -160,28 +164,29 @@ def _pictures(run: Run, wanted: dict[str, Any], stored: dict[str, Any]) -> None:
             "weighed by the threshold's odds; the model is of use where its line is the highest. "
             "The upright line is the threshold chosen here."
         )
-    _reliability(run, wanted)
+    _reliability(run, proposed)
 
 
-def _reliability(run: Run, wanted: dict[str, Any]) -> None:
+def _reliability(run: Run, proposed: Preview) -> None:
     with st.expander("Do its probabilities mean what they say?"):
-        st.caption(f"{sentence(wanted['contract'].reason)}.")
-        found = wanted["reliability"]
-        for column, (part, both) in zip(st.columns(2), found.items(), strict=False):
+        st.caption(f"{sentence(proposed.calibration.reason)}.")
+        for column, (part, both) in zip(st.columns(2), proposed.reliability.items(), strict=False):
             with column:
                 charts.show(
                     _reliability_diagram(both, part),
                     alt=f"Share of blasts by stated probability, before and after, {part} part",
                     key=f"reliability_{part}_{run.run_id}",
                 )
-        table = decision.scores_table(found)
+        scores = scores_table(proposed.reliability)
         number = st.column_config.NumberColumn(format="%.3f")
-        st.dataframe(table, hide_index=True, column_config=dict.fromkeys(table.columns[2:], number))
+        st.dataframe(
+            scores, hide_index=True, column_config=dict.fromkeys(scores.columns[2:], number)
+        )
         st.caption("Lower is better. The validation part was fitted on: there, after is too good.")
 
 
-def _trade_off(curve: dict[str, list[float]], points: dict[str, dict[str, Any]]) -> go.Figure:
-    """Missed blasts against false alarms over all thresholds, with named points (`of_part`'s)."""
+def _trade_off(curve: pd.DataFrame, points: dict[str, Outcome]) -> go.Figure:
+    """Missed blasts against false alarms over all thresholds, with named points."""
     figure = empty(320)
     figure.add_scatter(
         x=curve["false_alarms"],
@@ -194,10 +199,10 @@ def _trade_off(curve: dict[str, list[float]], points: dict[str, dict[str, Any]])
         "<extra></extra>",
     )
     looks = (("diamond", SERIES[1], 13), ("circle-open", GREY, 11))
-    for (name, found), (symbol, colour, size) in zip(points.items(), looks, strict=False):
+    for (name, outcome), (symbol, colour, size) in zip(points.items(), looks, strict=False):
         figure.add_scatter(
-            x=[found["false_alarms"]["value"]],
-            y=[found["missed"]["value"]],
+            x=[outcome.false_alarms.value],
+            y=[outcome.missed.value],
             name=name,
             mode="markers",
             marker={"symbol": symbol, "color": colour, "size": size, "line": {"width": 2}},
@@ -208,7 +213,7 @@ def _trade_off(curve: dict[str, list[float]], points: dict[str, dict[str, Any]])
     return figure
 
 
-def _decision_curve(curve: dict[str, list[float]], threshold: float) -> go.Figure:
+def _decision_curve(curve: pd.DataFrame, threshold: float) -> go.Figure:
     """Net benefit of the model, of calling every cell ALL, and of calling none; the threshold."""
     figure = empty(320, hovermode="x unified")
     looks = {
@@ -226,13 +231,13 @@ def _decision_curve(curve: dict[str, list[float]], threshold: float) -> go.Figur
             hovertemplate="%{y:.3f}",
         )
     figure.add_vline(x=threshold, line={"color": GREY, "width": 1})
-    best = max(max(curve["model"]), curve["all"][0])
+    best = max(curve["model"].max(), curve["all"].iloc[0])
     figure.update_xaxes(title="threshold probability", tickformat=".0%", range=[0, 1])
     figure.update_yaxes(title="net benefit per cell", range=[-0.25 * best, 1.1 * best])
     return figure
 
 
-def _reliability_diagram(found: dict[str, dict[str, Any]], part: str) -> go.Figure:
+def _reliability_diagram(rows: dict[str, Reliability], part: str) -> go.Figure:
     """Share of blasts against stated probability, before and after calibration, and the ideal."""
     figure = empty(300)
     figure.add_scatter(
@@ -245,11 +250,11 @@ def _reliability_diagram(found: dict[str, dict[str, Any]], part: str) -> go.Figu
     )
     looks = {"before": (SERIES[4], "dash", "circle-open"), "after": (SERIES[0], "solid", "circle")}
     for when, (colour, dash, symbol) in looks.items():
-        rows = found[when]["curve"]
+        curve = rows[when].curve
         figure.add_scatter(
-            x=[row["stated"] for row in rows],
-            y=[row["observed"] for row in rows],
-            customdata=[row["cells"] for row in rows],
+            x=[point["stated"] for point in curve],
+            y=[point["observed"] for point in curve],
+            customdata=[point["cells"] for point in curve],
             name=f"{when} calibration",
             mode="lines+markers",
             line={"color": colour, "dash": dash},

@@ -10,13 +10,13 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from core.errors import UploadError
-from core.evaluation import operating_point
 from core.metrics.classification import NAMES
 from core.reading.checked_picture import Gate
 from core.reading.gate import CHECKS
 from core.reading.neighbours import Neighbour, Seen
 from core.reading.reader import CellReading, Reading
 from core.reading.table import doubt
+from core.report import operating_point, phrases
 from core.runs.run_store import Run
 from pages.ui.common import cache
 from pages.ui.common.text import CALLS, plain, sentence
@@ -111,16 +111,13 @@ def protocol(run: Run) -> str:
     if measured is None:
         return "This model has not been measured."
     test, rules = measured.test, measured.protocol
-    value, interval = test.metric(HEADLINE), test.interval(HEADLINE)
-    span = " (too few subjects for an interval)"
-    if interval:
-        span = f" (95% interval {interval[0]:.2f} to {interval[1]:.2f})"
     kind = "synthetic cells" if measured.dataset.synthetic else "cells"
     where = "of patients it had also trained on" if rules.leaking else "of held-out subjects"
     if rules.unknown_subjects:
         where = "of unknown patients, whom it may have trained on"
-    number = "undefined" if value is None else f"{value:.2f}"
-    return f"{NAMES[HEADLINE]} {number}{span} on {test.images} {kind} {where}."
+    estimate = test.estimate(HEADLINE)
+    score = "undefined" if estimate.value is None else phrases.full(estimate)
+    return f"{NAMES[HEADLINE]} {score} on {test.images} {kind} {where}."
 
 
 def _halves(widths: tuple[int, int], narrow: bool) -> Sequence[DeltaGenerator]:

@@ -1,6 +1,6 @@
 """A cross-validation or a search: its progress, its results, and how to go on."""
 
-from typing import Any
+from collections.abc import Sequence
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -8,8 +8,10 @@ import streamlit as st
 
 from core.jobs.job import Status
 from core.metrics.classification import NAMES
+from core.report import tuning
 from core.runs import config, run_store
-from core.tuning import cross_validation, search, sweep_store
+from core.tuning import search, sweep_store
+from core.tuning.results import CrossValidationResults, SearchResults, Trial
 from core.tuning.sweep_store import Plan, Sweep
 from core.workers import launcher
 from pages.ui.common import charts, monitor
@@ -41,7 +43,7 @@ def _draw(sweep: Sweep, status: Status) -> None:
         _progress(sweep, status)
     monitor.show_error(status)
     results = sweep.results
-    if results and plan.kind == "search":
+    if isinstance(results, SearchResults):
         show_search(sweep, plan, results, ended=not status.unfinished)
     elif results:
         show_folds(sweep, plan, results)
@@ -57,19 +59,19 @@ def _progress(sweep: Sweep, status: Status) -> None:
     st.caption(f"Now {plain(status.phase)}{now}")
 
 
-def show_folds(sweep: Sweep, plan: Plan, results: dict[str, Any]) -> None:
+def show_folds(sweep: Sweep, plan: Plan, results: CrossValidationResults) -> None:
     """The mean with its interval in a sentence, the folds as a chart and a table."""
-    st.markdown(f"**{cross_validation.verdict(results, plan.base.folds)}**")
+    st.markdown(f"**{tuning.cross_validation_verdict(results, plan.base.folds)}**")
     alt = "Test metrics of each fold, and their mean with its 95% interval over folds"
     charts.show(_over_folds(results), alt=alt, key=f"folds_{sweep.name}")
-    if results["pooled"]:
-        st.markdown(cross_validation.pooled_sentence(results["pooled"]))
-    summary = cross_validation.summary_table(results)
+    if results.pooled:
+        st.markdown(tuning.pooled_sentence(results.pooled))
+    summary = tuning.summary_table(results)
     numbers = ["Mean over folds", "Standard deviation", "All cells together"]
     _table(f"{sweep.name}_metrics", summary, numbers)
     with st.expander("Each fold"):
         names = list(NAMES.values())
-        _table(f"{sweep.name}_folds", cross_validation.table(results), names)
+        _table(f"{sweep.name}_folds", tuning.folds_table(results), names)
     with st.expander("How this was measured"):
         st.markdown(
             "- Each cell is tested once, by the fold that neither trained on it nor, in a split by "
@@ -81,35 +83,35 @@ def show_folds(sweep: Sweep, plan: Plan, results: dict[str, Any]) -> None:
         )
 
 
-def show_search(sweep: Sweep, plan: Plan, results: dict[str, Any], *, ended: bool) -> None:
+def show_search(sweep: Sweep, plan: Plan, results: SearchResults, *, ended: bool) -> None:
     """The best trial in words, how the search went, what mattered, and the way to train it."""
-    st.markdown(f"**{search.verdict(results)}**")
+    st.markdown(f"**{tuning.search_verdict(results)}**")
     st.caption(
         "Trials are judged on the validation part alone; the test part has no say. The lowest of "
         "many is too good by chance; the test part of a run with its settings says its worth."
     )
-    best = results["best"]
+    best = results.best
     if best is not None:
-        st.markdown(f"Its settings: {search.describe(best['settings'])}.")
+        st.markdown(f"Its settings: {tuning.describe(best.settings)}.")
         if ended:
             _train_best(sweep, plan, best)
     left, right = st.columns([3, 2])
     with left:
         alt = "Validation cross-entropy of each trial, and the best so far"
-        charts.show(_search_history(results["trials"]), alt=alt, key=f"trials_{sweep.name}")
+        charts.show(_search_history(results.trials), alt=alt, key=f"trials_{sweep.name}")
     with right:
-        if results["importance"]:
-            shares = {search.WORDS[name]: share for name, share in results["importance"].items()}
+        if results.importance:
+            shares = {tuning.SETTINGS[name]: share for name, share in results.importance.items()}
             alt = "How much each setting decided whether a trial was good"
             charts.show(_importance(shares), alt=alt, key=f"importance_{sweep.name}")
             st.caption("What decided whether a trial was good; with few trials, a rough guide.")
         else:
             need = search.MIN_FOR_IMPORTANCE
             st.caption(f"What mattered most is told once {need} trials have finished.")
-    _table(f"{sweep.name}_trials", search.table(results), ["Validation cross-entropy"])
+    _table(f"{sweep.name}_trials", tuning.trials_table(results), ["Validation cross-entropy"])
 
 
-def _train_best(sweep: Sweep, plan: Plan, best: dict[str, Any]) -> None:
+def _train_best(sweep: Sweep, plan: Plan, best: Trial) -> None:
     with (
         st.form(f"best_{sweep.name}", border=False),
         st.container(horizontal=True, vertical_alignment="bottom"),
@@ -120,7 +122,7 @@ def _train_best(sweep: Sweep, plan: Plan, best: dict[str, Any]) -> None:
         whole = plan.base.sample is not None and st.checkbox("On all cells", value=True)
         if st.form_submit_button("Train it with these settings", icon=":material/model_training:"):
             run = run_store.create(
-                search.final_config(plan, best["settings"], epochs=int(epochs), whole=whole)
+                search.final_config(plan, best.settings, epochs=int(epochs), whole=whole)
             )
             launcher.launch(run)
             st.session_state[_QUEUED] = {sweep.name: run.run_id}
@@ -138,58 +140,58 @@ def _table(name: str, table: pd.DataFrame, numbers: list[str]) -> None:
     download_table("Table as CSV", table, f"{name}.csv", key=f"csv_{name}")
 
 
-def _over_folds(results: dict[str, Any]) -> go.Figure:
+def _over_folds(results: CrossValidationResults) -> go.Figure:
     """Each fold as a ring, and the mean over folds with its 95% interval beside them."""
     figure = empty(340, scattermode="group")
-    labels, over, folds = list(NAMES.values()), results["metrics"], results["folds"]
+    labels, over, folds = list(NAMES.values()), results.metrics, results.folds
     figure.add_scatter(
         x=[label for label in labels for _ in folds],
-        y=[fold[name] for name in NAMES for fold in folds],
-        customdata=[fold["fold"] + 1 for _ in labels for fold in folds],
+        y=[fold.metric(name) for name in NAMES for fold in folds],
+        customdata=[fold.fold + 1 for _ in labels for fold in folds],
         name="each fold",
         mode="markers",
         marker={"size": 9, "symbol": "circle-open", "color": SERIES[0], "line": {"width": 1.5}},
         hovertemplate="fold %{customdata}: %{y:.3f}<extra></extra>",
     )
-    means = [over[name]["mean"] for name in NAMES]
+    means = [over[name].estimate for name in NAMES]
     figure.add_scatter(
         x=labels,
-        y=means,
+        y=[mean.value for mean in means],
         name="mean and 95% interval over folds",
         mode="markers",
         marker={"size": 10, "symbol": "diamond", "color": SERIES[1]},
-        error_y=charts.error_bars(means, [over[name]["interval"] for name in NAMES]),
+        error_y=charts.error_bars(means),
         hovertemplate="mean %{y:.3f}<extra></extra>",
     )
     figure.update_yaxes(range=[-0.03, 1.03])
     return figure
 
 
-def _search_history(trials: list[dict[str, Any]]) -> go.Figure:
+def _search_history(trials: Sequence[Trial]) -> go.Figure:
     """Each trial's value in their order, and the best so far as a line.
 
     Trials without a value (pruned, failed) stand as marks on the floor.
     """
     figure = empty(300)
-    values = [row["value"] for row in trials if row["value"] is not None]
+    values = [trial.value for trial in trials if trial.value is not None]
     floor = min(values, default=0.0) - 0.06 * (max(values, default=1.0) - min(values, default=0.0))
     figure.add_scatter(
-        x=[row["trial"] for row in trials],
-        y=[row["best_so_far"] for row in trials],
+        x=[trial.trial for trial in trials],
+        y=[trial.best_so_far for trial in trials],
         name="best so far",
         mode="lines",
         line={"color": SERIES[0], "shape": "hv", "width": 2},
         hoverinfo="skip",
     )
     for state, symbol in _TRIALS.items():
-        rows = [row for row in trials if row["state"] == state]
+        rows = [trial for trial in trials if trial.state == state]
         if not rows:
             continue
         colour = SERIES[1] if state == "finished" else GREY
         width = 2 if state == "pruned" else 1
         figure.add_scatter(
-            x=[row["trial"] for row in rows],
-            y=[floor if row["value"] is None else row["value"] for row in rows],
+            x=[trial.trial for trial in rows],
+            y=[floor if trial.value is None else trial.value for trial in rows],
             name=state,
             mode="markers",
             marker={

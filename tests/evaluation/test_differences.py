@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
+from core.evaluation.paired import best, comparable, differences, few_subjects, why_not
 from scipy.stats import t
 
 from core.evaluation import paired
-from core.evaluation.paired import best, comparable, differences, few_subjects, why_not
 from core.metrics import classification
 from core.metrics.bootstrap import LEVEL
 from tests.factories import invented

@@ -53,25 +53,23 @@ class Alarm:
 
 def audit(run: TestSet) -> Alarm | None:
     """The audit of a run that passes a published subject-level bar; None for any other."""
-    figures = run.figures()
     above = tuple(
-        f"{classification.NAMES[metric]} {figures[metric]:.3f} is above the {bar.value:.3f} "
-        f"of {bar.name}."
+        f"{classification.NAMES[metric]} {value:.3f} is above the {bar.value:.3f} of {bar.name}."
         for metric, bar in literature.bars().items()
-        if figures[metric] is not None and figures[metric] > bar.value
+        if (value := run.metrics.metric(metric)) is not None and value > bar.value
     )
     if not above:
         return None
-    return Alarm(run.run_id, above, (*_told(run), *_looked_up(run), _size(run)))
+    return Alarm(run.run_id, above, (*_recorded(run), *_crossings(run), _size(run)))
 
 
-def _told(run: TestSet) -> tuple[Check, ...]:
-    """What the run wrote down when it was measured, as `core.data.splits.audit` found it."""
-    rules = run.facts.protocol
-    near, unknown = rules.near_pairs_crossing, rules.unknown_subjects
-    drawn = "The cells are synthetic: the number says nothing of patients."
+def _recorded(run: TestSet) -> tuple[Check, ...]:
+    """What the run recorded when it was measured, as `core.data.splits.audit` gave it."""
+    protocol = run.facts.protocol
+    near, unknown = protocol.near_pairs_crossing, protocol.unknown_subjects
+    synthetic = "The cells are synthetic: the number says nothing of patients."
     return (
-        Check(not run.synthetic, drawn if run.synthetic else "The cells are not synthetic."),
+        Check(not run.synthetic, synthetic if run.synthetic else "The cells are not synthetic."),
         Check(
             run.run.config.split != "image",
             "The split is by image: cells of one patient are in training and test."
@@ -95,7 +93,7 @@ def _told(run: TestSet) -> tuple[Check, ...]:
     )
 
 
-def _looked_up(run: TestSet) -> tuple[Check, ...]:
+def _crossings(run: TestSet) -> tuple[Check, ...]:
     """What split.parquet itself says, whatever the run wrote down."""
     parts = split_of(run.run)
     groups, copies = _crossing(parts, "group"), _crossing(parts, "sha256")
@@ -110,7 +108,7 @@ def _crossing(parts: pd.DataFrame, column: str) -> int:
 
 
 def _size(run: TestSet) -> Check:
-    groups = run.figures()["groups"]
+    groups = run.metrics.groups
     few = f"Only {groups} groups of subjects were tested"
     if groups < MIN_GROUPS:
         return Check(False, f"{few}: too few to tell luck from skill.")

@@ -1,0 +1,191 @@
+"""The tables of a comparison: as numbers to take away, and as text to look at, in views."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from core.evaluation import literature
+from core.evaluation.repeats import Repeat
+from core.metrics import classification
+from core.metrics.estimate import Estimate
+from core.report import phrases
+from core.report.comparison import Row
+
+# What fits a laptop's screen at once. Every view has the model, its protocol and the run's name.
+VIEWS: dict[str, tuple[str, ...]] = {
+    "Calls": ("balanced_accuracy", "sensitivity", "specificity", "weighted_f1", "accuracy"),
+    "Probabilities": ("roc_auc", "pr_auc", "brier", "ece"),
+    "At a prevalence": ("ppv", "npv"),
+    "Cost": (),
+}
+BEST = "★"
+BASELINE = "Always ALL"
+LABELS = classification.NAMES | classification.PREDICTIVE
+_Columns = dict[str, Any]
+
+
+def numbers(rows: Sequence[Row], milliseconds: dict[str, float] | None = None) -> pd.DataFrame:
+    """One row a run with readable columns, numbers as numbers. milliseconds: by run, to read."""
+    return pd.DataFrame([_numbers(row, (milliseconds or {}).get(row.run_id)) for row in rows])
+
+
+def _numbers(row: Row, milliseconds: float | None) -> _Columns:
+    columns: _Columns = {
+        "Model": row.name,
+        "Measured on": row.protocol,
+        "Data set": row.run.facts.dataset.name,
+        "Test cells": row.run.metrics.images,
+        "Groups": row.run.metrics.groups,
+    }
+    for metric, estimate in row.estimates.items():
+        label = LABELS[metric]
+        columns |= {
+            label: estimate.value,
+            f"{label}, low": estimate.low,
+            f"{label}, high": estimate.high,
+            f"{label}, {BASELINE}": row.always_all[metric],
+        }
+    return columns | {
+        "Against the best": row.against,
+        "Better beyond chance in": ", ".join(LABELS[metric] for metric in row.best),
+        "Parameters": row.cost("parameters"),
+        "Training, s": row.cost("seconds"),
+        "Reading, ms": milliseconds,
+        "Recipe": row.run.run.config.recipe,
+        "Run": row.run_id,
+    }
+
+
+def text(
+    rows: Sequence[Row], view: str, milliseconds: dict[str, float] | None = None
+) -> pd.DataFrame:
+    """One of `VIEWS`, a row a run, each metric with its interval as text.
+
+    Always answering ALL follows as a row of its own for each set of test cells.
+    """
+    table = [_text(row, view, (milliseconds or {}).get(row.run_id)) for row in rows]
+    return pd.DataFrame(table + (_baselines(rows, view) if VIEWS[view] else []))
+
+
+def _text(row: Row, view: str, milliseconds: float | None) -> _Columns:
+    columns: _Columns = {"Model": row.name, "Measured on": row.protocol}
+    for number, metric in enumerate(VIEWS[view]):
+        star = f" {BEST}" if metric in row.best else ""
+        columns[LABELS[metric]] = phrases.brief(row.estimates[metric]) + star
+        if view == "Calls" and not number:
+            columns["Against the best"] = row.against
+    if view == "Cost":
+        columns |= {
+            "Test cells": row.run.metrics.images,
+            "Groups": row.run.metrics.groups,
+            "Parameters": row.cost("parameters"),
+            "Epochs": row.cost("epochs"),
+            "Training, s": row.cost("seconds"),
+            "Reading, ms": milliseconds,
+            "Recipe": row.run.run.config.recipe,
+        }
+    return columns | {"Run": row.run_id}
+
+
+def _baselines(rows: Sequence[Row], view: str) -> list[_Columns]:
+    first = {row.run.facts.protocol.test_cells: row for row in reversed(rows)}
+    table = []
+    for row in reversed(list(first.values())):
+        whose = f", cells of {row.name}" if len(first) > 1 else ""
+        values = {
+            LABELS[metric]: phrases.brief(Estimate(row.always_all[metric]))
+            for metric in VIEWS[view]
+        }
+        columns = {"Model": BASELINE + whose, "Measured on": row.protocol, **values}
+        table.append(columns | ({"Against the best": ""} if view == "Calls" else {}) | {"Run": ""})
+    return table
+
+
+def repeats_text(repeats: Sequence[Repeat]) -> pd.DataFrame:
+    """One row a repeat: the mean of each metric, and in brackets its lowest and highest run."""
+    return pd.DataFrame(
+        [
+            {"Runs": repeat.name, "Measured on": repeat_protocol(repeat)}
+            | {
+                classification.NAMES[name]: phrases.brief(
+                    Estimate(spread.mean, spread.low, spread.high)
+                )
+                for name, spread in repeat.spreads.items()
+            }
+            for repeat in repeats
+        ]
+    )
+
+
+def repeats_numbers(repeats: Sequence[Repeat]) -> pd.DataFrame:
+    """One row a repeat and metric, to take away."""
+    return pd.DataFrame(
+        [
+            {
+                "Runs": repeat.name,
+                "Measured on": repeat_protocol(repeat),
+                "Metric": classification.NAMES[name],
+                "Mean": spread.mean,
+                "Lowest": spread.low,
+                "Highest": spread.high,
+                "Standard deviation": spread.deviation,
+            }
+            for repeat in repeats
+            for name, spread in repeat.spreads.items()
+        ]
+    )
+
+
+def repeat_protocol(repeat: Repeat) -> str:
+    """What the runs were measured on; the same for all of one configuration but for a leak."""
+    return ", or ".join(dict.fromkeys(map(phrases.protocol, repeat.runs)))
+
+
+def worst_subject(name: str, subjects: pd.DataFrame) -> str:
+    """Which subject fares worst with a run, from `subgroups.by_subject`, in a sentence."""
+    if subjects.empty:
+        return f"{name}: the subjects of its test cells are not known."
+    worst = subjects.iloc[0]
+    return (
+        f"{name}: worst for subject {worst['subject']} ({worst['class']}), of whose "
+        f"{worst['cells']} cells it calls {worst['right']} rightly ({worst['share']:.0%})."
+    )
+
+
+def beside_literature(rows: Sequence[Row], metric: str) -> pd.DataFrame:
+    """Each published result of a metric, followed by the runs of its architecture.
+
+    Runs of other architectures come last. Each has what it was measured on and where it is from.
+    """
+    published = [result for result in literature.RESULTS if result.metric == metric]
+    table: list[_Columns] = []
+    for result in published:
+        table.append(
+            {
+                "Result": result.name + (f" ({result.remark})" if result.remark else ""),
+                "Whose": "published",
+                classification.NAMES[metric]: f"{result.value:.3f}",
+                "Measured on": result.measured_on,
+                "Source": result.cited,
+            }
+        )
+        table += [_ours(row, metric) for row in rows if _architecture(row) == result.architecture]
+    known = {result.architecture for result in published}
+    table += [_ours(row, metric) for row in rows if _architecture(row) not in known]
+    return pd.DataFrame(table)
+
+
+def _architecture(row: Row) -> str:
+    return row.run.run.config.architecture
+
+
+def _ours(row: Row, metric: str) -> _Columns:
+    cells = f"{row.run.facts.dataset.name}, {row.run.metrics.images} cells"
+    return {
+        "Result": row.name,
+        "Whose": "ours",
+        classification.NAMES[metric]: phrases.brief(row.estimates[metric], digits=3),
+        "Measured on": f"{cells}, {row.protocol}",
+        "Source": row.run_id,
+    }

@@ -1,0 +1,113 @@
+"""A model's operating point in words and tables."""
+
+from dataclasses import replace
+
+import pandas as pd
+
+from core.evaluation.decision import Outcome, Reliability
+from core.metrics import reliability
+from core.metrics.estimate import Estimate
+from core.runs.calibration import Calibration, Choice
+
+# Each a share of cells; of which, and among whom, the words say.
+QUANTITIES = {
+    "missed": "Blasts missed (below the threshold)",
+    "specificity": "HEM cleared (specificity)",
+    "false_alarms": "False alarms per 100 cells",
+    "review": "Sent to review",
+    "missed_outright": "Blasts called HEM without review",
+    "false_outright": "HEM called ALL without review",
+}
+
+
+def as_share(percent: float | None) -> float | None:
+    """A share of 100 percent; None stays None."""
+    return None if percent is None else percent / 100
+
+
+def from_percents(
+    max_missed: float, review_error: float | None, method: str | None, *, promised: bool
+) -> Choice:
+    """A choice whose shares are given in percent."""
+    basis = "promised" if promised else "observed"
+    return Choice(as_share(max_missed), as_share(review_error), method, basis)
+
+
+def in_percents(choice: Choice | None, lowest: float = 0.0, highest: float = 100.0) -> Choice:
+    """A choice with its shares in percent, or the nearest that can be shown."""
+
+    def percent(share: float | None) -> float | None:
+        return None if share is None else min(max(round(100 * share, 6), lowest), highest)
+
+    shares = choice or Choice()
+    return replace(
+        shares,
+        max_missed=percent(shares.max_missed),
+        review_error=percent(shares.review_error),
+    )
+
+
+def rule(calibration: Calibration) -> str:
+    """What a calibration calls when, in one sentence."""
+    text = f"It calls a cell ALL from a probability of {calibration.threshold:.3g} on"
+    if band := calibration.band:
+        text = (
+            f"It calls a cell ALL above a probability of {band.high:.3g} and HEM below "
+            f"{band.low:.3g}, and sends those between to review"
+        )
+    chosen = calibration.operating_point or calibration.review
+    return f"{text}; {'chosen for this model' if chosen else 'as trained'}."
+
+
+def sentence(outcome: Outcome, part: str) -> str:
+    """What the calls come to in a part, in plain words."""
+    missed, clear = outcome.missed.value, outcome.specificity.value
+    alarms = outcome.false_alarms.value
+    if missed is None or clear is None or alarms is None:
+        return f"The {part} part lacks a class, so nothing can be said of it."
+    text = (
+        f"Of the {outcome.all} blasts of the {part} part it would miss "
+        f"{round(missed * outcome.all)} ({missed:.1%}); it would clear {clear:.0%} of the HEM "
+        f"cells, with {100 * alarms:.1f} false alarms per 100 cells where "
+        f"{outcome.prevalence:.0%} of the cells are blasts."
+    )
+    if outcome.review is None or outcome.missed_outright is None or outcome.false_outright is None:
+        return text
+    return (
+        f"{text} With review, {outcome.review.value:.0%} of the cells go to a person, "
+        f"{outcome.missed_outright.value:.1%} of the blasts are still called HEM and "
+        f"{outcome.false_outright.value:.1%} of the HEM cells ALL."
+    )
+
+
+def table(parts: dict[str, Outcome]) -> pd.DataFrame:
+    """One row a quantity, one column a part, as text: the value and its interval."""
+    rows = {
+        label: {part: _share(name, getattr(parts[part], name)) for part in sorted(parts)}
+        for name, label in QUANTITIES.items()
+        if any(getattr(outcome, name) is not None for outcome in parts.values())
+    }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("Of the cells").reset_index()
+
+
+def _share(name: str, estimate: Estimate | None) -> str:
+    """A share as percent, false alarms as a number of 100 cells; with the interval."""
+    if estimate is None or estimate.value is None:
+        return "not defined"
+    text = f"{100 * estimate.value:.1f}{'' if name == 'false_alarms' else '%'}"
+    if estimate.interval is None:
+        return f"{text} (no interval)"
+    low, high = estimate.interval
+    return f"{text} ({100 * low:.1f} to {100 * high:.1f})"
+
+
+def scores_table(parts: dict[str, dict[str, Reliability]]) -> pd.DataFrame:
+    """Log-loss, Brier score and ECE of each part, before and after calibration."""
+    return pd.DataFrame(
+        [
+            {"Part": part, "Calibration": when}
+            | {label: row.scores[name] for name, label in reliability.SCORES.items()}
+            for part, both in parts.items()
+            for when, row in both.items()
+        ]
+    )

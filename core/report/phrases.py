@@ -1,0 +1,76 @@
+"""Phrases that several texts share: numbers with intervals, protocols, lists of names."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from core.evaluation.test_set import TestSet
+from core.metrics.estimate import TOO_FEW_GROUPS, Estimate
+
+_PROTOCOLS = {
+    "subject": "held-out subjects",
+    "preliminary": "preliminary test",
+    "folds": "an official fold",
+    "image": "split by image",
+}
+_SUBJECTS = {
+    "subject": "of held-out subjects",
+    "preliminary": "of the official preliminary test",
+    "folds": "of an official fold",
+    "image": "drawn without regard to subjects",
+}
+
+
+def brief(estimate: Estimate, digits: int = 2) -> str:
+    """For a table: "0.62 (0.54–0.73)", "0.62" without an interval, "–" if undefined."""
+    if estimate.value is None or np.isnan(estimate.value):
+        return "–"
+    if estimate.low is None or estimate.high is None or np.isnan(estimate.low):
+        return f"{estimate.value:.{digits}f}"
+    return f"{estimate.value:.{digits}f} ({estimate.low:.{digits}f}–{estimate.high:.{digits}f})"
+
+
+def full(estimate: Estimate, over: str = "") -> str:
+    """For a sentence: "0.62 (95% interval 0.54 to 0.73)", or why there is no interval.
+
+    `over`: what the interval is over, such as " over folds". The value must be defined.
+    """
+    return f"{estimate.value:.2f} ({interval_of(estimate, over)})"
+
+
+def interval_of(estimate: Estimate, over: str = "") -> str:
+    """The interval in words: "95% interval 0.54 to 0.73", or why there is none."""
+    if estimate.interval is None:
+        if estimate.reason in ("", TOO_FEW_GROUPS):
+            return "too few groups for an interval"
+        return f"no interval: {estimate.reason}"
+    return f"95% interval{over} {span(estimate.interval, 2)}"
+
+
+def span(interval: Sequence[float] | None, digits: int = 3, *, signed: bool = False) -> str:
+    """An interval alone: "0.540 to 0.730", or "none"."""
+    if interval is None:
+        return "none"
+    low, high = interval
+    sign = "+" if signed else ""
+    return f"{low:{sign}.{digits}f} to {high:{sign}.{digits}f}"
+
+
+def names(words: Sequence[str]) -> str:
+    """A list of names: "a", "a and b", "a, b and c"."""
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def protocol(run: TestSet) -> str:
+    """What a run was measured on, in a few words, which stand beside each of its numbers."""
+    words = _PROTOCOLS[run.run.config.split]
+    if run.facts.protocol.unknown_subjects:
+        words = "unknown subjects"
+    leak = ", leaks" if run.leaking else ""
+    return words + leak + (", synthetic" if run.synthetic else "")
+
+
+def test_cells(run: TestSet) -> str:
+    """The same for a sentence: how many cells, and of whom."""
+    kind = "synthetic cells" if run.synthetic else "cells"
+    return f"{len(run.cells):,} {kind} {_SUBJECTS[run.run.config.split]}"
