@@ -204,13 +204,8 @@ def test_documents_write_the_json_of_run_and_sweep_folders() -> None:
         for file in sources(*(f"core/{room}" for room in rooms))
         if "write_json(" in file.read_text(encoding="utf-8")
     }
-    # A list, a cache beside the runs, the probe of an engine, and what a sweep has found so far.
-    assert writers == {
-        "core.runs.evaluations",
-        "core.training.precision",
-        "core.audit.subject_probe",
-        "core.tuning.sweep_store",
-    }
+    # A list, and a cache beside the runs.
+    assert writers == {"core.runs.evaluations", "core.training.precision"}
 
 
 @pytest.mark.process

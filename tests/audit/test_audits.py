@@ -3,7 +3,7 @@
 import pytest
 
 from core import storage
-from core.audit import ablations, controls, leakage
+from core.audit import ablations
 from core.errors import DataError, RunError
 from core.jobs.job import Status
 from core.report import audits
@@ -14,7 +14,7 @@ from tests.factories.ablation_runs import audited, base, cells, finish, skilled
 def measured(run, audit):
     found = ablations.find(run, audit)
     assert found.complete and found.share_done == 1
-    return audits.measured(audit, found)
+    return audits.measure(audit, found)
 
 
 def test_companions_differ_from_the_run_in_split_inputs_and_fold_alone():
@@ -77,46 +77,43 @@ def test_a_run_of_before_there_were_controls_is_read_and_has_its_companions():
 def test_a_recipe_that_knows_patients_shows_a_gap_and_says_how_large():
     run = audited(base(), {"model": skilled(0.7), "image": skilled(2.5)})
     found = measured(run, "leakage")
-    gap = found["metrics"]["balanced_accuracy"]
-    assert found["cells"] == 120 and found["groups"] == 12 and found["folds"] == 5
-    assert gap["interval"][0] > 0 and found["doubt"] is True
-    said = found["sentence"]
-    assert said.startswith(f"Of the {gap['first']:.2f} balanced accuracy under a split by image")
-    assert f"{gap['difference']:.2f} (95% interval" in said and "recognition of patients" in said
-    assert leakage.table(found)["Recognition"].tolist() == [
-        values["difference"] for values in found["metrics"].values()
+    gap = found.gap
+    assert found.difference.cells == 120 and found.difference.groups == 12 and found.folds == 5
+    assert gap.difference.low > 0 and found.doubt is True
+    said = audits.sentence(found)
+    assert said.startswith(f"Of the {gap.first:.2f} balanced accuracy under a split by image")
+    assert f"{gap.difference.value:.2f} (95% interval" in said and "recognition of patients" in said
+    assert audits.table(found)["Recognition"].tolist() == [
+        pair.difference.value for pair in found.difference.metrics.values()
     ]
 
 
 def test_a_recipe_that_does_not_shows_none_and_says_that_the_interval_includes_zero():
     run = audited(base(), {"model": skilled(1), "image": skilled(1.05)})
     found = measured(run, "leakage")
-    low, high = found["metrics"]["balanced_accuracy"]["interval"]
-    assert low <= 0 <= high and found["doubt"] is False
-    assert found["sentence"].startswith("No recognition of patients is shown")
-    assert "includes 0" in found["sentence"]
+    low, high = found.gap.difference.interval
+    assert low <= 0 <= high and found.doubt is False
+    assert audits.sentence(found).startswith("No recognition of patients is shown")
+    assert "includes 0" in audits.sentence(found)
 
 
 def test_a_model_beats_what_it_is_clearly_above_and_nothing_else():
     sides = {"model": skilled(2.0), "silhouette": skilled(0.3), "size": skilled(2.0)}
     run = audited(base(), sides)
     found = measured(run, "controls")
-    assert {name: values["beats"] for name, values in found["controls"].items()} == {
-        "silhouette": True,
-        "size": False,
-    }
-    assert found["doubt"] is True
-    said = found["sentence"]
+    assert found.beats("silhouette") and not found.beats("size")
+    assert found.doubt is True
+    said = audits.sentence(found)
     assert said.startswith("The model does not beat cell size alone")
     assert "It does beat the silhouette alone" in said
-    assert controls.table(found)["Control"].unique().tolist() == list(controls.WORDS.values())
+    assert audits.table(found)["Control"].unique().tolist() == list(audits.CONTROLS.values())
 
 
 def test_a_model_that_beats_both_is_said_to():
     sides = {"model": skilled(2.0), "silhouette": skilled(0.3), "size": skilled(0.2)}
     found = measured(audited(base(), sides), "controls")
-    assert found["doubt"] is False
-    assert found["sentence"].startswith("The model beats the silhouette alone (")
+    assert found.doubt is False
+    assert audits.sentence(found).startswith("The model beats the silhouette alone (")
 
 
 def test_the_document_says_what_is_not_known_yet():

@@ -1,8 +1,11 @@
 import numpy as np
 import pytest
 
-from core.evaluation import compare, literature, plausibility
+from core.audit import plausibility
+from core.evaluation import literature
 from core.metrics import classification
+from core.report import comparison
+from core.report.comparison_tables import beside_literature
 from tests.factories import invented
 
 TABLE = invented.cells(groups=24)
@@ -16,7 +19,7 @@ def _wrong(found):
 def test_an_ordinary_result_raises_no_alarm():
     said = np.where(np.arange(len(TABLE)) % 5 == 0, -PERFECT, PERFECT)
     run = invented.run("fair", TABLE, said)
-    assert run.figures()["weighted_f1"] == pytest.approx(0.8, abs=0.02)
+    assert run.estimate("weighted_f1").value == pytest.approx(0.8, abs=0.02)
     assert plausibility.audit(run) is None
 
 
@@ -83,8 +86,8 @@ def test_ours_stands_beside_the_published_one_of_its_architecture():
         invented.run("ours", TABLE, PERFECT, architecture="cnn-32"),
         invented.run("other", TABLE, PERFECT, architecture="compact"),
     ]
-    rows = compare.rows(some)
-    table = literature.beside(rows, "accuracy")
+    rows = comparison.rows(some)
+    table = beside_literature(rows, "accuracy").to_dict("records")
     place = [row["Result"] for row in table]
     assert (
         place[:3]
@@ -93,4 +96,4 @@ def test_ours_stands_beside_the_published_one_of_its_architecture():
     assert table[2]["Source"] == "ours" and table[2]["Whose"] == "ours"
     assert "192 cells, held-out subjects" in table[2]["Measured on"]
     assert place[-1] == "Compact CNN"
-    assert len(literature.beside(rows, "roc_auc")) == 3
+    assert len(beside_literature(rows, "roc_auc")) == 3

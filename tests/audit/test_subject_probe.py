@@ -8,7 +8,9 @@ import pandas as pd
 import pytest
 
 from core.audit import subject_probe
+from core.audit.subject_probe import SubjectProbe
 from core.errors import DataError
+from core.report import audits
 from core.runs.run_store import Run
 
 SUBJECTS = np.repeat([f"s{n}" for n in range(6)], 15)
@@ -19,12 +21,12 @@ def test_subjects_with_a_signature_are_named_and_chance_is_one_in_six() -> None:
     _, member = np.unique(SUBJECTS, return_inverse=True)
     features = rng.normal(size=(6, 8))[member] * 2 + rng.normal(size=(90, 8))
     found = subject_probe.name_subjects(features, SUBJECTS)
-    assert (found["cells"], found["subjects"], found["one_in"]) == (90, 6, 1 / 6)
-    assert found["accuracy"] > 0.8 and found["recognises"]
-    assert found["interval"][0] < found["accuracy"] < found["interval"][1]
-    assert found["chance"] == pytest.approx(1 / 6, abs=0.06)
-    assert found["chance"] <= found["highest_chance"] < 0.4
-    assert found["majority"] == pytest.approx(1 / 6)
+    assert (found.cells, found.subjects, found.one_in) == (90, 6, 1 / 6)
+    assert found.accuracy > 0.8 and found.recognises
+    assert found.interval[0] < found.accuracy < found.interval[1]
+    assert found.chance == pytest.approx(1 / 6, abs=0.06)
+    assert found.chance <= found.highest_chance < 0.4
+    assert found.majority == pytest.approx(1 / 6)
 
 
 def test_features_that_know_nobody_name_nobody() -> None:
@@ -34,8 +36,8 @@ def test_features_that_know_nobody_name_nobody() -> None:
         )
         for seed in range(4)
     ]
-    assert sum(found["recognises"] for found in named) <= 1
-    assert np.mean([found["accuracy"] for found in named]) == pytest.approx(1 / 6, abs=0.06)
+    assert sum(found.recognises for found in named) <= 1
+    assert np.mean([found.accuracy for found in named]) == pytest.approx(1 / 6, abs=0.06)
 
 
 def test_the_probe_is_linear() -> None:
@@ -45,9 +47,9 @@ def test_the_probe_is_linear() -> None:
     turn = rng.uniform(0, 2 * np.pi, 120)
     radius = np.where(subjects == "near", 1.0, 3.0)
     features = np.stack([radius * np.cos(turn), radius * np.sin(turn)], axis=1)
-    assert subject_probe.name_subjects(features, subjects)["accuracy"] < 0.65
+    assert subject_probe.name_subjects(features, subjects).accuracy < 0.65
     noise = rng.normal(size=(120, 400))
-    assert subject_probe.name_subjects(noise, subjects)["accuracy"] < 0.65
+    assert subject_probe.name_subjects(noise, subjects).accuracy < 0.65
 
 
 def test_it_reads_a_runs_features_within_each_class_and_keeps_what_it_found(
@@ -55,44 +57,45 @@ def test_it_reads_a_runs_features_within_each_class_and_keeps_what_it_found(
 ) -> None:
     told: list[tuple[int, int]] = []
     try:
-        assert subject_probe.kept(finished_run) is None
+        assert subject_probe.stored(finished_run) is None
         found = subject_probe.measure(finished_run, lambda *numbers: told.append(numbers))
         assert told[-1][0] == told[-1][1]
-        assert subject_probe.kept(finished_run) == found
+        assert subject_probe.stored(finished_run) == found
         split = pd.read_parquet(finished_run.path / "split.parquet")
-        for row in found["rows"]:
-            parts = subject_probe.PARTS[row["part"]]
-            cells = split[split["split"].isin(parts) & (split["label"] == (row["class"] == "ALL"))]
+        for row in found.rows:
+            parts = subject_probe.PARTS[row.part]
+            cells = split[split["split"].isin(parts) & (split["label"] == (row.of_class == "ALL"))]
             counts = cells["subject"].value_counts()
-            assert row["subjects"] == (counts >= subject_probe.MIN_CELLS).sum() >= 2
-            assert row["cells"] == counts[counts >= subject_probe.MIN_CELLS].sum()
-        assert {row["class"] for row in found["rows"] if row["part"] == "trained"} == {"ALL", "HEM"}
-        assert len(subject_probe.table(found)) == len(found["rows"])
-        assert "can be named in" in subject_probe.sentence(found)
+            assert row.subjects == (counts >= subject_probe.MIN_CELLS).sum() >= 2
+            assert row.cells == counts[counts >= subject_probe.MIN_CELLS].sum()
+        assert {row.of_class for row in found.rows if row.part == "trained"} == {"ALL", "HEM"}
+        assert len(audits.table(found)) == len(found.rows)
+        assert "can be named in" in audits.sentence(found)
         # Of an engine that has been replaced, nothing is known.
         facts = finished_run.engine_file.stat()
         os.utime(finished_run.engine_file, ns=(facts.st_atime_ns, facts.st_mtime_ns + 1))
-        assert subject_probe.kept(finished_run) is None
+        assert subject_probe.stored(finished_run) is None
     finally:
         (finished_run.path / subject_probe.FILE).unlink(missing_ok=True)
 
 
 def row(kind: str, *, recognises: bool, part: str = "unseen") -> dict[str, object]:
-    facts = {"accuracy": 0.43, "chance": 0.08, "subjects": 12, "recognises": recognises}
-    return {"part": part, "class": kind, **facts}
+    shares = {"accuracy": 0.43, "chance": 0.08, "highest_chance": 0.1, "majority": 0.1}
+    facts = {"cells": 120, "subjects": 12, "one_in": 1 / 12, "interval": None}
+    return {"part": part, "class": kind, "recognises": recognises, **shares, **facts}
+
+
+def sentence(*rows: dict[str, object]) -> str:
+    return audits.sentence(SubjectProbe.parse({"exported_ns": 1, "rows": rows}))
 
 
 def test_the_sentence_says_the_share_the_chance_and_whether_that_is_more() -> None:
-    both = subject_probe.sentence(
-        {"rows": [row("ALL", recognises=True), row("HEM", recognises=True)]}
-    )
+    both = sentence(row("ALL", recognises=True), row("HEM", recognises=True))
     assert both.startswith("From what the network sees, the subject of an ALL cell can be named in")
     assert "43% of cases (chance 8%, 12 subjects)" in both and "carry who the patient is" in both
-    one = subject_probe.sentence(
-        {"rows": [row("ALL", recognises=True), row("HEM", recognises=False)]}
-    )
+    one = sentence(row("ALL", recognises=True), row("HEM", recognises=False))
     assert "Only for ALL" in one
-    none = subject_probe.sentence({"rows": [row("HEM", recognises=False, part="trained")]})
+    none = sentence(row("HEM", recognises=False, part="trained"))
     assert "of its training part" in none and "no recognition is shown" in none
 
 

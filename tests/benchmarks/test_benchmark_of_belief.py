@@ -9,7 +9,7 @@ from benchmarks import belief
 from benchmarks.__main__ import main
 from core.audit import ablations
 from core.data.synthetic.dataset import CELLS
-from core.report.audits import measured
+from core.report import audits
 from core.runs.run_store import Run
 from tests.factories.ablation_runs import audited, base, skilled
 
@@ -60,5 +60,5 @@ def test_it_prints_both_audits_and_their_bars(
 def test_the_figures_are_those_that_the_page_shows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(belief.launcher, "start_audit", lambda run, audit: [])
     run = audited(base(), {"model": skilled(1), "image": skilled(2)})
-    shown = measured("leakage", ablations.find(run, "leakage"))
+    shown = audits.to_json(audits.measure("leakage", ablations.find(run, "leakage")))
     assert belief.audited(run, "leakage") == shown

@@ -7,11 +7,12 @@ from core import storage
 from core.cli import main
 from core.errors import DataError, RunError
 from core.evaluation import compare
-from core.evaluation.compare import load, names, rows, settings_that_differ, verdict
+from core.evaluation.compare import load
 from core.evaluation.test_set import TestSet
 from core.jobs.job import Status
 from core.metrics.classification import NAMES
-from core.report import comparison
+from core.report import comparison, comparison_tables
+from core.report.comparison import names, rows, settings_that_differ, verdict
 from core.runs import run_store
 from core.runs.config import RunConfig
 from tests.factories import invented
@@ -30,8 +31,8 @@ def test_no_run_asks_for_one():
 
 def test_a_single_run_is_told_with_its_interval_and_where_it_was_measured():
     one = run("one", 2)
-    value = one.figures()["balanced_accuracy"]
-    low, high = one.figures()["intervals"]["balanced_accuracy"]
+    value = one.estimate("balanced_accuracy").value
+    low, high = one.estimate("balanced_accuracy").interval
     assert verdict([one]) == (
         f"one reaches a balanced accuracy of {value:.2f} (95% interval {low:.2f} to {high:.2f}) "
         "on 320 cells of held-out subjects."
@@ -48,8 +49,8 @@ def test_runs_apart_are_ranked_in_any_order_and_called_as_wished():
     for some in ([good, poor], [poor, good]):
         sentence = verdict(some, {"good": "CNN A", "poor": "CNN B"})
         assert sentence.startswith("CNN A is better, beyond chance, than CNN B")
-    assert compare.best([poor, good])["balanced_accuracy"] == "good"
-    standing = compare.against_the_best([poor, good])
+    assert compare.best([poor, good], "balanced_accuracy") == "good"
+    standing = comparison.against_the_best([poor, good])
     assert standing["good"] == "better than the others" and "behind (" in standing["poor"]
 
 
@@ -57,11 +58,11 @@ def test_alike_runs_show_no_evidence_of_a_difference():
     some = [run("a", 1, 1), run("b", 1, 2), run("c", 1, 3)]
     sentence = verdict(some)
     assert sentence.startswith("No evidence of a difference:") and "40 groups" in sentence
-    assert set(compare.best(some).values()) == {None}
-    assert sorted(compare.against_the_best(some).values()) == [
+    assert all(row.best == () for row in rows(some))
+    assert sorted(comparison.against_the_best(some).values()) == [
         "ahead, not beyond chance",
-        compare.NO_EVIDENCE,
-        compare.NO_EVIDENCE,
+        comparison.NO_EVIDENCE,
+        comparison.NO_EVIDENCE,
     ]
 
 
@@ -70,8 +71,8 @@ def test_a_leaking_run_makes_it_unfair_and_is_never_ahead():
     assert verdict([leaky]).startswith("Not a fair comparison: leaky was measured on patients")
     sentence = verdict([good, leaky])
     assert "good reaches" in sentence and "leaky is better" not in sentence
-    assert compare.against_the_best([good, leaky])["leaky"] == "not comparable: leaks"
-    assert "leaky" not in compare.best([good, leaky]).values()
+    assert comparison.against_the_best([good, leaky])["leaky"] == "not comparable: leaks"
+    assert not any(row.best for row in rows([good, leaky]))
 
 
 def test_runs_of_different_cells_are_not_ranked():
@@ -82,7 +83,7 @@ def test_runs_of_different_cells_are_not_ranked():
     assert "better" not in verdict([good, other])
     three = verdict([good, other, poor])
     assert "Only the 2 runs tested on the same cells can be ranked. good is better" in three
-    assert set(compare.best([good, other]).values()) == {None}
+    assert not any(row.best for row in rows([good, other]))
 
 
 def test_too_few_groups_or_one_class_are_said_so():
@@ -96,23 +97,25 @@ def test_too_few_groups_or_one_class_are_said_so():
 def test_rows_hold_every_metric_with_interval_baseline_and_protocol():
     (row,) = rows([run("one", 2)], prevalence=0.1)
     for name in (*NAMES, "ppv", "npv"):
-        low, high = row["test"]["intervals"][name]
-        assert low <= row["test"][name] <= high
-        assert name in row["test"]["always_all"]
-    assert row["test"]["always_all"]["ppv"] == pytest.approx(0.1)
-    assert row["test"]["always_all"]["npv"] is None
-    assert row["protocol"] == "held-out subjects" and row["leaking"] is False
-    sensitivity, specificity = row["test"]["sensitivity"], row["test"]["specificity"]
+        low, high = row.estimates[name].interval
+        assert low <= row.estimates[name].value <= high
+        assert name in row.always_all
+    assert row.always_all["ppv"] == pytest.approx(0.1)
+    assert row.always_all["npv"] is None
+    assert row.protocol == "held-out subjects" and row.to_json()["leaking"] is False
+    sensitivity, specificity = (
+        row.estimates[name].value for name in ("sensitivity", "specificity")
+    )
     expected = 0.1 * sensitivity / (0.1 * sensitivity + 0.9 * (1 - specificity))
-    assert row["test"]["ppv"] == pytest.approx(expected)
+    assert row.estimates["ppv"].value == pytest.approx(expected)
     with pytest.raises(DataError, match="prevalence is 0"):
         rows([run("two", 2)], prevalence=0)
 
 
 def test_the_threshold_is_the_run_s_own():
     low = run("low", 2, threshold=1e-9)
-    assert low.figures()["sensitivity"] == 1 and low.figures()["specificity"] == 0
-    assert low.figures()["intervals"]["sensitivity"] is None
+    assert low.estimate("sensitivity").value == 1 and low.estimate("specificity").value == 0
+    assert low.estimate("sensitivity").interval is None
 
 
 def test_the_figures_are_those_of_the_evaluation_itself():
@@ -120,35 +123,38 @@ def test_the_figures_are_those_of_the_evaluation_itself():
 
     one = run("one", 1)
     expected = evaluate.measure(one.cells, 0.5).to_json()
-    assert one.figures() == expected
+    assert one.metrics.to_json() == expected
 
 
 def test_unknown_subjects_take_the_intervals_away():
     some = CELLS.assign(group=CELLS["group"].where(CELLS.index > 0))
     one = invented.run("one", some, invented.logits(CELLS, 1), leaking=True)
-    assert one.figures()["intervals"] == dict.fromkeys(NAMES) and one.groups is None
+    assert {one.estimate(name).reason for name in NAMES} == {
+        "the subjects of some cells are not known"
+    }
+    assert one.metrics.intervals == dict.fromkeys(NAMES) and one.groups is None
 
 
-@pytest.mark.parametrize("view", list(comparison.VIEWS))
+@pytest.mark.parametrize("view", list(comparison_tables.VIEWS))
 def test_every_view_has_model_protocol_and_run_and_its_metrics_with_always_all(view):
     found = rows([run("good", 1.5), run("poor", 0.2)], 0.2)
-    shown = comparison.shown(found, view, {"good": 7.0})
+    shown = comparison_tables.text(found, view, {"good": 7.0}).to_dict("records")
     assert [one["Run"] for one in shown][:2] == ["good", "poor"]
     assert all(one["Model"] and one["Measured on"] == "held-out subjects" for one in shown)
-    for metric in comparison.VIEWS[view]:
-        label = comparison.LABELS[metric]
-        assert f"{found[0]['test'][metric]:.2f} (" in shown[0][label]
-        assert shown[-1]["Model"] == comparison.BASELINE and shown[-1][label]
-        assert comparison.BEST not in shown[1][label]
+    for metric in comparison_tables.VIEWS[view]:
+        label = comparison_tables.LABELS[metric]
+        assert f"{found[0].estimates[metric].value:.2f} (" in shown[0][label]
+        assert shown[-1]["Model"] == comparison_tables.BASELINE and shown[-1][label]
+        assert comparison_tables.BEST not in shown[1][label]
     if view == "Calls":
-        assert shown[0]["Balanced accuracy"].endswith(comparison.BEST)
+        assert shown[0]["Balanced accuracy"].endswith(comparison_tables.BEST)
 
 
 def test_the_flat_table_has_numbers_limits_and_baselines_on_one_level():
-    (one,) = comparison.flat(rows([run("one", 2)], 0.2), {"one": 7.0})
-    for label in comparison.LABELS.values():
+    (one,) = comparison_tables.numbers(rows([run("one", 2)], 0.2), {"one": 7.0}).to_dict("records")
+    for label in comparison_tables.LABELS.values():
         assert one[f"{label}, low"] <= one[label] <= one[f"{label}, high"]
-        assert f"{label}, {comparison.BASELINE}" in one
+        assert f"{label}, {comparison_tables.BASELINE}" in one
     assert one["Reading, ms"] == 7.0 and one["Run"] == "one"
     assert not any(isinstance(value, dict | list) for value in one.values())
 
@@ -181,7 +187,7 @@ def test_names_tell_runs_apart_by_what_differs():
 
 def test_the_document_is_json_and_says_how_many_were_compared():
     some = [run("good", 3), run("poor", 0.5), run("leaky", 9, leaking=True)]
-    told = json.loads(json.dumps(compare.document([one.run for one in some], 0.3)))
+    told = json.loads(json.dumps(comparison.document([one.run for one in some], 0.3)))
     assert [row["run"] for row in told["runs"]] == ["good", "poor", "leaky"]
     assert {one["metric"] for one in told["differences"]} == set(NAMES)
     assert all({one["a"], one["b"]} == {"good", "poor"} for one in told["differences"])
@@ -217,7 +223,7 @@ def test_a_run_of_before_a_metric_was_added_is_measured_anew():
     del facts["training"]["seconds"], facts["protocol"]["near_pairs_crossing"]
     storage.write_json(old.run.path / "metrics.json", facts)
     (row,) = rows([TestSet.load(old.run)])
-    assert row["test"]["pr_auc"] is not None and row["seconds"] is None
+    assert row.estimates["pr_auc"].value is not None and row.cost("seconds") is None
 
 
 def test_the_command_line_takes_a_prevalence(capsys):

@@ -79,17 +79,17 @@ def test_reliability_bins_are_those_drawn_by_hand():
     run = _measured([0, 1, 1, 1], [0.12, 0.18, 0.95, 0.99], groups="aabb")
     first, last = reliability(run)
     assert (first.low, first.high, first.cells) == (0.1, 0.2, 2)
-    assert first.predicted == pytest.approx(0.15) and first.observed == 0.5
-    assert (last.cells, last.observed, last.interval) == (2, 1.0, None)
+    assert first.predicted == pytest.approx(0.15) and first.observed.value == 0.5
+    assert (last.cells, last.observed.value, last.observed.interval) == (2, 1.0, None)
 
 
 def test_bins_add_up_to_the_ece_and_have_intervals_where_there_are_groups():
     table = invented.cells(groups=30)
     run = invented.in_memory("r", table, invented.logits(table, 1))
     bins = reliability(run)
-    total = sum(one.cells * abs(one.predicted - one.observed) for one in bins) / len(table)
-    assert total == pytest.approx(run.figures()["ece"])
+    total = sum(one.cells * abs(one.predicted - one.observed.value) for one in bins) / len(table)
+    assert total == pytest.approx(run.estimate("ece").value)
     for one in bins:
-        if one.interval:
-            assert 0 <= one.interval[0] <= one.observed <= one.interval[1] <= 1
-    assert sum(one.interval is not None for one in bins) >= 5
+        if one.observed.interval:
+            assert 0 <= one.observed.low <= one.observed.value <= one.observed.high <= 1
+    assert sum(one.observed.interval is not None for one in bins) >= 5

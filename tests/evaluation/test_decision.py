@@ -9,10 +9,10 @@ import pytest
 from core import storage
 from core.errors import ConfigError
 from core.evaluation import decision
-from core.evaluation.operating_point import Choice
 from core.metrics import reliability
+from core.report import operating_point
 from core.runs import run_store
-from core.runs.calibration import Calibration, Review
+from core.runs.calibration import Calibration, Choice, Review
 from tests.conftest import PROJECT
 
 LABELS = np.array([1, 1, 1, 1, 0, 0])
@@ -26,42 +26,42 @@ def _rows(groups: int = 6) -> pd.DataFrame:
 
 def test_shares_and_alarms_by_hand_at_the_parts_prevalence_and_at_another() -> None:
     contract = Calibration(temperature=1.0, threshold=0.5, reason="")
-    own = decision.of_part(_rows(), contract)
-    assert (own["missed"]["value"], own["specificity"]["value"]) == (0.25, 0.5)
-    assert own["false_alarms"]["value"] == pytest.approx(0.5 * 2 / 6)
-    assert own["review"] is None and own["missed"]["interval"] is None  # two groups with HEM
-    rare = decision.of_part(_rows(), contract, 0.1)
-    assert rare["false_alarms"]["value"] == pytest.approx(0.5 * 0.9)
-    assert "would miss 1 (25.0%)" in decision.sentence(rare, "test")
-    assert "45.0 false alarms per 100 cells where 10%" in decision.sentence(rare, "test")
+    own = decision.outcome(_rows(), contract)
+    assert (own.missed.value, own.specificity.value) == (0.25, 0.5)
+    assert own.false_alarms.value == pytest.approx(0.5 * 2 / 6)
+    assert own.review is None and own.missed.interval is None  # two groups with HEM
+    rare = decision.outcome(_rows(), contract, 0.1)
+    assert rare.false_alarms.value == pytest.approx(0.5 * 0.9)
+    assert "would miss 1 (25.0%)" in operating_point.sentence(rare, "test")
+    assert "45.0 false alarms per 100 cells where 10%" in operating_point.sentence(rare, "test")
 
 
 def test_review_by_hand() -> None:
     review = Review(low=0.15, high=0.6)
     contract = Calibration(temperature=1.0, threshold=0.5, reason="", review=review)
-    found = decision.of_part(_rows(), contract)
-    assert found["review"]["value"] == 0.5  # 0.2, 0.5 and 0.6
-    assert found["missed_outright"]["value"] == 0 and found["false_outright"]["value"] == 0.5
-    assert "50% of the cells go to a person" in decision.sentence(found, "test")
+    found = decision.outcome(_rows(), contract)
+    assert found.review.value == 0.5  # 0.2, 0.5 and 0.6
+    assert found.missed_outright.value == 0 and found.false_outright.value == 0.5
+    assert "50% of the cells go to a person" in operating_point.sentence(found, "test")
 
 
 def test_the_trade_off_ends_where_nothing_and_where_everything_is_missed() -> None:
     curve = decision.trade_off(LABELS, VALUES, 0.5)
     assert curve is not None
-    assert (curve["missed"][0], curve["missed"][-1]) == (0, 1)
-    assert (curve["false_alarms"][0], curve["false_alarms"][-1]) == (0.5, 0)
-    assert curve["missed"] == sorted(curve["missed"])
-    assert curve["false_alarms"] == sorted(curve["false_alarms"], reverse=True)
+    assert (curve["missed"].iloc[0], curve["missed"].iloc[-1]) == (0, 1)
+    assert (curve["false_alarms"].iloc[0], curve["false_alarms"].iloc[-1]) == (0.5, 0)
+    assert curve["missed"].is_monotonic_increasing
+    assert curve["false_alarms"].is_monotonic_decreasing
     assert decision.trade_off(np.ones(3), VALUES[:3]) is None
 
 
 def test_net_benefit_by_hand_and_its_baselines() -> None:
     curve = decision.decision_curve(LABELS, VALUES)
     assert curve is not None
-    at = curve["threshold"].index(0.5)
+    at = curve["threshold"].tolist().index(0.5)
     assert curve["model"][at] == pytest.approx(3 / 6 - 1 / 6)
     assert curve["all"][at] == pytest.approx(4 / 6 - 2 / 6)
-    at = curve["threshold"].index(0.8)
+    at = curve["threshold"].tolist().index(0.8)
     assert curve["model"][at] == pytest.approx(1 / 6)
     assert curve["all"][at] == pytest.approx(4 / 6 - 2 / 6 * 4)
     assert curve["model"][0] == pytest.approx(curve["all"][0])  # everyone is above 1 %
@@ -98,18 +98,18 @@ def test_a_preview_tells_of_both_parts_and_writes_nothing(artifacts) -> None:
     before = {file.name: file.stat().st_mtime_ns for file in path.iterdir()}
     told = decision.preview(run, Choice(0.05, 0.3), 0.2)
     assert {file.name: file.stat().st_mtime_ns for file in path.iterdir()} == before
-    assert list(told["parts"]) == ["validation", "test"] and told["shown_part"] == "test"
-    assert told["parts"]["validation"]["missed"]["value"] <= 0.05
-    table = decision.table(told["parts"])
+    assert list(told.parts) == ["validation", "test"] and told.shown_part == "test"
+    assert told.parts["validation"].missed.value <= 0.05
+    table = operating_point.table(told.parts)
     assert len(table) == 6 and list(table)[1:] == ["test", "validation"]
-    scores = told["reliability"]["validation"]
+    scores = told.reliability["validation"]
     # A temperature is fitted to lower the log-loss of these very cells.
-    assert scores["after"]["scores"]["log_loss"] <= scores["before"]["scores"]["log_loss"]
+    assert scores["after"].scores["log_loss"] <= scores["before"].scores["log_loss"]
     stored = decision.preview(run, None)
-    assert stored["contract"] == run.calibration
+    assert stored.calibration == run.calibration
     measured = run.metrics.test
-    assert 1 - stored["parts"]["test"]["missed"]["value"] == pytest.approx(measured.sensitivity)
+    assert 1 - stored.parts["test"].missed.value == pytest.approx(measured.sensitivity)
     low, high = measured.intervals["specificity"]
-    assert stored["parts"]["test"]["specificity"]["interval"] == pytest.approx([low, high])
-    with pytest.raises(ConfigError, match=r"prevalence of 1\.5"):
+    assert stored.parts["test"].specificity.interval == pytest.approx((low, high))
+    with pytest.raises(ConfigError, match=r"prevalence is 1\.5"):
         decision.preview(run, None, 1.5)

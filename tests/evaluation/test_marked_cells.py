@@ -6,6 +6,7 @@ import pytest
 
 from core.audit import ablations, controls, leakage
 from core.jobs.reporter import Reporter
+from core.report import audits
 from core.runs import config, run_store
 from core.runs.run_store import Run
 from tests.factories.marked_cells import CELLS, SUBJECTS, write_marked_cells
@@ -43,15 +44,17 @@ def test_recognition_of_patients_is_measured_and_an_outline_told_apart_from_a_ce
     assert found.complete and found.finished == {s: sides[s] for s in ("model", "image")}
 
     gap = leakage.measure(found.finished["image"], found.finished["model"])
-    assert (gap["cells"], gap["groups"]) == (SUBJECTS * CELLS, SUBJECTS)
-    assert gap["metrics"]["roc_auc"]["interval"][0] > 0
-    assert gap["metrics"]["balanced_accuracy"]["difference"] > 0.05
+    assert (gap.difference.cells, gap.difference.groups) == (SUBJECTS * CELLS, SUBJECTS)
+    assert gap.difference.metrics["roc_auc"].difference.above_zero
+    assert gap.gap.difference.value > 0.05
 
     beside = controls.measure({side: sides[side] for side in ("model", "silhouette")})
-    outline = beside["controls"]["silhouette"]
-    assert outline["beats"] and "The model beats the silhouette alone" in controls.sentence(beside)
-    assert outline["metrics"]["roc_auc"]["second"] < 0.65  # the outline carries no class
+    assert beside.beats("silhouette")
+    assert "The model beats the silhouette alone" in audits.sentence(beside)
+    assert (
+        beside.differences["silhouette"].metrics["roc_auc"].second < 0.65
+    )  # the outline carries no class
 
     # The other way round: what the outline gives does not beat the model.
     turned = {"model": sides["silhouette"], "silhouette": sides["model"]}
-    assert not controls.measure(turned)["controls"]["silhouette"]["beats"]
+    assert not controls.measure(turned).beats("silhouette")

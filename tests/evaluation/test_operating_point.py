@@ -12,6 +12,7 @@ from core.evaluation import evaluate
 from core.evaluation import operating_point as points
 from core.evaluation.operating_point import Part
 from core.reading.reader import Reader
+from core.report.operating_point import in_percents
 from core.runs import config, run_store
 from core.runs.calibration import Calibration, Choice, Review
 from core.runs.run_store import Run
@@ -128,8 +129,8 @@ def test_an_old_contract_means_that_none_was_chosen(run: Run) -> None:
     contract = run.calibration
     assert contract.review is None and contract.interval_at(0.0) is None
     assert contract.call(0.5) == "ALL" and contract.call(0.49) == "HEM"
-    assert points.in_percents(contract.choice) == Choice()
-    assert points.reset(run) == contract == run.calibration
+    assert in_percents(contract.choice) == Choice()
+    assert points.use(run, Choice()) == contract == run.calibration
 
 
 def _consistent(run: Run) -> None:
@@ -160,7 +161,7 @@ def test_using_a_point_rewrites_all_that_depends_on_it_and_the_default_comes_bac
     points.use(run, Choice(0.1, calibration="none"))
     _consistent(run)
     assert run.calibration.temperature == 1.0
-    assert points.reset(run) == before == run.calibration
+    assert points.use(run, Choice()) == before == run.calibration
     # The shipped probabilities were computed on another processor.
     np.testing.assert_allclose(run.predictions["probability"], table["probability"], rtol=1e-12)
     assert list(run.predictions.columns) == list(table.columns)
@@ -247,5 +248,5 @@ def test_every_reading_follows_the_stored_contract(run: Run) -> None:
     (told,) = reading.to_json(reader.judge)["cells"]
     assert told["call"] == "review" and told["leaning"] in ("ALL", "HEM")
     assert told["cam"]["method"] == "grad-cam" and not reading.cells[0].undecided
-    points.reset(run)
+    points.use(run, Choice())
     assert Reader(run).read(file).cells[0].probability == first.probability

@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 
 from core.evaluation import repeats
+from core.evaluation.repeats import Spread
 from core.metrics import classification
+from core.report.comparison_tables import repeat_protocol, repeats_numbers, repeats_text
 from core.runs.run_store import HISTORY_COLUMNS
 from tests.factories import invented
 
@@ -30,21 +32,21 @@ def test_runs_that_differ_only_in_seed_or_fold_are_one_entry():
     found = repeats.find(some)
     assert [[run.run_id for run in one.runs] for one in found] == [["a", "b"], ["d", "e"]]
     assert [one.name for one in found] == ["CNN-16, 2 seeds", "CNN-16, 2 folds"]
-    assert found[0].protocol == "held-out subjects"
+    assert repeat_protocol(found[0]) == "held-out subjects"
 
 
 def test_mean_and_band_are_those_of_the_runs():
     some = [_run(name, luck, seed=luck) for name, luck in (("a", 1), ("b", 2), ("c", 3))]
     (one,) = repeats.find(some)
-    for name, spread in one.figures().items():
-        values = [run.figures()[name] for run in some]
-        assert spread["mean"] == pytest.approx(np.mean(values))
-        assert (spread["low"], spread["high"]) == (min(values), max(values))
-        assert spread["deviation"] == pytest.approx(np.std(values, ddof=1))
-    table = repeats.table([one])
+    for name, spread in one.spreads.items():
+        values = [run.estimate(name).value for run in some]
+        assert spread.mean == pytest.approx(np.mean(values))
+        assert (spread.low, spread.high) == (min(values), max(values))
+        assert spread.deviation == pytest.approx(np.std(values, ddof=1))
+    table = repeats_numbers([one])
     assert len(table) == len(classification.NAMES)
-    assert table["Mean"][0] == one.figures()["accuracy"]["mean"]
-    assert " (" in repeats.shown([one])["Accuracy"][0]
+    assert table["Mean"][0] == one.spreads["accuracy"].mean
+    assert " (" in repeats_text([one])["Accuracy"][0]
 
 
 def test_a_metric_that_one_run_leaves_undefined_has_no_mean():
@@ -52,8 +54,8 @@ def test_a_metric_that_one_run_leaves_undefined_has_no_mean():
     whole = _run("a", seed=1)
     part = invented.run("b", blasts, np.ones(len(blasts)), seed=2)
     (one,) = repeats.find([whole, part])
-    assert set(one.figures()["roc_auc"].values()) == {None}
-    assert one.figures()["accuracy"]["mean"] is not None
+    assert one.spreads["roc_auc"] == Spread(None, None, None, None)
+    assert one.spreads["accuracy"].mean is not None
 
 
 def test_the_learning_curve_is_over_the_runs_that_got_so_far():

@@ -4,8 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core.evaluation import subgroups
-from core.evaluation.subgroups import by_kind, by_subject, with_interval, worst_sentence
+from core.evaluation.subgroups import by_kind, by_subject
+from core.metrics.estimate import Estimate
+from core.report.comparison_tables import worst_subject
+from core.report.phrases import brief
 from tests.factories import invented
 
 
@@ -28,7 +30,7 @@ def test_subjects_are_counted_by_hand_and_the_worst_comes_first():
     assert table["subject"].tolist()[:2] == ["0", "1"]
     assert table["share"].tolist()[:3] == pytest.approx([4 / 6, 5 / 6, 1])
     assert table["class"].tolist()[:2] == ["HEM", "ALL"]
-    assert worst_sentence("CNN", table) == (
+    assert worst_subject("CNN", table) == (
         "CNN: worst for subject 0 (HEM), of whose 6 cells it calls 4 rightly (67%)."
     )
 
@@ -36,7 +38,7 @@ def test_subjects_are_counted_by_hand_and_the_worst_comes_first():
 def test_unknown_subjects_have_no_row():
     run = invented.in_memory("r", TABLE.assign(subject=None), np.ones(len(TABLE)))
     assert by_subject(run).empty
-    assert "not known" in worst_sentence("CNN", by_subject(run))
+    assert "not known" in worst_subject("CNN", by_subject(run))
 
 
 def _found() -> Found:
@@ -59,17 +61,17 @@ def test_kinds_are_folds_flags_and_thirds_by_size():
     assert counts[("quality", "too dark")] == 32
     sizes = [number for (by, _), number in counts.items() if by == "cell size"]
     assert sizes == [15, 15, 15]
-    shown = subgroups.kinds_table(table)
-    assert list(shown)[:4] == ["By", "Part", "Cells", "Groups"] and len(shown) == len(table)
 
 
 def test_a_part_is_measured_as_its_cells_alone():
     run = invented.in_memory("r", TABLE, invented.logits(TABLE, 1))
     row = by_kind(run, _found()).iloc[0]
     alone = TABLE[::3].reset_index(drop=True)
-    expected = invented.in_memory("x", alone, run.cells["logit"].to_numpy()[::3]).figures()
-    assert row["sensitivity"] == expected["sensitivity"]
-    assert [row["sensitivity_low"], row["sensitivity_high"]] == expected["intervals"]["sensitivity"]
+    expected = invented.in_memory("x", alone, run.cells["logit"].to_numpy()[::3])
+    assert row["sensitivity"] == expected.estimate("sensitivity").value
+    assert (row["sensitivity_low"], row["sensitivity_high"]) == expected.estimate(
+        "sensitivity"
+    ).interval
 
 
 def test_files_that_changed_are_left_out():
@@ -92,4 +94,4 @@ def test_files_that_changed_are_left_out():
     ],
 )
 def test_a_figure_as_text(figure, said):
-    assert with_interval(*figure) == said
+    assert brief(Estimate(*figure)) == said

@@ -3,8 +3,12 @@ import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from core.metrics import bootstrap
-from core.metrics.bootstrap import LEVEL, intervals
+from core.metrics.bootstrap import LEVEL, estimates
 from core.metrics.classification import NAMES, measure
+
+
+def intervals(*data, **options):
+    return {name: estimate.interval for name, estimate in estimates(*data, **options).items()}
 
 
 def _data(seed: int = 0, groups: int = 12, each: int = 8) -> tuple[np.ndarray, ...]:

@@ -74,9 +74,9 @@ def test_sweeps_are_read_whole() -> None:
     assert set(space) == {"learning_rate", "schedule", "dropout"}
     assert space["learning_rate"].log and space["learning_rate"].high == 0.01
     assert space["dropout"].choices[:2] == (None, 0.0)
-    assert searched.results is not None and searched.results["best"]["value"] == 0.6739305316329612
+    assert searched.results is not None and searched.results.best.value == 0.6739305316329612
     assert validated.plan.base.folds == validated.plan.total == 3
-    assert validated.results is not None and len(validated.results["folds"]) == 3
+    assert validated.results is not None and len(validated.results.folds) == 3
 
 
 @pytest.mark.parametrize("verb", [("evaluate", "old"), ("operating-point", "old"), ("sweeps",)])

@@ -10,10 +10,12 @@ import pytest
 from core import storage
 from core.errors import ConfigError
 from core.models import catalog
+from core.report import tuning
 from core.runs import config
 from core.runs.config import RECIPES
 from core.runs.run_store import HISTORY_COLUMNS, Run
 from core.tuning import search, sweep_store
+from core.tuning.results import Trial
 from core.tuning.sweep_store import Plan, Sweep
 from tests.factories import executor
 from tests.factories.executor import Executor
@@ -50,10 +52,10 @@ def make(
     )
 
 
-def rows(sweep: Sweep) -> list[dict[str, Any]]:
+def rows(sweep: Sweep) -> tuple[Trial, ...]:
     found = sweep.results
     assert found is not None
-    return found["trials"]
+    return found.trials
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
@@ -65,7 +67,7 @@ def test_the_space_of_any_architecture_holds_its_own_settings_and_gives_valid_ru
     space = search.space(base)
     first = search.first_trial(Plan(kind="search", base=base, trials=1, space=space))
     for name, dimension in space.items():
-        assert hasattr(base, name) and name in search.WORDS
+        assert hasattr(base, name) and name in tuning.SETTINGS
         values = dimension.choices or (dimension.low, dimension.high)
         for value in values:
             changed = search.trial_config(base, {name: value})
@@ -123,7 +125,7 @@ def test_the_test_part_has_no_say(root: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(Run, "predictions", property(lambda run: 1 / 0))
     executor.work(blind, Executor(measures=False))
     assert blind.status.state == "succeeded", blind.status.error
-    assert [row["value"] for row in rows(blind)] == [row["value"] for row in rows(plain)]
+    assert [row.value for row in rows(blind)] == [row.value for row in rows(plain)]
 
 
 def test_the_first_trial_is_the_recipe_and_the_best_is_never_worse(root: Path) -> None:
@@ -131,23 +133,23 @@ def test_the_first_trial_is_the_recipe_and_the_best_is_never_worse(root: Path) -
     executor.work(sweep, Executor(measures=False))
     found, plan = sweep.results, sweep.plan
     assert found is not None and sweep.status.state == "succeeded", sweep.status.error
-    first, best = found["trials"][0], found["best"]
-    assert first["settings"] == {"learning_rate": 1e-4}
+    first, best = found.trials[0], found.best
+    assert first.settings == {"learning_rate": 1e-4}
     # By hand: (log10 of a tenth) squared, 0.3, and 0.5 after one epoch.
-    assert first["value"] == pytest.approx(1 + 0.3 + 0.5)
-    values = [row["value"] for row in found["trials"] if row["value"] is not None]
-    assert best["value"] == min(values) < first["value"]
+    assert first.value == pytest.approx(1 + 0.3 + 0.5)
+    values = [row.value for row in found.trials if row.value is not None]
+    assert best.value == min(values) < first.value
     lowest = math.inf
-    for row in found["trials"]:
-        lowest = min(lowest, row["value"] or math.inf)
-        assert row["best_so_far"] == lowest
-    assert "against 1.800 of the settings it began with" in search.verdict(found)
-    assert found["importance"] == {"learning_rate": pytest.approx(1.0)}
-    run = Run(storage.runs_dir() / best["runs"][0])
-    assert run.config == search.trial_config(plan.base, best["settings"])
-    final = search.final_config(plan, best["settings"], epochs=33, whole=True)
+    for row in found.trials:
+        lowest = min(lowest, row.value or math.inf)
+        assert row.best_so_far == lowest
+    assert "against 1.800 of the settings it began with" in tuning.search_verdict(found)
+    assert found.importance == {"learning_rate": pytest.approx(1.0)}
+    run = Run(storage.runs_dir() / best.runs[0])
+    assert run.config == search.trial_config(plan.base, best.settings)
+    final = search.final_config(plan, best.settings, epochs=33, whole=True)
     assert (final.epochs, final.sample, final.fold, final.folds) == (33, None, 0, 0)
-    assert final.learning_rate == best["settings"]["learning_rate"]
+    assert final.learning_rate == best.settings["learning_rate"]
 
 
 def test_importance_finds_the_setting_that_matters(root: Path) -> None:
@@ -155,7 +157,7 @@ def test_importance_finds_the_setting_that_matters(root: Path) -> None:
     executor.work(sweep, Executor(measures=False))
     found = sweep.results
     assert found is not None
-    shares = found["importance"]
+    shares = found.importance
     assert set(shares) == {"learning_rate", "l2", "dropout"}
     assert sum(shares.values()) == pytest.approx(1)
     assert max(shares, key=lambda name: shares[name]) == "learning_rate"
@@ -168,12 +170,12 @@ def test_a_trial_that_fails_is_a_row_and_the_search_goes_on(root: Path) -> None:
         Executor(measures=False, fails=lambda wanted: (wanted.learning_rate or 0) != 1e-3),
     )
     assert sweep.status.state == "succeeded"
-    assert [row["state"] for row in rows(sweep)] == ["finished", *["failed"] * 3]
-    assert {row["error"] for row in rows(sweep)[1:]} == {"It was told to fail."}
-    assert search.verdict(sweep.results or {}).endswith(
+    assert [row.state for row in rows(sweep)] == ["finished", *["failed"] * 3]
+    assert {row.error for row in rows(sweep)[1:]} == {"It was told to fail."}
+    assert tuning.search_verdict(sweep.results).endswith(
         "nothing tried beats the settings it began with."
     )
-    shown = search.table(sweep.results or {})
+    shown = tuning.trials_table(sweep.results)
     assert list(shown["State"]) == ["finished", *["failed"] * 3]
 
 
@@ -182,8 +184,8 @@ def test_where_no_trial_finishes_the_search_fails_with_the_last_reason(root: Pat
     executor.work(sweep, Executor(value=lambda wanted, epoch: math.nan))
     assert sweep.status.state == "failed"
     assert sweep.status.error == "No trial finished with a value. The loss became nan."
-    assert "No trial has finished with a value" in search.verdict(sweep.results or {})
-    assert len(search.table(sweep.results or {})) == 2
+    assert "No trial has finished with a value" in tuning.search_verdict(sweep.results)
+    assert len(tuning.trials_table(sweep.results)) == 2
 
 
 def _poor_later(wanted: config.RunConfig, epoch: int) -> float:
@@ -201,13 +203,13 @@ def test_a_poor_trial_is_asked_to_stop_and_told_as_pruned(
 
     slow = Executor(seconds=0.001, value=_poor_later, measures=False, before_epoch=linger)
     executor.work(sweep, slow)
-    assert [row["state"] for row in rows(sweep)] == ["finished", "pruned"]
+    assert [row.state for row in rows(sweep)] == ["finished", "pruned"]
     pruned = Run(storage.runs_dir() / sweep.run_id(1))
     assert pruned.status.state == "cancelled"
     assert search.PRUNE_AFTER_EPOCHS < len(pruned.history) < 60
     unpruned = make(root, 2, pruning=False, epochs=3)
     executor.work(unpruned, Executor(seconds=0.01, value=_poor_later, measures=False))
-    assert [row["state"] for row in rows(unpruned)] == ["finished", "finished"]
+    assert [row.state for row in rows(unpruned)] == ["finished", "finished"]
 
 
 def test_trials_over_folds_take_their_mean_and_are_pruned_between_folds(
@@ -218,14 +220,14 @@ def test_trials_over_folds_take_their_mean_and_are_pruned_between_folds(
     done = executor.work(
         sweep, Executor(value=lambda w, e: _poor_later(w, e) - w.fold / 10, measures=False)
     )
-    assert [row["state"] for row in rows(sweep)] == ["finished", "pruned"]
-    assert rows(sweep)[0]["value"] == pytest.approx(0.5 - 0.1)
+    assert [row.state for row in rows(sweep)] == ["finished", "pruned"]
+    assert rows(sweep)[0].value == pytest.approx(0.5 - 0.1)
     assert done.launched == [
         *(sweep.run_id(0, fold) for fold in range(3)),
         *(sweep.run_id(1, fold) for fold in range(2)),
     ]
-    assert rows(sweep)[1]["runs"] == done.launched[3:]
-    assert "the mean of 3 folds" in search.verdict(sweep.results or {})
+    assert rows(sweep)[1].runs == tuple(done.launched[3:])
+    assert "the mean of 3 folds" in tuning.search_verdict(sweep.results)
 
 
 def test_a_search_that_was_cut_anywhere_goes_on_as_it_would_have(root: Path) -> None:
@@ -251,11 +253,11 @@ def test_a_search_that_was_cut_anywhere_goes_on_as_it_would_have(root: Path) -> 
     cut.requeue(5)
     assert executor.work(cut, Executor(measures=False)).launched == [cut.run_id(3), cut.run_id(4)]
     kept = ("state", "value", "settings")
-    assert [[row[name] for name in kept] for row in rows(cut)] == [
-        [row[name] for name in kept] for row in rows(whole)
+    assert [[getattr(row, name) for name in kept] for row in rows(cut)] == [
+        [getattr(row, name) for name in kept] for row in rows(whole)
     ]
 
 
 def test_settings_are_told_in_words() -> None:
-    told = search.describe({"learning_rate": 0.00123456, "dropout": None, "augmentation": "a,b"})
+    told = tuning.describe({"learning_rate": 0.00123456, "dropout": None, "augmentation": "a,b"})
     assert told == "learning rate 0.00123, dropout the architecture's own, augmentation a + b"

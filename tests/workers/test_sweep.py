@@ -82,10 +82,10 @@ def test_a_cross_validation_whose_worker_is_killed_is_resumed_and_trains_each_fo
     assert all(list(run.history["epoch"]) == [1] for run in sweep.runs)
     found = sweep.results
     assert found == cross_validation.results(sweep) and found is not None
-    assert found["pooled"]["images"] == CELLS and found["leaking"] is False
+    assert found.pooled.images == CELLS and found.leaking is False
     tested = [set(run.predictions.query("split == 'test'")["group"]) for run in sweep.runs]
     assert sum(map(len, tested)) == len(set.union(*tested))
-    assert set(found["metrics"]) == set(classification.NAMES)
+    assert set(found.metrics) == set(classification.NAMES)
 
 
 def test_a_search_stops_within_two_seconds_and_goes_on_where_it_was(demo_root: Path) -> None:
@@ -107,10 +107,10 @@ def test_a_search_stops_within_two_seconds_and_goes_on_where_it_was(demo_root: P
     assert (sweep.runs[0].path / "metrics.json").stat().st_mtime_ns == trained
     found = sweep.results
     assert found is not None
-    assert [row["state"] for row in found["trials"]] == ["finished", "finished"]
-    for row, run in zip(found["trials"], sweep.runs, strict=True):
-        assert row["value"] == pytest.approx(search.objective(run))
-        assert run.config.batch_size == row["settings"]["batch_size"]
+    assert [row.state for row in found.trials] == ["finished", "finished"]
+    for row, run in zip(found.trials, sweep.runs, strict=True):
+        assert row.value == pytest.approx(search.objective(run))
+        assert run.config.batch_size == row.settings["batch_size"]
 
 
 def start(sweep: Sweep, seconds: float) -> subprocess.Popen[bytes]:
@@ -145,8 +145,8 @@ def test_after_kill_9_anywhere_nothing_is_trained_twice(
     assert times == {killed.run_id(n): 2 if n == 1 else 1 for n in range(4)}
     assert kept < 6 and list(reached.history["epoch"]) == [1, 2, 3, 4, 5, 6]
     assert killed.results is not None and whole.results is not None
-    assert [(row["settings"], row["value"]) for row in killed.results["trials"]] == [
-        (row["settings"], row["value"]) for row in whole.results["trials"]
+    assert [(row.settings, row.value) for row in killed.results.trials] == [
+        (row.settings, row.value) for row in whole.results.trials
     ]
 
 
