@@ -72,6 +72,8 @@ class SearchResults(Document):
     trials good; empty before enough trials have finished. folds: of each trial.
     """
 
+    SPARSE: ClassVar[bool] = True
+
     trials: tuple[Trial, ...]
     best: Trial | None
     importance: dict[str, float]

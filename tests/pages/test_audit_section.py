@@ -99,7 +99,7 @@ def test_the_probe_runs_at_a_click_and_is_kept(finished_run: Run, app: AppTest) 
         app.button(key=f"probe_{finished_run.run_id}").click().run()
         assert not app.exception and not app.error
         assert "can be named in" in words(app)
-        assert subject_probe.kept(finished_run)
+        assert subject_probe.stored(finished_run)
         app.run()
         assert "can be named in" in words(app)
     finally:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.report import comparison
+from core.report import comparison_tables
 from core.runs import run_store
 from tests.conftest import PROJECT
 from tests.factories import invented
@@ -31,17 +31,19 @@ def test_it_opens_with_the_verdict_and_a_table_with_protocol_and_always_all(ship
     shown = app.dataframe[0].value
     assert set(shown["Run"]) == {"demo-cnn-16", "demo-cnn-dropout", ""}
     assert set(shown["Measured on"]) == {"held-out subjects, synthetic"}
-    assert shown["Model"].iloc[-1] == comparison.BASELINE
+    assert shown["Model"].iloc[-1] == comparison_tables.BASELINE
     assert {"Table as CSV", "Settings as CSV"} <= set(downloads(app))
 
 
-@pytest.mark.parametrize("view", list(comparison.VIEWS))
+@pytest.mark.parametrize("view", list(comparison_tables.VIEWS))
 def test_each_view_shows_its_figures(shipped: Path, view: str) -> None:
     app = open_page("compare")
     app.segmented_control(key="compare_view").select(view).run()
     assert not app.exception and not app.error
     shown = app.dataframe[0].value
-    assert {comparison.LABELS[metric] for metric in comparison.VIEWS[view]} <= set(shown)
+    assert {comparison_tables.LABELS[metric] for metric in comparison_tables.VIEWS[view]} <= set(
+        shown
+    )
     if view == "At a prevalence":
         before = shown["PPV"].tolist()
         app.number_input(key="compare_prevalence").set_value(0.01).run()

@@ -11,6 +11,7 @@ from core.data import datasets
 from core.data.images import decode
 from core.models.catalog import Pretrained
 from core.reading.reader import Reader
+from core.report.tuning import describe
 from core.runs import active_model, config, presets, run_store
 from core.tuning import search, sweep_store
 from core.tuning.sweep_store import Plan, Sweep
@@ -314,19 +315,19 @@ def test_a_finished_search_shows_what_it_found_and_trains_the_best(launched: lis
     executor.work(sweep)
     found = sweep.results
     assert found is not None
-    best = found["best"]
+    best = found.best
     app = open_page("tune")
     said = words(app)
     assert not app.exception and not app.error
-    assert f"Trial {best['trial']} of 7 has the lowest validation cross-entropy" in said
-    assert search.describe(best["settings"]) in said and "the test part has no say" in said
+    assert f"Trial {best.trial} of 7 has the lowest validation cross-entropy" in said
+    assert describe(best.settings) in said and "the test part has no say" in said
     history, importance = app.get("plotly_chart")
     assert "best so far" in history.proto.spec and "learning rate" in importance.proto.spec
     assert len(app.dataframe[0].value) == 7
     button(app, "Train it with these settings").click().run()
     (run_id,) = launched
     run = run_store.get(run_id)
-    wanted = search.trial_config(sweep.plan.base, best["settings"])
+    wanted = search.trial_config(sweep.plan.base, best.settings)
     assert (run.config.epochs, run.config.sample) == (20, None)
     assert run.config.learning_rate == wanted.learning_rate
     assert run.config.augmentation == wanted.augmentation

@@ -44,7 +44,7 @@ def test_a_run_folder_is_read_whole() -> None:
     test = run.metrics.test
     assert test.images == 62 and test.confusion == Confusion(tp=37, fp=18, fn=1, tn=6)
     assert test.calls is not None and test.calls["ALL"] == {"ALL": 15, "HEM": 1, "review": 22}
-    assert test.interval("roc_auc") == (0.4218481182795701, 0.9772727272727273)
+    assert test.estimate("roc_auc").interval == (0.4218481182795701, 0.9772727272727273)
     assert run.metrics.training.kept_epoch == 1
     assert run.calibration.method == "temperature"
     assert run.calibration.review.target_error == 0.3
