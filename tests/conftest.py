@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import hypothesis
 import pytest
 from _pytest.mark.expression import Expression
 from filelock import FileLock
@@ -18,6 +19,12 @@ from core.data.synthetic import dataset
 from core.runs import config, run_store
 from core.runs.run_store import Run
 from tests.factories import training
+
+# Few examples, the same each time; nothing is kept on disk.
+hypothesis.settings.register_profile(
+    "tests", max_examples=20, deadline=None, derandomize=True, database=None
+)
+hypothesis.settings.load_profile("tests")
 
 PROJECT = Path(__file__).resolve().parent.parent
 CELLS, SUBJECTS = 120, 12

@@ -6,6 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from core.data.duplicates import PAIR_COLUMNS
 from core.data.indexing import Index, index
@@ -37,10 +39,17 @@ def _table(groups: dict[str, tuple[int, int]]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["image_id", "group", "label", "fold"])
 
 
-def _random_groups(rng: np.random.Generator) -> dict[str, tuple[int, int]]:
-    sizes = [int(rng.choice([1, 2, 5, 20, 100])) for _ in range(rng.integers(6, 16))]
-    blasts = set(range(int(rng.integers(3, len(sizes) - 2))))
-    return {f"g{n}": (0, size) if n in blasts else (size, 0) for n, size in enumerate(sizes)}
+SEEDS = st.integers(0, 2**32 - 1)
+
+
+@st.composite
+def _groups(draw: st.DrawFn, *, of_other_class: int = 0) -> dict[str, tuple[int, int]]:
+    """Three to seven groups that are mostly HEM and as many that are mostly ALL."""
+    sizes = st.sampled_from([1, 2, 5, 20, 100])
+    others = st.integers(0, of_other_class)
+    hem = draw(st.lists(st.tuples(sizes, others), min_size=3, max_size=7))
+    blasts = draw(st.lists(st.tuples(others, sizes), min_size=3, max_size=7))
+    return {f"g{number}": counts for number, counts in enumerate([*hem, *blasts])}
 
 
 def _check_disjoint_and_complete(parts: pd.DataFrame) -> None:
@@ -49,24 +58,23 @@ def _check_disjoint_and_complete(parts: pd.DataFrame) -> None:
         assert set(parts.loc[parts["split"] == part, "label"]) == {0, 1}
 
 
-def test_the_subject_split_divides_no_group_and_comes_near_its_fractions(demo_index):
-    for seed in range(40):
-        parts = split(demo_index, "subject", seed=seed)
-        _check_disjoint_and_complete(parts)
-        shares = parts["split"].value_counts(normalize=True)
-        for part, wanted in zip(PARTS, FRACTIONS, strict=True):
-            assert abs(shares[part] - wanted) < 0.1
-        pd.testing.assert_frame_equal(parts.drop(columns="split"), demo_index.labelled())
+@given(seed=SEEDS)
+def test_the_subject_split_divides_no_group_and_comes_near_its_fractions(demo_index, seed):
+    parts = split(demo_index, "subject", seed=seed)
+    _check_disjoint_and_complete(parts)
+    shares = parts["split"].value_counts(normalize=True)
+    for part, wanted in zip(PARTS, FRACTIONS, strict=True):
+        assert abs(shares[part] - wanted) < 0.1
+    pd.testing.assert_frame_equal(parts.drop(columns="split"), demo_index.labelled())
 
 
-def test_linked_subjects_stay_together(demo_index):
+@given(seed=SEEDS)
+def test_linked_subjects_stay_together(demo_index, seed):
     cells = demo_index.cells.copy()
     cells.loc[cells["subject"].isin(["H1", "H2", "H3"]), "group"] = "H1+H2+H3"
-    linked = replace(demo_index, cells=cells)
-    for seed in range(20):
-        parts = split(linked, "subject", seed=seed)
-        _check_disjoint_and_complete(parts)
-        assert parts.loc[parts["subject"].isin(["H1", "H2", "H3"]), "split"].nunique() == 1
+    parts = split(replace(demo_index, cells=cells), "subject", seed=seed)
+    _check_disjoint_and_complete(parts)
+    assert parts.loc[parts["subject"].isin(["H1", "H2", "H3"]), "split"].nunique() == 1
 
 
 @pytest.mark.parametrize("method", ["subject", "image"])
@@ -76,28 +84,20 @@ def test_a_seed_decides_the_split(demo_index, method):
     assert len(set(drawn)) > 2
 
 
-def test_any_table_with_three_groups_a_class_can_be_split_by_subject(demo_index):
-    rng = np.random.default_rng(6)
-    for seed in range(60):
-        _check_disjoint_and_complete(
-            split(demo_index, "subject", seed=seed, cells=_table(_random_groups(rng)))
-        )
+@given(seed=SEEDS, groups=_groups())
+def test_any_table_with_three_groups_a_class_can_be_split_by_subject(demo_index, seed, groups):
+    _check_disjoint_and_complete(split(demo_index, "subject", seed=seed, cells=_table(groups)))
 
 
-def test_groups_of_both_classes_can_be_split_by_subject(demo_index):
-    rng = np.random.default_rng(7)
-    for seed in range(60):
-        groups = {
-            name: tuple(size or int(rng.integers(0, 3)) for size in sizes)
-            for name, sizes in _random_groups(rng).items()
-        }
-        _check_disjoint_and_complete(split(demo_index, "subject", seed=seed, cells=_table(groups)))
+@given(seed=SEEDS, groups=_groups(of_other_class=2))
+def test_groups_of_both_classes_can_be_split_by_subject(demo_index, seed, groups):
+    _check_disjoint_and_complete(split(demo_index, "subject", seed=seed, cells=_table(groups)))
 
 
-def test_a_class_that_never_leads_its_group_still_reaches_every_part(demo_index):
+@given(seed=SEEDS)
+def test_a_class_that_never_leads_its_group_still_reaches_every_part(demo_index, seed):
     groups = {f"g{n}": (9, int(n < 3)) for n in range(11)}
-    for seed in range(12):
-        _check_disjoint_and_complete(split(demo_index, "subject", seed=seed, cells=_table(groups)))
+    _check_disjoint_and_complete(split(demo_index, "subject", seed=seed, cells=_table(groups)))
 
 
 @pytest.mark.parametrize(
@@ -282,17 +282,17 @@ def _phased(seed: int = 0) -> Index:
     return index_of(pd.DataFrame(rows, columns=["phase", "subject", "label", "fold"]))
 
 
-def test_the_preliminary_split_tests_on_that_phase_alone_and_trains_by_group():
+@given(seed=SEEDS)
+def test_the_preliminary_split_tests_on_that_phase_alone_and_trains_by_group(seed):
     found = _phased()
-    for seed in range(20):
-        parts = split(found, "preliminary", seed=seed)
-        preliminary = parts["phase"] == "preliminary"
-        assert (preliminary == (parts["split"] == "test")).all()
-        assert set(parts["phase"]) == {"training", "preliminary"}
-        _check_disjoint_and_complete(parts)
-        assert audit(parts, found.pairs).leaking is False
-        trained = parts.loc[~preliminary, "split"].value_counts(normalize=True)
-        assert trained["train"] > trained["validation"] > 0
+    parts = split(found, "preliminary", seed=seed)
+    preliminary = parts["phase"] == "preliminary"
+    assert (preliminary == (parts["split"] == "test")).all()
+    assert set(parts["phase"]) == {"training", "preliminary"}
+    _check_disjoint_and_complete(parts)
+    assert audit(parts, found.pairs).leaking is False
+    trained = parts.loc[~preliminary, "split"].value_counts(normalize=True)
+    assert trained["train"] > trained["validation"] > 0
 
 
 def test_a_patient_of_both_phases_makes_the_preliminary_split_leak():
@@ -373,17 +373,15 @@ def test_a_balanced_sample_is_half_and_half(demo_index):
 
 
 @pytest.mark.parametrize("balance", ["natural", "balanced"])
-def test_a_sample_is_spread_over_the_groups(balance):
+@given(seed=SEEDS, images=st.integers(10, 60))
+def test_a_sample_is_spread_over_the_groups(balance, seed, images):
     cells = _table({"a": (0, 50), "b": (0, 4), "c": (0, 30), "d": (40, 0), "e": (40, 0)})
-    for seed in range(10):
-        for images in (10, 30, 60):
-            drawn = sample(cells, images, balance=balance, seed=seed)
-            taken = drawn["group"].value_counts()
-            for groups in (["a", "b", "c"], ["d", "e"]):
-                have = cells["group"].value_counts()[groups]
-                got = taken.reindex(groups, fill_value=0)
-                open_ended = got[got < have]  # groups that still had cells to give
-                assert got.max() - open_ended.min() <= 1
+    taken = sample(cells, images, balance=balance, seed=seed)["group"].value_counts()
+    for groups in (["a", "b", "c"], ["d", "e"]):
+        have = cells["group"].value_counts()[groups]
+        got = taken.reindex(groups, fill_value=0)
+        open_ended = got[got < have]  # groups that still had cells to give
+        assert got.max() - open_ended.min() <= 1
 
 
 def test_a_sample_of_cells_without_subjects_is_drawn_all_the_same():
@@ -428,24 +426,29 @@ def _folds(found: Index, method: str, folds: int, cells: pd.DataFrame, seed: int
 
 
 @pytest.mark.parametrize("method", ["subject", "image"])
-def test_over_the_folds_every_cell_is_tested_once_and_validates_once(demo_index, method):
-    for folds in (3, 4, 5):
-        for seed in range(4):
-            parts = _folds(demo_index, method, folds, pool(demo_index, method), seed)
-            for part, times in (("test", 1), ("validation", 1), ("train", folds - 2)):
-                assert ((parts == part).sum(axis=0) == times).all()
-            # The next fold's test part is what validates.
-            assert np.array_equal(parts == "validation", np.roll(parts == "test", -1, axis=0))
+@given(seed=SEEDS, folds=st.integers(3, 5))
+@settings(max_examples=10)
+def test_over_the_folds_every_cell_is_tested_once_and_validates_once(
+    demo_index, method, seed, folds
+):
+    parts = _folds(demo_index, method, folds, pool(demo_index, method), seed)
+    for part, times in (("test", 1), ("validation", 1), ("train", folds - 2)):
+        assert ((parts == part).sum(axis=0) == times).all()
+    # The next fold's test part is what validates.
+    assert np.array_equal(parts == "validation", np.roll(parts == "test", -1, axis=0))
 
 
-def test_no_fold_divides_a_group_and_each_part_has_both_classes(demo_index):
-    rng = np.random.default_rng(3)
-    for seed in range(20):
-        groups = {f"a{n}": (0, int(rng.integers(1, 40))) for n in range(5)}
-        groups |= {f"h{n}": (int(rng.integers(1, 40)), int(rng.integers(0, 2))) for n in range(6)}
-        cells = _table(groups)
-        for parts in _folds(demo_index, "subject", 3, cells, seed):
-            _check_disjoint_and_complete(cells.assign(split=parts))
+@given(
+    seed=SEEDS,
+    hem=st.lists(st.tuples(st.integers(1, 39), st.integers(0, 1)), min_size=6, max_size=6),
+    blasts=st.lists(st.integers(1, 39), min_size=5, max_size=5),
+)
+@settings(max_examples=10)
+def test_no_fold_divides_a_group_and_each_part_has_both_classes(demo_index, seed, hem, blasts):
+    sizes = [*hem, *((0, number) for number in blasts)]
+    cells = _table({f"g{number}": counts for number, counts in enumerate(sizes)})
+    for parts in _folds(demo_index, "subject", 3, cells, seed):
+        _check_disjoint_and_complete(cells.assign(split=parts))
 
 
 def test_folds_of_images_hold_equal_shares_of_each_class(demo_index):

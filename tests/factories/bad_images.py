@@ -66,8 +66,11 @@ def _png_bomb(side: int) -> bytes:
         return len(data).to_bytes(4, "big") + body + zlib.crc32(body).to_bytes(4, "big")
 
     header = side.to_bytes(4, "big") * 2 + bytes([8, 2, 0, 0, 0])
-    packer = zlib.compressobj(9)
-    row = bytes(1 + 3 * side)
-    pixels = b"".join(packer.compress(row) for _ in range(side)) + packer.flush()
+    # Deflated once: after a full flush the same bytes stand for the next black row.
+    packer = zlib.compressobj(9, wbits=-zlib.MAX_WBITS)
+    length = 1 + 3 * side
+    row = packer.compress(bytes(length)) + packer.flush(zlib.Z_FULL_FLUSH)
+    checksum = (length * side % 65521) << 16 | 1  # Adler-32 of so many zeros
+    pixels = b"\x78\xda" + row * side + packer.flush() + checksum.to_bytes(4, "big")
     signature = b"\x89PNG\r\n\x1a\n"
     return signature + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
