@@ -1,4 +1,4 @@
-"""Heat maps: where in a cell the evidence for a call lies. The methods are in `methods.py`."""
+"""Heat maps: where in a cell the evidence for a call lies. `methods.py` has the methods."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
@@ -21,7 +21,7 @@ class ExplainableHead(Protocol):
 
 
 class ExplainableEngine(Protocol):
-    """What explaining needs of `core.models.engine.Engine`."""
+    """The part of `core.models.engine.Engine` that heat maps need."""
 
     def __call__(self, pixels: np.ndarray) -> EngineOutput:
         """Reads uint8 (N, S, S, 3)."""
@@ -42,8 +42,8 @@ class ExplainableEngine(Protocol):
 class HeatMap:
     """Evidence for one call at feature-map resolution.
 
-    values: float32 (h, w), 0..1; its maximum is 1, or everything is 0 where `has_evidence` is
-    False: then no position speaks for the call, and there is nothing to scale.
+    values: float32 (h, w), 0..1; the maximum is 1. If no position speaks for the call,
+    `has_evidence` is False and all values are 0.
     """
 
     values: np.ndarray
@@ -51,7 +51,7 @@ class HeatMap:
 
 
 def scaled(evidence: np.ndarray) -> HeatMap:
-    """Evidence (h, w) of any scale, what speaks against the call being negative, as a heat map."""
+    """Scales evidence (h, w), which is negative where it speaks against the call, to a heat map."""
     positive = np.maximum(evidence, 0).astype(np.float32)
     peak = float(positive.max())
     if not np.isfinite(peak) or peak <= np.finfo(np.float32).tiny:
@@ -61,12 +61,11 @@ def scaled(evidence: np.ndarray) -> HeatMap:
 
 @dataclass(frozen=True)
 class View:
-    """One image and what was made of it.
+    """One image and the output of the engine for it.
 
-    pixels: uint8 (S, S, 3), what the engine read. features: float (h, w, c). gradient: float
-    (h, w, c), the derivative by the features of logit, the log-odds of ALL. `engine` gives
-    features of other images; `other_head` is the one that logit and gradient are of, where that is
-    not the engine's own.
+    pixels: uint8 (S, S, 3), the input. features: float (h, w, c). gradient: float (h, w, c), the
+    derivative of logit, the log-odds of ALL, by the features. `engine` computes features of other
+    images. `other_head` is the head of logit and gradient, if that is not the engine's own.
     """
 
     pixels: np.ndarray
@@ -78,7 +77,7 @@ class View:
 
     @property
     def head(self) -> ExplainableHead:
-        """The head that logit and gradient are of; an engine's own is compiled on first use."""
+        """The head of logit and gradient; the engine's own is compiled on first use."""
         return self.other_head or self.engine.head
 
     def under(self, head: ExplainableHead) -> "View":
@@ -89,7 +88,7 @@ class View:
 
 
 def views(engine: ExplainableEngine, pixels: np.ndarray) -> list[View]:
-    """A view of each image, uint8 (N, S, S, 3), by one call of the engine."""
+    """The view of each image, uint8 (N, S, S, 3), by one call of the engine."""
     output = engine(pixels)
     return [
         View(image, features, gradient, float(logit), engine)
@@ -107,11 +106,11 @@ class HeatMapMethod(ABC):
     paper: ClassVar[str]
 
     def __call__(self, view: View, call: str) -> HeatMap:
-        """The evidence for "ALL" or "HEM".
+        """The evidence for the call "ALL" or "HEM".
 
-        Evidence for HEM is evidence for the negative of the logit: the logit and not the
-        probability, since a saturated sigmoid has no gradient left to explain. Where a number is
-        not finite, there is no evidence. Raises `KeyError` for another call and `ModelError` if
+        Evidence for HEM is evidence for the negative of the logit. The logit is explained, not the
+        probability, because the gradient of a saturated sigmoid vanishes. If a number is not
+        finite, there is no evidence. Raises `KeyError` for another call and `ModelError` if
         features and gradient have different shapes.
         """
         sign = SIGNS[call]
@@ -126,8 +125,8 @@ class HeatMapMethod(ABC):
 
     @abstractmethod
     def evidence(self, view: View, sign: float) -> np.ndarray:
-        """Evidence at each position, float (h, w), of any scale, negative where it is against.
+        """Evidence at each position, float (h, w), of any scale; negative is against the call.
 
-        `sign` times the logit is the score to explain: 1 for ALL, -1 for HEM. Features and
+        The score to explain is `sign` times the logit: 1 for ALL, -1 for HEM. Features and
         gradient are finite and of one shape.
         """

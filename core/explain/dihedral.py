@@ -1,4 +1,4 @@
-"""A heat map over the eight views of a cell that has no up and no left."""
+"""A heat map over the eight turned and mirrored views of a cell."""
 
 from dataclasses import dataclass
 
@@ -13,8 +13,8 @@ VIEWS = 8
 class Aggregated:
     """The mean map of the eight views, each turned back, and how much they agree.
 
-    stability: the mean Pearson correlation of two views' maps, -1..1; two empty or flat maps have
-    none, and count as 0.
+    stability: the mean Pearson correlation of the maps of two views, -1..1; pairs with an empty or
+    flat map, which have none, count as 0.
     """
 
     heat_map: HeatMap
@@ -39,8 +39,8 @@ def aggregate(
     stack = np.stack([turned(pixels, view) for view in range(VIEWS)])
     maps = np.stack(
         [
-            turned_back(method(seen, call).values, view)
-            for view, seen in enumerate(views(engine, stack))
+            turned_back(method(view, call).values, number)
+            for number, view in enumerate(views(engine, stack))
         ]
     )
     centred = maps.reshape(VIEWS, -1).astype(float)

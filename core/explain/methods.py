@@ -1,4 +1,4 @@
-"""The family of heat maps. To add one: a class here, and its place in `METHODS`.
+"""The methods that draw heat maps. To add one, write a class and add it to `METHODS`.
 
 In the formulas A is the feature map (h, w, c), g the derivative of the score by it, and the score
 is the logit for ALL, its negative for HEM.
@@ -11,23 +11,22 @@ import numpy as np
 from core.errors import ConfigError
 from core.explain.cam import HeatMapMethod, View
 
-# How many feature maps or images go through head or engine at once.
-BATCH = 32
+BATCH = 32  # feature maps or images that head or engine get at once
 
 
 class GradCam(HeatMapMethod):
-    """Each channel weighs as much as its mean gradient (equations 1 and 2)."""
+    """The weight of a channel is its mean gradient (equations 1 and 2)."""
 
     key, title = "grad-cam", "Grad-CAM"
     paper = "Selvaraju et al. 2017, arXiv:1610.02391"
 
     def evidence(self, view: View, sign: float) -> np.ndarray:
         """The sum over channels of mean(g) A."""
-        return view.features @ (sign * view.gradient.mean(axis=(0, 1)))
+        return np.asarray(view.features @ (sign * view.gradient.mean(axis=(0, 1))))
 
 
 class GradCamPlusPlus(HeatMapMethod):
-    """Channels weigh by their positive gradients, each position by how little others add.
+    """Channels are weighted by their positive gradients, positions by alpha.
 
     Equation 19 of the paper for a score that passes through an exponential. Its value is a factor
     of all derivatives and cancels in the position weights, so it is left out.
@@ -45,7 +44,7 @@ class GradCamPlusPlus(HeatMapMethod):
         )
         total = alpha.sum(axis=(0, 1))
         alpha /= np.where(total == 0, 1, total)
-        return features @ (alpha * np.maximum(gradient, 0)).sum(axis=(0, 1))
+        return np.asarray(features @ (alpha * np.maximum(gradient, 0)).sum(axis=(0, 1)))
 
 
 class HiResCam(HeatMapMethod):
@@ -56,7 +55,7 @@ class HiResCam(HeatMapMethod):
 
     def evidence(self, view: View, sign: float) -> np.ndarray:
         """The sum over channels of g A."""
-        return sign * (view.gradient * view.features).sum(axis=2)
+        return np.asarray(sign * (view.gradient * view.features).sum(axis=2))
 
 
 class LayerCam(HeatMapMethod):
@@ -67,13 +66,13 @@ class LayerCam(HeatMapMethod):
 
     def evidence(self, view: View, sign: float) -> np.ndarray:
         """The sum over channels of relu(g) A."""
-        return (np.maximum(sign * view.gradient, 0) * view.features).sum(axis=2)
+        return np.asarray((np.maximum(sign * view.gradient, 0) * view.features).sum(axis=2))
 
 
 class EigenCam(HeatMapMethod):
     """The first principal component of the features, not centred.
 
-    It is the same for either call: what stands out to the backbone, whatever the head makes of it.
+    It is the same for either call: it shows what the backbone responds to, whatever the head does.
     """
 
     key, title = "eigen-cam", "Eigen-CAM"
@@ -89,11 +88,12 @@ class EigenCam(HeatMapMethod):
             projection = vectors[:, -1] * np.sqrt(max(values[-1], 0.0))
         else:
             projection = flat @ np.linalg.eigh(flat.T @ flat)[1][:, -1]
-        return (projection * (1 if projection.sum() >= 0 else -1)).reshape(h, w)
+        sign_of_sum = 1 if projection.sum() >= 0 else -1
+        return np.asarray(projection * sign_of_sum).reshape(h, w)
 
 
 class ScoreCam(HeatMapMethod):
-    """Each channel weighs as much as the probability of the call for the image under that channel.
+    """The weight of a channel is the probability of the call for the image masked by that channel.
 
     `channels`: how many are tried, those of the largest deviation first (as in Faster Score-CAM;
     one forward pass each); None tries all, as the paper does.
@@ -111,15 +111,15 @@ class ScoreCam(HeatMapMethod):
 
     def evidence(self, view: View, sign: float) -> np.ndarray:
         """The sum over channels of P(call | image times upsampled, min-max scaled channel) A."""
-        kept = np.argsort(-view.features.std(axis=(0, 1)), kind="stable")[: self.channels]
-        features = view.features[:, :, kept]
+        channels = np.argsort(-view.features.std(axis=(0, 1)), kind="stable")[: self.channels]
+        features = view.features[:, :, channels]
         weights = np.concatenate(
             [
                 self._probabilities(view, features[:, :, start : start + BATCH], sign)
                 for start in range(0, features.shape[2], BATCH)
             ]
         )
-        return features @ weights
+        return np.asarray(features @ weights)
 
     def _probabilities(self, view: View, features: np.ndarray, sign: float) -> np.ndarray:
         side = view.pixels.shape[0]
@@ -129,14 +129,14 @@ class ScoreCam(HeatMapMethod):
         masks /= masks.max(axis=(1, 2), keepdims=True) + 1e-7
         masked = (view.pixels * masks[:, :, :, None]).astype(np.float32)
         logit = view.head(view.engine.features(masked)).logit.astype(float)
-        return np.exp(-np.logaddexp(0, -sign * logit))
+        return np.asarray(np.exp(-np.logaddexp(0, -sign * logit)))
 
 
 class AblationCam(HeatMapMethod):
-    """Each channel weighs as much as the score falls without it; needs the head alone.
+    """The weight of a channel is the fall of the score without it; needs the head only.
 
-    The paper's division by the score is left out: it scales all channels alike, and would turn the
-    map round where the score is negative.
+    The paper's division by the score is left out: it scales all channels alike, and would invert
+    the map if the score is negative.
     """
 
     key, title = "ablation-cam", "Ablation-CAM"
@@ -151,31 +151,21 @@ class AblationCam(HeatMapMethod):
             ablated = np.repeat(view.features[None], len(removed), axis=0)
             ablated[np.arange(len(removed)), :, :, removed] = 0
             falls[removed] = view.logit - view.head(ablated).logit.astype(float)
-        return view.features @ (sign * falls)
+        return np.asarray(view.features @ (sign * falls))
 
 
 def _linear(size: int, target: int) -> np.ndarray:
-    """Linear interpolation of `size` to `target` samples, ends upon ends: float (target, size)."""
-    at = np.linspace(0, size - 1, target)
-    return np.maximum(0, 1 - np.abs(at[:, None] - np.arange(size)))
+    """The matrix (target, size) of a linear interpolation that keeps the end points."""
+    places = np.linspace(0, size - 1, target)
+    return np.maximum(0, 1 - np.abs(places[:, None] - np.arange(size)))
 
 
-METHODS: dict[str, type[HeatMapMethod]] = {
-    method.key: method
-    for method in (
-        GradCam,
-        GradCamPlusPlus,
-        HiResCam,
-        LayerCam,
-        EigenCam,
-        ScoreCam,
-        AblationCam,
-    )
-}
+_ALL = (GradCam, GradCamPlusPlus, HiResCam, LayerCam, EigenCam, ScoreCam, AblationCam)
+METHODS: dict[str, type[HeatMapMethod]] = {method.key: method for method in _ALL}
 
 
 def method(key: str) -> HeatMapMethod:
-    """The method of that key. Raises `ConfigError` naming those there are."""
+    """The method of a key of `METHODS`. Raises `ConfigError` if it is unknown."""
     try:
         return METHODS[key]()
     except KeyError:

@@ -3,28 +3,28 @@
 import cv2
 import numpy as np
 
-# The upper half of viridis, teal to yellow: perceptually uniform, and no stain has these hues.
+# The upper half of viridis, teal to yellow: perceptually uniform, and hues that no stain has.
 _LEVELS = np.linspace(110, 255, 256).astype(np.uint8).reshape(1, 256)
 SCALE = np.ascontiguousarray(cv2.applyColorMap(_LEVELS, cv2.COLORMAP_VIRIDIS)[0, :, ::-1])
 OPACITY = 0.65
 
 
 def resize_heat(heat: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """A heat map, float32 (h, w) 0..1, at image resolution (H, W); float32 0..1."""
+    """Resizes a heat map, float32 (h, w) 0..1, to image resolution (H, W): float32 0..1."""
     down, across = (_cubic(*lengths) for lengths in zip(heat.shape, shape, strict=True))
-    # OpenCV's product takes no threads, which would be in the way of the engine's.
+    # OpenCV's product uses no threads, which would compete with the engine's.
     resized = cv2.gemm(down @ heat, across, 1, None, 0, flags=cv2.GEMM_2_T)
     return np.clip(resized, 0, 1, out=resized)
 
 
 def _cubic(length: int, target: int) -> np.ndarray:
-    """The matrix (target, length) that interpolates so: quicker, as all rows share it."""
+    """The matrix (target, length) of a cubic interpolation; faster, because all rows share it."""
     identity = np.eye(length, dtype=np.float32)
-    return cv2.resize(identity, (length, target), interpolation=cv2.INTER_CUBIC)
+    return np.asarray(cv2.resize(identity, (length, target), interpolation=cv2.INTER_CUBIC))
 
 
 def overlay(image: np.ndarray, heat: np.ndarray, opacity: float = OPACITY) -> np.ndarray:
-    """The image with heat over it: clear where there is no evidence, `opacity` where it peaks.
+    """The image with heat over it: transparent without evidence, up to `opacity` at the peak.
 
     RGB uint8 (H, W, 3) and float32 (H, W) 0..1 to RGB uint8 (H, W, 3).
     """

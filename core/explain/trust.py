@@ -1,7 +1,6 @@
-"""Whether a shown heat map may be believed, in words."""
+"""Judges whether a heat map may be believed, and says why."""
 
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
 
@@ -16,22 +15,20 @@ SUPPORTED, WEAK, UNRELIABLE = "supported", "weak", "do not rely on it"
 # The share of 20 random orderings that a map beats; one that marks nothing in particular beats all
 # of them in about one case of 20, and four fifths in one of four.
 CLEAR, SLIGHT = 1.0, 0.8
-# A rank correlation of 0.7 means that half of the order (its square) comes without any learning;
-# one of 0.5, that a quarter does.
+# A rank correlation of 0.7 means that half of the order (its square) arises without learning; one
+# of 0.5, that a quarter does.
 UNLEARNED, PARTLY_UNLEARNED = 0.7, 0.5
-# Below it, most of the heat lies on nothing.
-INSIDE_CELL = 0.5
-# Above it, black background carries more than half as much heat as the hottest spot there is.
-OFF_CELL = 0.5
+INSIDE_CELL = 0.5  # least share of the heat on the cell
+OFF_CELL = 0.5  # largest heat on black background, where the hottest spot has 1
 
 
 @dataclass(frozen=True)
 class Figures:
-    """What a judgement rests on.
+    """The measures that a judgement rests on.
 
-    inside_cell: the share of heat within the outline, 0..1. off_cell_peak: the most heat on the
-    black border and corners, 0..1. agreement: rank correlation with maps of heads that have
-    learned nothing, -1..1. deletion: areas against random orderings.
+    inside_cell: the share of heat on the cell, 0..1. off_cell_peak: the largest heat on the black
+    border, 0..1. agreement: rank correlation with maps of heads that have learned nothing, -1..1.
+    deletion: areas compared with random orderings.
     """
 
     inside_cell: float
@@ -44,7 +41,7 @@ class Figures:
 class Judgement:
     """A badge (`SUPPORTED`, `WEAK` or `UNRELIABLE`) and the reason in a sentence.
 
-    method is the key of the map's method; figures are None where there was no map to measure.
+    method is the key of the map's method; figures are None if there was no map to measure.
     """
 
     method: str
@@ -54,11 +51,11 @@ class Judgement:
 
     @property
     def supported(self) -> bool:
-        """Whether the map may be shown without being asked for."""
+        """Whether the map may be shown unasked."""
         return self.badge == SUPPORTED
 
-    def to_json(self) -> dict[str, Any]:
-        """The facts that a reading states of its map."""
+    def to_json(self) -> dict[str, object]:
+        """The badge's reason and the main figure, as the command line prints them."""
         return {
             "method": self.method,
             "inside_cell": self.figures.inside_cell if self.figures else None,
@@ -66,7 +63,7 @@ class Judgement:
             "reason": self.reason,
         }
 
-    def details(self) -> dict[str, Any]:
+    def details(self) -> dict[str, object]:
         """The badge and all figures."""
         return {"badge": self.badge, "figures": asdict(self.figures) if self.figures else None}
 
@@ -74,9 +71,9 @@ class Judgement:
 def judge(
     view: View, heat: HeatMap, method: HeatMapMethod, call: str, mask: np.ndarray
 ) -> Judgement:
-    """Judges the map `heat`, drawn by `method` for `call`, of the cell in `mask`, bool (S, S).
+    """Judges the map `heat`, by `method` for `call`, of the cell in `mask`, bool (S, S).
 
-    The same inputs give the same judgement: random orderings and shuffled heads are seeded. Raises
+    Random orderings and shuffled heads are seeded: the same input gives the same judgement. Raises
     `DataError` if the mask is empty.
     """
     if not mask.any():
@@ -90,14 +87,14 @@ def judge(
         agreement=faithfulness.agreement_with_shuffled(view, heat, method, call, mask),
         deletion=faithfulness.deletion(view, heat, call, mask),
     )
-    badge, reason = _weighed(figures, call)
+    badge, reason = _weigh(figures, call)
     return Judgement(method.key, badge, reason, figures)
 
 
-def _weighed(figures: Figures, call: str) -> tuple[str, str]:
-    """The first thing that speaks against the map, the gravest first; else what speaks for it."""
-    inside, tested = f"{figures.inside_cell:.0%} of the heat", figures.deletion
-    beaten = f"{tested.beaten:.0%} of random orders"
+def _weigh(figures: Figures, call: str) -> tuple[str, str]:
+    """The badge and the gravest objection to the map, or what speaks for it."""
+    inside, share = f"{figures.inside_cell:.0%} of the heat", figures.deletion.beaten
+    beaten = f"{share:.0%} of random orders"
     objections = (
         (
             figures.inside_cell < INSIDE_CELL,
@@ -117,13 +114,13 @@ def _weighed(figures: Figures, call: str) -> tuple[str, str]:
             f"(rank correlation {figures.agreement:.2f}).",
         ),
         (
-            tested.beaten < SLIGHT,
+            share < SLIGHT,
             UNRELIABLE,
             f"Covering what it marks lowers the evidence for {call} more than {beaten} do: no "
             "better than chance.",
         ),
         (
-            tested.beaten < CLEAR,
+            share < CLEAR,
             WEAK,
             f"Covering what it marks lowers the evidence for {call} more than {beaten} do: chance "
             "cannot be ruled out.",

@@ -10,8 +10,8 @@ import pandas as pd
 
 from core.cells.morphology import Morphology
 
-LEVEL = 0.99  # of the cells of another subject lie within a limit
-SHRINKAGE = 0.2  # towards uncorrelated measures: a small set has chance correlations
+LEVEL = 0.99  # share of the cells of another subject within a limit
+SHRINKAGE = 0.2  # towards uncorrelated measures, because a small set has chance correlations
 FEWEST = 10  # cells to fit to
 MIN_GROUPS = 3
 COLUMNS = ("texture", "red", "green", "blue", "density", "brightness")
@@ -26,26 +26,27 @@ class Appearance:
 
     def distance(self, figures: np.ndarray) -> np.ndarray:
         """Mahalanobis distance (1936), in standard deviations: (N, 5) to (N,)."""
-        apart = figures - self.mean
-        return np.asarray(np.sqrt(np.einsum("ij,jk,ik->i", apart, self.inverse, apart)))
+        difference = figures - self.mean
+        squares = np.einsum("ij,jk,ik->i", difference, self.inverse, difference)
+        return np.asarray(np.sqrt(squares))
 
 
 def figures_of(measures: pd.DataFrame) -> np.ndarray:
     """Computes the figures (N, 5) of measures, one row a cell; incomplete rows are dropped.
 
-    Logarithms of chromatin texture, of red and of green over blue, and of brightness; density.
+    They are the logarithms of chromatin texture, red over blue, green over blue and brightness, and
+    the density.
     """
     return _figures(measures[list(COLUMNS)].dropna().to_numpy(float))
 
 
 def figures_of_cell(cell: Morphology) -> np.ndarray:
-    """Computes the figures of one cell: (1, 5)."""
+    """Computes the figures (1, 5) of one cell."""
     return _figures(np.array([[getattr(cell, name) for name in COLUMNS]], float))
 
 
-def _figures(known: np.ndarray) -> np.ndarray:
-    """Of `COLUMNS`, (N, 6): (N, 5)."""
-    texture, red, green, blue, density, brightness = np.maximum(known, 1e-3).T
+def _figures(measures: np.ndarray) -> np.ndarray:
+    texture, red, green, blue, density, brightness = np.maximum(measures, 1e-3).T
     logs = np.log((texture, red / blue, green / blue, brightness))
     return np.column_stack((*logs, density))
 
@@ -55,8 +56,8 @@ def fit(figures: np.ndarray) -> Appearance | None:
     if len(figures) < FEWEST:
         return None
     covariance = np.cov(figures.T)
-    own = np.diag(np.diag(covariance))
-    covariance = (1 - SHRINKAGE) * covariance + SHRINKAGE * own + 1e-6 * np.eye(len(own))
+    diagonal = np.diag(np.diag(covariance))
+    covariance = (1 - SHRINKAGE) * covariance + SHRINKAGE * diagonal + 1e-6 * np.eye(len(diagonal))
     return Appearance(figures.mean(axis=0), np.linalg.inv(covariance))
 
 
@@ -65,24 +66,23 @@ def find_limit(measures: pd.DataFrame, groups: np.ndarray) -> float | None:
 
     Each group is compared with the others. None if there are too few groups or cells.
     """
-    whole = measures[list(COLUMNS)].notna().all(axis=1).to_numpy()
-    figures, groups = figures_of(measures[whole]), groups[whole]
-    found, clusters = [], []
+    complete = measures[list(COLUMNS)].notna().all(axis=1).to_numpy()
+    figures, groups = figures_of(measures[complete]), groups[complete]
+    distances = []
     for group in sorted(set(groups), key=str):
         own = groups == group
         others = fit(figures[~own])
         if others is not None:
-            found.append(others.distance(figures[own]))
-            clusters.append(group)
-    return prediction_limit(np.concatenate(found), len(clusters)) if found else None
+            distances.append(others.distance(figures[own]))
+    return prediction_limit(np.concatenate(distances), len(distances)) if distances else None
 
 
 def prediction_limit(distances: np.ndarray, groups: int) -> float | None:
     """The distance within which a cell of another group lies with 99 % probability.
 
-    The 99th percentile, or, where it is higher, the prediction limit of a log-normal distance with
-    one degree of freedom less than groups, because a few groups do not represent all.
-    None if there are fewer than three.
+    The 99th percentile, or, if it is higher, the prediction limit of a log-normal distance with one
+    degree of freedom less than groups, because a few groups do not represent all. None if there are
+    fewer than three groups.
     """
     if groups < MIN_GROUPS:
         return None

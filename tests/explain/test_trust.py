@@ -17,7 +17,7 @@ from core.explain.trust import (
     WEAK,
     Figures,
     Judgement,
-    _weighed,
+    _weigh,
     judge,
 )
 from core.models import catalog
@@ -111,7 +111,7 @@ GOOD = Figures(0.9, 0.0, 0.1, Deletion(1.0, 2.0, 1.5, 1.0, 3.0, 1.0))
 def test_the_gravest_objection_decides_and_is_the_reason(change, badge, words) -> None:
     beaten = change.pop("beaten", 1.0)
     figures = replace(GOOD, **change, deletion=replace(GOOD.deletion, beaten=beaten))
-    found, reason = _weighed(figures, "ALL")
+    found, reason = _weigh(figures, "ALL")
     assert found == badge and words in reason and reason.endswith(".")
 
 
