@@ -235,3 +235,13 @@ def loaded_after(statements: str) -> list[str]:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.split()
+
+
+def test_a_class_name_means_one_thing() -> None:
+    names = [
+        node.name
+        for file in sources("core", "pages")
+        for node in ast.parse(file.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    ]
+    assert [name for name in set(names) if names.count(name) > 1] == []

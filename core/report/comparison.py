@@ -31,7 +31,7 @@ _COSTS = ("parameters", "epochs", "seconds", "images_per_second")
 
 
 @dataclass(frozen=True, eq=False)
-class Row:
+class ComparedRun:
     """A run in a comparison.
 
     name: short and readable. best: the metrics in which it is better than every comparable run,
@@ -83,13 +83,13 @@ class Row:
         }
 
 
-def rows(runs: Sequence[TestSet], prevalence: float | None = None) -> list[Row]:
+def rows(runs: Sequence[TestSet], prevalence: float | None = None) -> list[ComparedRun]:
     """One row a run. Raises `DataError` for a prevalence outside (0, 1)."""
     name, standing = names([run.run for run in runs]), against_the_best(runs)
     ranked = compare.ranked(runs)
     leaders = {metric: compare.best(ranked, metric) for metric in classification.NAMES}
     return [
-        Row(
+        ComparedRun(
             run=run,
             name=name[run.run_id],
             best=tuple(metric for metric, leader in leaders.items() if leader == run.run_id),

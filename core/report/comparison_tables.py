@@ -10,7 +10,7 @@ from core.evaluation.repeats import Repeat
 from core.metrics import classification
 from core.metrics.estimate import Estimate
 from core.report import phrases
-from core.report.comparison import Row
+from core.report.comparison import ComparedRun
 
 # What fits a laptop's screen at once. Every view has the model, its protocol and the run's name.
 VIEWS: dict[str, tuple[str, ...]] = {
@@ -25,12 +25,14 @@ LABELS = classification.NAMES | classification.PREDICTIVE
 _Columns = dict[str, Any]
 
 
-def numbers(rows: Sequence[Row], milliseconds: dict[str, float] | None = None) -> pd.DataFrame:
+def numbers(
+    rows: Sequence[ComparedRun], milliseconds: dict[str, float] | None = None
+) -> pd.DataFrame:
     """One row a run with readable columns, numbers as numbers. milliseconds: by run, to read."""
     return pd.DataFrame([_numbers(row, (milliseconds or {}).get(row.run_id)) for row in rows])
 
 
-def _numbers(row: Row, milliseconds: float | None) -> _Columns:
+def _numbers(row: ComparedRun, milliseconds: float | None) -> _Columns:
     columns: _Columns = {
         "Model": row.name,
         "Measured on": row.protocol,
@@ -58,7 +60,7 @@ def _numbers(row: Row, milliseconds: float | None) -> _Columns:
 
 
 def text(
-    rows: Sequence[Row], view: str, milliseconds: dict[str, float] | None = None
+    rows: Sequence[ComparedRun], view: str, milliseconds: dict[str, float] | None = None
 ) -> pd.DataFrame:
     """One of `VIEWS`, a row a run, each metric with its interval as text.
 
@@ -68,7 +70,7 @@ def text(
     return pd.DataFrame(table + (_baselines(rows, view) if VIEWS[view] else []))
 
 
-def _text(row: Row, view: str, milliseconds: float | None) -> _Columns:
+def _text(row: ComparedRun, view: str, milliseconds: float | None) -> _Columns:
     columns: _Columns = {"Model": row.name, "Measured on": row.protocol}
     for number, metric in enumerate(VIEWS[view]):
         star = f" {BEST}" if metric in row.best else ""
@@ -88,7 +90,7 @@ def _text(row: Row, view: str, milliseconds: float | None) -> _Columns:
     return columns | {"Run": row.run_id}
 
 
-def _baselines(rows: Sequence[Row], view: str) -> list[_Columns]:
+def _baselines(rows: Sequence[ComparedRun], view: str) -> list[_Columns]:
     first = {row.run.facts.protocol.test_cells: row for row in reversed(rows)}
     table = []
     for row in reversed(list(first.values())):
@@ -153,7 +155,7 @@ def worst_subject(name: str, subjects: pd.DataFrame) -> str:
     )
 
 
-def beside_literature(rows: Sequence[Row], metric: str) -> pd.DataFrame:
+def beside_literature(rows: Sequence[ComparedRun], metric: str) -> pd.DataFrame:
     """Each published result of a metric, followed by the runs of its architecture.
 
     Runs of other architectures come last. Each has what it was measured on and where it is from.
@@ -176,11 +178,11 @@ def beside_literature(rows: Sequence[Row], metric: str) -> pd.DataFrame:
     return pd.DataFrame(table)
 
 
-def _architecture(row: Row) -> str:
+def _architecture(row: ComparedRun) -> str:
     return row.run.run.config.architecture
 
 
-def _ours(row: Row, metric: str) -> _Columns:
+def _ours(row: ComparedRun, metric: str) -> _Columns:
     cells = f"{row.run.facts.dataset.name}, {row.run.metrics.images} cells"
     return {
         "Result": row.name,

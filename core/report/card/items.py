@@ -34,7 +34,7 @@ class Item:
 
 
 @dataclass(frozen=True)
-class Section:
+class CardSection:
     """A part of the card; `after` names the items of the guidelines that it follows."""
 
     title: str
@@ -53,7 +53,7 @@ class Card:
 
     run: str
     title: str
-    sections: tuple[Section, ...]
+    sections: tuple[CardSection, ...]
 
     @property
     def gaps(self) -> int:

@@ -14,7 +14,7 @@ from core.archive import checks
 from core.errors import RunError
 from core.models import catalog
 from core.report.card import architecture, measures, origin, texts
-from core.report.card.items import Ailment, Card, CardContext, Item, Section, fact, gap, table
+from core.report.card.items import Ailment, Card, CardContext, CardSection, Item, fact, gap, table
 from core.runs.metrics import RunMetrics
 from core.runs.run_store import Run
 
@@ -35,7 +35,9 @@ def build(run: Run, ailments: Sequence[Ailment]) -> Card:
     entry = catalog.architecture(run.config.architecture)
     facts = CardContext(run, run.config, entry, measured, texts.read(run), ailments)
     try:
-        sections = [Section(title, after, tuple(make(facts))) for title, after, make in SECTIONS]
+        sections = [
+            CardSection(title, after, tuple(make(facts))) for title, after, make in SECTIONS
+        ]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise RunError(
             f"The files of run {run.run_id} do not say what a model card needs ({error}): damaged, "

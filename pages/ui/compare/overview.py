@@ -8,7 +8,7 @@ from core.evaluation.test_set import TestSet
 from core.metrics.bootstrap import RESAMPLES
 from core.metrics.classification import BINS
 from core.report import comparison, comparison_tables
-from core.report.comparison import Row
+from core.report.comparison import ComparedRun
 from core.runs import run_store
 from core.runs.run_store import Run
 from pages.ui.common import cache
@@ -49,7 +49,7 @@ def load(runs: list[Run]) -> list[TestSet]:
     return found
 
 
-def show(runs: list[TestSet]) -> list[Row]:
+def show(runs: list[TestSet]) -> list[ComparedRun]:
     """Alarm, verdict and table; returns the rows of the table."""
     called = comparison.names([run.run for run in runs])
     for run in runs:
@@ -76,7 +76,7 @@ def _show_alarm(run: TestSet, name: str) -> None:
     )
 
 
-def _show_table(runs: list[TestSet]) -> list[Row]:
+def _show_table(runs: list[TestSet]) -> list[ComparedRun]:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         view = st.segmented_control(
             "Figures",

@@ -10,7 +10,7 @@ from core.evaluation.curves import GRID, Bin, Curve
 from core.evaluation.repeats import Repeat
 from core.metrics.classification import NAMES
 from core.metrics.estimate import Estimate
-from core.report.comparison import Row
+from core.report.comparison import ComparedRun
 from core.report.comparison_tables import repeat_protocol
 from pages.ui.common.charts import COLOURS, SERIES, empty, error_bars
 
@@ -35,7 +35,7 @@ def short(name: str) -> str:
     return f"{title}<br>{' · '.join(rest)}" if rest else title
 
 
-def one_metric(rows: list[Row], repeats: list[Repeat], metric: str) -> go.Figure:
+def one_metric(rows: list[ComparedRun], repeats: list[Repeat], metric: str) -> go.Figure:
     """Each run's value with its interval, always ALL as a cross, the published bar as a line."""
     figure = empty(110 + 46 * (len(rows) + len(repeats)), rows=True)
     for number, row in enumerate(rows):
@@ -85,7 +85,7 @@ def _dot(
 
 
 def against_compute(
-    rows: list[Row], metric: str, costs: dict[str, float | None], label: str
+    rows: list[ComparedRun], metric: str, costs: dict[str, float | None], label: str
 ) -> go.Figure:
     """A metric with its interval against what each run costs (by run), on a logarithmic axis."""
     figure = empty(320)
@@ -272,7 +272,7 @@ def bands(found: dict[str, pd.DataFrame], label: str, first: int) -> go.Figure:
     return figure
 
 
-def beside_published(rows: list[Row], metric: str) -> go.Figure:
+def beside_published(rows: list[ComparedRun], metric: str) -> go.Figure:
     """Our runs beside what is published in the same metric, by the protocol of each."""
     theirs = [one for one in literature.RESULTS if one.metric == metric]
     figure = empty(110 + 44 * (len(rows) + len(theirs)), rows=True)

@@ -8,14 +8,14 @@ from core.evaluation import compare, literature, repeats, subgroups
 from core.evaluation.test_set import TestSet
 from core.metrics import classification
 from core.report import comparison, comparison_tables
-from core.report.comparison import Row
+from core.report.comparison import ComparedRun
 from core.runs import active_model
 from pages.ui.common import cache, charts
 from pages.ui.common.downloads import download_table
 from pages.ui.common.text import plain, shown_errors
 from pages.ui.compare import gallery, overview, plots
 
-Rows = list[Row]
+Rows = list[ComparedRun]
 QUANTITIES = {"cross_entropy": "cross-entropy", "accuracy": "accuracy"}
 MATRICES = 3
 BANDED = 2  # more, and the bands hide one another

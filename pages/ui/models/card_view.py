@@ -4,7 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from core.report.card import render, texts
-from core.report.card.items import Item, Section
+from core.report.card.items import CardSection, Item
 from core.runs.run_store import Run
 from pages.ui.common import cache
 from pages.ui.common.text import plain
@@ -36,7 +36,7 @@ def _show_item(item: Item) -> None:
     st.table(table, border="horizontal", width="content", hide_index=True, alt=item.label)
 
 
-def _label(section: Section) -> str:
+def _label(section: CardSection) -> str:
     return (
         f"{section.title} :orange-badge[{section.gaps} missing]" if section.gaps else section.title
     )
