@@ -231,7 +231,7 @@ def _clock() -> Any:
     """A Keras callback that notes the seconds of each epoch."""
     import keras
 
-    class Clock(keras.callbacks.Callback):
+    class Clock(keras.callbacks.Callback):  # type: ignore[misc]  # keras has no types
         """`seconds` of each epoch, its validation included."""
 
         def __init__(self) -> None:

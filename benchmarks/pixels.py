@@ -54,7 +54,8 @@ def measure(drawn: Tree, rounds: int) -> Measured:
             return np.array(pixels(drawn.root, cells, geometry)[-1])
 
     def bare(decode: Callable[[str], np.ndarray]) -> np.ndarray:
-        return fill(paths, geometry, decode)[-1]
+        last: np.ndarray = fill(paths, geometry, decode)[-1]
+        return last
 
     if not np.array_equal(cached(), bare(with_opencv)):
         raise DataError("The pixel cache and the bare loop disagree about an image.")

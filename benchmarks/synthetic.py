@@ -144,7 +144,8 @@ def _blur(values: np.ndarray, inside: np.ndarray, sigma: float) -> np.ndarray:
     """Blurred over the cell alone, so that the black around it does not bleed in."""
     mask = inside.astype(np.float32)
     weight = np.maximum(cv2.GaussianBlur(mask, (0, 0), sigma), 1e-3)
-    return cv2.GaussianBlur(values * mask, (0, 0), sigma) / weight
+    smooth: np.ndarray = cv2.GaussianBlur(values * mask, (0, 0), sigma) / weight
+    return smooth
 
 
 def training(folder: Path, real: Path, rounds: int) -> Measured:

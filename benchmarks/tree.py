@@ -175,7 +175,8 @@ def variant(sha256: str, cell: Callable[[int], np.ndarray]) -> np.ndarray:
     # Black stays black, and no other level falls to it: a segmented cell on nothing.
     levels = np.arange(256) * rng.uniform(0.8, 1.15, (3, 1))
     table = np.clip(np.rint(levels), np.arange(256) > 0, 255).astype(np.uint8)
-    return cv2.LUT(image, table.T[None])
+    coloured: np.ndarray = cv2.LUT(image, table.T[None])
+    return coloured
 
 
 def bmp(image: np.ndarray, size: int) -> bytes:

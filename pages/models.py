@@ -1,5 +1,6 @@
 """Models: the one that reads, its card and its history; whole runs out and in."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import streamlit as st
@@ -124,7 +125,7 @@ def show_history(_: Run) -> None:
     )
 
 
-VIEWS = {
+VIEWS: dict[str, Callable[[Run], None]] = {
     "Card": card_view.show,
     "Operating point": operating_point.show,
     "Fill in": card_view.fill_in,

@@ -31,7 +31,8 @@ def thumbnail(image: np.ndarray) -> np.ndarray:
     """
     size = (THUMBNAIL, THUMBNAIL)
     small = cv2.resize(window(image, CNMC_SIDE), size, interpolation=cv2.INTER_AREA)
-    return small.ravel()
+    flat: np.ndarray = small.ravel()
+    return flat
 
 
 def exact_pairs(cells: pd.DataFrame) -> pd.DataFrame:

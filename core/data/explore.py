@@ -92,7 +92,8 @@ def select(
 
 def _has_flag(flags: pd.Series, flag: str) -> np.ndarray:
     if flag in (ANY_FLAG, NO_FLAG):
-        return ((flags != "") == (flag == ANY_FLAG)).to_numpy()
+        chosen: np.ndarray = ((flags != "") == (flag == ANY_FLAG)).to_numpy()
+        return chosen
     return np.array([flag in names.split(", ") for names in flags], bool)
 
 
@@ -105,7 +106,8 @@ def _has_copy(index: Index, state: str) -> np.ndarray:
     elif state == "copy under another subject":
         pairs = duplicates.across_subjects(pairs)
     has = index.cells["image_id"].isin(set(pairs["image_a"]) | set(pairs["image_b"])).to_numpy()
-    return ~has if state == "no copy" else has
+    chosen: np.ndarray = ~has if state == "no copy" else has
+    return chosen
 
 
 def _sort(cells: pd.DataFrame, order: str) -> pd.DataFrame:

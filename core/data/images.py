@@ -231,7 +231,10 @@ def fit(image: np.ndarray, geometry: Geometry) -> np.ndarray:
     cut = window(image, geometry.window)
     if geometry.size == geometry.window:
         return cut
-    return cv2.resize(cut, (geometry.size, geometry.size), interpolation=cv2.INTER_AREA)
+    resized: np.ndarray = cv2.resize(
+        cut, (geometry.size, geometry.size), interpolation=cv2.INTER_AREA
+    )
+    return resized
 
 
 def encode(image: np.ndarray, kind: str = "PNG") -> bytes:

@@ -48,7 +48,8 @@ def pixels(
             storage.sweep(folder)
             with storage.atomic(file) as temporary:
                 _build(temporary, root, cells, geometry, progress, inputs)
-    return np.load(file, mmap_mode="r")
+    pixels: np.ndarray = np.load(file, mmap_mode="r")
+    return pixels
 
 
 def shown(image: np.ndarray, inputs: str) -> np.ndarray:

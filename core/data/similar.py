@@ -61,7 +61,8 @@ def _standardised(values: np.ndarray) -> np.ndarray:
             spread = (high - low) / 1.349
             if spread > 0:  # a column that hardly varies says nothing
                 scores[known, column] = (values[known, column] - middle) / spread
-    return np.clip(scores, -LIMIT, LIMIT)
+    clipped: np.ndarray = np.clip(scores, -LIMIT, LIMIT)
+    return clipped
 
 
 def _distances(scores: np.ndarray, weights: np.ndarray, row: int) -> np.ndarray:
@@ -69,4 +70,7 @@ def _distances(scores: np.ndarray, weights: np.ndarray, row: int) -> np.ndarray:
     known = np.isfinite(squares)
     total = np.where(known, squares, 0) @ weights
     share = known @ weights
-    return np.sqrt(np.divide(total, share, out=np.full(len(share), np.nan), where=share > 0))
+    distances: np.ndarray = np.sqrt(
+        np.divide(total, share, out=np.full(len(share), np.nan), where=share > 0)
+    )
+    return distances

@@ -116,7 +116,8 @@ def _by_group(
     rng: np.random.Generator,
     fractions: tuple[float, ...] = FRACTIONS,
 ) -> np.ndarray:
-    return np.array(PARTS, dtype=object)[_deal_groups(cells, rng, fractions)]
+    parts: np.ndarray = np.array(PARTS, dtype=object)[_deal_groups(cells, rng, fractions)]
+    return parts
 
 
 def _deal_groups(
@@ -148,7 +149,8 @@ def _deal_groups(
         error = (((totals - target) / target.sum(axis=0)) ** 2).sum() + 10 * (totals == 0).sum()
         if error < best_error:
             best, best_error = parts, error
-    return cells["group"].map(dict(zip(counts.index, best, strict=True))).to_numpy()
+    labels: np.ndarray = cells["group"].map(dict(zip(counts.index, best, strict=True))).to_numpy()
+    return labels
 
 
 def _deal_images(cells: pd.DataFrame, rng: np.random.Generator, parts: int) -> np.ndarray:
@@ -219,7 +221,8 @@ def _by_fold(cells: pd.DataFrame, rng: np.random.Generator) -> np.ndarray:
             f"The split 'folds' needs every cell in fold_0, fold_1 or fold_2; {elsewhere:,} are "
             "in none of them. Use the split 'subject'."
         )
-    return parts.to_numpy()
+    values: np.ndarray = parts.to_numpy()
+    return values
 
 
 METHODS: dict[str, Callable[[pd.DataFrame, np.random.Generator], np.ndarray]] = {

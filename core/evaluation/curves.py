@@ -37,7 +37,8 @@ def roc(run: TestSet) -> Curve | None:
 
     def read(found: np.ndarray, false: np.ndarray) -> np.ndarray:
         rate = false / false[-1]
-        return (found / found[-1])[np.searchsorted(rate, GRID, side="right") - 1]
+        sensitivity: np.ndarray = (found / found[-1])[np.searchsorted(rate, GRID, side="right") - 1]
+        return sensitivity
 
     return _curve(run, read, classification.roc_auc(run.labels, run.probabilities), GRID)
 
@@ -48,7 +49,8 @@ def precision_recall(run: TestSet) -> Curve | None:
     def read(found: np.ndarray, false: np.ndarray) -> np.ndarray:
         first = np.searchsorted(found / found[-1], GRID - 1e-12)
         first = np.maximum(first, np.searchsorted(found, 1e-9))  # at recall 0: of the first found
-        return found[first] / (found[first] + false[first])
+        precision: np.ndarray = found[first] / (found[first] + false[first])
+        return precision
 
     share = np.full(len(GRID), run.labels.mean())
     return _curve(run, read, classification.pr_auc(run.labels, run.probabilities), share)

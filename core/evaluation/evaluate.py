@@ -40,7 +40,8 @@ def predict_parts(run: Run, parts: pd.DataFrame, logits: np.ndarray) -> dict[str
 
 def clusters(rows: pd.DataFrame) -> np.ndarray:
     """The group of each cell, (N,); cells of unknown subjects, who may be one, count as one."""
-    return rows["group"].fillna("unknown").to_numpy()
+    groups: np.ndarray = rows["group"].fillna("unknown").to_numpy()
+    return groups
 
 
 def measure_parts(table: pd.DataFrame, contract: Calibration) -> dict[str, PartMetrics]:

@@ -75,12 +75,14 @@ class TestSet:
     @property
     def labels(self) -> np.ndarray:
         """1 = ALL, 0 = HEM, int64 (N,)."""
-        return self.cells["label"].to_numpy()
+        labels: np.ndarray = self.cells["label"].to_numpy()
+        return labels
 
     @property
     def probabilities(self) -> np.ndarray:
         """P(ALL), float64 (N,)."""
-        return self.cells["probability"].to_numpy()
+        probabilities: np.ndarray = self.cells["probability"].to_numpy()
+        return probabilities
 
     @property
     def calls(self) -> np.ndarray:

@@ -157,7 +157,8 @@ class AblationCam(HeatMapMethod):
 def _linear(size: int, target: int) -> np.ndarray:
     """The matrix (target, size) of a linear interpolation that keeps the end points."""
     places = np.linspace(0, size - 1, target)
-    return np.maximum(0, 1 - np.abs(places[:, None] - np.arange(size)))
+    weights: np.ndarray = np.maximum(0, 1 - np.abs(places[:, None] - np.arange(size)))
+    return weights
 
 
 _ALL = (GradCam, GradCamPlusPlus, HiResCam, LayerCam, EigenCam, ScoreCam, AblationCam)

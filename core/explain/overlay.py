@@ -14,7 +14,8 @@ def resize_heat(heat: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     down, across = (_cubic(*lengths) for lengths in zip(heat.shape, shape, strict=True))
     # OpenCV's product uses no threads, which would compete with the engine's.
     resized = cv2.gemm(down @ heat, across, 1, None, 0, flags=cv2.GEMM_2_T)
-    return np.clip(resized, 0, 1, out=resized)
+    clipped: np.ndarray = np.clip(resized, 0, 1, out=resized)
+    return clipped
 
 
 def _cubic(length: int, target: int) -> np.ndarray:

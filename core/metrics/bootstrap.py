@@ -36,7 +36,8 @@ class Resampling:
 
     def sums(self, values: np.ndarray) -> np.ndarray:
         """Of cells' values (N, K) the sums over each resample, (R, K)."""
-        return self.draws @ self.by_group(values)
+        sums: np.ndarray = self.draws @ self.by_group(values)
+        return sums
 
     def by_group(self, values: np.ndarray) -> np.ndarray:
         """Of cells' values (N, K) the sums over each group, float64 (G, K)."""
@@ -90,7 +91,8 @@ def _ece(drawn: Resampling, labels: np.ndarray, probabilities: np.ndarray) -> np
     """
     values = classification.ece(bin_sums(drawn, labels, probabilities))
     excess = values.mean() - classification.ece(classification.bin_sums(labels, probabilities))
-    return np.maximum(values - excess, 0)
+    moved: np.ndarray = np.maximum(values - excess, 0)
+    return moved
 
 
 def bin_sums(drawn: Resampling, labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
@@ -159,7 +161,10 @@ def roc_auc(drawn: Resampling, labels: np.ndarray, scores: np.ndarray) -> np.nda
     both = drawn.by_group(np.stack([labels == 1, labels == 0], axis=-1))
     positives, negatives = (drawn.draws @ both).T
     with np.errstate(divide="ignore", invalid="ignore"):
-        return ((drawn.draws @ right) * drawn.draws).sum(axis=1) / (positives * negatives)
+        areas: np.ndarray = ((drawn.draws @ right) * drawn.draws).sum(axis=1) / (
+            positives * negatives
+        )
+        return areas
 
 
 def pr_auc(drawn: Resampling, labels: np.ndarray, scores: np.ndarray) -> np.ndarray:

@@ -239,11 +239,13 @@ def _logistic(
 
 def logistic(values: np.ndarray) -> np.ndarray:
     """1 / (1 + exp(-x)) of each value."""
-    return np.exp(-np.logaddexp(0, -values))
+    probabilities: np.ndarray = np.exp(-np.logaddexp(0, -values))
+    return probabilities
 
 
 def interpolate(
     logits: np.ndarray, knots: Sequence[float], probabilities: Sequence[float]
 ) -> np.ndarray:
     """Probabilities of logits (N,) on the curve through the knots of isotonic regression."""
-    return np.interp(logits, knots, probabilities)
+    interpolated: np.ndarray = np.interp(logits, knots, probabilities)
+    return interpolated

@@ -108,7 +108,8 @@ def bin_of(probabilities: np.ndarray) -> np.ndarray:
     """The number of each probability's bin, 0..BINS-1; an edge belongs to the bin above, 1 to the
     last.
     """
-    return np.minimum((np.asarray(probabilities, float) * BINS).astype(int), BINS - 1)
+    bins: np.ndarray = np.minimum((np.asarray(probabilities, float) * BINS).astype(int), BINS - 1)
+    return bins
 
 
 def bin_sums(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
@@ -127,7 +128,8 @@ def ece(sums: np.ndarray) -> np.ndarray:
     """
     cells, predicted, observed = np.moveaxis(np.asarray(sums, float), -1, 0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.abs(predicted - observed).sum(axis=-1) / cells.sum(axis=-1)
+        error: np.ndarray = np.abs(predicted - observed).sum(axis=-1) / cells.sum(axis=-1)
+        return error
 
 
 def measure(

@@ -89,7 +89,8 @@ class Reference:
 
     def in_order(self, measure: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Sorted measures of all training cells, of ALL and of HEM."""
-        return self._in_order[measure]
+        ordered: tuple[np.ndarray, np.ndarray, np.ndarray] = self._in_order[measure]
+        return ordered
 
     @cached_property
     def _in_order(self) -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]:
@@ -115,7 +116,10 @@ class Reference:
 def unit(features: np.ndarray) -> np.ndarray:
     """Scales features (N, C) to length 1, float32; zero rows stay zero."""
     features = features.astype(np.float32)
-    return features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
+    directions: np.ndarray = features / np.maximum(
+        np.linalg.norm(features, axis=1, keepdims=True), 1e-12
+    )
+    return directions
 
 
 def write(run: Run, parts: pd.DataFrame, pooled: np.ndarray, red_cell: float | None) -> None:

@@ -19,13 +19,12 @@ from core.data.splits import (
     audit,
     cross_validation,
     draw,
-    parts_table,
     pool,
     sample,
     split,
-    verdict,
 )
 from core.errors import ConfigError, DataError
+from core.report.dataset import parts_table, split_verdict
 from tests.factories.trees import cell, index_of, save
 
 
@@ -227,7 +226,7 @@ def test_each_kind_of_leak_alone_makes_a_split_leak(parts, pairs, leak):
     assert {name: value for name, value in numbers.items() if value} == (
         leak | {"leaking": True} if leak else {}
     )
-    assert verdict(found).startswith("Nothing crosses") is not bool(leak)
+    assert split_verdict(found).startswith("Nothing crosses") is not bool(leak)
 
 
 def _audited(**found: int) -> SplitAudit:
@@ -238,12 +237,14 @@ def _audited(**found: int) -> SplitAudit:
 
 
 def test_the_verdict_names_every_number_and_hides_no_leak_behind_another():
-    words = verdict(_audited(groups_crossing=3, exact_pairs_crossing=71, near_pairs_crossing=5))
+    words = split_verdict(
+        _audited(groups_crossing=3, exact_pairs_crossing=71, near_pairs_crossing=5)
+    )
     assert "leaks: 3 groups of subjects, 71 identical and 5 nearly identical" in words
     assert "not known" not in words
-    words = verdict(_audited(unknown_subjects=1200))
+    words = split_verdict(_audited(unknown_subjects=1200))
     assert "1,200 cells are not known" in words and "leaks" not in words
-    words = verdict(_audited(unknown_subjects=4, exact_pairs_crossing=9))
+    words = split_verdict(_audited(unknown_subjects=4, exact_pairs_crossing=9))
     assert "4 cells are not known" in words and "9 identical" in words
 
 
@@ -260,7 +261,7 @@ def test_the_official_folds_leak_where_a_subject_has_two_ids(tmp_path):
     assert leak.leaking is True
     assert (leak.groups_crossing, leak.unknown_subjects) == (2, 0)
     assert (leak.exact_pairs_crossing, leak.near_pairs_crossing) == (1, 1)
-    assert "2 groups of subjects, 1 identical and 1 nearly identical" in verdict(leak)
+    assert "2 groups of subjects, 1 identical and 1 nearly identical" in split_verdict(leak)
 
 
 def _a_few_pixels_changed(image: np.ndarray) -> np.ndarray:
@@ -337,7 +338,7 @@ def test_cells_of_unknown_subjects_split_by_image_alone_and_the_audit_says_so():
     told = audit(parts, found.pairs)
     assert (told.leaking, told.groups_crossing, told.unknown_subjects) == (True, 0, 40)
     assert [told.parts[part].groups for part in PARTS] == [0, 0, 0]
-    assert "40 cells are not known" in verdict(told)
+    assert "40 cells are not known" in split_verdict(told)
 
 
 def test_a_part_without_a_class_is_refused():
