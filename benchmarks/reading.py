@@ -39,8 +39,8 @@ from core.cells.masks import cell_mask
 from core.data.images import decode, encode, fit
 from core.data.synthetic.dataset import write_dataset
 from core.errors import RunError
-from core.explain import faithfulness, methods
-from core.explain.cam import views
+from core.explain import cam_methods, faithfulness
+from core.explain.heat_map import views
 from core.explain.overlay import resize_heat
 from core.models import catalog, weights
 from core.reading.batch import read_many
@@ -144,7 +144,7 @@ def _trust(reader: Reader, file: Path, rounds: int) -> dict[str, float]:
     cell = reader.read(file).cells[0]
     pixels = fit(cell.image, reader._geometry)
     view, mask = views(reader._engine, pixels[None])[0], cell_mask(pixels)
-    method, heat = methods.method(cell.method), cell.heat_map
+    method, heat = cam_methods.method(cell.method), cell.heat_map
     measures: dict[str, Callable[[], object]] = {
         "inside_cell_ms": lambda: faithfulness.inside_share(
             resize_heat(heat.values, mask.shape), mask

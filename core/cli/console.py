@@ -39,7 +39,7 @@ def _lines(document: Any, indent: int = 0) -> list[str]:
     lines = []
     margin = "  " * indent
     for key, value in document.items() if isinstance(document, dict) else enumerate(document, 1):
-        if isinstance(value, dict | list) and value:
+        if isinstance(value, dict | list | tuple) and value:
             lines += [f"{margin}{key}:", *_lines(value, indent + 1)]
         else:
             lines.append(f"{margin}{key}: {round(value, 4) if isinstance(value, float) else value}")

@@ -10,7 +10,7 @@ import click
 from core import storage
 from core.cli.console import follow, prints, progress
 from core.data import datasets, summary
-from core.data.fetch import Fetch, size_text
+from core.data.fetch_job import Fetch, size_text
 from core.data.images import decode, encode
 from core.data.synthetic import dataset as demo_set
 from core.data.synthetic import smear_field

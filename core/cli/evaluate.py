@@ -98,13 +98,13 @@ def choose_operating_point(
 @prints
 def diagnose(run: str) -> dict[str, Any]:
     """Says what went wrong in a run, and what repairs it."""
-    from core.doctor import catalogue
+    from core.doctor import diagnoses
 
     ended = run_store.get(run)
-    repaired = catalogue.repaired(ended)
+    repaired = diagnoses.repaired(ended)
     return {
         "run": run,
-        "diagnoses": [dataclasses.asdict(diagnosis) for diagnosis in catalogue.examine(ended)],
+        "diagnoses": [dataclasses.asdict(diagnosis) for diagnosis in diagnoses.examine(ended)],
         "repaired": None if repaired is None else repaired.to_json(),
     }
 

@@ -46,7 +46,7 @@ def undo_promotion() -> dict[str, Any]:
 @prints
 def card(run: str, html: bool, out: str | None, fill: tuple[str, ...]) -> dict[str, Any] | str:
     """Prints or writes a model card."""
-    from core.doctor import catalogue
+    from core.doctor import diagnoses
     from core.report.card import render, sections, texts
 
     described = run_store.get(run)
@@ -55,7 +55,7 @@ def card(run: str, html: bool, out: str | None, fill: tuple[str, ...]) -> dict[s
         if not equals:
             raise ConfigError(f"--fill takes FIELD=TEXT, not {assignment!r}.")
         texts.write(described, field, words)
-    model_card = sections.build(described, catalogue.examine(described))
+    model_card = sections.build(described, diagnoses.examine(described))
     text = render.html(model_card) if html else render.markdown(model_card)
     if out:
         with storage.atomic(Path(out)) as temporary:

@@ -13,7 +13,7 @@ from core.cells.scale import CAMERA_UM, AskForMagnification, scale_of
 from core.cli.console import prints, progress, wants_json
 from core.data.images import decode, encode
 from core.errors import ConfigError, UploadError
-from core.explain.methods import METHODS
+from core.explain.cam_methods import METHODS
 from core.reading.picture import FieldImage, open_field, patient_to_json, read_picture
 from core.reading.reader import DEFAULT_CAM, Reader, Reading
 from core.runs import active_model, run_store

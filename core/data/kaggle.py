@@ -16,7 +16,7 @@ from itertools import accumulate
 from pathlib import Path
 
 from core import compat, storage
-from core.data.fetch import (
+from core.data.fetch_job import (
     DATASET,
     find_archive,
     require_space,

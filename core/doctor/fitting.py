@@ -1,6 +1,6 @@
 """Illnesses of fitting: the network learned too little, too much, or for too long.
 
-One function each, from a `Record` to `Evidence` or None; `core.doctor.catalogue` lists them.
+One function each, from a `Record` to `Evidence` or None; `core.doctor.diagnoses` lists them.
 """
 
 from typing import Any

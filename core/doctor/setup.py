@@ -1,6 +1,6 @@
 """Illnesses of the set-up: one function each, from a `Record` to `Evidence` or None.
 
-`core.doctor.catalogue` lists them.
+`core.doctor.diagnoses` lists them.
 """
 
 import numpy as np

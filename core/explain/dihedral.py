@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core.explain.cam import ExplainableEngine, HeatMap, HeatMapMethod, scaled, views
+from core.explain.heat_map import ExplainableEngine, HeatMap, HeatMapMethod, scaled, views
 
 VIEWS = 8
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from core.explain.cam import SIGNS, HeatMap, HeatMapMethod, View
+from core.explain.heat_map import SIGNS, HeatMap, HeatMapMethod, View
 
 # Shares of the cell at which the curves are sampled. The outer two are for maps that mark a small
 # part: a random order seldom has all of it among its first eighth.

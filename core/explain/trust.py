@@ -6,8 +6,8 @@ import numpy as np
 
 from core.errors import DataError
 from core.explain import faithfulness
-from core.explain.cam import HeatMap, HeatMapMethod, View
 from core.explain.faithfulness import Deletion
+from core.explain.heat_map import HeatMap, HeatMapMethod, View
 from core.explain.overlay import resize_heat
 
 SUPPORTED, WEAK, UNRELIABLE = "supported", "weak", "do not rely on it"

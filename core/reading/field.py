@@ -13,11 +13,11 @@ from core.cells.detection.red_cells import RED_CELL_UM
 from core.cells.detection.tiles import Region
 from core.cells.scale import AskForMagnification, scale_of
 from core.errors import DataError
-from core.reading import background
-from core.reading.checked_picture import CheckedPicture, Gate, Refusal, examine, refused
+from core.reading import natural_background
+from core.reading.checks import OF_FEATURES, OF_PIXELS
 from core.reading.field_edits import Edit, Marked, mark
 from core.reading.field_summary import Counts, Summary, summarise
-from core.reading.gate import OF_FEATURES, OF_PIXELS
+from core.reading.gate import CheckedPicture, Gate, Refusal, examine, refused
 from core.reading.reader import Reader, Reading
 
 BATCH = 16  # cells whose windows and feature maps are in memory together
@@ -251,8 +251,8 @@ def _cut(
     left, top, _, _ = _around(region, cell)
     x, y, w, h = cell.bbox
     moved = replace(cell, bbox=(x - left, y - top, w, h))
-    ruler = background.RED_CELLS if scale_by == BY_RED_CELLS else GIVEN
-    return background.cut(picture, moved, RED_CELL_UM / um_per_px, ruler)
+    ruler = natural_background.RED_CELLS if scale_by == BY_RED_CELLS else GIVEN
+    return natural_background.cut(picture, moved, RED_CELL_UM / um_per_px, ruler)
 
 
 def _read(

@@ -1,186 +1,208 @@
-"""The checks before a reading, in their order. To add one, write a function and its line below.
+"""A picture on its way through the checks that decide whether a model may read it."""
 
-Each takes the `CheckedPicture`, records its measures in it, and returns a `Refusal` or None. Files
-that cannot be decoded, or are too small, are refused earlier: "unreadable" and "too small".
-"""
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
+import cv2
 import numpy as np
 
-from core.cells.morphology import measure
-from core.data import quality
-from core.ood.appearance import figures_of_cell
-from core.reading import background
-from core.reading.checked_picture import Check, CheckedPicture, Refusal
+from core.cells.detection.detect import Cell, Field
+from core.cells.masks import largest_region, lit_mask, outline
+from core.cells.morphology import Morphology, measure
+from core.compat import cached_property
+from core.data.images import Geometry, fit
+from core.models.engine import EngineOutput
+from core.ood.reference import Reference
 
-# Of 55 real cells the border is all black, green is 0.37 to 0.51 of the weaker of red and blue, and
-# the texture is 0.012 or more.
-ON_BLACK = 0.4
-MAX_GREEN = 0.8
-MIN_TEXTURE = 0.003
-MAX_OTHER_REGIONS = 0.1
-MIN_INSIDE_WINDOW = 0.98
-CELL_SHARE = (0.02, 0.7)  # of the window, where no training cells say better
-# A chord of 0.35 diameters: 3 % of the diameter lies beyond it. A tight crop leaves shorter ones.
-MAX_CUT_OFF = 0.35
+BORDER_DEPTH = 0.05
+OUTLINE, OUTLINE_COLOUR = 0.008, (0, 158, 115)  # of the shorter side; stands off from purple
 
 
-def stained(picture: CheckedPicture) -> Refusal | None:
-    """Checks that it is a stained cell or a smear at all."""
-    picture.figures["black_border"] = picture.black_border
-    if picture.black_border < ON_BLACK:
-        return background.refuse_what_is_no_smear(picture)
-    if not picture.mask.any():
-        return Refusal(
-            "There is no cell in it: the image is black.", "Upload a picture of a stained cell."
-        )
-    cell = picture.morphology
-    green = cell.green / max(min(cell.red, cell.blue), 1.0)
-    picture.figures |= {"green": green, "texture": cell.texture}
-    if green > MAX_GREEN:
-        return Refusal(
-            "What it shows does not have the purple of a stained cell.",
-            "Upload a colour picture of a cell in a Romanowsky stain, such as Jenner-Giemsa.",
-        )
-    if cell.texture < MIN_TEXTURE:
-        return Refusal(
-            "What it shows is one even colour, without the chromatin of a stained cell.",
-            "Upload a photograph of a cell, not a drawing.",
-        )
-    return None
+@dataclass(frozen=True)
+class Refusal:
+    """Why a picture is not read, and what to do instead."""
+
+    reason: str
+    way_out: str
 
 
-def single(picture: CheckedPicture) -> Refusal | None:
-    """Checks that it is one cell, not a whole field."""
-    if picture.black_border < ON_BLACK:
-        return background.refuse_a_field(picture)
-    others = np.count_nonzero(picture.lit & ~picture.mask) / np.count_nonzero(picture.mask)
-    picture.figures["other_regions"] = others
-    if others > MAX_OTHER_REGIONS:
-        return Refusal(
-            "It shows more than one region on black.", "Upload each cell in a picture of its own."
-        )
-    return None
+@dataclass(frozen=True)
+class Gate:
+    """The result of the checks.
+
+    code: the check that refused the picture, one of `core.reading.checks.CHECKS`, with its reason
+    and way out; None if it passed. checks: those it passed, in order. unchecked: those that could
+    not be made, each with the reason. figures: the measures, by name:
+
+    black_border: share of the picture's border that is black. cell_share: share of the model's
+    window that the cell fills. other_regions: further lit area, as a share of the cell. green: mean
+    green of the cell over the weaker of its mean red and blue. texture, focus: `Morphology`'s.
+    diameter_px, least_diameter_px, most_diameter_px: of the cell, at the scale of training, and its
+    range in training. least_focus: in training. cut_off: the longest straight piece of the cell's
+    outline on the picture's edge, over its diameter. foreign_colours, glass, white_cells and
+    red_cells_across: of a picture with a background, see `Scene`. enlargement: what brought the
+    cell to the scale of training. appearance, appearance_limit: distance in what is measured, in
+    standard deviations. distance, distance_limit: in the model's features, 0 to 2.
+    """
+
+    code: str | None
+    reason: str | None
+    way_out: str | None
+    checks: tuple[str, ...]
+    unchecked: dict[str, str]
+    figures: dict[str, float | None]
+
+    @property
+    def passed(self) -> bool:
+        return self.code is None
+
+    @property
+    def sentence(self) -> str | None:
+        """Reason and way out in one line; None if the picture passed."""
+        return None if self.code is None else f"{self.reason} {self.way_out}"
+
+    @property
+    def cell_share(self) -> float:
+        """Share of the model's window that the cell fills."""
+        return self.figures.get("cell_share") or 0.0
 
 
-def on_black(picture: CheckedPicture) -> Refusal | None:
-    """Checks that it is cut out of its background; if not, cuts it out."""
-    if picture.black_border < ON_BLACK:
-        return background.cut_out(picture)
-    inside = np.count_nonzero(_middle(picture.mask, picture.geometry.window))
-    if inside < MIN_INSIDE_WINDOW * np.count_nonzero(picture.mask):
-        background.centre(picture)
-    return None
+@dataclass(frozen=True)
+class Prepared:
+    """How a picture was changed before it was read.
+
+    original: the picture, RGB uint8 (H, W, 3). mask: the cell in it, bool (H, W). words: the
+    changes, in sentences. size_known: whether the scale is measured, not assumed from the size.
+    """
+
+    original: np.ndarray
+    mask: np.ndarray
+    words: tuple[str, ...]
+    size_known: bool
+
+    @property
+    def outlined(self) -> np.ndarray:
+        """The picture with the cell's outline drawn, RGB uint8 (H, W, 3)."""
+        width = max(1, round(min(self.mask.shape) * OUTLINE))
+        return outline(self.original, self.mask, OUTLINE_COLOUR, width)
 
 
-def scale(picture: CheckedPicture) -> Refusal | None:
-    """Checks that the diameter is within that of training cells."""
-    share = np.count_nonzero(picture.mask) / picture.geometry.window**2
-    diameter = picture.morphology.diameter_px
-    picture.figures |= {"cell_share": share, "diameter_px": diameter}
-    known = picture.reference and picture.reference.diameter
-    if known:
-        low, high = known
-        picture.figures |= {"least_diameter_px": low, "most_diameter_px": high}
-    else:
-        picture.unchecked["scale"] = _unknown("the range of cell diameters")
-        low, high = (2 * picture.geometry.window * np.sqrt(s / np.pi) for s in CELL_SHARE)
-    if low <= diameter <= high:
-        return None
-    size = "smaller" if diameter < low else "larger"
-    return Refusal(
-        f"The cell measures {diameter:.0f} pixels across, {size} than any cell the model knows "
-        f"({low:.0f} to {high:.0f}).",
-        "Export it at the magnification of the training images; do not resize it.",
+@dataclass(frozen=True)
+class Scene:
+    """The contents of a picture with a background.
+
+    foreign: share of pixels in colours that no smear has. glass: share that is empty. field: its
+    detected cells, None if those two say that it is no smear.
+    """
+
+    foreign: float
+    glass: float
+    field: Field | None
+
+    @property
+    def cells(self) -> tuple[Cell, ...]:
+        return () if self.field is None else self.field.cells
+
+
+@dataclass
+class CheckedPicture:
+    """A picture on its way through the checks: what they measure, and what they record.
+
+    image: RGB uint8 (H, W, 3), replaced by `use` if a cell is cut out of it. run: the engine.
+    scene: the contents of a picture with a background.
+    """
+
+    image: np.ndarray
+    geometry: Geometry
+    reference: Reference | None
+    run: Callable[[np.ndarray], EngineOutput]
+    figures: dict[str, float | None] = field(default_factory=dict)
+    unchecked: dict[str, str] = field(default_factory=dict)
+    scene: Scene | None = None
+    prepared: Prepared | None = None
+    # Sharpness and clipping are of the pixels as they came, before they are brought to scale.
+    native: tuple[np.ndarray, np.ndarray] | None = None
+
+    def use(self, image: np.ndarray, prepared: Prepared, native: np.ndarray) -> None:
+        """Continues with a cell that was cut out; `native` is the picture with all else black."""
+        self.native = native, prepared.mask
+        self.image, self.prepared = image, prepared
+        for name in ("lit", "mask", "morphology", "pixels", "output", "distances"):
+            self.__dict__.pop(name, None)
+
+    @cached_property
+    def lit(self) -> np.ndarray:
+        """The pixels that are not black, bool (H, W)."""
+        return lit_mask(self.image)
+
+    @cached_property
+    def mask(self) -> np.ndarray:
+        """The largest region that is not black, bool (H, W)."""
+        return largest_region(self.lit)
+
+    @cached_property
+    def morphology(self) -> Morphology:
+        """The measures of that region, which must not be empty."""
+        return measure(self.image, self.mask)
+
+    @cached_property
+    def pixels(self) -> np.ndarray:
+        """The input of the engine, uint8 (S, S, 3)."""
+        return fit(self.image, self.geometry)
+
+    @cached_property
+    def output(self) -> EngineOutput:
+        return self.run(self.pixels[None])
+
+    @cached_property
+    def distances(self) -> np.ndarray:
+        """The distance to each training cell, (N,); see `Reference.distances`."""
+        if self.reference is None:
+            raise ValueError("The model kept no training cells to measure a distance to.")
+        return self.reference.distances(self.output.features[0].mean(axis=(0, 1)))
+
+    @cached_property
+    def black_border(self) -> float:
+        """The share of the border that is black."""
+        depth = max(2, round(min(self.lit.shape) * BORDER_DEPTH))
+        inner = self.lit[depth:-depth, depth:-depth]
+        on_border = np.count_nonzero(self.lit) - cv2.countNonZero(inner.view(np.uint8))
+        return float(1 - on_border / (self.lit.size - inner.size))
+
+
+Check = Callable[[CheckedPicture], Refusal | None]
+
+
+def examine(
+    picture: CheckedPicture, checks: dict[str, Check], before: tuple[str, ...] = ()
+) -> Gate:
+    """Makes the checks in their order, up to the first that refuses.
+
+    `before` names the checks that the picture has passed already.
+    """
+    passed = list(before)
+    for code, check in checks.items():
+        refusal = check(picture)
+        if refusal is not None:
+            return _gate(picture, passed, code, refusal)
+        if code not in picture.unchecked:
+            passed.append(code)
+    return _gate(picture, passed, None, None)
+
+
+def _gate(
+    picture: CheckedPicture, passed: list[str], code: str | None, refusal: Refusal | None
+) -> Gate:
+    return Gate(
+        code=code,
+        reason=None if refusal is None else refusal.reason,
+        way_out=None if refusal is None else refusal.way_out,
+        checks=tuple(passed),
+        unchecked=dict(picture.unchecked),
+        figures=dict(picture.figures),
     )
 
 
-def sharp(picture: CheckedPicture) -> Refusal | None:
-    """Checks that the cell is in focus, whole, and neither too dark nor too bright."""
-    image, mask = picture.native or (picture.image, picture.mask)
-    cell = measure(image, mask) if picture.native else picture.morphology
-    cut_off = _longest_side(mask) / cell.diameter_px
-    known = picture.reference and picture.reference.focus
-    least = known or quality.MIN_FOCUS
-    if not known:
-        picture.unchecked["sharp"] = _unknown("how sharp its training cells are")
-    picture.figures |= {"focus": cell.focus, "least_focus": least, "cut_off": cut_off}
-    if cut_off > MAX_CUT_OFF:
-        return Refusal(
-            "The cell is cut off by the edge of the picture.", "Export it whole, with a margin."
-        )
-    if cell.focus is None or cell.focus < least:
-        return Refusal(
-            "The cell is blurred: its chromatin cannot be judged.",
-            "Focus again, or export the picture without resizing or strong compression.",
-        )
-    for flag in quality.exposure(image, mask, cell):
-        return Refusal(quality.FLAGS[flag], "Take it again with another exposure.")
-    return None
-
-
-def familiar(picture: CheckedPicture) -> Refusal | None:
-    """Checks that colour, light and chromatin are those of training cells."""
-    reference = picture.reference
-    if reference is None or reference.appearance is None or reference.appearance_limit is None:
-        picture.unchecked["appearance"] = (
-            _unknown("how its training cells look")
-            if reference is None
-            else "Its training cells are too few to say how such cells look."
-        )
-        return None
-    distance = float(reference.appearance.distance(figures_of_cell(picture.morphology))[0])
-    limit = reference.appearance_limit
-    picture.figures |= {"appearance": distance, "appearance_limit": limit}
-    if distance <= limit:
-        return None
-    return Refusal(
-        f"In colour, light or chromatin it is unlike the training cells (distance {distance:.1f}, "
-        f"at most {limit:.1f}): another stain, another camera, or another kind of cell.",
-        "Have a person look at it, or use a model trained on cells of this stain.",
-    )
-
-
-def known(picture: CheckedPicture) -> Refusal | None:
-    """Checks that the model finds it similar to its training cells."""
-    reference = picture.reference
-    if reference is None or reference.limit is None:
-        reason = _unknown("its training cells") if reference is None else reference.reason
-        picture.unchecked["known"] = reason
-        return None
-    distance = reference.distance(picture.distances)
-    picture.figures |= {"distance": distance, "distance_limit": reference.limit}
-    if distance <= reference.limit:
-        return None
-    return Refusal(
-        f"To this model it is unlike the cells it has learned from (distance {distance:.2f}, at "
-        f"most {reference.limit:.2f}): another kind of cell, another stain, or no cell.",
-        "Have a person look at it, or use a model trained on such cells.",
-    )
-
-
-# The checks of pixels, which need no engine.
-OF_PIXELS: dict[str, Check] = {
-    "stained": stained,
-    "field": single,
-    "natural background": on_black,
-    "scale": scale,
-    "sharp": sharp,
-    "appearance": familiar,
-}
-OF_FEATURES: dict[str, Check] = {"known": known}
-CHECKS = OF_PIXELS | OF_FEATURES
-
-
-def _unknown(what: str) -> str:
-    return f"The model did not keep {what}: train it again."
-
-
-def _middle(mask: np.ndarray, side: int) -> np.ndarray:
-    """The centre square of `side` pixels of a mask (H, W)."""
-    top, left = (max(0, (length - side) // 2) for length in mask.shape)
-    return mask[top : top + side, left : left + side]
-
-
-def _longest_side(mask: np.ndarray) -> int:
-    """The largest number of pixels of the mask on one edge of the picture."""
-    return max(int(side.sum()) for side in (mask[0], mask[-1], mask[:, 0], mask[:, -1]))
+def refused(code: str, reason: str, way_out: str = "") -> Gate:
+    """The gate of something that was refused before any check."""
+    return Gate(code, reason, way_out, (), {}, {})

@@ -1,7 +1,7 @@
 """Decides what a picture shows, one cell or a whole field, and reads it accordingly.
 
-The pages and the command line ask here and nowhere else. A picture of `LARGE` pixels or more is a
-field. Any other is read as a cell first; it is a field if the checks find that it shows several
+The pages and the command line ask here and nowhere else. A picture of `SCAN_FROM` pixels or more is
+a field. Any other is read as a cell first; it is a field if the checks find that it shows several
 cells, or one cell that is a small part of it.
 """
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from core.cells.detection import tiles
 from core.cells.detection.detect import Field, detect
-from core.cells.detection.tiles import LARGE, Region, Whole
+from core.cells.detection.tiles import SCAN_FROM, Region, Whole
 from core.data.images import decode, open_large_image, size_of
 from core.errors import ConfigError, UploadError
 from core.reading.field import FIELD, FieldCell, FieldReading, read_field, single
@@ -37,7 +37,7 @@ def is_large(source: Path | bytes, name: str) -> bool:
         height, width = size_of(source, name)
     except UploadError:
         return False
-    return LARGE <= height * width <= settings().max_scan_pixels
+    return SCAN_FROM <= height * width <= settings().max_scan_pixels
 
 
 def has_background(reading: Reading) -> bool:

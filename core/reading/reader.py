@@ -13,17 +13,17 @@ from core.cells.masks import bounding_box, cell_mask, outline
 from core.compat import cached_property
 from core.data.images import decode, fit, read_file, window
 from core.errors import RunError, TooSmallError, UploadError
-from core.explain import methods
-from core.explain.cam import HeatMap, View, views
+from core.explain import cam_methods
 from core.explain.dihedral import Aggregated, aggregate
+from core.explain.heat_map import HeatMap, View, views
 from core.explain.overlay import overlay, resize_heat
 from core.explain.trust import Judgement, judge
 from core.models.engine import Engine
 from core.ood.reference import Reference, load
 from core.reading import neighbours
-from core.reading.checked_picture import CheckedPicture, Gate, Prepared, examine, refused
+from core.reading.checks import OF_FEATURES, OF_PIXELS
 from core.reading.description import Description, describe
-from core.reading.gate import OF_FEATURES, OF_PIXELS
+from core.reading.gate import CheckedPicture, Gate, Prepared, examine, refused
 from core.reading.neighbours import Neighbour, Seen
 from core.runs.run_store import Run, require_model
 
@@ -147,7 +147,7 @@ class Reader:
     """Reads images with the engine of one run. Threads may share one."""
 
     def __init__(self, run: Run, cam: str = DEFAULT_CAM) -> None:
-        """Takes a finished run and the key of a heat map in `core.explain.methods`.
+        """Takes a finished run and the key of a heat map in `core.explain.cam_methods`.
 
         Raises `RunError` or `ModelError` if the run cannot read, `ConfigError` if the key is
         unknown.
@@ -160,7 +160,7 @@ class Reader:
         self.calibration = run.calibration
         self._geometry = run.geometry
         self.cam = cam
-        self._method = methods.method(cam)
+        self._method = cam_methods.method(cam)
         self._engine = Engine(run.engine_file)
 
     @cached_property
@@ -279,12 +279,12 @@ class Reader:
         Apart from the reading, because the engine reads some 60 more images for it.
         """
         view = self._view(cell)
-        method = methods.method(cell.method)
+        method = cam_methods.method(cell.method)
         return judge(view, cell.heat_map, method, cell.leaning, cell_mask(view.pixels))
 
     def explain(self, cell: CellReading, cam: str) -> CellReading:
         """The same reading with a heat map by another method; `ConfigError` if it is unknown."""
-        heat_map = methods.method(cam)(self._view(cell), cell.leaning)
+        heat_map = cam_methods.method(cam)(self._view(cell), cell.leaning)
         return replace(cell, method=cam, heat_map=heat_map)
 
     def _view(self, cell: CellReading) -> View:
@@ -293,4 +293,4 @@ class Reader:
     def aggregate(self, cell: CellReading) -> Aggregated:
         """The heat map of a cell over its eight dihedral views, and how much they agree."""
         pixels = fit(cell.image, self._geometry)
-        return aggregate(self._engine, pixels, methods.method(cell.method), cell.leaning)
+        return aggregate(self._engine, pixels, cam_methods.method(cell.method), cell.leaning)

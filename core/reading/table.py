@@ -12,7 +12,7 @@ import pandas as pd
 
 from core.data import images
 from core.data.walk import Progress
-from core.explain.methods import METHODS
+from core.explain.cam_methods import METHODS
 from core.reading.batch import Item, read_many
 from core.reading.reader import CellReading, Reader, Reading
 from core.runs.calibration import Calibration

@@ -2,8 +2,8 @@
 
 import os
 
-from core.data import fetch, kaggle
-from core.data.fetch import Fetch
+from core.data import fetch_job, kaggle
+from core.data.fetch_job import Fetch
 from core.jobs.job import Status
 from core.jobs.reporter import Reporter
 from core.workers import worker
@@ -14,7 +14,7 @@ _COUNTED = ("phase", "done", "total", "rate", "seconds_left")
 def work(job: Fetch, reporter: Reporter) -> None:
     """Fetches, and gives the data's folder."""
     # Set before kagglehub is imported; the log gets a line of its progress every half minute.
-    os.environ["KAGGLEHUB_CACHE"] = str(fetch.cache_dir())
+    os.environ["KAGGLEHUB_CACHE"] = str(fetch_job.cache_dir())
     os.environ.setdefault("TQDM_MININTERVAL", "30")
     worker.step_back()
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from core import storage
 from core.audit import ablations
-from core.data.fetch import Fetch
+from core.data.fetch_job import Fetch
 from core.jobs.job import Job, Status
 from core.reading.detection_job import DetectionJob
 from core.runs import run_store

@@ -17,7 +17,7 @@ from core import storage
 from core.data import datasets
 from core.data.images import Geometry, encode
 from core.data.indexing import Index
-from core.doctor import catalogue, fitting, measuring, record, setup
+from core.doctor import diagnoses, fitting, measuring, record, setup
 from core.errors import BlastLensError, RunError
 from core.jobs.job import Status
 from core.jobs.reporter import Reporter
@@ -177,17 +177,17 @@ def fitted(wanted: config.RunConfig) -> Run:
 
 
 def keys(run: Run) -> list[str]:
-    return [diagnosis.key for diagnosis in catalogue.examine(run)]
+    return [diagnosis.key for diagnosis in diagnoses.examine(run)]
 
 
-def only(run: Run, key: str) -> catalogue.Diagnosis:
-    (diagnosis,) = catalogue.examine(run)
+def only(run: Run, key: str) -> diagnoses.Diagnosis:
+    (diagnosis,) = diagnoses.examine(run)
     assert diagnosis.key == key, diagnosis
     return diagnosis
 
 
 def repaired(run: Run) -> config.RunConfig:
-    wanted = catalogue.repaired(run)
+    wanted = diagnoses.repaired(run)
     assert wanted is not None
     return wanted
 
@@ -196,13 +196,13 @@ def test_a_healthy_run_is_told_nothing(train: Train) -> None:
     run = train()
     assert run.status.state == "succeeded", run.status.error
     assert run.metrics is not None and run.metrics.test.balanced_accuracy > 0.8
-    assert catalogue.examine(run) == [] and catalogue.repaired(run) is None
+    assert diagnoses.examine(run) == [] and diagnoses.repaired(run) is None
 
 
 @pytest.mark.parametrize("run_id", ["demo-cnn-16", "demo-cnn-dropout"])
 def test_the_shipped_runs_are_healthy(run_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("BLASTLENS_ARTIFACTS")
-    assert catalogue.examine(run_store.get(run_id)) == []
+    assert diagnoses.examine(run_store.get(run_id)) == []
 
 
 def test_pixels_as_the_study_scaled_them(train: Train) -> None:
@@ -235,7 +235,7 @@ def test_a_softmax_over_one_unit(train: Train) -> None:
     found = only(run, "one-unit-softmax")
     np.testing.assert_allclose(run.predictions["logit"], 1, rtol=1e-6)
     assert "answer" in found.evidence and "from 1 to 1" in found.evidence
-    assert found.repair is None and catalogue.repaired(run) is None
+    assert found.repair is None and diagnoses.repaired(run) is None
 
 
 def test_a_learning_rate_that_throws_the_weights_off(train: Train) -> None:
@@ -296,7 +296,7 @@ def test_too_few_epochs(train: Train) -> None:
 
 def test_a_validation_part_too_small(train: Train) -> None:
     run = train(sample=60)
-    small = {found.key: found for found in catalogue.examine(run)}["small-validation"]
+    small = {found.key: found for found in diagnoses.examine(run)}["small-validation"]
     parts = pd.read_parquet(run.path / "split.parquet").query("split == 'validation'")
     told = f"{len(parts)} cells of {parts['group'].nunique()} groups"
     assert told in small.evidence and len(parts) < 50
@@ -307,7 +307,7 @@ def test_cells_learned_by_heart_and_nothing_learned_of_others(train: Train) -> N
     """Where the classes look alike, training cells can still be told apart."""
     settings = {"augmentation": (), "schedule": "constant", "keep": "last", "epochs": 60}
     run = train("small", "alike", **settings)
-    past = {found.key: found for found in catalogue.examine(run)}
+    past = {found.key: found for found in diagnoses.examine(run)}
     assert set(past) == {"past-the-best", "no-better-than-always-all"}
     losses = run.history["validation_cross_entropy"]
     assert f"{losses.min():.3f}, in epoch {losses.argmin() + 1}" in past["past-the-best"].evidence
@@ -372,7 +372,7 @@ def test_no_better_means_an_interval_that_reaches_always_all(
     changed = edited(run, tmp_path / "run", {"parts": {"test": test}})
     assert keys(changed) == (["no-better-than-always-all"] if ill else [])
     if ill:
-        assert f"95% interval {low:.2f} to 0.80" in catalogue.examine(changed)[0].evidence
+        assert f"95% interval {low:.2f} to 0.80" in diagnoses.examine(changed)[0].evidence
 
 
 def test_without_an_interval_cells_count_as_independent() -> None:
@@ -532,11 +532,11 @@ def test_damaged_files_are_named(tmp_path: Path) -> None:
     run = by_hand(tmp_path / "run", FLAT)
     (run.path / "model.keras").write_text("no zip")
     with pytest.raises(RunError, match=r"model\.keras of run run is damaged"):
-        catalogue.examine(run)
+        diagnoses.examine(run)
     (run.path / "model.keras").unlink()
     (run.path / "history.csv").write_text("epoch,loss\n1,0.5\n")
     with pytest.raises(RunError, match="lacks accuracy, cross_entropy"):
-        catalogue.examine(run)
+        diagnoses.examine(run)
 
 
 @pytest.mark.parametrize("layer", ["Softmax", "Activation"])
@@ -551,11 +551,11 @@ def test_a_softmax_layer_of_its_own_is_found_too(tmp_path: Path, layer: str) -> 
         assert keys(run) == (["one-unit-softmax"] if units == 1 else [])
 
 
-def test_the_catalogue_names_only_what_it_holds() -> None:
-    names = [ill.key for ill in catalogue.ILLNESSES]
+def test_the_illnesses_are_named_once_and_say_what_to_do() -> None:
+    names = [ill.key for ill in diagnoses.ILLNESSES]
     assert len(set(names)) == len(names) == 14
-    assert len({ill.title for ill in catalogue.ILLNESSES}) == len(names)
-    for ill in catalogue.ILLNESSES:
+    assert len({ill.title for ill in diagnoses.ILLNESSES}) == len(names)
+    for ill in diagnoses.ILLNESSES:
         assert set(ill.explains) <= set(names) - {ill.key}
 
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from core.explain.cam import View
+from core.explain.cam_methods import METHODS, method
 from core.explain.dihedral import VIEWS, aggregate, turned, turned_back
-from core.explain.methods import METHODS, method
+from core.explain.heat_map import View
 from tests.factories.toys import GRID, ToyEngine, cell, red_patch_engine, seen
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from core.data.images import decode, fit
 from core.explain import faithfulness
-from core.explain.cam import HeatMap, scaled, views
+from core.explain.cam_methods import METHODS
 from core.explain.faithfulness import (
     LEVELS,
     ORDERINGS,
@@ -18,7 +18,7 @@ from core.explain.faithfulness import (
     inside_share,
     off_cell_peak,
 )
-from core.explain.methods import METHODS
+from core.explain.heat_map import HeatMap, scaled, views
 from core.models import catalog
 from core.models.engine import Engine
 from core.runs.run_store import Run

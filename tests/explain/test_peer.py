@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from core.data.images import decode, fit
-from core.explain.cam import SIGNS, View, views
-from core.explain.methods import GradCam, GradCamPlusPlus, LayerCam, ScoreCam
+from core.explain.cam_methods import GradCam, GradCamPlusPlus, LayerCam, ScoreCam
+from core.explain.heat_map import SIGNS, View, views
 from core.models import catalog
 
 SCORE_CAM_CHANNELS = 5

@@ -8,9 +8,9 @@ import pytest
 from core.cells.masks import cell_mask
 from core.data.images import decode, fit
 from core.errors import DataError
-from core.explain.cam import scaled, views
+from core.explain.cam_methods import METHODS
 from core.explain.faithfulness import Deletion
-from core.explain.methods import METHODS
+from core.explain.heat_map import scaled, views
 from core.explain.trust import (
     SUPPORTED,
     UNRELIABLE,

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from core.data import fetch
+from core.data import fetch_job
 from core.data import kaggle as kaggle_release
 
 FILES = {
@@ -127,6 +127,6 @@ def isolate(monkeypatch: pytest.MonkeyPatch, home: Path, proxy: str) -> None:
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("USERPROFILE", str(home))
     monkeypatch.setenv("KAGGLE_API_ENVIRONMENT", "LOCALHOST")
-    monkeypatch.setenv("KAGGLEHUB_CACHE", str(fetch.cache_dir()))
-    monkeypatch.setattr(fetch, "UNPACKED_BYTES", 10**7)
+    monkeypatch.setenv("KAGGLEHUB_CACHE", str(fetch_job.cache_dir()))
+    monkeypatch.setattr(fetch_job, "UNPACKED_BYTES", 10**7)
     monkeypatch.setattr(kaggle_release, "_LOOK_EVERY_SECONDS", 0.05)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from core.explain.cam import View, views
+from core.explain.heat_map import View, views
 from core.models.engine import EngineOutput
 from core.models.head import HeadOutput
 

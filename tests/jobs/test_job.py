@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from core import storage
-from core.data.fetch import Fetch
+from core.data.fetch_job import Fetch
 from core.errors import RunError
 from core.jobs.job import Job, Status, Taken
 from core.jobs.reporter import Reporter

@@ -9,7 +9,7 @@ import pytest
 
 from core.data.images import Geometry, decode, encode, fit, window
 from core.errors import ConfigError, RunError
-from core.explain.methods import METHODS
+from core.explain.cam_methods import METHODS
 from core.reading.reader import Reader
 from core.runs import config, run_store
 from core.runs.run_store import Run

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from core.data.fetch import Fetch
+from core.data.fetch_job import Fetch
 from core.jobs import job
 from core.jobs.job import Status
 from core.settings import PROJECT, settings

@@ -18,7 +18,7 @@ WIDEST = 3.6  # nucleus with all its lobes
 FILLED = 0.64  # share of the circle around the lobes of one nucleus that the cell fills
 WHOLE, ROUND = 1.2, 0.55  # least area and share of its circle of a part that can be a nucleus
 NOTCHED = 0.95  # as `FILLED`, for two such parts: touching cells leave notches
-LARGE = 1.5  # a region of this area may be two nuclei
+MAYBE_TWO = 1.5  # a region of this area may be two nuclei
 NECK = 0.85  # of the smaller nucleus's inscribed radius: a narrower neck separates two
 NECKS = (0.4, 0.5, 0.6, 0.7, 0.8)  # of the deepest inscribed radius, where necks are searched
 CORE = 0.35  # least inscribed radius of a nucleus
@@ -84,7 +84,7 @@ def _split(parts: np.ndarray, stats: np.ndarray, keep: np.ndarray, red_cell: flo
         window = slice(y, y + h), slice(x, x + w)
         region = parts[window] == label
         pieces = region.astype(np.int32)
-        if area >= LARGE * unit:
+        if area >= MAYBE_TWO * unit:
             pieces = _cut(region, red_cell)
         result[window][region] = pieces[region] + number
         number += int(pieces.max())

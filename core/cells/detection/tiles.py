@@ -10,7 +10,7 @@ import numpy as np
 from core.cells.detection.detect import LEAST_SCORE, Cell, Field, compared, find
 from core.cells.detection.setting import Setting, read_setting
 
-LARGE = 12_500_000  # pixels: from here on an image is searched in tiles
+SCAN_FROM = 12_500_000  # pixels: from here on an image is searched in tiles
 TILE = 1536  # pixels a side, without the margin
 SAMPLE, SAMPLES = 512, 4  # a grid of 4 x 4 samples, for light, stain and scale
 MARGIN = 4.0  # red cell diameters: more than a white cell

@@ -77,7 +77,7 @@ def table(label: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> I
 
 
 class Ailment(Protocol):
-    """What the run doctor says: `core.doctor.catalogue.Diagnosis`."""
+    """What the run doctor says: `core.doctor.diagnoses.Diagnosis`."""
 
     @property
     def title(self) -> str:

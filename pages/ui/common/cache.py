@@ -13,8 +13,8 @@ from core.audit.ablations import AblationRuns
 from core.cells.detection.detect import Field, detect
 from core.data import datasets, images, issues, splits, summary
 from core.data.indexing import Index
-from core.doctor import catalogue
-from core.doctor.catalogue import Diagnosis
+from core.doctor import diagnoses
+from core.doctor.diagnoses import Diagnosis
 from core.errors import UploadError
 from core.evaluation import decision, subgroups
 from core.evaluation.curves import Bin, Curve, precision_recall, reliability, roc
@@ -188,15 +188,15 @@ def _rows(run: Run) -> dict[tuple[str, str], Row]:
 
 
 @st.cache_data(max_entries=64, hash_funcs={Run: _identity_of_files}, show_spinner=False)
-def diagnoses(run: Run) -> tuple[list[Diagnosis], RunConfig | None]:
+def diagnosed(run: Run) -> tuple[list[Diagnosis], RunConfig | None]:
     """What ails an ended run, and its configuration repaired, if there is anything to repair."""
-    return catalogue.examine(run), catalogue.repaired(run)
+    return diagnoses.examine(run), diagnoses.repaired(run)
 
 
 @st.cache_data(max_entries=16, hash_funcs={Run: _identity_of_files}, show_spinner=False)
 def card(run: Run) -> Card:
     """A finished run's model card, made anew when a file of the run has changed."""
-    return sections.build(run, catalogue.examine(run))
+    return sections.build(run, diagnoses.examine(run))
 
 
 audit = st.cache_data(max_entries=32, hash_funcs=_SAME, show_spinner="Comparing cell by cell…")(

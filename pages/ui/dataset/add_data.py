@@ -6,7 +6,7 @@ import streamlit as st
 
 from core import storage
 from core.data import datasets
-from core.data.fetch import LICENCE, UNPACKED_BYTES, Fetch, size_text
+from core.data.fetch_job import LICENCE, UNPACKED_BYTES, Fetch, size_text
 from core.data.layouts import ClassesUnknownError
 from core.data.synthetic import dataset
 from core.jobs.job import Status

@@ -11,8 +11,8 @@ from streamlit.delta_generator import DeltaGenerator
 
 from core.errors import UploadError
 from core.metrics.classification import NAMES
-from core.reading.checked_picture import Gate
-from core.reading.gate import CHECKS
+from core.reading.checks import CHECKS
+from core.reading.gate import Gate
 from core.reading.neighbours import Neighbour, Seen
 from core.reading.reader import CellReading, Reading
 from core.reading.table import doubt

@@ -5,7 +5,7 @@ from pathlib import PurePath
 import streamlit as st
 
 from core.data import images
-from core.explain.methods import METHODS
+from core.explain.cam_methods import METHODS
 from core.explain.overlay import OPACITY, legend, overlay
 from core.explain.trust import SUPPORTED, UNRELIABLE, WEAK, Figures, Judgement
 from core.reading.reader import DEFAULT_CAM, CellReading

@@ -135,7 +135,7 @@ def _curves(run: Run) -> None:
 
 def _show_diagnoses(run: Run) -> None:
     """Each diagnosis with its evidence and advice, and the button that trains it repaired."""
-    diagnoses, repaired = cache.diagnoses(run)
+    diagnoses, repaired = cache.diagnosed(run)
     if not diagnoses:
         st.caption(":material/stethoscope: The run doctor finds nothing wrong with this run.")
         return

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from core.errors import ConfigError, ModelError
-from core.explain.cam import HeatMap, View, views
-from core.explain.methods import METHODS, ScoreCam, _linear, method
+from core.explain.cam_methods import METHODS, ScoreCam, _linear, method
+from core.explain.heat_map import HeatMap, View, views
 from core.models.head import HeadOutput
 from tests.factories.toys import GRID, PATCH, LinearHead, ToyEngine, cell, red_patch_engine, seen
 

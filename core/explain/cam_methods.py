@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from core.errors import ConfigError
-from core.explain.cam import HeatMapMethod, View
+from core.explain.heat_map import HeatMapMethod, View
 
 BATCH = 32  # feature maps or images that head or engine get at once
 

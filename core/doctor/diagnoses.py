@@ -35,7 +35,7 @@ class Diagnosis:
 
 @dataclass(frozen=True)
 class Illness:
-    """An entry of the catalogue: `look` returns its evidence in a record, or None."""
+    """A diagnosis that can be made: `look` returns its evidence in a record, or None."""
 
     key: str
     title: str

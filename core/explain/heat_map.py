@@ -1,4 +1,4 @@
-"""Heat maps: where in a cell the evidence for a call lies. `methods.py` has the methods."""
+"""Heat maps: where in a cell the evidence for a call lies. `cam_methods.py` has the methods."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace

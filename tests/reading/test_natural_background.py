@@ -10,9 +10,9 @@ import pytest
 from core.data.images import decode
 from core.data.synthetic.smear_field import SyntheticField, draw_field
 from core.ood.reference import Reference
-from core.reading import background
-from core.reading.checked_picture import CheckedPicture, Gate, examine
-from core.reading.gate import CHECKS
+from core.reading import natural_background
+from core.reading.checks import CHECKS
+from core.reading.gate import CheckedPicture, Gate, examine
 from core.reading.reader import Reader
 from core.runs.run_store import Run
 
@@ -70,7 +70,7 @@ def test_the_cell_keeps_its_pixels_and_loses_all_around_it(
     reader: Reader, kept: Reference, close_up: SyntheticField
 ) -> None:
     """Where nothing has to be scaled, the cell is a copy."""
-    seen = background.look(close_up.image)
+    seen = natural_background.look(close_up.image)
     assert seen.field is not None
     same = replace(kept, red_cell=seen.field.ruler.diameter)
     _, subject = judge(reader, same, close_up.image)
@@ -128,14 +128,14 @@ def test_a_whole_field_is_never_cut_to_a_cell(reader: Reader, kept: Reference) -
 
 
 def test_colours_that_no_dye_gives_are_no_smear(close_up: SyntheticField) -> None:
-    assert background.look(close_up.image).foreign <= background.MAX_FOREIGN
+    assert natural_background.look(close_up.image).foreign <= natural_background.MAX_FOREIGN
     green = np.ascontiguousarray(close_up.image[:, :, [1, 0, 2]])
     assert (
-        background.look(green).foreign > background.MAX_FOREIGN
-        and background.look(green).cells == ()
+        natural_background.look(green).foreign > natural_background.MAX_FOREIGN
+        and natural_background.look(green).cells == ()
     )
     noise = np.random.default_rng(0).integers(0, 256, (300, 300, 3), np.uint8)
-    assert background.look(noise).cells == ()
+    assert natural_background.look(noise).cells == ()
 
 
 def test_real_smears_are_smears_and_photographs_are_not(real_data: Path) -> None:
@@ -144,7 +144,10 @@ def test_real_smears_are_smears_and_photographs_are_not(real_data: Path) -> None
     smears = sorted((real_data / "smears").glob("*.jpg"))
     bccd = sorted((real_data / "bccd_fields").rglob("*.jpg"))[::60]
     for file in [*smears, *bccd]:
-        seen = background.look(decode(file))
-        assert seen.foreign <= background.MAX_FOREIGN and seen.glass >= background.MIN_GLASS, file
+        seen = natural_background.look(decode(file))
+        assert (
+            seen.foreign <= natural_background.MAX_FOREIGN
+            and seen.glass >= natural_background.MIN_GLASS
+        ), file
     for picture in load_sample_images().images:
-        assert background.look(picture).foreign > 3 * background.MAX_FOREIGN
+        assert natural_background.look(picture).foreign > 3 * natural_background.MAX_FOREIGN

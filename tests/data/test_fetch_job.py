@@ -10,9 +10,9 @@ from types import SimpleNamespace
 import pytest
 
 from core import storage
-from core.data import fetch
+from core.data import fetch_job
 from core.data import kaggle as kaggle_release
-from core.data.fetch import Fetch
+from core.data.fetch_job import Fetch
 from core.errors import ConfigError, DataError
 from core.jobs.job import Status
 from core.settings import settings
@@ -34,7 +34,7 @@ def quiet(_: Status) -> None:
 
 
 def partial() -> Path:
-    return fetch.cache_dir() / "datasets" / fetch.DATASET / "2.archive"
+    return fetch_job.cache_dir() / "datasets" / fetch_job.DATASET / "2.archive"
 
 
 def test_the_release_is_fetched_unpacked_and_the_archive_is_gone(kaggle: Kaggle) -> None:
@@ -202,7 +202,7 @@ def test_the_status_is_none_interrupted_or_what_was_written(
 
 
 def test_a_stop_request_is_taken_back_by_the_next_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fetch, "UNPACKED_BYTES", 0)
+    monkeypatch.setattr(fetch_job, "UNPACKED_BYTES", 0)
     Fetch().request_stop()
     assert Fetch().stop_requested
     assert Fetch().queue() and Fetch().status.state == "queued"

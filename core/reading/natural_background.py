@@ -8,7 +8,7 @@ from core.cells.detection.detect import Cell, detect
 from core.cells.masks import bounding_box
 from core.cells.scale import UM_PER_PX, to_model
 from core.ood.reference import Reference
-from core.reading.checked_picture import CheckedPicture, Prepared, Refusal, Scene
+from core.reading.gate import CheckedPicture, Prepared, Refusal, Scene
 
 # Dyes and haemoglobin absorb green light most: compared with the glass, no pixel of a smear lets
 # through clearly more green than red and blue, or absorbs clearly more of one of those than of
@@ -18,7 +18,9 @@ CLEARLY = 0.12, 0.35  # in natural logarithms: green over both others; one of th
 MAX_FOREIGN = 0.01
 MIN_GLASS = 0.1  # share of a smear that is empty glass, or as pale
 PALE = 0.1  # density, in natural logarithms
-LARGE = 800  # pixels of the shorter side: from here on every second pixel is enough for colours
+HALVED_FROM = (
+    800  # pixels of the shorter side: from here on every second pixel is enough for colours
+)
 # The close-ups measured are 5 to 6 red cells wide; the fields 14 and more, or have 4 white cells.
 MANY = 3  # white cells and more are a field
 WIDEST = 9.0  # red cells across the shorter side of a close-up
@@ -29,7 +31,7 @@ MAX_INVENTED = 1.25  # pixels of the model's input for one of the picture
 
 def look(image: np.ndarray) -> Scene:
     """Measures the colours of a picture, RGB uint8 (H, W, 3), and detects the cells of a smear."""
-    small = image[::2, ::2] if min(image.shape[:2]) >= LARGE else image
+    small = image[::2, ::2] if min(image.shape[:2]) >= HALVED_FROM else image
     dense = stain.density(cv2.GaussianBlur(small, (0, 0), 1.0), stain.glass(small))
     foreign, glass = _foreign(dense), float((dense.max(axis=2) < PALE).mean())
     smear = foreign <= MAX_FOREIGN and glass >= MIN_GLASS

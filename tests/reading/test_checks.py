@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from core.data.images import decode, encode, window
-from core.reading.checked_picture import CheckedPicture, Gate, examine
-from core.reading.gate import CHECKS
+from core.reading.checks import CHECKS
+from core.reading.gate import CheckedPicture, Gate, examine
 from core.reading.reader import Reader
 from core.runs.run_store import Run
 from tests.conftest import PROJECT

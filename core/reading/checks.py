@@ -1,0 +1,186 @@
+"""The checks before a reading, in their order. To add one, write a function and its line below.
+
+Each takes the `CheckedPicture`, records its measures in it, and returns a `Refusal` or None. Files
+that cannot be decoded, or are too small, are refused earlier: "unreadable" and "too small".
+"""
+
+import numpy as np
+
+from core.cells.morphology import measure
+from core.data import quality
+from core.ood.appearance import figures_of_cell
+from core.reading import natural_background
+from core.reading.gate import Check, CheckedPicture, Refusal
+
+# Of 55 real cells the border is all black, green is 0.37 to 0.51 of the weaker of red and blue, and
+# the texture is 0.012 or more.
+ON_BLACK = 0.4
+MAX_GREEN = 0.8
+MIN_TEXTURE = 0.003
+MAX_OTHER_REGIONS = 0.1
+MIN_INSIDE_WINDOW = 0.98
+CELL_SHARE = (0.02, 0.7)  # of the window, where no training cells say better
+# A chord of 0.35 diameters: 3 % of the diameter lies beyond it. A tight crop leaves shorter ones.
+MAX_CUT_OFF = 0.35
+
+
+def stained(picture: CheckedPicture) -> Refusal | None:
+    """Checks that it is a stained cell or a smear at all."""
+    picture.figures["black_border"] = picture.black_border
+    if picture.black_border < ON_BLACK:
+        return natural_background.refuse_what_is_no_smear(picture)
+    if not picture.mask.any():
+        return Refusal(
+            "There is no cell in it: the image is black.", "Upload a picture of a stained cell."
+        )
+    cell = picture.morphology
+    green = cell.green / max(min(cell.red, cell.blue), 1.0)
+    picture.figures |= {"green": green, "texture": cell.texture}
+    if green > MAX_GREEN:
+        return Refusal(
+            "What it shows does not have the purple of a stained cell.",
+            "Upload a colour picture of a cell in a Romanowsky stain, such as Jenner-Giemsa.",
+        )
+    if cell.texture < MIN_TEXTURE:
+        return Refusal(
+            "What it shows is one even colour, without the chromatin of a stained cell.",
+            "Upload a photograph of a cell, not a drawing.",
+        )
+    return None
+
+
+def single(picture: CheckedPicture) -> Refusal | None:
+    """Checks that it is one cell, not a whole field."""
+    if picture.black_border < ON_BLACK:
+        return natural_background.refuse_a_field(picture)
+    others = np.count_nonzero(picture.lit & ~picture.mask) / np.count_nonzero(picture.mask)
+    picture.figures["other_regions"] = others
+    if others > MAX_OTHER_REGIONS:
+        return Refusal(
+            "It shows more than one region on black.", "Upload each cell in a picture of its own."
+        )
+    return None
+
+
+def on_black(picture: CheckedPicture) -> Refusal | None:
+    """Checks that it is cut out of its background; if not, cuts it out."""
+    if picture.black_border < ON_BLACK:
+        return natural_background.cut_out(picture)
+    inside = np.count_nonzero(_middle(picture.mask, picture.geometry.window))
+    if inside < MIN_INSIDE_WINDOW * np.count_nonzero(picture.mask):
+        natural_background.centre(picture)
+    return None
+
+
+def scale(picture: CheckedPicture) -> Refusal | None:
+    """Checks that the diameter is within that of training cells."""
+    share = np.count_nonzero(picture.mask) / picture.geometry.window**2
+    diameter = picture.morphology.diameter_px
+    picture.figures |= {"cell_share": share, "diameter_px": diameter}
+    known = picture.reference and picture.reference.diameter
+    if known:
+        low, high = known
+        picture.figures |= {"least_diameter_px": low, "most_diameter_px": high}
+    else:
+        picture.unchecked["scale"] = _unknown("the range of cell diameters")
+        low, high = (2 * picture.geometry.window * np.sqrt(s / np.pi) for s in CELL_SHARE)
+    if low <= diameter <= high:
+        return None
+    size = "smaller" if diameter < low else "larger"
+    return Refusal(
+        f"The cell measures {diameter:.0f} pixels across, {size} than any cell the model knows "
+        f"({low:.0f} to {high:.0f}).",
+        "Export it at the magnification of the training images; do not resize it.",
+    )
+
+
+def sharp(picture: CheckedPicture) -> Refusal | None:
+    """Checks that the cell is in focus, whole, and neither too dark nor too bright."""
+    image, mask = picture.native or (picture.image, picture.mask)
+    cell = measure(image, mask) if picture.native else picture.morphology
+    cut_off = _longest_side(mask) / cell.diameter_px
+    known = picture.reference and picture.reference.focus
+    least = known or quality.MIN_FOCUS
+    if not known:
+        picture.unchecked["sharp"] = _unknown("how sharp its training cells are")
+    picture.figures |= {"focus": cell.focus, "least_focus": least, "cut_off": cut_off}
+    if cut_off > MAX_CUT_OFF:
+        return Refusal(
+            "The cell is cut off by the edge of the picture.", "Export it whole, with a margin."
+        )
+    if cell.focus is None or cell.focus < least:
+        return Refusal(
+            "The cell is blurred: its chromatin cannot be judged.",
+            "Focus again, or export the picture without resizing or strong compression.",
+        )
+    for flag in quality.exposure(image, mask, cell):
+        return Refusal(quality.FLAGS[flag], "Take it again with another exposure.")
+    return None
+
+
+def familiar(picture: CheckedPicture) -> Refusal | None:
+    """Checks that colour, light and chromatin are those of training cells."""
+    reference = picture.reference
+    if reference is None or reference.appearance is None or reference.appearance_limit is None:
+        picture.unchecked["appearance"] = (
+            _unknown("how its training cells look")
+            if reference is None
+            else "Its training cells are too few to say how such cells look."
+        )
+        return None
+    distance = float(reference.appearance.distance(figures_of_cell(picture.morphology))[0])
+    limit = reference.appearance_limit
+    picture.figures |= {"appearance": distance, "appearance_limit": limit}
+    if distance <= limit:
+        return None
+    return Refusal(
+        f"In colour, light or chromatin it is unlike the training cells (distance {distance:.1f}, "
+        f"at most {limit:.1f}): another stain, another camera, or another kind of cell.",
+        "Have a person look at it, or use a model trained on cells of this stain.",
+    )
+
+
+def known(picture: CheckedPicture) -> Refusal | None:
+    """Checks that the model finds it similar to its training cells."""
+    reference = picture.reference
+    if reference is None or reference.limit is None:
+        reason = _unknown("its training cells") if reference is None else reference.reason
+        picture.unchecked["known"] = reason
+        return None
+    distance = reference.distance(picture.distances)
+    picture.figures |= {"distance": distance, "distance_limit": reference.limit}
+    if distance <= reference.limit:
+        return None
+    return Refusal(
+        f"To this model it is unlike the cells it has learned from (distance {distance:.2f}, at "
+        f"most {reference.limit:.2f}): another kind of cell, another stain, or no cell.",
+        "Have a person look at it, or use a model trained on such cells.",
+    )
+
+
+# The checks of pixels, which need no engine.
+OF_PIXELS: dict[str, Check] = {
+    "stained": stained,
+    "field": single,
+    "natural background": on_black,
+    "scale": scale,
+    "sharp": sharp,
+    "appearance": familiar,
+}
+OF_FEATURES: dict[str, Check] = {"known": known}
+CHECKS = OF_PIXELS | OF_FEATURES
+
+
+def _unknown(what: str) -> str:
+    return f"The model did not keep {what}: train it again."
+
+
+def _middle(mask: np.ndarray, side: int) -> np.ndarray:
+    """The centre square of `side` pixels of a mask (H, W)."""
+    top, left = (max(0, (length - side) // 2) for length in mask.shape)
+    return mask[top : top + side, left : left + side]
+
+
+def _longest_side(mask: np.ndarray) -> int:
+    """The largest number of pixels of the mask on one edge of the picture."""
+    return max(int(side.sum()) for side in (mask[0], mask[-1], mask[:, 0], mask[:, -1]))
