@@ -113,7 +113,7 @@ def show_downloads(run: Run) -> None:
 
 def show_history(_: Run) -> None:
     """Every choice of a model for readings, the newest first."""
-    rows = active_model.flat()
+    rows = active_model.table_rows()
     if not rows:
         st.info("No model has been chosen yet; the first that came reads.")
         return

@@ -28,7 +28,7 @@ class Fetch(Job):
     DOING = "fetching"
 
     @property
-    def way_on(self) -> str:
+    def remedy(self) -> str:
         return "Try again: it goes on from what has arrived."
 
     @property

@@ -1,8 +1,8 @@
 """A background job: a folder that its worker process, the pages and the command line share.
 
-status.json says how far the job is and when its worker last gave a sign of life. A file `stop` asks
-the worker to stop, worker.log has what the worker logs, worker.lock lets one worker work at a time.
-Each kind of job is a subclass of `Job`.
+status.json has the progress of the job and the last heartbeat of its worker. A file `stop` asks
+the worker to stop, worker.log is its log, and worker.lock keeps a second worker out. Each kind of
+job is a subclass of `Job`.
 """
 
 import time
@@ -20,28 +20,28 @@ from core.errors import RunError
 from core.settings import settings
 
 UNFINISHED = ("queued", "running")
-# A worker that ends holds its lock a moment longer than its status says.
+# A worker that ends keeps its lock for a moment after its last status.
 _ENDING_SECONDS = 3.0
-# By the names that the status of a download had in version 0.1.
+# Names of fields of a download in version 0.1.
 _RENAMED = {"bytes_done": "done", "bytes_total": "total"}
 
 
 class Taken(Exception):  # noqa: N818 - a state, not an error
-    """Another worker works on the job."""
+    """Raised if another worker works on the job."""
 
 
 class Status(Document):
     """The state of a job, status.json.
 
     state: none (never started), queued, running, succeeded, failed, cancelled or interrupted.
-    phase: the step that the worker is at. done and total count that phase's images, files, steps,
-    tiles or bytes; total is 0 if it is unknown. error: the sentence to show. queued, heartbeat,
+    phase: the present step of the worker. done and total count images, files, steps, tiles or bytes
+    of that phase; total is 0 if it is unknown. error: the sentence to show. queued, heartbeat,
     started and finished: Unix times.
 
     Of a run: epoch and epochs; loss, cross_entropy, penalty and accuracy, means over the epoch so
-    far; learning_rate and images_per_second. Of a download: rate in bytes a second and root, the
-    folder of the data once it is there. Of a search for cells: shape, (H, W) of the image in
-    pixels once it is decoded.
+    far; learning_rate and images_per_second. Of a download: rate in bytes a second, and root, the
+    folder of the data when it is complete. Of a search for cells: shape, (H, W) of the image in
+    pixels when it is decoded.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -70,11 +70,11 @@ class Status(Document):
 
     @classmethod
     def _known(cls, document: Any) -> Any:
-        known = super()._known(document)
-        if not isinstance(known, Mapping):
-            return known
-        renamed = {_RENAMED.get(name, name): value for name, value in known.items()}
-        return {name: value for name, value in renamed.items() if value is not None}
+        fields = super()._known(document)
+        if not isinstance(fields, Mapping):
+            return fields
+        fields = {_RENAMED.get(name, name): value for name, value in fields.items()}
+        return {name: value for name, value in fields.items() if value is not None}
 
     def _values(self) -> dict[str, Any]:
         return dict(self)  # a copy keeps the times that are defaults
@@ -85,25 +85,25 @@ class Status(Document):
 
     @property
     def share_done(self) -> float:
-        """The part of the present phase that is done, 0 to 1; 0 if the total is unknown."""
+        """The share of the present phase that is done, 0 to 1; 0 if the total is unknown."""
         return min(1.0, self.done / self.total) if self.total else 0.0
 
 
 @dataclass(frozen=True)
 class Job:
-    """One job's folder. Its status can be read whole at any time, whoever is writing."""
+    """The folder of one job. Its status can be read at any time, even while it is written."""
 
     path: Path
 
     KIND: ClassVar[str] = "job"
-    # The file that asks for the job; without it the job has been deleted. "": it cannot be.
+    # The file with the request; without it the job has been deleted. "": it cannot be deleted.
     REQUEST: ClassVar[str] = ""
-    # Whether a folder without a readable status is an error, or a job that was never started.
-    STARTED: ClassVar[bool] = False
-    # What its worker does, in "Another process is ... already."
+    # Whether a missing or damaged status is an error; if not, the job was never started.
+    STATUS_REQUIRED: ClassVar[bool] = False
+    # The work, in "Another process is ... already."
     DOING: ClassVar[str] = "working"
-    # The word between "the worker stopped" and the phase that it was at.
-    AT: ClassVar[str] = "while"
+    # The word before the phase in "The worker stopped ... s ago, at training."
+    PREPOSITION: ClassVar[str] = "while"
     LESS_MEMORY: ClassVar[str] = "Close other programs and try again."
 
     @property
@@ -115,8 +115,8 @@ class Job:
         return f"{self.KIND.capitalize()} {self.name}"
 
     @property
-    def way_on(self) -> str:
-        """What to do if the job ended before its time, in a sentence."""
+    def remedy(self) -> str:
+        """What to do if the job has failed or was interrupted, in a sentence."""
         return "Try again."
 
     @property
@@ -125,42 +125,42 @@ class Job:
 
     @property
     def deleted(self) -> bool:
-        """Whether someone has deleted the job, which its worker may not have noticed yet."""
+        """Whether the job has been deleted, which its worker may not have noticed yet."""
         return bool(self.REQUEST) and not (self.path / self.REQUEST).exists()
 
     @property
     def status(self) -> Status:
-        """The state now: interrupted if it is unfinished and its worker's heartbeat has stopped.
+        """The present status; interrupted if it is unfinished and the heartbeat has stopped.
 
         Raises `RunError` as `written_status` does.
         """
         status = self.written_status
-        silent = time.time() - status.heartbeat
-        if not status.unfinished or silent <= settings().heartbeat_stale_seconds:
+        age = time.time() - status.heartbeat
+        if not status.unfinished or age <= settings().heartbeat_stale_seconds:
             return status
         error = (
-            f"The worker stopped without a word {silent:.0f} s ago, {self.AT} {status.phase}. "
-            f"{self.way_on}"
+            f"The worker stopped without a word {age:.0f} s ago, {self.PREPOSITION} "
+            f"{status.phase}. {self.remedy}"
         )
         return status.replace(state="interrupted", error=error)
 
     @property
     def written_status(self) -> Status:
-        """The status that was written last, whether the worker is alive or not.
+        """The last written status, whether the worker is alive or not.
 
-        Raises `RunError` if a job that was started has none, or a damaged one.
+        Raises `RunError` if it is missing or damaged and the class requires it.
         """
         try:
             return Status.read(self.path / "status.json")
         except RunError:
-            if self.STARTED:
+            if self.STATUS_REQUIRED:
                 raise
             return Status(state="none")
 
     def write_status(self, status: Status) -> None:
         """Replaces status.json atomically, unless the job has been deleted.
 
-        On a full disk the file is overwritten, so that a worker can still say why it failed.
+        On a full disk the file is overwritten, so that a worker can still report the error.
         """
         if self.REQUEST and not self.path.is_dir():
             return
@@ -173,35 +173,35 @@ class Job:
             storage.overwrite_json(file, status.stored())
 
     def finish(self, state: str, error: str | None = None) -> bool:
-        """Writes the final state, unless the job is deleted or has one; whether it did."""
+        """Writes the final state and returns True, unless the job is deleted or has ended."""
         if self.deleted or not (status := self.written_status).unfinished:
             return False
-        over = {"finished": time.time(), "seconds_left": None, "rate": None}
-        self.write_status(status.replace(state=state, error=error, **over))
+        changes = {"finished": time.time(), "seconds_left": None, "rate": None}
+        self.write_status(status.replace(state=state, error=error, **changes))
         return True
 
     @property
     def stop_requested(self) -> bool:
-        """Whether someone has asked the worker to stop, or has deleted the job."""
+        """Whether the worker has been asked to stop, or the job has been deleted."""
         return self.deleted or (self.path / "stop").exists()
 
     def request_stop(self) -> None:
-        """Asks the worker to stop, by a file that it looks for."""
+        """Asks the worker to stop, by the file `stop`."""
         if not self.deleted:
             self.path.mkdir(parents=True, exist_ok=True)
             (self.path / "stop").touch()
 
     def queue(self) -> bool:
-        """Makes a job that is neither unfinished nor done wait for a worker; False if it is."""
+        """Queues the job for a worker; returns False if it is unfinished or has succeeded."""
         if self.status.state in (*UNFINISHED, "succeeded"):
             return False
         self._wait_for_worker()
         return True
 
     def requeue(self) -> None:
-        """Makes a job that ended before its time wait for a worker again.
+        """Queues a job that failed, was stopped or was interrupted.
 
-        Raises `RunError` if it is unfinished or succeeded.
+        Raises `RunError` if it is unfinished or has succeeded.
         """
         if not self.queue():
             raise RunError(f"{self.title} is {self.status.state}; there is nothing to resume.")
@@ -215,10 +215,10 @@ class Job:
 
     @contextmanager
     def claim(self) -> Iterator[None]:
-        """Keeps other workers off the job. Raises `Taken` if one is at work on it.
+        """Locks the job against other workers. Raises `Taken` if one works on it.
 
-        A worker may look dead and be alive: when a machine wakes from sleep its heartbeat is old
-        for a moment, long enough to press "Resume".
+        A worker can be alive although its heartbeat is old: for a moment after the machine wakes
+        from sleep, long enough to press "Resume".
         """
         deadline = time.monotonic() + _ENDING_SECONDS
 

@@ -1,4 +1,4 @@
-"""A worker's side of its job: keeps the status and the heartbeat fresh, and notices a stop."""
+"""Reports the progress of a worker: updates status and heartbeat, and checks for a stop."""
 
 import logging
 import threading
@@ -16,18 +16,18 @@ log = logging.getLogger(__name__)
 
 
 class Cancelled(Exception):  # noqa: N818 - a state, not an error
-    """Someone asked the job to stop."""
+    """Raised if the job has been asked to stop."""
 
 
 class Reporter:
-    """Keeps status.json fresh: at each change (at most four times a second) and as a heartbeat.
+    """Writes status.json at each change (at most four times a second) and as a heartbeat.
 
-    A thread beats, so that a long call into TensorFlow does not look like a dead worker. Each
-    phase and epoch is a line in the log, and so is the progress of a long phase.
+    The heartbeat is a thread, so that a worker in a long call of TensorFlow does not look dead.
+    Logs each phase and epoch, and the progress of a long phase.
     """
 
     def __init__(self, job: Job) -> None:
-        """Takes the job to report on; nothing is written before the `with` block."""
+        """Writes nothing before the `with` block."""
         self._job = job
         self._status = job.written_status
         self._lock = threading.Lock()
@@ -50,20 +50,20 @@ class Reporter:
         self.close()
 
     def close(self) -> None:
-        """Stops the heartbeat and writes the last status; nothing is written from then on."""
+        """Stops the heartbeat and writes the last status; later updates are not written."""
         if not self._closed.is_set():
             self._closed.set()
             self._thread.join()
             self._write()
 
     def begin(self, phase: str = "starting") -> None:
-        """Says that the work has begun. Raises as `update` does."""
+        """Sets the state to running. Raises as `update` does."""
         self.update(now=True, state="running", started=time.time(), phase=phase)
 
     def update(self, *, now: bool = False, **changes: Any) -> None:
         """Changes fields of the status, and writes them at once if `now`.
 
-        Raises `Cancelled` if the job is unfinished and someone has asked it to stop.
+        Raises `Cancelled` if the job is unfinished and has been asked to stop.
         """
         with self._lock:
             before, self._status = self._status, self._status.replace(**changes)
@@ -74,21 +74,21 @@ class Reporter:
             self.check_stop()
 
     def phase(self, name: str, total: int = 0) -> None:
-        """Enters a phase of `total` things to do. Raises as `update` does."""
+        """Begins a phase of `total` items. Raises as `update` does."""
         self.update(now=True, phase=name, done=0, total=total, seconds_left=None)
 
     def progress(self, done: int, total: int) -> None:
-        """Counts the things done in this phase. Raises as `update` does."""
+        """Sets the number of items done in this phase. Raises as `update` does."""
         self.update(done=done, total=total)
 
     def check_stop(self) -> None:
-        """Raises `Cancelled` if the job is unfinished and someone has asked it to stop."""
+        """Raises `Cancelled` if the job is unfinished and has been asked to stop."""
         if self._status.unfinished and self._job.stop_requested:
             raise Cancelled
 
     def _beat(self) -> None:
         while not self._closed.wait(settings().heartbeat_seconds):
-            # A full disk is the main thread's to report; the heart goes on.
+            # The main thread reports a full disk.
             with suppress(OSError):
                 self._write()
 

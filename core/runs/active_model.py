@@ -1,7 +1,7 @@
-"""Which run reads, since when, and which did before: `artifacts/active.json`.
+"""The history of the runs that readings use: `artifacts/active.json`.
 
-The file is a history, the newest entry last, that only ever grows: taking a promotion back is an
-entry too, so it can be told later which model read on which day.
+The newest entry is the last. Undoing a promotion adds an entry too, and none is ever removed, so
+that the file says which model was in use on which day.
 """
 
 import time
@@ -18,11 +18,10 @@ from core.runs.run_store import Run
 class Promotion(Section):
     """An entry of the history.
 
-    run: the run that reads from then on; None where promotions were taken back to the very first,
-    so that no choice is left and the run that came first reads. at: Unix time, None in files of
-    version 1. previous: the run that read before, None if none was there. engine: what its engine
-    was then (`Run.engine_digest`), None where unknown. undone: whether it takes promotions back.
-    depth: promotions that stand after it.
+    run: the run in use from then on; None if every promotion has been undone, so that the run that
+    arrived first is in use. at: Unix time, None in files of version 1. previous: the run in use
+    before, None if there was none. engine: the `Run.engine_digest` of the run at that time, None if
+    unknown. undone: whether the entry undoes promotions. depth: promotions in force after it.
     """
 
     run: str | None
@@ -34,7 +33,7 @@ class Promotion(Section):
 
 
 class _History(Document):
-    """active.json; its format is called version."""
+    """active.json, in which the format is called version."""
 
     FORMAT: ClassVar[int] = 2
 
@@ -46,7 +45,7 @@ class _History(Document):
     @classmethod
     def _known(cls, document: Any) -> Any:
         if isinstance(document, dict) and set(document) == {"run"}:
-            # The first version knew the present run alone.
+            # Version 1 has only the run in use.
             unknown = dict.fromkeys(("at", "previous", "engine"))
             return {"history": [{"run": str(document["run"]), **unknown}]}
         if isinstance(document, dict) and "version" in document:
@@ -69,10 +68,10 @@ def history() -> list[Promotion]:
 
 
 def active() -> Run:
-    """The run that readings use: the promoted one, else the first that came to be here.
+    """Returns the run that readings use: the promoted one, else the one that arrived first.
 
-    So neither training nor importing another model ever changes readings by itself. Raises
-    `RunError` if no run has finished or the promoted one is gone.
+    Training or importing another model therefore never changes readings. Raises `RunError` if no
+    run has finished or the promoted one is gone.
     """
     entries = history()
     if entries and entries[-1].run is not None:
@@ -97,10 +96,10 @@ def _require(run_id: str) -> Run:
 
 
 def promote(run: Run) -> Promotion:
-    """Makes `run` the one that readings use, and returns the entry that says so.
+    """Makes `run` the one that readings use, and returns its entry.
 
-    Promoting the run that reads already, with the engine it was promoted with, changes nothing. A
-    damaged history is begun anew. Raises `RunError` unless the run succeeded, and for a control.
+    Changes nothing if the run is in use already, with the engine it was promoted with. A damaged
+    history is replaced. Raises `RunError` if the run has not succeeded or is a control.
     """
     if run.status.state != "succeeded":
         raise RunError(f"Run {run.run_id} has not succeeded, so it cannot read images.")
@@ -114,93 +113,93 @@ def promote(run: Run) -> Promotion:
         last = before[-1] if before else None
         if last and last.run == run.run_id and last.engine == digest and not last.undone:
             return last
-        depth = len(_standing(before)) + 1
+        depth = len(_in_force(before)) + 1
         entry = Promotion(
-            run=run.run_id, at=time.time(), previous=_reading_now(), engine=digest, depth=depth
+            run=run.run_id, at=time.time(), previous=_run_in_use(), engine=digest, depth=depth
         )
         _write([*before, entry])
     return entry
 
 
 def undo() -> Promotion:
-    """Goes back to the promotion before the present one, and returns the entry that says so.
+    """Undoes the latest promotion in force, and returns the entry.
 
-    Promotions of runs that are gone are passed over; before the first, the run that came first
-    reads. Raises `RunError` if no promotion is left to take back.
+    Skips promotions of runs that are gone; if none remains, the run that arrived first is used.
+    Raises `RunError` if there is no promotion to undo.
     """
     with storage.lock(storage.active_file()):
         entries = history()
-        standing = _standing(entries)
-        if not standing:
+        in_force = _in_force(entries)
+        if not in_force:
             raise RunError("There is no promotion to undo: no model has been chosen for readings.")
-        left = standing[-1].run
-        standing = standing[:-1]
-        while standing and not _reads(standing[-1].run):
-            standing = standing[:-1]
-        back = standing[-1].run if standing else None
-        digest = run_store.get(back).engine_digest if back else None
+        previous = in_force[-1].run
+        in_force = in_force[:-1]
+        while in_force and not _is_model(in_force[-1].run):
+            in_force = in_force[:-1]
+        run_id = in_force[-1].run if in_force else None
+        digest = run_store.get(run_id).engine_digest if run_id else None
         entry = Promotion(
-            run=back,
+            run=run_id,
             at=time.time(),
-            previous=left,
+            previous=previous,
             engine=digest,
             undone=True,
-            depth=len(standing),
+            depth=len(in_force),
         )
         _write([*entries, entry])
     return entry
 
 
 def changed_since(run: Run) -> Promotion | None:
-    """The latest entry that chose `run` when its engine was another one; None if it is the same."""
+    """Returns the latest promotion of `run` if its engine has changed since; else None."""
     known = [entry for entry in history() if entry.run == run.run_id and entry.engine]
     return known[-1] if known and known[-1].engine != run.engine_digest else None
 
 
-def flat() -> list[dict[str, Any]]:
-    """The history as one level of readable columns, the newest first."""
-    now = {run.run_id: run.engine_digest for run in run_store.finished()}
+def table_rows() -> list[dict[str, Any]]:
+    """The history as rows of a table with readable columns, the newest first."""
+    digests = {run.run_id: run.engine_digest for run in run_store.finished()}
     return [
         {
             "When": None if entry.at is None else datetime.fromtimestamp(entry.at, UTC),
             "What": "undone" if entry.undone else "chosen",
-            "Model": entry.run or "the first there was",
+            "Model": entry.run or "the first run",
             "Before": entry.previous,
             "Engine": (entry.engine or "")[:12] or None,
-            "Engine now": _compared(entry, now),
+            "Engine now": _engine_state(entry, digests),
         }
         for entry in reversed(history())
     ]
 
 
-def _compared(entry: Promotion, now: dict[str, str | None]) -> str | None:
+def _engine_state(entry: Promotion, digests: dict[str, str | None]) -> str | None:
     if entry.run is None:
         return None
-    if entry.run not in now:
+    if entry.run not in digests:
         return "gone"
     if entry.engine is None:
-        return "not known then"
-    return "the same" if now[entry.run] == entry.engine else "changed"
+        return "unknown"
+    return "the same" if digests[entry.run] == entry.engine else "changed"
 
 
 def can_undo() -> bool:
-    """Whether a promotion is left to take back."""
-    return bool(_standing(history()))
+    """Whether there is a promotion to undo."""
+    return bool(_in_force(history()))
 
 
-def _standing(entries: list[Promotion]) -> list[Promotion]:
-    """The promotions that are not taken back, the oldest first."""
-    standing: list[Promotion] = []
+def _in_force(entries: list[Promotion]) -> list[Promotion]:
+    """The promotions that have not been undone, the oldest first."""
+    in_force: list[Promotion] = []
     for entry in entries:
-        standing = standing[: entry.depth] if entry.undone else [*standing, entry]
-    return standing
+        in_force = in_force[: entry.depth] if entry.undone else [*in_force, entry]
+    return in_force
 
 
-def _reads(run_id: str | None) -> bool:
+def _is_model(run_id: str | None) -> bool:
     return any(run.run_id == run_id for run in run_store.models())
 
 
-def _reading_now() -> str | None:
+def _run_in_use() -> str | None:
     try:
         return active().run_id
     except RunError:

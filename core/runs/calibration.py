@@ -1,8 +1,8 @@
-"""From a logit to a probability and a call: calibration.json, as a type.
+"""The calibration of a run, calibration.json: from a logit to a probability and a call.
 
 `core.metrics.calibration.fit` makes it; `core.evaluation.operating_point` adds how the threshold
-was chosen, the review band, what was asked for and the calibration as it was at first. Files of
-older versions lack what came later: nothing was chosen, or nothing measured.
+was chosen, the review band, the choice of the user and the calibration as trained. Fields that
+files of older versions lack mean that nothing was chosen, or nothing measured.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Knots(Section):
-    """Points of the curve of isotonic regression, rising in both."""
+    """Points of the isotonic regression, both coordinates in increasing order."""
 
     logit: tuple[float, ...]
     probability: tuple[float, ...]
@@ -47,8 +47,8 @@ class FittedOn(Section):
 class OperatingPoint(Section):
     """How a threshold was chosen.
 
-    missed: share of the validation blasts below it. promised: the share that can be promised of a
-    new subject; None if none can be. smallest_promise: the least that so few groups can promise.
+    missed: share of the validation blasts below it. promised: the share that can be promised for a
+    new subject; None if none can be. smallest_promise: the smallest share that so few groups allow.
     """
 
     SPARSE: ClassVar[bool] = True
@@ -63,7 +63,7 @@ class OperatingPoint(Section):
 
 
 class Review(Section):
-    """The probabilities that go to review, and the share of each class called the other outside."""
+    """The probabilities sent to review; errors: the share of each class called the other."""
 
     SPARSE: ClassVar[bool] = True
 
@@ -79,7 +79,7 @@ class Review(Section):
 
 @dataclass(frozen=True)
 class Choice:
-    """What a user allows; shares in (0, 1).
+    """The errors that a user allows; shares in (0, 1).
 
     max_missed: of the blasts below the threshold; None keeps the threshold of the trained model.
     review_error: of each class called the other outright; None for no review band. calibration:
@@ -94,7 +94,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a model says of one cell; each field as the method of its name gives it."""
+    """The result of a model for one cell; fields are those of the methods of `Calibration`."""
 
     logit: float
     probability: float
@@ -107,8 +107,8 @@ class Answer:
 class Calibration(Document):
     """Temperature or knots, the threshold on the calibrated probability, and a review band.
 
-    reason: how it was calibrated, in words. choice: what was asked for; default: the calibration
-    as trained, where another was chosen.
+    reason: how it was calibrated, in words. choice: the choice of the user. default: the
+    calibration as trained, if the user chose another.
     """
 
     SPARSE: ClassVar[bool] = True
@@ -126,7 +126,7 @@ class Calibration(Document):
     default: Optional["Calibration"] = None
 
     def probability(self, logits: np.ndarray) -> np.ndarray:
-        """P(ALL) of each logit, float64, same shape; it never falls as the logit grows."""
+        """P(ALL) of each logit, float64 of the same shape; it does not decrease with the logit."""
         values = np.asarray(logits, float)
         if self.knots:
             return interpolate(values, self.knots.logit, self.knots.probability)
@@ -135,11 +135,11 @@ class Calibration(Document):
     def interval_at(self, logit: float) -> tuple[float, float] | None:
         """95% interval [low, high] of a cell's calibrated probability.
 
-        It covers what the choice of validation subjects leaves open of the calibration: logistic
-        regressions, with offset and slope, of labels on logits were fitted to resamples of the
-        groups, and this is where 95% of them lie, widened to hold the probability itself. It says
-        nothing of the label: a cell of a well-known probability of 0.5 stays undecided. None where
-        the validation part had fewer than 3 groups of a class, or the file is older than intervals.
+        It is the uncertainty of the calibration from the choice of validation subjects: logistic
+        regressions of labels on logits, with offset and slope, are fitted to resamples of the
+        groups; 95% of them lie in the interval, which is widened to contain the probability. It is
+        not the uncertainty of the label: that of a cell at exactly 0.5 is largest. None if the
+        validation part had fewer than 3 groups of a class, or the file is older than intervals.
         """
         if self.interval is None:
             return None
@@ -150,7 +150,7 @@ class Calibration(Document):
         return min(low, probability), max(high, probability)
 
     def answer(self, logit: float) -> Answer:
-        """All that follows from a logit."""
+        """Probability, interval and call of a logit."""
         probability = float(self.probability(np.array(logit)))
         return Answer(
             logit=logit,
@@ -166,7 +166,7 @@ class Calibration(Document):
         return "ALL" if probability >= self.threshold else "HEM"
 
     def call(self, probability: float) -> str:
-        """ALL, HEM, or review within the review band [low, high], if one was chosen."""
+        """ALL or HEM; "review" within the review band [low, high], if there is one."""
         band = self.band
         if band and band.low <= probability <= band.high:
             return "review"
@@ -174,10 +174,10 @@ class Calibration(Document):
 
     @property
     def band(self) -> Review | None:
-        """The review band, unless it is empty: low and high are equal then."""
+        """The review band; None if there is none or it is empty (low and high are equal)."""
         return self.review if self.review and self.review.low < self.review.high else None
 
     def close(self, probability: float) -> bool:
-        """Whether the log-odds lie within 0.2 of the threshold's: 5 points, near even odds."""
+        """Whether the log-odds differ from the threshold's by less than 0.2 (5 % near 0.5)."""
         odds = [np.log(p / (1 - p)) for p in np.clip([probability, self.threshold], 1e-9, 1 - 1e-9)]
         return bool(abs(odds[0] - odds[1]) < CLOSE)

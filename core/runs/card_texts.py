@@ -1,4 +1,4 @@
-"""The texts that people write into a run's model card: card.json, as a type."""
+"""The texts that users write into the model card of a run: card.json."""
 
 from typing import Annotated, Any
 
@@ -15,7 +15,7 @@ class CardTexts(Document):
     __pydantic_extra__: dict[str, Annotated[str, Field(max_length=10_000)]]
 
     def stored(self) -> Any:
-        """Without a format: version 0.1 takes every value in the file for a text."""
+        """Has no format, since version 0.1 reads every value of the file as a text."""
         return self.to_json()
 
     @property

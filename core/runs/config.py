@@ -1,4 +1,4 @@
-"""What a run was asked to do: frozen, validated once, written first as config.json."""
+"""The configuration of a run, config.json: frozen, validated, and written first."""
 
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -11,9 +11,9 @@ from core.documents import Choices, Document
 from core.errors import BlastLensError, ConfigError, DataError, ModelError
 from core.models import catalog, weights
 
-# Three parts with both classes each.
+# Cells of both classes in each of the three parts.
 MIN_SAMPLE = 6
-EPOCHS, MAX_EPOCHS = 20, 1000  # usual, and at most
+EPOCHS, MAX_EPOCHS = 20, 1000
 
 SCHEDULES = ("constant", "cosine", "plateau")
 AUGMENTATIONS = ("dihedral", "rotation", "stain", "brightness")
@@ -30,9 +30,9 @@ RECIPES: dict[str, dict[str, Any]] = {
         "keep": "best",
         "precision": "auto",
     },
-    # As the study trained, its mistakes included: its pixel scaling (named by `pixels`), no
-    # augmentation, no weighting, the last epoch, float32. What differs between its networks
-    # (epochs, the L2 penalty) is the catalogue's `study`.
+    # As the original study trained, with its mistakes: its pixel scaling (`pixels`), no
+    # augmentation, no weighting, the last epoch, float32. Settings that differ between its networks
+    # (epochs, the L2 penalty) are in `study` of the catalogue.
     "original": {
         "pixels": "original-study",
         "augmentation": (),
@@ -45,30 +45,30 @@ RECIPES: dict[str, dict[str, Any]] = {
 
 
 _Rate = Annotated[float | None, Field(ge=1e-8, le=1e3)]
-_WEIGHTS = weights.CHOICES  # within the class the name is that of the field
+_WEIGHTS = weights.CHOICES  # in the class `weights` is the field
 
 
 class RunConfig(Document):
-    """Everything that decides a run's outcome, the machine apart.
+    """All settings that determine the result of a run on one machine.
 
-    dataset: a root folder, or "demo" for the synthetic demo set, wherever that is drawn.
+    dataset: a root folder, or "demo" for the synthetic demo set.
     sample: cells to draw (None: all), with `balance` of the classes. folds, fold: 0 and 0 for one
     split; else the run is number `fold` (from 0) of a grouped cross-validation of `folds` folds.
-    learning_rate: None means the architecture's; schedule: over the epochs, from there.
-    augmentation: any of `AUGMENTATIONS`, drawn with augmentation_strength (1 is the usual). A
-    frozen backbone's features are computed once, so of its images only the symmetries vary: views
-    says how many of the eight are computed.
-    class_balance: nothing, weights in the loss, or as many cells of each class an epoch.
+    learning_rate: None for the architecture's; schedule: how it changes over the epochs.
+    augmentation: any of `AUGMENTATIONS`, drawn with augmentation_strength (default 1). Features of
+    a frozen backbone are computed once, so its images vary by symmetries only: views is the number
+    of the eight symmetries that are computed.
+    class_balance: none, weights in the loss, or sampling equally many cells of each class an epoch.
     dropout: the rate of the architecture's dropout layers (None: its own). l2: penalty on the
     squared weights of the dense layers of the head. label_smoothing: 0..0.5.
     patience: epochs without a lower validation cross-entropy before stopping (None: never).
     keep: the weights of the epoch of lowest validation cross-entropy, or of the last.
-    precision: of the training arithmetic; "auto" is what a probe finds faster on this machine.
-    fine_tune_blocks, fine_tune_epochs: after the head, so many of a frozen backbone's top blocks
-    train on for so many epochs, at fine_tune_rate (None: a tenth of the learning rate).
-    weights and pixels are those of `core.models.classifier.build`.
-    inputs: what the network is shown of a cell; see `core.data.pixel_cache.shown`. Other
-    than "cell" makes the run a control, which is measured and never reads.
+    precision: of the training arithmetic; "auto" takes the faster one on this machine.
+    fine_tune_blocks, fine_tune_epochs: how many top blocks of a frozen backbone are trained after
+    the head, and how many epochs, at fine_tune_rate (None: a tenth of the learning rate).
+    weights and pixels: see `core.models.classifier.build`.
+    inputs: what the network sees of a cell; see `core.data.pixel_cache.shown`. If it is not "cell",
+    the run is a control, which is measured and never used for readings.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -105,7 +105,7 @@ class RunConfig(Document):
 
     @classmethod
     def parse(cls, values: Any, error: type[BlastLensError] = ConfigError) -> Self:
-        """As `Document.parse`. Raises `ConfigError` for the first setting that is out of range."""
+        """Raises `ConfigError` for the first setting that is out of range; see `Document.parse`."""
         return super().parse(values, error)
 
     @field_validator(
@@ -157,17 +157,17 @@ class RunConfig(Document):
 
     @property
     def total_epochs(self) -> int:
-        """Epochs of both stages: of the head (or the whole network), and of fine-tuning."""
+        """Epochs of training the head (or the whole network) and of fine-tuning."""
         return self.epochs + self.fine_tune_epochs
 
     @property
     def is_control(self) -> bool:
-        """Whether the network is shown less than the cell, to see what that alone is worth."""
+        """Whether the network sees less than the cell; see `core.audit.controls`."""
         return self.inputs != "cell"
 
 
 def create(architecture: str, dataset: Path, recipe: str, **settings: Any) -> RunConfig:
-    """The configuration of a recipe with single settings changed; see `change`.
+    """Returns the configuration of a recipe with some settings changed; see `change`.
 
     Raises `ConfigError` for an unknown recipe or setting, or a value out of range.
     """
@@ -176,7 +176,7 @@ def create(architecture: str, dataset: Path, recipe: str, **settings: Any) -> Ru
 
 
 def defaults(architecture: str, recipe: str) -> dict[str, Any]:
-    """The settings that a recipe gives an architecture, `recipe` itself among them."""
+    """Returns the settings of a recipe for an architecture, including `recipe` itself."""
     if recipe not in RECIPES:
         raise ConfigError(f"recipe is {recipe!r}; it can be {', '.join(RECIPES)}.")
     study = catalog.architecture(architecture).study if recipe == "original" else {}
@@ -184,7 +184,7 @@ def defaults(architecture: str, recipe: str) -> dict[str, Any]:
 
 
 def change(config: RunConfig, settings: dict[str, Any]) -> RunConfig:
-    """A copy with `settings` changed; text is converted to each setting's type.
+    """Returns a copy with `settings` changed; text is converted to the type of the setting.
 
     Raises `ConfigError` for an unknown setting or a value out of range.
     """

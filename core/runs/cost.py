@@ -1,4 +1,4 @@
-"""What a run will cost, told before it starts: from what earlier runs on this disk measured."""
+"""Estimates the cost of a run from the measurements of earlier runs."""
 
 from dataclasses import dataclass
 
@@ -14,9 +14,10 @@ _OVERHEAD_SECONDS = 20
 
 @dataclass(frozen=True)
 class Cost:
-    """seconds is None before any run of the architecture; measured_by names the run it is from.
+    """The cost of one or more runs.
 
-    cache_mebibytes: decoded pixels on disk, mapped into memory.
+    seconds: None if no run of the architecture has finished. measured_by: the run that it is
+    estimated from. cache_mebibytes: size of the decoded pixels on disk, mapped into memory.
     """
 
     seconds: float | None
@@ -25,9 +26,9 @@ class Cost:
 
 
 def estimate(config: RunConfig, *, cells: int, runs: int = 1) -> Cost:
-    """The cost of `runs` like runs on `cells` cells, one after another.
+    """Estimates the cost of `runs` equal runs on `cells` cells, one after another.
 
-    Features of a frozen backbone are taken to be computed once.
+    Assumes that features of a frozen backbone are computed once.
     """
     size = catalog.architecture(config.architecture).geometry.size
     training, run_id = _measured(config.architecture)
@@ -39,7 +40,7 @@ def estimate(config: RunConfig, *, cells: int, runs: int = 1) -> Cost:
 
 
 def total(costs: list[Cost]) -> float | None:
-    """Seconds of all runs whose cost is known; None if none is."""
+    """Sums the seconds of all costs that are known; None if none is."""
     known = [cost.seconds for cost in costs if cost.seconds is not None]
     return sum(known) if known else None
 
@@ -54,16 +55,16 @@ def _seconds(config: RunConfig, cells: int, runs: int, training: Training) -> fl
 
 
 def pace(done: int, total: int, seconds: float) -> tuple[float, float]:
-    """Things a second, and seconds left, of work that has taken `seconds` for `done` of `total`."""
+    """Returns items a second, and seconds left, if `done` of `total` items took `seconds`."""
     rate = done / max(seconds, 1e-3)
     return rate, (total - done) / max(rate, 1e-3)
 
 
 def _measured(architecture: str) -> tuple[Training | None, str | None]:
-    """What the longest run of the architecture measured, and its name.
+    """The measurements of the longest run of the architecture, and its name.
 
-    In a short one the first epoch, which compiles, weighs too much; and a frozen backbone's run
-    that found its features computed cannot tell what they cost.
+    The first epoch, which compiles, dominates a short run. Runs that computed the features of a
+    frozen backbone are preferred, because others do not know how long that takes.
     """
     measured = [
         (metrics.training, run.run_id)

@@ -1,4 +1,4 @@
-"""What a run was trained with and on: versions and machine, without its name or its user."""
+"""Versions and machine of a training, without the names of machine and user."""
 
 import os
 import platform
@@ -10,9 +10,9 @@ PACKAGES = ("tensorflow", "keras", "openvino", "numpy", "pandas", "scipy")
 
 
 def describe() -> dict[str, Any]:
-    """python, packages (name to version), system, processor, cores and memory_gib.
+    """Returns python, packages (name to version), system, processor, cores and memory_gib.
 
-    What this system does not tell is None. Imports none of the packages.
+    Values that the system does not provide are None. Imports none of the packages.
     """
     return {
         "python": platform.python_version(),

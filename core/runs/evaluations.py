@@ -1,4 +1,4 @@
-"""What a run measured on other data sets: evaluations.json, as types."""
+"""Measurements of a run on other data sets: evaluations.json."""
 
 from pathlib import Path
 from typing import ClassVar
@@ -12,8 +12,9 @@ from core.runs.metrics import PartMetrics
 class Evaluation(Section):
     """Metrics of a run on a data set.
 
-    trained_on: cells of it that were in the run's training or validation part, by content.
-    of_subjects_trained_on: cells of the same subjects' groups. leaking: whether there are any.
+    trained_on: number of its cells that were in the training or validation part of the run, by
+    content. of_subjects_trained_on: number of cells of the groups trained or validated on. leaking:
+    whether there are any.
     fingerprint: of the data set. at: Unix time.
     """
 
@@ -30,7 +31,7 @@ class Evaluation(Section):
 
 
 def read(file: Path) -> list[Evaluation]:
-    """The evaluations of a run; [] without the file. Raises `RunError` if it is damaged."""
+    """Reads the evaluations of a run; [] without the file. Raises `RunError` if it is damaged."""
     if not file.exists():
         return []
     try:
@@ -45,5 +46,5 @@ def read(file: Path) -> list[Evaluation]:
 
 
 def write(file: Path, evaluations: list[Evaluation]) -> None:
-    """Replaces the file, atomically."""
+    """Writes the file atomically."""
     storage.write_json(file, [evaluation.to_json() for evaluation in evaluations])

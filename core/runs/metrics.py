@@ -1,4 +1,4 @@
-"""What a run measured: metrics.json, as types."""
+"""Measurements of a run: metrics.json."""
 
 from typing import Annotated, Any, ClassVar
 
@@ -41,7 +41,7 @@ class DatasetFacts(Section):
 
 
 class Protocol(SplitAudit):
-    """How the cells were split, and what crosses between the parts.
+    """How the cells were split, and what the parts share.
 
     test_cells: a digest of the contents of the test cells.
     """
@@ -100,17 +100,17 @@ class PartMetrics(MetricValues):
     calls: dict[str, dict[str, int]] | None = None
 
     def estimate(self, name: str) -> Estimate:
-        """A metric with its interval; the file does not say why there is none."""
+        """A metric with its interval; the file has no reason for a missing one."""
         low, high = self.intervals.get(name) or (None, None)
         return Estimate(self.metric(name), low, high)
 
 
 class Training(Section):
-    """What training took and chose; None where an older version did not record it.
+    """Length, speed and choices of the training; None if an older version did not record it.
 
-    kept_epoch: whose weights were kept. features_per_second: None unless features of a frozen
-    backbone were computed. probed_images_per_second: by precision. engine_logit_difference: the
-    largest between the Keras model and the exported engine.
+    kept_epoch: the epoch whose weights were kept. features_per_second: None unless features of a
+    frozen backbone were computed. probed_images_per_second: by precision. engine_logit_difference:
+    the largest difference between the Keras model and the exported engine.
     """
 
     SPARSE: ClassVar[bool] = True
@@ -130,7 +130,7 @@ class Training(Section):
 
 
 class Environment(Section):
-    """Versions and machine of a training; None where the system does not tell."""
+    """Versions and machine of a training; None if the system does not provide it."""
 
     SPARSE: ClassVar[bool] = True
 
@@ -143,10 +143,10 @@ class Environment(Section):
 
 
 class RunMetrics(Document):
-    """metrics.json: data, protocol, feeding, metrics by part, and the training itself.
+    """metrics.json: data set, protocol, preprocessing, metrics by part, and training.
 
-    preprocessing: window, size and pixels, how an image is fed. `Run.geometry` checks it, so that
-    the rest can be read of a run that is fed otherwise.
+    preprocessing: window, size and pixels of the input. `Run.geometry` validates it, so that the
+    other fields of a run with an unknown preprocessing can still be read.
     """
 
     SPARSE: ClassVar[bool] = True

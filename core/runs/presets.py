@@ -1,4 +1,4 @@
-"""Several runs queued at once: the original study's five networks, as it ran them and repaired."""
+"""Presets queue several runs at once: the five networks of the original study."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -46,19 +46,18 @@ PRESETS: Mapping[str, Preset] = {
 def configs(
     name: str, dataset: Path, cells: pd.DataFrame, settings: Mapping[str, Any] | None = None
 ) -> list[RunConfig]:
-    """The configurations of a preset, on 1,000 cells, half of each class, or as many as there are.
+    """Returns the configurations of a preset, on `study_cells` cells, half of each class.
 
-    `cells` are the labelled cells to draw from (label); `settings` are changed in every one.
-    Raises `ConfigError` for an unknown preset or setting, `DataError` where there are too few
-    cells.
+    `cells` are the labelled cells to draw from (label); `settings` apply to all configurations.
+    Raises `ConfigError` for an unknown preset or setting, `DataError` if there are too few cells.
     """
     if name not in PRESETS:
         raise ConfigError(f"preset is {name!r}; it can be {', '.join(PRESETS)}.")
     preset = PRESETS[name]
-    drawn = study_cells(cells)
-    if drawn < config.MIN_SAMPLE:
-        raise DataError(f"The rarer class has {drawn // 2} cells; the study needs at least 3.")
-    common = {"split": preset.split, "sample": drawn, "balance": "balanced", **(settings or {})}
+    sample = study_cells(cells)
+    if sample < config.MIN_SAMPLE:
+        raise DataError(f"The rarer class has {sample // 2} cells; the study needs at least 3.")
+    common = {"split": preset.split, "sample": sample, "balance": "balanced", **(settings or {})}
     return [
         config.create(architecture, dataset, preset.recipe, **common)
         for architecture in STUDY_ARCHITECTURES
@@ -66,6 +65,6 @@ def configs(
 
 
 def study_cells(cells: pd.DataFrame) -> int:
-    """How many cells the study's runs draw: 1,000, or twice the rarer class if that is less."""
+    """Returns how many cells to draw: 1,000, or twice the rarer class if that is less."""
     counts = cells["label"].value_counts().reindex([0, 1], fill_value=0)
     return min(STUDY_CELLS, 2 * int(counts.min()))

@@ -1,4 +1,4 @@
-"""Run folders: `artifacts/runs/<run_id>/` is all there is to a run, and the protocol to it."""
+"""Run folders: all files of a run are in `artifacts/runs/<run_id>/`."""
 
 import csv
 import hashlib
@@ -24,9 +24,9 @@ from core.runs.config import RunConfig
 from core.runs.evaluations import Evaluation
 from core.runs.metrics import RunMetrics
 
-# One row an epoch. loss is what was minimised: the cross-entropy, weighted and smoothed as the
-# config says, and the penalty. cross_entropy is neither weighted nor smoothed nor penalised, and so
-# comparable between runs and parts. learning_rate is that of the epoch's last step.
+# One row an epoch. loss is the minimised loss: the cross-entropy, weighted and smoothed as
+# configured, plus the penalty. cross_entropy is not weighted, smoothed or penalised, so that it is
+# comparable between runs and parts. learning_rate is that of the last step of the epoch.
 HISTORY_COLUMNS = (
     "epoch",
     "stage",
@@ -42,13 +42,13 @@ HISTORY_COLUMNS = (
 )
 STAGES = ("training", "fine-tuning")
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
-MOST_SIDE = 1024  # pixels: more than any network here reads, and few enough for memory
+MOST_SIDE = 1024  # pixels: above the input of any network here, and within memory
 
 
 class ImportRecord(Document):
-    """import.json: when a run was imported (Unix time), from which archive, under which name.
+    """The import of a run, import.json.
 
-    archive: SHA-256 of its manifest. run: the run's name where it was trained.
+    at: Unix time. archive: SHA-256 of its manifest. run: the name of the run before the import.
     """
 
     at: float
@@ -58,11 +58,11 @@ class ImportRecord(Document):
 
 @dataclass(frozen=True)
 class Run(Job):
-    """One run folder. Reading never fails on a half-written file; it gives what is whole."""
+    """One run folder. Files may be read while they are written."""
 
     KIND = "run"
     REQUEST = "config.json"
-    STARTED = True
+    STATUS_REQUIRED = True
     DOING = "training this run"
     LESS_MEMORY = "Train with a smaller batch or sample."
 
@@ -73,49 +73,52 @@ class Run(Job):
 
     @cached_property
     def config(self) -> RunConfig:
-        """What was asked for; it never changes."""
+        """The configuration, which never changes."""
         return RunConfig.read(self.path / "config.json")
 
     @property
     def history(self) -> pd.DataFrame:
         """One row an epoch (`HISTORY_COLUMNS`); empty before the first."""
-        whole = "".join(self._history_lines())
-        if not whole:
+        lines = "".join(self._history_lines())
+        if not lines:
             return pd.DataFrame(columns=list(HISTORY_COLUMNS))
-        return pd.read_csv(io.StringIO(whole))
+        return pd.read_csv(io.StringIO(lines))
 
     def _history_lines(self) -> list[str]:
-        """The header and the rows; a line without its end is still being written."""
+        """The header and the rows; a last line without a line end is still being written."""
         file = self.path / "history.csv"
         text = file.read_text(encoding="utf-8") if file.exists() else ""
         return text[: text.rfind("\n") + 1].splitlines(keepends=True)
 
     @property
     def metrics(self) -> RunMetrics | None:
-        """What was measured, by part; None before the end of the run."""
+        """The measurements; None before the end of the run."""
         file = self.path / "metrics.json"
         return RunMetrics.read(file) if file.exists() else None
 
     @property
     def geometry(self) -> Geometry:
-        """How this run's model is fed: as it was trained, whatever the catalogue says by now.
+        """The input geometry that the model was trained with.
 
-        Raises `RunError` where metrics.json does not say it, or what BlastLens cannot feed.
+        Raises `RunError` if metrics.json lacks it or BlastLens does not support it.
         """
-        feeding = self.metrics.preprocessing if self.metrics else None
-        if isinstance(feeding, dict) and feeding.get("pixels") == PIXELS:
-            window, size = feeding.get("window"), feeding.get("size")
+        preprocessing = self.metrics.preprocessing if self.metrics else None
+        if isinstance(preprocessing, dict) and preprocessing.get("pixels") == PIXELS:
+            window, size = preprocessing.get("window"), preprocessing.get("size")
             if _is_side(window) and _is_side(size):
                 return Geometry(window, size)
         raise RunError(
-            f"metrics.json of run {self.run_id} says that its model is fed {feeding!r}; BlastLens "
-            f'can feed "window" and "size" of 1 to {MOST_SIDE} pixels and "pixels" as {PIXELS!r}. '
-            "Train the run again."
+            f"metrics.json of run {self.run_id} says that its model is fed {preprocessing!r}; "
+            f'BlastLens can feed "window" and "size" of 1 to {MOST_SIDE} pixels and "pixels" as '
+            f"{PIXELS!r}. Train the run again."
         )
 
     @property
     def predictions(self) -> pd.DataFrame:
-        """image_id, subject, group, split, label, logit, probability. Raises `RunError`."""
+        """image_id, subject, group, split, label, logit, probability of each cell.
+
+        Raises `RunError` if the run has none.
+        """
         try:
             return pd.read_parquet(self.path / "predictions.parquet")
         except (OSError, ValueError):
@@ -127,14 +130,14 @@ class Run(Job):
         return Calibration.read(self.path / "calibration.json")
 
     @property
-    def contract_ns(self) -> int:
-        """When the contract was written; changes with the operating point. 0: never."""
+    def calibration_ns(self) -> int:
+        """Time of the calibration file, which changes with the operating point; 0 without it."""
         file = self.path / "calibration.json"
         return file.stat().st_mtime_ns if file.exists() else 0
 
     @property
     def evaluations(self) -> list[Evaluation]:
-        """What it measured on other data sets (`core.evaluation.evaluate`); [] for none."""
+        """Measurements on other data sets; see `core.evaluation.evaluate`."""
         return evaluations.read(self.path / "evaluations.json")
 
     @property
@@ -144,12 +147,12 @@ class Run(Job):
 
     @property
     def exported_ns(self) -> int:
-        """When the engine was written; changes if a run is replaced under its name. 0: never."""
+        """Time of the engine file, which changes if the run is replaced; 0 without it."""
         return self.engine_file.stat().st_mtime_ns if self.engine_file.exists() else 0
 
     @property
     def engine_digest(self) -> str | None:
-        """SHA-256 over the engine's graph and weights, 64 hex digits; None before the export."""
+        """SHA-256 of graph and weights of the engine, 64 hex digits; None before the export."""
         parts = (self.engine_file, self.engine_file.with_suffix(".bin"))
         if not all(part.is_file() for part in parts):
             return None
@@ -157,15 +160,15 @@ class Run(Job):
 
     @property
     def imported(self) -> ImportRecord | None:
-        """Where a run that was not trained here came from; None if it was trained here."""
+        """The record of the import; None if the run was trained here."""
         file = self.path / "import.json"
         return ImportRecord.read(file) if file.exists() else None
 
     @property
     def arrived(self) -> float:
-        """When it came to be here: the start of its training, or its import. Unix time."""
-        came = self.imported
-        return came.at if came else self.status.started or self.status.heartbeat
+        """Unix time of the import, or of the start of the training."""
+        record = self.imported
+        return record.at if record else self.status.started or self.status.heartbeat
 
     def append_history(self, row: dict[str, Any]) -> None:
         """Adds an epoch to history.csv and flushes it."""
@@ -178,18 +181,18 @@ class Run(Job):
             writer.writerow(row)
 
     def keep_history(self, epochs: int) -> None:
-        """Drops the rows after the first `epochs`: they are to be trained again."""
+        """Removes the rows after the first `epochs`, which will be trained again."""
         lines = self._history_lines()[: 1 + epochs] or [",".join(HISTORY_COLUMNS) + "\n"]
         with storage.atomic(self.path / "history.csv") as temporary:
             temporary.write_text("".join(lines), encoding="utf-8")
 
     @property
     def checkpoint_file(self) -> Path:
-        """What training goes on from; there while a run with a finished epoch is not finished."""
+        """The state to resume training from; exists between the first epoch and the end."""
         return self.path / "checkpoint.npz"
 
     @property
-    def way_on(self) -> str:
+    def remedy(self) -> str:
         if self.checkpoint_file.exists():
             return "Resume it to go on from its last finished epoch; worker.log may say more."
         return "Resume it to start over; worker.log may say more."
@@ -222,16 +225,16 @@ def create(config: RunConfig, run_id: str | None = None) -> Run:
 
 
 def get(run_id: str) -> Run:
-    """An existing run. Raises `RunError` naming those there are."""
+    """Returns an existing run. Raises `RunError`, with the names of all runs, if it is missing."""
     run = Run(folder(run_id))
     if not (run.path / "config.json").is_file():
-        there = ", ".join(run.run_id for run in runs()) or "none yet"
-        raise RunError(f"There is no run {run_id!r}. Runs: {there}.")
+        names = ", ".join(run.run_id for run in runs()) or "none yet"
+        raise RunError(f"There is no run {run_id!r}. Runs: {names}.")
     return run
 
 
 def folder(run_id: str) -> Path:
-    """Where the run of that name is, or would be. Raises `RunError` if it is no run name."""
+    """Returns the folder for a run of that name. Raises `RunError` if the name is invalid."""
     if not _RUN_ID.fullmatch(run_id):
         raise RunError(
             f"{run_id!r} is no run name: up to 100 letters, digits, '-', '_' and '.' only."
@@ -240,35 +243,35 @@ def folder(run_id: str) -> Path:
 
 
 def runs() -> list[Run]:
-    """All run folders that can be read, the newest first."""
-    found = []
+    """Returns all runs whose folder can be read, the newest first."""
+    dated = []
     for file in storage.runs_dir().glob("*/config.json"):
         run = Run(file.parent)
         try:
             status, _ = run.status, run.config
         except BlastLensError:
             continue  # written by another version, or being deleted
-        found.append((status.started or status.heartbeat, run))
-    return [run for _, run in sorted(found, key=lambda pair: (-pair[0], pair[1].run_id))]
+        dated.append((status.started or status.heartbeat, run))
+    return [run for _, run in sorted(dated, key=lambda pair: (-pair[0], pair[1].run_id))]
 
 
 def finished() -> list[Run]:
-    """The runs that succeeded, the newest first."""
+    """Returns the runs that succeeded, the newest first."""
     return [run for run in runs() if run.status.state == "succeeded"]
 
 
 def models() -> list[Run]:
-    """The finished runs that can read, the newest first: controls cannot."""
+    """Returns the finished runs that readings can use, the newest first: all but controls."""
     return [run for run in finished() if not run.config.is_control]
 
 
 def stands_alone(run: Run) -> bool:
-    """Whether a run is a model of its own: neither a control nor one fold among several."""
+    """Whether a run is neither a control nor a fold of a cross-validation."""
     return not run.config.is_control and not run.config.folds
 
 
 def require_model(run: Run) -> None:
-    """Raises `RunError` for a control run: it never saw a cell, so it cannot read one."""
+    """Raises `RunError` if the run is a control, which cannot read cells."""
     if run.config.is_control:
         raise RunError(
             f"Run {run.run_id} is a control, trained on the {run.config.inputs} of the cells alone,"

@@ -84,9 +84,9 @@ class Sweep(Job):
 
     KIND = "sweep"
     REQUEST = "sweep.json"
-    STARTED = True
+    STATUS_REQUIRED = True
     DOING = "working on this sweep"
-    AT = "at"
+    PREPOSITION = "at"
     LESS_MEMORY = Run.LESS_MEMORY
 
     @property
@@ -95,7 +95,7 @@ class Sweep(Job):
         return Plan.read(self.path / "sweep.json")
 
     @property
-    def way_on(self) -> str:
+    def remedy(self) -> str:
         return "Resume it: what has finished is kept; worker.log may say more."
 
     @property

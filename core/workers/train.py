@@ -33,7 +33,7 @@ def work(run: Run, reporter: Reporter) -> None:
     if not run.deleted and run.written_status.unfinished:
         if run.stop_requested:
             raise Cancelled
-        raise RunError(f"{_death(code)} {run.way_on}")
+        raise RunError(f"{_death(code)} {run.remedy}")
 
 
 def _train(run: Run) -> int:

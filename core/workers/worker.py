@@ -65,11 +65,11 @@ def explain(problem: Exception, job: Job) -> str:
         return str(problem)
     log.error("%s failed.", job.title, exc_info=problem)
     if isinstance(problem, OSError) and storage.is_full(problem):
-        return f"The disk is full ({problem.filename or job.path}). Free some space. {job.way_on}"
+        return f"The disk is full ({problem.filename or job.path}). Free some space. {job.remedy}"
     if _is_out_of_memory(problem):
         return f"The machine ran out of memory. {job.LESS_MEMORY}"
     if isinstance(problem, OSError):
-        return f"{problem.filename or 'A file'}: {problem.strerror or problem}. {job.way_on}"
+        return f"{problem.filename or 'A file'}: {problem.strerror or problem}. {job.remedy}"
     return (
         f"Unexpected {type(problem).__name__}: {' '.join(str(problem).split())[:300]} "
         "(worker.log has the details)."

@@ -94,7 +94,7 @@ def test_an_engine_that_has_changed_since_is_told(runs: dict[str, Run]) -> None:
     assert active_model.changed_since(runs["second"]) is None
     runs["second"].engine_file.with_suffix(".bin").write_bytes(b"other weights")
     assert active_model.changed_since(runs["second"]) == chosen
-    assert active_model.flat()[0]["Engine now"] == "changed"
+    assert active_model.table_rows()[0]["Engine now"] == "changed"
     active_model.promote(runs["second"])  # that is what is wanted now
     assert active_model.changed_since(runs["second"]) is None
     assert len(active_model.history()) == 2
@@ -108,8 +108,8 @@ def test_the_format_of_before_is_read_and_goes_on(runs: dict[str, Run]) -> None:
     ]
     active_model.promote(runs["third"])
     assert active_model.undo().run == "second"
-    assert [row["Model"] for row in active_model.flat()] == ["second", "third", "second"]
-    assert active_model.flat()[-1]["When"] is None
+    assert [row["Model"] for row in active_model.table_rows()] == ["second", "third", "second"]
+    assert active_model.table_rows()[-1]["When"] is None
 
 
 def test_a_model_that_is_gone_is_named_and_undo_passes_it_over(runs: dict[str, Run]) -> None:

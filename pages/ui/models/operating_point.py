@@ -50,7 +50,7 @@ def _section(run: Run) -> None:
 
 def _choose(run: Run) -> tuple[Choice, float | None]:
     now = in_percents(run.calibration.choice, LOWEST, HIGHEST)
-    key = f"{run.run_id}_{run.contract_ns}"  # what was stored is what the controls begin with
+    key = f"{run.run_id}_{run.calibration_ns}"  # what was stored is what the controls begin with
     missed = st.slider(
         "Miss at most so many % of blasts", LOWEST, HIGHEST, now.max_missed or MISSED, 0.5,
         format="%.1f %%", key=f"missed_{key}",

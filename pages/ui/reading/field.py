@@ -113,7 +113,7 @@ def _read(
     working: DeltaGenerator,
 ) -> FieldReading:
     """Reads a few cells at a time, so that a press of the button stops it."""
-    version = (run.run_id, run.exported_ns, run.contract_ns)
+    version = (run.run_id, run.exported_ns, run.calibration_ns)
     if state.run != version:
         state.run, state.reading, state.singles = version, None, {}
     unfinished = False
