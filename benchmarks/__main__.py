@@ -4,19 +4,18 @@ With --json, one JSON document on standard output and nothing else. Errors are o
 standard error and exit status 2. A bar that is not held is a result, not an error.
 """
 
-import argparse
 import importlib
 import json
 import signal
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
 
-from benchmarks.measure import Measured, machine
+from benchmarks.measure import Bar, Figures, Options, bars_of, machine, plain
 from core.errors import BlastLensError, ConfigError
 
 BENCHMARKS = {
@@ -51,23 +50,18 @@ COUNT = click.IntRange(min=1)
 @click.option("--images", type=COUNT, metavar="N", help="Use N images of the data set.")
 @click.option("--rounds", type=COUNT, metavar="N", help="Rounds of each measurement.")
 @click.option("--only", metavar="PART", help="Run one part of a benchmark alone.")
-def command(name: str, **options: Any) -> None:
+def command(name: str, json: bool, **options: Any) -> None:
     """Run the benchmark NAME and print its figures and bars."""
     facts = machine()  # before the benchmark itself loads the machine
     module = importlib.import_module(f"benchmarks.{name}")
-    _check_part(name, options["only"], getattr(module, "PARTS", ()))
-    run: Callable[..., Measured] = module.run
-    figures, bars = run(argparse.Namespace(**options))
-    document = {
-        "name": name,
-        "machine": facts,
-        "figures": figures,
-        "bars": [asdict(bar) for bar in bars],
-    }
-    if options["json"]:
-        print(json.dumps(document, ensure_ascii=False, indent=1))
-    else:
-        _print(document)
+    parts, only = getattr(module, "PARTS", ()), options["only"]
+    if only and only not in parts:
+        remedy = f"it can be {', '.join(parts)}" if parts else f"{name} has no parts"
+        raise ConfigError(f"--only is {only!r}; {remedy}.")
+    measure: Callable[[Options], Figures] = module.measure
+    figures = measure(Options(**options))
+    show = _print_json if json else _print_table
+    show(name, facts, figures, bars_of(figures))
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -87,32 +81,30 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _check_part(name: str, only: str | None, parts: Collection[str]) -> None:
-    if only and only not in parts:
-        remedy = f"it can be {', '.join(parts)}" if parts else f"{name} has no parts"
-        raise ConfigError(f"--only is {only!r}; {remedy}.")
+def _print_json(name: str, facts: Figures, figures: Figures, bars: list[Bar]) -> None:
+    shown = [plain(asdict(bar)) for bar in bars]
+    document = {"name": name, "machine": facts, "figures": plain(figures), "bars": shown}
+    print(json.dumps(document, ensure_ascii=False, indent=1))
 
 
-def _print(document: dict[str, Any]) -> None:
-    """The document as a table, for people."""
-    for part in ("machine", "figures"):
-        print(f"{part}")
-        for name, value in _flat(document[part]):
-            print(f"  {name:44} {value}")
+def _print_table(name: str, facts: Figures, figures: Figures, bars: list[Bar]) -> None:
+    for title, shown in (("machine", facts), ("figures", plain(figures))):
+        print(title)
+        for key, value in _flat(shown):
+            print(f"  {key:44} {value}")
     print(f"{'bars':46} {'value':>10} {'target':>10}  holds")
-    for bar in document["bars"]:
-        values = f"{bar['value']!s:>10} {bar['target']!s:>10}"
-        print(f"  {bar['name']:44} {values}  {'yes' if bar['holds'] else 'NO'}")
+    for bar in bars:
+        values = f"{plain(bar.value)!s:>10} {bar.target!s:>10}"
+        print(f"  {bar.name:44} {values}  {'yes' if bar.holds else 'NO'}")
 
 
-def _flat(figures: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    rows: list[tuple[str, Any]] = []
-    for name, value in figures.items():
-        if isinstance(value, dict):
-            rows += _flat(value, f"{prefix}{name}.")
-        else:
-            rows.append((prefix + name, value))
-    return rows
+def _flat(figures: object, prefix: str = "") -> Iterator[tuple[str, object]]:
+    """Each figure with its path."""
+    if isinstance(figures, Mapping):
+        for name, value in figures.items():
+            yield from _flat(value, f"{prefix}.{name}" if prefix else name)
+    else:
+        yield prefix, figures
 
 
 if __name__ == "__main__":

@@ -9,18 +9,14 @@ epoch is measured whole, with its validation; the first, which compiles, is left
 weights here gets random ones.
 """
 
-import argparse
 import statistics
-import tempfile
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from benchmarks.measure import Measured, artifacts, at_least, at_most, say
-from benchmarks.training import train
+from benchmarks.measure import Figures, Options, at_least, at_most, say
+from benchmarks.workbench import synthetic_cells, temporary_folder, train, weights_setting
 from core.data.synthetic.dataset import write_dataset
 from core.evaluation.evaluate import evaluate_on
-from core.models import catalog, weights
+from core.models import catalog
 from core.runs.run_store import Run
 
 BASELINE, CONTENDER = "cnn-32", "compact"
@@ -28,72 +24,61 @@ PARTS = tuple(key for key in catalog.ARCHITECTURES if key != BASELINE)
 ROUNDS, EPOCHS, IMAGES = 5, 20, 1000
 # Forty subjects are too few: the same runs are ahead on one such set and behind on another.
 UNSEEN_SEED, CELLS_A_SUBJECT = 1000, 4
-EPOCH_TIME = 0.25
-SCORES = ("roc_auc", "balanced_accuracy")
+EPOCH_TIME = at_most("{}: epoch time over {}'s", 0.25)
+MEAN_SCORE = "{}: mean {} at least {}'s"  # the limit is the baseline's mean
+SCORES = {"roc_auc": "ROC AUC", "balanced_accuracy": "balanced accuracy"}
 
 Row = dict[str, float]
 
 
-def run(options: argparse.Namespace) -> Measured:
+def measure(options: Options) -> Figures:
     """Scores and seconds by seed. `options.images` cells are drawn to train on, and to read."""
     images, contender = options.images or IMAGES, options.only or CONTENDER
     rows: dict[str, list[Row]] = {BASELINE: [], contender: []}
-    with tempfile.TemporaryDirectory(prefix="blastlens-cells-") as folder, artifacts():
-        seen = write_dataset(Path(folder) / "seen", cells=images)
+    with synthetic_cells(images) as seen, temporary_folder() as folder:
         subjects = max(6, images // CELLS_A_SUBJECT)
-        unseen = write_dataset(
-            Path(folder) / "unseen", cells=images, subjects=subjects, seed=UNSEEN_SEED
-        )
+        unseen = write_dataset(folder / "unseen", cells=images, subjects=subjects, seed=UNSEEN_SEED)
         for seed in range(options.rounds or ROUNDS):
             for key in rows:
-                rows[key].append(score(train(key, seen, seed=seed, **_settings(key)), unseen))
+                run = train(key, seen, epochs=EPOCHS, seed=seed, **weights_setting(key))
+                rows[key].append(score(run, unseen))
                 say(f"seed {seed}, {key}: {rows[key][-1]}")
     return compare(contender, rows)
 
 
-def _settings(key: str) -> dict[str, Any]:
-    entry = catalog.architecture(key)
-    here = entry.pretrained is None or weights.find(entry)
-    return {"epochs": EPOCHS} | ({} if here else {"weights": "random"})
-
-
-def score(done: Run, unseen: Path) -> Row:
+def score(run: Run, unseen: Path) -> Row:
     """Of a finished run: its scores on its test part and on `unseen`, and seconds an epoch."""
-    assert done.metrics
-    test, other = done.metrics.test, evaluate_on(done, str(unseen)).metrics
-    epochs = done.history["seconds"]
+    assert run.metrics
+    test, other = run.metrics.test, evaluate_on(run, str(unseen)).metrics
+    epochs = run.history["seconds"]
     return {
-        **{f"test_{name}": round(test.metric(name) or 0.0, 4) for name in SCORES},
-        **{f"unseen_{name}": round(other.metric(name) or 0.0, 4) for name in SCORES},
+        **{f"test_{name}": test.metric(name) or 0.0 for name in SCORES},
+        **{f"unseen_{name}": other.metric(name) or 0.0 for name in SCORES},
         "epoch_seconds": float((epochs[1:] if len(epochs) > 1 else epochs).median()),
     }
 
 
-def compare(contender: str, rows: dict[str, list[Row]]) -> Measured:
+def compare(contender: str, rows: dict[str, list[Row]]) -> Figures:
     """Means over the seeds, and the contender beside the baseline.
 
     The ratio of epoch times is the median of those of each seed, whose runs were neighbours.
     """
-    means = {key: _each(statistics.mean, of_seed) for key, of_seed in rows.items()}
-    pairs = list(zip(rows[contender], rows[BASELINE], strict=True))
-    ratio = statistics.median(
-        ours["epoch_seconds"] / theirs["epoch_seconds"] for ours, theirs in pairs
-    )
-    figures: dict[str, Any] = {
-        **{
-            f"seed_{seed}": {contender: ours, BASELINE: theirs}
-            for seed, (ours, theirs) in enumerate(pairs)
-        },
-        "mean": means,
-        "epoch_seconds_over_baseline": round(ratio, 3),
+    means = {
+        key: {name: statistics.mean(row[name] for row in of_seed) for name in of_seed[0]}
+        for key, of_seed in rows.items()
     }
+    pairs = list(zip(rows[contender], rows[BASELINE], strict=True))
+    ratio = statistics.median(ours["epoch_seconds"] / base["epoch_seconds"] for ours, base in pairs)
     title = catalog.architecture(BASELINE).title
-    bars = [at_most(f"{contender}: epoch time over {title}'s", ratio, EPOCH_TIME)]
-    for name, words in zip(SCORES, ("ROC AUC", "balanced accuracy"), strict=True):
-        ours, theirs = (means[key][f"unseen_{name}"] for key in (contender, BASELINE))
-        bars.append(at_least(f"{contender}: mean {words} at least {title}'s", ours, theirs))
-    return figures, bars
-
-
-def _each(summary: Callable[[list[float]], float], rows: list[Row]) -> Row:
-    return {name: round(summary([row[name] for row in rows]), 4) for name in rows[0]}
+    over_baseline = {
+        name: at_least(MEAN_SCORE, means[BASELINE][f"unseen_{name}"])(
+            means[contender][f"unseen_{name}"], contender, words, title
+        )
+        for name, words in SCORES.items()
+    }
+    return {
+        **{f"seed_{n}": {contender: ours, BASELINE: base} for n, (ours, base) in enumerate(pairs)},
+        "mean": means,
+        "epoch_seconds_over_baseline": EPOCH_TIME(ratio, contender, title),
+        "unseen_beside_baseline": over_baseline,
+    }

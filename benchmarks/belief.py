@@ -1,72 +1,58 @@
 """Whether the audits see what is there: on the demo set, with real trainings.
 
 Leakage: its subjects are easy to recognise, so a recipe must score higher when cells of the test
-patients are among those trained on; the lower end of the gap's interval is the bar. Controls: its
+patients are among those trained on; the lower end of the gap's interval has the bar. Controls: its
 blasts differ in chromatin as well as in size, so the model must be told apart from the same recipe
-on outlines and on sizes; the lower ends of its leads are the bars.
+on outlines and on sizes; the lower ends of its leads have the bars.
 """
 
-import argparse
-import tempfile
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from benchmarks.measure import Bar, Measured, artifacts, say
-from benchmarks.training import train
+from benchmarks.measure import Bar, Figures, Limit, Options, above, measure_parts, say
+from benchmarks.workbench import finish, synthetic_cells, train
 from core.audit import ablations
-from core.data.synthetic.dataset import CELLS, write_dataset
-from core.errors import RunError
+from core.data.synthetic.dataset import CELLS
 from core.report import audits
 from core.runs.run_store import Run
 from core.workers import launcher
 
 ARCHITECTURE, EPOCHS = "compact", 20
+GAP = above("leakage gap, lower end", 0.0)
+LEAD = above("lead on {}, lower end", 0.0)
 
 
-def run(options: argparse.Namespace) -> Measured:
+def measure(options: Options) -> Figures:
     """What each audit measures. `options.images` cells are drawn in place of the usual number."""
-    figures: dict[str, Any] = {}
-    bars: list[Bar] = []
-    with tempfile.TemporaryDirectory(prefix="blastlens-cells-") as folder, artifacts():
-        demo = write_dataset(Path(folder) / "demo", cells=options.images or CELLS)
-        done = train(ARCHITECTURE, demo, epochs=EPOCHS)
-        for audit in [options.only] if options.only else PARTS:
-            figures[audit] = audited(done, audit)
-            bars += BARS[audit](figures[audit])
-    return figures, bars
+    with synthetic_cells(options.images or CELLS) as demo:
+        return measure_parts(PARTS, options.only, train(ARCHITECTURE, demo, epochs=EPOCHS))
 
 
 def audited(run: Run, audit: str) -> dict[str, Any]:
     """What an audit of `ablations.AUDITS` says of a run, once its ablation runs are trained."""
     for other in launcher.start_audit(run, audit):
-        status = launcher.follow(other)
-        if status.state != "succeeded":
-            raise RunError(f"Run {other.run_id} {status.state}: {status.error}")
-        say(f"{audit}: {other.run_id} has finished")
+        say(f"{audit}: {finish(other).run_id} has finished")
     return audits.to_json(audits.measure(audit, ablations.find(run, audit)))
 
 
-def leakage_bars(found: dict[str, Any]) -> list[Bar]:
-    """That the gap's interval lies above zero."""
-    return [_above_zero("leakage gap, lower end", found["metrics"]["balanced_accuracy"])]
+def leakage(run: Run) -> Figures:
+    """The gap of balanced accuracy, whose interval must lie above zero."""
+    found = audited(run, "leakage")
+    return found | {"lower_end": lower_end(GAP, found["metrics"]["balanced_accuracy"])}
 
 
-def control_bars(found: dict[str, Any]) -> list[Bar]:
-    """That the model's lead on each control has an interval above zero."""
-    return [
-        _above_zero(f"lead on {name}, lower end", values["metrics"]["roc_auc"])
-        for name, values in found["controls"].items()
-    ]
+def controls(run: Run) -> Figures:
+    """The model's lead in ROC AUC on each control, whose interval must lie above zero."""
+    found = audited(run, "controls")
+    leads = {name: values["metrics"]["roc_auc"] for name, values in found["controls"].items()}
+    ends = {name: lower_end(LEAD, lead, name) for name, lead in leads.items()}
+    return found | {"lower_ends": ends}
 
 
-def _above_zero(name: str, values: dict[str, Any]) -> Bar:
-    low = values["interval"][0] if values["interval"] else 0.0
-    return Bar(name, round(low, 4), 0.0, low > 0)
+def lower_end(limit: Limit, difference: Mapping[str, Any], *words: object) -> Bar:
+    """The lower end of a difference's interval beside a limit; without an interval, zero."""
+    interval = difference["interval"]
+    return limit(interval[0] if interval else 0.0, *words)
 
 
-BARS: dict[str, Callable[[dict[str, Any]], list[Bar]]] = {
-    "leakage": leakage_bars,
-    "controls": control_bars,
-}
-PARTS = tuple(BARS)
+PARTS: dict[str, Callable[[Run], Figures]] = {"leakage": leakage, "controls": controls}

@@ -12,24 +12,20 @@ Real pictures, and ImageNet weights, are found through BLASTLENS_REAL_DATA; with
 is synthetic, the weights are random, and bars of real cells are left out.
 """
 
-import argparse
-import os
-import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from benchmarks import not_cells
-from benchmarks.measure import Measured, artifacts, at_least, at_most, measure_parts
-from benchmarks.training import train
+from benchmarks.measure import Figures, Options, at_least, at_most, measure_parts
+from benchmarks.workbench import artifacts, real_data, real_weights, synthetic_cells, train
 from core.data import datasets
 from core.data.images import decode, encode, fit
-from core.data.synthetic.dataset import write_dataset
 from core.data.synthetic.smear_field import draw_field
 from core.models.engine import Engine
 from core.ood import reference
@@ -38,71 +34,56 @@ from core.reading.gate import CheckedPicture, Gate, examine
 from core.reading.reader import Reader
 from core.runs.run_store import Run
 
-REAL_DATA = "BLASTLENS_REAL_DATA"
 SYNTHETIC, SUBJECTS = 120, 24
-PASS, REFUSE = 0.95, 0.99
 FIELDS = 16  # of the smears, the first; the rest are crops around a cell or two
+PASS = at_least("{} cells of unseen groups that pass", 0.95)
+REFUSE = at_least("of {} photographs, documents, noise, flat colours: refused", 0.99)
+READ = at_most("of {} whole fields: read as a cell", 0)
 
 
-def run(options: argparse.Namespace) -> Measured:
+def measure(options: Options) -> Figures:
     """Figures of all parts, or of `options.only`; of `options.images` synthetic cells."""
-    with _model(options.images or SYNTHETIC) as (done, real):
-        figures, bars = measure_parts(PARTS, options.only, done, real)
-    return {"cells_are": "real" if real else "synthetic"} | figures, bars
+    real = real_data()
+    with _model(real, options.images or SYNTHETIC) as run:
+        figures = measure_parts(PARTS, options.only, run, real)
+    return {"cells_are": "real" if real else "synthetic", **figures}
 
 
 @contextmanager
-def _model(images: int) -> Iterator[tuple[Run, Path | None]]:
-    """A run on the real cells, or synthetic ones; and the folder of real data, if there is one."""
-    given = os.environ.get(REAL_DATA)
-    real = Path(given) if given else None
-    before = os.environ.get("BLASTLENS_WEIGHTS")
-    with tempfile.TemporaryDirectory(prefix="blastlens-cells-") as folder, artifacts():
-        if real:
-            os.environ["BLASTLENS_WEIGHTS"] = str(real / "weights")
-            root, settings = real / "cnmc_sample" / "C-NMC_Leukemia", {}
-        else:
-            root = write_dataset(
-                Path(folder) / "cells", cells=images, subjects=min(SUBJECTS, images // 2)
-            )
-            settings = {"weights": "random"}
-        try:
-            yield train("densenet-121", root, epochs=1, views=1, **settings), real
-        finally:
-            os.environ.pop("BLASTLENS_WEIGHTS", None)
-            if before is not None:
-                os.environ["BLASTLENS_WEIGHTS"] = before
+def _model(real: Path | None, images: int) -> Iterator[Run]:
+    """A run on the real cells, or on synthetic ones."""
+    settings = {"epochs": 1, "views": 1}
+    if real:
+        with artifacts(), real_weights():
+            root = real / "cnmc_sample" / "C-NMC_Leukemia"
+            yield train("densenet-121", root, **settings)
+    else:
+        with synthetic_cells(images, min(SUBJECTS, images // 2)) as root:
+            yield train("densenet-121", root, **settings, weights="random")
 
 
-def cells(done: Run, real: Path | None) -> Measured:
-    """Each cell before the gate of a model that kept nothing of its group."""
-    index = datasets.index(datasets.resolve(done.config.dataset))
-    engine, geometry = Engine(done.engine_file), done.geometry
+def cells(run: Run, real: Path | None) -> Figures:
+    """The share of cells that pass the gate of a model that kept nothing of their group."""
+    index = datasets.index(datasets.resolve(run.config.dataset))
+    engine, geometry = Engine(run.engine_file), run.geometry
     table = index.labelled().reset_index(drop=True)
     pictures = [decode(index.path(image_id)) for image_id in table["image_id"]]
     pooled = np.concatenate(
         [engine.predict(fit(picture, geometry)[None])[1] for picture in pictures]
     )
-    gates: list[Gate] = []
-    names: list[str] = []
-    for group in sorted(set(table["group"])):
-        own = (table["group"] == group).to_numpy()
-        reference = without(table, own, pooled)
-        for row in np.flatnonzero(own):
-            picture = CheckedPicture(pictures[row], geometry, reference, engine)
-            gates.append(examine(picture, CHECKS))
-            names.append(str(table["image_id"][row]))
-    passed = sum(gate.passed for gate in gates) / len(gates)
-    figures = {
-        "cells": len(gates),
-        "groups": int(table["group"].nunique()),
-        "passed": round(passed, 4),
-        "refused": {
-            Path(name).stem: gate.code for name, gate in zip(names, gates, strict=True) if gate.code
-        },
+    codes: dict[str, str] = {}
+    for _, own in table.groupby("group"):
+        kept = without(table, table.index.isin(own.index), pooled)
+        for row, image_id in own["image_id"].items():
+            picture = CheckedPicture(pictures[row], geometry, kept, engine)
+            codes[str(image_id)] = _code(examine(picture, CHECKS))
+    passed = list(codes.values()).count("read") / len(codes)
+    return {
+        "cells": len(codes),
+        "groups": table["group"].nunique(),
+        "passed": PASS(passed, "real" if real else "synthetic"),
+        "refused": {Path(it).stem: code for it, code in codes.items() if code != "read"},
     }
-    title = f"{'real' if real else 'synthetic'} cells of unseen groups that pass"
-    return figures, [at_least(title, passed, PASS)]
 
 
 def without(table: pd.DataFrame, own: np.ndarray, pooled: np.ndarray) -> reference.Reference:
@@ -112,49 +93,65 @@ def without(table: pd.DataFrame, own: np.ndarray, pooled: np.ndarray) -> referen
     return reference.from_arrays(made, parts[~own].reset_index(drop=True))
 
 
-def others(done: Run, real: Path | None) -> Measured:
-    """Pictures that are no cells, with the whole model."""
-    reader, rng = Reader(done), np.random.default_rng(0)
-    index = datasets.index(datasets.resolve(done.config.dataset))
+def others(run: Run, real: Path | None) -> Figures:
+    """The share of pictures of no cell that are refused, with the whole model."""
+    reader, rng = Reader(run), np.random.default_rng(0)
+    index = datasets.index(datasets.resolve(run.config.dataset))
     images = [decode(index.path(image_id)) for image_id in index.cells["image_id"][:40]]
-    kinds = {name: kind(rng) for name, kind in not_cells.KINDS.items()}
-    figures = {name: _codes(reader, map(encode, pictures)) for name, pictures in kinds.items()}
-    number = sum(entry["pictures"] for entry in figures.values())
-    refused = sum(entry["refused"] for entry in figures.values()) / number
-    # What a person would have to make on purpose, and what the standard does not name.
-    figures["counterfeits"] = _codes(reader, map(encode, not_cells.counterfeits(rng)))
-    figures["recoloured_cells"] = _codes(reader, map(encode, not_cells.recoloured(images)))
-    title = f"of {number} photographs, documents, noise, flat colours: refused"
-    return figures | {"refused_of_named": round(refused, 4)}, [at_least(title, refused, REFUSE)]
+    kinds = {name: _codes(reader, draw(rng)) for name, draw in not_cells.KINDS.items()}
+    pictures = sum(kind.pictures for kind in kinds.values())
+    refused = sum(kind.refused for kind in kinds.values()) / pictures
+    return {
+        **kinds,
+        # What a person would have to make on purpose, and what the standard does not name.
+        "counterfeits": _codes(reader, not_cells.counterfeits(rng)),
+        "recoloured_cells": _codes(reader, not_cells.recoloured(images)),
+        "refused_of_named": REFUSE(refused, pictures),
+    }
 
 
-def fields(done: Run, real: Path | None) -> Measured:
-    """Whole fields, and crops around a cell with its background."""
-    reader = Reader(done)
-    drawn = (encode(draw_field(seed=seed).image) for seed in range(8))
-    figures: dict[str, Any] = {"synthetic_fields": _codes(reader, drawn)}
+def fields(run: Run, real: Path | None) -> Figures:
+    """Whole fields, of which none may be read as a cell, and crops with their background."""
+    reader = Reader(run)
+    drawn = _codes(reader, (draw_field(seed=seed).image for seed in range(8)))
     if real is None:
-        return figures, []
-    smears = sorted((real / "smears").glob("*.jpg"))
-    figures["smears"] = {file.stem: _code(reader.read(file).gate) for file in smears}
-    read = sum(reader.read(file).kind == "cell" for file in smears[:FIELDS])
-    bccd = sorted((real / "bccd_fields").rglob("*.jpg"))[::4]
-    figures["bccd_fields"] = _codes(reader, (file.read_bytes() for file in bccd))
-    for folder in ("dataset_1", "dataset_2"):
-        crops = sorted((real / "wbc_masks" / folder).glob("*.bmp"))[::4]
-        figures[f"wbc_{folder}"] = _codes(reader, (file.read_bytes() for file in crops))
-    return figures, [at_most(f"of {FIELDS} whole fields: read as a cell", read, 0)]
+        return {"synthetic_fields": drawn}
+    smears = {file: reader.read(file) for file in sorted((real / "smears").glob("*.jpg"))}
+    read = sum(reading.kind == "cell" for reading in list(smears.values())[:FIELDS])
+    crops = {
+        "bccd_fields": (real / "bccd_fields").rglob("*.jpg"),
+        "wbc_dataset_1": (real / "wbc_masks" / "dataset_1").glob("*.bmp"),
+        "wbc_dataset_2": (real / "wbc_masks" / "dataset_2").glob("*.bmp"),
+    }
+    return {
+        "synthetic_fields": drawn,
+        "smears": {file.stem: _code(reading.gate) for file, reading in smears.items()},
+        "smears_read_as_a_cell": READ(read, FIELDS),
+        **{name: _codes(reader, sorted(files)[::4]) for name, files in crops.items()},
+    }
 
 
-def _codes(reader: Reader, files: Iterable[bytes]) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Refusals:
     """How many pictures there were, how many were refused, and by which check."""
-    codes = Counter(_code(reader.read(data).gate) for data in files)
-    number = sum(codes.values())
-    return {"pictures": number, "refused": number - codes["read"], "by": dict(codes.most_common())}
+
+    pictures: int
+    refused: int
+    by: dict[str, int]
+
+
+def _codes(reader: Reader, pictures: Iterable[np.ndarray | Path]) -> Refusals:
+    files = (it.read_bytes() if isinstance(it, Path) else encode(it) for it in pictures)
+    codes = Counter(_code(reader.read(file).gate) for file in files)
+    return Refusals(codes.total(), codes.total() - codes["read"], dict(codes.most_common()))
 
 
 def _code(gate: Gate) -> str:
     return gate.code or "read"
 
 
-PARTS = {"cells": cells, "others": others, "fields": fields}
+PARTS: dict[str, Callable[[Run, Path | None], Figures]] = {
+    "cells": cells,
+    "others": others,
+    "fields": fields,
+}

@@ -6,32 +6,24 @@ data set, loads the kept index; its limit is `os.walk` with `os.stat` of each fi
 measured with the files in the system's page cache, and the first look also once without them.
 """
 
-import argparse
 import hashlib
 import os
 import shutil
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
-from benchmarks.measure import Measured, alternate, artifacts, at_most
-from benchmarks.tree import Tree, tree
+from benchmarks.measure import Figures, Options, alternate, at_most
+from benchmarks.tree import tree
+from benchmarks.workbench import artifacts, on_all_cores
 from core.data import indexing
 
-SECOND_LOOK = 2.0  # times the bare walk
+SECOND_LOOK = at_most("second look over a bare walk", 2.0)
 FIRST_ROUNDS, SECOND_ROUNDS = 1, 25
 
 
-def run(options: argparse.Namespace) -> Measured:
+def measure(options: Options) -> Figures:
     """Figures in seconds. `options.rounds` counts the warm rounds of the first look."""
-    with tree(options.tree, options.images) as drawn:
-        return measure(drawn, options.rounds or FIRST_ROUNDS)
-
-
-def measure(drawn: Tree, rounds: int) -> Measured:
-    """The same for a data set that is there."""
-    with artifacts() as kept:
+    with tree(options.tree, options.images) as drawn, artifacts() as kept:
 
         def index_anew() -> None:
             shutil.rmtree(kept, ignore_errors=True)
@@ -43,29 +35,27 @@ def measure(drawn: Tree, rounds: int) -> Measured:
         }
         cold = alternate(first, 1, before=lambda: evict(drawn.paths)) if can_evict() else None
         read_and_hash(drawn.paths)
-        warm = alternate(first, rounds)
+        warm = alternate(first, options.rounds or FIRST_ROUNDS)
         index = indexing.index(drawn.root)
         second = alternate(
             {"index": lambda: indexing.index(drawn.root), "walk": lambda: walk(drawn.root)},
             SECOND_ROUNDS,
         )
-    seconds, size = warm["index"].median, drawn.files["bytes"].sum()
-    ratio = second["index"].median / second["walk"].median
-    figures: dict[str, Any] = {
+    seconds = warm["index"].median
+    return {
         "files": len(drawn.files),
-        "bytes": int(size),
+        "bytes": int(drawn.files["bytes"].sum()),
         "cells": len(index.cells),
         "rejected": len(index.rejected),
         "exact_pairs": int((index.pairs["kind"] == "exact").sum()),
         "near_pairs": int((index.pairs["kind"] == "near").sum()),
-        "first_look_cold_cache": cold and {name: taken.figures() for name, taken in cold.items()},
-        "first_look_warm_cache": {name: taken.figures() for name, taken in warm.items()},
-        "first_look_cells_per_second": round(len(index.cells) / seconds, 1),
-        "first_look_over_read_and_hash": round(seconds / warm["read_and_hash"].median, 3),
-        "second_look": {name: taken.figures() for name, taken in second.items()},
-        "second_look_over_walk": round(ratio, 3),
+        "first_look_cold_cache": cold,
+        "first_look_warm_cache": warm,
+        "first_look_cells_per_second": len(index.cells) / seconds,
+        "first_look_over_read_and_hash": seconds / warm["read_and_hash"].median,
+        "second_look": second,
+        "second_look_over_walk": SECOND_LOOK(second["index"].median / second["walk"].median),
     }
-    return figures, [at_most("second look over a bare walk", ratio, SECOND_LOOK)]
 
 
 def read_and_hash(paths: list[str]) -> list[str]:
@@ -75,8 +65,7 @@ def read_and_hash(paths: list[str]) -> list[str]:
         with open(path, "rb", buffering=0) as file:  # noqa: PTH123  the plainest way there is
             return hashlib.sha256(file.read()).hexdigest()
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return list(pool.map(digest, paths))
+    return on_all_cores(digest, paths)
 
 
 def walk(root: Path) -> int:

@@ -1,24 +1,41 @@
-"""What the benchmarks share: bars, timing in alternating rounds, facts about the machine."""
+"""What every benchmark shares: its options, limits, timings, and the document it prints.
 
+A benchmark is a module with `measure(options)`, which returns its figures. A figure that a limit
+must hold stands among them as a `Bar`: `OVER_WALK = at_most("second look over a bare walk", 2.0)`
+declares the limit, and `OVER_WALK(ratio)` is the figure. The module's `PARTS`, if it has any, name
+what `--only` can choose.
+"""
+
+import operator
 import os
 import platform
-import shutil
 import statistics
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, is_dataclass
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import psutil
+
+# Numbers, text, bars, dataclasses of them, and mappings and lists of all these.
+Figures = Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line asks for; None leaves it to the benchmark."""
+
+    tree: Path | None = None
+    images: int | None = None
+    rounds: int | None = None
+    only: str | None = None
 
 
 @dataclass(frozen=True)
 class Bar:
-    """A bar to clear: the value measured, the target, and whether the value holds it."""
+    """A figure beside its limit: the value, the target, and whether the value holds it."""
 
     name: str
     value: float
@@ -26,36 +43,74 @@ class Bar:
     holds: bool
 
 
-# What a benchmark returns: its figures by name, and its bars.
-Measured = tuple[dict[str, Any], list[Bar]]
+@dataclass(frozen=True)
+class Limit:
+    """A limit that a figure must hold. `name`, with its unit, may have places for words."""
+
+    name: str
+    target: float
+    holds: Callable[[float, float], bool]
+
+    def __call__(self, value: float, *words: object) -> Bar:
+        """`value` beside this limit; `words` fill the places in the name."""
+        name = self.name.format(*words)
+        return Bar(name, float(value), self.target, bool(self.holds(value, self.target)))
+
+
+def at_most(name: str, target: float) -> Limit:
+    """A limit that a value holds unless it exceeds `target`."""
+    return Limit(name, target, operator.le)
+
+
+def at_least(name: str, target: float) -> Limit:
+    """A limit that a value holds unless it falls short of `target`."""
+    return Limit(name, target, operator.ge)
+
+
+def above(name: str, target: float) -> Limit:
+    """A limit that a value holds only if it exceeds `target`."""
+    return Limit(name, target, operator.gt)
 
 
 def measure_parts(
-    parts: Mapping[str, Callable[..., Measured]], only: str | None, *arguments: Any
-) -> Measured:
-    """Runs the parts of a benchmark with the same `arguments`, or the part `only` alone."""
-    figures: dict[str, Any] = {}
-    bars: list[Bar] = []
+    parts: Mapping[str, Callable[..., Figures]], only: str | None, *arguments: object
+) -> Figures:
+    """The figures of each part, or of `only` that, called with `arguments`."""
+    figures = {}
     for name in [only] if only else parts:
         say(f"measuring: {name}")
-        figures[name], part_bars = parts[name](*arguments)
-        bars += part_bars
-    return figures, bars
+        figures[name] = parts[name](*arguments)
+        say(f"{name}: {plain(figures[name])}")
+    return figures
 
 
-def at_most(name: str, value: float, target: float) -> Bar:
-    """A bar that holds while `value` does not exceed `target`."""
-    return Bar(name, round(float(value), 4), target, bool(value <= target))
+def bars_of(figure: object) -> list[Bar]:
+    """The bars among figures, in their order."""
+    if isinstance(figure, Bar):
+        return [figure]
+    if isinstance(figure, Mapping):
+        return [bar for value in figure.values() for bar in bars_of(value)]
+    return []
 
 
-def at_least(name: str, value: float, target: float) -> Bar:
-    """A bar that holds while `value` does not fall short of `target`."""
-    return Bar(name, round(float(value), 4), target, bool(value >= target))
+def plain(figure: object) -> object:
+    """A figure as JSON has it: a bar as its value, and numbers to five significant digits."""
+    if isinstance(figure, Bar):
+        return plain(figure.value)
+    if is_dataclass(figure) and not isinstance(figure, type):
+        return plain(asdict(figure))
+    if isinstance(figure, Mapping):
+        return {name: plain(value) for name, value in figure.items()}
+    if isinstance(figure, list | tuple):
+        return [plain(value) for value in figure]
+    if isinstance(figure, float | np.floating):
+        return float(f"{figure:.5g}")
+    return figure.item() if isinstance(figure, np.generic) else figure
 
 
 @dataclass(frozen=True)
-class Timing:
-    """Seconds over all rounds of one contender."""
+class Rounds:
+    """What the rounds of one measurement gave."""
 
     median: float
     minimum: float
@@ -63,21 +118,24 @@ class Timing:
     rounds: int
 
     @classmethod
-    def of(cls, seconds: list[float]) -> "Timing":
-        """The summary of a list of measured seconds."""
-        return cls(statistics.median(seconds), min(seconds), max(seconds), len(seconds))
+    def of(cls, values: list[float]) -> "Rounds":
+        """The summary of the values measured."""
+        return cls(statistics.median(values), min(values), max(values), len(values))
 
-    def figures(self) -> dict[str, float]:
-        """As it stands in a benchmark's figures: seconds, rounded to a tenth of a millisecond."""
-        return {name: round(value, 4) for name, value in asdict(self).items()}
+
+def timed(action: Callable[..., object], *arguments: object) -> float:
+    """The seconds of one call."""
+    started = time.perf_counter()
+    action(*arguments)
+    return time.perf_counter() - started
 
 
 def alternate(
     contenders: Mapping[str, Callable[[], object]],
     rounds: int,
     before: Callable[[], object] = lambda: None,
-) -> dict[str, Timing]:
-    """Times each contender once a round, so that a slow minute of the machine meets them all.
+) -> dict[str, Rounds]:
+    """The seconds of each contender, called once a round: a slow minute then meets them all.
 
     `before` is called ahead of each, untimed.
     """
@@ -85,31 +143,23 @@ def alternate(
     for turn in range(rounds):
         for name, action in contenders.items():
             before()
-            started = time.perf_counter()
-            action()
-            seconds[name].append(time.perf_counter() - started)
+            seconds[name].append(timed(action))
         say(f"round {turn + 1} of {rounds}")
-    return {name: Timing.of(measured) for name, measured in seconds.items()}
+    return {name: Rounds.of(values) for name, values in seconds.items()}
 
 
-@contextmanager
-def artifacts(folder: Path | None = None) -> Iterator[Path]:
-    """Has the app keep its artifacts in `folder`; without one, in a folder that is removed."""
-    before = os.environ.get("BLASTLENS_ARTIFACTS")
-    used = folder or Path(tempfile.mkdtemp(prefix="blastlens-artifacts-"))
-    os.environ["BLASTLENS_ARTIFACTS"] = str(used)
-    try:
-        yield used
-    finally:
-        del os.environ["BLASTLENS_ARTIFACTS"]
-        if before is not None:
-            os.environ["BLASTLENS_ARTIFACTS"] = before
-        if not folder:
-            shutil.rmtree(used)
+def medians(values: Mapping[str, Iterable[float]]) -> dict[str, float]:
+    """The median of each contender's values."""
+    return {name: statistics.median(several) for name, several in values.items()}
 
 
-def machine() -> dict[str, object]:
-    """The machine that measured: processor, cores, memory, Python and the load on it now."""
+def percentile_95(values: list[float]) -> float:
+    """What 95 % of the values do not exceed."""
+    return float(np.percentile(values, 95))
+
+
+def machine() -> Figures:
+    """The machine that measures: processor, cores, memory, Python and the load on it now."""
     return {
         "processor": _processor(),
         "cores": os.cpu_count(),
@@ -130,5 +180,5 @@ def _processor() -> str:
 
 
 def say(text: str) -> None:
-    """A line of progress, on standard error: standard output is for the result alone."""
+    """Prints a line of progress on standard error; standard output is for the result alone."""
     print(text, file=sys.stderr)

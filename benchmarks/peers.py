@@ -1,28 +1,27 @@
 """What our training is measured against, each side in a process of its own.
 
 `python -m benchmarks.peers SIDE RUN EPOCHS` trains on the cells of a finished run, as that side
-does it, and prints one JSON document: `seconds` of each epoch, `images` trained on in each, and
-what else is to be known of the side. The data set and the run's decoded pixels are those in the
-artifacts folder of the caller's environment. Like a run's trainer, a side yields to other work, so
-that a load on the machine meets all alike.
+does it, and prints a `Peer` as one JSON document. The data set and the run's decoded pixels are
+those in the artifacts folder of the caller's environment. Like a run's trainer, a side yields to
+other work, so that a load on the machine meets all alike.
 """
 
 import json
 import os
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from benchmarks.measure import Figures, timed
+from benchmarks.workbench import run_python, temporary_folder
 from core.data import datasets
 from core.data.pixel_cache import pixels
-from core.errors import RunError
 from core.models import catalog
 from core.runs.run_store import Run
 from core.training import batches
@@ -31,18 +30,22 @@ NICE = 5  # as the trainer's
 PROBE_STEPS = 4
 
 
-def measure(side: str, run: Run, epochs: int) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Peer:
+    """What one side measured: images trained on in an epoch, seconds of each, and more to know."""
+
+    images: int
+    seconds: list[float]
+    facts: Figures = field(default_factory=dict)
+
+
+def measure(side: str, run: Run, epochs: int) -> Peer:
     """What the process of one side prints. Raises `RunError` with its last words if it fails."""
-    command = [sys.executable, "-m", "benchmarks.peers", side, str(run.path), str(epochs)]
-    ended = subprocess.run(command, capture_output=True, text=True)
-    if ended.returncode:
-        words = ended.stderr.strip().splitlines() or [f"exit status {ended.returncode}"]
-        raise RunError(f"The side {side!r} failed: {words[-1]}")
-    result: dict[str, Any] = json.loads(ended.stdout.splitlines()[-1])
-    return result
+    printed = run_python(f"The side {side!r}", "-m", "benchmarks.peers", side, run.path, epochs)
+    return Peer(**json.loads(printed.splitlines()[-1]))
 
 
-def study(run: Run, epochs: int) -> dict[str, Any]:
+def study(run: Run, epochs: int) -> Peer:
     """The original study's way: Keras decodes the files anew in each epoch, and float32."""
     import keras
     from keras.src.legacy.preprocessing.image import ImageDataGenerator
@@ -51,11 +54,11 @@ def study(run: Run, epochs: int) -> dict[str, Any]:
     train = cells[cells["split"] == "train"]
     side, entry = array.shape[1], catalog.architecture(run.config.architecture)
     clock = _clock()
-    with tempfile.TemporaryDirectory(prefix="blastlens-classes-") as folder:
+    with temporary_folder() as folder:
         for label, name in enumerate(("hem", "all")):
-            (Path(folder) / name).mkdir()
+            (folder / name).mkdir()
             for path in train.loc[train["label"] == label, "image_id"]:
-                (Path(folder) / name / Path(path).name).symlink_to(root / path)
+                (folder / name / Path(path).name).symlink_to(root / path)
         stream = ImageDataGenerator(rescale=1 / 255).flow_from_directory(
             folder,
             target_size=(side, side),
@@ -66,7 +69,7 @@ def study(run: Run, epochs: int) -> dict[str, Any]:
         rate = entry.learning_rate
         model.compile(keras.optimizers.Adam(rate), "binary_crossentropy", metrics=["accuracy"])
         model.fit(stream, epochs=epochs, verbose=0, callbacks=[clock])
-    return {"images": stream.samples, "seconds": clock.seconds}
+    return Peer(stream.samples, clock.seconds)
 
 
 def _study_network(side: int, *, filters: int, units: int) -> Any:
@@ -83,7 +86,7 @@ def _study_network(side: int, *, filters: int, units: int) -> Any:
     return model
 
 
-def pytorch(run: Run, epochs: int) -> dict[str, Any]:
+def pytorch(run: Run, epochs: int) -> Peer:
     """The same network in PyTorch, in the fastest of its memory formats and precisions.
 
     The four are compared on a few steps first. Its pixels lie decoded in memory.
@@ -120,10 +123,7 @@ def pytorch(run: Run, epochs: int) -> dict[str, Any]:
         for precision in ("float32", "bfloat16"):
             learn, first = learner(form, precision), np.arange(min(size, len(rows)))
             learn(first)
-            started = time.perf_counter()
-            for _ in range(PROBE_STEPS):
-                learn(first)
-            seconds = time.perf_counter() - started
+            seconds = sum(timed(learn, first) for _ in range(PROBE_STEPS))
             speeds[form, precision] = round(len(first) * PROBE_STEPS / seconds, 1)
     best = max(speeds, key=lambda choice: speeds[choice])
     learn, rng = learner(*best), np.random.default_rng(0)
@@ -133,13 +133,12 @@ def pytorch(run: Run, epochs: int) -> dict[str, Any]:
         for start in range(0, len(order), size):
             learn(order[start : start + size])
 
-    return {
-        "images": len(rows),
-        "seconds": [_timed(epoch) for _ in range(epochs)],
+    facts = {
         "best": ", ".join(best),
         "probed": {", ".join(choice): speed for choice, speed in speeds.items()},
         "version": torch.__version__,
     }
+    return Peer(len(rows), [timed(epoch) for _ in range(epochs)], facts)
 
 
 def _torch_network(side: int, *, filters: int, units: int) -> Any:
@@ -154,7 +153,7 @@ def _torch_network(side: int, *, filters: int, units: int) -> Any:
     return nn.Sequential(*parts, nn.Linear(units, 1))
 
 
-def limit(run: Run, epochs: int) -> dict[str, Any]:
+def limit(run: Run, epochs: int) -> Peer:
     """The compiled step alone, on one batch that stays in memory, in the run's own precision."""
     import keras
     import tensorflow as tf
@@ -179,10 +178,10 @@ def limit(run: Run, epochs: int) -> dict[str, Any]:
         for _ in range(steps):
             step(*batch).numpy()
 
-    return {"images": steps * len(rows), "seconds": [_timed(epoch) for _ in range(epochs)]}
+    return Peer(steps * len(rows), [timed(epoch) for _ in range(epochs)])
 
 
-def frozen(run: Run, epochs: int) -> dict[str, Any]:
+def frozen(run: Run, epochs: int) -> Peer:
     """Keras `fit` on the whole of a frozen network, its decoded pixels in memory.
 
     An epoch ends with the validation part, as ours does.
@@ -201,17 +200,11 @@ def frozen(run: Run, epochs: int) -> dict[str, Any]:
     classifier.compile_model(model, config.learning_rate or entry.learning_rate)
     labels = cells["label"].to_numpy(np.float32)[:, None]
     train, validation = (np.flatnonzero(cells["split"] == part) for part in ("train", "validation"))
+    given = {"batch_size": config.batch_size, "epochs": epochs, "verbose": 0}
+    beside = array[validation], labels[validation]
     clock = _clock()
-    model.fit(
-        array[train],
-        labels[train],
-        validation_data=(array[validation], labels[validation]),
-        batch_size=config.batch_size,
-        epochs=epochs,
-        verbose=0,
-        callbacks=[clock],
-    )
-    return {"images": len(train), "seconds": clock.seconds}
+    model.fit(array[train], labels[train], validation_data=beside, callbacks=[clock], **given)
+    return Peer(len(train), clock.seconds)
 
 
 def _cells(run: Run) -> tuple[Path, pd.DataFrame, np.ndarray]:
@@ -219,12 +212,6 @@ def _cells(run: Run) -> tuple[Path, pd.DataFrame, np.ndarray]:
     cells = pd.read_parquet(run.path / "split.parquet")
     root = datasets.resolve(run.config.dataset)
     return root, cells, pixels(root, cells, catalog.architecture(run.config.architecture).geometry)
-
-
-def _timed(action: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    action()
-    return time.perf_counter() - started
 
 
 def _clock() -> Any:
@@ -250,8 +237,7 @@ def _clock() -> Any:
 SIDES = {"study": study, "pytorch": pytorch, "limit": limit, "frozen": frozen}
 
 if __name__ == "__main__":
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     if hasattr(os, "nice"):
         os.nice(NICE)
     name, folder, number = sys.argv[1:]
-    print(json.dumps(SIDES[name](Run(Path(folder)), int(number))))
+    print(json.dumps(asdict(SIDES[name](Run(Path(folder)), int(number)))))

@@ -6,12 +6,11 @@ no hash, no messages and no file to write. A second loop reads, hashes and decod
 as the cache does and is otherwise bare: what lies between the two is the price of those.
 """
 
-import argparse
 import hashlib
 import io
-import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
 
 import cv2
 import numpy as np
@@ -19,8 +18,9 @@ import pandas as pd
 from PIL import Image
 
 from benchmarks.index import read_and_hash
-from benchmarks.measure import Measured, alternate, artifacts, at_most
-from benchmarks.tree import Tree, tree
+from benchmarks.measure import Figures, Options, alternate, at_most
+from benchmarks.tree import part, tree
+from benchmarks.workbench import artifacts, on_all_cores
 from core.data.images import Geometry
 from core.data.pixel_cache import pixels
 from core.errors import DataError
@@ -29,59 +29,44 @@ IMAGES = 2000
 ROUNDS = 5
 # The cache checks each file's hash and reads through the one door for pixels, which a bare loop
 # does not: it may cost as much again, but little more than a loop that does the same.
-OVER_BARE = 2.5
-OVER_HASHED = 1.3
+OVER_BARE = at_most("pixel cache over a bare loop", 2.5)
+OVER_HASHED = at_most("pixel cache over a loop that checks hashes too", 1.3)
 
 
-def run(options: argparse.Namespace) -> Measured:
+def measure(options: Options) -> Figures:
     """Figures in seconds, with the files in the system's page cache.
 
     `options.images` counts the images read. Without a tree that is kept, only these are drawn.
     """
-    wanted = options.images or IMAGES
-    with tree(options.tree, None if options.tree else wanted) as drawn:
-        steps = np.linspace(0, len(drawn.files) - 1, min(wanted, len(drawn.files))).astype(int)
-        return measure(Tree(drawn.root, drawn.files.iloc[steps]), options.rounds or ROUNDS)
+    images, geometry = options.images or IMAGES, Geometry()
+    with tree(options.tree, None if options.tree else images) as whole:
+        drawn = replace(whole, files=part(whole.files, images))
+        cells = pd.DataFrame(
+            {"image_id": drawn.files["path"], "sha256": read_and_hash(drawn.paths)}
+        )
 
+        def cached() -> np.ndarray:
+            with artifacts():
+                return np.array(pixels(drawn.root, cells, geometry)[-1])
 
-def measure(drawn: Tree, rounds: int) -> Measured:
-    """The same for a data set that is there; every image of it is read."""
-    geometry, paths = Geometry(), drawn.paths
-    cells = pd.DataFrame({"image_id": drawn.files["path"], "sha256": read_and_hash(paths)})
-
-    def cached() -> np.ndarray:
-        with artifacts():
-            return np.array(pixels(drawn.root, cells, geometry)[-1])
-
-    def bare(decode: Callable[[str], np.ndarray]) -> np.ndarray:
-        last: np.ndarray = fill(paths, geometry, decode)[-1]
-        return last
-
-    if not np.array_equal(cached(), bare(with_opencv)):
-        raise DataError("The pixel cache and the bare loop disagree about an image.")
-    timing = alternate(
-        {
+        bare = partial(fill, drawn.paths, geometry, with_opencv)
+        hashed = partial(fill, drawn.paths, geometry, with_hash_and_pillow)
+        if not np.array_equal(cached(), bare()[-1]):
+            raise DataError("The pixel cache and the bare loop disagree about an image.")
+        contenders: dict[str, Callable[[], object]] = {
             "cache": cached,
-            "bare": lambda: bare(with_opencv),
-            "bare_hashed_pillow": lambda: bare(with_hash_and_pillow),
-        },
-        rounds,
-    )
-    ratio = timing["cache"].median / timing["bare"].median
-    hashed = timing["cache"].median / timing["bare_hashed_pillow"].median
-    figures = {
-        "images": len(paths),
-        **{name: taken.figures() for name, taken in timing.items()},
-        "images_per_second": {
-            name: round(len(paths) / taken.median, 1) for name, taken in timing.items()
-        },
-        "cache_over_bare": round(ratio, 3),
-        "cache_over_bare_hashed_pillow": round(hashed, 3),
+            "bare": bare,
+            "bare_hashed_pillow": hashed,
+        }
+        taken = alternate(contenders, options.rounds or ROUNDS)
+    cache = taken["cache"].median
+    return {
+        "images": len(drawn.paths),
+        **taken,
+        "images_per_second": {name: len(drawn.paths) / it.median for name, it in taken.items()},
+        "cache_over_bare": OVER_BARE(cache / taken["bare"].median),
+        "cache_over_bare_hashed_pillow": OVER_HASHED(cache / taken["bare_hashed_pillow"].median),
     }
-    return figures, [
-        at_most("pixel cache over a bare loop", ratio, OVER_BARE),
-        at_most("pixel cache over a loop that checks hashes too", hashed, OVER_HASHED),
-    ]
 
 
 def fill(paths: list[str], geometry: Geometry, decode: Callable[[str], np.ndarray]) -> np.ndarray:
@@ -95,13 +80,7 @@ def fill(paths: list[str], geometry: Geometry, decode: Callable[[str], np.ndarra
         cut = image[edge : edge + side, edge : edge + side]
         cv2.resize(cut, (size, size), dst=array[row], interpolation=cv2.INTER_AREA)
 
-    threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            list(pool.map(place, range(len(paths))))
-    finally:
-        cv2.setNumThreads(threads)
+    on_all_cores(place, range(len(paths)))
     return array
 
 

@@ -5,14 +5,8 @@ teach is measured by training on synthetic cells alone: whether that tells real 
 lymphocytes, and whether a split by image flatters a classifier as it does on real data.
 """
 
-import argparse
 import json
-import os
-import subprocess
-import sys
-import tempfile
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,37 +15,44 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from benchmarks.measure import Bar, Measured, at_least, at_most
+from benchmarks.measure import Figures, Options, at_least, at_most, say
+from benchmarks.workbench import (
+    artifacts,
+    on_all_cores,
+    require_real_data,
+    run_python,
+    temporary_folder,
+)
 from core.data import indexing
 from core.data.images import decode
 from core.data.synthetic.dataset import write_dataset
 from core.data.synthetic.white_cell import draw_cell
-from core.errors import BlastLensError, ConfigError
 
-REAL_DATA = "BLASTLENS_REAL_DATA"
 SAMPLE = "cnmc_sample"
 ARCHITECTURES = ("cnn-16", "cnn-dropout")
-ROUNDS = 3
-CELLS = 400
-REAL_AUC, IMAGE_SPLIT_GAIN, FAR, DRAWING_SECONDS = 0.75, 0.05, 0.75, 30.0
+ROUNDS, CELLS, SUBJECTS = 3, 400, 20  # subjects of each class
 BANDS = (1, 2, 4, 8, 16)  # pixels; a band of texture lies between two of them
+FAR = at_most("median distance of the means, in real SD", 0.75)
+REAL_AUC = at_least("{}: ROC AUC on real cells", 0.75)
+LEAKING_GAIN = at_least("{}: accuracy gained by leaking", 0.05)
 
 
-def run(options: argparse.Namespace) -> Measured:
+def measure(options: Options) -> Figures:
     """The calibration table, then trainings on `options.rounds` sets of different seeds.
 
     Raises `ConfigError` where the environment does not say where the real cells are.
     """
-    real = _real_cells()
-    rounds = options.rounds or ROUNDS
-    table, bars = calibration(real)
-    figures: dict[str, Any] = {"calibration": table}
-    with tempfile.TemporaryDirectory(prefix="blastlens-synthetic-") as folder:
-        learnt, more = training(Path(folder), real, rounds)
-    return figures | learnt, bars + more
+    real = require_real_data(SAMPLE) / SAMPLE
+    table = calibration(real)
+    apart = float(table["apart"].abs().median())
+    return {
+        "calibration": table.to_dict("index"),
+        "median_apart": FAR(apart),
+        **training(real, options.rounds or ROUNDS),
+    }
 
 
-def calibration(real: Path) -> Measured:
+def calibration(real: Path) -> pd.DataFrame:
     """By statistic: means by class and deviations of both, and how far apart they lie.
 
     `apart` is the difference of the class-balanced means in real deviations, `spread` the
@@ -59,20 +60,14 @@ def calibration(real: Path) -> Measured:
     """
     theirs, ours = components(_measure_real(real)), components(_measure_synthetic())
     deviation = np.hypot(theirs["between"], theirs["within"])
-    both = pd.concat({"real": theirs.round(3), "synthetic": ours.round(3)}, axis=1)
-    apart = ((ours[["all", "hem"]] - theirs[["all", "hem"]]).mean(axis=1) / deviation).round(2)
-    spread = (np.hypot(ours["between"], ours["within"]) / deviation).round(2)
-    table = {
-        name: {
-            "real": both.loc[name, "real"].to_dict(),
-            "synthetic": both.loc[name, "synthetic"].to_dict(),
-            "apart": apart[name],
-            "spread": spread[name],
+    return pd.DataFrame(
+        {
+            "real": theirs.to_dict("index"),
+            "synthetic": ours.to_dict("index"),
+            "apart": (ours[["all", "hem"]] - theirs[["all", "hem"]]).mean(axis=1) / deviation,
+            "spread": np.hypot(ours["between"], ours["within"]) / deviation,
         }
-        for name in theirs.index
-    }
-    middle = float(apart.abs().median())
-    return table, [at_most("median distance of the means, in real SD", middle, FAR)]
+    ).loc[theirs.index]
 
 
 def components(cells: pd.DataFrame) -> pd.DataFrame:
@@ -148,54 +143,41 @@ def _blur(values: np.ndarray, inside: np.ndarray, sigma: float) -> np.ndarray:
     return smooth
 
 
-def training(folder: Path, real: Path, rounds: int) -> Measured:
+def training(real: Path, rounds: int) -> Figures:
     """Trains each architecture on `rounds` synthetic sets, split by subject and by image."""
     rows = []
-    for seed in range(rounds):
-        dataset = write_dataset(folder / f"seed-{seed}", seed=seed)
-        for architecture in ARCHITECTURES:
-            for split in ("subject", "image"):
-                trained = _command(
-                    folder, "train", str(dataset), "--architecture", architecture,
-                    "--split", split, "--seed", str(seed),
-                )  # fmt: skip
-                read = _command(folder, "evaluate", trained["run"], "--dataset", str(real))
-                rows.append(
-                    {
-                        "seed": seed,
-                        "architecture": architecture,
-                        "split": split,
-                        "test_accuracy": trained["metrics"]["parts"]["test"]["accuracy"],
-                        "test_auc": trained["metrics"]["parts"]["test"]["roc_auc"],
-                        "real_auc": read["metrics"]["roc_auc"],
-                    }
-                )
-                print(rows[-1], file=sys.stderr)
-    table = pd.DataFrame(rows)
-    bars: list[Bar] = []
-    for architecture, runs in table.groupby("architecture"):
-        by_split = {split: part for split, part in runs.groupby("split")}
-        auc = by_split["subject"]["real_auc"].mean()
-        gain = (
-            by_split["image"]["test_accuracy"].mean() - by_split["subject"]["test_accuracy"].mean()
-        )
-        bars.append(at_least(f"{architecture}: ROC AUC on real cells", auc, REAL_AUC))
-        bars.append(at_least(f"{architecture}: accuracy gained by leaking", gain, IMAGE_SPLIT_GAIN))
-    return {"runs": {str(number): row for number, row in enumerate(rows)}}, bars
-
-
-def _command(artifacts: Path, *arguments: str) -> Any:
-    """One verb of the command line, with its runs and caches kept in `artifacts`."""
-    done = subprocess.run(
-        [sys.executable, "-m", "core", *arguments, "--json"],
-        env=os.environ | {"BLASTLENS_ARTIFACTS": str(artifacts / "artifacts")},
-        capture_output=True,
-        text=True,
-        check=False,
+    with temporary_folder() as folder, artifacts():
+        for seed in range(rounds):
+            dataset = write_dataset(folder / f"seed-{seed}", seed=seed)
+            for architecture in ARCHITECTURES:
+                for split in ("subject", "image"):
+                    setting = {"seed": seed, "architecture": architecture, "split": split}
+                    words = [word for name, it in setting.items() for word in (f"--{name}", it)]
+                    trained = _command("train", dataset, *words)
+                    test = trained["metrics"]["parts"]["test"]
+                    read = _command("evaluate", trained["run"], "--dataset", real)["metrics"]
+                    scores = {"test_accuracy": test["accuracy"], "test_auc": test["roc_auc"]}
+                    rows.append(setting | scores | {"real_auc": read["roc_auc"]})
+                    say(str(rows[-1]))
+    means = pd.DataFrame(rows).pivot_table(
+        ["real_auc", "test_accuracy"], index="architecture", columns="split"
     )
-    if done.returncode:
-        raise BlastLensError(done.stderr.strip().splitlines()[-1])
-    return json.loads(done.stdout)
+    gain = means["test_accuracy"]["image"] - means["test_accuracy"]["subject"]
+    return {
+        "runs": {str(number): row for number, row in enumerate(rows)},
+        "means": {
+            key: {
+                "real_auc": REAL_AUC(means["real_auc"]["subject"][key], key),
+                "gained_by_leaking": LEAKING_GAIN(gain[key], key),
+            }
+            for key in means.index
+        },
+    }
+
+
+def _command(*words: object) -> Any:
+    """What one verb of the command line prints."""
+    return json.loads(run_python(f"`{words[0]}`", "-m", "core", *words, "--json"))
 
 
 def _measure_real(root: Path) -> pd.DataFrame:
@@ -204,37 +186,24 @@ def _measure_real(root: Path) -> pd.DataFrame:
     cells = index.cells[~index.cells["image_id"].isin(copies)]
     return _table(
         (partial(decode, root / image_id), label, group)
-        for image_id, label, group in zip(
-            cells["image_id"], cells["label"], cells["group"], strict=True
-        )
+        for image_id, label, group in cells[["image_id", "label", "group"]].itertuples(index=False)
     )
 
 
-def _measure_synthetic(subjects: int = 20) -> pd.DataFrame:
-    plans = [
-        (label, f"{'' if label else 'H'}{number}", cell)
-        for label in (1, 0)
-        for number in range(1, subjects + 1)
-        for cell in range(CELLS // (2 * subjects))
-    ]
+def _measure_synthetic() -> pd.DataFrame:
     return _table(
         (partial(draw_cell, subject=subject, cell=cell, label=label), label, subject)
-        for label, subject, cell in plans
+        for label, prefix in ((1, ""), (0, "H"))
+        for subject in (f"{prefix}{number}" for number in range(1, SUBJECTS + 1))
+        for cell in range(CELLS // (2 * SUBJECTS))
     )
 
 
 def _table(cells: Iterable[tuple[Callable[[], np.ndarray], int, str]]) -> pd.DataFrame:
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return pd.DataFrame(
-            pool.map(lambda c: {"label": c[1], "group": c[2], **describe(c[0]())}, cells)
-        )
+    """The statistics of cells that are given as (how to get it, label, group)."""
 
+    def row(cell: tuple[Callable[[], np.ndarray], int, str]) -> dict[str, object]:
+        image, label, group = cell
+        return {"label": label, "group": group, **describe(image())}
 
-def _real_cells() -> Path:
-    folder = os.environ.get(REAL_DATA)
-    if not folder or not (Path(folder) / SAMPLE).is_dir():
-        raise ConfigError(
-            f"The real cells are missing: set {REAL_DATA} to a folder that holds {SAMPLE}, "
-            "C-NMC 2019 cells in their official layout."
-        )
-    return Path(folder) / SAMPLE
+    return pd.DataFrame(on_all_cores(row, cells))

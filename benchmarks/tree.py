@@ -4,14 +4,10 @@ The listing of the release (path, sha256, bytes) says what to draw. Files that a
 are identical here; files that differ there hold different cells here.
 """
 
-import csv
 import hashlib
-import os
-import shutil
-import tempfile
+import struct
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -21,7 +17,9 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.measure import say
+from benchmarks.workbench import on_all_cores, require_real_data, temporary_folder
 from core import storage
+from core.data.images import Geometry, encode
 from core.data.synthetic.white_cell import SIZE, draw_cell
 from core.errors import DataError
 
@@ -29,12 +27,20 @@ LISTING = "cnmc_full_listing.csv"
 MARKER = "tree.json"
 LABELS = "C-NMC_test_prelim_phase_data_labels.csv"
 PRELIMINARY = "C-NMC_test_prelim_phase_data"
-FINAL_SIDE = 600
+SHORT_HEADER, LONG_HEADER = 40, 124  # the long one is version 5
+# Bytes of a file: the pixels a side, and the bytes of its header.
+FILES = {
+    608_454: (SIZE, SHORT_HEADER),
+    608_538: (SIZE, LONG_HEADER),
+    1_080_054: (600, SHORT_HEADER),
+}
 BANK = 100  # drawn cells of each class; every image is one of them, transformed
 ALL_SHARE = 0.65  # of the test phases, whose names do not give the class
 # Subjects of the preliminary test phase: as many as in the release, under numbers not taken.
 SUBJECTS = {1: [str(n) for n in range(100, 113)], 0: [f"H{n}" for n in range(100, 115)]}
 VERSION = 1
+# As many as C-NMC has for training.
+PATTERNS, PATTERN_SUBJECTS = 10_661, 100
 
 
 @dataclass(frozen=True)
@@ -57,31 +63,19 @@ class Tree:
 def tree(folder: Path | None, images: int | None = None) -> Iterator[Tree]:
     """The data set in `folder`, drawn if it is not there yet; without one, a temporary one.
 
-    Raises `DataError` if the listing is not to be had or `folder` holds something else.
+    Raises `ConfigError` without a listing, `DataError` if `folder` holds something else.
     """
     files = part(listing(), images)
-    if folder:
-        yield build(folder.absolute(), files)
-        return
-    temporary = Path(tempfile.mkdtemp(prefix="blastlens-tree-"))
-    try:
-        yield build(temporary, files)
-    finally:
-        shutil.rmtree(temporary)
+    with nullcontext(folder.absolute()) if folder else temporary_folder() as used:
+        yield build(used, files)
 
 
 def listing() -> pd.DataFrame:
     """The image files of the release: path (below C-NMC_Leukemia), sha256, bytes, by path.
 
-    Raises `DataError` unless the environment variable BLASTLENS_REAL_DATA leads to the listing.
+    Raises `ConfigError` unless the real data hold the listing.
     """
-    folder = os.environ.get("BLASTLENS_REAL_DATA")
-    file = Path(folder or "") / LISTING
-    if not folder or not file.is_file():
-        raise DataError(
-            f"Skipped: no listing to draw a data set from. Set BLASTLENS_REAL_DATA to the folder "
-            f"that holds {LISTING}."
-        )
+    file = require_real_data(LISTING) / LISTING
     files = pd.read_csv(file, usecols=["path", "sha256", "bytes"])
     files = files[files["path"].str.endswith(".bmp")]
     files["path"] = files["path"].str.partition("/")[2]
@@ -126,21 +120,14 @@ def _draw(result: Tree) -> None:
         (root / parent).mkdir(parents=True, exist_ok=True)
     cells = {label: cache(partial(_cell, label)) for label in (0, 1)}
 
-    def place(row: tuple[str, str, int]) -> None:
-        path, sha256, size = row
+    def place(file: tuple[int, str, str, int]) -> None:
+        row, path, sha256, size = file
         image = variant(sha256, cells[label(path, sha256)])
         (root / path).write_bytes(bmp(image, size))
+        if row % 1000 == 999:
+            say(f"drawing the data set: about {row + 1} of {len(files)}")
 
-    threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            rows = zip(files["path"], files["sha256"], files["bytes"], strict=True)
-            for done, _ in enumerate(pool.map(place, rows), start=1):
-                if done % 1000 == 0 or done == len(files):
-                    say(f"drawing the data set: {done} of {len(files)}")
-    finally:
-        cv2.setNumThreads(threads)
+    on_all_cores(place, files[["path", "sha256", "bytes"]].itertuples(name=None))
     preliminary = files[files["path"].str.contains(f"/{PRELIMINARY}/")]
     if len(preliminary):
         _write_labels(root / "validation_data" / LABELS, preliminary)
@@ -182,26 +169,19 @@ def variant(sha256: str, cell: Callable[[int], np.ndarray]) -> np.ndarray:
 def bmp(image: np.ndarray, size: int) -> bytes:
     """The BMP file of `size` bytes with an RGB image, which is laid in the middle of 600x600.
 
-    C-NMC has three kinds: 450x450 under the short header or the long one (version 5), and 600x600
-    under the short one. Raises `DataError` for a size that is none of them.
+    C-NMC has the kinds of `FILES`. Raises `DataError` for a size that is none of them.
     """
-    for side, header in ((SIZE, 40), (SIZE, 124), (FINAL_SIDE, 40)):
-        row = (3 * side + 3) // 4 * 4
-        if size == 14 + header + side * row:
-            break
-    else:
+    if size not in FILES:
         raise DataError(f"The listing has a file of {size} bytes, which no image of C-NMC has.")
-    content = np.zeros((side, row), np.uint8)
+    side, header = FILES[size]
     edge = (side - SIZE) // 2
-    canvas = content[:, : 3 * side].reshape(side, side, 3)
-    canvas[edge : edge + SIZE, edge : edge + SIZE] = image[::-1, :, ::-1]  # bottom up, BGR
-    fields = [header, side, side, 1 | 24 << 16, 0, side * row, 2835, 2835, 0, 0]
-    fields += [0] * ((header - 40) // 4)
-    if header == 124:
-        fields[14] = int.from_bytes(b"BGRs", "little")  # the colours are sRGB
-        fields[27] = 4
-    start = np.array([size, 0, 14 + header, *fields], "<u4").tobytes()
-    return b"BM" + start + content.tobytes()
+    file = encode(np.pad(image, ((edge, edge), (edge, edge), (0, 0))), "BMP")
+    if header == SHORT_HEADER:
+        return file
+    start = struct.pack("<2sIIII", b"BM", size, 0, 14 + header, header)
+    rest = bytearray(header - SHORT_HEADER)
+    rest[16:20], rest[68:72] = b"BGRs", b"\4\0\0\0"  # the colours are sRGB
+    return start + file[18 : 14 + SHORT_HEADER] + bytes(rest) + file[14 + SHORT_HEADER :]
 
 
 def _write_labels(file: Path, preliminary: pd.DataFrame) -> None:
@@ -216,7 +196,34 @@ def _write_labels(file: Path, preliminary: pd.DataFrame) -> None:
         image, cell = divmod(number // len(SUBJECTS[ill]), 5)
         original = f"UID_{subject}_{image + 1}_{cell + 1}_{'all' if ill else 'hem'}.bmp"
         rows.append((original, Path(path).name, ill))
-    with file.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(["Patient_ID", "new_names", "labels"])
-        writer.writerows(rows)
+    table = pd.DataFrame(rows, columns=["Patient_ID", "new_names", "labels"])
+    table.to_csv(file, index=False)
+
+
+@contextmanager
+def many_cells(folder: Path | None, images: int | None) -> Iterator[tuple[Path, int | None]]:
+    """The data set in `folder`, or patterns; and how many of its cells to sample (None: all)."""
+    if folder:
+        with tree(folder) as drawn:
+            yield drawn.root, images
+    else:
+        with temporary_folder() as drawn_here:
+            yield draw_patterns(drawn_here / "cells", images or PATTERNS), None
+
+
+def draw_patterns(root: Path, images: int) -> Path:
+    """Smooth noise in the layout of C-NMC, as small BMP files: quick to draw, no two alike."""
+    side = Geometry().size
+    folder = root / "C-NMC_Leukemia" / "training_data" / "fold_0"
+    for label in ("all", "hem"):
+        (folder / label).mkdir(parents=True)
+
+    def draw(number: int) -> None:
+        coarse = np.random.default_rng(number).integers(0, 256, (8, 8, 3), np.uint8)
+        picture = cv2.resize(coarse, (side, side), interpolation=cv2.INTER_LINEAR)
+        subject, label = number % PATTERN_SUBJECTS, ("all", "hem")[number % 2]
+        name = f"UID_{'H' * (number % 2)}{subject}_{number // PATTERN_SUBJECTS + 1}_1_{label}.bmp"
+        (folder / label / name).write_bytes(encode(picture, "BMP"))
+
+    on_all_cores(draw, range(images))
+    return root

@@ -4,10 +4,9 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,18 +18,19 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 from websockets.sync.client import connect
 
+from benchmarks.workbench import repeatedly
 from core.errors import RunError
 
 SECONDS_TO_START = 60
 SECONDS_TO_RUN = 120
 
 
-@dataclass(frozen=True)
+@dataclass
 class Server:
     """A running server: its port, and the most memory it was seen to hold so far."""
 
     port: int
-    peak_bytes: Callable[[], int]
+    peak_bytes: int = 0
 
 
 @contextmanager
@@ -46,16 +46,19 @@ def serve(script: Path) -> Iterator[Server]:
     command += ["--server.headless=true", f"--server.port={port}", "--server.fileWatcherType=none"]
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(command, cwd=script.parent, stdout=log, stderr=subprocess.STDOUT)
-        over = threading.Event()
-        peak = [0]
-        watcher = threading.Thread(target=_watch, args=(process.pid, peak, over))
-        watcher.start()
+        server = Server(port)
+
+        def watch() -> None:
+            first = psutil.Process(process.pid)
+            family = [first, *first.children(recursive=True)]
+            resident = sum(member.memory_info().rss for member in family)
+            server.peak_bytes = max(server.peak_bytes, resident)
+
         try:
-            _await(process, port)
-            yield Server(port, lambda: peak[0])
+            with repeatedly(watch, 0.05):
+                _await(process, port)
+                yield server
         finally:
-            over.set()
-            watcher.join()
             process.terminate()
             process.wait(20)
 
@@ -70,17 +73,6 @@ def _await(process: subprocess.Popen[bytes], port: int) -> None:
             if process.poll() is not None or time.monotonic() > deadline:
                 raise RunError(f"The app did not start on port {port}.") from None
             time.sleep(0.2)
-
-
-def _watch(pid: int, peak: list[int], over: threading.Event) -> None:
-    """Notes the resident memory of a process and its children, twenty times a second."""
-    while not over.wait(0.05):
-        try:
-            first = psutil.Process(pid)
-            family = [first, *first.children(recursive=True)]
-            peak[0] = max(peak[0], sum(member.memory_info().rss for member in family))
-        except psutil.Error:
-            continue  # one of them ended just now
 
 
 @dataclass(frozen=True)
@@ -101,7 +93,8 @@ class Widget:
         """What can be chosen, as it is shown."""
         if self.kind == "pagination":
             return [str(page + 1) for page in range(self.message.num_pages)]
-        return [getattr(option, "content", option) for option in self.message.options]
+        offered = getattr(self.message, "options", ())
+        return [getattr(option, "content", option) for option in offered]
 
 
 class Visitor:
@@ -132,6 +125,10 @@ class Visitor:
         """Goes to a page by its name in the address; "" is the first one."""
         self._page, self._states = "", {}
         return self._run(page=page)
+
+    def find(self, label: str) -> Widget | None:
+        """The widget of that label, as the page drew it last."""
+        return next((it for it in self.widgets.values() if it.label == label), None)
 
     def look(self) -> float:
         """Runs the page again as it stands."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import belief
+from benchmarks import belief, workbench
 from benchmarks.__main__ import main
 from core.audit import ablations
 from core.data.synthetic.dataset import CELLS
@@ -15,12 +15,8 @@ from tests.factories.ablation_runs import audited, base, skilled
 
 
 def test_a_bar_holds_only_where_the_interval_lies_above_zero() -> None:
-    def gap(interval: list[float] | None) -> dict[str, Any]:
-        return {"metrics": {"balanced_accuracy": {"interval": interval}}}
-
-    holds = [
-        belief.leakage_bars(gap(i))[0].holds for i in ([0.01, 0.2], [0.0, 0.2], [-0.1, 1], None)
-    ]
+    intervals = ([0.01, 0.2], [0.0, 0.2], [-0.1, 1], None)
+    holds = [belief.lower_end(belief.GAP, {"interval": it}).holds for it in intervals]
     assert holds == [True, False, False, False]
 
 
@@ -38,12 +34,12 @@ def test_it_prints_both_audits_and_their_bars(
         sides = {"model": skilled(1.5), "image": skilled(3), "silhouette": skilled(0.1)}
         return audited(base(), sides | {"size": skilled(0.2)})
 
-    monkeypatch.setattr(belief, "write_dataset", draw)
+    monkeypatch.setattr(workbench, "write_dataset", draw)
     monkeypatch.setattr(belief, "train", train)
     monkeypatch.setattr(belief.launcher, "start_audit", lambda run, audit: [])
     assert main(["belief", "--only", "controls", "--images", "240", "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
-    assert drawn == [{"cells": 240}]
+    assert drawn == [{"cells": 240, "subjects": None}]
     assert [bar["name"] for bar in document["bars"]] == [
         "lead on silhouette, lower end",
         "lead on size, lower end",
@@ -54,7 +50,7 @@ def test_it_prints_both_audits_and_their_bars(
     assert main(["belief", "--only", "leakage", "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
     assert set(document["figures"]) == {"leakage"} and len(document["bars"]) == 1
-    assert drawn[-1] == {"cells": CELLS}
+    assert drawn[-1] == {"cells": CELLS, "subjects": None}
 
 
 def test_the_figures_are_those_that_the_page_shows(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks import gate, not_cells
+from benchmarks import gate, not_cells, workbench
 from benchmarks.__main__ import main
 from core.data import datasets
 from core.data.images import decode, fit
@@ -54,7 +54,7 @@ def test_it_prints_its_document(
         return done
 
     monkeypatch.setattr(gate, "train", train)
-    monkeypatch.setattr(gate, "artifacts", nullcontext)
+    monkeypatch.setattr(workbench, "artifacts", nullcontext)
     few = {"noise": lambda rng: list(not_cells.noise(rng))[:8]}
     monkeypatch.setattr(not_cells, "KINDS", few)
     monkeypatch.setattr(not_cells, "counterfeits", lambda rng: [])

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ import pytest
 
 from benchmarks import training, tree
 from benchmarks.__main__ import main
+from benchmarks.measure import bars_of, plain
 from core.data import duplicates, indexing
 from core.data.images import decode, window
 from core.errors import DataError
@@ -188,46 +190,45 @@ def test_training_is_measured_beside_others_that_train_on_the_same_cells(
 ) -> None:
     monkeypatch.setattr(training, "train", lambda *_, **__: finished_run)
     monkeypatch.setattr(training, "CNN_EPOCHS", 2)
-    sides = training._cnn_round("cnn-16", demo_root)
+    sides = training.cnn_round("cnn-16", demo_root)
     metrics = finished_run.metrics
     assert metrics
     cells = metrics.parts["train"].images
-    assert sides["ours"]["images"] == sides["study"]["images"] == cells
-    assert cells <= sides["limit"]["images"] < cells + finished_run.config.batch_size
-    assert all(side["speed"] > 0 for side in sides.values())
-    assert sides["ours"]["speed"] == metrics.training.images_per_second
+    assert sides["ours"].facts["images"] == sides["study"].facts["images"] == cells
+    images = sides["limit"].facts["images"]
+    assert isinstance(images, int) and cells <= images < cells + finished_run.config.batch_size
+    assert all(side.speed > 0 for side in sides.values())
+    assert sides["ours"].speed == metrics.training.images_per_second
 
 
 def test_speeds_are_compared_by_the_medians_of_their_rounds() -> None:
     speeds = {"ours": (300, 310, 900), "study": (100, 200, 90), "limit": (320, 340, 330)}
-    rounds = [{side: {"speed": s[turn]} for side, s in speeds.items()} for turn in range(3)]
-    figures, bars = training._compare("cnn-16", rounds)
+    rounds = [{side: training.Side(s[turn], {}) for side, s in speeds.items()} for turn in range(3)]
+    measured = training.compare("cnn-16", rounds)
+    figures: Any = plain(measured)
     assert figures["images_per_second"]["ours"] == {
         "median": 310,
         "minimum": 300,
         "maximum": 900,
         "rounds": 3,
     }
-    assert figures["ours_over"] == {"study": 3.1, "limit": 0.939}
+    assert figures["ours_over"] == {"study": 3.1, "limit": 0.93939}
     assert figures["pytorch"].startswith("Skipped")
-    assert [(bar.value, bar.target, bar.holds) for bar in bars] == [
-        (3.1, 2.0, True),
-        (0.9394, 0.9, True),
-    ]
+    assert [(bar.target, bar.holds) for bar in bars_of(measured)] == [(2.0, True), (0.9, True)]
 
 
 def test_a_trainer_is_watched_to_its_peak(tmp_path: Path) -> None:
     hold = "import time; held = bytearray(b'1') * 2**27; del held; time.sleep(1)"
     command = [sys.executable, "-c", hold, "core.workers.trainer", str(tmp_path)]
-    with training._watched(Run(tmp_path)) as peak:
+    with training.watched(Run(tmp_path)) as peak:
         subprocess.run(command, check=True)
     assert 2**27 < peak.resident < 2**28 and 0 < peak.anonymous <= peak.resident
 
 
 def test_patterns_are_cells_of_many_subjects_and_none_is_a_near_copy(tmp_path: Path) -> None:
-    found = indexing.index(training.draw_patterns(tmp_path / "many", 240))
+    found = indexing.index(tree.draw_patterns(tmp_path / "many", 240))
     assert len(found.labelled()) == 240 and len(found.pairs) == 0
-    assert found.cells["subject"].nunique() == training.SUBJECTS
+    assert found.cells["subject"].nunique() == tree.PATTERN_SUBJECTS
     assert found.labelled()["label"].tolist().count(1) == 120
 
 

@@ -200,15 +200,16 @@ def test_another_kind_of_array_is_refused():
 
 def test_real_fields_are_found_about_as_well_as_measured(real_data):
     """Every twelfth field of BCCD, if it is there; `python -m benchmarks cells` measures all."""
-    from benchmarks import cells as benchmark
+    from benchmarks import boxes, cells
 
-    fields = list(benchmark._fields(real_data / "bccd_fields"))[1::12]
-    scored = benchmark.score([(benchmark.ours(im), boxes, im.shape[:2]) for im, boxes in fields])
+    fields = list(boxes.fields(real_data / "bccd_fields"))[1::12]
+    scored = boxes.score([(cells.ours(image), true, image.shape[:2]) for image, true in fields])
     assert scored["recall"] >= 0.95 and scored["precision"] >= 0.93 and scored["mean_iou"] >= 0.78
 
 
 def test_overlap_and_dice_by_hand():
-    from benchmarks import cells as benchmark
+    from benchmarks import boxes as benchmark
+    from benchmarks.cells import dice
 
     assert benchmark.iou((0, 0, 10, 10), (5, 0, 10, 10)) == pytest.approx(50 / 150)
     field = [((0, 0, 10, 10), (50, 50, 9, 9), (90, 0, 10, 10))]
@@ -218,7 +219,7 @@ def test_overlap_and_dice_by_hand():
     assert scored["precision"] == 0.5  # the cut one counts neither way
     one, other = np.zeros((4, 4), bool), np.zeros((4, 4), bool)
     one[:2], other[1:3] = True, True
-    assert benchmark.dice(one, other) == 0.5
+    assert dice(one, other) == 0.5
 
 
 @pytest.mark.parametrize("look", LOOKS)
