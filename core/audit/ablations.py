@@ -1,7 +1,7 @@
-"""The runs that an audit of a run compares: its own recipe over folds, but for one setting.
+"""The runs that an audit compares: the recipe of the audited run over folds, with one change.
 
-An ablation run is an ordinary run folder. Its config is the audited run's with other folds and, on
-one side, another split or other inputs; nothing else is stored of an audit.
+An ablation run is an ordinary run folder. Its config is that of the audited run with other folds
+and, in one arm, another split or other inputs. Nothing else of an audit is stored.
 """
 
 from collections import Counter
@@ -15,25 +15,24 @@ from core.runs import cost, run_store
 from core.runs.config import RunConfig
 from core.runs.run_store import Run
 
-# What each side has instead of the audited run's own setting.
-SIDES: dict[str, dict[str, str]] = {
+# The settings of each arm that replace those of the audited run.
+ARMS: dict[str, dict[str, str]] = {
     "model": {"split": "subject", "inputs": "cell"},
     "image": {"split": "image", "inputs": "cell"},
     "silhouette": {"split": "subject", "inputs": "silhouette"},
     "size": {"split": "subject", "inputs": "size"},
 }
 AUDITS = {"leakage": ("model", "image"), "controls": ("model", "silhouette", "size")}
-# Every cell is tested once. With three folds many subjects are ranked together, but a training sees
-# a third of the cells only; to recognise patients, a network needs more cells of each.
+# Every cell is tested once. With three folds many subjects are ranked together, but a training has
+# a third of the cells only; recognising patients takes more cells of each.
 FOLDS = {"leakage": 5, "controls": 3}
 
 
 @dataclass(frozen=True)
 class AblationRuns:
-    """What there is of an audit: finished runs by side, and those that are still to come.
+    """The runs of an audit by state; `finished` by arm.
 
-    unfinished are queued or running; ended failed, were stopped or interrupted; missing have never
-    been started.
+    unfinished: queued or running. ended: failed, stopped or interrupted. missing: never started.
     """
 
     finished: dict[str, list[Run]]
@@ -48,22 +47,22 @@ class AblationRuns:
 
     @property
     def to_train(self) -> int:
-        """How many are to be started, anew or again."""
+        """The number of runs to start or restart."""
         return len(self.ended) + len(self.missing)
 
     @property
     def done(self) -> int:
-        """How many have finished."""
+        """The number of finished runs."""
         return sum(map(len, self.finished.values()))
 
     @property
     def total(self) -> int:
-        """How many there are to be."""
+        """The number of all runs, with those to start."""
         return self.done + len(self.unfinished) + self.to_train
 
     @property
     def share_done(self) -> float:
-        """0..1, the epochs of those under way among them."""
+        """The share done, 0..1, including epochs of unfinished runs."""
         under_way = sum(_share(run) for run in self.unfinished)
         return (self.done + under_way) / self.total
 
@@ -74,46 +73,46 @@ def _share(run: Run) -> float:
 
 
 def folds(base: RunConfig, audit: str) -> int:
-    """How many folds an audit of a recipe has: as many as the run's own, if it is one of them."""
+    """Returns the number of folds of an audit: those of the run if it is a fold itself."""
     return base.folds or FOLDS[audit]
 
 
-def configs(base: RunConfig, audit: str, side: str) -> list[RunConfig]:
-    """The configuration of each fold of a side of an audit, in the folds' order."""
+def configs(base: RunConfig, audit: str, arm: str) -> list[RunConfig]:
+    """Returns the configuration of each fold of an arm of an audit, in order."""
     number = folds(base, audit)
-    return [base.replace(**SIDES[side], folds=number, fold=fold) for fold in range(number)]
+    return [base.replace(**ARMS[arm], folds=number, fold=fold) for fold in range(number)]
 
 
 def find(run: Run, audit: str, among: Iterable[Run] | None = None) -> AblationRuns:
-    """The ablation runs of `run` for an audit of `AUDITS`, out of `among` (default: all runs).
+    """Finds the ablation runs of `run` for an audit of `AUDITS` in `among` (default: all runs).
 
-    Of several runs of one config the newest that finished counts. Finished runs of other contents
-    of the data set than those of the ablation run that ended last do not count.
+    Of several finished runs of one config the newest counts. Finished runs on another version of
+    the data set than that of the ablation run that ended last do not count.
     """
-    required = {side: configs(run.config, audit, side) for side in AUDITS[audit]}
+    required = {arm: configs(run.config, audit, arm) for arm in AUDITS[audit]}
     by_config: dict[RunConfig, list[Run]] = {
-        config: [] for of_side in required.values() for config in of_side
+        config: [] for of_arm in required.values() for config in of_arm
     }
     for other in run_store.runs() if among is None else among:
         if other.config in by_config:
             by_config[other.config].append(other)
     contents = _contents(by_config.values())
-    ablation_runs = AblationRuns({side: [] for side in required}, [], [], [])
-    for side, of_side in required.items():
-        for config in of_side:
-            _place(ablation_runs, side, config, by_config[config], contents)
+    ablation_runs = AblationRuns({arm: [] for arm in required}, [], [], [])
+    for arm, of_arm in required.items():
+        for config in of_arm:
+            _place(ablation_runs, arm, config, by_config[config], contents)
     return ablation_runs
 
 
 def _place(
-    ablation_runs: AblationRuns, side: str, config: RunConfig, runs: list[Run], contents: str | None
+    ablation_runs: AblationRuns, arm: str, config: RunConfig, runs: list[Run], contents: str | None
 ) -> None:
     finished = [run for run in runs if _fingerprint(run) == contents and contents]
     states = [(run, run.status) for run in runs]
     unfinished = [run for run, status in states if status.unfinished]
     ended = [run for run, s in states if not s.unfinished and s.state != "succeeded"]
     if finished:
-        ablation_runs.finished[side].append(finished[0])
+        ablation_runs.finished[arm].append(finished[0])
     elif unfinished:
         ablation_runs.unfinished.append(unfinished[0])
     elif ended:
@@ -134,16 +133,16 @@ def _contents(candidates: Iterable[list[Run]]) -> str | None:
 
 
 def _fingerprint(run: Run) -> str | None:
-    """Of the data set that a run was measured on; None unless it succeeded."""
+    """The fingerprint of the data set of a run; None unless it succeeded."""
     measured = run.metrics if run.status.state == "succeeded" else None
     return measured.dataset.fingerprint if measured else None
 
 
 def require_auditable(run: Run, audit: str) -> pd.DataFrame:
-    """The cells of a run (its split.parquet), if its recipe can be audited in that way.
+    """Returns the cells of a run (its split.parquet) if its recipe can be audited.
 
-    Raises `RunError` for an unfinished or a control run, `DataError` where subjects are unknown or
-    too few for the folds.
+    Raises `RunError` for an unfinished or a control run, `DataError` if subjects are unknown or too
+    few for the folds.
     """
     if run.status.state != "succeeded":
         raise RunError(
@@ -168,20 +167,20 @@ def require_auditable(run: Run, audit: str) -> pd.DataFrame:
     return cells
 
 
-def price(run: Run, audit: str, ablation_runs: AblationRuns) -> float | None:
-    """Seconds that what is still to be started will take; None before any run of the kind."""
-    coming = [
+def estimate_seconds(run: Run, audit: str, ablation_runs: AblationRuns) -> float | None:
+    """Estimates the seconds of the runs to start; None if no such run has finished."""
+    to_train = [
         *ablation_runs.missing,
         *(other.config for other in ablation_runs.ended),
     ]
     cells = len(require_auditable(run, audit))
-    alike = Counter(config.replace(split="subject", fold=0) for config in coming)
-    costs = [cost.estimate(config, cells=cells, runs=runs) for config, runs in alike.items()]
+    by_config = Counter(config.replace(split="subject", fold=0) for config in to_train)
+    costs = [cost.estimate(config, cells=cells, runs=runs) for config, runs in by_config.items()]
     return cost.total(costs)
 
 
 def tested(runs: list[Run]) -> pd.DataFrame:
-    """Every test cell of all folds once: image_id, group, label, probability, call and fold."""
+    """Returns the test cells of all folds: image_id, group, label, probability, call and fold."""
     tables = []
     for run in runs:
         table = run.predictions.query("split == 'test'")

@@ -1,8 +1,8 @@
-"""Controls: what a recipe reaches when it is shown less than the cell.
+"""Controls: the result of a recipe that is trained on less than the cell.
 
-Blasts are larger than normal lymphocytes, so a network can look clever by size alone. The same
-recipe is trained on each cell's silhouette and on a disc of its area; a model that does not beat
-them on the same cells of unseen subjects has not shown that it reads the cell.
+Blasts are larger than normal lymphocytes, so that size alone classifies many cells. The recipe is
+trained on the silhouette of each cell and on a disc of its area. A model that does not beat these
+controls on the same cells of unseen subjects has not shown that it uses more than size and outline.
 """
 
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ from core.audit.pooled_difference import PooledDifference
 from core.runs.run_store import Run
 
 METRIC = "roc_auc"
-SIDES = ("silhouette", "size")
+CONTROLS = ("silhouette", "size")
 
 
 @dataclass(frozen=True)
 class Controls:
-    """The model beside each control: how far it is above it, the model first."""
+    """The difference between the model (first) and each control."""
 
     differences: dict[str, PooledDifference]
     folds: int
@@ -42,16 +42,16 @@ class Controls:
         return {"controls": controls, "folds": self.folds, "synthetic": self.synthetic}
 
 
-def measure(sides: dict[str, list[Run]]) -> Controls:
-    """The model beside each control, from the finished runs of all folds.
+def measure(arms: dict[str, list[Run]]) -> Controls:
+    """Compares the model with each control, from the finished runs of all folds.
 
-    `sides` has the folds of "model" and of controls of `SIDES`. Raises `DataError` if the cells
+    `arms` has the runs of "model" and of `CONTROLS`. Raises `DataError` if the cells
     differ.
     """
-    model = tested(sides["model"])
+    model = tested(arms["model"])
     differences = {
-        name: pooled_difference.difference(model, tested(sides[name]))
-        for name in SIDES
-        if name in sides
+        name: pooled_difference.difference(model, tested(arms[name]))
+        for name in CONTROLS
+        if name in arms
     }
-    return Controls(differences, len(sides["model"]), is_synthetic(sides["model"]))
+    return Controls(differences, len(arms["model"]), is_synthetic(arms["model"]))

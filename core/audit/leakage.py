@@ -1,8 +1,8 @@
-"""The leakage meter: how much of a recipe's result is recognition of patients.
+"""The leakage meter: how much of the result of a recipe is recognition of patients.
 
-One recipe is trained over folds dealt by image, so that a test cell's patient is among those
-trained on, and over folds dealt by group, so that it is not. Trainings are as many and as large in
-both, and every cell is tested once in each: what is left between them is knowing the patient.
+The recipe is trained over folds by image, where patients of test cells are also trained on, and
+over folds by group, where they are not. Both have the same number of trainings of the same size,
+and test every cell once, so that their difference is due to the known patients.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ METRIC = "balanced_accuracy"
 
 @dataclass(frozen=True)
 class Leakage:
-    """The gap between both splits of one recipe; first: by image, second: by subject."""
+    """The difference between both splits of a recipe; first: by image, second: by subject."""
 
     difference: PooledDifference
     folds: int
@@ -26,7 +26,7 @@ class Leakage:
 
     @property
     def gap(self) -> MetricPair:
-        """Of the headline metric."""
+        """The headline metric of both."""
         return self.difference.metrics[METRIC]
 
     @property
@@ -36,11 +36,11 @@ class Leakage:
         return None if estimate.interval is None else estimate.above_zero
 
     def to_json(self) -> dict[str, Any]:
-        more = {"folds": self.folds, "synthetic": self.synthetic}
-        return self.difference.to_json() | more
+        facts = {"folds": self.folds, "synthetic": self.synthetic}
+        return self.difference.to_json() | facts
 
 
 def measure(by_image: list[Run], by_subject: list[Run]) -> Leakage:
-    """The gap, from the finished runs of all folds. Raises `DataError` if the cells differ."""
+    """Compares the finished runs of all folds. Raises `DataError` if the cells differ."""
     difference = pooled_difference.difference(tested(by_image), tested(by_subject))
     return Leakage(difference, len(by_subject), is_synthetic(by_subject))

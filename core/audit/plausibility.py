@@ -1,4 +1,4 @@
-"""Too good to be true? A result above what is published opens with an audit of its split."""
+"""Audits the split of a run whose result is better than all published ones."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ FEW_GROUPS = 10
 
 @dataclass(frozen=True)
 class Check:
-    """One question to the split: whether it is passed, and the answer in a sentence."""
+    """One check of the split, and its result in a sentence."""
 
     passed: bool
     text: str
@@ -22,9 +22,9 @@ class Check:
 
 @dataclass(frozen=True)
 class Alarm:
-    """What is too good about a run, and what looking at its split found.
+    """Metrics of a run that exceed published results, and the checks of its split.
 
-    above: sentences, one for each published bar that was passed. checks: see `Check`.
+    above: a sentence for each of these metrics.
     """
 
     run: str
@@ -33,16 +33,16 @@ class Alarm:
 
     @property
     def explained(self) -> bool:
-        """Whether the audit found a reason why the number is too good."""
+        """Whether a check failed, which can explain the result."""
         return not all(check.passed for check in self.checks)
 
     def answers(self, *, passed: bool) -> str:
-        """The answers of the checks that were passed, or of those that were not, in one line."""
+        """The sentences of the checks that passed, or of those that failed, in one line."""
         return " ".join(check.text for check in self.checks if check.passed == passed)
 
     @property
     def conclusion(self) -> str:
-        """What to think of it, in a sentence."""
+        """The conclusion in a sentence."""
         if self.explained:
             return "Do not believe this number as one of new patients: see what the audit found."
         return (
@@ -52,7 +52,7 @@ class Alarm:
 
 
 def audit(run: TestSet) -> Alarm | None:
-    """The audit of a run that passes a published subject-level bar; None for any other."""
+    """Audits a run that exceeds a published subject-level result; None for other runs."""
     above = tuple(
         f"{classification.NAMES[metric]} {value:.3f} is above the {bar.value:.3f} of {bar.name}."
         for metric, bar in literature.bars().items()
@@ -64,7 +64,7 @@ def audit(run: TestSet) -> Alarm | None:
 
 
 def _recorded(run: TestSet) -> tuple[Check, ...]:
-    """What the run recorded when it was measured, as `core.data.splits.audit` gave it."""
+    """Checks of the protocol that the run recorded; see `core.data.splits.audit`."""
     protocol = run.facts.protocol
     near, unknown = protocol.near_pairs_crossing, protocol.unknown_subjects
     synthetic = "The cells are synthetic: the number says nothing of patients."
@@ -94,7 +94,7 @@ def _recorded(run: TestSet) -> tuple[Check, ...]:
 
 
 def _crossings(run: TestSet) -> tuple[Check, ...]:
-    """What split.parquet itself says, whatever the run wrote down."""
+    """Checks of split.parquet."""
     parts = split_of(run.run)
     groups, copies = _crossing(parts, "group"), _crossing(parts, "sha256")
     return (

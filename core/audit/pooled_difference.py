@@ -1,4 +1,4 @@
-"""Two cross-validated results on the same cells: how far apart, with an interval over groups."""
+"""The difference of two cross-validated results on the same cells, with its interval."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,7 +16,7 @@ METRICS = ("roc_auc", "balanced_accuracy")
 
 @dataclass(frozen=True)
 class MetricPair:
-    """A metric of both results, and `first` less `second` with its interval."""
+    """A metric of both results, and `first` minus `second` with its interval."""
 
     first: float
     second: float
@@ -33,7 +33,7 @@ class MetricPair:
 
 @dataclass(frozen=True)
 class PooledDifference:
-    """How far one result is above another on the same cells, for each metric of `METRICS`."""
+    """The difference of two results on the same cells, in each metric of `METRICS`."""
 
     cells: int
     groups: int
@@ -45,16 +45,16 @@ class PooledDifference:
 
 
 def difference(first: pd.DataFrame, second: pd.DataFrame, *, seed: int = 0) -> PooledDifference:
-    """How far `first` is above `second`, each table one row a cell.
+    """Computes `first` minus `second`, tables with one row a cell.
 
     Columns: image_id, group, label (0 or 1), probability of ALL in [0, 1], call (0 or 1), and
-    fold, the training that the row is from.
+    fold, the training of the row.
 
-    The 95% interval is a percentile interval over resampled groups; both classifiers meet the same
-    draws, so what makes a group hard for both cancels. It is missing as in `bootstrap.estimate`:
-    with fewer than 3 groups of a class, or if all resamples agree. The ROC AUC is the share of
-    (ALL, HEM) pairs within one fold that are in the right order, since probabilities of two
-    trainings need not share a scale (Forman and Scholz, Apples-to-Apples in Cross-Validation
+    The 95% interval is a percentile interval over resampled groups, the same for both results, so
+    that the difficulty of a group cancels. It is None with fewer than 3 groups of a class, or if
+    all resamples are equal; see `bootstrap.estimate`. The ROC AUC is the share of (ALL, HEM) pairs
+    within one fold that are in the right order, because probabilities of two trainings can differ
+    in scale (Forman and Scholz, Apples-to-Apples in Cross-Validation
     Studies, SIGKDD Explorations 12, 2010).
 
     Raises `DataError` unless both tables have the same cells with the same labels and groups.
@@ -72,24 +72,24 @@ def difference(first: pd.DataFrame, second: pd.DataFrame, *, seed: int = 0) -> P
             " over subjects can be given. Give the data set with the subject of each cell."
         )
     groups, labels = ours["group"].to_numpy(str), ours["label"].to_numpy()
-    resamples = _with_the_cells_as_they_are(bootstrap.resample(groups, seed=seed))
+    resamples = _with_original(bootstrap.resample(groups, seed=seed))
     enough = len(np.unique(labels)) == 2 and bootstrap.tells(labels, groups)
     metrics = {}
-    for name, of_resamples in zip(METRICS, (_areas, _balanced_accuracies), strict=True):
-        one, other = of_resamples(ours, resamples), of_resamples(theirs, resamples)
-        gaps = one - other
-        ahead = bootstrap.estimate(float(gaps[0]), gaps[1:] if enough else None)
-        metrics[name] = MetricPair(float(one[0]), float(other[0]), ahead)
+    for name, compute in zip(METRICS, (_areas, _balanced_accuracies), strict=True):
+        minuends, subtrahends = compute(ours, resamples), compute(theirs, resamples)
+        gaps = minuends - subtrahends
+        estimate = bootstrap.estimate(float(gaps[0]), gaps[1:] if enough else None)
+        metrics[name] = MetricPair(float(minuends[0]), float(subtrahends[0]), estimate)
     return PooledDifference(len(ours), len(resamples.names), metrics)
 
 
-def _with_the_cells_as_they_are(resamples: Resampling) -> Resampling:
+def _with_original(resamples: Resampling) -> Resampling:
     once = np.ones((1, len(resamples.names)))
     return replace(resamples, draws=np.vstack([once, resamples.draws]))
 
 
 def _areas(table: pd.DataFrame, resamples: Resampling) -> np.ndarray:
-    """The share of pairs of one fold in the right order in each resample, (R,); NaN of none."""
+    """The share of pairs of one fold in the right order, (R,); NaN without pairs."""
     right, pairs = np.zeros(len(resamples.draws)), np.zeros(len(resamples.draws))
     for fold in np.unique(table["fold"]):
         rows = (table["fold"] == fold).to_numpy()
@@ -105,7 +105,7 @@ def _areas(table: pd.DataFrame, resamples: Resampling) -> np.ndarray:
 
 
 def _balanced_accuracies(table: pd.DataFrame, resamples: Resampling) -> np.ndarray:
-    """Of all folds' calls together in each resample, (R,)."""
+    """The balanced accuracy of all folds together in each resample, (R,)."""
     labels, calls = table["label"].to_numpy(), table["call"].to_numpy()
     kinds = ((1, 1), (1, 0), (0, 1), (0, 0))
     counts = np.stack([(calls == c) & (labels == y) for c, y in kinds], axis=-1)

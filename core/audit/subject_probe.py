@@ -1,8 +1,8 @@
 """The subject probe: can the patient of a cell be named from what the network sees?
 
-A linear classifier on a run's pooled features tries to name the subject of each cell, within one
-class, so that telling ALL from HEM cannot help it. What it gets right beyond chance is knowledge of
-the patient that the features carry. Source: linear probes; Alain and Bengio, Understanding
+A linear classifier predicts the subject of each cell from the pooled features of a run, within one
+class, so that the difference of ALL and HEM cannot help. An accuracy above chance shows that the
+features contain information on the patient. Source: linear probes; Alain and Bengio, Understanding
 Intermediate Layers Using Linear Classifier Probes, 2017.
 """
 
@@ -24,23 +24,23 @@ from core.runs.run_store import Run
 FOLDS = 5
 # So that each of the folds tests a cell of every subject.
 MIN_CELLS = FOLDS
-# Of a class and part, dealt over its subjects: enough to tell, and done in seconds.
+# Per class and part, spread over its subjects; takes seconds.
 MAX_CELLS = 600
-# With 19 shuffles, the true subjects being ahead of all of them has a probability of 1 in 20 by
-# chance: a permutation test at 5 % (Ojala and Garriga, JMLR 11, 2010).
+# The accuracy exceeds that of all 19 shuffles with a probability of 1 in 20 by chance: a
+# permutation test at 5 % (Ojala and Garriga, JMLR 11, 2010).
 SHUFFLES = 19
-# Linear too; with more dimensions than this a few hundred cells are separable by accident.
+# With more dimensions a few hundred cells are linearly separable by chance.
 COMPONENTS = 32
 PARTS = {"unseen": ("test", "validation"), "trained": ("train",)}
 FILE = "probe.json"
 
 
 class Naming(Section):
-    """How often a linear probe names the subject of a cell that it was not fitted on.
+    """How often a linear probe names the subject of cells that it was not fitted on.
 
     interval: 95% of the accuracy, over resampled subjects; None for fewer than 3. majority: the
-    share of the subject with most cells. one_in: 1 / subjects. chance and highest_chance: the mean
-    and the highest accuracy of the same probe on `SHUFFLES` shuffles of the subjects. recognises:
+    share of the subject with most cells. one_in: 1 / subjects. chance, highest_chance: the mean and
+    the highest accuracy of the same probe on `SHUFFLES` shuffles of the subjects. recognises:
     whether the accuracy is above the highest, a test at 5 %.
     """
 
@@ -56,14 +56,14 @@ class Naming(Section):
 
 
 class ProbeRow(Naming):
-    """What the probe found within one part of `PARTS` and one class."""
+    """The result of the probe in one part of `PARTS` and one class."""
 
     part: str
     of_class: str = Field(alias="class")
 
 
 class SubjectProbe(Document):
-    """What the probe of a run found, probe.json; exported_ns: of the engine that was probed.
+    """The result of the probe of a run, probe.json; exported_ns: that of the probed engine.
 
     A class with fewer than 2 subjects of `MIN_CELLS` cells has no row.
     """
@@ -83,7 +83,7 @@ class SubjectProbe(Document):
 
 
 def stored(run: Run) -> SubjectProbe | None:
-    """What an earlier `measure` found for the run's present engine; None if there is nothing."""
+    """Returns the stored result for the present engine of a run; None if there is none."""
     try:
         probe = SubjectProbe.read(run.path / FILE)
     except RunError:
@@ -94,7 +94,7 @@ def stored(run: Run) -> SubjectProbe | None:
 def measure(run: Run, progress: Progress | None = None, *, seed: int = 0) -> SubjectProbe:
     """Probes a finished run and stores the result as probe.json in its folder.
 
-    `progress` gets (done, total) of each of its passes over the cells. Raises `DataError` if no
+    `progress` gets (done, total) of each pass over the cells. Raises `DataError` if no
     class has a row, or if files are gone or changed.
     """
     cells = _draw(run, seed)
@@ -121,11 +121,11 @@ def measure(run: Run, progress: Progress | None = None, *, seed: int = 0) -> Sub
 
 
 def _draw(run: Run, seed: int) -> pd.DataFrame:
-    """The cells to probe with, and the part of `PARTS` they are for."""
+    """Draws the cells of each part of `PARTS`."""
     cells = pd.read_parquet(run.path / "split.parquet")
     cells = cells[cells["subject"].notna()]
     rng = np.random.default_rng(seed)
-    chosen = []
+    tables = []
     for part, names in PARTS.items():
         for label in (1, 0):
             rows = cells[cells["split"].isin(names) & (cells["label"] == label)]
@@ -135,10 +135,10 @@ def _draw(run: Run, seed: int) -> pd.DataFrame:
             counts = rows["subject"].map(rows["subject"].value_counts())
             rows = rows[counts >= MIN_CELLS]
             if rows["subject"].nunique() >= 2:
-                chosen.append(rows.assign(part=part))
-    if not chosen:
+                tables.append(rows.assign(part=part))
+    if not tables:
         return cells.head(0)
-    return pd.concat(chosen, ignore_index=True)
+    return pd.concat(tables, ignore_index=True)
 
 
 def _embed(engine: Engine, array: np.ndarray, progress: Progress | None) -> np.ndarray:
@@ -155,7 +155,7 @@ def name_subjects(features: np.ndarray, subjects: np.ndarray, *, seed: int = 0) 
     """Probes features (N, C) of cells of `subjects` (N,).
 
     The probe is a multinomial logistic regression on standardised principal components, over folds
-    that each hold a part of every subject's cells.
+    stratified by subject.
     """
     names, member = np.unique(subjects, return_inverse=True)
     rng = np.random.default_rng(seed)
@@ -182,7 +182,7 @@ def name_subjects(features: np.ndarray, subjects: np.ndarray, *, seed: int = 0) 
 
 
 def _hits(features: np.ndarray, member: np.ndarray, seed: int) -> np.ndarray:
-    """Whether each cell's subject is named right by the probe of the other folds, bool (N,)."""
+    """Whether the probe of the other folds names the subject of each cell, bool (N,)."""
     from sklearn.decomposition import PCA
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
@@ -193,9 +193,9 @@ def _hits(features: np.ndarray, member: np.ndarray, seed: int) -> np.ndarray:
 
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
     hits = np.zeros(len(member), bool)
-    # With more threads than one, such small products take ten times as long.
+    # More threads make such small products ten times slower.
     with threadpool_limits(1), warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # so many steps are near enough
+        warnings.simplefilter("ignore", ConvergenceWarning)  # 100 steps are enough
         for fitted, held_out in folds.split(features, member):
             components = min(COMPONENTS, features.shape[1], len(fitted) - 1)
             probe = make_pipeline(

@@ -1,7 +1,7 @@
 """Whether one run is better than another: differences on the same resamples of the same cells.
 
-Models tested on the same cells err on the same hard subjects. Their difference is therefore much
-more certain than their intervals show, and is resampled itself: the same groups for both.
+Models tested on the same cells fail on the same subjects, so that their difference is more certain
+than the intervals of both suggest. The difference itself is resampled, over the same groups.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ METRIC = "balanced_accuracy"  # the headline
 
 
 def load(runs: Sequence[Run]) -> tuple[list[TestSet], list[str]]:
-    """The test sets of the runs that can be compared, and a sentence for each that cannot."""
+    """Returns the test sets of the runs, and a sentence for each run that cannot be compared."""
     test_sets, problems = [], []
     for run in runs:
         try:
@@ -34,10 +34,10 @@ def load(runs: Sequence[Run]) -> tuple[list[TestSet], list[str]]:
 
 @dataclass(frozen=True)
 class Difference:
-    """How far run `a` is ahead of run `b` in a metric.
+    """How deviations run `a` is ahead of run `b` in a metric.
 
-    ahead: above 0 if `a` is better, whether higher or lower is better. Its interval holds
-    simultaneously over all pairs compared, with 95%.
+    ahead: above 0 if `a` is better, also for metrics where lower is better. The 95% interval is
+    simultaneous over all pairs compared.
     """
 
     metric: str
@@ -47,7 +47,7 @@ class Difference:
 
     @property
     def shown(self) -> bool:
-        """Whether the data show that they differ: the interval leaves zero out."""
+        """Whether the interval excludes zero, so that the data show a difference."""
         interval = self.ahead.interval
         return interval is not None and not interval[0] <= 0 <= interval[1]
 
@@ -65,7 +65,7 @@ class Difference:
 def same_cells(a: TestSet, b: TestSet) -> bool:
     """Whether both were tested on the same images, by content, with the same labels and groups.
 
-    The folder of a file does not matter; copies count as often as they occur.
+    The folder of a file does not matter; each copy counts.
     """
     columns = ["sha256", "label", "group"]
     if len(a.cells) != len(b.cells):
@@ -75,9 +75,9 @@ def same_cells(a: TestSet, b: TestSet) -> bool:
 
 
 def comparable(runs: Sequence[TestSet]) -> list[list[TestSet]]:
-    """The runs in sets within which all can be compared, the largest first, then in their order.
+    """Groups the runs into sets of comparable runs, the largest first, then in their order.
 
-    Runs of a set have the same test cells. A run that leaks is a set of its own.
+    Runs of a set have the same test cells. A run that leaks is alone in its set.
     """
     sets: list[list[TestSet]] = []
     for run in runs:
@@ -91,9 +91,9 @@ def comparable(runs: Sequence[TestSet]) -> list[list[TestSet]]:
 
 
 def ranked(runs: Sequence[TestSet]) -> list[TestSet]:
-    """The largest set of `comparable` runs that do not leak; none if two sets are the largest.
+    """Returns the largest set of `comparable` runs without leakage; [] if two are the largest.
 
-    Numbers on different cells do not say which run is better.
+    Numbers on different cells do not show which run is better.
     """
     sets = comparable([run for run in runs if not run.leaking])
     tie = len(sets) > 1 and len(sets[0]) == len(sets[1])
@@ -101,7 +101,7 @@ def ranked(runs: Sequence[TestSet]) -> list[TestSet]:
 
 
 def differences(runs: Sequence[TestSet], metric: str) -> list[Difference]:
-    """All pairs of runs of one set of `comparable`, the better one first.
+    """Compares all pairs of runs of one set of `comparable`; the better run of a pair is first.
 
     Runs in which the metric is undefined are left out.
     """
@@ -119,17 +119,17 @@ def differences(runs: Sequence[TestSet], metric: str) -> list[Difference]:
         return []
     gaps = [values[a.run_id] - values[b.run_id] for a, b in pairs]
     resampled = [_resampled(a, b, metric, sign) for a, b in pairs]
-    wider = few_subjects(fewest_groups(defined[0])) if resampled[0] is not None else 1.0
+    factor = few_groups_factor(fewest_groups(defined[0])) if resampled[0] is not None else 1.0
     return [
         Difference(metric, a.run_id, b.run_id, estimate)
-        for (a, b), estimate in zip(pairs, _simultaneous(gaps, resampled, wider), strict=True)
+        for (a, b), estimate in zip(pairs, _simultaneous(gaps, resampled, factor), strict=True)
     ]
 
 
 def best(runs: Sequence[TestSet], metric: str) -> str | None:
-    """The run that is better in a metric than every other of its set, beyond chance.
+    """Returns the run that is better in a metric, beyond chance, than all others of its set.
 
-    None without evidence, and if there is none to compare with.
+    None without evidence, or if there is only one run.
     """
     pairs = differences(runs, metric)
     if not pairs:
@@ -140,15 +140,15 @@ def best(runs: Sequence[TestSet], metric: str) -> str | None:
 
 
 def fewest_groups(run: TestSet) -> int:
-    """Groups of subjects of the class that has fewer of them."""
+    """Returns the number of groups of subjects in the class with fewer of them."""
     return int(run.cells.groupby("label")["group"].nunique().min())
 
 
-def few_subjects(groups: int) -> float:
-    """The factor by which a bootstrap's interval over so many groups (from 2) is too narrow.
+def few_groups_factor(groups: int) -> float:
+    """Returns the factor by which a bootstrap interval over 2 or more groups is too narrow.
 
-    Its variance is short by one group in `groups`, and its quantiles are those of many groups
-    rather than of Student's t with `groups` - 1 degrees of freedom.
+    The variance is too small by the factor (`groups` - 1) / `groups`, and the quantiles are those
+    of the normal distribution instead of Student's t with `groups` - 1 degrees of freedom.
     """
     from scipy.special import ndtri, stdtrit
 
@@ -161,20 +161,20 @@ def _resampled(a: TestSet, b: TestSet, metric: str, sign: int) -> np.ndarray | N
     ours, theirs = a.replicates, b.replicates
     if ours is None or theirs is None:
         return None
-    # The groups' names and so their draws agree; the order of cells within does not matter.
+    # Both have the same groups and so the same draws; the order of cells does not matter.
     difference: np.ndarray = sign * (ours[metric] - theirs[metric])
     return difference
 
 
 def _simultaneous(
-    gaps: list[float], resampled: list[np.ndarray | None], wider: float
+    gaps: list[float], resampled: list[np.ndarray | None], factor: float
 ) -> list[Estimate]:
-    """The differences with simultaneous intervals, from resamples that share their draws.
+    """Returns the differences with simultaneous intervals, from resamples with the same draws.
 
-    `wider` is the factor of `few_subjects`. There is no interval without resamples, if over half of
-    them leave a difference undefined, or if all agree.
+    `factor` is that of `few_groups_factor`. There is no interval without resamples, if the
+    difference is undefined in more than half of them, or if all are equal.
     """
-    reasons = [_lack(rows) for rows in resampled]
+    reasons = [_reason_for_no_interval(rows) for rows in resampled]
     rows = {
         number: row
         for number, (row, reason) in enumerate(zip(resampled, reasons, strict=True))
@@ -183,18 +183,18 @@ def _simultaneous(
     if not rows:
         return [Estimate(gap, reason=reason) for gap, reason in zip(gaps, reasons, strict=True)]
     spread = {number: float(np.nanstd(row, ddof=1)) for number, row in rows.items()}
-    far = np.stack([np.abs(row - gaps[n]) / spread[n] for n, row in rows.items()])
-    furthest = np.nanmax(far[:, ~np.isnan(far).all(axis=0)], axis=0)
-    reach = float(np.quantile(furthest, LEVEL)) * wider
+    deviations = np.stack([np.abs(row - gaps[n]) / spread[n] for n, row in rows.items()])
+    maxima = np.nanmax(deviations[:, ~np.isnan(deviations).all(axis=0)], axis=0)
+    half_width = float(np.quantile(maxima, LEVEL)) * factor
     return [
-        Estimate(gap, gap - reach * spread[number], gap + reach * spread[number])
+        Estimate(gap, gap - half_width * spread[number], gap + half_width * spread[number])
         if number in spread
         else Estimate(gap, reason=reasons[number])
         for number, gap in enumerate(gaps)
     ]
 
 
-def _lack(rows: np.ndarray | None) -> str:
+def _reason_for_no_interval(rows: np.ndarray | None) -> str:
     if rows is None:
         return TOO_FEW_GROUPS
     if np.isnan(rows).mean() > 0.5:

@@ -11,18 +11,18 @@ from core.metrics.bootstrap import LEVEL, MIN_GROUPS, Resampling, bin_sums
 from core.metrics.estimate import TOO_FEW_GROUPS, Estimate
 
 GRID = np.linspace(0, 1, 101)
-RESAMPLES = 500  # of the bands: an edge of a band need not be as sure as that of an interval
+RESAMPLES = 500  # for bands, which need less precision than intervals
 
-# ALL and HEM cells called ALL, from none to all of them.
+# Cumulative counts of ALL and HEM cells called ALL, from none to all.
 _Counts = tuple[np.ndarray, np.ndarray]
 _Read = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
 class Curve:
-    """y at each x of `GRID`, float64 (101,), with its band, None where there is none.
+    """y at each x of `GRID`, float64 (101,), with its band; low and high are None without one.
 
-    area: what `metrics` calls the curve's area. baseline: y of always answering ALL (for ROC: x).
+    area: ROC AUC or PR AUC. baseline: y of always answering ALL (for ROC: x).
     """
 
     y: np.ndarray
@@ -33,23 +33,25 @@ class Curve:
 
 
 def roc(run: TestSet) -> Curve | None:
-    """The highest sensitivity at each false-positive rate or below it; None with one class."""
+    """Returns the highest sensitivity up to each false-positive rate; None with one class."""
 
-    def read(found: np.ndarray, false: np.ndarray) -> np.ndarray:
+    def read(true: np.ndarray, false: np.ndarray) -> np.ndarray:
         rate = false / false[-1]
-        sensitivity: np.ndarray = (found / found[-1])[np.searchsorted(rate, GRID, side="right") - 1]
+        sensitivity: np.ndarray = (true / true[-1])[np.searchsorted(rate, GRID, side="right") - 1]
         return sensitivity
 
     return _curve(run, read, classification.roc_auc(run.labels, run.probabilities), GRID)
 
 
 def precision_recall(run: TestSet) -> Curve | None:
-    """The precision where each recall is first reached; None with one class."""
+    """Returns the precision where each recall is first reached; None with one class."""
 
-    def read(found: np.ndarray, false: np.ndarray) -> np.ndarray:
-        first = np.searchsorted(found / found[-1], GRID - 1e-12)
-        first = np.maximum(first, np.searchsorted(found, 1e-9))  # at recall 0: of the first found
-        precision: np.ndarray = found[first] / (found[first] + false[first])
+    def read(true: np.ndarray, false: np.ndarray) -> np.ndarray:
+        first = np.searchsorted(true / true[-1], GRID - 1e-12)
+        first = np.maximum(
+            first, np.searchsorted(true, 1e-9)
+        )  # at recall 0, that of the first ALL cell
+        precision: np.ndarray = true[first] / (true[first] + false[first])
         return precision
 
     share = np.full(len(GRID), run.labels.mean())
@@ -65,8 +67,8 @@ def _curve(run: TestSet, read: _Read, area: float | None, baseline: np.ndarray) 
 
     def steps(copies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         counts = (np.cumsum(copies * side)[last] for side in (positive, ~positive))
-        found, false = (np.concatenate([[0.0], count]) for count in counts)
-        return found, false
+        true, false = (np.concatenate([[0.0], count]) for count in counts)
+        return true, false
 
     y = read(*steps(np.ones(len(order))))
     low, high = _band(run.resamples, order, steps, read)
@@ -83,9 +85,9 @@ def _band(
         return None, None
     member, rows = resamples.member[order], []
     for draw in resamples.draws[:RESAMPLES]:
-        found, false = steps(draw[member])
-        if found[-1] and false[-1]:
-            rows.append(read(found, false))
+        true, false = steps(draw[member])
+        if true[-1] and false[-1]:
+            rows.append(read(true, false))
     if len(rows) < RESAMPLES / 2:
         return None, None
     tail = (1 - LEVEL) / 2
@@ -95,9 +97,9 @@ def _band(
 
 @dataclass(frozen=True)
 class Bin:
-    """Cells whose P(ALL) lies between low and high: their number, mean P(ALL) and share of ALL.
+    """Cells with a P(ALL) between low and high.
 
-    observed has no interval if the bin has cells of fewer than 3 groups.
+    predicted: mean P(ALL). observed: share of ALL, without interval for fewer than 3 groups.
     """
 
     low: float
@@ -108,9 +110,9 @@ class Bin:
 
 
 def reliability(run: TestSet) -> list[Bin]:
-    """The bins of the ECE that hold cells, in their order."""
+    """Returns the bins of the ECE that are not empty, in order of probability."""
     sums = classification.bin_sums(run.labels, run.probabilities)
-    place, groups = classification.bin_of(run.probabilities), run.cells["group"].to_numpy()
+    bin_numbers, groups = classification.bin_of(run.probabilities), run.cells["group"].to_numpy()
     shares = None
     if run.resamples is not None:
         resamples = bin_sums(run.resamples, run.labels, run.probabilities)
@@ -120,7 +122,7 @@ def reliability(run: TestSet) -> list[Bin]:
     for number in np.flatnonzero(sums[:, 0]):
         cells, predicted, positives = sums[number]
         observed, tail = Estimate(float(positives / cells), reason=TOO_FEW_GROUPS), (1 - LEVEL) / 2
-        if shares is not None and len(set(groups[place == number])) >= MIN_GROUPS:
+        if shares is not None and len(set(groups[bin_numbers == number])) >= MIN_GROUPS:
             low, high = np.nanquantile(shares[:, number], (tail, 1 - tail))
             observed = Estimate(observed.value, float(low), float(high))
         bins.append(

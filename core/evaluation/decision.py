@@ -1,4 +1,4 @@
-"""What an operating point means: misses, false alarms, review, net benefit, reliability."""
+"""Consequences of an operating point: errors, review, net benefit and reliability."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,12 +27,12 @@ QUANTITIES = (
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the calls on a part come to: counts, and shares with their intervals.
+    """The calls on a part: counts, and shares with their intervals.
 
-    prevalence: the share of ALL that false_alarms, a share of all cells, is taken at. missed: of
-    the blasts, below the threshold. review: of all cells. missed_outright: of the blasts, called
-    HEM without review; false_outright: of the HEM cells, called ALL; these three are None without a
-    review band.
+    prevalence: the share of ALL at which false_alarms, a share of all cells, is computed. missed:
+    the share of blasts below the threshold. review: the share of all cells. missed_outright: the
+    share of blasts called HEM without review; false_outright: the share of HEM cells called ALL.
+    The last three are None without a review band.
     """
 
     images: int
@@ -62,7 +62,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Reliability:
-    """How far probabilities mean what they say: `reliability.scores` and `reliability.curve`."""
+    """The `scores` and `curve` of `core.metrics.reliability`."""
 
     scores: dict[str, float]
     curve: list[dict[str, float]]
@@ -70,7 +70,7 @@ class Reliability:
 
 @dataclass(frozen=True, eq=False)
 class Preview:
-    """What an operating point means.
+    """The consequences of an operating point.
 
     parts: by name. shown_part: the part of trade_off and decision_curve, the test part if there is
     one. reliability: by part, "before" and "after" calibration. decision_threshold: the threshold
@@ -87,27 +87,27 @@ class Preview:
 
 
 def preview(run: Run, choice: Choice | None, prevalence: float | None = None) -> Preview:
-    """What a choice would mean; of None, the calibration as it is stored. Nothing is written.
+    """Computes the consequences of a choice (None: the stored calibration); writes nothing.
 
-    Raises `ConfigError` for a prevalence outside (0, 1), and what `operating_point.propose` raises.
+    Raises `ConfigError` for a prevalence outside (0, 1), and as `operating_point.propose` does.
     """
     if prevalence is not None and not 0 < prevalence < 1:
         raise ConfigError(f"The prevalence is {prevalence}; it must lie between 0 and 1.")
-    chosen = run.calibration if choice is None else operating_point.propose(run, choice)
+    fitted = run.calibration if choice is None else operating_point.propose(run, choice)
     cells = run.predictions
     logits = cells["logit"].to_numpy(float)
-    cells["probability"] = chosen.probability(logits)
+    cells["probability"] = fitted.probability(logits)
     cells["raw"] = calibration.logistic(logits)
     parts = {name: cells[cells["split"] == name] for name in PARTS}
     parts = {name: rows for name, rows in parts.items() if len(rows)}
-    last = list(parts)[-1]
-    labels = parts[last]["label"].to_numpy()
-    probabilities = parts[last]["probability"].to_numpy()
-    threshold = _at_prevalence(np.array([chosen.threshold]), labels, prevalence)
+    shown_part = list(parts)[-1]
+    labels = parts[shown_part]["label"].to_numpy()
+    probabilities = parts[shown_part]["probability"].to_numpy()
+    threshold = _at_prevalence(np.array([fitted.threshold]), labels, prevalence)
     return Preview(
-        calibration=chosen,
-        parts={name: outcome(rows, chosen, prevalence) for name, rows in parts.items()},
-        shown_part=last,
+        calibration=fitted,
+        parts={name: outcome(rows, fitted, prevalence) for name, rows in parts.items()},
+        shown_part=shown_part,
         trade_off=trade_off(labels, probabilities, prevalence),
         decision_curve=decision_curve(labels, probabilities, prevalence),
         decision_threshold=float(threshold[0]),
@@ -124,18 +124,18 @@ def _reliability(rows: pd.DataFrame) -> dict[str, Reliability]:
     }
 
 
-def outcome(rows: pd.DataFrame, chosen: Calibration, prevalence: float | None = None) -> Outcome:
-    """The outcome of a part's cells (label, probability and group).
+def outcome(rows: pd.DataFrame, fitted: Calibration, prevalence: float | None = None) -> Outcome:
+    """Computes the outcome of the cells of a part (label, probability and group).
 
     A value is None if the part lacks the class; there is no interval if groups are too few or
-    unknown (see `bootstrap.estimate`). prevalence: None takes the part's own.
+    unknown (see `bootstrap.estimate`). prevalence: None for that of the part.
     """
-    labels, values = rows["label"].to_numpy(), rows["probability"].to_numpy()
+    labels, probabilities = rows["label"].to_numpy(), rows["probability"].to_numpy()
     share = float(labels.mean()) if prevalence is None else prevalence
-    sensitivity, specificity = _rates(rows, values >= chosen.threshold)
+    sensitivity, specificity = _rates(rows, probabilities >= fitted.threshold)
     review: dict[str, Estimate] = {}
-    if chosen.review is not None:
-        calls = np.array([chosen.call(value) for value in values])
+    if fitted.review is not None:
+        calls = np.array([fitted.call(value) for value in probabilities])
         review = {
             "review": _rates(rows.assign(label=1), calls == "review")[0],
             "missed_outright": _rates(rows, calls != "HEM")[0].map(_complement),
@@ -155,7 +155,7 @@ def outcome(rows: pd.DataFrame, chosen: Calibration, prevalence: float | None = 
 
 
 def _rates(rows: pd.DataFrame, calls: np.ndarray) -> tuple[Estimate, Estimate]:
-    """Share of the ALL cells called, and of the HEM cells not called."""
+    """The share of ALL cells that are called, and of HEM cells that are not."""
     labels, called = rows["label"].to_numpy(), calls.astype(float)
     if rows["group"].isna().any():
         values = classification.metrics(labels, called, 0.5)
@@ -174,7 +174,7 @@ def _complement(share: float) -> float:
 def trade_off(
     labels: np.ndarray, probabilities: np.ndarray, prevalence: float | None = None
 ) -> pd.DataFrame | None:
-    """What every threshold trades; None if the part has one class.
+    """Returns misses and false alarms at every threshold; None if the part has one class.
 
     Columns threshold, missed (share of the blasts) and false_alarms (share of all cells).
     """
@@ -197,12 +197,12 @@ def trade_off(
 def decision_curve(
     labels: np.ndarray, probabilities: np.ndarray, prevalence: float | None = None
 ) -> pd.DataFrame | None:
-    """Net benefit against the threshold probability (Vickers and Elkin 2006).
+    """Returns the net benefit by threshold probability (Vickers and Elkin 2006).
 
     Arrays are (N,). None if there is one class. Columns threshold, model, all (every cell called
-    ALL) and none (no cell: 0): the true alarms less the false ones per cell, a false one weighing
-    threshold / (1 - threshold) as much. At a prevalence other than the part's, the odds are shifted
-    to it (Saerens et al. 2002), since a probability depends on the prevalence.
+    ALL) and none (no cell: 0). Net benefit is the share of true alarms less that of false alarms,
+    weighted by threshold / (1 - threshold). If a prevalence is given, the odds are shifted to it
+    (Saerens et al. 2002), because probabilities depend on the prevalence.
     """
     if len(np.unique(labels)) < 2:
         return None

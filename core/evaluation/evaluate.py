@@ -1,4 +1,4 @@
-"""Measures a run's classifier, through the same engine that readings use."""
+"""Measures the classifier of a run with the engine that readings use."""
 
 import time
 
@@ -22,42 +22,42 @@ COLUMNS = ["image_id", "subject", "group", "split", "label", "logit", "probabili
 
 
 def predict_parts(run: Run, parts: pd.DataFrame, logits: np.ndarray) -> dict[str, PartMetrics]:
-    """Calibrates on the validation part of a run's split and measures each part.
+    """Calibrates on the validation part and measures each part; returns metrics by part.
 
-    `parts` has the cells with their split, `logits` (N,) what the classifier says of each. Writes
-    predictions.parquet and calibration.json; returns metrics by part.
+    `parts` has the cells with their split, `logits` (N,) the outputs of the classifier. Writes
+    predictions.parquet and calibration.json.
     """
-    chosen = (parts["split"] == "validation").to_numpy()
-    groups = clusters(parts)[chosen]
-    fitted = calibration.fit(parts["label"].to_numpy()[chosen], logits[chosen], groups)
-    contract = Calibration.parse(fitted)
-    contract.write(run.path / "calibration.json")
-    table = parts.assign(logit=logits, probability=contract.probability(logits))
+    validation = (parts["split"] == "validation").to_numpy()
+    groups = groups_of(parts)[validation]
+    labels = parts["label"].to_numpy()[validation]
+    fitted = Calibration.parse(calibration.fit(labels, logits[validation], groups))
+    fitted.write(run.path / "calibration.json")
+    table = parts.assign(logit=logits, probability=fitted.probability(logits))
     with storage.atomic(run.path / "predictions.parquet") as temporary:
         table[COLUMNS].to_parquet(temporary, index=False)
-    return measure_parts(table, contract)
+    return measure_parts(table, fitted)
 
 
-def clusters(rows: pd.DataFrame) -> np.ndarray:
-    """The group of each cell, (N,); cells of unknown subjects, who may be one, count as one."""
+def groups_of(rows: pd.DataFrame) -> np.ndarray:
+    """The group of each cell, (N,); all cells of unknown subjects count as one group."""
     groups: np.ndarray = rows["group"].fillna("unknown").to_numpy()
     return groups
 
 
-def measure_parts(table: pd.DataFrame, contract: Calibration) -> dict[str, PartMetrics]:
-    """Metrics of each part of predictions (split, label, probability, group), as metrics.json has.
+def measure_parts(predictions: pd.DataFrame, fitted: Calibration) -> dict[str, PartMetrics]:
+    """Measures each part of predictions (split, label, probability, group), for metrics.json.
 
-    All are of the two calls that the threshold makes; calls adds how many cells of each class are
-    called what, review among them.
+    Metrics are those of the two calls ALL and HEM; `calls` counts the calls of each class with the
+    call review.
     """
     return {
-        str(part): measure(rows, contract.threshold).replace(calls=_calls(rows, contract))
-        for part, rows in table.groupby("split")
+        str(part): measure(rows, fitted.threshold).replace(calls=_calls(rows, fitted))
+        for part, rows in predictions.groupby("split")
     }
 
 
-def _calls(rows: pd.DataFrame, contract: Calibration) -> dict[str, dict[str, int]]:
-    called = [contract.call(value) for value in rows["probability"]]
+def _calls(rows: pd.DataFrame, fitted: Calibration) -> dict[str, dict[str, int]]:
+    called = [fitted.call(value) for value in rows["probability"]]
     names = np.where(rows["label"] == 1, "ALL", "HEM")
     return {
         name: {
@@ -69,7 +69,7 @@ def _calls(rows: pd.DataFrame, contract: Calibration) -> dict[str, dict[str, int
 
 
 def measure(rows: pd.DataFrame, threshold: float) -> PartMetrics:
-    """Metrics with group-bootstrap intervals of predictions (label, probability, group)."""
+    """Measures predictions (label, probability, group), with group-bootstrap intervals."""
     labels, probabilities = rows["label"].to_numpy(), rows["probability"].to_numpy()
     intervals = dict.fromkeys(classification.NAMES)  # without groups there is nothing to resample
     if rows["group"].notna().all():
@@ -86,47 +86,45 @@ def measure(rows: pd.DataFrame, threshold: float) -> PartMetrics:
 
 
 def evaluate_on(run: Run, dataset: str, progress: Progress | None = None) -> Evaluation:
-    """Measures a finished run on the labelled cells of a data set, and says which it has seen.
+    """Measures a finished run on the labelled cells of a data set.
 
-    Returns run, dataset, metrics, trained_on (cells of it that were in the run's training or
-    validation part, by content), of_subjects_trained_on (cells of the same subjects' groups) and
-    leaking (whether there are any), and adds that to the run's evaluations.json. Raises `DataError`
-    where no cell has a label.
+    Counts the cells that the run was trained or validated on, and those of the same groups. Stores
+    the evaluation in evaluations.json of the run. Raises `DataError` if no cell has a label.
     """
-    found = datasets.index(datasets.resolve(dataset), progress)
-    cells = found.labelled()
+    index = datasets.index(datasets.resolve(dataset), progress)
+    cells = index.labelled()
     if cells.empty:
-        raise DataError(f"{found.name} has no labelled cells to measure on.")
-    array = pixels(found.root, cells, run.geometry, progress, inputs=run.config.inputs)
+        raise DataError(f"{index.name} has no labelled cells to measure on.")
+    array = pixels(index.root, cells, run.geometry, progress, inputs=run.config.inputs)
     logits = Engine(run.engine_file).logits(array)
-    contract = run.calibration
-    rows = cells.assign(probability=contract.probability(logits))
-    trained_on, known = _known_to(run, cells, synthetic=found.synthetic)
+    fitted = run.calibration
+    rows = cells.assign(probability=fitted.probability(logits))
+    trained_on, known = _seen_by(run, cells, synthetic=index.synthetic)
     evaluation = Evaluation(
         run=run.run_id,
         dataset=dataset,
-        metrics=measure(rows, contract.threshold),
+        metrics=measure(rows, fitted.threshold),
         trained_on=int(trained_on.sum()),
         of_subjects_trained_on=int(known.sum()),
         leaking=bool(known.any()),
     )
-    _remember(run, evaluation.replace(dataset=found.name, fingerprint=found.fingerprint))
+    _store(run, evaluation.replace(dataset=index.name, fingerprint=index.fingerprint))
     return evaluation
 
 
-def _remember(run: Run, evaluation: Evaluation) -> None:
-    """Keeps the last evaluation on each data set, for the model card."""
+def _store(run: Run, evaluation: Evaluation) -> None:
+    """Stores the last evaluation on each data set, for the model card."""
     file = run.path / "evaluations.json"
     with storage.lock(file):
         others = [row for row in run.evaluations if row.fingerprint != evaluation.fingerprint]
         evaluations.write(file, [*others, evaluation.replace(at=time.time())])
 
 
-def _known_to(run: Run, cells: pd.DataFrame, *, synthetic: bool) -> tuple[pd.Series, pd.Series]:
-    """Which cells a run was trained or validated on, and which are of the same subjects' groups.
+def _seen_by(run: Run, cells: pd.DataFrame, *, synthetic: bool) -> tuple[pd.Series, pd.Series]:
+    """Which cells a run was trained or validated on, and which are of the same groups.
 
-    Cells are known by content. So are subjects, and real ones by their id too, which is C-NMC's;
-    synthetic sets of different seeds share ids without sharing subjects.
+    Cells are matched by content. Subjects are matched by their cells, and real ones by their id of
+    C-NMC too; synthetic data sets of different seeds share ids without sharing subjects.
     """
     seen = pd.read_parquet(run.path / "split.parquet").query("split != 'test'")
     trained_on = cells["sha256"].isin(seen["sha256"])

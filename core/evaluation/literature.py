@@ -1,7 +1,7 @@
-"""What others have published on C-NMC 2019, to stand beside a run: with its protocol and source.
+"""Published results on C-NMC 2019, each with its protocol and source.
 
-A result that was read in its source, or in its publisher's or index's abstract of it, is
-`verified`; one that was not says so wherever it is shown.
+A result is `verified` if it was read in the source or its abstract; others are marked wherever they
+are shown.
 """
 
 from dataclasses import dataclass
@@ -11,8 +11,10 @@ UNVERIFIED = "source not verified"
 
 @dataclass(frozen=True)
 class Published:
-    """A published number. metric: of `metrics.NAMES`; value in [0, 1]; architecture: our key of
-    the same design, or "". subject_level: whether no patient stood on both sides.
+    """A published number.
+
+    metric: of `core.metrics.classification.NAMES`. architecture: the key of this design in the
+    catalogue, or "". subject_level: whether training and test share no patient.
     """
 
     name: str
@@ -110,10 +112,10 @@ RESULTS = (*STUDY, *SUBJECT_LEVEL)
 
 
 def bars() -> dict[str, Published]:
-    """Of each metric the published subject-level result that is the bar.
+    """Returns the subject-level result that `core.audit.plausibility` compares with, by metric.
 
-    The lowest of those that won: the winner's on the final test, not its higher preliminary one,
-    since an alarm too many costs a glance and one too few a wrong belief.
+    Of the winner it is the lower result, on the final test, because a false alarm costs less than a
+    missed one.
     """
     winner, _, _, benchmark = SUBJECT_LEVEL
-    return {one.metric: one for one in (winner, benchmark)}
+    return {result.metric: result for result in (winner, benchmark)}

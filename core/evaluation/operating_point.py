@@ -1,10 +1,9 @@
-"""The threshold and the review band of a run, by the errors a user allows; stored with the model.
+"""Finds threshold and review band of a run from the errors that a user allows, and stores them.
 
-Both are found on the validation part alone. Two bases can be asked for: "observed", what holds for
-the validation cells; and "promised", what can be expected of a new subject, by conformal risk
-control over groups (`core.metrics.conformal`), which also keeps to what was observed. The
-promise takes the validation groups for fresh ones; the epoch was chosen by them too, so it is a
-little too good.
+Both are found on the validation part alone, on one of two bases. "observed": the errors hold for
+the validation cells. "promised": they also hold on average for a new subject, by conformal risk
+control over groups (`core.metrics.conformal`). The promise assumes new groups, but the epoch was
+chosen on the validation groups too, so it is slightly optimistic.
 """
 
 from dataclasses import dataclass
@@ -26,7 +25,7 @@ CLASSES = {"ALL": 1, "HEM": 0}
 
 @dataclass(frozen=True)
 class Part:
-    """Labels 0 or 1, P(ALL) and groups of a part's cells, (N,); why no promise can rest on it."""
+    """Labels 0 or 1, P(ALL) and groups of cells, (N,); why nothing can be promised, or None."""
 
     labels: np.ndarray
     probabilities: np.ndarray
@@ -34,26 +33,26 @@ class Part:
     no_promise: str | None = None
 
     def of(self, name: str) -> tuple[np.ndarray, np.ndarray]:
-        """Probabilities and groups of the class ALL or HEM."""
-        chosen = self.labels == CLASSES[name]
-        return self.probabilities[chosen], self.groups[chosen]
+        """Returns probabilities and groups of the class ALL or HEM."""
+        in_class = self.labels == CLASSES[name]
+        return self.probabilities[in_class], self.groups[in_class]
 
 
 def default(run: Run) -> Calibration:
-    """The calibration that the run was trained with."""
+    """Returns the calibration as trained."""
     return run.calibration.default or run.calibration
 
 
 def propose(run: Run, choice: Choice) -> Calibration:
-    """The calibration that follows from a choice; nothing is written.
+    """Returns the calibration for a choice; writes nothing.
 
-    Raises `ConfigError` for what cannot be chosen, `DataError` where the validation part lacks a
-    class, `RunError` unless the run succeeded.
+    Raises `ConfigError` for an impossible choice, `DataError` if the validation part lacks a class,
+    `RunError` if the run has not succeeded.
     """
     _require(run, choice)
     rows = run.predictions.query("split == 'validation'")
     labels, logits = rows["label"].to_numpy(), rows["logit"].to_numpy(float)
-    groups = evaluate.clusters(rows)
+    groups = evaluate.groups_of(rows)
     trained = default(run)
     if choice == Choice(basis=choice.basis):
         return trained
@@ -65,10 +64,10 @@ def propose(run: Run, choice: Choice) -> Calibration:
     fitted = Calibration.parse(values)
     part = Part(labels, fitted.probability(logits), groups, _no_promise(run, rows))
     if choice.max_missed is not None:
-        threshold, point = find(part, choice.max_missed, choice.basis)
+        threshold, point = find_threshold(part, choice.max_missed, choice.basis)
         fitted = fitted.replace(threshold=threshold, operating_point=point)
     if choice.review_error is not None:
-        review = band(part, fitted.threshold, choice.review_error, choice.basis)
+        review = find_band(part, fitted.threshold, choice.review_error, choice.basis)
         fitted = fitted.replace(review=review)
     return fitted.replace(choice=choice, default=trained)
 
@@ -92,10 +91,9 @@ def _no_promise(run: Run, rows: pd.DataFrame) -> str | None:
 
 
 def observed(scores: np.ndarray, allowed: float) -> float:
-    """The largest score below which lies at most the allowed share, of (N,) scores.
+    """Returns the largest score of (N,) with at most the allowed share of scores below it.
 
-    Ties count as they fall: a score that several cells share is lost or kept as one. Raises
-    `DataError` without scores.
+    Equal scores are on the same side. Raises `DataError` without scores.
     """
     if not len(scores):
         raise DataError("There are no cells of this class in the validation part to go by.")
@@ -103,10 +101,10 @@ def observed(scores: np.ndarray, allowed: float) -> float:
     return float(np.sort(scores)[min(may_lose, len(scores) - 1)])
 
 
-def find(part: Part, max_missed: float, basis: str) -> tuple[float, OperatingPoint]:
-    """The highest threshold that misses at most that share of blasts, and what is known of it.
+def find_threshold(part: Part, max_missed: float, basis: str) -> tuple[float, OperatingPoint]:
+    """Finds the highest threshold that misses at most the share `max_missed` of the blasts.
 
-    The threshold lies half-way to the next cell below, so that rounding changes no call.
+    It lies half-way to the next lower probability, so that rounding changes no call.
     """
     _require_classes(part)
     scores, groups = part.of("ALL")
@@ -114,7 +112,7 @@ def find(part: Part, max_missed: float, basis: str) -> tuple[float, OperatingPoi
     if basis == "promised":
         _require_promise(part, ("ALL",), max_missed)
         promised = conformal.threshold(scores, groups, max_missed)
-        assert promised is not None  # so much is required above
+        assert promised is not None  # by `_require_promise`
         threshold = min(threshold, promised)
     threshold = _half_way(threshold, part.probabilities)
     number, least = _least(part, ("ALL",))
@@ -130,14 +128,14 @@ def find(part: Part, max_missed: float, basis: str) -> tuple[float, OperatingPoi
     )
 
 
-def band(part: Part, threshold: float, error: float, basis: str) -> Review:
-    """The review band: outside it, at most that share of either class is called the other.
+def find_band(part: Part, threshold: float, error: float, basis: str) -> Review:
+    """Finds the review band outside which at most the share `error` of each class is miscalled.
 
-    Label-conditional conformal prediction: ALL is ruled out below a score that too few blasts lie
-    under, HEM above one that too few HEM lie over. Where neither is ruled out, the cell goes to
-    review. Where both are, the threshold's side keeps both errors, so nothing need be reviewed.
-    The band reaches to the threshold, so that no call outside it contradicts it; where low and
-    high are equal it is empty."""
+    Label-conditional conformal prediction: ALL is excluded below the probability that at most this
+    share of blasts lies below, HEM above the one that at most this share of HEM cells lies above. A
+    cell goes to review if neither class is excluded. If no cell does, low and high are equal: the
+    band is empty. The band includes the threshold, so that calls outside it agree with it.
+    """
     _require_classes(part)
     if basis == "promised":
         _require_promise(part, tuple(CLASSES), error)
@@ -153,7 +151,7 @@ def band(part: Part, threshold: float, error: float, basis: str) -> Review:
     low, high = min(edges["ALL"], threshold), max(edges["HEM"], threshold)
     blasts, healthy = part.of("ALL"), part.of("HEM")
     empty = low == high
-    wrong = {
+    errors = {
         "ALL": float((blasts[0] < low).mean()),
         "HEM": float((healthy[0] >= high if empty else healthy[0] > high).mean()),
     }
@@ -167,7 +165,7 @@ def band(part: Part, threshold: float, error: float, basis: str) -> Review:
         high=high,
         target_error=error,
         basis=basis,
-        errors=wrong,
+        errors=errors,
         promised=promises,
         smallest_promise=None if part.no_promise else _least(part, tuple(CLASSES))[1],
         reason=_reason(part, tuple(CLASSES), error, worst),
@@ -185,27 +183,27 @@ def _require_classes(part: Part) -> None:
 
 def _require_promise(part: Part, classes: tuple[str, ...], error: float) -> None:
     number, least = _least(part, classes)
-    lack = None
+    problem = None
     if part.no_promise:
-        lack = f"Nothing can be promised for new subjects: {part.no_promise}"
+        problem = f"Nothing can be promised for new subjects: {part.no_promise}"
     elif least > error + 1e-12:
         what = "with blasts" if classes == ("ALL",) else "of a class"
-        lack = (
+        problem = (
             f"{number} validation groups {what} are too few to promise {error:.1%} for new "
             f"subjects; {least:.1%} is the least that so many can promise"
         )
-    if lack:
-        raise ConfigError(f"{lack}. Allow more, or go by what was observed.")
+    if problem:
+        raise ConfigError(f"{problem}. Allow more, or go by what was observed.")
 
 
 def _least(part: Part, classes: tuple[str, ...]) -> tuple[int, float]:
-    """The groups of the class with the fewest, and the least that they can promise."""
+    """The groups of the class with fewest groups, and the smallest share they can promise."""
     number = min(len(np.unique(part.of(name)[1])) for name in classes)
     return number, conformal.smallest(number)
 
 
 def _reason(part: Part, classes: tuple[str, ...], allowed: float, promised: float | None) -> str:
-    """How sure an error is for new subjects: what can be promised, and by how many groups."""
+    """The sentence on what can be promised for new subjects, and by how many groups."""
     number, least = _least(part, classes)
     if promised is None:
         return f"Nothing can be promised for new subjects: {part.no_promise}."
@@ -235,27 +233,27 @@ def _half_way(edge: float, scores: np.ndarray) -> float:
 
 
 def use(run: Run, choice: Choice) -> Calibration:
-    """Stores the calibration of a choice with the run and measures its parts anew with it.
+    """Stores the calibration for a choice in the run, and measures its parts with it.
 
     Rewrites predictions.parquet, metrics.json and calibration.json together. The calibration as
-    trained is kept in the last; `Choice()` goes back to it. Raises as `propose` does.
+    trained is kept in calibration.json; `Choice()` restores it. Raises as `propose` does.
     """
     with storage.lock(run.path / "calibration"):
         return _store(run, propose(run, choice))
 
 
-def _store(run: Run, chosen: Calibration) -> Calibration:
-    measured = run.metrics
-    if measured is None:
+def _store(run: Run, fitted: Calibration) -> Calibration:
+    metrics = run.metrics
+    if metrics is None:
         raise RunError(f"Run {run.run_id} has lost its metrics.json; train it again.")
     table = run.predictions
-    table["probability"] = chosen.probability(table["logit"].to_numpy())
-    measured = measured.replace(parts=evaluate.measure_parts(table, chosen))
+    table["probability"] = fitted.probability(table["logit"].to_numpy())
+    metrics = metrics.replace(parts=evaluate.measure_parts(table, fitted))
     storage.write_together(
         {
             run.path / "predictions.parquet": table.to_parquet(index=False),
-            run.path / "metrics.json": measured.encoded(),
-            run.path / "calibration.json": chosen.encoded(),
+            run.path / "metrics.json": metrics.encoded(),
+            run.path / "calibration.json": fitted.encoded(),
         }
     )
-    return chosen
+    return fitted

@@ -1,4 +1,4 @@
-"""Runs that differ only in their seed, or only in their fold, as one entry: mean and band."""
+"""Summarises runs that differ only in seed or fold: mean and range."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,8 +17,8 @@ from core.models import catalog
 class Spread:
     """Mean, lowest and highest run, and standard deviation of a metric over repeats.
 
-    All None if the metric is undefined in a run. low to high is no confidence interval: it is how
-    far the repeats went.
+    All are None if the metric is undefined in a run. low to high is the range over the runs, not a
+    confidence interval.
     """
 
     mean: float | None
@@ -36,7 +36,7 @@ class Repeat:
 
     @property
     def name(self) -> str:
-        """What it is, and over what it is summarised."""
+        """The architecture, and how many seeds or folds."""
         title = catalog.architecture(self.runs[0].run.config.architecture).title
         return f"{title}, {len(self.runs)} {self.kind}"
 
@@ -49,7 +49,7 @@ class Repeat:
         }
 
     def history(self, quantity: str) -> pd.DataFrame:
-        """epoch, mean, low and high of a column of history.csv, over the runs that got so far."""
+        """epoch, mean, low and high of a column of history.csv, over the runs with that epoch."""
         curves = [run.run.history.set_index("epoch")[quantity] for run in self.runs]
         table = pd.concat(curves, axis=1)
         frame = {"mean": table.mean(axis=1), "low": table.min(axis=1), "high": table.max(axis=1)}
@@ -65,12 +65,12 @@ def _spread(values: list[float | None]) -> Spread:
 
 
 def find(runs: Sequence[TestSet]) -> list[Repeat]:
-    """The repeats among runs: two or more of one configuration but for seed and fold."""
-    alike: dict[Any, list[TestSet]] = {}
+    """Finds the sets of two or more runs whose configurations differ only in seed and fold."""
+    by_config: dict[Any, list[TestSet]] = {}
     for run in runs:
-        alike.setdefault(run.run.config.replace(seed=0, fold=0), []).append(run)
+        by_config.setdefault(run.run.config.replace(seed=0, fold=0), []).append(run)
     repeats = []
-    for members in alike.values():
+    for members in by_config.values():
         varied = {
             "seeds": {run.run.config.seed for run in members},
             "folds": {run.run.config.fold for run in members},

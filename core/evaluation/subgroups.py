@@ -1,4 +1,4 @@
-"""For whom does it fail: results by subject, official fold, quality flag and cell size."""
+"""Results by subject, official fold, quality flag and cell size."""
 
 from dataclasses import replace
 
@@ -14,9 +14,9 @@ NO_FLAG = "no flag"
 
 
 def by_subject(run: TestSet) -> pd.DataFrame:
-    """One row a subject and class, the worst first: subject, class, cells, right, share.
+    """Returns one row a subject and class, the worst first: subject, class, cells, right, share.
 
-    share: of its cells called rightly, 0..1. Cells of unknown subjects are left out.
+    share: the share of right calls, 0..1. Cells of unknown subjects are left out.
     """
     cells = run.cells.assign(right=run.calls == run.labels).dropna(subset="subject")
     table = cells.groupby(["subject", "label"], as_index=False).agg(
@@ -30,11 +30,11 @@ def by_subject(run: TestSet) -> pd.DataFrame:
 
 
 def by_kind(run: TestSet, index: Index) -> pd.DataFrame:
-    """Results by official fold, quality flag and cell size, as the index of the data set has them.
+    """Returns results by official fold, quality flag and cell size of the index.
 
-    Columns: by, part, cells, groups, and of each metric of `SHOWN` itself, low and high (missing
-    where undefined). Sizes are thirds of the test cells by area, named with their limits. A cell
-    with two flags counts in both. Cells that the index no longer has are left out.
+    Columns: by, part, cells, groups, and value, low and high of each metric of `SHOWN` (missing if
+    undefined). Sizes are thirds of the test cells by area, named with their limits. A cell with two
+    flags counts in both. Cells that the index no longer has are left out.
     """
     facts = index.cells[["image_id", "sha256", "fold", "quality", "area_px"]]
     cells = run.cells.reset_index().merge(facts, on=["image_id", "sha256"]).set_index("index")

@@ -1,7 +1,7 @@
-"""A finished run's test part, cell by cell, as its folder holds it: what comparisons are made of.
+"""The test part of a finished run, cell by cell, for comparisons.
 
-Everything is measured anew from the predictions, so that runs of all versions, with metrics.json
-files of before a metric was added, stand side by side.
+Metrics are computed anew from the predictions, so that runs whose metrics.json is of an older
+version can be compared.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from core.models import catalog
 from core.runs.metrics import PartMetrics, RunMetrics
 from core.runs.run_store import Run
 
-# The cells of a confusion matrix: what they are and what they are called.
+# The cells of a confusion matrix: the label and the call.
 OUTCOMES = {
     "tp": "ALL, called ALL",
     "fn": "ALL, called HEM",
@@ -30,11 +30,13 @@ OUTCOMES = {
 
 @dataclass(frozen=True, eq=False)
 class TestSet:
-    """cells: the test part, in the order of image_id (image_id, sha256, subject, group, label,
-    logit, probability). threshold: of the call ALL. facts: the run's metrics.json.
+    """The test part of a run.
+
+    cells: image_id, sha256, subject, group, label, logit and probability, in the order of image_id.
+    threshold: of the call ALL. facts: the metrics.json of the run.
     """
 
-    __test__: ClassVar[bool] = False  # pytest: this is not a class of tests
+    __test__: ClassVar[bool] = False  # pytest must not collect it
 
     run: Run
     cells: pd.DataFrame
@@ -43,7 +45,7 @@ class TestSet:
 
     @classmethod
     def load(cls, run: Run) -> "TestSet":
-        """The test part of a run that succeeded. Raises `RunError` with what its folder lacks."""
+        """Loads the test part of a run. Raises `RunError` if it has not succeeded or is damaged."""
         state = run.status.state
         if state != "succeeded":
             raise RunError(
@@ -91,26 +93,25 @@ class TestSet:
 
     @property
     def groups(self) -> np.ndarray | None:
-        """Each cell's group, (N,); None where a subject is not known."""
+        """The group of each cell, (N,); None if a subject is unknown."""
         groups = self.cells["group"]
         return None if groups.isna().any() else groups.to_numpy(str)
 
     @property
     def leaking(self) -> bool:
-        """Whether cells of one group, or copies, stand on both sides, or cannot be known not to."""
+        """Whether training and test share groups or copies, or subjects are unknown."""
         return self.facts.protocol.leaking
 
     @property
     def synthetic(self) -> bool:
-        """Whether the cells are synthetic."""
         return self.facts.dataset.synthetic
 
     @cached_property
     def resamples(self) -> Resampling | None:
-        """The resamples of its groups; None if no interval is available.
+        """Resamples of the groups; None if no interval is available.
 
-        They follow from the groups and a fixed seed alone: runs of the same test cells, in the
-        same order, are resampled alike, which is what pairs them.
+        They depend on the groups and a fixed seed only, so that runs on the same test cells, in the
+        same order, have the same resamples, and can be paired.
         """
         groups = self.groups
         if groups is None or not bootstrap.tells(self.labels, groups):
@@ -126,12 +127,12 @@ class TestSet:
 
     @cached_property
     def metrics(self) -> PartMetrics:
-        """The metrics of its cells, measured anew."""
+        """The metrics, computed from the cells."""
         return PartMetrics.parse(
             {
                 **classification.measure(self.labels, self.probabilities, self.threshold),
                 "groups": int(self.cells["group"].nunique()),
-                "intervals": {name: one.interval for name, one in self._estimates.items()},
+                "intervals": {name: item.interval for name, item in self._estimates.items()},
             }
         )
 
@@ -152,9 +153,9 @@ class TestSet:
         return self._estimates[metric]
 
     def predictive_values(self, prevalence: float) -> dict[str, Estimate]:
-        """PPV and NPV, each with its interval, if the share `prevalence` of the cells is ALL.
+        """PPV and NPV with their intervals, at a prevalence of ALL.
 
-        Raises `DataError` unless the prevalence lies between 0 and 1.
+        Raises `DataError` if the prevalence is not between 0 and 1.
         """
         rates = (_number(self.metrics.sensitivity), _number(self.metrics.specificity))
         values = classification.predictive_values(*rates, prevalence)
@@ -167,7 +168,7 @@ class TestSet:
         }
 
     def outcome(self, kind: str) -> pd.DataFrame:
-        """The cells of one of `OUTCOMES`, those with the surest call first."""
+        """The cells of one of `OUTCOMES`, the most confident call first."""
         label, call = int(kind in ("tp", "fn")), int(kind in ("tp", "fp"))
         cells = self.cells[(self.labels == label) & (self.calls == call)]
         return cells.sort_values("logit", ascending=not call, kind="stable")
@@ -178,9 +179,9 @@ def _number(value: float | None) -> np.ndarray:
 
 
 def split_of(run: Run) -> pd.DataFrame:
-    """split.parquet: image_id, subject, group, label, sha256 and split of each cell.
+    """Reads split.parquet: image_id, subject, group, label, sha256 and split of each cell.
 
-    Raises `RunError`.
+    Raises `RunError` if it is missing or damaged.
     """
     try:
         return pd.read_parquet(run.path / "split.parquet")

@@ -1,7 +1,7 @@
-"""The reference of a model, `reference.npz`: what it has seen, for comparison with readings.
+"""The reference of a model, `reference.npz`: its training cells, for comparison with readings.
 
-It has the features of the training cells, the distance of cells of other subjects from them, and
-their measures. Training writes it at its end.
+It has the features and measures of the training cells, and the usual distance of cells of other
+subjects from them. The end of a training writes it.
 """
 
 import zipfile
@@ -24,9 +24,9 @@ from core.runs.run_store import Run
 FILE = "reference.npz"
 CNMC_RED_CELL = RED_CELL_UM / UM_PER_PX  # pixels across, at the scale of C-NMC's images
 NEIGHBOURS = 5  # the distance of a cell is that to its fifth nearest training cell
-ENOUGH = 100  # validation cells, for their own 99th percentile to be one
-# Robust ends of what the training cells measure, and a margin: 15 % in diameter is what two
-# microscopists differ by in outlining one cell, 5 % in focus what saving as JPEG takes.
+ENOUGH = 100  # validation cells, to estimate a 99th percentile
+# Quantiles of the measures of training cells, and margins: outlines by two microscopists differ by
+# 15 % in diameter, and JPEG compression changes focus by 5 %.
 ENDS = (0.005, 0.995)
 DIAMETER_MARGIN, FOCUS_MARGIN = 0.15, 0.05
 _BLOCK = 1024
@@ -34,17 +34,16 @@ _BLOCK = 1024
 
 @dataclass(frozen=True)
 class Reference:
-    """A model's N training cells.
+    """The N training cells of a model.
 
     cells: image_id, subject, group, label and sha256 of each. features: float32 (N, C), pooled
-    over the feature map, scaled to length 1, less their mean, the centre (C,): what is stored and
-    computed is then small, and so exact. measures: float32 (N, M), fields of `Morphology`, NaN
-    where not measured. limit: the largest distance that a cell may have, or None with the `reason`.
-    appearance and appearance_limit: the same for what is measured on the cells, None where there
-    are too few of them.
-    diameter: (least, most) in pixels of a C-NMC frame, and focus, the least, of training cells
-    with a margin; None where nothing was measured. red_cell: the diameter of a red cell in those
-    pixels, None where the data set does not tell.
+    over the feature map, scaled to length 1, minus their mean, the centre (C,), so that the numbers
+    are small and thus precise. measures: float32 (N, M), fields of `Morphology`, NaN if not
+    measured. limit: the largest distance that a cell may have, or None with the `reason`.
+    appearance and appearance_limit: the same for the measured appearance, None if there are too few
+    cells. diameter: (least, most) of training cells with a margin, in pixels of a C-NMC frame;
+    focus: the least with a margin; both None if not measured. red_cell: the diameter of a red cell
+    in those pixels, None if unknown.
     """
 
     cells: pd.DataFrame
@@ -61,14 +60,14 @@ class Reference:
 
     @property
     def typical_diameter(self) -> float:
-        """The median of the training cells, in pixels; NaN where nothing was measured."""
+        """The median of the training cells, in pixels; NaN if none was measured."""
         return float(self.measures["diameter_px"].median())
 
     def distances(self, pooled: np.ndarray) -> np.ndarray:
-        """From features (C,) to those of each training cell: (N,), 0 (same direction) to 2.
+        """Distances (N,) of features (C,) from each training cell, 0 (same direction) to 2.
 
-        The length of the difference of unit vectors, sqrt(2 - 2 cosine). Of several cells, (K, C),
-        at once: (K, N).
+        The distance is the length of the difference of unit vectors, sqrt(2 - 2 cosine). Features
+        (K, C) of several cells give (K, N).
         """
         if pooled.shape[-1:] != self.features.shape[1:]:
             raise ModelError(
@@ -80,7 +79,7 @@ class Reference:
 
     @cached_property
     def records(self) -> list[tuple[str, int, str | None, str | None]]:
-        """image_id, label, subject and group of each cell, quicker to look up than in `cells`."""
+        """image_id, label, subject and group of each cell, as fast to look up as a list."""
         columns = self.cells[["image_id", "label", "subject", "group"]]
         return [
             (str(image_id), int(label), _text(subject), _text(group))
@@ -95,13 +94,13 @@ class Reference:
     @cached_property
     def _in_order(self) -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]:
         labels = self.cells["label"].to_numpy()
-        found = {}
+        ordered = {}
         for name in self.measures:
             values = self.measures[name].to_numpy()
             measured = np.isfinite(values)
             of_all, of_hem = (np.sort(values[measured & (labels == label)]) for label in (1, 0))
-            found[str(name)] = (np.sort(values[measured]), of_all, of_hem)
-        return found
+            ordered[str(name)] = (np.sort(values[measured]), of_all, of_hem)
+        return ordered
 
     @cached_property
     def _squares(self) -> np.ndarray:
@@ -126,19 +125,19 @@ def write(run: Run, parts: pd.DataFrame, pooled: np.ndarray, red_cell: float | N
     """Writes `reference.npz` of a run.
 
     `parts` has the cells with their split and measures, `pooled` (N, C) the features of each,
-    averaged over the feature map. The training cells stand in the order of split.parquet.
+    averaged over the feature map. The training cells are in the order of split.parquet.
     """
     with storage.atomic(run.path / FILE) as temporary:
         np.savez(temporary, **build(parts, pooled, red_cell))
 
 
 def build(parts: pd.DataFrame, pooled: np.ndarray, red_cell: float | None) -> dict[str, Any]:
-    """The arrays of `reference.npz`; see `write`."""
+    """Builds the arrays of `reference.npz`; see `write`."""
     training, validation = ((parts["split"] == part).to_numpy() for part in ("train", "validation"))
     features = unit(pooled)
     centre = features[training].mean(axis=0)
     features -= centre
-    # Who may be one patient counts as one.
+    # Unknown subjects count as one, because they may be.
     groups = parts["group"].fillna("unknown").to_numpy(object)
     limit, reason = find_limit(
         features[training], groups[training], features[validation], groups[validation]
@@ -162,47 +161,47 @@ def find_limit(
 ) -> tuple[float | None, str]:
     """Returns how far a cell of another subject may lie from the training cells, and the reason.
 
-    Features (N, C) with the group of each (N,), of the training and the validation part. No
-    cell is compared with cells of its own group. Where the validation part is small, training
-    cells count too. The distance is that of Sun et al. (2022).
+    Takes features (N, C) and groups (N,) of the training and the validation part. No cell is
+    compared with cells of its own group. If the validation part is small, training cells are used
+    too. The distance is that of Sun et al. (2022).
     """
-    found, clusters = _distances(validation, held_out, training, groups), held_out
-    said = f"{len(found)} validation cells"
-    if len(found) < ENOUGH:
-        found = np.concatenate([found, _distances(training, groups, training, groups)])
-        clusters = np.concatenate([clusters, groups])
-        said += f" and {len(found) - len(validation)} training cells"
-    known = np.isfinite(found) & (found > 0)
-    found, number = found[known], len(np.unique(clusters[known].astype(str)))
+    distances, cell_groups = _distances(validation, held_out, training, groups), held_out
+    cells = f"{len(distances)} validation cells"
+    if len(distances) < ENOUGH:
+        distances = np.concatenate([distances, _distances(training, groups, training, groups)])
+        cell_groups = np.concatenate([cell_groups, groups])
+        cells += f" and {len(distances) - len(validation)} training cells"
+    usable = np.isfinite(distances) & (distances > 0)
+    distances, number = distances[usable], len(np.unique(cell_groups[usable].astype(str)))
     if number < MIN_GROUPS:
         return None, (
             f"Its cells are of {number} known groups of subjects, and {MIN_GROUPS} are needed to "
             "say how far one of another subject may lie from them."
         )
-    limit = appearance.prediction_limit(found, number)
-    return limit, f"{said} of {number} groups, each against the training cells of other groups"
+    limit = appearance.prediction_limit(distances, number)
+    return limit, f"{cells} of {number} groups, each against the training cells of other groups"
 
 
 def _distances(
-    cells: np.ndarray, own: np.ndarray, training: np.ndarray, groups: np.ndarray
+    cells: np.ndarray, own_groups: np.ndarray, training: np.ndarray, groups: np.ndarray
 ) -> np.ndarray:
     """Each cell's distance to its fifth nearest training cell of another group; inf if none."""
-    found = np.full(len(cells), np.inf, np.float32)
+    distances = np.full(len(cells), np.inf, np.float32)
     nth = min(NEIGHBOURS, len(training))
     for start in range(0, len(cells) if nth else 0, _BLOCK):
         block = slice(start, start + _BLOCK)
         apart = _pairwise(cells[block], training)
-        apart[own[block][:, None] == groups[None]] = np.inf
-        found[block] = np.partition(apart, nth - 1, axis=1)[:, nth - 1]
-    return found
+        apart[own_groups[block][:, None] == groups[None]] = np.inf
+        distances[block] = np.partition(apart, nth - 1, axis=1)[:, nth - 1]
+    return distances
 
 
 def _pairwise(
-    these: np.ndarray, those: np.ndarray, those_squared: np.ndarray | None = None
+    first: np.ndarray, second: np.ndarray, second_squared: np.ndarray | None = None
 ) -> np.ndarray:
     """Distances of features (N, C) to features (M, C): (N, M)."""
-    squares = _lengths_squared(these)[:, None] - 2 * (these @ those.T)
-    squares += _lengths_squared(those) if those_squared is None else those_squared
+    squares = _lengths_squared(first)[:, None] - 2 * (first @ second.T)
+    squares += _lengths_squared(second) if second_squared is None else second_squared
     return np.asarray(np.sqrt(np.maximum(squares, 0)))
 
 
@@ -219,34 +218,34 @@ def load(run: Run) -> Reference | None:
     if not file.exists():
         return None
     try:
-        with np.load(file, allow_pickle=False) as arrays:
-            kept: dict[str, Any] = {name: arrays[name] for name in arrays.files}
+        with np.load(file, allow_pickle=False) as archive:
+            arrays: dict[str, Any] = {name: archive[name] for name in archive.files}
         split = pd.read_parquet(run.path / "split.parquet").query("split == 'train'")
-        return from_arrays(kept, split.reset_index(drop=True))
+        return from_arrays(arrays, split.reset_index(drop=True))
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise ModelError(
             f"{file} is damaged or of another run ({error}). Train the run again."
         ) from None
 
 
-def from_arrays(kept: dict[str, Any], cells: pd.DataFrame) -> Reference:
-    """The arrays of `reference.npz` with the training cells they are of, in the same order.
+def from_arrays(arrays: dict[str, Any], cells: pd.DataFrame) -> Reference:
+    """Builds a reference from the arrays of `reference.npz` and their cells, in the same order.
 
-    Raises `ValueError` or `KeyError` for others.
+    Raises `ValueError` or `KeyError` if they do not match.
     """
-    names = [str(name) for name in kept["measure_names"]]
-    shapes = (len(kept["features"]), kept["measures"].shape)
-    if shapes != (len(cells), (len(cells), len(names))) or kept["features"].ndim != 2:
+    names = [str(name) for name in arrays["measure_names"]]
+    shapes = (len(arrays["features"]), arrays["measures"].shape)
+    if shapes != (len(cells), (len(cells), len(names))) or arrays["features"].ndim != 2:
         raise ValueError(f"it holds {shapes[0]} cells, split.parquet {len(cells)} of training")
     return assemble(
         cells,
-        kept["features"].astype(np.float32),
-        kept["centre"],
-        pd.DataFrame(kept["measures"], columns=names),
-        limit=_number(kept["limit"]),
-        reason=str(kept["reason"]),
-        appearance_limit=_number(kept["appearance_limit"]),
-        red_cell=_number(kept["red_cell"]),
+        arrays["features"].astype(np.float32),
+        arrays["centre"],
+        pd.DataFrame(arrays["measures"], columns=names),
+        limit=_number(arrays["limit"]),
+        reason=str(arrays["reason"]),
+        appearance_limit=_number(arrays["appearance_limit"]),
+        red_cell=_number(arrays["red_cell"]),
     )
 
 

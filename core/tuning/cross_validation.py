@@ -1,4 +1,4 @@
-"""Grouped k-fold cross-validation: one run a fold, and what they measured together."""
+"""Grouped k-fold cross-validation: one run a fold, and their results together."""
 
 import numpy as np
 import pandas as pd
@@ -15,15 +15,15 @@ LEVEL = 0.95
 
 
 def fold_configs(base: RunConfig) -> list[RunConfig]:
-    """The configuration of each fold, in their order."""
+    """Returns the configuration of each fold, in order."""
     return [base.replace(fold=fold) for fold in range(base.folds)]
 
 
 def results(sweep: Sweep) -> CrossValidationResults:
-    """What the finished folds measured on their test parts."""
+    """Returns the results of the finished folds on their test parts."""
     finished = [run for run in sweep.runs if run.metrics and run.status.state == "succeeded"]
     measured = [metrics for run in finished if (metrics := run.metrics)]
-    # A run of before a metric was added has no value of it, which makes it undefined over folds.
+    # Runs of older versions lack newer metrics, which are then undefined over the folds.
     over = {
         name: over_folds([metrics.test.metric(name) for metrics in measured])
         for name in classification.NAMES
@@ -51,16 +51,16 @@ def _fold(run: Run) -> FoldMetrics:
 
 
 def over_folds(values: list[float | None]) -> OverFolds:
-    """Mean, deviation and interval of a metric in [0, 1] over k folds.
+    """Returns mean, deviation and interval of a metric in [0, 1] over k folds.
 
     The 95 % interval is Student's t with k - 1 degrees of freedom on the mean, cut to [0, 1]. It
-    takes the folds for independent, which they are not: any two share training cells, so their
-    variance is underestimated, without an unbiased remedy (Bengio and Grandvalet, No Unbiased
+    assumes independent folds, but any two share training cells: their variance is underestimated,
+    and no unbiased estimator exists (Bengio and Grandvalet, No Unbiased
     Estimator of the Variance of K-Fold Cross-Validation, JMLR 5, 2004), and the interval is
     narrower than it should be.
 
-    All None without folds or where the metric is undefined in one; no deviation of a single fold,
-    no interval where all folds agree.
+    All are None without folds, or if the metric is undefined in one. A single fold has no
+    deviation, and equal folds have no interval.
     """
     defined = [value for value in values if value is not None]
     if not defined or len(defined) < len(values):
@@ -79,12 +79,12 @@ def over_folds(values: list[float | None]) -> OverFolds:
 
 
 def pooled(runs: list[Run]) -> PartMetrics | None:
-    """Metrics of all cells together, each called by the fold that had not seen it.
+    """Measures all cells together, each called by the fold that was not trained on it.
 
     The intervals are from the bootstrap over groups, as for a single run. The ROC AUC compares
     probabilities of different folds, whose scales may differ; the mean over folds does not
     (Forman and Scholz, Apples-to-Apples in Cross-Validation Studies, SIGKDD Explorations 12, 2010).
-    None where the folds' thresholds differ, since then no single one belongs to all.
+    None if the thresholds of the folds differ.
     """
     thresholds = {run.calibration.threshold for run in runs}
     if len(thresholds) != 1:

@@ -1,4 +1,4 @@
-"""What a sweep found: results.json, as types."""
+"""The results of a sweep: results.json."""
 
 from typing import Any, ClassVar
 
@@ -33,10 +33,10 @@ class OverFolds(Section):
 
 
 class CrossValidationResults(Document):
-    """What the finished folds measured on their test parts.
+    """The results of the finished folds on their test parts.
 
-    metrics: by name. pooled: of all cells together, each called by the fold that had not seen it;
-    None before the last fold, and if the folds' thresholds differ.
+    metrics: by name. pooled: of all cells together, each called by the fold that was not trained on
+    it; None before the last fold, and if the thresholds of the folds differ.
     """
 
     SPARSE: ClassVar[bool] = True
@@ -53,7 +53,7 @@ class Trial(Section):
     """A trial of a search.
 
     state: finished, pruned or failed. value: its validation cross-entropy if it finished.
-    best_so_far: the lowest value up to it. settings: by name. runs: those that are still there.
+    best_so_far: the lowest value up to this trial. settings: by name. runs: those that still exist.
     """
 
     trial: int
@@ -66,10 +66,10 @@ class Trial(Section):
 
 
 class SearchResults(Document):
-    """What a search found so far.
+    """The results of a search so far.
 
-    best: the trial of the lowest value. importance: the share of each setting in what made good
-    trials good; empty before enough trials have finished. folds: of each trial.
+    best: the trial of the lowest value. importance: of each setting, see `search.importance`; empty
+    before enough trials have finished. folds: the number of folds of each trial.
     """
 
     SPARSE: ClassVar[bool] = True

@@ -1,12 +1,11 @@
-"""A search over a recipe's settings with Optuna: what may change, what is minimised, what came out.
+"""A search over the settings of a recipe with Optuna: space, objective and results.
 
-What is minimised is the validation cross-entropy of the epoch whose weights a run keeps (the mean
-over its folds, where a trial is cross-validated). It is neither weighted, smoothed nor penalised,
-so trials of different settings compare. The test part has no say in anything here: a search that
-looked at it would fit it. The lowest of many validation values is itself too good; what the chosen
-settings are worth is for the test part to say, once.
+The objective is the validation cross-entropy of the epoch whose weights a run keeps (the mean over
+the folds of a cross-validated trial). It is not weighted, smoothed or penalised, so that trials
+with different settings can be compared. The search never uses the test part. The lowest of many
+validation values is optimistic; evaluate the chosen settings once on the test part.
 
-Optuna is imported where it is needed, so that pages, which read results.json, start without it.
+Optuna is imported lazily, so that pages, which read results.json, start without it.
 """
 
 import math
@@ -27,10 +26,10 @@ if TYPE_CHECKING:
 
     import optuna
 
-# Of a frozen backbone's blocks that a search opens, where the base does not fine-tune by itself.
+# Epochs of fine-tuning in a search whose base does not fine-tune.
 FINE_TUNE_EPOCHS = 5
-# A trial is given up where it is worse than the median of those before, at the same epoch (or
-# number of folds): only once there are some, and not in its first epochs.
+# A trial is pruned if it is worse than the median of earlier trials at the same epoch (or number
+# of folds), after these numbers of trials and epochs.
 PRUNE_AFTER_TRIALS = 5
 PRUNE_AFTER_EPOCHS = 2
 # With fewer finished trials, importance is noise.
@@ -40,11 +39,11 @@ _RATE_BELOW, _RATE_ABOVE = 30, 10
 
 
 def space(base: RunConfig) -> dict[str, Dimension]:
-    """What can be searched for the architecture and recipe of `base`, each with its range.
+    """Returns the settings that can be searched for `base`, each with its range.
 
-    Every dimension holds the value that `base` has, so that it can be the first trial. A frozen
-    backbone's features are computed once: of its images only the number of views can vary, and only
-    if symmetries are among the augmentations. `fine_tune_blocks` makes trials long.
+    Every dimension contains the value of `base`, so that it can be the first trial. Features of a
+    frozen backbone are computed once, so only the number of views can vary, and only if symmetries
+    are among the augmentations. `fine_tune_blocks` makes trials long.
     """
     rate = base.learning_rate or catalog.architecture(base.architecture).learning_rate
     frozen = catalog.architecture(base.architecture).pretrained is not None
@@ -73,7 +72,7 @@ def space(base: RunConfig) -> dict[str, Dimension]:
 
 
 def choose(base: RunConfig, names: Iterable[str] | None = None) -> dict[str, Dimension]:
-    """The dimensions of those names; by default all but fine-tuning, unless `base` does it.
+    """Returns the dimensions of those names; by default all, fine-tuning only if `base` does it.
 
     Raises `ConfigError` for a name that does not apply.
     """
@@ -95,12 +94,12 @@ def _with(choices: tuple[Any, ...], value: Any) -> Dimension:
 
 
 def _encoded(name: str, value: Any) -> Any:
-    """As Optuna's categories can be: the names of augmentations joined by commas."""
+    """The value as a category of Optuna: names of augmentations joined by commas."""
     return (",".join(value) or "none") if name == "augmentation" else value
 
 
 def first_trial(plan: Plan) -> dict[str, Any]:
-    """The base's own values: the first trial, for the others to beat."""
+    """Returns the settings of the first trial: those of the base."""
     own = dict(plan.base)
     own["learning_rate"] = (
         plan.base.learning_rate or catalog.architecture(plan.base.architecture).learning_rate
@@ -109,7 +108,7 @@ def first_trial(plan: Plan) -> dict[str, Any]:
 
 
 def trial_config(base: RunConfig, settings: dict[str, Any]) -> RunConfig:
-    """`base` with a trial's settings; blocks to fine-tune bring their epochs along."""
+    """Returns `base` with the settings of a trial, with epochs for fine-tuning if it has blocks."""
     changes = dict(settings)
     if "fine_tune_blocks" in changes:
         epochs = base.fine_tune_epochs or FINE_TUNE_EPOCHS
@@ -118,7 +117,7 @@ def trial_config(base: RunConfig, settings: dict[str, Any]) -> RunConfig:
 
 
 def final_config(plan: Plan, settings: dict[str, Any], *, epochs: int, whole: bool) -> RunConfig:
-    """A single run with a trial's settings, for `epochs` epochs; `whole`: on all cells."""
+    """Returns the config of a single run with the settings of a trial; `whole`: on all cells."""
     changes: dict[str, Any] = {"epochs": epochs, "folds": 0, "fold": 0}
     if whole:
         changes["sample"] = None
@@ -126,7 +125,7 @@ def final_config(plan: Plan, settings: dict[str, Any], *, epochs: int, whole: bo
 
 
 def objective(run: Run) -> float | None:
-    """The validation cross-entropy of the epoch that a run keeps; None before the first epoch."""
+    """Returns the validation cross-entropy of the kept epoch; None before the first epoch."""
     values = run.history["validation_cross_entropy"]
     if values.empty:
         return None
@@ -136,10 +135,10 @@ def objective(run: Run) -> float | None:
 
 @contextmanager
 def open_study(sweep: Sweep) -> "Iterator[optuna.Study]":
-    """The sweep's study, made with its first trial if there is none yet.
+    """Opens the study of a sweep; creates it with its first trial if it is missing.
 
-    Its sampler is seeded anew for each trial, by its number, so that a search that was interrupted
-    goes on as it would have gone on.
+    The sampler is seeded for each trial by its number, so that a resumed search has the trials of
+    an uninterrupted one.
     """
     import optuna
 
@@ -162,7 +161,7 @@ def open_study(sweep: Sweep) -> "Iterator[optuna.Study]":
 
 
 def next_trial(study: "optuna.Study", plan: Plan) -> "optuna.Trial | None":
-    """The trial that a worker left unfinished, else a new one; None when all have been made."""
+    """Returns the unfinished trial if there is one, else a new one; None after the last."""
     import optuna
 
     running = [t for t in study.trials if t.state == optuna.trial.TrialState.RUNNING]
@@ -175,7 +174,7 @@ def next_trial(study: "optuna.Study", plan: Plan) -> "optuna.Trial | None":
 
 
 def suggest(trial: "optuna.Trial", plan: Plan) -> dict[str, Any]:
-    """A trial's settings; the same ones whenever it is asked again."""
+    """Returns the settings of a trial, the same at every call."""
     settings: dict[str, Any] = {}
     for name, dimension in plan.space.items():
         if dimension.choices:
@@ -187,16 +186,16 @@ def suggest(trial: "optuna.Trial", plan: Plan) -> dict[str, Any]:
 
 
 def report(trial: "optuna.Trial", values: dict[int, float]) -> bool:
-    """Tells the study a trial's values by step (from 0); whether it is to be given up there."""
-    known = trial.study.trials[trial.number].intermediate_values
+    """Reports the values of a trial by step (from 0); returns whether to prune it."""
+    reported = trial.study.trials[trial.number].intermediate_values
     for step, value in sorted(values.items()):
-        if math.isfinite(value) and step not in known:
+        if math.isfinite(value) and step not in reported:
             trial.report(value, step)
     return bool(values) and trial.should_prune()
 
 
 def results(sweep: Sweep, study: "optuna.Study") -> SearchResults:
-    """What the search found so far."""
+    """Returns the results of the search so far."""
     existing = {run.run_id for run in sweep.runs}
     states = {"COMPLETE": "finished", "PRUNED": "pruned"}
     trials: list[Trial] = []
@@ -229,10 +228,10 @@ def _run_ids(sweep: Sweep, number: int) -> list[str]:
 
 
 def importance(study: "optuna.Study") -> dict[str, float]:
-    """How much each setting decides whether a finished trial is among the better ones; sums to 1.
+    """Returns the importance of each setting for the value of a trial; they sum to 1.
 
-    By PED-ANOVA (Watanabe, Bansal and Hutter, IJCAI 2023). Empty before `MIN_FOR_IMPORTANCE` trials
-    have finished, and where all of them are alike.
+    Uses PED-ANOVA (Watanabe, Bansal and Hutter, IJCAI 2023). Empty before `MIN_FOR_IMPORTANCE`
+    trials have finished, and if all values are equal.
     """
     import optuna
 

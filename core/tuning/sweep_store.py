@@ -1,6 +1,6 @@
-"""Sweep folders: `artifacts/sweeps/<name>/` is all there is to a cross-validation or a search.
+"""Sweep folders: a cross-validation or a search is in `artifacts/sweeps/<name>/`.
 
-sweep.json (what was asked for, written first), status.json, results.json (after each fold or
+sweep.json (the plan, written first), status.json, results.json (after each fold or
 trial), study.db (Optuna's, of a search), a `stop` file and worker.log. The runs of a sweep are
 ordinary run folders named after it: `<name>-fold-0`, `<name>-trial-3`, `<name>-trial-3-fold-1`.
 """
@@ -31,7 +31,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
 class Dimension(Section):
-    """One setting of a search: one of `choices`, or a number from low to high, evenly or in log."""
+    """One setting of a search: one of `choices`, or a number from low to high."""
 
     choices: tuple[Any, ...] = ()
     low: float = 0.0
@@ -40,11 +40,11 @@ class Dimension(Section):
 
 
 class Plan(Document):
-    """What a sweep was asked to do, sweep.json.
+    """The plan of a sweep, sweep.json.
 
-    base: the settings of all its runs; its `folds` are those of the cross-validation, or, in a
-    search, of each trial (0: each trial is one run). trials, space and pruning are of a search;
-    space has what it may change. base.seed seeds the splits, the training and the search.
+    base: the settings of all runs; its `folds` are those of the cross-validation, or, in a search,
+    of each trial (0: each trial is one run). trials, space (the settings to change) and pruning
+    belong to a search. base.seed seeds the splits, the training and the search.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -74,13 +74,13 @@ class Plan(Document):
 
     @property
     def most_runs(self) -> int:
-        """Runs it trains at most; pruned trials have fewer epochs."""
+        """The number of runs; pruned trials have fewer."""
         return (self.trials or 1) * (self.base.folds or 1)
 
 
 @dataclass(frozen=True)
 class Sweep(Job):
-    """One sweep folder. Its status counts folds or trials."""
+    """One sweep folder; its status counts folds or trials."""
 
     KIND = "sweep"
     REQUEST = "sweep.json"
@@ -91,7 +91,7 @@ class Sweep(Job):
 
     @property
     def plan(self) -> Plan:
-        """What was asked for; only the number of trials can grow. Raises `RunError`."""
+        """The plan, of which only `trials` can grow. Raises `RunError` if it is damaged."""
         return Plan.read(self.path / "sweep.json")
 
     @property
@@ -100,7 +100,7 @@ class Sweep(Job):
 
     @property
     def results(self) -> SweepResults | None:
-        """What it found so far; None before the first fold or trial. Raises `RunError`."""
+        """The results so far; None before the first fold or trial. Raises `RunError` if damaged."""
         file = self.path / "results.json"
         return self._results.read(file) if file.exists() else None
 
@@ -114,35 +114,35 @@ class Sweep(Job):
         return self.path / "study.db"
 
     def write_results(self, results: SweepResults) -> None:
-        """Replaces results.json atomically."""
+        """Writes results.json atomically."""
         results.write(self.path / "results.json")
 
     def run_id(self, trial: int | None = None, fold: int | None = None) -> str:
-        """The name of the run of a trial, a fold, or a fold of a trial."""
+        """Returns the name of the run of a trial, a fold, or a fold of a trial."""
         parts = (("trial", trial), ("fold", fold))
         return "-".join([self.name, *(f"{n}-{k}" for n, k in parts if k is not None)])
 
     @property
     def runs(self) -> list[Run]:
-        """The run folders it has made so far and that are still there, in their order."""
+        """The runs of the sweep that exist, in order."""
         numbered = re.compile(re.escape(self.name) + r"(?:-trial-(\d+))?(?:-fold-(\d+))?")
-        found = [
+        numbered_runs = [
             (tuple(int(number or 0) for number in match.groups()), Run(file.parent))
             for file in storage.runs_dir().glob(f"{self.name}-*/config.json")
             if (match := numbered.fullmatch(file.parent.name))
         ]
-        return [run for _, run in sorted(found, key=lambda pair: pair[0])]
+        return [run for _, run in sorted(numbered_runs, key=lambda pair: pair[0])]
 
     @property
     def current(self) -> Run | None:
-        """The run that it waits for, if any."""
+        """The unfinished run, if any."""
         return next((run for run in reversed(self.runs) if run.status.unfinished), None)
 
     def requeue(self, trials: int | None = None) -> None:
-        """Makes a sweep that has ended go on, with more `trials` if given; keeps what has finished.
+        """Queues a sweep that has ended, with more `trials` if given; keeps finished runs.
 
-        Raises `RunError` if it is unfinished, or has nothing left to do; `ConfigError` if it would
-        have fewer trials than before.
+        Raises `RunError` if it is unfinished or complete, `ConfigError` if `trials` is smaller than
+        before.
         """
         plan = self.plan
         _require_optuna(plan)
@@ -167,8 +167,8 @@ def create(plan: Plan, name: str | None = None) -> Sweep:
     """
     _require_optuna(plan)
     if name is None:
-        what = "tune" if plan.kind == "search" else "cv"
-        name = f"{time.strftime('%Y%m%d-%H%M%S')}-{what}-{secrets.token_hex(2)}"
+        kind = "tune" if plan.kind == "search" else "cv"
+        name = f"{time.strftime('%Y%m%d-%H%M%S')}-{kind}-{secrets.token_hex(2)}"
     sweep = Sweep(_folder(name))
     if sweep.runs:
         raise RunError(f"There is a run {sweep.runs[0].run_id} already. Choose another name.")
@@ -187,43 +187,43 @@ def _require_optuna(plan: Plan) -> None:
 
 
 def get(name: str) -> Sweep:
-    """An existing sweep. Raises `RunError` naming those there are."""
+    """Returns an existing sweep. Raises `RunError`, with all names, if it is missing."""
     sweep = Sweep(_folder(name))
     if not (sweep.path / "sweep.json").is_file():
-        there = ", ".join(sweep.name for sweep in sweeps()) or "none yet"
-        raise RunError(f"There is no sweep {name!r}. Sweeps: {there}.")
+        names = ", ".join(sweep.name for sweep in sweeps()) or "none yet"
+        raise RunError(f"There is no sweep {name!r}. Sweeps: {names}.")
     return sweep
 
 
 def exists(name: str) -> bool:
-    """Whether there is a sweep of that name. Raises `RunError` for a malformed one."""
+    """Whether there is a sweep of that name. Raises `RunError` if the name is invalid."""
     return (_folder(name) / "sweep.json").is_file()
 
 
 def sweeps() -> list[Sweep]:
-    """All sweep folders that can be read, the newest first."""
-    found = []
+    """Returns all sweeps whose folder can be read, the newest first."""
+    dated = []
     for file in storage.sweeps_dir().glob("*/sweep.json"):
         sweep = Sweep(file.parent)
         try:
             status, _ = sweep.status, sweep.plan
         except BlastLensError:
             continue  # written by another version, or being deleted
-        found.append((status.started or status.heartbeat, sweep))
-    return [sweep for _, sweep in sorted(found, key=lambda pair: (-pair[0], pair[1].name))]
+        dated.append((status.started or status.heartbeat, sweep))
+    return [sweep for _, sweep in sorted(dated, key=lambda pair: (-pair[0], pair[1].name))]
 
 
-def make_run(wanted: RunConfig, run_id: str) -> tuple[Run, bool]:
-    """The run of that name, and whether it is new, so that it is still to be launched.
+def make_run(config: RunConfig, run_id: str) -> tuple[Run, bool]:
+    """Returns the run of that name, and whether it was created and must be launched.
 
-    Raises `RunError` if the one there is was made with other settings.
+    Raises `RunError` if the existing run has another configuration.
     """
     run = Run(storage.runs_dir() / run_id)
     if not (run.path / "status.json").exists():
-        # There is none, or a worker died before it had filled the folder.
+        # It is missing, or a worker died while creating it.
         shutil.rmtree(run.path, ignore_errors=True)
-        return run_store.create(wanted, run_id), True
-    if run.config != wanted:
+        return run_store.create(config, run_id), True
+    if run.config != config:
         raise RunError(
             f"There is a run {run_id} with other settings, so this sweep cannot make its own. "
             "Start it under another name."

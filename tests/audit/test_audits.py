@@ -19,11 +19,9 @@ def measured(run, audit):
 
 def test_companions_differ_from_the_run_in_split_inputs_and_fold_alone():
     wanted = base()
-    for audit, side in (
-        (audit, side) for audit, sides in ablations.AUDITS.items() for side in sides
-    ):
-        setting = ablations.SIDES[side]
-        made = ablations.configs(wanted, audit, side)
+    for audit, arm in ((audit, arm) for audit, arms in ablations.AUDITS.items() for arm in arms):
+        setting = ablations.ARMS[arm]
+        made = ablations.configs(wanted, audit, arm)
         assert [one.fold for one in made] == list(range(ablations.FOLDS[audit]))
         for one in made:
             assert (one.split, one.inputs) == (setting["split"], setting["inputs"])
@@ -44,7 +42,7 @@ def test_what_is_there_is_found_whoever_trained_it_and_the_rest_is_missing():
     assert (found.unfinished, found.ended) == ([waiting], [failed])
     assert found.missing == model[3:] + ablations.configs(base(), "leakage", "image")
     assert (found.done, found.to_train, found.total, found.complete) == (1, 8, 10, False)
-    assert ablations.price(run, "leakage", found) == pytest.approx(
+    assert ablations.estimate_seconds(run, "leakage", found) == pytest.approx(
         20 * 8 + 8 * 120 * 3 / 5 * 3 / 100
     )
 
@@ -98,8 +96,8 @@ def test_a_recipe_that_does_not_shows_none_and_says_that_the_interval_includes_z
 
 
 def test_a_model_beats_what_it_is_clearly_above_and_nothing_else():
-    sides = {"model": skilled(2.0), "silhouette": skilled(0.3), "size": skilled(2.0)}
-    run = audited(base(), sides)
+    arms = {"model": skilled(2.0), "silhouette": skilled(0.3), "size": skilled(2.0)}
+    run = audited(base(), arms)
     found = measured(run, "controls")
     assert found.beats("silhouette") and not found.beats("size")
     assert found.doubt is True
@@ -110,8 +108,8 @@ def test_a_model_beats_what_it_is_clearly_above_and_nothing_else():
 
 
 def test_a_model_that_beats_both_is_said_to():
-    sides = {"model": skilled(2.0), "silhouette": skilled(0.3), "size": skilled(0.2)}
-    found = measured(audited(base(), sides), "controls")
+    arms = {"model": skilled(2.0), "silhouette": skilled(0.3), "size": skilled(0.2)}
+    found = measured(audited(base(), arms), "controls")
     assert found.doubt is False
     assert audits.sentence(found).startswith("The model beats the silhouette alone (")
 

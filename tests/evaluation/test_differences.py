@@ -6,7 +6,7 @@ from core.evaluation.compare import (
     best,
     comparable,
     differences,
-    few_subjects,
+    few_groups_factor,
     fewest_groups,
     same_cells,
 )
@@ -39,7 +39,7 @@ def test_a_difference_of_two_is_that_of_their_resamples():
         good.estimate("roc_auc").value - poor.estimate("roc_auc").value
     )
     gaps = good.replicates["roc_auc"] - poor.replicates["roc_auc"]
-    reach = np.quantile(np.abs(gaps - one.ahead.value), LEVEL) * few_subjects(20)
+    reach = np.quantile(np.abs(gaps - one.ahead.value), LEVEL) * few_groups_factor(20)
     assert one.ahead.interval == pytest.approx((one.ahead.value - reach, one.ahead.value + reach))
     assert one.shown == one.ahead.above_zero
 
@@ -91,7 +91,7 @@ def test_intervals_widen_with_the_number_of_runs_and_with_fewer_subjects():
 @pytest.mark.parametrize("groups", [2, 3, 5, 12, 14, 30, 100])
 def test_few_subjects_widen_an_interval_by_students_t(groups):
     exact = t.ppf(0.975, groups - 1) / norm.ppf(0.975) * np.sqrt(groups / (groups - 1))
-    assert few_subjects(groups) == pytest.approx(exact, rel=1e-9)
+    assert few_groups_factor(groups) == pytest.approx(exact, rel=1e-9)
 
 
 def test_runs_of_other_cells_or_with_a_leak_are_not_comparable():

@@ -50,12 +50,12 @@ def test_the_observed_threshold_by_hand_with_ties(allowed: float, highest: float
 
 def test_the_threshold_lies_half_way_to_the_next_cell_below() -> None:
     part = _part([0.2, 0.4, 0.6, 0.8], [0.1, 0.3, 0.5])
-    threshold, told = points.find(part, 0.25, "observed")
+    threshold, told = points.find_threshold(part, 0.25, "observed")
     assert threshold == pytest.approx(0.35) and told.missed == 0.25
     # One blast group loses its only cell: (1 + 1) / 5.
     assert told.promised == pytest.approx(0.4) and told.smallest_promise == 0.2
     assert "no promise for new subjects: at most 40.0% missed" in told.reason
-    threshold, told = points.find(part, 0.25, "promised")
+    threshold, told = points.find_threshold(part, 0.25, "promised")
     assert threshold == pytest.approx(0.15)
     assert (told.missed, told.promised) == (0.0, 0.2)
     assert "at most 20.0% missed, on average, is promised" in told.reason
@@ -65,7 +65,9 @@ def test_the_observed_threshold_never_falls_and_always_keeps_to_what_is_allowed(
     rng = np.random.default_rng(0)
     part = _part(np.round(rng.random(150), 2).tolist(), np.round(rng.random(90), 2).tolist(), 30)
     for basis in points.BASES:
-        found = [points.find(part, allowed, basis) for allowed in np.linspace(0.05, 0.9, 30)]
+        found = [
+            points.find_threshold(part, allowed, basis) for allowed in np.linspace(0.05, 0.9, 30)
+        ]
         assert [t for t, _ in found] == sorted(t for t, _ in found)
         for allowed, (_, told) in zip(np.linspace(0.05, 0.9, 30), found, strict=True):
             assert told.missed <= allowed + 1e-9
@@ -75,21 +77,24 @@ def test_the_observed_threshold_never_falls_and_always_keeps_to_what_is_allowed(
 def test_too_few_groups_are_told_with_the_least_that_can_be_promised() -> None:
     part = _part([0.2, 0.4, 0.6, 0.8], [0.1, 0.3, 0.5], groups=3)
     with pytest.raises(ConfigError, match=r"3 validation groups .* 25.0% is the least"):
-        points.find(part, 0.05, "promised")
-    assert "nothing less than 25.0% ever can be" in points.find(part, 0.05, "observed")[1].reason
+        points.find_threshold(part, 0.05, "promised")
+    assert (
+        "nothing less than 25.0% ever can be"
+        in points.find_threshold(part, 0.05, "observed")[1].reason
+    )
 
 
 def test_a_missing_class_is_an_error_that_says_so() -> None:
     for part, name in ((_part([0.5], []), "HEM"), (_part([], [0.5]), "ALL")):
         with pytest.raises(DataError, match=f"no {name} cells"):
-            points.find(part, 0.1, "observed")
+            points.find_threshold(part, 0.1, "observed")
         with pytest.raises(DataError, match=f"no {name} cells"):
-            points.band(part, 0.5, 0.1, "observed")
+            points.find_band(part, 0.5, 0.1, "observed")
 
 
 def test_the_band_by_hand() -> None:
     part = _part([0.2, 0.5, 0.6, 0.9], [0.1, 0.4, 0.55, 0.7], groups=2)
-    found = points.band(part, 0.45, 0.25, "observed")
+    found = points.find_band(part, 0.45, 0.25, "observed")
     # Ruled out: ALL below 0.5 (one blast in four), HEM above 0.55 (one in four).
     assert (found.low, found.high) == (pytest.approx(0.45), pytest.approx(0.575))
     assert found.errors == {"ALL": 0.25, "HEM": 0.25}
@@ -102,8 +107,8 @@ def test_the_band_by_hand() -> None:
 def test_a_band_keeps_its_errors_and_holds_the_threshold(threshold: float, error: float) -> None:
     rng = np.random.default_rng(3)
     part = _part(rng.beta(4, 2, 200).tolist(), rng.beta(2, 4, 150).tolist(), groups=60)
-    found = points.band(part, threshold, error, "observed")
-    promised = points.band(part, threshold, error, "promised")
+    found = points.find_band(part, threshold, error, "observed")
+    promised = points.find_band(part, threshold, error, "promised")
     assert promised.low <= found.low <= threshold <= found.high <= promised.high
     for band in (found, promised):
         contract = _calibration(threshold, band)
@@ -116,7 +121,7 @@ def test_a_band_keeps_its_errors_and_holds_the_threshold(threshold: float, error
 
 def test_classes_that_are_apart_need_no_review() -> None:
     part = _part([0.8, 0.9], [0.1, 0.2], groups=2)
-    found = points.band(part, 0.5, 0.1, "observed")
+    found = points.find_band(part, 0.5, 0.1, "observed")
     assert found.low == found.high == 0.5
     assert _calibration(0.5, found).call(0.5) == "ALL"
 

@@ -113,7 +113,7 @@ def _audit(run: Run, audit: str, among: list[Run]) -> pd.DataFrame | None:
 
 def _offer(run: Run, audit: str, ablation_runs: AblationRuns) -> None:
     """The button that trains what is missing, and what it will cost."""
-    seconds = ablations.price(run, audit, ablation_runs)
+    seconds = ablations.estimate_seconds(run, audit, ablation_runs)
     about = "time unknown before the first run" if seconds is None else f"about {duration(seconds)}"
     for other in ablation_runs.ended[:1]:
         status = other.status
