@@ -1,7 +1,6 @@
 """Tune: how sure a number is (cross-validation), and which settings are better (search)."""
 
 from pathlib import Path
-from typing import Any
 
 import streamlit as st
 
@@ -10,7 +9,7 @@ from core.models import catalog
 from core.report.dataset import split_verdict
 from core.report.tuning import SETTINGS
 from core.runs import config, cost
-from core.runs.config import RunConfig
+from core.runs.config import RunConfig, Setting
 from core.tuning import search, sweep_store
 from core.tuning.sweep_store import Plan
 from core.workers import launcher
@@ -66,7 +65,7 @@ def choose(root: Path) -> Plan | None:
         key=f"epochs_{architecture}_{recipe}",
         help="of each run",
     )
-    changes: dict[str, Any] = {"epochs": epochs, "folds": 0 if searching else number}
+    changes: dict[str, Setting] = {"epochs": epochs, "folds": 0 if searching else number}
     with st.expander("Settings"):
         changes |= sampling(cells)
         if catalog.architecture(architecture).pretrained:
@@ -84,7 +83,7 @@ def choose(root: Path) -> Plan | None:
     return plan if show_cost(plan, base.sample or cells) else None
 
 
-def sampling(cells: int) -> dict[str, Any]:
+def sampling(cells: int) -> dict[str, Setting]:
     """Which cells, split how, and the seed of it all."""
     a, b, c, d = st.columns([1.6, 1, 1.6, 1], vertical_alignment="bottom")
     return {

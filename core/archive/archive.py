@@ -13,8 +13,9 @@ import time
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from core import storage
 from core.archive import checks
@@ -32,6 +33,14 @@ _CHUNK = 2**20
 _DATE = (1980, 1, 1, 0, 0, 0)
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _ENCRYPTED = 0x1
+
+
+@dataclass(frozen=True)
+class ArchivedFile:
+    """What the manifest says of a file."""
+
+    sha256: str
+    bytes: int
 
 
 class ArchiveError(RunError):
@@ -67,14 +76,14 @@ def _write(run: Run, stream: IO[bytes]) -> list[str]:
     described = {}
     with zipfile.ZipFile(stream, "w") as archive:
         for name in files:
-            described[name] = _add(archive, name, run.path / name)
+            described[name] = asdict(_add(archive, name, run.path / name))
         manifest = {"format": FORMAT, "version": VERSION, "run": run.run_id, "files": described}
         text = json.dumps(manifest, indent=1, ensure_ascii=False) + "\n"
         archive.writestr(_entry(MANIFEST), text.encode())
     return files
 
 
-def _add(archive: zipfile.ZipFile, name: str, file: Path) -> dict[str, Any]:
+def _add(archive: zipfile.ZipFile, name: str, file: Path) -> ArchivedFile:
     """Copies a file into the archive; its sha256 and bytes, of just what was copied."""
     digest, length = hashlib.sha256(), 0
     entry = _entry(name)
@@ -84,7 +93,7 @@ def _add(archive: zipfile.ZipFile, name: str, file: Path) -> dict[str, Any]:
             digest.update(chunk)
             length += len(chunk)
             target.write(chunk)
-    return {"sha256": digest.hexdigest(), "bytes": length}
+    return ArchivedFile(digest.hexdigest(), length)
 
 
 def _entry(name: str) -> zipfile.ZipInfo:
@@ -111,18 +120,18 @@ def import_run(
         with storage.scratch(storage.imports_dir()) as scratch:
             try:
                 with zipfile.ZipFile(source) as archive:
-                    manifest, digest = _manifest(archive)
-                    target = _free(str(name or manifest["run"]))
+                    exported_as, files, digest = _manifest(archive)
+                    target = _free(name or exported_as)
                     folder = scratch / target.name
                     folder.mkdir()
-                    _unpack(archive, manifest["files"], folder)
+                    _unpack(archive, files, folder)
             except (zipfile.BadZipFile, EOFError, NotImplementedError, OverflowError) as error:
                 raise ArchiveError(f"The archive is damaged ({error}). Export it again.") from None
             run = Run(folder)
             checks.require(run)
             if check:
                 check(run)
-            record = ImportRecord(at=time.time(), archive=digest, run=manifest["run"])
+            record = ImportRecord(at=time.time(), archive=digest, run=exported_as)
             record.write(folder / "import.json")
             _place(folder, target)
     return Run(target)
@@ -147,8 +156,8 @@ def _place(folder: Path, target: Path) -> None:
         raise
 
 
-def _manifest(archive: zipfile.ZipFile) -> tuple[dict[str, Any], str]:
-    """The manifest, once the archive's entries are just what it lists, and its SHA-256."""
+def _manifest(archive: zipfile.ZipFile) -> tuple[str, dict[str, ArchivedFile], str]:
+    """The run's name, its files and the manifest's SHA-256, once the entries are as listed."""
     entries = _entries(archive)
     if MANIFEST not in entries:
         raise ArchiveError(f"The archive has no {MANIFEST}, so it is no export of a run.")
@@ -158,7 +167,10 @@ def _manifest(archive: zipfile.ZipFile) -> tuple[dict[str, Any], str]:
     try:
         manifest = json.loads(text.decode("utf-8"))
         kind, version = manifest["format"], manifest["version"]
-        files = {str(n): (str(f["sha256"]), int(f["bytes"])) for n, f in manifest["files"].items()}
+        files = {
+            str(name): ArchivedFile(str(file["sha256"]), int(file["bytes"]))
+            for name, file in manifest["files"].items()
+        }
         run = str(manifest["run"])
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise ArchiveError(f"{MANIFEST} is damaged. Export the run again.") from None
@@ -173,13 +185,14 @@ def _manifest(archive: zipfile.ZipFile) -> tuple[dict[str, Any], str]:
         raise ArchiveError(f"{MANIFEST} and the archive disagree on {odd}. Export the run again.")
     if missing := sorted(set(checks.REQUIRED) - there):
         raise ArchiveError(f"The archive lacks {', '.join(missing)}. Export the run again.")
-    for name, (digest, length) in files.items():
-        if not re.fullmatch(r"[0-9a-f]{64}", digest) or length != entries[name].file_size:
+    for name, file in files.items():
+        size = entries[name].file_size
+        if not re.fullmatch(r"[0-9a-f]{64}", file.sha256) or file.bytes != size:
             raise ArchiveError(
-                f"{name} has {entries[name].file_size:,} bytes; {MANIFEST} says {length:,}. The "
+                f"{name} has {size:,} bytes; {MANIFEST} says {file.bytes:,}. The "
                 "archive was changed after its export: do not use it."
             )
-    return {"run": run, "files": files}, hashlib.sha256(text).hexdigest()
+    return run, files, hashlib.sha256(text).hexdigest()
 
 
 def _entries(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
@@ -208,15 +221,15 @@ def _entries(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
     return found
 
 
-def _unpack(archive: zipfile.ZipFile, files: dict[str, tuple[str, int]], folder: Path) -> None:
+def _unpack(archive: zipfile.ZipFile, files: dict[str, ArchivedFile], folder: Path) -> None:
     """Writes each file while hashing it; stops at the first byte beyond its declared size."""
-    for name, (expected, length) in files.items():
+    for name, file in files.items():
         digest = hashlib.sha256()
         with (folder / name).open("xb") as target:
-            for chunk in _chunks(archive, name, length):
+            for chunk in _chunks(archive, name, file.bytes):
                 digest.update(chunk)
                 target.write(chunk)
-        if digest.hexdigest() != expected:
+        if digest.hexdigest() != file.sha256:
             raise ArchiveError(
                 f"{name} is not what was exported: its SHA-256 differs from the one in {MANIFEST}. "
                 "Do not use the archive; export the run again."

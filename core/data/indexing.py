@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +68,16 @@ class Index:
         return [sorted(subjects) for subjects in groups if len(subjects) > 1]
 
 
+@dataclass(frozen=True)
+class _State:
+    """What an index was made of; it holds as long as this does. files: a digest."""
+
+    version: int
+    root: str
+    positive: str | None
+    files: str
+
+
 def index(root: Path, progress: Progress | None = None, positive: str | None = None) -> Index:
     """Indexes the data set below `root`, or returns the stored index if no file has changed.
 
@@ -86,12 +96,8 @@ def index(root: Path, progress: Progress | None = None, positive: str | None = N
     with storage.lock(folder):
         storage.sweep(folder)
         files = walk(root)
-        state = {
-            "version": VERSION,
-            "root": str(root),
-            "positive": positive,
-            "files": digest(f"{path}\0{size}\0{time}" for path, size, time in files),
-        }
+        hashed = digest(f"{path}\0{size}\0{time}" for path, size, time in files)
+        state = _State(VERSION, str(root), positive, hashed)
         result = _load(root, folder, state)
         if result is None:
             result, thumbnails = _build(root, files, progress, positive, _seen_before(folder))
@@ -138,8 +144,8 @@ def _build(
     cells["group"] = cells["subject"].map(duplicates.link_subjects(subjects, pairs)).astype("str")
     known = ["image_id", "sha256", "label", "subject", "phase"]
     index = Index(
-        root=root,
-        **_describe(root),
+        root,
+        *_describe(root),
         layout=layout.title,
         classes=layout.classes,
         cells=cells,
@@ -173,8 +179,8 @@ def _sort_out(rows: pd.DataFrame, layout: Layout) -> tuple[pd.DataFrame, pd.Data
     return rows.loc[~bad, COLUMNS].reset_index(drop=True), rejected.reset_index(drop=True)
 
 
-def _describe(root: Path) -> dict[str, Any]:
-    """Returns name and kind of a data set, from its description if there is one."""
+def _describe(root: Path) -> tuple[str, bool]:
+    """Returns the name and kind of a data set, from its description if there is one."""
     file = root / DESCRIPTION
     about: Any = {}
     if file.exists():
@@ -184,26 +190,23 @@ def _describe(root: Path) -> dict[str, Any]:
             about = None
         if not isinstance(about, dict):
             raise DataError(f"{file} is damaged. Delete it, or draw the synthetic set again.")
-    return {
-        "name": str(about.get("name", root.name)),
-        "synthetic": bool(about.get("synthetic", False)),
-    }
+    return str(about.get("name", root.name)), bool(about.get("synthetic", False))
 
 
 _TABLES = ("cells", "pairs", "rejected")
 _THUMBNAILS = "thumbnails.npy"
 
 
-def _load(root: Path, folder: Path, state: dict[str, Any]) -> Index | None:
+def _load(root: Path, folder: Path, state: _State) -> Index | None:
     """Returns the stored index if it describes these files."""
     try:
         document = storage.read_json(folder / "index.json")
-        if document["state"] != state:
+        if document["state"] != asdict(state):
             return None
         classes = document["classes"]
         return Index(
-            root=root,
-            **_describe(root),
+            root,
+            *_describe(root),
             layout=document["layout"],
             classes=tuple(classes) if classes else None,
             fingerprint=document["fingerprint"],
@@ -227,7 +230,7 @@ def _seen_before(folder: Path) -> dict[File, Look]:
     return dict(zip(files, zip(rows, thumbnails, strict=True), strict=True))
 
 
-def _save(index: Index, thumbnails: np.ndarray, folder: Path, state: dict[str, Any]) -> None:
+def _save(index: Index, thumbnails: np.ndarray, folder: Path, state: _State) -> None:
     # If writing is interrupted, a missing index.json marks the tables as invalid.
     (folder / "index.json").unlink(missing_ok=True)
     with storage.atomic(folder / _THUMBNAILS) as temporary:
@@ -236,4 +239,4 @@ def _save(index: Index, thumbnails: np.ndarray, folder: Path, state: dict[str, A
         with storage.atomic(folder / f"{name}.parquet") as temporary:
             getattr(index, name).to_parquet(temporary)
     document = {name: getattr(index, name) for name in ("layout", "classes", "fingerprint")}
-    storage.write_json(folder / "index.json", document | {"state": state})
+    storage.write_json(folder / "index.json", document | {"state": asdict(state)})

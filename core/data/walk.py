@@ -6,7 +6,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -73,8 +72,10 @@ def _stat(entry: os.DirEntry[str]) -> tuple[int, int]:
     return stat.st_size, stat.st_mtime_ns
 
 
+# What the index holds of a file, by column.
+Row = dict[str, str | int | float | None]
 # The row and the thumbnail of a file, from an earlier reading of it.
-Look = tuple[dict[str, Any], np.ndarray | None]
+Look = tuple[Row, np.ndarray | None]
 Progress = Callable[[int, int], object]
 
 
@@ -84,7 +85,7 @@ def look_into(
     layout: Layout,
     before: dict[File, Look],
     progress: Progress | None,
-) -> tuple[list[dict[str, Any]], dict[str, np.ndarray]]:
+) -> tuple[list[Row], dict[str, np.ndarray]]:
     """Reads files on all cores; results in `before` are reused.
 
     Returns one row a file, in their order (facts, sha256, quality and measures, or the reason why
@@ -99,7 +100,7 @@ def look_into(
         for done, (row, thumbnail) in enumerate(looks, start=1):
             rows.append(row)
             if thumbnail is not None:
-                thumbnails[row["image_id"]] = thumbnail
+                thumbnails[str(row["image_id"])] = thumbnail
             if progress and (done % 50 == 0 or done == len(files)):
                 progress(done, len(files))
     finally:
@@ -111,7 +112,7 @@ def look_into(
 def _look(root: Path, file: File, layout: Layout, before: dict[File, Look]) -> Look:
     """Returns one row of the index, and the thumbnail for the duplicate search if it is a cell."""
     path, size, mtime_ns = file
-    row: dict[str, Any] = {"image_id": path, "bytes": size, "mtime_ns": mtime_ns}
+    row: Row = {"image_id": path, "bytes": size, "mtime_ns": mtime_ns}
     if path.endswith("/"):
         return row | {"reason": "folder cannot be read"}, None
     try:

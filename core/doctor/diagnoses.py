@@ -8,13 +8,12 @@ no better than always answering ALL).
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from core.doctor import fitting, measuring, record, setup
 from core.doctor.record import Evidence, Record
 from core.errors import RunError
 from core.runs import config
-from core.runs.config import RunConfig
+from core.runs.config import RunConfig, Setting
 from core.runs.run_store import Run
 
 
@@ -30,7 +29,7 @@ class Diagnosis:
     title: str
     evidence: str
     advice: str
-    repair: Mapping[str, Any] | None
+    repair: Mapping[str, Setting] | None
 
 
 @dataclass(frozen=True)
@@ -158,7 +157,7 @@ def repaired(run: Run) -> RunConfig | None:
 
     Where two repairs change one setting, that of the graver illness holds.
     """
-    settings: dict[str, Any] = {}
+    settings: dict[str, Setting] = {}
     for diagnosis in examine(run):
         settings = dict(diagnosis.repair or {}) | settings
     return config.change(run.config, settings) if settings else None

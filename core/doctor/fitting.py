@@ -3,14 +3,12 @@
 One function each, from a `Record` to `Evidence` or None; `core.doctor.diagnoses` lists them.
 """
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
 from core.doctor.record import Evidence, Record
 from core.models import weights
-from core.runs.config import EPOCHS, MAX_EPOCHS, RECIPES, RunConfig
+from core.runs.config import EPOCHS, MAX_EPOCHS, RECIPES, RunConfig, Setting
 from core.runs.run_store import STAGES
 
 # Standard deviation of the logit over all cells below which the answer is the same for all: 0.1
@@ -70,7 +68,7 @@ def underfitting(record: Record) -> Evidence | None:
     )
 
 
-def _learn_more(record: Record) -> tuple[str, dict[str, Any] | None]:
+def _learn_more(record: Record) -> tuple[str, dict[str, Setting] | None]:
     """Advice and repair for a network that has not learned: the first thing that holds it back."""
     config, entry = record.config, record.entry
     if entry.pretrained is not None and config.weights == "random" and weights.find(entry):
@@ -82,8 +80,10 @@ def _learn_more(record: Record) -> tuple[str, dict[str, Any] | None]:
     if config.augmentation and config.augmentation_strength > 1:
         return "Train anew with usual augmentation.", {"augmentation_strength": 1.0}
     if entry.blocks and not config.fine_tune_blocks:
-        opened = {"fine_tune_blocks": 1, "fine_tune_epochs": config.epochs}
-        return "Train anew, and let the backbone's top block train on.", opened
+        return (
+            "Train anew, and let the backbone's top block train on.",
+            {"fine_tune_blocks": 1, "fine_tune_epochs": config.epochs},
+        )
     if config.epochs < MAX_EPOCHS:
         return "Train anew for longer.", {"epochs": longer(config.epochs)}
     return "Take an architecture with more weights.", None
@@ -105,7 +105,7 @@ def overfitting(record: Record) -> Evidence | None:
     )
 
 
-def _hold_back(config: RunConfig) -> tuple[str, dict[str, Any] | None]:
+def _hold_back(config: RunConfig) -> tuple[str, dict[str, Setting] | None]:
     """Advice and repair against overfitting: the first that is not in use yet."""
     usual = RECIPES["recommended"]
     if not config.augmentation:

@@ -11,11 +11,12 @@ import numpy as np
 import pandas as pd
 
 from core.data import splits
+from core.documents import Section
 from core.errors import RunError
 from core.jobs.job import Status
 from core.models import catalog
 from core.models.catalog import Architecture
-from core.runs.config import RunConfig
+from core.runs.config import RunConfig, Setting
 from core.runs.metrics import PartMetrics, RunMetrics
 from core.runs.run_store import HISTORY_COLUMNS, STAGES, Run
 
@@ -26,7 +27,7 @@ class Evidence:
 
     evidence: str
     advice: str
-    repair: Mapping[str, Any] | None = None
+    repair: Mapping[str, Setting] | None = None
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,23 @@ class Fit:
 
     training: float
     validation: float
+
+
+class LayerConfig(Section):
+    """What a layer was made with; layers: those of a nested network."""
+
+    name: str
+    activation: Any = None
+    units: int | None = None
+    filters: int | None = None
+    layers: tuple["KerasLayer", ...] | None = None
+
+
+class KerasLayer(Section):
+    """A layer, or a whole network, in config.json of model.keras."""
+
+    class_name: str
+    config: LayerConfig
 
 
 @dataclass(frozen=True)
@@ -51,7 +69,7 @@ class Record:
     predictions: pd.DataFrame | None
     metrics: RunMetrics | None
     parts: pd.DataFrame | None
-    network: dict[str, Any] | None
+    network: KerasLayer | None
 
     @property
     def entry(self) -> Architecture:
@@ -129,7 +147,7 @@ class Record:
         )
 
     @property
-    def last_layers(self) -> list[dict[str, Any]]:
+    def last_layers(self) -> list[KerasLayer]:
         """The layers from the last back to the first, nested networks opened; [] without one."""
         return list(reversed(_layers(self.network))) if self.network else []
 
@@ -155,23 +173,22 @@ def read(run: Run) -> Record:
     )
 
 
-def _network(run: Run) -> dict[str, Any] | None:
+def _network(run: Run) -> KerasLayer | None:
     file = run.path / "model.keras"
     if not file.exists():
         return None
     try:
         with zipfile.ZipFile(file) as archive:
-            document: dict[str, Any] = json.loads(archive.read("config.json"))
-    except (zipfile.BadZipFile, KeyError, ValueError):
+            return KerasLayer.parse(json.loads(archive.read("config.json")))
+    except (zipfile.BadZipFile, KeyError, ValueError, RunError):
         raise RunError(
             f"model.keras of run {run.run_id} is damaged. Train the run again."
         ) from None
-    return document
 
 
-def _layers(network: dict[str, Any]) -> list[dict[str, Any]]:
+def _layers(network: KerasLayer) -> list[KerasLayer]:
     """The layers of a network, those of nested networks in their place."""
-    nested = network["config"].get("layers")
+    nested = network.config.layers
     if nested is None:
         return [network]
     return [layer for part in nested for layer in _layers(part)]

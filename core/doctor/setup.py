@@ -42,9 +42,9 @@ def one_unit_softmax(record: Record) -> Evidence | None:
     if not record.last_layers:
         return None
     last = record.last_layers[0]
-    activation = "softmax" if last["class_name"] == "Softmax" else last["config"].get("activation")
+    activation = "softmax" if last.class_name == "Softmax" else last.config.activation
     # A layer with units has made its own; one without has those of the layer before.
-    sizes = (ly["config"].get("units") or ly["config"].get("filters") for ly in record.last_layers)
+    sizes = (layer.config.units or layer.config.filters for layer in record.last_layers)
     if activation != "softmax" or next(filter(None, sizes), None) != 1:
         return None
     said = ""
@@ -52,7 +52,7 @@ def one_unit_softmax(record: Record) -> Evidence | None:
         logits = record.predictions["logit"]
         said = f" Its outputs run from {logits.min():.3g} to {logits.max():.3g}."
     return Evidence(
-        f"The last layer, {last['config']['name']}, is a softmax over one unit, and so gives 1 "
+        f"The last layer, {last.config.name}, is a softmax over one unit, and so gives 1 "
         f"for any image and learns nothing.{said}",
         "Give the architecture's head one unit without softmax: its logit, of which a sigmoid "
         "makes the probability.",

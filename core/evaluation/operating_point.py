@@ -7,7 +7,6 @@ chosen on the validation groups too, so it is slightly optimistic.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -56,12 +55,11 @@ def propose(run: Run, choice: Choice) -> Calibration:
     trained = default(run)
     if choice == Choice(basis=choice.basis):
         return trained
-    values: dict[str, Any] = trained.to_json()
+    fitted = trained.replace(operating_point=None, review=None)
     if choice.calibration is not None:
-        values.pop("knots", None)
-        values |= calibration.fit(labels, logits, groups, method=choice.calibration)
-    values |= {"operating_point": None, "review": None}
-    fitted = Calibration.parse(values)
+        fitted = Calibration.parse(
+            calibration.fit(labels, logits, groups, method=choice.calibration)
+        )
     part = Part(labels, fitted.probability(logits), groups, _no_promise(run, rows))
     if choice.max_missed is not None:
         threshold, point = find_threshold(part, choice.max_missed, choice.basis)

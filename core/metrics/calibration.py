@@ -5,7 +5,7 @@ The result is applied and stored by `core.runs.calibration.Calibration`.
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any
+from typing import NotRequired, TypedDict
 
 import numpy as np
 
@@ -26,12 +26,24 @@ BINS, NEWTON_STEPS = 128, 15
 CLOSE = 0.2
 
 
+class FittedCalibration(TypedDict):
+    """The fields of a `core.runs.calibration.Calibration` that was fitted."""
+
+    method: str
+    temperature: float
+    knots: NotRequired[dict[str, list[float]]]
+    threshold: float
+    reason: str
+    fitted_on: dict[str, int | str]
+    interval: dict[str, list[float]] | None
+    operating_point: None
+    review: None
+
+
 def fit(
     labels: np.ndarray, logits: np.ndarray, groups: np.ndarray, *, method: str | None = None
-) -> dict[str, Any]:
+) -> FittedCalibration:
     """Calibration on the validation part, whose arrays are (N,).
-
-    Returns the fields of a `core.runs.calibration.Calibration`.
 
     None as method chooses: none with too few cells, else temperature scaling (Guo et al. 2017,
     equation 9), else isotonic regression (Zadrozny and Elkan 2002) where there are at least 500
@@ -40,7 +52,6 @@ def fit(
     """
     labels, logits, groups = np.asarray(labels), np.asarray(logits, float), np.asarray(groups)
     number, clusters = len(labels), len(np.unique(groups))
-    parameters: dict[str, Any] = {"temperature": 1.0}
     lack = _lack(labels, groups)
     comparison = ""
     if method is None:
@@ -55,26 +66,26 @@ def fit(
             raise ConfigError(f"Calibration {method!r} cannot be had: {lack}. Choose another.")
     else:
         lack = None
-    if method == "temperature":
-        parameters["temperature"] = _temperature(labels, logits)
-    elif method == "isotonic":
-        parameters["knots"] = _isotonic(labels, logits)
+    temperature = _temperature(labels, logits) if method == "temperature" else 1.0
     if method == "none":
         reason = f"not calibrated: {lack}" if lack else "not calibrated, by choice"
     else:
         name = {"temperature": "temperature scaling", "isotonic": "isotonic regression"}[method]
         on = f"calibrated on {number} validation cells from {clusters} groups"
         reason = f"{on} ({name}{comparison})"
-    return {
-        "method": method,
-        **parameters,
-        "threshold": 0.5,
-        "reason": reason,
-        "fitted_on": _fitted_on(labels, logits, groups),
-        "interval": _curves(labels, logits, groups, parameters["temperature"]),
-        "operating_point": None,
-        "review": None,
-    }
+    fitted = FittedCalibration(
+        method=method,
+        temperature=temperature,
+        threshold=0.5,
+        reason=reason,
+        fitted_on=_fitted_on(labels, logits, groups),
+        interval=_curves(labels, logits, groups, temperature),
+        operating_point=None,
+        review=None,
+    )
+    if method == "isotonic":
+        fitted["knots"] = _isotonic(labels, logits)
+    return fitted
 
 
 def _lack(labels: np.ndarray, groups: np.ndarray) -> str | None:
@@ -171,7 +182,7 @@ def cell_losses(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     return -np.log(np.maximum(right, 1e-12))
 
 
-def _fitted_on(labels: np.ndarray, logits: np.ndarray, groups: np.ndarray) -> dict[str, Any]:
+def _fitted_on(labels: np.ndarray, logits: np.ndarray, groups: np.ndarray) -> dict[str, int | str]:
     seen = hashlib.sha256()
     for values in (labels.astype(np.int8), logits.astype("<f8")):
         seen.update(values.tobytes())
@@ -183,7 +194,7 @@ def _fitted_on(labels: np.ndarray, logits: np.ndarray, groups: np.ndarray) -> di
 
 def _curves(
     labels: np.ndarray, logits: np.ndarray, groups: np.ndarray, temperature: float
-) -> dict[str, Any] | None:
+) -> dict[str, list[float]] | None:
     """The curves that `interval` looks up; None with fewer than 3 groups of a class."""
     if min(groups_of(labels, groups).values()) < MIN_GROUPS:
         return None

@@ -6,7 +6,6 @@ subjects from them. The end of a training writes it.
 
 import zipfile
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -128,10 +127,10 @@ def write(run: Run, parts: pd.DataFrame, pooled: np.ndarray, red_cell: float | N
     averaged over the feature map. The training cells are in the order of split.parquet.
     """
     with storage.atomic(run.path / FILE) as temporary:
-        np.savez(temporary, **build(parts, pooled, red_cell))
+        np.savez(temporary, **build(parts, pooled, red_cell))  # type: ignore[arg-type]
 
 
-def build(parts: pd.DataFrame, pooled: np.ndarray, red_cell: float | None) -> dict[str, Any]:
+def build(parts: pd.DataFrame, pooled: np.ndarray, red_cell: float | None) -> dict[str, np.ndarray]:
     """Builds the arrays of `reference.npz`; see `write`."""
     training, validation = ((parts["split"] == part).to_numpy() for part in ("train", "validation"))
     features = unit(pooled)
@@ -219,7 +218,7 @@ def load(run: Run) -> Reference | None:
         return None
     try:
         with np.load(file, allow_pickle=False) as archive:
-            arrays: dict[str, Any] = {name: archive[name] for name in archive.files}
+            arrays = {name: archive[name] for name in archive.files}
         split = pd.read_parquet(run.path / "split.parquet").query("split == 'train'")
         return from_arrays(arrays, split.reset_index(drop=True))
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
@@ -228,7 +227,7 @@ def load(run: Run) -> Reference | None:
         ) from None
 
 
-def from_arrays(arrays: dict[str, Any], cells: pd.DataFrame) -> Reference:
+def from_arrays(arrays: dict[str, np.ndarray], cells: pd.DataFrame) -> Reference:
     """Builds a reference from the arrays of `reference.npz` and their cells, in the same order.
 
     Raises `ValueError` or `KeyError` if they do not match.

@@ -13,6 +13,7 @@ from core.metrics import classification
 from core.metrics.estimate import Estimate
 from core.models import catalog
 from core.report import phrases
+from core.runs.config import RunConfig, Setting
 from core.runs.run_store import Run
 
 METHOD = (
@@ -114,12 +115,12 @@ def _always_all(run: TestSet, prevalence: float | None) -> dict[str, float | Non
 
 def names(runs: Sequence[Run]) -> dict[str, str]:
     """A short readable name of each run: its architecture, and what tells it from the others."""
-    settings = {run.run_id: run.config.to_json() for run in runs}
+    configs = {run.run_id: run.config for run in runs}
     titles = {run.run_id: catalog.architecture(run.config.architecture).title for run in runs}
     names = {}
     for run_id, title in titles.items():
-        alike = [settings[other] for other in settings if titles[other] == title]
-        parts = dict.fromkeys(_setting(name, settings[run_id]) for name in _differing(alike)[:3])
+        alike = [configs[other] for other in configs if titles[other] == title]
+        parts = dict.fromkeys(_setting(name, configs[run_id]) for name in _differing(alike)[:3])
         names[run_id] = " · ".join([title, *filter(None, parts)])
     shared = list(names.values())
     names |= {
@@ -130,15 +131,14 @@ def names(runs: Sequence[Run]) -> dict[str, str]:
     return names if len(set(names.values())) == len(names) else {name: name for name in names}
 
 
-def _setting(name: str, settings: dict[str, Any]) -> str:
-    value = settings[name]
+def _setting(name: str, config: RunConfig) -> str:
+    value = getattr(config, name)
     if name == "split":  # by subject is the default; only another split needs a word
         return "" if value == "subject" else f"by {value}"
     if name == "recipe":
         return str(value)
     if name in ("fold", "folds"):  # people count from 1, as the Tune page does
-        fold, folds = settings["fold"], settings["folds"]
-        return f"fold {fold + 1} of {folds}" if folds else ""
+        return f"fold {config.fold + 1} of {config.folds}" if config.folds else ""
     if name == "epochs":
         return f"{value} epochs"
     if name == "dataset":
@@ -146,23 +146,23 @@ def _setting(name: str, settings: dict[str, Any]) -> str:
     return f"{name.replace('_', ' ')} {_text(value)}"
 
 
-def _text(value: Any) -> str:
+def _text(value: Setting) -> str:
     if value is None:
         return "by default"
-    return (", ".join(value) or "none") if isinstance(value, list) else str(value)
+    return (", ".join(value) or "none") if isinstance(value, tuple) else str(value)
 
 
-def _differing(settings: list[dict[str, Any]]) -> list[str]:
+def _differing(configs: list[RunConfig]) -> list[str]:
     """The settings that are not the same in all, in the order of the configuration."""
-    return [name for name in settings[0] if any(s[name] != settings[0][name] for s in settings)]
+    return [name for name, value in configs[0] if any(getattr(c, name) != value for c in configs)]
 
 
 def settings_that_differ(runs: Sequence[TestSet]) -> dict[str, dict[str, str]]:
     """Of the runs' configurations only what differs: setting to run to value, as text."""
-    settings = {run.run_id: run.run.config.to_json() for run in runs}
+    configs = {run.run_id: run.run.config for run in runs}
     return {
-        name: {run_id: _text(values[name]) for run_id, values in settings.items()}
-        for name in (_differing(list(settings.values())) if settings else [])
+        name: {run_id: _text(getattr(config, name)) for run_id, config in configs.items()}
+        for name in (_differing(list(configs.values())) if configs else [])
     }
 
 

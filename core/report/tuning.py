@@ -1,12 +1,11 @@
 """A cross-validation or a search in words and tables."""
 
-from typing import Any
-
 import pandas as pd
 
 from core.evaluation.compare import METRIC
 from core.metrics import classification
 from core.report import phrases
+from core.runs.config import Setting
 from core.runs.metrics import PartMetrics
 from core.tuning.results import CrossValidationResults, SearchResults
 
@@ -84,12 +83,12 @@ def summary_table(results: CrossValidationResults) -> pd.DataFrame:
     )
 
 
-def describe(settings: dict[str, Any]) -> str:
+def describe(settings: dict[str, Setting]) -> str:
     """A trial's settings in words."""
     return ", ".join(f"{SETTINGS[name]} {_value(value)}" for name, value in settings.items())
 
 
-def _value(value: Any) -> str:
+def _value(value: Setting) -> str:
     if value is None:
         return "the architecture's own"
     text = f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -1,5 +1,6 @@
 """The configuration of a run, config.json: frozen, validated, and written first."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -20,7 +21,10 @@ AUGMENTATIONS = ("dihedral", "rotation", "stain", "brightness")
 CLASS_BALANCES = ("none", "weights", "sampling")
 PRECISIONS = ("auto", "float32", "bfloat16")
 
-RECIPES: dict[str, dict[str, Any]] = {
+# A value of a `RunConfig`; text is converted to the setting's type.
+Setting = str | int | float | tuple[str, ...] | None
+
+RECIPES: dict[str, dict[str, Setting]] = {
     "recommended": {
         "pixels": "own",
         "augmentation": ("dihedral", "stain", "brightness"),
@@ -175,7 +179,7 @@ def create(architecture: str, dataset: Path, recipe: str, **settings: Any) -> Ru
     return RunConfig.parse(names | defaults(architecture, recipe) | settings)
 
 
-def defaults(architecture: str, recipe: str) -> dict[str, Any]:
+def defaults(architecture: str, recipe: str) -> dict[str, Setting]:
     """Returns the settings of a recipe for an architecture, including `recipe` itself."""
     if recipe not in RECIPES:
         raise ConfigError(f"recipe is {recipe!r}; it can be {', '.join(RECIPES)}.")
@@ -183,7 +187,7 @@ def defaults(architecture: str, recipe: str) -> dict[str, Any]:
     return {"recipe": recipe, **RECIPES[recipe], **study}
 
 
-def change(config: RunConfig, settings: dict[str, Any]) -> RunConfig:
+def change(config: RunConfig, settings: Mapping[str, Setting]) -> RunConfig:
     """Returns a copy with `settings` changed; text is converted to the type of the setting.
 
     Raises `ConfigError` for an unknown setting or a value out of range.

@@ -4,24 +4,22 @@ import os
 import platform
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+
+from core.runs.metrics import Environment
 
 PACKAGES = ("tensorflow", "keras", "openvino", "numpy", "pandas", "scipy")
 
 
-def describe() -> dict[str, Any]:
-    """Returns python, packages (name to version), system, processor, cores and memory_gib.
-
-    Values that the system does not provide are None. Imports none of the packages.
-    """
-    return {
-        "python": platform.python_version(),
-        "packages": {name: _version(name) for name in PACKAGES},
-        "system": f"{platform.system()} {platform.release()}",
-        "processor": _processor(),
-        "cores": os.cpu_count(),
-        "memory_gib": _memory(),
-    }
+def describe() -> Environment:
+    """Returns the versions and the machine of this process. Imports none of the packages."""
+    return Environment(
+        python=platform.python_version(),
+        packages={name: _version(name) for name in PACKAGES},
+        system=f"{platform.system()} {platform.release()}",
+        processor=_processor(),
+        cores=os.cpu_count(),
+        memory_gib=_memory(),
+    )
 
 
 def _version(package: str) -> str | None:

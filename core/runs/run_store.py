@@ -6,10 +6,11 @@ import io
 import re
 import secrets
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import TypeGuard
 
 import pandas as pd
 
@@ -170,7 +171,7 @@ class Run(Job):
         record = self.imported
         return record.at if record else self.status.started or self.status.heartbeat
 
-    def append_history(self, row: dict[str, Any]) -> None:
+    def append_history(self, row: Mapping[str, float | str]) -> None:
         """Adds an epoch to history.csv and flushes it."""
         file = self.path / "history.csv"
         new = not file.exists()

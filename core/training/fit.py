@@ -17,13 +17,7 @@ from core.models.engine import Engine
 from core.ood import reference
 from core.runs import environment
 from core.runs.config import require_inputs
-from core.runs.metrics import (
-    DatasetFacts,
-    Environment,
-    Protocol,
-    RunMetrics,
-    Training,
-)
+from core.runs.metrics import DatasetFacts, Protocol, RunMetrics, Training
 from core.runs.run_store import STAGES, Run
 
 
@@ -65,7 +59,7 @@ def train(run: Run, reporter: Reporter) -> None:
         preprocessing={**asdict(entry.geometry), "pixels": PIXELS},
         parts=predict_parts(run, parts, logits),
         training=facts,
-        environment=Environment.parse(environment.describe()),
+        environment=environment.describe(),
     ).write(run.path / "metrics.json")
     run.checkpoint_file.unlink(missing_ok=True)
 

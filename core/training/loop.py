@@ -132,7 +132,7 @@ def _epoch(
     stage: Stage,
     so_far: Checkpoint,
     config: RunConfig,
-) -> dict[str, Any]:
+) -> dict[str, float]:
     """The steps of one epoch; what history.csv says of the training part."""
     started, epoch = time.perf_counter(), so_far.epoch
     steps = batches.steps(len(data.train), config.batch_size)
@@ -229,7 +229,7 @@ def _over(config: RunConfig, stage: Stage, so_far: Checkpoint) -> bool:
 
 
 def _advance(
-    so_far: Checkpoint, row: dict[str, Any], config: RunConfig, model: keras.Model, seconds: float
+    so_far: Checkpoint, row: dict[str, float], config: RunConfig, model: keras.Model, seconds: float
 ) -> Checkpoint:
     """The checkpoint after one more epoch, its arrays of state apart."""
     epoch, value = so_far.epoch + 1, row["validation_cross_entropy"]

@@ -1,9 +1,10 @@
 """The results of a sweep: results.json."""
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from core.documents import Document, Section
 from core.metrics.estimate import Estimate
+from core.runs.config import Setting
 from core.runs.metrics import MetricValues, PartMetrics
 
 
@@ -59,7 +60,7 @@ class Trial(Section):
     trial: int
     state: str
     value: float | None
-    settings: dict[str, Any]
+    settings: dict[str, Setting]
     runs: tuple[str, ...]
     error: str | None = None
     best_so_far: float | None = None

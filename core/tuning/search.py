@@ -9,14 +9,14 @@ Optuna is imported lazily, so that pages, which read results.json, start without
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from core.errors import ConfigError
 from core.models import catalog
 from core.runs import config
-from core.runs.config import RunConfig
+from core.runs.config import RunConfig, Setting
 from core.runs.run_store import Run
 from core.tuning.results import SearchResults, Trial
 from core.tuning.sweep_store import Dimension, Plan, Sweep
@@ -98,7 +98,7 @@ def _encoded(name: str, value: Any) -> Any:
     return (",".join(value) or "none") if name == "augmentation" else value
 
 
-def first_trial(plan: Plan) -> dict[str, Any]:
+def first_trial(plan: Plan) -> dict[str, Setting]:
     """Returns the settings of the first trial: those of the base."""
     own = dict(plan.base)
     own["learning_rate"] = (
@@ -107,7 +107,7 @@ def first_trial(plan: Plan) -> dict[str, Any]:
     return {name: _encoded(name, own[name]) for name in plan.space}
 
 
-def trial_config(base: RunConfig, settings: dict[str, Any]) -> RunConfig:
+def trial_config(base: RunConfig, settings: Mapping[str, Setting]) -> RunConfig:
     """Returns `base` with the settings of a trial, with epochs for fine-tuning if it has blocks."""
     changes = dict(settings)
     if "fine_tune_blocks" in changes:
@@ -116,9 +116,11 @@ def trial_config(base: RunConfig, settings: dict[str, Any]) -> RunConfig:
     return config.change(base, changes)
 
 
-def final_config(plan: Plan, settings: dict[str, Any], *, epochs: int, whole: bool) -> RunConfig:
+def final_config(
+    plan: Plan, settings: Mapping[str, Setting], *, epochs: int, whole: bool
+) -> RunConfig:
     """Returns the config of a single run with the settings of a trial; `whole`: on all cells."""
-    changes: dict[str, Any] = {"epochs": epochs, "folds": 0, "fold": 0}
+    changes: dict[str, Setting] = {"epochs": epochs, "folds": 0, "fold": 0}
     if whole:
         changes["sample"] = None
     return config.change(trial_config(plan.base, settings), changes)
@@ -173,9 +175,9 @@ def next_trial(study: "optuna.Study", plan: Plan) -> "optuna.Trial | None":
     return optuna.Trial(study, running[0]._trial_id) if running else study.ask()
 
 
-def suggest(trial: "optuna.Trial", plan: Plan) -> dict[str, Any]:
+def suggest(trial: "optuna.Trial", plan: Plan) -> dict[str, Setting]:
     """Returns the settings of a trial, the same at every call."""
-    settings: dict[str, Any] = {}
+    settings: dict[str, Setting] = {}
     for name, dimension in plan.space.items():
         if dimension.choices:
             settings[name] = trial.suggest_categorical(name, dimension.choices)

@@ -11,7 +11,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from typing import Any
 
 from core import storage
 from core.audit import ablations
@@ -40,10 +39,7 @@ def launch(job: Job) -> None:
     """
     if isinstance(job, Run):
         queue.join(job)
-    detached: dict[str, Any] = {"start_new_session": True}
-    if os.name == "nt":
-        flags = ("CREATE_NEW_PROCESS_GROUP", "DETACHED_PROCESS")
-        detached = {"creationflags": sum(getattr(subprocess, flag) for flag in flags)}
+    flags = ("CREATE_NEW_PROCESS_GROUP", "DETACHED_PROCESS") if os.name == "nt" else ()
     with job.log_file.open("ab") as log:
         subprocess.Popen(
             [sys.executable, "-m", WORKERS[type(job)], str(job.path.absolute())],
@@ -52,7 +48,8 @@ def launch(job: Job) -> None:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            **detached,
+            start_new_session=os.name != "nt",
+            creationflags=sum(getattr(subprocess, flag) for flag in flags),
         )
 
 

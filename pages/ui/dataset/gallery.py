@@ -1,6 +1,6 @@
 """Pages of small cell pictures, behind filters."""
 
-from typing import Any
+from dataclasses import replace
 
 import pandas as pd
 import streamlit as st
@@ -28,10 +28,9 @@ def show(index: Index) -> None:
         )
         order = st.selectbox("Order", list(explore.ORDERS), width=220)
         with st.popover("More filters", icon=":material/filter_list:"):
-            others, parts = _more_filters(index)
+            filters, parts = _more_filters(index)
     with shown_errors():
-        filters = Filters(label=label, **others)
-        _pictures(index, explore.select(index, filters, order, parts))
+        _pictures(index, explore.select(index, replace(filters, label=label), order, parts))
 
 
 def _present(index: Index, what: str) -> list[str]:
@@ -43,25 +42,23 @@ def _present(index: Index, what: str) -> list[str]:
     return [phase for phase in PHASES if phase in set(cells["phase"])]
 
 
-def _more_filters(index: Index) -> tuple[dict[str, Any], pd.Series | None]:
-    """The rarer filters, as fields of `Filters`, and the split that one of them is about."""
+def _more_filters(index: Index) -> tuple[Filters, pd.Series | None]:
+    """The rarer filters, and the split that one of them is about."""
     phases, folds = _present(index, "phase"), sorted(index.cells["fold"].dropna().unique())
-    chosen: dict[str, Any] = {}
-    if len(phases) > 1:
-        chosen["phase"] = st.segmented_control("Phase", phases)
-    if folds:
-        chosen["fold"] = st.segmented_control("Official fold", folds, key="gallery_fold")
+    phase = st.segmented_control("Phase", phases) if len(phases) > 1 else None
+    fold = st.segmented_control("Official fold", folds, key="gallery_fold") if folds else None
     people = sorted(index.cells["subject"].dropna().unique(), key=summary.natural)
-    chosen["subjects"] = tuple(st.multiselect("Subjects", people, placeholder="All subjects"))
+    subjects = tuple(st.multiselect("Subjects", people, placeholder="All subjects"))
     flags = [explore.ANY_FLAG, explore.NO_FLAG, *quality.FLAGS]
-    chosen["flag"] = st.selectbox("Quality", flags, index=None, placeholder="Any quality")
-    chosen["copies"] = st.selectbox(
+    flag = st.selectbox("Quality", flags, index=None, placeholder="Any quality")
+    copies = st.selectbox(
         "Copies", explore.COPIES, index=None, placeholder="With or without copies"
     )
     left, right = st.columns(2)
     method = left.selectbox("Split", list(splits.METHODS), format_func=SPLITS.__getitem__)
-    chosen["part"] = right.selectbox("Part", splits.PARTS, index=None, placeholder="All parts")
-    if not chosen["part"]:
+    part = right.selectbox("Part", splits.PARTS, index=None, placeholder="All parts")
+    chosen = Filters(phase=phase, fold=fold, subjects=subjects, part=part, flag=flag, copies=copies)
+    if not part:
         return chosen, None
     with shown_errors():
         return chosen, cache.split(index, method)[0]

@@ -8,7 +8,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from core.models import catalog, weights
 from core.runs import config
-from core.runs.config import AUGMENTATIONS, RECIPES, RunConfig
+from core.runs.config import AUGMENTATIONS, RECIPES, RunConfig, Setting
 from pages.ui.common import cache
 from pages.ui.common.text import SPLITS, plain
 
@@ -124,7 +124,7 @@ class _Form:
         )
         return chosen
 
-    def data(self, cells: int) -> dict[str, Any]:
+    def data(self, cells: int) -> dict[str, Setting]:
         """Split, sample and seed."""
         a, b, c = st.columns(3, vertical_alignment="bottom")
         d, e, _ = st.columns(3, vertical_alignment="bottom")
@@ -136,11 +136,11 @@ class _Form:
             "balance": self._choice(e, "Classes", "balance", disabled=number is None),
         }
 
-    def training(self) -> dict[str, Any]:
+    def training(self) -> dict[str, Setting]:
         """Epochs, batch, learning rate, stopping, precision."""
         a, b, c = st.columns(3)
         rate = {"value": self.entry.learning_rate, "format": "%g"}
-        settings = {
+        settings: dict[str, Setting] = {
             "epochs": self._number(a, "Epochs", "epochs"),
             "batch_size": self._number(b, "Batch size", "batch_size"),
             "learning_rate": self._number(c, "Learning rate", "learning_rate", **rate),
@@ -161,7 +161,7 @@ class _Form:
             "class_balance": self._choice(c, "Unequal classes", "class_balance"),
         }
 
-    def images(self) -> dict[str, Any]:
+    def images(self) -> dict[str, Setting]:
         """Augmentation."""
         kinds = st.pills(
             "Vary the images",
@@ -173,7 +173,10 @@ class _Form:
         )
         a, b, _ = st.columns(3)
         strength = self._number(a, "Strength (1 is usual)", "augmentation_strength", step=0.25)
-        settings = {"augmentation": tuple(kinds or ()), "augmentation_strength": strength}
+        settings: dict[str, Setting] = {
+            "augmentation": tuple(kinds or ()),
+            "augmentation_strength": strength,
+        }
         if self.entry.pretrained is None:
             return settings
         views = self._number(b, "Views computed of each cell", "views")
@@ -183,11 +186,11 @@ class _Form:
         )
         return settings | {"views": views}
 
-    def network(self) -> dict[str, Any]:
+    def network(self) -> dict[str, Setting]:
         """Dropout, penalty, weights, pixel scaling, fine-tuning."""
         a, b, _ = st.columns(3)
         usual = {"step": 0.05, "placeholder": "as the architecture has it"}
-        settings = {
+        settings: dict[str, Setting] = {
             "dropout": self._number(a, "Dropout", "dropout", **usual),
             "l2": self._number(b, "L2 penalty", "l2", format="%g"),
         }

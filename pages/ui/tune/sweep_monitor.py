@@ -10,6 +10,7 @@ from core.jobs.job import Status
 from core.metrics.classification import NAMES
 from core.report import tuning
 from core.runs import config, run_store
+from core.runs.config import RunConfig
 from core.tuning import search, sweep_store
 from core.tuning.results import CrossValidationResults, SearchResults, Trial
 from core.tuning.sweep_store import Plan, Sweep
@@ -116,8 +117,9 @@ def _train_best(sweep: Sweep, plan: Plan, best: Trial) -> None:
         st.form(f"best_{sweep.name}", border=False),
         st.container(horizontal=True, vertical_alignment="bottom"),
     ):
-        usual = config.defaults(plan.base.architecture, plan.base.recipe)
-        longest = max(plan.base.epochs, usual.get("epochs", config.EPOCHS))
+        names = {"architecture": plan.base.architecture, "dataset": plan.base.dataset}
+        usual = RunConfig.parse(names | config.defaults(plan.base.architecture, plan.base.recipe))
+        longest = max(plan.base.epochs, usual.epochs)
         epochs = st.number_input("Epochs", 1, 1000, longest, width=140)
         whole = plan.base.sample is not None and st.checkbox("On all cells", value=True)
         if st.form_submit_button("Train it with these settings", icon=":material/model_training:"):
