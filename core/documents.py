@@ -5,7 +5,7 @@ that an older version did not write is read as the default of the model.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -15,7 +15,26 @@ from pydantic_core import CoreSchema, core_schema
 from core import storage
 from core.errors import BlastLensError, RunError
 
+# Metadata of a dataclass field in whose place JSON has the fields of its value.
+INLINE = {"inline": True}
 _SHOWN = 60  # characters of a wrong value that a message shows
+
+
+def to_json(value: Any) -> Any:
+    """Returns a value as JSON has it: documents and dataclasses, at any depth, as dicts."""
+    if isinstance(value, Mapping):
+        return {key: to_json(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(map(to_json, value))
+    if hasattr(value, "to_json"):
+        return value.to_json()
+    if not is_dataclass(value):
+        return value
+    document: dict[str, Any] = {}
+    for field in fields(value):
+        item = to_json(getattr(value, field.name))
+        document |= (item or {}) if field.metadata.get("inline") else {field.name: item}
+    return document
 
 
 @dataclass(frozen=True)

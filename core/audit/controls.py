@@ -11,6 +11,7 @@ from typing import Any
 from core.audit import pooled_difference
 from core.audit.ablations import is_synthetic, tested
 from core.audit.pooled_difference import PooledDifference
+from core.documents import to_json
 from core.runs.run_store import Run
 
 METRIC = "roc_auc"
@@ -36,7 +37,7 @@ class Controls:
 
     def to_json(self) -> dict[str, Any]:
         controls = {
-            name: difference.to_json() | {"beats": self.beats(name)}
+            name: to_json(difference) | {"beats": self.beats(name)}
             for name, difference in self.differences.items()
         }
         return {"controls": controls, "folds": self.folds, "synthetic": self.synthetic}

@@ -5,12 +5,12 @@ over folds by group, where they are not. Both have the same number of trainings 
 and test every cell once, so that their difference is due to the known patients.
 """
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
 
 from core.audit import pooled_difference
 from core.audit.ablations import is_synthetic, tested
 from core.audit.pooled_difference import MetricPair, PooledDifference
+from core.documents import INLINE
 from core.runs.run_store import Run
 
 METRIC = "balanced_accuracy"
@@ -20,7 +20,7 @@ METRIC = "balanced_accuracy"
 class Leakage:
     """The difference between both splits of a recipe; first: by image, second: by subject."""
 
-    difference: PooledDifference
+    difference: PooledDifference = field(metadata=INLINE)
     folds: int
     synthetic: bool
 
@@ -34,10 +34,6 @@ class Leakage:
         """Whether the gap's interval lies above zero; None without an interval."""
         estimate = self.gap.difference
         return None if estimate.interval is None else estimate.above_zero
-
-    def to_json(self) -> dict[str, Any]:
-        facts = {"folds": self.folds, "synthetic": self.synthetic}
-        return self.difference.to_json() | facts
 
 
 def measure(by_image: list[Run], by_subject: list[Run]) -> Leakage:

@@ -1,7 +1,6 @@
 """The difference of two cross-validated results on the same cells, with its interval."""
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,7 +21,7 @@ class MetricPair:
     second: float
     difference: Estimate
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, float | tuple[float, float] | None]:
         return {
             "first": self.first,
             "second": self.second,
@@ -38,10 +37,6 @@ class PooledDifference:
     cells: int
     groups: int
     metrics: dict[str, MetricPair]
-
-    def to_json(self) -> dict[str, Any]:
-        metrics = {name: pair.to_json() for name, pair in self.metrics.items()}
-        return {"cells": self.cells, "groups": self.groups, "metrics": metrics}
 
 
 def difference(first: pd.DataFrame, second: pd.DataFrame, *, seed: int = 0) -> PooledDifference:

@@ -8,18 +8,19 @@ from typing import Any
 
 import click
 
+from core.documents import to_json
 from core.jobs.job import Job, Status
 from core.runs.run_store import Run
 from core.workers import launcher
 
 
 def prints(verb: Callable[..., Any]) -> Callable[..., None]:
-    """Prints the document that a verb returns: as JSON with --json, else as indented lines."""
+    """Prints what a verb returns, as `to_json` has it: as JSON with --json, else as lines."""
 
     @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
     @functools.wraps(verb)
     def run(as_json: bool, **options: Any) -> None:
-        document = verb(**options)
+        document = to_json(verb(**options))
         if as_json:
             click.echo(json.dumps(document, ensure_ascii=False, indent=1))
         elif isinstance(document, str):

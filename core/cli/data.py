@@ -54,7 +54,7 @@ def fields(directory: str, fields: int, seed: int, look: str) -> dict[str, Any]:
 
 @click.command()
 @prints
-def fetch() -> dict[str, Any]:
+def fetch() -> dict[str, str]:
     """Fetches C-NMC 2019 from Kaggle.
 
     An unfinished fetch is resumed; Ctrl-C stops it.

@@ -1,7 +1,7 @@
 """Verbs that measure: comparison, evaluation, operating point, diagnosis and audits."""
 
-import dataclasses
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,8 +12,21 @@ from core.evaluation import decision, operating_point
 from core.report import audits
 from core.runs import run_store
 from core.runs.calibration import Choice
+from core.runs.config import RunConfig
 from core.runs.run_store import Run
 from core.workers import launcher
+
+if TYPE_CHECKING:
+    from core.doctor.diagnoses import Diagnosis
+
+
+@dataclass(frozen=True)
+class DiagnosedRun:
+    """What is wrong with a run, and its settings with all repairs; None if none repairs it."""
+
+    run: str
+    diagnoses: "list[Diagnosis]"
+    repaired: RunConfig | None
 
 
 @click.command()
@@ -96,17 +109,12 @@ def choose_operating_point(
 @click.command()
 @click.argument("run")
 @prints
-def diagnose(run: str) -> dict[str, Any]:
+def diagnose(run: str) -> DiagnosedRun:
     """Says what went wrong in a run, and what repairs it."""
     from core.doctor import diagnoses
 
     ended = run_store.get(run)
-    repaired = diagnoses.repaired(ended)
-    return {
-        "run": run,
-        "diagnoses": [dataclasses.asdict(diagnosis) for diagnosis in diagnoses.examine(ended)],
-        "repaired": None if repaired is None else repaired.to_json(),
-    }
+    return DiagnosedRun(run, diagnoses.examine(ended), diagnoses.repaired(ended))
 
 
 _TRAIN = "Train the missing runs: the recipe over folds"

@@ -1,5 +1,6 @@
 """Verbs that choose, describe, export and import models."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,27 @@ from core.report.card.texts import FIELDS
 from core.runs import active_model, run_store
 from core.runs.run_store import Run
 from core.workers import verification
+
+
+@dataclass(frozen=True)
+class ExportedRun:
+    """An archive, the files in it, and those of the run that are not."""
+
+    run: str
+    file: str
+    bytes: int
+    sha256: str
+    files: list[str]
+    left_out: list[str]
+
+
+@dataclass(frozen=True)
+class ImportedRun:
+    """A run from an archive. keras_logit_difference: from its engine, None if not compared."""
+
+    run: str
+    exported_as: str | None
+    keras_logit_difference: float | None
 
 
 @click.command()
@@ -68,19 +90,13 @@ def card(run: str, html: bool, out: str | None, fill: tuple[str, ...]) -> dict[s
 @click.argument("run")
 @click.argument("file", type=click.Path(path_type=Path))
 @prints
-def export(run: str, file: Path) -> dict[str, Any]:
+def export(run: str, file: Path) -> ExportedRun:
     """Writes a run as one archive."""
     exported = run_store.get(run)
     files = archive.export(exported, file)
     left_out = sorted(path.name for path in exported.path.iterdir() if path.name not in files)
-    return {
-        "run": run,
-        "file": str(file),
-        "bytes": file.stat().st_size,
-        "sha256": storage.sha256(file),
-        "files": files,
-        "left_out": left_out,
-    }
+    size, digest = file.stat().st_size, storage.sha256(file)
+    return ExportedRun(run, str(file), size, digest, files, left_out)
 
 
 @click.command("import")
@@ -92,7 +108,7 @@ def export(run: str, file: Path) -> dict[str, Any]:
     help="Also load model.keras in safe mode, and compare it with the engine.",
 )
 @prints
-def import_run(file: Path, name: str | None, verify_keras: bool) -> dict[str, Any]:
+def import_run(file: Path, name: str | None, verify_keras: bool) -> ImportedRun:
     """Verifies and adds an archive of a run."""
     differences: list[float] = []
 
@@ -100,11 +116,8 @@ def import_run(file: Path, name: str | None, verify_keras: bool) -> dict[str, An
         differences.append(verification.verify(run))
 
     run = archive.import_run(file, name, check=check if verify_keras else None)
-    return {
-        "run": run.run_id,
-        "exported_as": run.imported.run if run.imported else None,
-        "keras_logit_difference": differences[0] if differences else None,
-    }
+    exported_as = run.imported.run if run.imported else None
+    return ImportedRun(run.run_id, exported_as, differences[0] if differences else None)
 
 
 VERBS = (promote, undo_promotion, card, export, import_run)

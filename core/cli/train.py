@@ -1,25 +1,94 @@
 """Verbs that train: single runs, the original study, cross-validations and searches."""
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import click
 
 from core.cli.console import epochs_of, follow, phases_of, prints
 from core.data import datasets, splits
+from core.documents import INLINE
 from core.errors import ConfigError, RunError
 from core.models import catalog
 from core.report.tuning import SETTINGS
 from core.runs import config, presets, run_store
-from core.runs.config import RunConfig
+from core.runs.config import RunConfig, Setting
+from core.runs.metrics import PartMetrics, RunMetrics
 from core.runs.run_store import Run
 from core.tuning import search as searches
 from core.tuning import sweep_store
-from core.tuning.sweep_store import Plan, Sweep
+from core.tuning.sweep_store import Plan, Sweep, SweepResults
 from core.workers import launcher
 
 FOLDS, TRIALS = 5, 20
 _SETTINGS = ("split", "seed", "sample", "epochs")  # options that set a field of the config
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """What the options of `training_options` say; None where one was not given."""
+
+    dataset: str
+    architecture: str
+    recipe: str
+    epochs: int | None
+    sample: int | None
+    split: str | None
+    seed: int | None
+    assignments: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class EndedRun:
+    """A run that was followed to its end."""
+
+    run: str
+    status: str
+    metrics: RunMetrics | None
+
+
+@dataclass(frozen=True)
+class StudyRun:
+    """A run of the original study; test: metrics of its test part."""
+
+    run: str
+    architecture: str
+    status: str
+    error: str | None
+    test: PartMetrics | None
+
+
+@dataclass(frozen=True)
+class ListedRun:
+    """A run in the list of runs; test: metrics of its test part."""
+
+    run: str
+    status: str
+    error: str | None
+    config: RunConfig
+    test: PartMetrics | None
+
+
+@dataclass(frozen=True)
+class SweepReport:
+    """How far a sweep has come, and what it found."""
+
+    sweep: str
+    kind: str
+    status: str
+    error: str | None
+    done: int
+    total: int
+    results: SweepResults | None = field(metadata=INLINE)
+
+
+@dataclass(frozen=True)
+class ListedSweep:
+    """A sweep in the list of sweeps, with the settings of its runs."""
+
+    report: SweepReport = field(metadata=INLINE)
+    base: RunConfig
 
 
 def training_options(verb: Callable[..., Any]) -> Callable[..., Any]:
@@ -47,23 +116,24 @@ def training_options(verb: Callable[..., Any]) -> Callable[..., Any]:
     return verb
 
 
-def requested_config(options: dict[str, Any], **more: Any) -> RunConfig:
+def requested_config(options: TrainingOptions, **more: Any) -> RunConfig:
     """Builds the configuration that `training_options` describe, with `more` settings.
 
     Raises `ConfigError` if a setting is invalid, `DataError` or `ModelError` if the data set or
     the weights are missing.
     """
-    settings = _parse(options["assignments"])
+    settings: dict[str, Setting] = {**_parse(options.assignments)}
     for name in {"architecture", "dataset", "recipe", *more} & set(settings):
         raise ConfigError(f"{name} is not for --set: give it as an argument of its own.")
-    settings |= {name: options[name] for name in _SETTINGS if options[name] is not None}
-    root = datasets.resolve(options["dataset"])
-    requested = config.create(options["architecture"], root, options["recipe"], **settings | more)
+    given = {name: getattr(options, name) for name in _SETTINGS}
+    settings |= {name: value for name, value in given.items() if value is not None}
+    root = datasets.resolve(options.dataset)
+    requested = config.create(options.architecture, root, options.recipe, **settings | more)
     config.require_inputs(requested)
     return requested
 
 
-def _parse(assignments: tuple[str, ...]) -> dict[str, Any]:
+def _parse(assignments: tuple[str, ...]) -> dict[str, str]:
     settings = {}
     for text in assignments:
         name, equals, value = text.partition("=")
@@ -77,12 +147,12 @@ def _parse(assignments: tuple[str, ...]) -> dict[str, Any]:
 @training_options
 @click.option("--run-id", help="Name of the run; default: date, time and architecture.")
 @prints
-def train(run_id: str | None, **options: Any) -> dict[str, Any]:
+def train(run_id: str | None, **options: Any) -> EndedRun:
     """Trains an architecture.
 
     DATASET is a folder or "demo". Ctrl-C stops the training.
     """
-    run = run_store.create(requested_config(options), run_id)
+    run = run_store.create(requested_config(TrainingOptions(**options)), run_id)
     launcher.launch(run)
     return _follow_run(run)
 
@@ -90,7 +160,7 @@ def train(run_id: str | None, **options: Any) -> dict[str, Any]:
 @click.command()
 @click.argument("run")
 @prints
-def resume(run: str) -> dict[str, Any]:
+def resume(run: str) -> EndedRun:
     """Resumes a run that failed or was stopped.
 
     It goes on from its last finished epoch.
@@ -100,13 +170,12 @@ def resume(run: str) -> dict[str, Any]:
     return _follow_run(stopped)
 
 
-def _follow_run(run: Run) -> dict[str, Any]:
+def _follow_run(run: Run) -> EndedRun:
     """Follows a run to its end; Ctrl-C asks it to stop. Raises `RunError` unless it succeeds."""
     status = follow(run, epochs_of(run))
     if status.state != "succeeded":
         raise RunError(f"Run {run.run_id} {status.state}. {status.error or ''}".strip())
-    metrics = run.metrics.to_json() if run.metrics else None
-    return {"run": run.run_id, "status": status.state, "metrics": metrics}
+    return EndedRun(run.run_id, status.state, run.metrics)
 
 
 @click.command()
@@ -119,7 +188,7 @@ def _follow_run(run: Run) -> dict[str, Any]:
 )
 @click.option("--set", "assignments", multiple=True, metavar="NAME=VALUE")
 @prints
-def study(dataset: str, preset: str, assignments: tuple[str, ...]) -> list[dict[str, Any]]:
+def study(dataset: str, preset: str, assignments: tuple[str, ...]) -> list[StudyRun]:
     """Trains the five networks of the original study.
 
     They train one after another on DATASET, a folder or "demo". Ctrl-C stops all of them.
@@ -139,29 +208,23 @@ def study(dataset: str, preset: str, assignments: tuple[str, ...]) -> list[dict[
         for run in queued:
             run.request_stop()
     return [
-        {
-            "run": run.run_id,
-            "architecture": run.config.architecture,
-            "status": launcher.follow(run).state,
-            "error": run.status.error,
-            "test": _test(run),
-        }
+        StudyRun(
+            run.run_id,
+            run.config.architecture,
+            launcher.follow(run).state,
+            run.status.error,
+            _test(run),
+        )
         for run in queued
     ]
 
 
 @click.command()
 @prints
-def runs() -> list[dict[str, Any]]:
+def runs() -> list[ListedRun]:
     """Lists the runs, newest first."""
     return [
-        {
-            "run": run.run_id,
-            "status": run.status.state,
-            "error": run.status.error,
-            "config": run.config.to_json(),
-            "test": _test(run),
-        }
+        ListedRun(run.run_id, run.status.state, run.status.error, run.config, _test(run))
         for run in run_store.runs()
     ]
 
@@ -171,12 +234,12 @@ def runs() -> list[dict[str, Any]]:
 @click.option("--name", help="Name of the sweep; the name of an existing one resumes it.")
 @click.option("--folds", type=int, default=FOLDS, show_default=True)
 @prints
-def cross_validate(name: str | None, folds: int, **options: Any) -> dict[str, Any]:
+def cross_validate(name: str | None, folds: int, **options: Any) -> SweepReport:
     """Trains a recipe once for each fold.
 
     The name of an existing cross-validation resumes it. Ctrl-C stops it.
     """
-    base = requested_config(options, folds=folds)
+    base = requested_config(TrainingOptions(**options), folds=folds)
     return _follow_sweep(_start(Plan(kind="cross-validation", base=base), name))
 
 
@@ -195,12 +258,12 @@ def tune(
     search: str | None,
     no_pruning: bool,
     **options: Any,
-) -> dict[str, Any]:
+) -> SweepReport:
     """Searches the settings of a recipe.
 
     The name of an existing search resumes it. Ctrl-C stops it.
     """
-    base = requested_config(options, folds=folds)
+    base = requested_config(TrainingOptions(**options), folds=folds)
     if trials is None:
         exists = name is not None and sweep_store.exists(name)
         trials = sweep_store.get(str(name)).plan.trials if exists else TRIALS
@@ -211,11 +274,9 @@ def tune(
 
 @click.command()
 @prints
-def sweeps() -> list[dict[str, Any]]:
+def sweeps() -> list[ListedSweep]:
     """Lists cross-validations and searches, newest first."""
-    return [
-        _document(sweep) | {"base": sweep.plan.base.to_json()} for sweep in sweep_store.sweeps()
-    ]
+    return [ListedSweep(_report(sweep), sweep.plan.base) for sweep in sweep_store.sweeps()]
 
 
 def _start(plan: Plan, name: str | None) -> Sweep:
@@ -245,30 +306,22 @@ def _require_same(name: str, existing: Plan, plan: Plan) -> None:
         raise ConfigError(f"There is a sweep {name} already: {reason}. Choose another name.")
 
 
-def _follow_sweep(sweep: Sweep) -> dict[str, Any]:
+def _follow_sweep(sweep: Sweep) -> SweepReport:
     status = follow(sweep, phases_of(sweep.name))
     if status.state != "succeeded":
         reason = status.error or "What has finished is kept."
         raise RunError(f"{sweep.name} {status.state}. {reason} Go on with --name {sweep.name}.")
-    return _document(sweep)
+    return _report(sweep)
 
 
-def _document(sweep: Sweep) -> dict[str, Any]:
+def _report(sweep: Sweep) -> SweepReport:
     status = sweep.status
-    return {
-        "sweep": sweep.name,
-        "kind": sweep.plan.kind,
-        "status": status.state,
-        "error": status.error,
-        "done": status.done,
-        "total": status.total,
-        **(sweep.results.to_json() if sweep.results else {}),
-    }
+    state = (status.state, status.error, status.done, status.total)
+    return SweepReport(sweep.name, sweep.plan.kind, *state, results=sweep.results)
 
 
 VERBS = (train, resume, study, runs, cross_validate, tune, sweeps)
 
 
-def _test(run: Run) -> dict[str, Any] | None:
-    part = run.metrics.parts.get("test") if run.metrics else None
-    return part.to_json() if part else None
+def _test(run: Run) -> PartMetrics | None:
+    return run.metrics.parts.get("test") if run.metrics else None

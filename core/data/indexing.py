@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ from core.errors import DataError
 VERSION = 2
 FACTS = ["image_id", "phase", "subject", "group", "label", "fold", "bytes", "mtime_ns", "sha256"]
 COLUMNS = [*FACTS, "quality", *MEASURES]
+# What an index was made of, by name; it holds as long as this stays the same.
+_State = dict[str, str | int | None]
 
 
 @dataclass(frozen=True)
@@ -68,16 +70,6 @@ class Index:
         return [sorted(subjects) for subjects in groups if len(subjects) > 1]
 
 
-@dataclass(frozen=True)
-class _State:
-    """What an index was made of; it holds as long as this does. files: a digest."""
-
-    version: int
-    root: str
-    positive: str | None
-    files: str
-
-
 def index(root: Path, progress: Progress | None = None, positive: str | None = None) -> Index:
     """Indexes the data set below `root`, or returns the stored index if no file has changed.
 
@@ -96,8 +88,12 @@ def index(root: Path, progress: Progress | None = None, positive: str | None = N
     with storage.lock(folder):
         storage.sweep(folder)
         files = walk(root)
-        hashed = digest(f"{path}\0{size}\0{time}" for path, size, time in files)
-        state = _State(VERSION, str(root), positive, hashed)
+        state: _State = {
+            "version": VERSION,
+            "root": str(root),
+            "positive": positive,
+            "files": digest(f"{path}\0{size}\0{time}" for path, size, time in files),
+        }
         result = _load(root, folder, state)
         if result is None:
             result, thumbnails = _build(root, files, progress, positive, _seen_before(folder))
@@ -201,7 +197,7 @@ def _load(root: Path, folder: Path, state: _State) -> Index | None:
     """Returns the stored index if it describes these files."""
     try:
         document = storage.read_json(folder / "index.json")
-        if document["state"] != asdict(state):
+        if document["state"] != state:
             return None
         classes = document["classes"]
         return Index(
@@ -239,4 +235,4 @@ def _save(index: Index, thumbnails: np.ndarray, folder: Path, state: _State) -> 
         with storage.atomic(folder / f"{name}.parquet") as temporary:
             getattr(index, name).to_parquet(temporary)
     document = {name: getattr(index, name) for name in ("layout", "classes", "fingerprint")}
-    storage.write_json(folder / "index.json", document | {"state": asdict(state)})
+    storage.write_json(folder / "index.json", document | {"state": state})

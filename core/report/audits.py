@@ -4,6 +4,7 @@ from typing import Any
 
 import pandas as pd
 
+from core import documents
 from core.audit import ablations, controls, leakage, subject_probe
 from core.audit.ablations import AblationRuns
 from core.audit.controls import Controls
@@ -88,7 +89,8 @@ def document(run: Run) -> dict[str, Any]:
 
 def to_json(result: AuditResult) -> dict[str, Any]:
     """The figures of an audit, whether they raise a doubt, and the sentence."""
-    return result.to_json() | {"doubt": result.doubt, "sentence": sentence(result)}
+    more = {"doubt": result.doubt, "sentence": sentence(result)}
+    return {**documents.to_json(result), **more}
 
 
 def _of_leakage(result: Leakage) -> str:
