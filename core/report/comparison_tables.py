@@ -1,7 +1,6 @@
 """The tables of a comparison: as numbers to take away, and as text to look at, in views."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import pandas as pd
 
@@ -22,7 +21,7 @@ VIEWS: dict[str, tuple[str, ...]] = {
 BEST = "★"
 BASELINE = "Always ALL"
 LABELS = classification.NAMES | classification.PREDICTIVE
-_Columns = dict[str, Any]
+_Columns = dict[str, str | int | float | None]
 
 
 def numbers(
@@ -92,14 +91,14 @@ def _text(row: ComparedRun, view: str, milliseconds: float | None) -> _Columns:
 
 def _baselines(rows: Sequence[ComparedRun], view: str) -> list[_Columns]:
     first = {row.run.facts.protocol.test_cells: row for row in reversed(rows)}
-    table = []
+    table: list[_Columns] = []
     for row in reversed(list(first.values())):
         whose = f", cells of {row.name}" if len(first) > 1 else ""
         values = {
             LABELS[metric]: phrases.brief(Estimate(row.always_all[metric]))
             for metric in VIEWS[view]
         }
-        columns = {"Model": BASELINE + whose, "Measured on": row.protocol, **values}
+        columns: _Columns = {"Model": BASELINE + whose, "Measured on": row.protocol, **values}
         table.append(columns | ({"Against the best": ""} if view == "Calls" else {}) | {"Run": ""})
     return table
 

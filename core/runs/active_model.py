@@ -156,7 +156,7 @@ def changed_since(run: Run) -> Promotion | None:
     return known[-1] if known and known[-1].engine != run.engine_digest else None
 
 
-def table_rows() -> list[dict[str, Any]]:
+def table_rows() -> list[dict[str, datetime | str | None]]:
     """The history as rows of a table with readable columns, the newest first."""
     digests = {run.run_id: run.engine_digest for run in run_store.finished()}
     return [

@@ -1,7 +1,6 @@
 """The picture of a field with its numbered outlines, to click on and to draw boxes in."""
 
 import base64
-from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -27,7 +26,7 @@ CONFIG = {
 }
 
 
-_QUIET: dict[str, Any] = {"hoverinfo": "skip", "showlegend": False}
+_QUIET: dict[str, str | bool] = {"hoverinfo": "skip", "showlegend": False}
 
 
 def field(
