@@ -1,19 +1,19 @@
-"""An architecture beside CNN-32: what it learns of unseen subjects, and what an epoch of it takes.
+"""An architecture beside CNN-32: how well it reads unseen subjects, and the time of an epoch.
 
 Both train in the recommended recipe through worker processes, on the demo set, over some seeds of
-split and weights, in turns. A test part holds a handful of subjects, so beside it every run reads
-a second synthetic set, of many subjects that no run has seen: its means are what is compared. An
-epoch is measured whole, with its validation; the first, which compiles, is left out.
+split and weights, in turns. A test part holds a handful of subjects, so every run also reads a
+second synthetic set, of many subjects that no run has seen; its mean scores are compared. The time
+of an epoch includes its validation; the first epoch, which compiles, is left out.
 
-`--only` names another architecture than the compact one. A frozen backbone without its ImageNet
-weights here gets random ones.
+`--only` names another architecture than the compact one. A frozen backbone whose ImageNet weights
+are not on this machine gets random ones.
 """
 
 import statistics
 from pathlib import Path
 
 from benchmarks.measure import Figures, Options, at_least, at_most, say
-from benchmarks.workbench import synthetic_cells, temporary_folder, train, weights_setting
+from benchmarks.workbench import measured, synthetic_cells, temporary_folder, train, weights_setting
 from core.data.synthetic.dataset import write_dataset
 from core.evaluation.evaluate import evaluate_on
 from core.models import catalog
@@ -48,8 +48,7 @@ def measure(options: Options) -> Figures:
 
 def score(run: Run, unseen: Path) -> Row:
     """Of a finished run: its scores on its test part and on `unseen`, and seconds an epoch."""
-    assert run.metrics
-    test, other = run.metrics.test, evaluate_on(run, str(unseen)).metrics
+    test, other = measured(run).test, evaluate_on(run, str(unseen)).metrics
     epochs = run.history["seconds"]
     return {
         **{f"test_{name}": test.metric(name) or 0.0 for name in SCORES},

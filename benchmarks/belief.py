@@ -1,9 +1,11 @@
 """Whether the audits see what is there: on the demo set, with real trainings.
 
-Leakage: its subjects are easy to recognise, so a recipe must score higher when cells of the test
-patients are among those trained on; the lower end of the gap's interval has the bar. Controls: its
-blasts differ in chromatin as well as in size, so the model must be told apart from the same recipe
-on outlines and on sizes; the lower ends of its leads have the bars.
+- leakage: the subjects of the demo set are easy to recognise, so a recipe must score higher if
+  cells of the test patients are among those that it trains on.
+- controls: its blasts differ in chromatin as well as in size, so the model must score higher than
+  the same recipe on outlines alone and on sizes alone.
+
+The lower end of each difference's interval must lie above zero.
 """
 
 from collections.abc import Callable, Mapping

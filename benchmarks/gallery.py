@@ -1,9 +1,9 @@
 """Script times and memory of the Dataset page, in a running app, on a data set of full size.
 
-A visitor opens the page, tries every filter it offers and turns the gallery's pages. A time is
-from sending a click to the server's word that the script has finished: what a person waits for,
-less their browser. The limit is the same for a page with nothing but a title, on a server beside
-it; one of its runs follows each of ours.
+A visitor opens the page, tries every filter that it offers and turns the gallery's pages. A time
+runs from sending a click to the server's message that the script has finished: what a person waits
+for, without the browser's part. The peer is a page with nothing but a title, on a server beside;
+one of its runs follows each of ours.
 """
 
 import statistics

@@ -1,8 +1,8 @@
 """The gate before a reading: what real cells pass, and what is no cell is refused.
 
-Cells are judged by a model that has never seen their group: a frozen DenseNet121 is given to all
-cells of a set, and for each group what it keeps of its training cells (features, limit, ranges of
-size and focus) is made anew without that group. Its head plays no part in the gate.
+A model that has never seen a cell's group judges it: a frozen DenseNet121 reads all cells of a set,
+and what it keeps of its training cells (features, limit, ranges of size and focus) is made anew for
+each group, without that group. Its head plays no part in the gate.
 
 - cells: the share of real C-NMC cells that pass, or of synthetic ones where there are none.
 - others: pictures that are no cells, with the model of all cells; by kind, and what refused them.

@@ -1,9 +1,9 @@
 """First and second look at a data set, against a bare read and a bare walk over its files.
 
 The first look reads, hashes and decodes every file and finds the duplicates; its peer reads and
-hashes the same files with as many threads as there are cores. The second look, at an unchanged
-data set, loads the kept index; its limit is `os.walk` with `os.stat` of each file. Both are
-measured with the files in the system's page cache, and the first look also once without them.
+hashes the same files, by one thread a core. The second look, at an unchanged data set, loads the
+kept index; its limit is `os.walk` with `os.stat` of each file, of which it may take twice the
+time. The files are in the system's page cache; the first look is also measured once without that.
 """
 
 import hashlib

@@ -7,8 +7,6 @@ what `--only` can choose.
 """
 
 import operator
-import os
-import platform
 import statistics
 import sys
 import time
@@ -18,6 +16,8 @@ from pathlib import Path
 
 import numpy as np
 import psutil
+
+from core.runs import environment
 
 # Numbers, text, bars, dataclasses of them, and mappings and lists of all these.
 Figures = Mapping[str, object]
@@ -160,23 +160,10 @@ def percentile_95(values: list[float]) -> float:
 
 def machine() -> Figures:
     """The machine that measures: processor, cores, memory, Python and the load on it now."""
-    return {
-        "processor": _processor(),
-        "cores": os.cpu_count(),
-        "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
-        "system": f"{platform.system()} {platform.release()}",
-        "python": platform.python_version(),
-        "load_average": [round(load, 2) for load in psutil.getloadavg()],
-    }
-
-
-def _processor() -> str:
-    facts = Path("/proc/cpuinfo")
-    if facts.is_file():
-        for line in facts.read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+    facts = environment.describe()
+    names = ("processor", "cores", "memory_gib", "system", "python")
+    load = [round(average, 2) for average in psutil.getloadavg()]
+    return {name: facts[name] for name in names} | {"load_average": load}
 
 
 def say(text: str) -> None:

@@ -1,4 +1,4 @@
-"""What our training is measured against, each side in a process of its own.
+"""The peers and the limit of training, each side in a process of its own.
 
 `python -m benchmarks.peers SIDE RUN EPOCHS` trains on the cells of a finished run, as that side
 does it, and prints a `Peer` as one JSON document. The data set and the run's decoded pixels are
@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.measure import Figures, timed
-from benchmarks.workbench import run_python, temporary_folder
+from benchmarks.workbench import measured, run_python, temporary_folder
 from core.data import datasets
 from core.data.pixel_cache import pixels
 from core.models import catalog
@@ -46,14 +46,14 @@ def measure(side: str, run: Run, epochs: int) -> Peer:
 
 
 def study(run: Run, epochs: int) -> Peer:
-    """The original study's way: Keras decodes the files anew in each epoch, and float32."""
+    """The original study's way: Keras decodes the files anew in each epoch, in float32."""
     import keras
     from keras.src.legacy.preprocessing.image import ImageDataGenerator
 
     root, cells, array = _cells(run)
     train = cells[cells["split"] == "train"]
     side, entry = array.shape[1], catalog.architecture(run.config.architecture)
-    clock = _clock()
+    seconds: list[float] = []
     with temporary_folder() as folder:
         for label, name in enumerate(("hem", "all")):
             (folder / name).mkdir()
@@ -68,8 +68,8 @@ def study(run: Run, epochs: int) -> Peer:
         model = _study_network(side, **entry.backbone_options, **entry.head_options)
         rate = entry.learning_rate
         model.compile(keras.optimizers.Adam(rate), "binary_crossentropy", metrics=["accuracy"])
-        model.fit(stream, epochs=epochs, verbose=0, callbacks=[clock])
-    return Peer(stream.samples, clock.seconds)
+        model.fit(stream, epochs=epochs, verbose=0, callbacks=[_clock(seconds)])
+    return Peer(stream.samples, seconds)
 
 
 def _study_network(side: int, *, filters: int, units: int) -> Any:
@@ -87,9 +87,9 @@ def _study_network(side: int, *, filters: int, units: int) -> Any:
 
 
 def pytorch(run: Run, epochs: int) -> Peer:
-    """The same network in PyTorch, in the fastest of its memory formats and precisions.
+    """The same network in PyTorch, its decoded pixels in memory.
 
-    The four are compared on a few steps first. Its pixels lie decoded in memory.
+    A few steps tell which of its memory formats and precisions is the fastest; that one trains.
     """
     import torch
 
@@ -163,7 +163,7 @@ def limit(run: Run, epochs: int) -> Peer:
 
     _, cells, array = _cells(run)
     entry, size = catalog.architecture(run.config.architecture), run.config.batch_size
-    precision = run.metrics.training.precision if run.metrics else None
+    precision = measured(run).training.precision
     assert precision
     model = classifier.build(entry, pixels=run.config.pixels, precision=precision).model
     optimizer = keras.optimizers.Adam(entry.learning_rate)
@@ -202,9 +202,11 @@ def frozen(run: Run, epochs: int) -> Peer:
     train, validation = (np.flatnonzero(cells["split"] == part) for part in ("train", "validation"))
     given = {"batch_size": config.batch_size, "epochs": epochs, "verbose": 0}
     beside = array[validation], labels[validation]
-    clock = _clock()
-    model.fit(array[train], labels[train], validation_data=beside, callbacks=[clock], **given)
-    return Peer(len(train), clock.seconds)
+    seconds: list[float] = []
+    model.fit(
+        array[train], labels[train], validation_data=beside, callbacks=[_clock(seconds)], **given
+    )
+    return Peer(len(train), seconds)
 
 
 def _cells(run: Run) -> tuple[Path, pd.DataFrame, np.ndarray]:
@@ -214,24 +216,15 @@ def _cells(run: Run) -> tuple[Path, pd.DataFrame, np.ndarray]:
     return root, cells, pixels(root, cells, catalog.architecture(run.config.architecture).geometry)
 
 
-def _clock() -> Any:
-    """A Keras callback that notes the seconds of each epoch."""
+def _clock(seconds: list[float]) -> Any:
+    """A Keras callback that adds to `seconds` those of each epoch, its validation included."""
     import keras
 
-    class Clock(keras.callbacks.Callback):  # type: ignore[misc]  # keras has no types
-        """`seconds` of each epoch, its validation included."""
-
-        def __init__(self) -> None:
-            super().__init__()
-            self.seconds: list[float] = []
-
-        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-            self._started = time.perf_counter()
-
-        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-            self.seconds.append(time.perf_counter() - self._started)
-
-    return Clock()
+    started = [0.0]
+    return keras.callbacks.LambdaCallback(
+        on_epoch_begin=lambda epoch, logs: started.append(time.perf_counter()),
+        on_epoch_end=lambda epoch, logs: seconds.append(time.perf_counter() - started[-1]),
+    )
 
 
 SIDES = {"study": study, "pytorch": pytorch, "limit": limit, "frozen": frozen}

@@ -2,8 +2,8 @@
 
 The bare loop is the fastest plain one: a thread a core, each `numpy.fromfile`, `cv2.imdecode` to
 RGB, the same centre cut, `cv2.resize` by area and a row of an array in memory. It has no limits,
-no hash, no messages and no file to write. A second loop reads, hashes and decodes through Pillow
-as the cache does and is otherwise bare: what lies between the two is the price of those.
+no hash, no messages and no file to write. A second loop also hashes the file, and decodes it with
+Pillow, as the cache does; the difference of the two loops is the price of that.
 """
 
 import hashlib
@@ -27,8 +27,8 @@ from core.errors import DataError
 
 IMAGES = 2000
 ROUNDS = 5
-# The cache checks each file's hash and reads through the one door for pixels, which a bare loop
-# does not: it may cost as much again, but little more than a loop that does the same.
+# The cache hashes each file and decodes it safely, which the bare loop does not: that may cost as
+# much again, but little more than in a loop that does the same.
 OVER_BARE = at_most("pixel cache over a bare loop", 2.5)
 OVER_HASHED = at_most("pixel cache over a loop that checks hashes too", 1.3)
 

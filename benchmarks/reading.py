@@ -1,16 +1,16 @@
 """Reading a cell: beside the bare engine and tf-keras-vis, in batches, from nothing, in the app.
 
-Three models (the smallest, and two large ones) are trained for an epoch on synthetic cells by
-worker processes, and all parts read with these. ImageNet weights are used where they are on this
-machine (BLASTLENS_REAL_DATA, or the weights folder), else random ones, whose time is the same.
+Worker processes train three models (the smallest, and two large ones) for an epoch on synthetic
+cells, and all parts read with these. ImageNet weights are used if they are on this machine
+(BLASTLENS_REAL_DATA, or the weights folder), else random ones, whose time is the same.
 Contenders take turns, cell by cell, and medians are compared.
 
 - single: from a file to a finished reading (decoding, gate, probability, Grad-CAM, overlay); the
   limit is decoding, fitting and one engine call; the peer is Gradcam of tf-keras-vis alone, in a
   process of its own. Then what each measure of trust adds.
-- batch: as many cells as `--images` says, in turns with the bare engine on decoded pixels, as it
-  reads a cell, in batches of the best size; and told besides, not a bar, with one that runs such
-  batches side by side as readings of many cells do.
+- batch: as many cells as `--images` says. The limit is the bare engine on decoded pixels, set up
+  as for single cells, in batches of the best size. An engine that runs such batches side by side,
+  as readings of many cells do, is measured too, without a bar.
 - fresh: from starting a process to its first reading, and the same with Keras.
 - memory: the most that the app holds while two large models read side by side.
 """

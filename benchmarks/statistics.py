@@ -1,9 +1,9 @@
 """The group bootstrap of ten models, against a plain loop that copies the drawn cells.
 
-As many predictions as C-NMC has training cells, of as many subjects. The peer draws the same
-groups, joins their cells with numpy and measures them with scikit-learn, one resample and one
-model after another: it takes minutes, so it is given fewer resamples, and its time is scaled to as
-many. Both must come to the same values.
+Each model has as many predictions as C-NMC has training cells, of as many subjects. The peer draws
+the same groups, joins their cells with numpy and measures them with scikit-learn, one resample and
+one model after another. That takes minutes, so the peer gets fewer resamples and models, and its
+time is scaled to all of them. Both must come to the same values.
 """
 
 import numpy as np

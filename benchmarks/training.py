@@ -44,12 +44,12 @@ from benchmarks.tree import many_cells
 from benchmarks.workbench import (
     artifacts,
     finish,
+    measured,
     repeatedly,
     start,
     synthetic_cells,
     train,
 )
-from core.runs.metrics import RunMetrics
 from core.runs.run_store import Run
 
 IMAGES, ROUNDS = 1000, 3
@@ -102,8 +102,8 @@ def cnn(options: Options) -> Figures:
 def cnn_round(architecture: str, root: Path) -> dict[str, Side]:
     """What each side measured on the same cells."""
     run = train(architecture, root, epochs=CNN_EPOCHS)
-    facts, epochs = _metrics(run).training, run.history[1:]
-    images = _metrics(run).parts["train"].images
+    facts, epochs = measured(run).training, run.history[1:]
+    images = measured(run).parts["train"].images
     ours = {
         "images": images,
         "speed_with_validation": images / epochs["seconds"].median(),
@@ -155,7 +155,7 @@ def _transfer_round(root: Path) -> dict[str, float]:
     def take(name: str, run: Run) -> Run:
         status = run.status
         assert status.started and status.finished
-        seconds[name] = _metrics(run).training.seconds or 0.0
+        seconds[name] = measured(run).training.seconds or 0.0
         seconds[f"{name}_whole_worker"] = status.finished - status.started
         return run
 
@@ -182,7 +182,7 @@ def accuracy(options: Options) -> Figures:
             logits: dict[str, np.ndarray] = {}
             for asked, rows in scores.items():
                 run = train(ACCURACY, root, epochs=ACCURACY_EPOCHS, seed=seed, precision=asked)
-                used, test = _metrics(run).training.precision or "", _metrics(run).test
+                used, test = measured(run).training.precision or "", measured(run).test
                 if asked == "auto" and used == "float32":
                     return {"accuracy": "Skipped: the probe found float32 faster here."}
                 chosen = used if asked == "auto" else chosen
@@ -217,7 +217,7 @@ def memory(options: Options) -> Figures:
     with many_cells(options.tree, options.images) as (root, sample), artifacts():
         run = start(LARGE, root, epochs=1, sample=sample)
         with watched(run) as peak:
-            parts = _metrics(finish(run)).parts
+            parts = measured(finish(run)).parts
     return {
         "images": sum(part.images for part in parts.values()),
         "peak_resident_gib": MEMORY(peak.resident / 2**30),
@@ -231,12 +231,6 @@ PARTS: dict[str, Callable[[Options], Figures]] = {
     "accuracy": accuracy,
     "memory": memory,
 }
-
-
-def _metrics(run: Run) -> RunMetrics:
-    """What a finished run has measured."""
-    assert run.metrics
-    return run.metrics
 
 
 @dataclass

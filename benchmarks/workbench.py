@@ -18,6 +18,7 @@ from core.data.synthetic.dataset import write_dataset
 from core.errors import ConfigError, RunError
 from core.models import catalog, weights
 from core.runs import config, run_store
+from core.runs.metrics import RunMetrics
 from core.runs.run_store import Run
 from core.settings import PROJECT
 from core.workers import launcher
@@ -115,6 +116,12 @@ def finish(run: Run) -> Run:
     if status.state != "succeeded":
         raise RunError(f"Run {run.run_id} {status.state}: {status.error}")
     return run
+
+
+def measured(run: Run) -> RunMetrics:
+    """What a finished run has measured."""
+    assert run.metrics
+    return run.metrics
 
 
 def run_python(what: str, *arguments: object) -> str:
