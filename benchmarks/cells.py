@@ -60,7 +60,8 @@ T = TypeVar("T")
 
 def measure(options: Options) -> Figures:
     """Figures of all parts, or of `options.only`. Raises `ConfigError` without real data."""
-    root = require_real_data("bccd_fields", "wbc_masks")
+    fields_of_boxes = ("bccd_fields/JPEGImages", "bccd_fields/Annotations")
+    root = require_real_data(*fields_of_boxes, "wbc_masks/dataset_1", "wbc_masks/dataset_2")
     return measure_parts(PARTS, options.only, root, options)
 
 

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from benchmarks.index import read_and_hash
+from benchmarks.index import read, read_and_hash
 from benchmarks.measure import Figures, Options, alternate, at_most
 from benchmarks.tree import part, tree
 from benchmarks.workbench import artifacts, on_all_cores
@@ -91,8 +91,7 @@ def with_opencv(path: str) -> np.ndarray:
 
 def with_hash_and_pillow(path: str) -> np.ndarray:
     """RGB uint8 (H, W, 3), hashed and decoded as the app does it."""
-    with open(path, "rb", buffering=0) as file:  # noqa: PTH123  the plainest way there is
-        data = file.read()
+    data = read(path)
     hashlib.sha256(data).hexdigest()
     with Image.open(io.BytesIO(data)) as image:
         return np.asarray(image)

@@ -1,19 +1,17 @@
-"""The peer of reading, in a process of its own: Grad-CAM by tf-keras-vis, on a run's Keras model.
+"""The peer of reading: Grad-CAM by tf-keras-vis on a run's Keras model, in its own process."""
 
-`python -m benchmarks.reading_peers RUN` says "ready", then for each path of a cell that comes on
-standard input draws the map of that cell and answers with the seconds it took, decoding left out.
-"""
-
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from functools import cache
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.workbench import variable
 from core.data.images import decode, fit
 from core.errors import RunError
 from core.runs.run_store import Run
@@ -21,38 +19,25 @@ from core.runs.run_store import Run
 
 @contextmanager
 def grad_cam(run: Run) -> Iterator[Callable[[Path], float]]:
-    """Yields a function from a cell's file to the seconds the peer takes. Raises `RunError`."""
-    command = [sys.executable, "-m", "benchmarks.reading_peers", str(run.path)]
-    peer = subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    assert peer.stdin and peer.stdout
-    given, answers = peer.stdin, peer.stdout
-
-    def answer() -> str:
-        line = answers.readline().strip()
-        if not line:
-            raise RunError(f"tf-keras-vis ended with {peer.wait()} on {run.run_id}.")
-        return line
-
-    def draw(file: Path) -> float:
-        print(file, file=given, flush=True)
-        return float(answer())
-
-    try:
-        answer()
-        yield draw
-    finally:
-        given.close()
-        peer.wait()
+    """Yields a function from a cell's file to the seconds of the peer. Raises `RunError`."""
+    spawn = get_context("spawn")
+    with (
+        variable("TF_CPP_MIN_LOG_LEVEL", 2),
+        ProcessPoolExecutor(1, spawn) as process,
+    ):
+        try:
+            yield lambda file: process.submit(_seconds, run.path, file).result()
+        except BrokenProcessPool:
+            raise RunError(f"tf-keras-vis ended on {run.run_id}.") from None
 
 
-def main(folder: Path) -> None:
-    """Serves as the module says."""
+def _seconds(folder: Path, file: Path) -> float:
+    """The seconds of the map of one cell, without its decoding."""
+    return _loaded(folder)(file)
+
+
+@cache
+def _loaded(folder: Path) -> Callable[[Path], float]:
     import keras
     from tf_keras_vis.gradcam import Gradcam
 
@@ -65,20 +50,17 @@ def main(folder: Path) -> None:
     last = loaded.backbone.layers[-1]
     network = last if isinstance(last, keras.Model) else loaded.backbone
     flat = keras.Model(network.inputs, loaded.head(network.output))
-    layer, draw = network.layers[-1].name, Gradcam(flat, clone=False)
-    print("ready", flush=True)
-    for line in sys.stdin:
-        pixels = fit(decode(Path(line.strip())), run.geometry)[None].astype(np.float32)
+    layer, gradcam = network.layers[-1].name, Gradcam(flat, clone=False)
+
+    def draw(file: Path) -> float:
+        pixels = fit(decode(file), run.geometry)[None].astype(np.float32)
         started = time.perf_counter()
-        draw(
+        gradcam(
             lambda output: output[..., 0],
             pixels,
             penultimate_layer=layer,
             seek_penultimate_conv_layer=False,
         )
-        print(time.perf_counter() - started, flush=True)
+        return time.perf_counter() - started
 
-
-if __name__ == "__main__":
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    main(Path(sys.argv[1]))
+    return draw

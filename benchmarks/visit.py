@@ -164,10 +164,10 @@ class Visitor:
 
     def _run(self, page: str = "", fragment: str = "") -> float:
         message = BackMsg()
-        wanted = message.rerun_script
-        wanted.page_name, wanted.page_script_hash = page, self._page
-        wanted.fragment_id = fragment
-        wanted.widget_states.widgets.extend(self._states.values())
+        request = message.rerun_script
+        request.page_name, request.page_script_hash = page, self._page
+        request.fragment_id = fragment
+        request.widget_states.widgets.extend(self._states.values())
         pictures: set[str] = set()
         started = time.perf_counter()
         self._socket.send(message.SerializeToString())
