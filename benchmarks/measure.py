@@ -160,7 +160,7 @@ def percentile_95(values: list[float]) -> float:
 
 def machine() -> Figures:
     """The machine that measures: processor, cores, memory, Python and the load on it now."""
-    facts = environment.describe()
+    facts = environment.describe().to_json()
     names = ("processor", "cores", "memory_gib", "system", "python")
     load = [round(average, 2) for average in psutil.getloadavg()]
     return {name: facts[name] for name in names} | {"load_average": load}
