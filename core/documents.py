@@ -1,7 +1,7 @@
-"""JSON files with a type: a `Document` validates, reads and writes one file.
+"""Typed JSON files: a `Document` validates, reads and writes one file.
 
-A file written by a later version, with a format that this code does not know, is refused. A field
-that an older version did not write is read as the default of the model.
+A file of a later format is refused. A field that an older version did not write has the default of
+the model.
 """
 
 from collections.abc import Mapping
@@ -53,14 +53,14 @@ class Section(BaseModel):
 
     model_config = ConfigDict(frozen=True, allow_inf_nan=False, serialize_by_alias=True)
 
-    # Whether a field that was never set stays out of the JSON, rather than being its default.
+    # Whether fields that were never set are left out of the JSON.
     SPARSE: ClassVar[bool] = False
 
     @classmethod
     def parse(cls, values: Any, error: type[BlastLensError] = RunError) -> Self:
-        """The model of `values`, a mapping of its fields.
+        """Validates `values`, a mapping of the fields.
 
-        Raises `error` with the first value that is wrong, its rule and what can be done.
+        Raises `error` with the first invalid value and its rule.
         """
         try:
             return cls.model_validate(values)
@@ -68,23 +68,23 @@ class Section(BaseModel):
             raise error(cls._sentence(problem)) from None
 
     def replace(self, **values: Any) -> Self:
-        """A validated copy with other values of some fields. Raises as `parse` does."""
+        """Returns a validated copy with some fields replaced. Raises as `parse` does."""
         return self.parse({**self._values(), **values})
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON has it."""
+        """Returns the fields as JSON values."""
         return self.model_dump(mode="json", exclude_unset=self.SPARSE)
 
     @classmethod
     def bounds(cls, field: str) -> tuple[Any, Any]:
-        """The least and the greatest value of a field of numbers; None where it has none."""
+        """Returns the smallest and largest value of a numeric field; None without a limit."""
         limits = cls.model_fields[field].metadata
         low = next((limit.ge for limit in limits if hasattr(limit, "ge")), None)
         return low, next((limit.le for limit in limits if hasattr(limit, "le")), None)
 
     @classmethod
     def choices_of(cls, field: str) -> tuple[str, ...]:
-        """The values that a field of text can have; () where it can have any."""
+        """Returns the allowed values of a text field; () if there is no restriction."""
         metadata = cls.model_fields[field].metadata
         return next((item.values for item in metadata if isinstance(item, Choices)), ())
 
@@ -120,14 +120,14 @@ class Section(BaseModel):
 class Document(Section):
     """A JSON file of its own."""
 
-    # Of the files that are written; a file without one has the first.
+    # The format of the files that are written; a file without a format has format 1.
     FORMAT: ClassVar[int] = 1
 
     @classmethod
     def read(cls, path: Path, error: type[BlastLensError] = RunError) -> Self:
-        """The document of a file.
+        """Reads a file.
 
-        Raises `error` naming the file and its folder if it is missing, damaged or of another
+        Raises `error`, with the file and its folder, if it is missing, damaged or of another
         version.
         """
         name, folder = path.name, path.parent.name
@@ -143,15 +143,15 @@ class Document(Section):
             raise error(f"{name} of {folder} is damaged or of another version: {problem}") from None
 
     def write(self, path: Path) -> None:
-        """Replaces the file, atomically."""
+        """Writes the file atomically."""
         storage.write_json(path, self.stored())
 
     def encoded(self) -> bytes:
-        """The content of the file."""
+        """Returns the content of the file."""
         return storage.encoded(self.stored())
 
     def stored(self) -> Any:
-        """As the file has it."""
+        """Returns the JSON document of the file."""
         return {"format": self.FORMAT, **self.to_json()}
 
     @classmethod

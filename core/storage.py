@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 from core.settings import PROJECT, settings
 
 T = TypeVar("T")
-SHIPPED = PROJECT / "core" / "shipped"  # .streamlit and artifacts of an installed package
+SHIPPED = PROJECT / "core" / "shipped"  # data of an installed package
 
 
 def runs_dir() -> Path:
@@ -88,7 +88,7 @@ def sources_file() -> Path:
 
 
 def active_file() -> Path:
-    """Names the run that readings use."""
+    """The file that names the run that readings use."""
     return settings().artifacts / "active.json"
 
 
@@ -101,15 +101,15 @@ def seed_artifacts() -> None:
     if SHIPPED.is_dir() and not target.exists():
         with scratch(target.parent) as folder:
             shutil.copytree(SHIPPED / "artifacts", folder / "artifacts")
-            with suppress(OSError):  # another process was quicker
+            with suppress(OSError):  # another process has created it
                 (folder / "artifacts").rename(target)
 
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
-    """Yields a temporary path beside `path` and moves it there when the block succeeds.
+    """Yields a temporary path beside `path` and moves it to `path` if the block succeeds.
 
-    A reader sees the old file or the new one, never a part.
+    A reader sees the old file or the new one, never a partial one.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     prefix = f".{path.stem}{_mark(os.getpid())}"
@@ -133,18 +133,18 @@ def scratch(folder: Path) -> Iterator[Path]:
 
 
 def _mark(process: int) -> str:
-    """Marks the names of a process's temporary files; machines may share an artifacts folder."""
+    """The mark in names of temporary files, by machine and process."""
     return f"-{platform.node()}-{process}-"
 
 
 def sweep(folder: Path) -> None:
-    """Removes unfinished files of ended processes from a folder without another writer."""
+    """Removes temporary files from a folder that no other process writes to."""
     for leftover in folder.glob(".*"):
         _remove(leftover)
 
 
 def sweep_caches(process: int) -> None:
-    """Removes the unfinished files of that process of this machine from the caches."""
+    """Removes the temporary files of a process of this machine from the caches."""
     for leftover in (settings().artifacts / "cache").rglob(".*"):
         if _mark(process) in leftover.name:
             _remove(leftover)
@@ -158,7 +158,7 @@ def _remove(path: Path) -> None:
 
 
 def _replace(source: Path, target: Path) -> None:
-    # mkstemp makes files private to the user; artifacts follow the folder's own umask instead.
+    # mkstemp makes files private to the user; artifacts have the permissions of the umask.
     umask = os.umask(0)
     os.umask(umask)
     source.chmod(0o666 & ~umask)
@@ -178,32 +178,32 @@ def _patiently(action: Callable[[], T]) -> T:
 
 
 def write_json(path: Path, document: Any) -> None:
-    """Writes `document` as JSON, atomically. NaN is refused, since JSON has none."""
+    """Writes `document` as JSON, atomically. Raises `ValueError` for NaN, which JSON lacks."""
     with atomic(path) as temporary:
         temporary.write_bytes(encoded(document))
 
 
 def encoded(document: Any) -> bytes:
-    """A document as JSON in UTF-8. NaN is refused, since JSON has none."""
+    """Returns a document as JSON in UTF-8. Raises `ValueError` for NaN, which JSON lacks."""
     return (json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
 def write_together(files: Mapping[Path, bytes]) -> None:
-    """Replaces several files, each atomically, once all are written: a full disk changes none."""
+    """Replaces several files, each atomically, after all are written: a full disk changes none."""
     with ExitStack() as stack:
         for path, data in files.items():
             stack.enter_context(atomic(path)).write_bytes(data)
 
 
 def is_full(problem: OSError) -> bool:
-    """Whether a disk, or the user's share of it, is full."""
+    """Whether the disk or the quota of the user is full."""
     return problem.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def overwrite_json(path: Path, document: Any) -> None:
-    """Like `write_json`, but in place, for a full disk that has no room for a second file.
+    """Like `write_json`, but in place, for a full disk without room for a second file.
 
-    For a moment a reader may see an incomplete file.
+    A reader may see an incomplete file for a moment.
     """
     data = encoded(document)
     with path.open("r+b", buffering=0) as file:
@@ -214,7 +214,7 @@ def overwrite_json(path: Path, document: Any) -> None:
 def read_json(path: Path) -> Any:
     """Reads a JSON file. Raises `OSError`, or `ValueError` if it is not JSON in UTF-8.
 
-    NaN and infinity are no JSON.
+    NaN and infinity are not JSON.
     """
     text = _patiently(lambda: path.read_text(encoding="utf-8"))
     return json.loads(text, parse_constant=_refuse_constant)
@@ -243,7 +243,7 @@ def lock(
     *,
     when: Callable[[], bool] = lambda: True,
 ) -> Iterator[None]:
-    """Holds `path` + ".lock" against other processes; it is released if the process dies.
+    """Locks `path` + ".lock" against other processes; the lock is released if the process dies.
 
     While the lock is taken or `when` returns False, `waiting` is called about five times a second;
     it may raise to give up.

@@ -1,7 +1,7 @@
-"""A whole run as one file: a zip of its folder with a manifest of sizes and hashes.
+"""Exports and imports a run as an archive: a zip of its folder, with a manifest of hashes.
 
-An archive may come from anyone. It is read as data: every entry is checked against what a run may
-hold (`core.archive.checks`) before anything is placed among the runs, and nothing in it is run.
+An archive is not trusted: every entry is checked (`core.archive.checks`) before the run is placed
+among the others, and nothing in it is executed.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ MANIFEST = "manifest.json"
 SUFFIX = ".blastlens.zip"
 _MANIFEST_BYTES = 2**20
 _CHUNK = 2**20
-# The earliest that a zip can say: archives of one run are the same, byte for byte.
+# The earliest date of a zip; a constant, so that archives of one run are identical.
 _DATE = (1980, 1, 1, 0, 0, 0)
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _ENCRYPTED = 0x1
@@ -37,28 +37,28 @@ _ENCRYPTED = 0x1
 
 @dataclass(frozen=True)
 class ArchivedFile:
-    """What the manifest says of a file."""
+    """A file in the manifest."""
 
     sha256: str
     bytes: int
 
 
 class ArchiveError(RunError):
-    """An archive is not one of a run, is damaged, or holds what a run must not."""
+    """Raised if an archive is not one of a run, is damaged, or has forbidden content."""
 
 
 def export(run: Run, file: Path) -> list[str]:
     """Writes a finished run to `file`, atomically; returns the names of the files in it.
 
-    The same run gives the same bytes. What is of this machine alone (logs, locks) stays here.
-    Raises `RunError` unless the run succeeded and has all that a reading needs.
+    The same run gives the same bytes. Logs and locks are left out. Raises `RunError` if the run has
+    not succeeded or lacks a required file.
     """
     with storage.atomic(file) as temporary, temporary.open("wb") as stream:
         return _write(run, stream)
 
 
 def packed(run: Run) -> bytes:
-    """The archive of a run, as `export` writes it."""
+    """Returns the archive of a run, as `export` writes it."""
     stream = io.BytesIO()
     _write(run, stream)
     return stream.getvalue()
@@ -84,7 +84,7 @@ def _write(run: Run, stream: IO[bytes]) -> list[str]:
 
 
 def _add(archive: zipfile.ZipFile, name: str, file: Path) -> ArchivedFile:
-    """Copies a file into the archive; its sha256 and bytes, of just what was copied."""
+    """Copies a file into the archive; returns its sha256 and bytes as copied."""
     digest, length = hashlib.sha256(), 0
     entry = _entry(name)
     entry.file_size = file.stat().st_size
@@ -110,18 +110,18 @@ def import_run(
 ) -> Run:
     """Verifies an archive and places its run among the others, under its own name or `name`.
 
-    `check` is given the unpacked run before it is placed, and may raise to have it refused. Raises
-    `ArchiveError` naming what is wrong with the archive, `RunError` if the name is taken or none;
-    nothing is left behind then.
+    `check` is called with the unpacked run before it is placed, and may raise to refuse it. Raises
+    `ArchiveError` if the archive is refused, `RunError` if the name is taken or invalid; then no
+    file is left.
     """
     with storage.lock(storage.imports_dir()):
         storage.imports_dir().mkdir(parents=True, exist_ok=True)
-        storage.sweep(storage.imports_dir())  # what an import that was killed has left
+        storage.sweep(storage.imports_dir())  # left by an import that was killed
         with storage.scratch(storage.imports_dir()) as scratch:
             try:
                 with zipfile.ZipFile(source) as archive:
                     exported_as, files, digest = _manifest(archive)
-                    target = _free(name or exported_as)
+                    target = _free_folder(name or exported_as)
                     folder = scratch / target.name
                     folder.mkdir()
                     _unpack(archive, files, folder)
@@ -137,7 +137,7 @@ def import_run(
     return Run(target)
 
 
-def _free(name: str) -> Path:
+def _free_folder(name: str) -> Path:
     target = run_store.folder(name)
     if target.exists():
         raise RunError(
@@ -148,16 +148,16 @@ def _free(name: str) -> Path:
 
 
 def _place(folder: Path, target: Path) -> None:
-    _free(target.name)  # a training may have taken the name meanwhile
+    _free_folder(target.name)  # a training may have taken it
     try:
         folder.rename(target)
     except OSError:
-        _free(target.name)
+        _free_folder(target.name)
         raise
 
 
 def _manifest(archive: zipfile.ZipFile) -> tuple[str, dict[str, ArchivedFile], str]:
-    """The run's name, its files and the manifest's SHA-256, once the entries are as listed."""
+    """The name of the run, its files, which must be those of the archive, and the SHA-256."""
     entries = _entries(archive)
     if MANIFEST not in entries:
         raise ArchiveError(f"The archive has no {MANIFEST}, so it is no export of a run.")
@@ -179,11 +179,11 @@ def _manifest(archive: zipfile.ZipFile) -> tuple[str, dict[str, ArchivedFile], s
             f"The archive is of the format {str(kind)[:40]!r}, version {str(version)[:20]!r}; this "
             f"BlastLens reads {FORMAT!r}, version {VERSION}."
         )
-    listed, there = set(files), set(entries) - {MANIFEST}
-    if listed != there:
-        odd = ", ".join(sorted(listed ^ there))
+    listed, stored = set(files), set(entries) - {MANIFEST}
+    if listed != stored:
+        odd = ", ".join(sorted(listed ^ stored))
         raise ArchiveError(f"{MANIFEST} and the archive disagree on {odd}. Export the run again.")
-    if missing := sorted(set(checks.REQUIRED) - there):
+    if missing := sorted(set(checks.REQUIRED) - stored):
         raise ArchiveError(f"The archive lacks {', '.join(missing)}. Export the run again.")
     for name, file in files.items():
         size = entries[name].file_size
@@ -196,11 +196,11 @@ def _manifest(archive: zipfile.ZipFile) -> tuple[str, dict[str, ArchivedFile], s
 
 
 def _entries(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
-    """The archive's entries by name, each a plain file that a run may have, small enough."""
-    found: dict[str, zipfile.ZipInfo] = {}
+    """The entries of the archive by name: plain files of a run within the size limit."""
+    entries: dict[str, zipfile.ZipInfo] = {}
     for entry in archive.infolist():
         name, kind = entry.filename, stat.S_IFMT(entry.external_attr >> 16)
-        if name in found:
+        if name in entries:
             raise ArchiveError(f"The archive holds {name} twice. Do not use it.")
         if name != MANIFEST and name not in checks.FILES:
             raise ArchiveError(
@@ -211,14 +211,14 @@ def _entries(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
             raise ArchiveError(f"{name} is a link or a device, not a plain file. Do not use it.")
         if entry.flag_bits & _ENCRYPTED or entry.compress_type not in _METHODS:
             raise ArchiveError(f"{name} is encrypted or packed in an odd way. Export it again.")
-        found[name] = entry
-    total, limit = sum(entry.file_size for entry in found.values()), settings().max_archive_bytes
+        entries[name] = entry
+    total, limit = sum(entry.file_size for entry in entries.values()), settings().max_archive_bytes
     if total > limit:
         raise ArchiveError(
             f"The archive would unpack to {total:,} bytes; the limit is {limit:,} "
             "(max_archive_bytes in core/settings.py)."
         )
-    return found
+    return entries
 
 
 def _unpack(archive: zipfile.ZipFile, files: dict[str, ArchivedFile], folder: Path) -> None:
@@ -237,21 +237,21 @@ def _unpack(archive: zipfile.ZipFile, files: dict[str, ArchivedFile], folder: Pa
 
 
 def _chunks(archive: zipfile.ZipFile, name: str, length: int) -> Iterator[bytes]:
-    """The content of an entry, which must be `length` bytes, piece by piece.
+    """Yields the content of an entry, which must have `length` bytes.
 
-    zlib's own errors are those of a damaged archive.
+    Errors of zlib become errors of a damaged archive.
     """
-    done = 0
+    size = 0
     try:
         with archive.open(name) as stream:
-            while chunk := stream.read(min(_CHUNK, length - done + 1)):
-                done += len(chunk)
-                if done > length:
+            while chunk := stream.read(min(_CHUNK, length - size + 1)):
+                size += len(chunk)
+                if size > length:
                     break
                 yield chunk
     except zlib.error as error:
         raise zipfile.BadZipFile(f"{name}: {error}") from None
-    if done != length:
+    if size != length:
         raise ArchiveError(
             f"{name} unpacks to another size than the {length:,} bytes that it declares. Do not "
             "use the archive."

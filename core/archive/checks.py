@@ -1,6 +1,6 @@
-"""What a run's folder may hold, and what each file must be: the check of a run from elsewhere.
+"""Checks the files of an imported run.
 
-To let a new file travel with a run, add a line to `FILES` with the function that checks it.
+To include a new file in archives, add it to `FILES` with the function that checks it.
 """
 
 import io
@@ -30,7 +30,7 @@ T = TypeVar("T", bound=Document)
 
 
 def require(run: Run) -> None:
-    """Raises `RunError`, naming file and rule, unless every file in the folder is sound."""
+    """Raises `RunError`, with file and rule, unless every file in the folder is valid."""
     for name in FILES:
         file = run.path / name
         if not file.exists():
@@ -109,7 +109,7 @@ def _predictions(file: Path) -> None:
 
 
 def _table(file: Path, columns: dict[str, str]) -> Any:
-    """A table of the cells of a run, looked at from outside before it is read."""
+    """Reads a table of cells, after checking its schema and size."""
     import pyarrow
     import pyarrow.parquet as parquet
 
@@ -139,7 +139,7 @@ def _table(file: Path, columns: dict[str, str]) -> Any:
 
 
 def _arrays(file: Path) -> None:
-    """Arrays of numbers or text; never of Python objects, which NumPy would unpickle."""
+    """Requires arrays of numbers or text, not of Python objects, which NumPy would unpickle."""
     limit = settings().max_archive_bytes
     try:
         with zipfile.ZipFile(file) as archive:
@@ -179,7 +179,7 @@ def _engine(file: Path) -> None:
 
 
 def _weights(file: Path) -> None:
-    """Numbers without a header; `_engine` holds the graph against their length."""
+    """Accepts any bytes; `_engine` checks that the constants of the graph lie within them."""
 
 
 REQUIRED = (
@@ -193,7 +193,7 @@ REQUIRED = (
     "split.parquet",
     "status.json",
 )
-# In the order of the checks: a file comes after those that it is held against.
+# In the order of the checks: a file comes after those that its check reads.
 FILES: dict[str, Callable[[Path], None]] = {
     "calibration.json": _calibration,
     "card.json": _texts,

@@ -1,7 +1,6 @@
-"""Looks into an engine without OpenVINO: is it a graph of standard operations with its weights?
+"""Checks, without OpenVINO, that an engine is a graph of standard operations with its weights.
 
-An engine is data, but the runtime that reads it is native code: what it may be given is checked
-first.
+The runtime that reads an engine is native code, so the file is checked first.
 """
 
 import re
@@ -17,8 +16,8 @@ _STANDARD = re.compile(r"opset\d{1,2}")
 def require_plain(file: Path, side: int) -> None:
     """Raises `ModelError` unless `file` (.xml, .bin beside it) is a graph that a run may have.
 
-    It declares no document type and no entity, takes pixels uint8 (N, side, side, 3), uses
-    OpenVINO's own operation sets alone, and its constants lie within the .bin.
+    It must declare no document type and no entity, take pixels uint8 (N, side, side, 3), use only
+    operation sets of OpenVINO, and have its constants within the .bin.
     """
     checker = _Checker(file.name, file.with_suffix(".bin").stat().st_size)
     parser = expat.ParserCreate()
@@ -40,7 +39,7 @@ def require_plain(file: Path, side: int) -> None:
 
 
 class _Checker:
-    """What `require_plain` has seen of the graph so far."""
+    """The state of `require_plain` while it parses the graph."""
 
     def __init__(self, name: str, weights: int) -> None:
         self._name, self._weights = name, weights

@@ -1,8 +1,8 @@
-"""Looks into a `.keras` file without Keras: is it plain layers and numbers, and nothing that runs?
+"""Checks, without Keras, that a `.keras` file has only plain layers and numbers.
 
-Keras's own safe mode refuses Lambda layers, but a file may also name any function or class of any
-module, a vocabulary to be read from this machine, or weights kept in another file. Here a file may
-hold what the catalogue's architectures are made of, and nothing else. No TensorFlow here.
+The safe mode of Keras refuses Lambda layers, but a file may also name any function or class of any
+module, a vocabulary to be read from this machine, or weights in another file. Only the layers of
+the catalogue's architectures are allowed. This module does not import TensorFlow.
 """
 
 import json
@@ -21,7 +21,7 @@ def _names(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-# Module and class of all that the builders make; one beside them is added here.
+# Module and classes of all layers of the builders; a new one is added here.
 SAFE: dict[str | None, frozenset[str]] = {
     None: frozenset({"__keras_tensor__", "__slice__", "__tuple__", "__ellipsis__"}),
     "keras": frozenset({"DTypePolicy"}),
@@ -51,9 +51,9 @@ SAFE: dict[str | None, frozenset[str]] = {
 
 
 def require_plain(file: Path) -> None:
-    """Raises `ModelError`, naming what was found, unless the file holds plain layers and numbers.
+    """Raises `ModelError`, with the reason, unless the file has only plain layers and numbers.
 
-    Nothing of the file is imported, built or unpacked on the way.
+    Nothing in the file is imported, built or unpacked.
     """
     try:
         with zipfile.ZipFile(file) as archive:
@@ -81,10 +81,10 @@ def _require_members(archive: zipfile.ZipFile) -> None:
 
 
 def require_safe(part: Any) -> None:
-    """Raises `ModelError` unless all that Keras would build of a config is in `SAFE`."""
+    """Raises `ModelError` unless all classes of a config are in `SAFE`."""
     if isinstance(part, list):
-        for one in part:
-            require_safe(one)
+        for item in part:
+            require_safe(item)
     if not isinstance(part, dict):
         return
     if "class_name" in part:
@@ -96,19 +96,19 @@ def require_safe(part: Any) -> None:
                 f"A Keras file may hold the layers that BlastLens builds; this one holds {where}"
                 f"{name}, which could run code of its own. Do not use it."
             )
-    for one in part.values():
-        require_safe(one)
+    for item in part.values():
+        require_safe(item)
 
 
 def _require_numbers(archive: zipfile.ZipFile) -> None:
-    """The weights are arrays of numbers, all of them inside the file."""
+    """Raises `ModelError` unless the weights are arrays of numbers inside the file."""
     import h5py
 
-    def look(place: str, item: Any) -> None:
+    def require_numeric(name: str, item: Any) -> None:
         if isinstance(item, h5py.Dataset) and (item.external or item.is_virtual):
-            raise ModelError(f"The weights {place} lie in another file. Do not use this one.")
+            raise ModelError(f"The weights {name} lie in another file. Do not use this one.")
         if isinstance(item, h5py.Dataset) and item.dtype.kind not in "biuf":
-            raise ModelError(f"The weights {place} are no numbers but {item.dtype}.")
+            raise ModelError(f"The weights {name} are no numbers but {item.dtype}.")
 
     with archive.open(WEIGHTS) as stream:
         try:
@@ -117,7 +117,7 @@ def _require_numbers(archive: zipfile.ZipFile) -> None:
             raise ModelError(f"{WEIGHTS} is damaged ({error}). Export the run again.") from None
         with weights:
             _require_hard_links(weights)
-            weights.visititems(look)
+            weights.visititems(require_numeric)
 
 
 def _require_hard_links(group: Any, depth: int = 0) -> None:

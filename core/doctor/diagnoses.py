@@ -1,9 +1,9 @@
-"""The run doctor: what went wrong in a run, in plain words, with the evidence and a remedy.
+"""The run doctor: diagnoses problems of a run, with evidence and advice.
 
-`ILLNESSES` lists them, the gravest first. To add one, write a function in `setup`, `fitting` or
-`measuring`, and an entry here. Diagnoses do not pile up: an illness names in `explains` those that
-follow from it, and if both are present only the cause is shown (a constant output explains a result
-no better than always answering ALL).
+`ILLNESSES` lists the illnesses, the most serious first. To add one, write a function in `setup`,
+`fitting` or `measuring`, and an entry here. An illness lists in `explains` those that follow from
+it and are not shown beside it (a constant output explains a result no better than always answering
+ALL).
 """
 
 from collections.abc import Callable, Mapping
@@ -19,10 +19,10 @@ from core.runs.run_store import Run
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What is wrong with a run.
+    """A problem of a run.
 
     title: a short sentence. evidence: the figures that show it. advice: what to do. repair:
-    settings for `core.runs.config.change`; None where no setting repairs it.
+    settings for `core.runs.config.change`; None if no setting repairs it.
     """
 
     key: str
@@ -34,7 +34,7 @@ class Diagnosis:
 
 @dataclass(frozen=True)
 class Illness:
-    """A diagnosis that can be made: `look` returns its evidence in a record, or None."""
+    """A possible diagnosis: `look` returns its evidence in a record, or None."""
 
     key: str
     title: str
@@ -42,11 +42,10 @@ class Illness:
     explains: tuple[str, ...] = ()
 
 
-# What a network that has not learned shows, whatever kept it from learning.
+# The illnesses of every network that has not learned.
 _NOT_LEARNED = ("constant-output", "no-better-than-always-all", "underfitting", "too-few-epochs")
 
-# First what makes a classifier useless, then what makes its numbers untrue, then what makes it
-# worse than it could be, then what leaves it uncertain.
+# In this order: a useless classifier, wrong numbers, an inferior classifier, uncertain numbers.
 ILLNESSES = (
     Illness(
         "one-unit-softmax",
@@ -132,30 +131,32 @@ ILLNESSES = (
 
 
 def examine(run: Run) -> list[Diagnosis]:
-    """The diagnoses of a run, the gravest first; [] for a healthy or an unfinished one.
+    """Returns the diagnoses of a run, the most serious first; [] while it is unfinished.
 
-    A run that failed or was stopped is judged by what it left. Raises `RunError` where a file of
-    it is damaged or of another version.
+    A run that failed or was stopped is examined as far as it has files. Raises `RunError` if a file
+    is damaged or of another version.
     """
     if run.status.unfinished:
         return []
-    facts = record.read(run)
+    run_record = record.read(run)
     try:
-        evidence = {ill.key: (ill, finding) for ill in ILLNESSES if (finding := ill.look(facts))}
+        present = [
+            (illness, evidence) for illness in ILLNESSES if (evidence := illness.look(run_record))
+        ]
     except KeyError as error:
         raise RunError(f"Metrics of run {run.run_id} lack {error}; train it again.") from None
-    explained = {key for ill, _ in evidence.values() for key in ill.explains}
+    explained = {key for illness, _ in present for key in illness.explains}
     return [
-        Diagnosis(key, ill.title, finding.evidence, finding.advice, finding.repair)
-        for key, (ill, finding) in evidence.items()
-        if key not in explained
+        Diagnosis(illness.key, illness.title, evidence.evidence, evidence.advice, evidence.repair)
+        for illness, evidence in present
+        if illness.key not in explained
     ]
 
 
 def repaired(run: Run) -> RunConfig | None:
-    """The run's config with all repairs, for a run anew; None if no setting repairs it.
+    """Returns the config of the run with all repairs; None if no setting repairs it.
 
-    Where two repairs change one setting, that of the graver illness holds.
+    If two repairs change one setting, that of the more serious illness applies.
     """
     settings: dict[str, Setting] = {}
     for diagnosis in examine(run):

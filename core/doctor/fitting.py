@@ -11,31 +11,31 @@ from core.models import weights
 from core.runs.config import EPOCHS, MAX_EPOCHS, RECIPES, RunConfig, Setting
 from core.runs.run_store import STAGES
 
-# Standard deviation of the logit over all cells below which the answer is the same for all: 0.1
-# is at most 2.5 percentage points of probability.
+# Standard deviation of the logit over all cells below which the output counts as constant: 0.1 is
+# at most 2.5 percentage points of probability.
 CONSTANT_SPREAD = 0.1
-# Not even rounding differs: what is left of the image does not reach the output at all.
+# Below this the output does not depend on the image at all.
 DEAD_SPREAD = 1e-6
-# Cross-entropy above this share of what a guess by class shares has: nothing, or next to nothing,
-# has been learned. (The shipped runs end at 0.7.)
+# Share of the cross-entropy of a guess by class shares above which the network has not learned.
+# (The shipped runs end at 0.7.)
 UNLEARNED = 0.95
-# The loss falls steadily if of all pairs of epochs, in so many the later has the lower one; a flat
-# and noisy curve has half.
+# The loss falls steadily if the later epoch has the lower loss in this share of all pairs; in a
+# flat and noisy curve it is half.
 STEADY = 0.8
-# Validation cross-entropy above that of training, in nats and in parts. Cells of other subjects
-# are harder by some: 0.06 nats in the shipped runs.
+# Validation cross-entropy above that of training: difference in nats, and ratio. Cells of other
+# subjects are harder: 0.06 nats in the shipped runs.
 OVERFIT_NATS, OVERFIT = 0.2, 1.5
-# Rise of the validation cross-entropy since its lowest that counts, in nats: from epoch to epoch
-# it wavers by 0.05 in the shipped runs.
+# Relevant rise of the validation cross-entropy above its lowest, in nats; between epochs it varies
+# by 0.05 in the shipped runs.
 PAST_BEST_NATS = 0.1
-# With the best epoch kept, going on costs time alone: said only of very many epochs. The shipped
-# CNN-16 keeps epoch 6 of 20, which is no illness.
+# If the best epoch is kept, further epochs only cost time, so many of them are needed for a
+# diagnosis. The shipped CNN-16 keeps epoch 6 of 20, which is no illness.
 WASTED_EPOCHS, WASTED_SHARE = 30, 0.75
 PATIENCE = 10
-# Part of the validation cross-entropy that another epoch at the full learning rate would take off:
-# below this, going on is hardly worth it.
+# Relative decrease of the validation cross-entropy an epoch at the full learning rate, below which
+# more epochs are not worthwhile.
 WORTH_AN_EPOCH = 0.02
-# Below this many epochs an unlearned network has not had its chance.
+# Fewer epochs can explain that a network has not learned.
 FEW_EPOCHS = 5
 
 
@@ -69,7 +69,7 @@ def underfitting(record: Record) -> Evidence | None:
 
 
 def _learn_more(record: Record) -> tuple[str, dict[str, Setting] | None]:
-    """Advice and repair for a network that has not learned: the first thing that holds it back."""
+    """Advice and repair for a network that has not learned: the first that applies."""
     config, entry = record.config, record.entry
     if entry.pretrained is not None and config.weights == "random" and weights.find(entry):
         return "Train anew with ImageNet weights.", {"weights": "imagenet"}
@@ -119,7 +119,7 @@ def _hold_back(config: RunConfig) -> tuple[str, dict[str, Setting] | None]:
 
 
 def past_the_best(record: Record) -> Evidence | None:
-    """The last epoch was kept though worse than an earlier one; or very many came after it."""
+    """The last epoch was kept though an earlier one is better, or very many came after the best."""
     losses = record.history["validation_cross_entropy"].to_numpy(float)
     if not len(losses):
         return None
@@ -143,7 +143,7 @@ def past_the_best(record: Record) -> Evidence | None:
 
 
 def too_few_epochs(record: Record) -> Evidence | None:
-    """Training came to its end, and both parts were still falling."""
+    """Training ended while the loss of both parts was still falling."""
     if record.status.state != "succeeded" or record.history.empty or record.parts is None:
         return None
     config = record.config
@@ -158,11 +158,11 @@ def too_few_epochs(record: Record) -> Evidence | None:
     unlearned = record.fit is not None and record.fit.training > UNLEARNED * record.guess
     if pace < WORTH_AN_EPOCH and not (len(record.history) < FEW_EPOCHS and unlearned):
         return None
-    began = f"went from {losses[0]:.3f} to {losses[-1]:.3f}" if len(losses) > 1 else ""
-    began = began or f"is {losses[0]:.3f}"
-    going = f", at the end by {pace:.1%} an epoch of full learning rate" if pace > 0 else ""
+    course = f"went from {losses[0]:.3f} to {losses[-1]:.3f}" if len(losses) > 1 else ""
+    course = course or f"is {losses[0]:.3f}"
+    decrease = f", at the end by {pace:.1%} an epoch of full learning rate" if pace > 0 else ""
     return Evidence(
-        f"Over {times(len(rows), 'epoch')} the validation cross-entropy {began}{going}; a "
+        f"Over {times(len(rows), 'epoch')} the validation cross-entropy {course}{decrease}; a "
         f"guess by the class shares has {record.guess:.3f}.",
         "Train anew for longer.",
         {setting: longer(epochs)},
@@ -170,10 +170,10 @@ def too_few_epochs(record: Record) -> Evidence | None:
 
 
 def _pace(rows: pd.DataFrame) -> float:
-    """Part of the validation cross-entropy that an epoch at full learning rate takes off.
+    """Relative decrease of the validation cross-entropy an epoch at full learning rate.
 
-    By the last third of the epochs, as far as both parts fall in it steadily; else 0. A falling
-    learning rate flattens every curve, so epochs count by their share of the highest rate.
+    Over the last third of the epochs; 0 unless both parts fall steadily in it. Epochs are weighted
+    by their share of the highest learning rate, because a lower rate flattens the curve.
     """
     tail = rows.tail(max(len(rows) // 3, 1) + 1)
     if len(tail) < 2:
@@ -188,16 +188,16 @@ def _pace(rows: pd.DataFrame) -> float:
 
 
 def longer(epochs: int) -> int:
-    """Twice as long, and at least as long as the usual training."""
+    """Returns twice the epochs, at least `EPOCHS` and at most `MAX_EPOCHS`."""
     return min(max(2 * epochs, EPOCHS), MAX_EPOCHS)
 
 
 def times(number: int, what: str = "time") -> str:
-    """Puts a number of times into words."""
+    """Returns the number with its noun."""
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def steadiness(values: np.ndarray) -> float:
-    """Share of the pairs of epochs in which the later has the lower value, 0..1."""
+    """Returns the share of pairs of epochs in which the later has the lower value, 0..1."""
     earlier, later = np.triu_indices(len(values), 1)
     return float((values[later] < values[earlier]).mean())

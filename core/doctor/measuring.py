@@ -13,9 +13,9 @@ from core.report.dataset import split_verdict
 from core.report.phrases import interval_of
 from core.runs.metrics import PartMetrics
 
-# Of the usual normal interval, 95 %.
+# Of the 95 % interval of a normal distribution.
 STANDARD_ERRORS = 1.96
-# One class never (or always) answered, but for so many of its cells.
+# One class is (almost) never called if the share of its cells that are is below this.
 ONE_SIDED = 0.1
 # Balanced accuracy on subjects never seen. The winner of the C-NMC 2019 challenge reached a
 # weighted F1 of 0.910 on its final test; nothing published under that protocol comes near this.
@@ -45,7 +45,7 @@ def leaking_split(record: Record) -> Evidence | None:
 
 
 def _can_hold_out(record: Record) -> bool:
-    """Whether a split by subject would be another one, and has groups enough of each class."""
+    """Whether a split by subject would differ, with enough groups of each class."""
     if record.config.split == "subject" or record.parts is None:
         return False
     groups = record.parts.groupby("label")["group"].nunique()
@@ -53,7 +53,7 @@ def _can_hold_out(record: Record) -> bool:
 
 
 def no_better_than_always_all(record: Record) -> Evidence | None:
-    """The interval of the balanced accuracy on the test part holds 0.5, as of always answering ALL.
+    """The interval of the balanced accuracy on the test part includes that of always ALL, 0.5.
 
     Accuracy is shown but does not decide: a fair classifier can be below the share of ALL.
     Without an interval, cells count as independent, which is more lenient.
@@ -82,12 +82,12 @@ def no_better_than_always_all(record: Record) -> Evidence | None:
 
 
 def _standard_error(test: PartMetrics) -> float:
-    """Of the balanced accuracy, binomial in each class."""
+    """The standard error of the balanced accuracy, binomial in each class."""
     return float(0.5 * np.sqrt(sum(rate * (1 - rate) / cells for rate, cells in _rates(test))))
 
 
 def _rates(test: PartMetrics) -> tuple[tuple[float, int], ...]:
-    """Sensitivity and specificity, each with its cells."""
+    """Sensitivity and specificity, each with its number of cells."""
     assert test.sensitivity is not None and test.specificity is not None
     return (test.sensitivity, test.all), (test.specificity, test.hem)
 
@@ -110,12 +110,12 @@ def too_good(record: Record) -> Evidence | None:
 
 
 def small_validation(record: Record) -> Evidence | None:
-    """Fewer validation cells or groups than calibration asks for, for the same reason."""
+    """The validation part has fewer cells or groups than calibration requires."""
     if record.parts is None:
         return None
     rows = record.parts[record.parts["split"] == "validation"]
     cells, groups = len(rows), int(rows["group"].nunique())
-    known = bool(rows["group"].notna().all())  # unknown subjects are the leaking split's to tell
+    known = bool(rows["group"].notna().all())  # unknown subjects: see `leaking_split`
     if cells >= calibration.MIN_IMAGES and (groups >= calibration.MIN_GROUPS or not known):
         return None
     groups_text = f" of {groups} groups of subjects" if known else ""

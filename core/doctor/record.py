@@ -1,4 +1,4 @@
-"""What a run's folder says about its training, read once for the run doctor."""
+"""The files of a run, read once for the run doctor."""
 
 import json
 import zipfile
@@ -23,7 +23,7 @@ from core.runs.run_store import HISTORY_COLUMNS, STAGES, Run
 
 @dataclass(frozen=True)
 class Evidence:
-    """The evidence for an illness, what to do, and the settings that repair it, if any do."""
+    """The evidence for an illness, advice, and the settings that repair it, if any."""
 
     evidence: str
     advice: str
@@ -60,7 +60,7 @@ class Record:
     """A run that has ended, successfully or not.
 
     history has `HISTORY_COLUMNS`; predictions, metrics, parts (split.parquet) and network (the
-    architecture inside model.keras) are None if the run ended before them.
+    architecture in model.keras) are None if the run ended before writing them.
     """
 
     config: RunConfig
@@ -78,13 +78,15 @@ class Record:
 
     @property
     def failed_in_numbers(self) -> bool:
-        """Whether training ended because the loss was no longer a number."""
-        ran_away = self.status.state == "failed" and "The loss became" in (self.status.error or "")
-        held_out = self.history["validation_cross_entropy"].to_numpy(float)
-        return ran_away or not np.isfinite(held_out).all()
+        """Whether training ended because the loss was not finite."""
+        not_finite = self.status.state == "failed" and "The loss became" in (
+            self.status.error or ""
+        )
+        losses = self.history["validation_cross_entropy"].to_numpy(float)
+        return not_finite or not np.isfinite(losses).all()
 
     def rate(self, stage: str) -> tuple[str, float]:
-        """The setting that holds a stage's learning rate, and the rate it began with."""
+        """Returns the setting of the learning rate of a stage, and its initial value."""
         config = self.config
         rate = config.learning_rate or self.entry.learning_rate
         if stage == STAGES[1]:
@@ -93,9 +95,9 @@ class Record:
 
     @property
     def guess(self) -> float:
-        """Cross-entropy of the best answer that ignores the image, in nats.
+        """Cross-entropy, in nats, of the best constant probability.
 
-        It is the entropy of the class shares in training; of equal shares where classes are
+        It is the entropy of the class shares in training, or of equal shares if classes are
         balanced in the loss or in the batches. Needs `parts`.
         """
         assert self.parts is not None
@@ -105,7 +107,7 @@ class Record:
 
     @cached_property
     def fit(self) -> Fit | None:
-        """On images as they are, by the predictions; else as the kept epoch's history says."""
+        """From the predictions, else from the kept epoch of the history."""
         if self.predictions is not None:
             return Fit(*(_cross_entropy(self.predictions, part) for part in splits.PARTS[:2]))
         if self.history.empty:
@@ -137,7 +139,7 @@ class Record:
 
     @property
     def logits(self) -> str:
-        """In words, what the logit and the probability do over all cells. Needs `predictions`."""
+        """The ranges of logit and probability over all cells, in words. Needs `predictions`."""
         assert self.predictions is not None
         logits, shares = self.predictions["logit"], self.predictions["probability"]
         return (
@@ -148,27 +150,27 @@ class Record:
 
     @property
     def last_layers(self) -> list[KerasLayer]:
-        """The layers from the last back to the first, nested networks opened; [] without one."""
+        """The layers, with those of nested networks, from last to first; [] without a network."""
         return list(reversed(_layers(self.network))) if self.network else []
 
 
 def read(run: Run) -> Record:
-    """Reads a run folder. Raises `RunError` for damaged files, or those of another version."""
+    """Reads a run folder. Raises `RunError` if files are damaged or of another version."""
     history = run.history
-    lacking = set(HISTORY_COLUMNS) - set(history.columns)
-    if lacking:
+    missing = set(HISTORY_COLUMNS) - set(history.columns)
+    if missing:
         raise RunError(
-            f"history.csv of run {run.run_id} lacks {', '.join(sorted(lacking))}: damaged, or of "
+            f"history.csv of run {run.run_id} lacks {', '.join(sorted(missing))}: damaged, or of "
             "another version. Train it again."
         )
-    parts = run.path / "split.parquet"
+    split_file = run.path / "split.parquet"
     return Record(
         config=run.config,
         status=run.status,
         history=history,
         predictions=run.predictions if (run.path / "predictions.parquet").exists() else None,
         metrics=run.metrics,
-        parts=pd.read_parquet(parts) if parts.exists() else None,
+        parts=pd.read_parquet(split_file) if split_file.exists() else None,
         network=_network(run),
     )
 
@@ -187,7 +189,7 @@ def _network(run: Run) -> KerasLayer | None:
 
 
 def _layers(network: KerasLayer) -> list[KerasLayer]:
-    """The layers of a network, those of nested networks in their place."""
+    """The layers of a network, including those of nested networks."""
     nested = network.config.layers
     if nested is None:
         return [network]

@@ -9,26 +9,27 @@ from core.doctor.fitting import CONSTANT_SPREAD, STEADY, UNLEARNED, steadiness, 
 from core.doctor.record import Evidence, Record
 from core.runs.run_store import STAGES
 
-# An epoch whose loss is this much above the lowest before it, in parts and in nats, is a jump;
-# augmentation and dropout make it go up and down by a few hundredths.
+# An epoch is a jump if its loss exceeds the lowest before it by this ratio and difference in nats;
+# augmentation and dropout change it by a few hundredths.
 JUMP, JUMP_NATS = 1.5, 0.25
-# A training that jumps in fewer of its epochs, and recovers, has come to no harm.
+# A training that jumps in a smaller share of its epochs, and recovers, is no illness.
 JUMPS_SHARE = 0.1
-# So many times the loss of a guess, and never recovered from: the first steps threw the weights
-# off. (Recovered, it is but an unlucky start: large features under a fresh head.)
+# Multiple of the loss of a guess: if the loss never recovers from it, the first steps were too
+# large. (If it recovers, features were large under a new head.)
 THROWN = 3.0
-# A rate so many times the architecture's own, up or down, is to blame where nothing was learned.
+# Factors from the learning rate of the architecture at which the rate explains that nothing was
+# learned.
 FAR_RATE_UP, FAR_RATE_DOWN = 10.0, 100.0
-# Epochs that a pace is judged from.
+# Epochs needed to judge the decrease of the loss.
 PACE_EPOCHS = 4
-# Fallen by less over the whole training, the loss has hardly fallen: at a rate below the
-# architecture's own, and (where too few epochs are the likelier reason) at its own or above.
+# Decrease of the loss over the training that counts as too small: at a learning rate below that of
+# the architecture, and at the same or a higher one (where too few epochs are more likely).
 HARDLY_BELOW_OWN, HARDLY = 0.10, 0.02
-# In early learning so much of the guess's loss is still there.
+# Share of the loss of a guess that remains early in the training.
 EARLY = 0.9
-# Penalty aimed at, as a share of the cross-entropy: enough to count, far from leading.
+# Penalty after the repair, as a share of the cross-entropy.
 PENALTY_SHARE = 0.05
-# What the pixel scalings of `core.models.builders` make of pixels 0..255.
+# Ranges of pixels 0..255 after each scaling of `core.models.builders`.
 _RANGES = {
     "raw": "0 to 255 (it scales them itself)",
     "unit": "0 to 1",
@@ -43,17 +44,17 @@ def one_unit_softmax(record: Record) -> Evidence | None:
         return None
     last = record.last_layers[0]
     activation = "softmax" if last.class_name == "Softmax" else last.config.activation
-    # A layer with units has made its own; one without has those of the layer before.
+    # The units of the output are those of the last layer that has any.
     sizes = (layer.config.units or layer.config.filters for layer in record.last_layers)
     if activation != "softmax" or next(filter(None, sizes), None) != 1:
         return None
-    said = ""
+    outputs = ""
     if record.predictions is not None:
         logits = record.predictions["logit"]
-        said = f" Its outputs run from {logits.min():.3g} to {logits.max():.3g}."
+        outputs = f" Its outputs run from {logits.min():.3g} to {logits.max():.3g}."
     return Evidence(
         f"The last layer, {last.config.name}, is a softmax over one unit, and so gives 1 "
-        f"for any image and learns nothing.{said}",
+        f"for any image and learns nothing.{outputs}",
         "Give the architecture's head one unit without softmax: its logit, of which a sigmoid "
         "makes the probability.",
     )
@@ -76,14 +77,14 @@ def wrong_pixel_scale(record: Record) -> Evidence | None:
 
 def _consequence(record: Record) -> str:
     spread = record.spread
-    said = ""
+    sentence = ""
     if spread is not None and spread < CONSTANT_SPREAD:
-        said = f" Every cell gets practically the same answer: {record.logits}."
-    return f"{said} {record.beside_always_all}".rstrip()
+        sentence = f" Every cell gets practically the same answer: {record.logits}."
+    return f"{sentence} {record.beside_always_all}".rstrip()
 
 
 def learning_rate_too_high(record: Record) -> Evidence | None:
-    """The loss ran away, or jumps, or was thrown off and never came back."""
+    """The loss was not finite, jumps, or rose at the start and never recovered."""
     losses = record.history["cross_entropy"].to_numpy(float)
     if record.failed_in_numbers:
         stage = record.status.phase if record.status.phase in STAGES else STAGES[0]
@@ -131,7 +132,7 @@ def _slower(record: Record, stage: str, evidence: str) -> Evidence:
 
 
 def learning_rate_too_low(record: Record) -> Evidence | None:
-    """The loss falls steadily, but hardly."""
+    """The loss falls steadily, but by too little."""
     rows = record.history[record.history["stage"] == STAGES[0]]
     losses = rows["cross_entropy"].to_numpy(float)
     if len(losses) < PACE_EPOCHS or record.parts is None or losses[-1] < EARLY * record.guess:
@@ -151,13 +152,13 @@ def learning_rate_too_low(record: Record) -> Evidence | None:
 
 
 def penalty_dominated(record: Record) -> Evidence | None:
-    """By the end the penalty on the weights is larger than the cross-entropy."""
+    """In the last epoch the penalty on the weights exceeds the cross-entropy."""
     if record.history.empty:
         return None
     last = record.history.iloc[-1]
     if last["penalty"] <= last["cross_entropy"]:
         return None
-    # The penalty goes with l2; unpenalised, the weights stay as large as they began.
+    # The penalty is proportional to l2; without it the weights keep their initial size.
     goal = PENALTY_SHARE * last["cross_entropy"] / record.history["penalty"].max()
     return Evidence(
         f"Of a loss of {last['loss']:.2f} in the last epoch, {last['penalty']:.2f} is the penalty "
@@ -170,5 +171,5 @@ def penalty_dominated(record: Record) -> Evidence | None:
 
 
 def _round(value: float) -> float:
-    """To two significant digits, as a person would set it."""
+    """Rounds to two significant digits."""
     return float(f"{value:.2g}")

@@ -34,7 +34,7 @@ def load(runs: Sequence[Run]) -> tuple[list[TestSet], list[str]]:
 
 @dataclass(frozen=True)
 class Difference:
-    """How deviations run `a` is ahead of run `b` in a metric.
+    """How far run `a` is ahead of run `b` in a metric.
 
     ahead: above 0 if `a` is better, also for metrics where lower is better. The 95% interval is
     simultaneous over all pairs compared.

@@ -1,4 +1,4 @@
-"""May a run be believed? Its leakage meter, controls and subject probe in words and tables."""
+"""The leakage meter, controls and subject probe of a run, as sentences and tables."""
 
 from typing import Any
 
@@ -19,22 +19,22 @@ CONTROLS = {"silhouette": "the silhouette alone", "size": "cell size alone"}
 
 
 def measure(audit: str, ablation_runs: AblationRuns) -> Leakage | Controls:
-    """What the complete runs of an audit of `ablations.AUDITS` show."""
-    sides = ablation_runs.finished
+    """Computes an audit of `ablations.AUDITS` from its complete runs."""
+    arms = ablation_runs.finished
     if audit == "leakage":
-        return leakage.measure(sides["image"], sides["model"])
-    return controls.measure(sides)
+        return leakage.measure(arms["image"], arms["model"])
+    return controls.measure(arms)
 
 
 def sentence(result: AuditResult) -> str:
-    """What an audit shows, in words."""
+    """Returns the result of an audit in words."""
     if isinstance(result, Leakage):
         return _of_leakage(result)
     return _of_controls(result) if isinstance(result, Controls) else _of_probe(result)
 
 
 def table(result: AuditResult) -> pd.DataFrame:
-    """The figures of an audit, with readable columns: a row a metric, or a part and class."""
+    """Returns the figures of an audit with readable columns: a row a metric, or part and class."""
     if isinstance(result, SubjectProbe):
         return _probe_table(result)
     if isinstance(result, Leakage):
@@ -67,11 +67,11 @@ def table(result: AuditResult) -> pd.DataFrame:
 
 
 def document(run: Run) -> dict[str, Any]:
-    """All that is known of a run, and what is not yet: null, with the runs still missing.
+    """Returns the audits of a run for the command line.
 
-    Returns run, leakage and controls (each done, total and result, None before all ablation runs
-    have finished) and probe (None before it was measured). A result has doubt (whether it speaks
-    against believing the run; None if it cannot tell) and sentence.
+    The keys are run, leakage and controls (each with done, total, and result, None before all
+    ablation runs have finished) and probe (None before it was measured). A result has doubt
+    (whether it casts doubt on the run; None if it cannot be told) and sentence.
     """
     answers: dict[str, Any] = {"run": run.run_id}
     for audit in ablations.AUDITS:
@@ -88,7 +88,7 @@ def document(run: Run) -> dict[str, Any]:
 
 
 def to_json(result: AuditResult) -> dict[str, Any]:
-    """The figures of an audit, whether they raise a doubt, and the sentence."""
+    """Returns the figures of an audit, whether they raise a doubt, and the sentence."""
     more = {"doubt": result.doubt, "sentence": sentence(result)}
     return {**documents.to_json(result), **more}
 

@@ -35,10 +35,10 @@ _COSTS = ("parameters", "epochs", "seconds", "images_per_second")
 class ComparedRun:
     """A run in a comparison.
 
-    name: short and readable. best: the metrics in which it is better than every comparable run,
-    beyond chance. against: how it stands to the leader in the headline metric, in words.
-    estimates: each metric with its interval. always_all: the same metrics of calling every cell
-    ALL. With a prevalence both have PPV and NPV too.
+    name: short and readable. best: the metrics in which it is better than all comparable runs,
+    beyond chance. against: its comparison with the best run in the headline metric, in words.
+    estimates: each metric with its interval. always_all: the metrics of calling every cell ALL.
+    With a prevalence both include PPV and NPV.
     """
 
     run: TestSet
@@ -57,7 +57,7 @@ class ComparedRun:
         return phrases.protocol(self.run)
 
     def cost(self, name: str) -> float | None:
-        """Parameters, epochs, seconds or images per second of its training; None if unknown."""
+        """Returns one of `_COSTS` of its training; None if unknown."""
         value: float | None = getattr(self.run.facts.training, name)
         return value
 
@@ -85,7 +85,7 @@ class ComparedRun:
 
 
 def rows(runs: Sequence[TestSet], prevalence: float | None = None) -> list[ComparedRun]:
-    """One row a run. Raises `DataError` for a prevalence outside (0, 1)."""
+    """Returns one row a run. Raises `DataError` for a prevalence outside (0, 1)."""
     name, standing = names([run.run for run in runs]), against_the_best(runs)
     ranked = compare.ranked(runs)
     leaders = {metric: compare.best(ranked, metric) for metric in classification.NAMES}
@@ -109,31 +109,33 @@ def _estimates(run: TestSet, prevalence: float | None) -> dict[str, Estimate]:
 
 def _always_all(run: TestSet, prevalence: float | None) -> dict[str, float | None]:
     values: dict[str, float | None] = dict(run.metrics.always_all)
-    # Every cell is called ALL: what is called ALL is ALL as often as the prevalence says.
+    # If every cell is called ALL, the PPV is the prevalence.
     return values | ({"ppv": prevalence, "npv": None} if prevalence is not None else {})
 
 
 def names(runs: Sequence[Run]) -> dict[str, str]:
-    """A short readable name of each run: its architecture, and what tells it from the others."""
+    """Returns a short name of each run: its architecture, and the settings that differ."""
     configs = {run.run_id: run.config for run in runs}
     titles = {run.run_id: catalog.architecture(run.config.architecture).title for run in runs}
     names = {}
     for run_id, title in titles.items():
-        alike = [configs[other] for other in configs if titles[other] == title]
-        parts = dict.fromkeys(_setting(name, configs[run_id]) for name in _differing(alike)[:3])
+        same_title = [configs[other] for other in configs if titles[other] == title]
+        parts = dict.fromkeys(
+            _setting(name, configs[run_id]) for name in _differing(same_title)[:3]
+        )
         names[run_id] = " · ".join([title, *filter(None, parts)])
-    shared = list(names.values())
+    all_names = list(names.values())
     names |= {
         run_id: f"{name} · {run_id.rsplit('-', 1)[-1]}"
         for run_id, name in names.items()
-        if shared.count(name) > 1
+        if all_names.count(name) > 1
     }
     return names if len(set(names.values())) == len(names) else {name: name for name in names}
 
 
 def _setting(name: str, config: RunConfig) -> str:
     value = getattr(config, name)
-    if name == "split":  # by subject is the default; only another split needs a word
+    if name == "split":  # the default, by subject, is left out
         return "" if value == "subject" else f"by {value}"
     if name == "recipe":
         return str(value)
@@ -167,7 +169,7 @@ def settings_that_differ(runs: Sequence[TestSet]) -> dict[str, dict[str, str]]:
 
 
 def against_the_best(runs: Sequence[TestSet]) -> dict[str, str]:
-    """How each run stands to the one that leads in the headline metric, in a few words."""
+    """Compares each run with the best one in the headline metric, in a few words."""
     ranked = compare.ranked(runs)
     standing = {run.run_id: "not comparable: other test cells" for run in runs}
     standing |= {run.run_id: "not comparable: leaks" for run in runs if run.leaking}
@@ -192,12 +194,12 @@ def _behind(pair: Difference) -> str:
     return f"{pair.ahead.value:.2f} behind ({phrases.span(pair.ahead.interval, 2)})"
 
 
-def verdict(runs: Sequence[TestSet], called: dict[str, str] | None = None) -> str:
-    """What the comparison allows to say, in a sentence or two. `called`: names to use for runs."""
+def verdict(runs: Sequence[TestSet], labels: dict[str, str] | None = None) -> str:
+    """Returns the result of the comparison in words. `labels`: names to use for runs."""
     if not runs:
         return "Choose at least one finished run."
-    called = called or {run.run_id: run.run_id for run in runs}
-    leaking = [called[run.run_id] for run in runs if run.leaking]
+    labels = labels or {run.run_id: run.run_id for run in runs}
+    leaking = [labels[run.run_id] for run in runs if run.leaking]
     sentences = []
     if leaking:
         sentences.append(
@@ -214,20 +216,20 @@ def verdict(runs: Sequence[TestSet], called: dict[str, str] | None = None) -> st
         )
         ranked = [] if len(ranked) < 2 else ranked
     if ranked:
-        sentences.append(_ranking(ranked, called))
+        sentences.append(_ranking(ranked, labels))
     return " ".join(sentences)
 
 
-def _ranking(runs: list[TestSet], called: dict[str, str]) -> str:
+def _ranking(runs: list[TestSet], labels: dict[str, str]) -> str:
     values = {run.run_id: run.estimate(METRIC).value for run in runs}
-    undefined = [called[run_id] for run_id, value in values.items() if value is None]
+    undefined = [labels[run_id] for run_id, value in values.items() if value is None]
     if undefined:
         return (
             f"Balanced accuracy is undefined for {', '.join(undefined)}: the test part lacks a "
             "class. Train with more cells or another seed."
         )
     first = max(runs, key=lambda run: values[run.run_id] or 0.0)
-    leader, score = called[first.run_id], phrases.full(first.estimate(METRIC))
+    leader, score = labels[first.run_id], phrases.full(first.estimate(METRIC))
     where, floor = phrases.test_cells(first), _no_better_than_always_all(first)
     if len(runs) == 1:
         return f"{leader} reaches a balanced accuracy of {score} on {where}.{floor}"
@@ -237,14 +239,14 @@ def _ranking(runs: list[TestSet], called: dict[str, str]) -> str:
             f"{leader} has the highest balanced accuracy, {score} on {where}, but they are of too "
             "few groups of subjects to tell whether that is chance."
         )
-    rivals = [called[pair.b] for pair in pairs if not pair.shown]
+    rivals = [labels[pair.b] for pair in pairs if not pair.shown]
     if rivals:
         return (
             f"No evidence of a difference: {leader} has the highest balanced accuracy, {score} on "
             f"{where}, but these {first.metrics.groups} groups of subjects do not show that it is "
             f"better than {phrases.names(rivals)}.{floor}"
         )
-    ahead, others = pairs[0].ahead, phrases.names([called[pair.b] for pair in pairs])
+    ahead, others = pairs[0].ahead, phrases.names([labels[pair.b] for pair in pairs])
     return (
         f"{leader} is better, beyond chance, than {others}: its balanced accuracy is {score} on "
         f"{where}, {ahead.value:.2f} above the next ({phrases.interval_of(ahead)}).{floor}"
@@ -259,7 +261,7 @@ def _no_better_than_always_all(run: TestSet) -> str:
 
 
 def document(runs: Sequence[Run], prevalence: float | None = None) -> dict[str, Any]:
-    """All of it for the command line: verdict, runs, differences, alarms, settings, problems.
+    """Returns the comparison for the command line.
 
     Raises `RunError` if a run cannot be compared, `DataError` for a wrong prevalence.
     """

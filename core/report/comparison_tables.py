@@ -1,4 +1,4 @@
-"""The tables of a comparison: as numbers to take away, and as text to look at, in views."""
+"""The tables of a comparison: as numbers to download, and as text to show."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from core.metrics.estimate import Estimate
 from core.report import phrases
 from core.report.comparison import ComparedRun
 
-# What fits a laptop's screen at once. Every view has the model, its protocol and the run's name.
+# The metrics of each view. Every view also has the model, its protocol and the name of the run.
 VIEWS: dict[str, tuple[str, ...]] = {
     "Calls": ("balanced_accuracy", "sensitivity", "specificity", "weighted_f1", "accuracy"),
     "Probabilities": ("roc_auc", "pr_auc", "brier", "ece"),
@@ -27,7 +27,7 @@ _Columns = dict[str, str | int | float | None]
 def numbers(
     rows: Sequence[ComparedRun], milliseconds: dict[str, float] | None = None
 ) -> pd.DataFrame:
-    """One row a run with readable columns, numbers as numbers. milliseconds: by run, to read."""
+    """Returns one row a run as numbers. milliseconds: reading time a cell, by run."""
     return pd.DataFrame([_numbers(row, (milliseconds or {}).get(row.run_id)) for row in rows])
 
 
@@ -61,9 +61,9 @@ def _numbers(row: ComparedRun, milliseconds: float | None) -> _Columns:
 def text(
     rows: Sequence[ComparedRun], view: str, milliseconds: dict[str, float] | None = None
 ) -> pd.DataFrame:
-    """One of `VIEWS`, a row a run, each metric with its interval as text.
+    """Returns one of `VIEWS`, a row a run, each metric with its interval as text.
 
-    Always answering ALL follows as a row of its own for each set of test cells.
+    Always answering ALL is another row for each set of test cells.
     """
     table = [_text(row, view, (milliseconds or {}).get(row.run_id)) for row in rows]
     return pd.DataFrame(table + (_baselines(rows, view) if VIEWS[view] else []))
@@ -104,7 +104,7 @@ def _baselines(rows: Sequence[ComparedRun], view: str) -> list[_Columns]:
 
 
 def repeats_text(repeats: Sequence[Repeat]) -> pd.DataFrame:
-    """One row a repeat: the mean of each metric, and in brackets its lowest and highest run."""
+    """Returns one row a repeat: the mean of each metric, and its lowest and highest run."""
     return pd.DataFrame(
         [
             {"Runs": repeat.name, "Measured on": repeat_protocol(repeat)}
@@ -120,7 +120,7 @@ def repeats_text(repeats: Sequence[Repeat]) -> pd.DataFrame:
 
 
 def repeats_numbers(repeats: Sequence[Repeat]) -> pd.DataFrame:
-    """One row a repeat and metric, to take away."""
+    """Returns one row a repeat and metric, to download."""
     return pd.DataFrame(
         [
             {
@@ -139,12 +139,12 @@ def repeats_numbers(repeats: Sequence[Repeat]) -> pd.DataFrame:
 
 
 def repeat_protocol(repeat: Repeat) -> str:
-    """What the runs were measured on; the same for all of one configuration but for a leak."""
+    """Returns what the runs were measured on; they differ at most in leakage."""
     return ", or ".join(dict.fromkeys(map(phrases.protocol, repeat.runs)))
 
 
 def worst_subject(name: str, subjects: pd.DataFrame) -> str:
-    """Which subject fares worst with a run, from `subgroups.by_subject`, in a sentence."""
+    """Returns the sentence on the first, worst subject of `subgroups.by_subject`."""
     if subjects.empty:
         return f"{name}: the subjects of its test cells are not known."
     worst = subjects.iloc[0]
@@ -155,9 +155,9 @@ def worst_subject(name: str, subjects: pd.DataFrame) -> str:
 
 
 def beside_literature(rows: Sequence[ComparedRun], metric: str) -> pd.DataFrame:
-    """Each published result of a metric, followed by the runs of its architecture.
+    """Returns each published result of a metric, followed by the runs of its architecture.
 
-    Runs of other architectures come last. Each has what it was measured on and where it is from.
+    Runs of other architectures come last. Each row has its protocol and source.
     """
     published = [result for result in literature.RESULTS if result.metric == metric]
     table: list[_Columns] = []
@@ -172,8 +172,8 @@ def beside_literature(rows: Sequence[ComparedRun], metric: str) -> pd.DataFrame:
             }
         )
         table += [_ours(row, metric) for row in rows if _architecture(row) == result.architecture]
-    known = {result.architecture for result in published}
-    table += [_ours(row, metric) for row in rows if _architecture(row) not in known]
+    architectures = {result.architecture for result in published}
+    table += [_ours(row, metric) for row in rows if _architecture(row) not in architectures]
     return pd.DataFrame(table)
 
 

@@ -1,4 +1,4 @@
-"""A split of a data set in words and as a table."""
+"""A split of a data set as a sentence and a table."""
 
 import pandas as pd
 
@@ -6,7 +6,7 @@ from core.data.splits import PARTS, SplitAudit
 
 
 def parts_table(audit: SplitAudit) -> pd.DataFrame:
-    """The parts of an audit as a table: part, images, ALL, HEM, subjects, groups."""
+    """Returns the parts of a split as a table: part, images, ALL, HEM, subjects, groups."""
     rows = [
         {
             "part": name,
@@ -22,7 +22,7 @@ def parts_table(audit: SplitAudit) -> pd.DataFrame:
 
 
 def split_verdict(audit: SplitAudit) -> str:
-    """What crosses between the parts, in words."""
+    """Returns the sentence on what the parts share."""
     sentences = []
     if audit.groups_crossing or audit.pairs_crossing:
         sentences.append(

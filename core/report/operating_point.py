@@ -1,4 +1,4 @@
-"""A model's operating point in words and tables."""
+"""The operating point of a model, as sentences and tables."""
 
 from dataclasses import replace
 
@@ -9,7 +9,7 @@ from core.metrics import reliability
 from core.metrics.estimate import Estimate
 from core.runs.calibration import Calibration, Choice
 
-# Each a share of cells; of which, and among whom, the words say.
+# Labels of the quantities of an `Outcome`.
 QUANTITIES = {
     "missed": "Blasts missed (below the threshold)",
     "specificity": "HEM cleared (specificity)",
@@ -21,20 +21,20 @@ QUANTITIES = {
 
 
 def as_share(percent: float | None) -> float | None:
-    """A share of 100 percent; None stays None."""
+    """Converts percent to a share; None stays None."""
     return None if percent is None else percent / 100
 
 
 def from_percents(
     max_missed: float, review_error: float | None, method: str | None, *, promised: bool
 ) -> Choice:
-    """A choice whose shares are given in percent."""
+    """Makes a choice from shares in percent."""
     basis = "promised" if promised else "observed"
     return Choice(as_share(max_missed), as_share(review_error), method, basis)
 
 
 def in_percents(choice: Choice | None, lowest: float = 0.0, highest: float = 100.0) -> Choice:
-    """A choice with its shares in percent, or the nearest that can be shown."""
+    """Returns a choice with its shares in percent, clipped to lowest and highest."""
 
     def percent(share: float | None) -> float | None:
         return None if share is None else min(max(round(100 * share, 6), lowest), highest)
@@ -48,7 +48,7 @@ def in_percents(choice: Choice | None, lowest: float = 0.0, highest: float = 100
 
 
 def rule(calibration: Calibration) -> str:
-    """What a calibration calls when, in one sentence."""
+    """Returns the rule for the call in one sentence."""
     text = f"It calls a cell ALL from a probability of {calibration.threshold:.3g} on"
     if band := calibration.band:
         text = (
@@ -60,7 +60,7 @@ def rule(calibration: Calibration) -> str:
 
 
 def sentence(outcome: Outcome, part: str) -> str:
-    """What the calls come to in a part, in plain words."""
+    """Returns the outcome on a part in words."""
     missed, clear = outcome.missed.value, outcome.specificity.value
     alarms = outcome.false_alarms.value
     if missed is None or clear is None or alarms is None:
@@ -81,7 +81,7 @@ def sentence(outcome: Outcome, part: str) -> str:
 
 
 def table(parts: dict[str, Outcome]) -> pd.DataFrame:
-    """One row a quantity, one column a part, as text: the value and its interval."""
+    """Returns one row a quantity and one column a part: the value and its interval, as text."""
     rows = {
         label: {part: _share(name, getattr(parts[part], name)) for part in sorted(parts)}
         for name, label in QUANTITIES.items()
@@ -102,7 +102,7 @@ def _share(name: str, estimate: Estimate | None) -> str:
 
 
 def scores_table(parts: dict[str, dict[str, Reliability]]) -> pd.DataFrame:
-    """Log-loss, Brier score and ECE of each part, before and after calibration."""
+    """Returns log-loss, Brier score and ECE of each part, before and after calibration."""
     return pd.DataFrame(
         [
             {"Part": part, "Calibration": when}

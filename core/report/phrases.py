@@ -1,4 +1,4 @@
-"""Phrases that several texts share: numbers with intervals, protocols, lists of names."""
+"""Shared phrases: numbers with intervals, protocols and lists of names."""
 
 from collections.abc import Sequence
 
@@ -22,7 +22,7 @@ _SUBJECTS = {
 
 
 def brief(estimate: Estimate, digits: int = 2) -> str:
-    """For a table: "0.62 (0.54–0.73)", "0.62" without an interval, "–" if undefined."""
+    """Formats for a table: "0.62 (0.54–0.73)", "0.62" without an interval, "–" if undefined."""
     if estimate.value is None or np.isnan(estimate.value):
         return "–"
     if estimate.low is None or estimate.high is None or np.isnan(estimate.low):
@@ -31,15 +31,15 @@ def brief(estimate: Estimate, digits: int = 2) -> str:
 
 
 def full(estimate: Estimate, over: str = "") -> str:
-    """For a sentence: "0.62 (95% interval 0.54 to 0.73)", or why there is no interval.
+    """Formats for a sentence: "0.62 (95% interval 0.54 to 0.73)", or why there is no interval.
 
-    `over`: what the interval is over, such as " over folds". The value must be defined.
+    `over` names the sampling unit, such as " over folds". The value must be defined.
     """
     return f"{estimate.value:.2f} ({interval_of(estimate, over)})"
 
 
 def interval_of(estimate: Estimate, over: str = "") -> str:
-    """The interval in words: "95% interval 0.54 to 0.73", or why there is none."""
+    """Returns the interval in words: "95% interval 0.54 to 0.73", or why there is none."""
     if estimate.interval is None:
         if estimate.reason in ("", TOO_FEW_GROUPS):
             return "too few groups for an interval"
@@ -48,7 +48,7 @@ def interval_of(estimate: Estimate, over: str = "") -> str:
 
 
 def span(interval: Sequence[float] | None, digits: int = 3, *, signed: bool = False) -> str:
-    """An interval alone: "0.540 to 0.730", or "none"."""
+    """Formats an interval: "0.540 to 0.730", or "none"."""
     if interval is None:
         return "none"
     low, high = interval
@@ -57,12 +57,12 @@ def span(interval: Sequence[float] | None, digits: int = 3, *, signed: bool = Fa
 
 
 def names(words: Sequence[str]) -> str:
-    """A list of names: "a", "a and b", "a, b and c"."""
+    """Joins names: "a", "a and b", "a, b and c"."""
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
 def protocol(run: TestSet) -> str:
-    """What a run was measured on, in a few words, which stand beside each of its numbers."""
+    """Returns what a run was measured on, in a few words to show beside its numbers."""
     words = _PROTOCOLS[run.run.config.split]
     if run.facts.protocol.unknown_subjects:
         words = "unknown subjects"
@@ -71,6 +71,6 @@ def protocol(run: TestSet) -> str:
 
 
 def test_cells(run: TestSet) -> str:
-    """The same for a sentence: how many cells, and of whom."""
+    """Returns the number of test cells and their subjects, for a sentence."""
     kind = "synthetic cells" if run.synthetic else "cells"
     return f"{len(run.cells):,} {kind} {_SUBJECTS[run.run.config.split]}"

@@ -1,4 +1,4 @@
-"""A cross-validation or a search in words and tables."""
+"""A cross-validation or a search, as sentences and tables."""
 
 import pandas as pd
 
@@ -25,7 +25,7 @@ SETTINGS = {
 
 
 def cross_validation_verdict(results: CrossValidationResults, folds: int) -> str:
-    """What the finished ones of `folds` folds say so far, in one sentence."""
+    """Returns the result of the finished folds in one sentence."""
     label, estimate = classification.NAMES[METRIC], results.metrics[METRIC].estimate
     finished = len(results.folds)
     if not finished:
@@ -44,7 +44,7 @@ def cross_validation_verdict(results: CrossValidationResults, folds: int) -> str
 
 
 def pooled_sentence(pooled: PartMetrics) -> str:
-    """What all cells together measured, in one sentence."""
+    """Returns the result on all cells together in one sentence."""
     return (
         f"Over all {pooled.images:,} cells together, each called by the fold that had not seen it: "
         f"{classification.NAMES[METRIC].lower()} "
@@ -53,7 +53,7 @@ def pooled_sentence(pooled: PartMetrics) -> str:
 
 
 def folds_table(results: CrossValidationResults) -> pd.DataFrame:
-    """One row a fold, with readable columns."""
+    """Returns one row a fold, with readable columns."""
     return pd.DataFrame(
         [
             {"Fold": row.fold + 1, "Test cells": row.images, "Groups": row.groups}
@@ -65,7 +65,7 @@ def folds_table(results: CrossValidationResults) -> pd.DataFrame:
 
 
 def summary_table(results: CrossValidationResults) -> pd.DataFrame:
-    """One row a metric: over the folds, and of all cells together, with readable columns."""
+    """Returns one row a metric: over the folds, and of all cells together."""
     return pd.DataFrame(
         [
             {
@@ -96,7 +96,7 @@ def _value(value: Setting) -> str:
 
 
 def search_verdict(results: SearchResults) -> str:
-    """What the trials say so far, in one or two sentences."""
+    """Returns the best trial so far in one or two sentences."""
     best, trials = results.best, results.trials
     if best is None:
         return "No trial has finished yet." if not trials else "No trial has finished with a value."
@@ -110,10 +110,10 @@ def search_verdict(results: SearchResults) -> str:
 
 
 def trials_table(results: SearchResults) -> pd.DataFrame:
-    """One row a trial with readable columns."""
+    """Returns one row a trial with readable columns."""
     settings = pd.DataFrame([trial.settings for trial in results.trials], dtype=object)
     for name in settings:
-        # A column of one kind, which a table can show and sort.
+        # All values of a column have one type, so that a table can sort it.
         if any(value is None or isinstance(value, str) for value in settings[name]):
             settings[name] = settings[name].map(lambda v: "own" if v is None else _value(v))
         else:

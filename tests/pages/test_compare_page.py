@@ -66,7 +66,7 @@ def test_each_section_opens_even_where_the_data_set_is_gone(shipped: Path, secti
         "Accuracy": "What was called what",
         "Curves": "Do the probabilities mean what they say?",
         "For whom does it fail": "worst for subject",
-        "Learning": "the test part had no say",
+        "Learning": "the test part was not used",
         "Beside the literature": "split by image, with patients on both sides",
     }
     assert expected[section] in said

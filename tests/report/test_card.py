@@ -156,7 +156,9 @@ def test_the_doctor_the_operating_point_and_other_data_sets_are_in_it(run: Run) 
     storage.write_json(run.path / "evaluations.json", [other])
     card = model_card.build(run, [])
     assert "0.37" in item(card, "Operating point").value
-    assert ("operating point: basis", "promised") in item(card, "All of the contract").rows
+    assert ("operating point: basis", "promised") in item(
+        card, "Every value of calibration.json"
+    ).rows
     assert item(card, "External validation").gap  # a set that leaks is none
     assert "not external" in item(card, "Elsewhere").label
     storage.write_json(run.path / "evaluations.json", [other | {"leaking": False}])

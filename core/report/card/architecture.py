@@ -8,18 +8,18 @@ from core.runs.metrics import RunMetrics
 _ORIGINAL = "original study's scaling, which is not what this network was made for"
 
 
-def model(facts: CardContext) -> list[Item]:
+def model(context: CardContext) -> list[Item]:
     """The network and its weights."""
-    entry, asked, training = facts.entry, facts.config, facts.measured.training
-    geometry = facts.run.geometry
+    entry, config, training = context.entry, context.config, context.metrics.training
+    geometry = context.run.geometry
     scaling = "as its network was made for"
-    if asked.pixels == "original-study" and entry.study_pixels:
+    if config.pixels == "original-study" and entry.study_pixels:
         scaling = f"in the {_ORIGINAL}"
     origin = "Random; every weight was trained here."
-    if entry.pretrained is not None and asked.weights == "imagenet":
+    if entry.pretrained is not None and config.weights == "imagenet":
         file = entry.pretrained
         origin = f"ImageNet weights as Keras publishes them ({file.file}, MD5 {file.md5})."
-        if not asked.fine_tune_blocks:
+        if not config.fine_tune_blocks:
             origin += " The backbone stayed as it was; the head was trained here."
     elif entry.pretrained is not None:
         origin = "Random, by choice: this backbone was not pretrained."
@@ -41,16 +41,16 @@ def model(facts: CardContext) -> list[Item]:
     ]
 
 
-def training(facts: CardContext) -> list[Item]:
-    """How it was trained, on what, and with which versions."""
-    training = facts.measured.training
-    settings = facts.config.to_json()
-    settings["dataset"] = facts.dataset.name  # its path is of one machine
+def training(context: CardContext) -> list[Item]:
+    """The training, its settings and its versions."""
+    training = context.metrics.training
+    settings = context.config.to_json()
+    settings["dataset"] = context.dataset.name  # not its path on this machine
     rows = [(name, _plain(value)) for name, value in settings.items()]
-    kept = f"{training.epochs} epochs; the weights of epoch {training.kept_epoch} were kept"
-    kept += (
+    length = f"{training.epochs} epochs; the weights of epoch {training.kept_epoch} were kept"
+    length += (
         ", the one of lowest validation cross-entropy."
-        if facts.config.keep == "best"
+        if context.config.keep == "best"
         else ", the last."
     )
     speed = f"{training.seconds:,.0f} s, {training.images_per_second:,.0f} images a second"
@@ -59,14 +59,14 @@ def training(facts: CardContext) -> list[Item]:
         "weights": "Weights in the loss make both classes count the same.",
         "sampling": "As many cells of each class an epoch.",
     }
-    imbalance = balance.get(facts.config.class_balance, facts.config.class_balance)
+    imbalance = balance.get(context.config.class_balance, context.config.class_balance)
     return [
-        fact("Length and choice of weights", kept),
+        fact("Length and choice of weights", length),
         fact("Class imbalance", imbalance),
-        fact("Learning rate", f"{training.learning_rate:g}, {facts.config.schedule}."),
+        fact("Learning rate", f"{training.learning_rate:g}, {context.config.schedule}."),
         fact("Cost", f"{speed}, in {training.precision}."),
         table("Every setting", ("Setting", "Value"), rows),
-        *_environment(facts.measured),
+        *_environment(context.metrics),
     ]
 
 
@@ -76,11 +76,11 @@ def _plain(value: Any) -> str:
     return ", ".join(map(str, value)) or "none" if isinstance(value, list) else str(value)
 
 
-def _environment(measured: RunMetrics) -> list[Item]:
-    environment, training = measured.environment, measured.training
+def _environment(metrics: RunMetrics) -> list[Item]:
+    environment, training = metrics.environment, metrics.training
     if environment is None:
-        recorded = (("tensorflow", training.tensorflow), ("keras", training.keras))
-        versions = ", ".join(f"{name} {version}" for name, version in recorded if version)
+        trained_with = (("tensorflow", training.tensorflow), ("keras", training.keras))
+        versions = ", ".join(f"{name} {version}" for name, version in trained_with if version)
         return [
             gap("Hardware", "This run did not record it.", RETRAIN),
             gap(
@@ -89,13 +89,15 @@ def _environment(measured: RunMetrics) -> list[Item]:
                 RETRAIN,
             ),
         ]
-    known = {
+    values = {
         name: "unknown" if value is None else value for name, value in environment.to_json().items()
     }
     packages = {"Python": environment.python, **environment.packages}
-    machine = f"{known['processor']}; {known['cores']} cores; {known['memory_gib']} GiB of memory"
+    machine = (
+        f"{values['processor']}; {values['cores']} cores; {values['memory_gib']} GiB of memory"
+    )
     return [
-        fact("Hardware", f"{machine}; {known['system']}"),
+        fact("Hardware", f"{machine}; {values['system']}"),
         fact(
             "Versions",
             ", ".join(f"{name} {version or 'unknown'}" for name, version in packages.items()),

@@ -1,4 +1,4 @@
-"""What a model card says of official folds and wrong calls, from the predictions alone."""
+"""Results by official fold and wrong calls, from the predictions, for a model card."""
 
 import re
 
@@ -9,9 +9,9 @@ _FOLD = re.compile(r"(?:^|/)fold_(\d{1,2})/", re.IGNORECASE)
 
 
 def by_fold(test: pd.DataFrame, threshold: float) -> pd.DataFrame:
-    """One row a C-NMC fold, by the folder in the image's path: fold, cells, subjects, share.
+    """Returns one row a C-NMC fold (a folder in the image's path): fold, cells, subjects, share.
 
-    `share` is the share of right calls. Empty where the paths name fewer than two folds.
+    `share` is the share of right calls. Empty if the paths name fewer than two folds.
     """
     folds = test["image_id"].map(lambda path: (_FOLD.findall(path) or [None])[-1])
     right = (test["probability"] >= threshold) == (test["label"] == 1)
@@ -23,12 +23,12 @@ def by_fold(test: pd.DataFrame, threshold: float) -> pd.DataFrame:
 
 
 def worst_calls(test: pd.DataFrame, threshold: float, number: int = 5) -> pd.DataFrame:
-    """The wrong calls that were made with most confidence: image_id, subject, label, probability.
+    """Returns the most confident wrong calls: image_id, subject, label, probability.
 
-    Confidence is the distance of the probability from the threshold, as a share of what it can be.
+    Confidence is the distance of the probability from the threshold over the largest possible one.
     """
     wrong = test[(test["probability"] >= threshold) != (test["label"] == 1)]
-    room = np.where(wrong["probability"] >= threshold, 1 - threshold, threshold)
-    sure = (wrong["probability"] - threshold).abs() / np.where(room > 0, room, 1)
-    order = sure.sort_values(ascending=False, kind="stable").index[:number]
+    largest = np.where(wrong["probability"] >= threshold, 1 - threshold, threshold)
+    confidence = (wrong["probability"] - threshold).abs() / np.where(largest > 0, largest, 1)
+    order = confidence.sort_values(ascending=False, kind="stable").index[:number]
     return wrong.loc[order, ["image_id", "subject", "label", "probability"]]

@@ -1,4 +1,4 @@
-"""The parts of a model card, each a value, a table or a gap, and what they are made from."""
+"""The parts of a model card (values, tables and gaps), and the context they are made from."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -17,11 +17,11 @@ RETRAIN = "Runs trained by this version record it: train again."
 
 @dataclass(frozen=True)
 class Item:
-    """A line of the card.
+    """One item of the card.
 
-    value: a sentence, or "" beside a table or gap. rows: a table, its first row the header. gap:
-    what is missing, with the remedy. words: whether the value is the user's own text, not read off
-    the run. field: the key of `core.report.card.texts.FIELDS` under which a user can write it.
+    value: a sentence, or "" if the item is a table or gap. rows: a table, its first row the header.
+    gap: what is missing; remedy: what to do. words: whether the value is a text of the user, not
+    from the run. field: the key of `core.report.card.texts.FIELDS` under which a user can write it.
     """
 
     label: str
@@ -35,7 +35,7 @@ class Item:
 
 @dataclass(frozen=True)
 class CardSection:
-    """A part of the card; `after` names the items of the guidelines that it follows."""
+    """A section of the card; `after` names the items of the guidelines that it follows."""
 
     title: str
     after: str
@@ -43,13 +43,13 @@ class CardSection:
 
     @property
     def gaps(self) -> int:
-        """How many of its items are missing."""
+        """The number of missing items."""
         return sum(item.gap is not None for item in self.items)
 
 
 @dataclass(frozen=True)
 class Card:
-    """A model card: of which run, what it is in a line, and its sections."""
+    """A model card of a run, with a title and sections."""
 
     run: str
     title: str
@@ -57,27 +57,27 @@ class Card:
 
     @property
     def gaps(self) -> int:
-        """How many items are missing."""
+        """The number of missing items."""
         return sum(section.gaps for section in self.sections)
 
 
 def fact(label: str, value: str) -> Item:
-    """An item read off the run."""
+    """Makes an item from the run."""
     return Item(label, value)
 
 
 def gap(label: str, missing: str, remedy: str) -> Item:
-    """An item that is missing, and how to have it."""
+    """Makes a missing item, with its remedy."""
     return Item(label, gap=missing, remedy=remedy)
 
 
 def table(label: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> Item:
-    """An item that is a table."""
+    """Makes an item that is a table."""
     return Item(label, rows=(tuple(header), *(tuple(row) for row in rows)))
 
 
-class Ailment(Protocol):
-    """What the run doctor says: `core.doctor.diagnoses.Diagnosis`."""
+class CardDiagnosis(Protocol):
+    """The part of `core.doctor.diagnoses.Diagnosis` that the card shows."""
 
     @property
     def title(self) -> str:
@@ -94,38 +94,37 @@ class Ailment(Protocol):
 
 @dataclass(frozen=True)
 class CardContext:
-    """What a card is made of."""
+    """The run and texts that a card is made from."""
 
     run: Run
     config: RunConfig
     entry: Architecture
-    measured: RunMetrics
-    words: dict[str, str]
-    ailments: Sequence[Ailment]
+    metrics: RunMetrics
+    texts: dict[str, str]
+    diagnoses: Sequence[CardDiagnosis]
 
     @property
     def dataset(self) -> DatasetFacts:
-        """What metrics.json says of the data set."""
-        return self.measured.dataset
+        return self.metrics.dataset
 
-    def said(self, name: str, known: str | None = None) -> Item:
-        """The user's text for a field of `texts.FIELDS`; else what is known; else a gap."""
+    def text(self, name: str, default: str | None = None) -> Item:
+        """Makes the item of a field of `texts.FIELDS`: the user's text, else `default` or a gap."""
         field = texts.FIELDS[name]
-        if name in self.words:
-            return Item(field.label, self.words[name], words=True, field=name)
-        if known is not None:
-            return Item(field.label, known, field=name)
-        how = "Write it under “Fill in” on the Models page."
-        return replace(gap(field.label, f"Not stated: {field.lack}.", how), field=name)
+        if name in self.texts:
+            return Item(field.label, self.texts[name], words=True, field=name)
+        if default is not None:
+            return Item(field.label, default, field=name)
+        remedy = "Write it under “Fill in” on the Models page."
+        return replace(gap(field.label, f"Not stated: {field.lack}.", remedy), field=name)
 
 
-def recorded(value: T | None, label: str, words: Callable[[T], str]) -> Item:
-    """An item of metrics.json in words; a gap where an older version did not record it."""
+def recorded(value: T | None, label: str, describe: Callable[[T], str]) -> Item:
+    """Makes an item from a value of metrics.json; a gap if an older version did not record it."""
     if value is None:
         return gap(label, "This run did not record it.", RETRAIN)
-    return fact(label, words(value))
+    return fact(label, describe(value))
 
 
 def date(at: float | None) -> str:
-    """A Unix time in words."""
+    """Formats a Unix time."""
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M UTC") if at else "unknown"

@@ -1,4 +1,4 @@
-"""The measured sections of a model card, from protocol to failures."""
+"""Sections of a model card on protocol, performance, calibration, subgroups and failures."""
 
 from pathlib import PurePosixPath
 from typing import Any
@@ -26,16 +26,16 @@ _WORST = 5
 
 
 def protocol(run: Run, measured: RunMetrics) -> list[Item]:
-    """How the parts were made, and what crosses between them."""
-    rules, asked = measured.protocol, run.config
-    how = f"Split {_WORDS.get(rules.split or '', rules.split)}; seed {asked.seed}."
-    if asked.folds:
-        how += f" Fold {asked.fold + 1} of {asked.folds} of a cross-validation."
-    leak = "It leaks: do not compare its numbers with honest ones. " if rules.leaking else ""
+    """The split, and what its parts share."""
+    split, config = measured.protocol, run.config
+    sentence = f"Split {_WORDS.get(split.split or '', split.split)}; seed {config.seed}."
+    if config.folds:
+        sentence += f" Fold {config.fold + 1} of {config.folds} of a cross-validation."
+    leak = "It leaks: do not compare its numbers with honest ones. " if split.leaking else ""
     return [
-        fact("Split", how),
-        fact("Audit for leakage", leak + split_verdict(rules)),
-        fact("Test cells", f"Digest of their contents: {rules.test_cells}"),
+        fact("Split", sentence),
+        fact("Audit for leakage", leak + split_verdict(split)),
+        fact("Test cells", f"Digest of their contents: {split.test_cells}"),
         fact(
             "Roles of the parts",
             "Training fits the weights; validation chooses the epoch, the temperature and any "
@@ -45,8 +45,8 @@ def protocol(run: Run, measured: RunMetrics) -> list[Item]:
 
 
 def performance(run: Run, measured: RunMetrics) -> list[Item]:
-    """Every part's metrics with intervals, the test part's beside always answering ALL."""
-    found = [
+    """The metrics of each part with intervals, beside those of always answering ALL."""
+    items = [
         fact(
             "Intervals",
             "95%, percentile bootstrap over groups of subjects. None where a class has fewer than "
@@ -55,32 +55,35 @@ def performance(run: Run, measured: RunMetrics) -> list[Item]:
     ]
     for name in reversed(splits.PARTS):
         if name not in measured.parts:
-            found.append(gap(f"{name} part", "It was not measured.", "Train again."))
+            items.append(gap(f"{name} part", "It was not measured.", "Train again."))
             continue
-        found += _part(name, measured.parts[name])
-    return found
+        items += _part(name, measured.parts[name])
+    return items
 
 
 def _part(name: str, part: PartMetrics) -> list[Item]:
     title = "Training" if name == "train" else name.capitalize()
     label = f"{title} part: {part.images:,} cells of {part.groups:,} groups"
     rows = _rows(part)
-    found = [table(label, ("Metric", "Value", "95% interval", "Always ALL"), rows)]
+    items = [table(label, ("Metric", "Value", "95% interval", "Always ALL"), rows)]
     if name == "test":
-        c = part.confusion
-        said = f"ALL: {c.tp} found, {c.fn} missed. HEM: {c.tn} found, {c.fp} called ALL."
-        found.append(fact("Test calls", said))
-    return found
+        counts = part.confusion
+        sentence = (
+            f"ALL: {counts.tp} found, {counts.fn} missed. "
+            f"HEM: {counts.tn} found, {counts.fp} called ALL."
+        )
+        items.append(fact("Test calls", sentence))
+    return items
 
 
 def calibration(run: Run, measured: RunMetrics) -> list[Item]:
-    """How a logit becomes a probability and a call: all that calibration.json says."""
-    contract = run.calibration
-    rows = list(_flat(contract.to_json()))
+    """The contents of calibration.json."""
+    stored = run.calibration
+    rows = list(_flat(stored.to_json()))
     return [
-        fact("Calibration", f"{contract.reason[:1].upper()}{contract.reason[1:]}."),
-        fact("Operating point", f"ALL at or above a probability of {contract.threshold:.3g}."),
-        table("All of the contract", ("Item", "Value"), rows),
+        fact("Calibration", f"{stored.reason[:1].upper()}{stored.reason[1:]}."),
+        fact("Operating point", f"ALL at or above a probability of {stored.threshold:.3g}."),
+        table("Every value of calibration.json", ("Item", "Value"), rows),
     ]
 
 
@@ -96,50 +99,50 @@ def _flat(document: dict[str, Any], above: str = "") -> Any:
 
 
 def subgroups(run: Run, measured: RunMetrics) -> list[Item]:
-    """How the test part fares by subject, by fold, and by what is not known."""
+    """Results on the test part by subject and by fold."""
     test, threshold = _test(run), run.calibration.threshold
-    how = "Open the run's data set on the Dataset page, which has the measures of every cell."
-    size = gap("By size of the cell", "The run's folder has no measures of its cells.", how)
+    remedy = "Open the run's data set on the Dataset page, which has the measures of every cell."
+    size = gap("By size of the cell", "The run's folder has no measures of its cells.", remedy)
     return [*_subjects(run), *_folds(test, threshold), size]
 
 
 def _subjects(run: Run) -> list[Item]:
-    found = by_subject(TestSet.load(run))
-    if found.empty:
+    subjects = by_subject(TestSet.load(run))
+    if subjects.empty:
         return [gap("By subject", "The subjects are not known.", "Name them in the data set.")]
-    below = int((found["share"] < 0.5).sum())
-    worst = found.iloc[0]
-    said = (
-        f"{len(found)} subjects: median share of right calls {found['share'].median():.2f}, worst "
-        f"{worst['share']:.2f} (subject {worst['subject']}); in {below} most calls are wrong."
+    below = int((subjects["share"] < 0.5).sum())
+    worst = subjects.iloc[0]
+    sentence = (
+        f"{len(subjects)} subjects: median share of right calls {subjects['share'].median():.2f}, "
+        f"worst {worst['share']:.2f} (subject {worst['subject']}); in {below} most calls are wrong."
     )
     rows = [
         (row["subject"], row["class"], f"{row['cells']}", f"{row['right']}", f"{row['share']:.2f}")
-        for row in found.head(_WORST).to_dict("records")
+        for row in subjects.head(_WORST).to_dict("records")
     ]
     header = ("Subject", "Class", "Cells", "Right", "Share")
-    return [fact("By subject", said), table("The worst subjects", header, rows)]
+    return [fact("By subject", sentence), table("The worst subjects", header, rows)]
 
 
 def _folds(test: Any, threshold: float) -> list[Item]:
-    found = by_fold(test, threshold)
-    if found.empty:
+    folds = by_fold(test, threshold)
+    if folds.empty:
         return []
     rows = [
         (row.fold, f"{row.cells}", f"{row.subjects}", f"{row.share:.2f}")
-        for row in found.itertuples()
+        for row in folds.itertuples()
     ]
     return [table("By official fold", ("Fold", "Cells", "Subjects", "Share right"), rows)]
 
 
 def failures(run: Run, measured: RunMetrics) -> list[Item]:
-    """The wrong calls on the test part that were made with most confidence."""
+    """The most confident wrong calls on the test part."""
     test, threshold = _test(run), run.calibration.threshold
-    found = worst_calls(test, threshold, _WORST)
+    calls = worst_calls(test, threshold, _WORST)
     wrong = int(((test["probability"] >= threshold) != (test["label"] == 1)).sum())
     rows = [
         (PurePosixPath(row.image_id).name, _class(row.label), f"{row.probability:.3f}")
-        for row in found.itertuples()
+        for row in calls.itertuples()
     ]
     items = [fact("Wrong calls", f"{wrong:,} of {len(test):,} test cells.")]
     if rows:
@@ -149,13 +152,13 @@ def failures(run: Run, measured: RunMetrics) -> list[Item]:
 
 
 def external(run: Run, measured: RunMetrics) -> list[Item]:
-    """What `evaluate --dataset` measured on other data sets."""
-    found = [_evaluation(row) for row in run.evaluations]
+    """The results of `evaluate --dataset` on other data sets."""
+    items = [_evaluation(row) for row in run.evaluations]
     if any(not row.leaking for row in run.evaluations):
-        return found
-    how = f"Measure it elsewhere: python -m core evaluate {run.run_id} --dataset FOLDER"
+        return items
+    remedy = f"Measure it elsewhere: python -m core evaluate {run.run_id} --dataset FOLDER"
     missing = "It was not measured on patients of another data set."
-    return [*found, gap("External validation", missing, how)]
+    return [*items, gap("External validation", missing, remedy)]
 
 
 def _evaluation(row: Evaluation) -> Item:

@@ -1,4 +1,4 @@
-"""Sections of a model card on what the model is, what it is for, and what it was made from."""
+"""Sections of a model card on identity, intended use, data and labels."""
 
 from core.report.card.items import CardContext, Item, date, fact, recorded, table
 from core.runs.config import RunConfig
@@ -7,75 +7,75 @@ from core.runs.metrics import DatasetFacts
 _COUNTS = ("images", "all", "hem", "subjects", "groups")
 
 
-def identity(facts: CardContext) -> list[Item]:
-    """Which run it is, and who answers for it."""
-    run, status = facts.run, facts.run.status
-    came = run.imported
-    found = [
-        fact("Model", f"{facts.entry.title}; run {run.run_id}"),
+def identity(context: CardContext) -> list[Item]:
+    """The run, its task and its contacts."""
+    run, status = context.run, context.run.status
+    record = run.imported
+    items = [
+        fact("Model", f"{context.entry.title}; run {run.run_id}"),
         fact("Trained", f"{date(status.started)} to {date(status.finished)}"),
         fact(
             "Task", "Calls one stained white cell on black ALL (leukemic blast) or HEM (healthy)."
         ),
         fact("Code", "BlastLens, MIT licence."),
     ]
-    if came is not None:
-        said = f"as {came.run} on {date(came.at)}; manifest SHA-256 {came.archive}"
-        found.append(fact("Imported", said))
-    return [*found, facts.said("contact"), facts.said("funding")]
+    if record is not None:
+        sentence = f"as {record.run} on {date(record.at)}; manifest SHA-256 {record.archive}"
+        items.append(fact("Imported", sentence))
+    return [*items, context.text("contact"), context.text("funding")]
 
 
-def use(facts: CardContext) -> list[Item]:
-    """What it is for, and what it is not for."""
-    out = (
+def use(context: CardContext) -> list[Item]:
+    """Intended use and what is out_of_scope of scope."""
+    out_of_scope = (
         "Diagnosis, screening, triage or any decision on a patient. It is no medical device. It "
         "knows single white cells on black in a Romanowsky stain, not whole smears, other stains, "
         "other cells or other diseases; an image of anything else means nothing to it."
     )
-    if facts.dataset.synthetic:
-        out += " It has seen drawn cells only: what it says of a real cell means nothing."
+    if context.dataset.synthetic:
+        out_of_scope += " It has seen drawn cells only: what it says of a real cell means nothing."
     return [
         fact("Intended use", "Research and teaching only, with every call checked by an expert."),
-        facts.said("purpose"),
-        facts.said("users"),
-        fact("Out of scope", out),
+        context.text("purpose"),
+        context.text("users"),
+        fact("Out of scope", out_of_scope),
     ]
 
 
-def data(facts: CardContext) -> list[Item]:
-    """The data set: where from, how many, what was left out."""
-    about, parts = facts.dataset, facts.measured.protocol.parts
-    drawn = "Drawn by a program. They show no patient." if about.synthetic else None
+def data(context: CardContext) -> list[Item]:
+    """The data set: source, counts and exclusions."""
+    dataset, parts = context.dataset, context.metrics.protocol.parts
+    synthetic = "Drawn by a program. They show no patient." if dataset.synthetic else None
     rows = [
         (name, *(f"{getattr(parts[name], key):,}" for key in _COUNTS))
         for name in ("train", "validation", "test")
         if name in parts
     ]
     return [
-        fact("Data set", f"{about.name}; fingerprint {about.fingerprint}"),
-        facts.said("source", drawn),
-        facts.said("citation", "None needed: synthetic." if drawn else _citation(about)),
+        fact("Data set", f"{dataset.name}; fingerprint {dataset.fingerprint}"),
+        context.text("source", synthetic),
+        context.text("citation", "None needed: synthetic." if synthetic else _citation(dataset)),
         table("Cells and subjects", ("Part", "Cells", "ALL", "HEM", "Subjects", "Groups"), rows),
-        fact("Sampling", _sampling(facts.config)),
-        recorded(about.phases, "Phases", lambda x: ", ".join(f"{k} {n:,}" for k, n in x.items())),
-        _linked(facts),
-        recorded(about.duplicate_pairs, "Copies of images", lambda n: f"{n:,} pairs"),
+        fact("Sampling", _sampling(context.config)),
+        recorded(dataset.phases, "Phases", lambda x: ", ".join(f"{k} {n:,}" for k, n in x.items())),
+        _linked(context),
+        recorded(dataset.duplicate_pairs, "Copies of images", lambda n: f"{n:,} pairs"),
         recorded(
-            about.rejected,
+            dataset.rejected,
             "Missing data",
             lambda n: (
-                f"{n:,} files could not be used, and {about.unlabelled:,} cells have no "
+                f"{n:,} files could not be used, and {dataset.unlabelled:,} cells have no "
                 "label; both were left out. Nothing was imputed."
             ),
         ),
-        facts.said("eligibility", drawn and "Does not apply: synthetic."),
-        facts.said("acquisition", drawn and "Does not apply: synthetic."),
-        facts.said("demographics", drawn and "Does not apply: synthetic."),
+        context.text("eligibility", synthetic and "Does not apply: synthetic."),
+        context.text("acquisition", synthetic and "Does not apply: synthetic."),
+        context.text("demographics", synthetic and "Does not apply: synthetic."),
     ]
 
 
-def _citation(about: DatasetFacts) -> str | None:
-    if about.layout != "C-NMC 2019":
+def _citation(dataset: DatasetFacts) -> str | None:
+    if dataset.layout != "C-NMC 2019":
         return None
     return (
         "The files are laid out as C-NMC 2019. Where they are its cells: Gupta A, Gupta R. ALL "
@@ -84,27 +84,33 @@ def _citation(about: DatasetFacts) -> str | None:
     )
 
 
-def _sampling(asked: RunConfig) -> str:
-    if asked.sample is None:
+def _sampling(config: RunConfig) -> str:
+    if config.sample is None:
         return "All labelled cells of the split's phases."
-    return f"{asked.sample:,} cells, {asked.balance} shares of the classes, seed {asked.seed}."
+    return f"{config.sample:,} cells, {config.balance} shares of the classes, seed {config.seed}."
 
 
-def _linked(facts: CardContext) -> Item:
-    linked = facts.dataset.linked_subjects
+def _linked(context: CardContext) -> Item:
+    linked = context.dataset.linked_subjects
     if linked is None:
-        parts = facts.measured.protocol.parts.values()
-        more = sum(part.subjects - part.groups for part in parts)
-        said = f"{more} fewer groups than subjects, summed over the parts: so many share images."
-        return fact("Linked subjects", said if more else "None.")
-    said = "; ".join(", ".join(group) for group in linked)
-    return fact("Linked subjects", f"Subjects that share images: {said}." if linked else "None.")
+        parts = context.metrics.protocol.parts.values()
+        fewer = sum(part.subjects - part.groups for part in parts)
+        sentence = (
+            f"{fewer} fewer groups than subjects, summed over the parts: so many share images."
+        )
+        return fact("Linked subjects", sentence if fewer else "None.")
+    sentence = "; ".join(", ".join(group) for group in linked)
+    return fact(
+        "Linked subjects", f"Subjects that share images: {sentence}." if linked else "None."
+    )
 
 
-def reference(facts: CardContext) -> list[Item]:
-    """Where the labels come from."""
-    drawn = "The label is what the program was told to draw; there is no annotator and no doubt."
+def reference(context: CardContext) -> list[Item]:
+    """The source of the labels."""
+    synthetic = (
+        "The label is what the program was told to draw; there is no annotator and no doubt."
+    )
     return [
-        facts.said("reference", drawn if facts.dataset.synthetic else None),
+        context.text("reference", synthetic if context.dataset.synthetic else None),
         fact("Classes", "ALL (positive, 1): leukemic blast. HEM (0): healthy white cell."),
     ]

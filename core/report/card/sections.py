@@ -1,4 +1,4 @@
-"""A model card, filled from what a run's folder holds; what it does not hold is shown as a gap.
+"""Builds the model card of a run from its folder; missing items are shown as gaps.
 
 The sections follow Mitchell et al., Model Cards for Model Reporting, FAT* 2019; CLAIM in its 2024
 update (Tejani et al., Radiology: Artificial Intelligence 2024); and TRIPOD+AI (Collins et al., BMJ
@@ -14,13 +14,22 @@ from core.archive import checks
 from core.errors import RunError
 from core.models import catalog
 from core.report.card import architecture, measures, origin, texts
-from core.report.card.items import Ailment, Card, CardContext, CardSection, Item, fact, gap, table
+from core.report.card.items import (
+    Card,
+    CardContext,
+    CardDiagnosis,
+    CardSection,
+    Item,
+    fact,
+    gap,
+    table,
+)
 from core.runs.metrics import RunMetrics
 from core.runs.run_store import Run
 
 
-def build(run: Run, ailments: Sequence[Ailment]) -> Card:
-    """The card of a finished run; `ailments` is what the run doctor says of it.
+def build(run: Run, diagnoses: Sequence[CardDiagnosis]) -> Card:
+    """Builds the card of a finished run; `diagnoses` are those of the run doctor.
 
     Raises `RunError` for a run that has not succeeded or whose files are damaged.
     """
@@ -29,47 +38,51 @@ def build(run: Run, ailments: Sequence[Ailment]) -> Card:
         raise RunError(
             f"Run {run.run_id} is {state}; a model card is made of a run that succeeded."
         )
-    measured = run.metrics
-    if measured is None:
+    metrics = run.metrics
+    if metrics is None:
         raise RunError(f"Run {run.run_id} has lost its metrics.json; train it again.")
     entry = catalog.architecture(run.config.architecture)
-    facts = CardContext(run, run.config, entry, measured, texts.read(run), ailments)
+    context = CardContext(run, run.config, entry, metrics, texts.read(run), diagnoses)
     try:
         sections = [
-            CardSection(title, after, tuple(make(facts))) for title, after, make in SECTIONS
+            CardSection(title, after, tuple(make(context))) for title, after, make in SECTIONS
         ]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise RunError(
             f"The files of run {run.run_id} do not say what a model card needs ({error}): damaged, "
             "or of another version. Train it again."
         ) from None
-    return Card(run.run_id, f"{entry.title}, trained on {facts.dataset.name}", tuple(sections))
+    return Card(run.run_id, f"{entry.title}, trained on {context.dataset.name}", tuple(sections))
 
 
-def _limits(facts: CardContext) -> list[Item]:
-    doctor = [fact(ill.title, f"{ill.evidence} {ill.advice}") for ill in facts.ailments]
-    nothing = fact("Run doctor", "Finds nothing wrong with this run.")
+def _limits(context: CardContext) -> list[Item]:
+    problems = [fact(d.title, f"{d.evidence} {d.advice}") for d in context.diagnoses]
+    no_problem = fact("Run doctor", "Finds nothing wrong with this run.")
     return [
-        *(doctor or [nothing]),
+        *(problems or [no_problem]),
         fact(
             "Heat maps",
             "Grad-CAM at the resolution of the last feature map; its faithfulness is not measured "
             "by this card.",
         ),
-        facts.said("limitations"),
-        facts.said("sample_size"),
+        context.text("limitations"),
+        context.text("sample_size"),
     ]
 
 
-def _ethics(facts: CardContext) -> list[Item]:
-    drawn = "Does not apply: synthetic." if facts.dataset.synthetic else None
-    return [facts.said("ethics", drawn), facts.said("fairness", drawn)]
+def _ethics(context: CardContext) -> list[Item]:
+    drawn = "Does not apply: synthetic." if context.dataset.synthetic else None
+    return [context.text("ethics", drawn), context.text("fairness", drawn)]
 
 
-def _hashes(facts: CardContext) -> list[Item]:
-    files = [name for name in checks.FILES if (facts.run.path / name).is_file()]
+def _hashes(context: CardContext) -> list[Item]:
+    files = [name for name in checks.FILES if (context.run.path / name).is_file()]
     rows = [
-        (name, f"{(facts.run.path / name).stat().st_size:,}", storage.sha256(facts.run.path / name))
+        (
+            name,
+            f"{(context.run.path / name).stat().st_size:,}",
+            storage.sha256(context.run.path / name),
+        )
         for name in files
         if name != "card.json"  # its texts are in this card
     ]
@@ -80,13 +93,13 @@ def _hashes(facts: CardContext) -> list[Item]:
     return items
 
 
-def _measured(
+def _of_run(
     make: Callable[[Run, RunMetrics], list[Item]],
 ) -> Callable[[CardContext], list[Item]]:
-    return lambda facts: make(facts.run, facts.measured)
+    return lambda context: make(context.run, context.metrics)
 
 
-# Title, the items of the three guidelines, and what makes it.
+# Title, the items of the three guidelines, and the function that makes the section.
 SECTIONS: tuple[tuple[str, str, Callable[[CardContext], list[Item]]], ...] = (
     ("Model", "Model Cards: Model Details; TRIPOD+AI 18", origin.identity),
     (
@@ -101,32 +114,32 @@ SECTIONS: tuple[tuple[str, str, Callable[[CardContext], list[Item]]], ...] = (
     (
         "Protocol",
         "Model Cards: Evaluation Data; CLAIM: Data Partitions; TRIPOD+AI 10, 12, 16",
-        _measured(measures.protocol),
+        _of_run(measures.protocol),
     ),
     (
         "Performance",
         "Model Cards: Metrics, Quantitative Analyses; CLAIM: Model Performance; TRIPOD+AI 23",
-        _measured(measures.performance),
+        _of_run(measures.performance),
     ),
     (
         "Calibration and operating point",
         "Model Cards: Decision Thresholds; CLAIM: Evaluation; TRIPOD+AI 12, 15",
-        _measured(measures.calibration),
+        _of_run(measures.calibration),
     ),
     (
         "Subgroups",
         "Model Cards: Factors; CLAIM: Evaluation; TRIPOD+AI 14, 23b",
-        _measured(measures.subgroups),
+        _of_run(measures.subgroups),
     ),
     (
         "External validation",
         "CLAIM: Testing on external data; TRIPOD+AI 12, 16",
-        _measured(measures.external),
+        _of_run(measures.external),
     ),
     (
         "Failures",
         "CLAIM: Failure analysis",
-        _measured(measures.failures),
+        _of_run(measures.failures),
     ),
     (
         "Limits",
@@ -139,5 +152,5 @@ SECTIONS: tuple[tuple[str, str, Callable[[CardContext], list[Item]]], ...] = (
 
 
 def to_json(card: Card) -> dict[str, Any]:
-    """The card as the command line prints it."""
+    """Returns the card as the command line prints it."""
     return asdict(card) | {"gaps": card.gaps}

@@ -1,4 +1,4 @@
-"""The fields of a model card that only people can fill, and their texts in a run's card.json."""
+"""The fields of a model card that users fill in, and their texts in card.json of a run."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ MAX_CHARACTERS = 4000
 
 @dataclass(frozen=True)
 class CardField:
-    """A text of the card: its label, and what the card lacks without it."""
+    """A field of the card: its label, and what is missing without its text."""
 
     label: str
     lack: str

@@ -1,4 +1,4 @@
-"""May I believe it? What a run owes to knowing patients, and what to size and outline alone."""
+"""The section "May I believe it?": leakage meter, subject probe and controls of a run."""
 
 import pandas as pd
 import streamlit as st
@@ -31,7 +31,7 @@ _BUTTONS = {
     "probe": "Name the subjects",
     "controls": "Train on size and outline",
 }
-# By audit, and whether it raises a doubt; None: it cannot be told.
+# By audit, and whether it raises a doubt (None: unknown).
 _ANSWERS = {
     ("leakage", True): ":material/warning: Part of it is recognition of patients",
     ("leakage", False): ":material/check: No recognition of patients shown",
@@ -60,45 +60,45 @@ _METHODS = {
 
 
 def show(runs: list[Run]) -> None:
-    """The three questions for one of the runs, which must have succeeded; nothing without one."""
-    asked = {run.run_id: run for run in runs if not run.config.is_control}
-    if not asked:
+    """Shows the three audits of one of the runs, which must have succeeded."""
+    by_name = {run.run_id: run for run in runs if not run.config.is_control}
+    if not by_name:
         return
     st.markdown("A number is worth what it was measured on. Three ways to doubt this one.")
-    name = st.selectbox("Run to doubt", list(asked)) if len(asked) > 1 else next(iter(asked))
-    run, among = asked[name], run_store.runs()
+    name = st.selectbox("Run to doubt", list(by_name)) if len(by_name) > 1 else next(iter(by_name))
+    run, existing = by_name[name], run_store.runs()
     results: dict[str, pd.DataFrame] = {}
-    for column, what in zip(st.columns(3), _TITLES, strict=True):
+    for column, audit in zip(st.columns(3), _TITLES, strict=True):
         with column, st.container(border=True, height="stretch"):
-            st.markdown(f"**{_TITLES[what]}**")
+            st.markdown(f"**{_TITLES[audit]}**")
             try:
-                table = _probe(run) if what == "probe" else _audit(run, what, among)
-            except BlastLensError as error:  # this one cannot be asked; the others can
+                table = _probe(run) if audit == "probe" else _audit(run, audit, existing)
+            except BlastLensError as error:  # the other audits may be possible
                 st.caption(plain(str(error)))
                 continue
             if table is not None:
-                results[what] = table
+                results[audit] = table
     _numbers(run, results)
     with st.expander("How this is measured"):
-        for what, title in _TITLES.items():
+        for audit, title in _TITLES.items():
             numbers = {"probe_folds": subject_probe.FOLDS, "shuffles": subject_probe.SHUFFLES}
-            if what in ablations.AUDITS:
-                numbers["folds"] = ablations.folds(run.config, what)
-            st.markdown(f"**{title}** {_METHODS[what].format(**numbers)}")
+            if audit in ablations.AUDITS:
+                numbers["folds"] = ablations.folds(run.config, audit)
+            st.markdown(f"**{title}** {_METHODS[audit].format(**numbers)}")
 
 
-def _answer(what: str, result: AuditResult) -> None:
-    st.markdown(f"**{_ANSWERS[what, result.doubt]}**")
+def _show_result(audit: str, result: AuditResult) -> None:
+    st.markdown(f"**{_ANSWERS[audit, result.doubt]}**")
     st.markdown(plain(audits.sentence(result)))
 
 
-def _audit(run: Run, audit: str, among: list[Run]) -> pd.DataFrame | None:
-    """The answer and its table, or the way to it."""
+def _audit(run: Run, audit: str, existing: list[Run]) -> pd.DataFrame | None:
+    """Shows the result and returns its table, or offers to compute it."""
     ablations.require_auditable(run, audit)
-    ablation_runs = ablations.find(run, audit, among)
+    ablation_runs = ablations.find(run, audit, existing)
     if ablation_runs.complete:
         result = cache.audit(audit, ablation_runs)
-        _answer(audit, result)
+        _show_result(audit, result)
         if result.synthetic:
             st.caption("On synthetic cells: it shows how BlastLens works and proves nothing.")
         return audits.table(result)
@@ -112,7 +112,7 @@ def _audit(run: Run, audit: str, among: list[Run]) -> pd.DataFrame | None:
 
 
 def _offer(run: Run, audit: str, ablation_runs: AblationRuns) -> None:
-    """The button that trains what is missing, and what it will cost."""
+    """The button that trains the missing runs, and their time."""
     seconds = ablations.estimate_seconds(run, audit, ablation_runs)
     about = "time unknown before the first run" if seconds is None else f"about {duration(seconds)}"
     for other in ablation_runs.ended[:1]:
@@ -127,8 +127,8 @@ def _offer(run: Run, audit: str, ablation_runs: AblationRuns) -> None:
         args=(run, audit),
     )
     st.caption(
-        f"{ablation_runs.to_train} trainings one after another, {about}; {ablation_runs.done} are "
-        "there."
+        f"{ablation_runs.to_train} trainings one after another, {about}; {ablation_runs.done} have "
+        "finished."
     )
 
 
@@ -165,14 +165,14 @@ def _probe(run: Run) -> pd.DataFrame | None:
         with place.container(), show_progress("Probing", "cells") as progress:
             result = subject_probe.measure(run, progress)
         place.empty()
-    _answer("probe", result)
+    _show_result("probe", result)
     return audits.table(result)
 
 
 def _numbers(run: Run, results: dict[str, pd.DataFrame]) -> None:
-    """The tables under the answers."""
-    for what, table in results.items():
-        st.markdown(f"**{_TITLES[what]}**")
+    """The tables of the results."""
+    for audit, table in results.items():
+        st.markdown(f"**{_TITLES[audit]}**")
         figures = table.select_dtypes("float").columns
         st.dataframe(
             table,
@@ -180,5 +180,5 @@ def _numbers(run: Run, results: dict[str, pd.DataFrame]) -> None:
             column_config=dict.fromkeys(figures, st.column_config.NumberColumn(format="%.3f")),
         )
         download_table(
-            "Table as CSV", table, f"{run.run_id}_{what}.csv", key=f"{what}_csv_{run.run_id}"
+            "Table as CSV", table, f"{run.run_id}_{audit}.csv", key=f"{audit}_csv_{run.run_id}"
         )

@@ -1,4 +1,4 @@
-"""The cells behind a number of a confusion matrix, with their heat maps."""
+"""The cells of one field of a confusion matrix, with their heat maps."""
 
 import hashlib
 from pathlib import Path
@@ -21,7 +21,7 @@ HEAT = ("none", "those that hold", "all")
 
 
 def show_confusion(run: TestSet, name: str) -> None:
-    """A run's calls against the truth; a button for each cell of it opens what it counts."""
+    """Shows the confusion matrix of a run, with a button for the cells of each field."""
     counts = run.metrics.confusion.to_json()
     st.markdown(f"**{plain(name)}**")
     alt = "{tp} ALL found, {fn} missed; {tn} HEM found, {fp} called ALL".format(**counts)
@@ -40,22 +40,24 @@ def show_confusion(run: TestSet, name: str) -> None:
 
 
 def is_open(run: TestSet, kind: str) -> bool:
-    """Whether the gallery shows this cell of this run's matrix."""
+    """Whether the gallery shows this field of the matrix of this run."""
     return st.session_state.get(_OPEN) == (run.run_id, kind)
 
 
-def show_open(runs: list[TestSet], called: dict[str, str]) -> None:
-    """The gallery that a button has opened, if its run is still chosen."""
+def show_open(runs: list[TestSet], labels: dict[str, str]) -> None:
+    """Shows the gallery that a button has opened, if its run is still selected."""
     run_id, kind = st.session_state.get(_OPEN, (None, None))
     for run in runs:
         if run.run_id == run_id:
             with shown_errors():
-                _gallery(run, kind, called[run_id])
+                _gallery(run, kind, labels[run_id])
 
 
 def _gallery(run: TestSet, kind: str, name: str) -> None:
     cells = run.outcome(kind)
-    st.markdown(f"##### {plain(name)}: {len(cells)} cells of {OUTCOMES[kind]}, the surest first")
+    st.markdown(
+        f"##### {plain(name)}: {len(cells)} cells of {OUTCOMES[kind]}, the most confident first"
+    )
     root = _root(run)
     heat = st.segmented_control(
         "Heat maps", HEAT, default=HEAT[2], required=True, key="compare_heat"
@@ -73,7 +75,7 @@ def _gallery(run: TestSet, kind: str, name: str) -> None:
 
 
 def _root(run: TestSet) -> Path:
-    """Where the run's data set lies. Raises `DataError` if it is gone."""
+    """The folder of the data set of a run. Raises `DataError` if it is gone."""
     root = datasets.resolve(run.run.config.dataset)
     if not root.is_dir():
         raise DataError(f"The data set {root} is gone, so its cells cannot be shown.")
@@ -81,26 +83,26 @@ def _root(run: TestSet) -> Path:
 
 
 def _tile(run: TestSet, root: Path, cell: Any, heat: str) -> None:
-    words = f"No. {cell.subject}, P(ALL) {cell.probability:.0%}"
+    caption = f"No. {cell.subject}, P(ALL) {cell.probability:.0%}"
     try:
         data = (root / cell.image_id).read_bytes()
         if hashlib.sha256(data).hexdigest() != cell.sha256:
             raise DataError("The file has changed since it was measured.")
         reading = cache.reading(run.run, data, Path(cell.image_id).name)
     except OSError:
-        st.caption(f"{words}. Its file is gone.")
+        st.caption(f"{caption}. Its file is gone.")
         return
     except (DataError, RunError) as error:
-        st.caption(f"{words}. {plain(str(error))}")
+        st.caption(f"{caption}. {plain(str(error))}")
         return
-    for read in reading.cells:
+    for cell_reading in reading.cells:
         shown, note = heat == HEAT[2], ""
-        if heat == HEAT[1]:  # only then is each judged: that takes some 70 images of the engine
-            judged = cache.judgement(run.run, read)
+        if heat == HEAT[1]:  # a judgement runs the engine on about 70 images
+            judged = cache.judgement(run.run, cell_reading)
             shown = judged.supported
             note = "" if shown else f". Heat map: {judged.badge}. {judged.reason}"
         alt = f"Cell of subject {cell.subject}" + (" with its heat map" if shown else "")
-        st.image(read.overlay if shown else read.image, width="stretch", alt=alt)
-        st.caption(words + plain(note))
+        st.image(cell_reading.overlay if shown else cell_reading.image, width="stretch", alt=alt)
+        st.caption(caption + plain(note))
     if not reading.cells:
-        st.caption(f"{words}. {plain(reading.reason or '')}")
+        st.caption(f"{caption}. {plain(reading.reason or '')}")

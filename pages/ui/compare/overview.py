@@ -1,4 +1,4 @@
-"""The top of the Compare page: the alarm, the verdict and the table."""
+"""The top of the Compare page: alarms, verdict and table."""
 
 import pandas as pd
 import streamlit as st
@@ -22,18 +22,18 @@ _TIMED = "compare_timed"
 
 
 def choose() -> list[Run]:
-    """The runs to compare: the newest six that are no part of a larger trial, unless chosen."""
+    """Lets the user choose the runs to compare; by default the newest that stand alone."""
     finished = {run.run_id: run for run in run_store.finished()}
     if not finished:
         st.info("No run has finished yet.")
         st.page_link("pages/train.py", label="Train a model", icon=":material/model_training:")
         return []
-    called = comparison.names(list(finished.values()))
+    labels = comparison.names(list(finished.values()))
     chosen = st.multiselect(
         "Runs",
         list(finished),
         default=[name for name, run in finished.items() if run_store.stands_alone(run)][:NEWEST],
-        format_func=lambda run_id: called[run_id],
+        format_func=lambda run_id: labels[run_id],
         label_visibility="collapsed",
         placeholder="Choose runs",
     )
@@ -41,22 +41,22 @@ def choose() -> list[Run]:
 
 
 def load(runs: list[Run]) -> list[TestSet]:
-    """The test parts of runs; of one that cannot be compared, why."""
-    found = []
+    """Returns the test sets of runs; shows the error of one that cannot be compared."""
+    test_sets = []
     for run in runs:
         with shown_errors():
-            found.append(cache.measured(run))
-    return found
+            test_sets.append(cache.measured(run))
+    return test_sets
 
 
 def show(runs: list[TestSet]) -> list[ComparedRun]:
-    """Alarm, verdict and table; returns the rows of the table."""
-    called = comparison.names([run.run for run in runs])
+    """Shows alarms, verdict and table; returns the rows of the table."""
+    labels = comparison.names([run.run for run in runs])
     for run in runs:
-        _show_alarm(run, called[run.run_id])
-    st.markdown(f"**{plain(comparison.verdict(runs, called))}**")
+        _show_alarm(run, labels[run.run_id])
+    st.markdown(f"**{plain(comparison.verdict(runs, labels))}**")
     rows = _show_table(runs)
-    _show_settings(runs, called)
+    _show_settings(runs, labels)
     _show_method()
     return rows
 
@@ -129,27 +129,27 @@ def _show_table(runs: list[TestSet]) -> list[ComparedRun]:
 
 
 def reading_time_button(runs: list[TestSet], key: str) -> None:
-    """Measures how long each run takes to read a cell, when it is asked for."""
+    """The button that measures the time of a reading with each run."""
     if st.button("Measure reading time", icon=":material/timer:", key=f"time_{key}"):
         st.session_state[_TIMED] = st.session_state.get(_TIMED, set()) | {r.run_id for r in runs}
 
 
 def milliseconds(runs: list[TestSet]) -> dict[str, float]:
-    """Reading times by run, of those that were asked for."""
-    found = {}
+    """Returns the reading times by run, of the runs chosen by the button."""
+    times = {}
     for run in runs:
         if run.run_id in st.session_state.get(_TIMED, set()):
             with shown_errors():
-                found[run.run_id] = cache.milliseconds(run.run)
-    return found
+                times[run.run_id] = cache.milliseconds(run.run)
+    return times
 
 
-def _show_settings(runs: list[TestSet], called: dict[str, str]) -> None:
+def _show_settings(runs: list[TestSet], labels: dict[str, str]) -> None:
     differing = comparison.settings_that_differ(runs)
     if not differing or len(runs) < 2:
         return
     with st.expander(f"What differs in their settings: {', '.join(differing)}"):
-        settings = pd.DataFrame(differing).rename(index=called).T.rename_axis("Setting")
+        settings = pd.DataFrame(differing).rename(index=labels).T.rename_axis("Setting")
         st.dataframe(settings, height="content", alt="Settings that differ between the runs")
         download_table("Settings as CSV", settings, "settings.csv", index=True)
 

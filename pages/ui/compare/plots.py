@@ -19,24 +19,24 @@ SHAPES = {"ALL": "triangle-up", "HEM": "circle"}
 
 
 def colour(number: int) -> str:
-    """The colour of the run at that place of the choice, the same in every figure."""
+    """Returns the colour of the run with this number, the same in every figure."""
     return SERIES[number % len(SERIES)]
 
 
 def shade(number: int, strength: float = 0.14) -> str:
-    """The same colour, see-through, for a band."""
+    """Returns that colour, transparent, for a band."""
     red, green, blue = (int(colour(number)[place : place + 2], 16) for place in (1, 3, 5))
     return f"rgba({red},{green},{blue},{strength})"
 
 
 def short(name: str) -> str:
-    """A run's name in two lines at most, for an axis or a legend."""
+    """Returns the name of a run in at most two lines, for an axis or a legend."""
     title, *rest = name.split(" · ")
     return f"{title}<br>{' · '.join(rest)}" if rest else title
 
 
 def one_metric(rows: list[ComparedRun], repeats: list[Repeat], metric: str) -> go.Figure:
-    """Each run's value with its interval, always ALL as a cross, the published bar as a line."""
+    """Plots each run with its interval, always ALL (cross) and the published result (line)."""
     figure = empty(110 + 46 * (len(rows) + len(repeats)), rows=True)
     for number, row in enumerate(rows):
         symbol = "circle-open" if row.run.leaking else "circle"
@@ -87,7 +87,7 @@ def _dot(
 def against_compute(
     rows: list[ComparedRun], metric: str, costs: dict[str, float | None], label: str
 ) -> go.Figure:
-    """A metric with its interval against what each run costs (by run), on a logarithmic axis."""
+    """Plots a metric with its interval against the cost of each run, on a logarithmic axis."""
     figure = empty(320)
     for number, row in enumerate(rows):
         estimate, cost = row.estimates[metric], costs[row.run_id]
@@ -107,10 +107,10 @@ def against_compute(
     return figure
 
 
-def curves(found: dict[str, Curve], kind: str, banded: Collection[str]) -> go.Figure:
-    """ROC ("roc") or precision-recall curves by run's name, those of `banded` with their bands."""
-    figure = empty(380 + 20 * len(found))
-    for number, (name, curve) in enumerate(found.items()):
+def curves(by_name: dict[str, Curve], kind: str, banded: Collection[str]) -> go.Figure:
+    """Plots ROC ("roc") or precision-recall curves by run, those of `banded` with bands."""
+    figure = empty(380 + 20 * len(by_name))
+    for number, (name, curve) in enumerate(by_name.items()):
         if name in banded and curve.low is not None and curve.high is not None:
             figure.add_scatter(
                 x=[*GRID, *GRID[::-1]],
@@ -129,8 +129,8 @@ def curves(found: dict[str, Curve], kind: str, banded: Collection[str]) -> go.Fi
             mode="lines",
             line={"color": colour(number), "shape": "hv" if kind == "roc" else "vh"},
         )
-    drawn = {tuple(curve.baseline) for curve in found.values()}
-    for baseline in drawn:
+    baselines = {tuple(curve.baseline) for curve in by_name.values()}
+    for baseline in baselines:
         figure.add_scatter(
             x=GRID,
             y=baseline,
@@ -138,7 +138,7 @@ def curves(found: dict[str, Curve], kind: str, banded: Collection[str]) -> go.Fi
             name="always ALL, or chance",
             line={"color": GREY, "dash": "dot", "width": 1},
             hoverinfo="skip",
-            showlegend=baseline == min(drawn),
+            showlegend=baseline == min(baselines),
         )
     roc = kind == "roc"
     figure.update_xaxes(title="HEM called ALL, share" if roc else "ALL found (recall)")
@@ -148,59 +148,59 @@ def curves(found: dict[str, Curve], kind: str, banded: Collection[str]) -> go.Fi
     return figure
 
 
-def reliability(found: dict[str, list[Bin]], banded: Collection[str]) -> go.Figure:
-    """The share of ALL against the probability that was said; on the line is right.
+def reliability(by_name: dict[str, list[Bin]], banded: Collection[str]) -> go.Figure:
+    """Plots the share of ALL against the predicted probability, by run.
 
-    The larger a mark, the more cells. Those of `banded` with intervals.
+    The area of a mark is its number of cells. Runs of `banded` have intervals.
     """
-    figure = empty(380 + 20 * len(found))
+    figure = empty(380 + 20 * len(by_name))
     figure.add_scatter(
         x=[0, 1],
         y=[0, 1],
         mode="lines",
-        name="as often as said",
+        name="perfectly calibrated",
         line={"color": GREY, "dash": "dot", "width": 1},
     )
-    for number, (name, bins) in enumerate(found.items()):
-        observed = [one.observed for one in bins]
+    for number, (name, bins) in enumerate(by_name.items()):
+        observed = [item.observed for item in bins]
         if name not in banded:
             observed = [Estimate(estimate.value) for estimate in observed]
         figure.add_scatter(
-            x=[one.predicted for one in bins],
+            x=[item.predicted for item in bins],
             y=[estimate.value for estimate in observed],
             name=name,
             mode="lines+markers",
-            customdata=[one.cells for one in bins],
+            customdata=[item.cells for item in bins],
             line={"color": colour(number), "width": 1},
             marker={
                 "symbol": number % 20,
-                "size": [one.cells for one in bins],
+                "size": [item.cells for item in bins],
                 "sizemode": "area",
-                "sizeref": max(one.cells for one in bins) / 200,
+                "sizeref": max(item.cells for item in bins) / 200,
                 "sizemin": 4,
             },
             error_y=error_bars(observed, thickness=1),
-            hovertemplate="said %{x:.2f}, is %{y:.2f}, %{customdata} cells",
+            hovertemplate="predicted %{x:.2f}, observed %{y:.2f}, %{customdata} cells",
         )
-    figure.update_xaxes(title="probability of ALL that was said", range=[-0.02, 1.02])
+    figure.update_xaxes(title="predicted probability of ALL", range=[-0.02, 1.02])
     figure.update_yaxes(title="share that is ALL", range=[-0.02, 1.05])
     return figure
 
 
 def subjects(tables: dict[str, pd.DataFrame]) -> go.Figure:
-    """A strip for each run: a mark a subject, at the share of its cells called rightly."""
+    """Plots the share of right calls of each subject, a strip for each run."""
     figure = empty(120 + 60 * len(tables), rows=True)
     for number, (name, table) in enumerate(tables.items()):
         for kind, symbol in SHAPES.items():
-            some = table[table["class"] == kind]
+            rows = table[table["class"] == kind]
             figure.add_scatter(
-                x=some["share"],
-                y=[short(name)] * len(some),
+                x=rows["share"],
+                y=[short(name)] * len(rows),
                 name=kind,
                 legendgroup=kind,
                 showlegend=not number,
                 mode="markers",
-                customdata=some[["subject", "right", "cells"]],
+                customdata=rows[["subject", "right", "cells"]],
                 marker={
                     "symbol": symbol,
                     "size": 11,
@@ -225,31 +225,31 @@ def subjects(tables: dict[str, pd.DataFrame]) -> go.Figure:
 
 
 def parts(tables: dict[str, pd.DataFrame], metric: str) -> go.Figure:
-    """A metric in each part of a kind (`subgroups.by_kind`, one kind), run beside run."""
+    """Plots a metric in each part of one kind of `subgroups.by_kind`, by run."""
     figure = empty(340 + 20 * len(tables), scattermode="group")
     for number, (name, table) in enumerate(tables.items()):
-        some = table.dropna(subset=metric)
+        rows = table.dropna(subset=metric)
         edges = (
-            some[column].fillna(some[metric]) for column in (f"{metric}_low", f"{metric}_high")
+            rows[column].fillna(rows[metric]) for column in (f"{metric}_low", f"{metric}_high")
         )
         figure.add_scatter(
-            x=some["part"],
-            y=some[metric],
+            x=rows["part"],
+            y=rows[metric],
             name=name,
             mode="markers",
-            customdata=some[["cells", "groups"]],
+            customdata=rows[["cells", "groups"]],
             marker={"size": 10, "symbol": number % 20, "color": colour(number)},
-            error_y=error_bars([Estimate(*row) for row in zip(some[metric], *edges, strict=True)]),
+            error_y=error_bars([Estimate(*row) for row in zip(rows[metric], *edges, strict=True)]),
             hovertemplate="%{y:.3f}, %{customdata[0]} cells of %{customdata[1]} groups",
         )
     figure.update_yaxes(title=NAMES[metric], range=[-0.03, 1.03])
     return figure
 
 
-def bands(found: dict[str, pd.DataFrame], label: str, first: int) -> go.Figure:
-    """Validation curves of repeats: the mean, and from the lowest to the highest run."""
-    figure = empty(280 + 20 * len(found))
-    for number, (name, table) in enumerate(found.items(), first):
+def bands(histories: dict[str, pd.DataFrame], label: str, first: int) -> go.Figure:
+    """Plots validation curves of repeats: mean, and lowest to highest run."""
+    figure = empty(280 + 20 * len(histories))
+    for number, (name, table) in enumerate(histories.items(), first):
         figure.add_scatter(
             x=[*table["epoch"], *table["epoch"][::-1]],
             y=[*table["high"], *table["low"][::-1]],
@@ -273,26 +273,26 @@ def bands(found: dict[str, pd.DataFrame], label: str, first: int) -> go.Figure:
 
 
 def beside_published(rows: list[ComparedRun], metric: str) -> go.Figure:
-    """Our runs beside what is published in the same metric, by the protocol of each."""
-    theirs = [one for one in literature.RESULTS if one.metric == metric]
-    figure = empty(110 + 44 * (len(rows) + len(theirs)), rows=True)
+    """Plots the runs beside published results of the same metric, by protocol."""
+    published = [result for result in literature.RESULTS if result.metric == metric]
+    figure = empty(110 + 44 * (len(rows) + len(published)), rows=True)
     for level, name, symbol in (
         (True, "published, subjects apart", "diamond"),
         (False, "published, split by image", "diamond-open"),
     ):
-        some = [one for one in theirs if one.subject_level == level]
+        results = [result for result in published if result.subject_level == level]
         figure.add_scatter(
-            x=[one.value for one in some],
-            y=[one.name for one in some],
+            x=[result.value for result in results],
+            y=[result.name for result in results],
             name=name,
             mode="markers",
-            showlegend=bool(some),
-            customdata=[one.measured_on for one in some],
+            showlegend=bool(results),
+            customdata=[result.measured_on for result in results],
             marker={"size": 11, "symbol": symbol, "color": GREY, "line": {"width": 2}},
             hovertemplate="%{x:.3f}<br>%{customdata}<extra></extra>",
         )
-        for one in some if level else []:
-            figure.add_vline(x=one.value, line={"dash": "dot", "color": "#b9c2c5", "width": 1})
+        for result in results if level else []:
+            figure.add_vline(x=result.value, line={"dash": "dot", "color": "#b9c2c5", "width": 1})
     for number, row in enumerate(rows):
         symbol = "circle-open" if row.run.leaking else "circle"
         _dot(figure, short(row.name), row.estimates[metric], number, row.protocol, symbol)

@@ -1,4 +1,4 @@
-"""The pictures of the Compare page, a section a tab."""
+"""The tabs of the Compare page."""
 
 import pandas as pd
 import streamlit as st
@@ -18,11 +18,11 @@ from pages.ui.compare import gallery, overview, plots
 Rows = list[ComparedRun]
 QUANTITIES = {"cross_entropy": "cross-entropy", "accuracy": "accuracy"}
 MATRICES = 3
-BANDED = 2  # more, and the bands hide one another
+BANDED = 2  # more bands hide one another
 
 
 def show_accuracy(runs: list[TestSet], rows: Rows) -> None:
-    """One metric run beside run, the confusion matrices, and accuracy against what it costs."""
+    """Shows one metric of each run, the confusion matrices, and accuracy against cost."""
     metric = st.pills(
         "Metric",
         list(classification.NAMES),
@@ -32,20 +32,20 @@ def show_accuracy(runs: list[TestSet], rows: Rows) -> None:
         key="compare_metric",
         label_visibility="collapsed",
     )
-    found = repeats.find(runs)
+    repeat_runs = repeats.find(runs)
     charts.show(
-        plots.one_metric(rows, found, metric),
+        plots.one_metric(rows, repeat_runs, metric),
         alt=f"{classification.NAMES[metric]} of each run with its 95% interval, beside always ALL",
         key="one_metric",
     )
-    if found:
+    if repeat_runs:
         st.dataframe(
-            comparison_tables.repeats_text(found),
+            comparison_tables.repeats_text(repeat_runs),
             hide_index=True,
             height="content",
             alt="Seeds and folds",
         )
-        _table("Seeds and folds", comparison_tables.repeats_numbers(found), shown=False)
+        _table("Seeds and folds", comparison_tables.repeats_numbers(repeat_runs), shown=False)
         st.caption("In brackets: the lowest and the highest run. They are no interval.")
     _show_matrices(runs)
     _show_compute(runs, rows, metric)
@@ -53,18 +53,18 @@ def show_accuracy(runs: list[TestSet], rows: Rows) -> None:
 
 def _show_matrices(runs: list[TestSet]) -> None:
     st.markdown("##### What was called what")
-    called, active = comparison.names([run.run for run in runs]), _active()
+    labels, active = comparison.names([run.run for run in runs]), _active()
     for start in range(0, len(runs), MATRICES):
-        some = runs[start : start + MATRICES]
-        for column, run in zip(st.columns(MATRICES, gap="medium"), some, strict=False):
+        row = runs[start : start + MATRICES]
+        for column, run in zip(st.columns(MATRICES, gap="medium"), row, strict=False):
             with column:
-                gallery.show_confusion(run, called[run.run_id])
+                gallery.show_confusion(run, labels[run.run_id])
                 _promote_button(run, active=run.run_id == active)
-        gallery.show_open(some, called)
+        gallery.show_open(row, labels)
 
 
 def _active() -> str | None:
-    """The run that reads now; None, with the reason on the page, if it is gone."""
+    """The run that readings use; None, with the error on the page, if it is gone."""
     with shown_errors():
         return active_model.active().run_id
     return None
@@ -112,13 +112,13 @@ def _show_compute(runs: list[TestSet], rows: Rows, metric: str) -> None:
 
 
 def show_curves(runs: list[TestSet], rows: Rows) -> None:
-    """ROC and precision-recall curves with bands, and the reliability diagram."""
-    called = {row.run_id: row.name for row in rows}
-    found = {called[run.run_id]: cache.curves(run) for run in runs}
+    """Shows ROC and precision-recall curves with bands, and the reliability diagram."""
+    labels = {row.run_id: row.name for row in rows}
+    by_name = {labels[run.run_id]: cache.curves(run) for run in runs}
     banded = st.pills(
         "With bands",
-        list(found),
-        default=list(found)[:BANDED],
+        list(by_name),
+        default=list(by_name)[:BANDED],
         selection_mode="multi",
         key="compare_banded",
     )
@@ -127,17 +127,17 @@ def show_curves(runs: list[TestSet], rows: Rows) -> None:
         (left, "roc", "ROC: missed blasts against false alarms"),
         (right, "pr", "Precision and recall of ALL"),
     ):
-        pairs = {n: (roc if kind == "roc" else pr) for n, (roc, pr, _) in found.items()}
-        some = {name: curve for name, curve in pairs.items() if curve is not None}
+        pairs = {n: (roc if kind == "roc" else pr) for n, (roc, pr, _) in by_name.items()}
+        defined = {name: curve for name, curve in pairs.items() if curve is not None}
         with column:
             st.markdown(f"##### {title}")
-            figure = plots.curves(some, kind, banded)
+            figure = plots.curves(defined, kind, banded)
             charts.show(figure, alt=f"{title}, of each run, with a 95% band", key=kind)
     st.markdown("##### Do the probabilities mean what they say?")
-    bins = {name: reliability for name, (_, _, reliability) in found.items()}
+    bins = {name: reliability for name, (_, _, reliability) in by_name.items()}
     charts.show(
         plots.reliability(bins, banded),
-        alt="Share of ALL against the probability that was said, for each run",
+        alt="Share of ALL against the predicted probability, for each run",
         key="reliability",
     )
     st.caption(
@@ -147,9 +147,9 @@ def show_curves(runs: list[TestSet], rows: Rows) -> None:
 
 
 def show_subjects(runs: list[TestSet], rows: Rows) -> None:
-    """Whom the runs fail: by subject, official fold, quality flag and cell size."""
-    called = {row.run_id: row.name for row in rows}
-    tables = {called[run.run_id]: subgroups.by_subject(run) for run in runs}
+    """Shows results by subject, official fold, quality flag and cell size."""
+    labels = {row.run_id: row.name for row in rows}
+    tables = {labels[run.run_id]: subgroups.by_subject(run) for run in runs}
     for name, table in tables.items():
         st.markdown(f"- {plain(comparison_tables.worst_subject(name, table))}")
     charts.show(
@@ -159,15 +159,15 @@ def show_subjects(runs: list[TestSet], rows: Rows) -> None:
     )
     st.caption(_protocols(rows))
     _table("Subjects", pd.concat(tables, names=["model"]).reset_index(level=0), shown=False)
-    _show_kinds(runs, called)
+    _show_kinds(runs, labels)
 
 
-def _show_kinds(runs: list[TestSet], called: dict[str, str]) -> None:
+def _show_kinds(runs: list[TestSet], labels: dict[str, str]) -> None:
     tables = {}
     for run in runs:
         with shown_errors():
             root = datasets.resolve(run.run.config.dataset)
-            tables[called[run.run_id]] = cache.by_kind(run, cache.index(root))
+            tables[labels[run.run_id]] = cache.by_kind(run, cache.index(root))
     tables = {name: table for name, table in tables.items() if not table.empty}
     if not tables:
         st.info("The data sets of these runs are not here, so their cells' kinds are not known.")
@@ -184,9 +184,9 @@ def _show_kinds(runs: list[TestSet], called: dict[str, str]) -> None:
         required=True,
         format_func=classification.NAMES.__getitem__,
     )
-    some = {name: table[table["by"] == by] for name, table in tables.items()}
+    chosen = {name: table[table["by"] == by] for name, table in tables.items()}
     charts.show(
-        plots.parts(some, metric),
+        plots.parts(chosen, metric),
         alt=f"{classification.NAMES[metric]} by {by}, run beside run",
         key="parts",
     )
@@ -195,27 +195,29 @@ def _show_kinds(runs: list[TestSet], called: dict[str, str]) -> None:
 
 
 def show_learning(runs: list[TestSet], rows: Rows) -> None:
-    """Learning curves overlaid; seeds and folds as mean and band."""
-    called = {row.run_id: row.name for row in rows}
-    found = repeats.find(runs)
-    histories = {called[run.run_id]: run.run.history for run in runs}
+    """Shows the learning curves; seeds and folds as mean and band."""
+    labels = {row.run_id: row.name for row in rows}
+    repeat_runs = repeats.find(runs)
+    histories = {labels[run.run_id]: run.run.history for run in runs}
     for column, (quantity, label) in zip(st.columns(2), QUANTITIES.items(), strict=True):
         with column:
             figure = charts.learning_curves(histories, quantity, label)
             charts.show(figure, alt=f"{label.capitalize()} of each run by epoch", key=quantity)
-            if found:
-                tables = {one.name: one.history(f"validation_{quantity}") for one in found}
+            if repeat_runs:
+                tables = {
+                    repeat.name: repeat.history(f"validation_{quantity}") for repeat in repeat_runs
+                }
                 figure = plots.bands(tables, f"validation {label}", len(runs))
                 alt = f"Validation {label} of seeds and folds: mean, and lowest to highest"
                 charts.show(figure, alt=alt, key=f"band_{quantity}")
-    st.caption("Of the validation part, which chose the weights: the test part had no say here.")
+    st.caption("Of the validation part, which chose the weights; the test part was not used.")
 
 
 def show_literature(runs: list[TestSet], rows: Rows) -> None:
-    """Our results beside the original study's five and the published subject-level ones."""
+    """Shows the runs beside the original study and the published subject-level results."""
     metric = st.segmented_control(
         "Metric",
-        list(dict.fromkeys(one.metric for one in literature.RESULTS)),
+        list(dict.fromkeys(result.metric for result in literature.RESULTS)),
         default="accuracy",
         required=True,
         format_func=classification.NAMES.__getitem__,

@@ -1,4 +1,4 @@
-"""A model card on the page, and the form that fills its gaps."""
+"""The model card, and the form that fills in its texts."""
 
 import pandas as pd
 import streamlit as st
@@ -13,7 +13,7 @@ OPEN = "Performance"
 
 
 def show(run: Run) -> None:
-    """The sections of the card, each with its gaps counted."""
+    """Shows the sections of the card, each with the number of its gaps."""
     card = cache.card(run)
     st.markdown(f"**{plain(card.title)}**. {render.gaps(card)}")
     with st.container(gap="xxsmall"):
@@ -29,7 +29,7 @@ def _show_item(item: Item) -> None:
     if not item.rows:
         st.markdown(render.item_markdown(item, _shown))
         return
-    # A table of its own scrolls sideways in a narrow window; one of Markdown is cut off.
+    # A Markdown table would be cut off in a narrow window; this one scrolls.
     st.markdown(f"**{_shown(item.label)}**")
     header, *rows = ([_shown(cell) for cell in row] for row in item.rows)
     table = pd.DataFrame(rows, columns=header)
@@ -47,7 +47,7 @@ def _shown(text: str) -> str:
 
 
 def fill_in(run: Run) -> None:
-    """A text for one gap at a time, kept in the run's folder as the user's words."""
+    """Shows the form for one text at a time, stored in the folder of the run."""
     existing = texts.read(run)
     names = sorted(texts.FIELDS, key=lambda name: name in existing)
     name = st.selectbox(

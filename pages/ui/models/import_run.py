@@ -1,4 +1,4 @@
-"""Takes in a run from an archive, once it has been verified."""
+"""Imports a run from an archive."""
 
 import streamlit as st
 
@@ -12,10 +12,10 @@ _IMPORTED = "imported_run"
 
 
 def show() -> None:
-    """The uploader, its options, and what came of the last import."""
-    if said := st.session_state.pop("import_said", None):
-        st.success(said, icon=":material/check_circle:")
-    # A key of its own after each import empties the uploader.
+    """Shows the uploader, its options, and the result of the last import."""
+    if message := st.session_state.pop("import_said", None):
+        st.success(message, icon=":material/check_circle:")
+    # A new key after each import empties the uploader.
     upload = st.file_uploader(
         "Archive of a run",
         type=["zip"],
@@ -45,13 +45,13 @@ def _check(run: Run) -> None:
 
 
 def _remember(run: Run, *, compared: bool) -> None:
-    also = "; its Keras file says what its engine says" if compared else ""
-    st.session_state["import_said"] = f"{plain(run.run_id)} is verified{also} and here."
+    also = "; its Keras file agrees with its engine" if compared else ""
+    st.session_state["import_said"] = f"{plain(run.run_id)} is verified{also} and imported."
     st.session_state["imports"] = st.session_state.get("imports", 0) + 1
     st.session_state[_IMPORTED] = run.run_id
 
 
 def select_imported(runs: dict[str, Run]) -> None:
-    """Makes the run imported last the chosen one of the select box that comes after."""
+    """Selects the run imported last in the select box that follows."""
     if (name := st.session_state.pop(_IMPORTED, None)) in runs:
         st.session_state["models_run"] = name

@@ -1,4 +1,4 @@
-"""The section on a model's operating point: choose the errors, see what follows, store it."""
+"""The section on the operating point of a model: choose errors, see the outcome, store it."""
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -45,12 +45,12 @@ def _section(run: Run) -> None:
         with outcome:
             proposed = _outcome(run, choice, prevalence, stored)
         if proposed is not None:
-            _pictures(run, proposed, stored)
+            _show_charts(run, proposed, stored)
 
 
 def _choose(run: Run) -> tuple[Choice, float | None]:
     now = in_percents(run.calibration.choice, LOWEST, HIGHEST)
-    key = f"{run.run_id}_{run.calibration_ns}"  # what was stored is what the controls begin with
+    key = f"{run.run_id}_{run.calibration_ns}"  # the controls begin with the stored choice
     missed = st.slider(
         "Miss at most so many % of blasts", LOWEST, HIGHEST, now.max_missed or MISSED, 0.5,
         format="%.1f %%", key=f"missed_{key}",
@@ -100,7 +100,7 @@ def _outcome(run: Run, choice: Choice, prevalence: float | None, stored: Preview
                 st.markdown(f":material/groups: {chosen.reason}")
     _buttons(run, choice, proposed, calibration)
     now = [f"**Now:** {rule(calibration)}"]
-    if proposed is None or proposed.calibration != calibration:  # else it stands above already
+    if proposed is None or proposed.calibration != calibration:  # else it is shown above
         part = stored.shown_part
         now.append(outcome_sentence(stored.parts[part], part))
     st.caption(" ".join(now))
@@ -133,11 +133,11 @@ def _buttons(run: Run, choice: Choice, proposed: Preview | None, calibration: Ca
         st.rerun()  # the whole page: its other figures follow the operating point
 
 
-def _pictures(run: Run, proposed: Preview, stored: Preview) -> None:
+def _show_charts(run: Run, proposed: Preview, stored: Preview) -> None:
     st.dataframe(table(proposed.parts), hide_index=True)
     st.caption(
         "The threshold was found on the validation part, whose figures are therefore too good; the "
-        "test part had no say in it. In brackets 95% intervals over groups of subjects. A promise "
+        "test part was not used. In brackets 95% intervals over groups of subjects. A promise "
         "takes the validation subjects for fresh ones, though the epoch was chosen by them too."
     )
     part = proposed.shown_part
