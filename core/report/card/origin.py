@@ -95,22 +95,16 @@ def _linked(context: CardContext) -> Item:
     if linked is None:
         parts = context.metrics.protocol.parts.values()
         fewer = sum(part.subjects - part.groups for part in parts)
-        sentence = (
-            f"{fewer} fewer groups than subjects, summed over the parts: so many share images."
-        )
-        return fact("Linked subjects", sentence if fewer else "None.")
-    sentence = "; ".join(", ".join(group) for group in linked)
-    return fact(
-        "Linked subjects", f"Subjects that share images: {sentence}." if linked else "None."
-    )
+        text = f"{fewer} fewer groups than subjects, summed over the parts: so many share images."
+        return fact("Linked subjects", text if fewer else "None.")
+    text = "; ".join(", ".join(group) for group in linked)
+    return fact("Linked subjects", f"Subjects that share images: {text}." if linked else "None.")
 
 
 def reference(context: CardContext) -> list[Item]:
     """The source of the labels."""
-    synthetic = (
-        "The label is what the program was told to draw; there is no annotator and no doubt."
-    )
+    text = "The label is what the program was told to draw; there is no annotator and no doubt."
     return [
-        context.text("reference", synthetic if context.dataset.synthetic else None),
+        context.text("reference", text if context.dataset.synthetic else None),
         fact("Classes", "ALL (positive, 1): leukemic blast. HEM (0): healthy white cell."),
     ]

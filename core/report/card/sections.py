@@ -76,13 +76,10 @@ def _ethics(context: CardContext) -> list[Item]:
 
 
 def _hashes(context: CardContext) -> list[Item]:
-    files = [name for name in checks.FILES if (context.run.path / name).is_file()]
+    folder = context.run.path
+    files = [name for name in checks.FILES if (folder / name).is_file()]
     rows = [
-        (
-            name,
-            f"{(context.run.path / name).stat().st_size:,}",
-            storage.sha256(context.run.path / name),
-        )
+        (name, f"{(folder / name).stat().st_size:,}", storage.sha256(folder / name))
         for name in files
         if name != "card.json"  # its texts are in this card
     ]
