@@ -230,7 +230,7 @@ def scan(root: Path, options: Options) -> Figures:
         picture.save(files["png"], compress_level=1)
         del picture
         for kind, file in files.items():
-            words = run_python(f"The {kind} scan", "-c", _SCRIPT, file).split()
+            words = run_python(f"The {kind} scan", "-m", "benchmarks.scan_memory", file).split()
             peak, seconds, cells = map(float, words)
             figures[kind] = {
                 "peak_mib": MEMORY(peak, kind),
@@ -238,23 +238,6 @@ def scan(root: Path, options: Options) -> Figures:
                 "cells": int(cells),
             }
     return figures
-
-
-_SCRIPT = """
-import resource, sys, time
-from pathlib import Path
-from core.cells.detection.tiles import detect_tiled
-from core.data.images import open_scan
-started = time.perf_counter()
-with open_scan(Path(sys.argv[1])) as scan:
-    field = detect_tiled(scan)
-status = Path("/proc/self/status")
-if status.exists():  # getrusage counts, after vfork, the memory of the parent, too
-    peak = next(int(line.split()[1]) for line in status.open() if line.startswith("VmHWM")) / 1024
-else:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-print(round(peak, 1), round(time.perf_counter() - started, 2), len(field.cells))
-"""
 
 
 PARTS: dict[str, Callable[[Path, Options], Figures]] = {
