@@ -1,7 +1,8 @@
 """The command line, `blastlens` or `python -m core`: the verbs of the pages.
 
 With --json a verb prints one JSON document on standard output and nothing else. An error is one
-line on standard error and exit status 2.
+line on standard error and exit status 2. To add a verb, write a function in one of the modules
+beside this one, and add it to the `VERBS` of that module.
 """
 
 import subprocess
@@ -10,7 +11,7 @@ import sys
 import click
 
 from core import settings, storage
-from core.cli import data, evaluate, models, read, train
+from core.cli import data, evaluate, models, read, train, tune
 from core.errors import BlastLensError
 
 INTERRUPTED = 130  # exit status after Ctrl-C, as shells use it
@@ -47,8 +48,10 @@ def app(options: tuple[str, ...]) -> None:
     raise SystemExit(subprocess.run(command, cwd=folder).returncode)
 
 
-for verb in (app, *data.VERBS, *train.VERBS, *evaluate.VERBS, *models.VERBS, *read.VERBS):
-    blastlens.add_command(verb)
+blastlens.add_command(app)
+for module in (data, train, tune, evaluate, models, read):
+    for verb in module.VERBS:
+        blastlens.add_command(verb)
 
 
 def main(arguments: list[str] | None = None) -> int:

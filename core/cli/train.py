@@ -1,24 +1,19 @@
-"""Verbs that train: single runs, the original study, cross-validations and searches."""
+"""Verbs that train single runs and the original study, and list runs."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import click
 
-from core.cli.console import epochs_of, follow, phases_of, prints
+from core.cli.console import epochs_of, follow, prints
 from core.data import datasets, splits
-from core.documents import INLINE
 from core.errors import ConfigError, RunError
 from core.models import catalog
-from core.report.tuning import SETTINGS
 from core.runs import config, presets, run_store
 from core.runs.config import RunConfig, Setting
 from core.runs.metrics import PartMetrics, RunMetrics
 from core.runs.run_store import Run
-from core.tuning import search as searches
-from core.tuning import sweep_store
-from core.tuning.sweep_store import Plan, Sweep, SweepResults
 from core.workers import launcher
 
 FOLDS, TRIALS = 5, 20
@@ -68,27 +63,6 @@ class ListedRun:
     error: str | None
     config: RunConfig
     test: PartMetrics | None
-
-
-@dataclass(frozen=True)
-class SweepReport:
-    """How far a sweep has come, and what it found."""
-
-    sweep: str
-    kind: str
-    status: str
-    error: str | None
-    done: int
-    total: int
-    results: SweepResults | None = field(metadata=INLINE)
-
-
-@dataclass(frozen=True)
-class ListedSweep:
-    """A sweep in the list of sweeps, with the settings of its runs."""
-
-    report: SweepReport = field(metadata=INLINE)
-    base: RunConfig
 
 
 def training_options(verb: Callable[..., Any]) -> Callable[..., Any]:
@@ -229,99 +203,8 @@ def runs() -> list[ListedRun]:
     ]
 
 
-@click.command("cross-validate")
-@training_options
-@click.option("--name", help="Name of the sweep; the name of an existing one resumes it.")
-@click.option("--folds", type=int, default=FOLDS, show_default=True)
-@prints
-def cross_validate(name: str | None, folds: int, **options: Any) -> SweepReport:
-    """Trains a recipe once for each fold.
-
-    The name of an existing cross-validation resumes it. Ctrl-C stops it.
-    """
-    base = requested_config(TrainingOptions(**options), folds=folds)
-    return _follow_sweep(_start(Plan(kind="cross-validation", base=base), name))
-
-
-@click.command()
-@training_options
-@click.option("--name", help="Name of the sweep; the name of an existing one resumes it.")
-@click.option("--trials", type=int, help=f"Default: {TRIALS}; a larger number extends a search.")
-@click.option("--folds", type=int, default=0, help="Of each trial; default 0: one split.")
-@click.option("--search", metavar="NAME,NAME", help=f"Any of {', '.join(SETTINGS)}.")
-@click.option("--no-pruning", is_flag=True, help="Finish every trial.")
-@prints
-def tune(
-    name: str | None,
-    trials: int | None,
-    folds: int,
-    search: str | None,
-    no_pruning: bool,
-    **options: Any,
-) -> SweepReport:
-    """Searches the settings of a recipe.
-
-    The name of an existing search resumes it. Ctrl-C stops it.
-    """
-    base = requested_config(TrainingOptions(**options), folds=folds)
-    if trials is None:
-        exists = name is not None and sweep_store.exists(name)
-        trials = sweep_store.get(str(name)).plan.trials if exists else TRIALS
-    space = searches.choose(base, search.split(",") if search else None)
-    plan = Plan(kind="search", base=base, trials=trials, space=space, pruning=not no_pruning)
-    return _follow_sweep(_start(plan, name))
-
-
-@click.command()
-@prints
-def sweeps() -> list[ListedSweep]:
-    """Lists cross-validations and searches, newest first."""
-    return [ListedSweep(_report(sweep), sweep.plan.base) for sweep in sweep_store.sweeps()]
-
-
-def _start(plan: Plan, name: str | None) -> Sweep:
-    """Starts a new sweep, or resumes the one of that name if work is left."""
-    if name is None or not sweep_store.exists(name):
-        sweep = sweep_store.create(plan, name)
-        launcher.launch(sweep)
-        return sweep
-    sweep = sweep_store.get(name)
-    existing = sweep.plan
-    _require_same(name, existing.replace(trials=plan.trials), plan)
-    state = sweep.status.state
-    if not sweep.status.unfinished and (state != "succeeded" or plan.trials != existing.trials):
-        sweep.requeue(plan.trials)
-        launcher.launch(sweep)
-    return sweep
-
-
-def _require_same(name: str, existing: Plan, plan: Plan) -> None:
-    differing = [
-        f"{field} is {getattr(existing.base, field)!r}, not {getattr(plan.base, field)!r}"
-        for field in RunConfig.model_fields
-        if getattr(existing.base, field) != getattr(plan.base, field)
-    ]
-    if existing != plan:
-        reason = "; ".join(differing) or "it is of another kind, or searches other settings"
-        raise ConfigError(f"There is a sweep {name} already: {reason}. Choose another name.")
-
-
-def _follow_sweep(sweep: Sweep) -> SweepReport:
-    status = follow(sweep, phases_of(sweep.name))
-    if status.state != "succeeded":
-        reason = status.error or "What has finished is kept."
-        raise RunError(f"{sweep.name} {status.state}. {reason} Go on with --name {sweep.name}.")
-    return _report(sweep)
-
-
-def _report(sweep: Sweep) -> SweepReport:
-    status = sweep.status
-    state = (status.state, status.error, status.done, status.total)
-    return SweepReport(sweep.name, sweep.plan.kind, *state, results=sweep.results)
-
-
-VERBS = (train, resume, study, runs, cross_validate, tune, sweeps)
-
-
 def _test(run: Run) -> PartMetrics | None:
     return run.metrics.parts.get("test") if run.metrics else None
+
+
+VERBS = (train, resume, study, runs)

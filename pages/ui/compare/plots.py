@@ -296,6 +296,5 @@ def beside_published(rows: list[ComparedRun], metric: str) -> go.Figure:
     for number, row in enumerate(rows):
         symbol = "circle-open" if row.run.leaking else "circle"
         _dot(figure, short(row.name), row.estimates[metric], number, row.protocol, symbol)
-    figure.update_xaxes(title=NAMES[metric])
-    figure.update_xaxes(range=[0.3, 1.02])
+    figure.update_xaxes(title=NAMES[metric], range=[0.3, 1.02])
     return figure
