@@ -159,7 +159,7 @@ def limit(run: Run, epochs: int) -> Peer:
     import tensorflow as tf
 
     from core.models import classifier
-    from core.training import loop
+    from core.training.step import make_step
 
     _, cells, array = _cells(run)
     entry, size = catalog.architecture(run.config.architecture), run.config.batch_size
@@ -168,7 +168,7 @@ def limit(run: Run, epochs: int) -> Peer:
     model = classifier.build(entry, pixels=run.config.pixels, precision=precision).model
     optimizer = keras.optimizers.Adam(entry.learning_rate)
     optimizer.build(model.trainable_variables)
-    step = loop.make_step(model, optimizer)
+    step = make_step(model, optimizer)
     rows = np.flatnonzero(cells["split"] == "train")[:size]
     labels = cells["label"].to_numpy(np.float32)[rows]
     batch = tf.constant(array[rows]), tf.constant(labels), tf.ones(len(rows))

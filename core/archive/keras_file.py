@@ -43,9 +43,10 @@ SAFE: dict[str | None, frozenset[str]] = {
     "keras.src.models.functional": frozenset({"Functional"}),
     "keras.src.models.sequential": frozenset({"Sequential"}),
     "keras.src.ops.core": frozenset({"Cast"}),
+    "keras.src.ops.nn": frozenset({"Relu"}),
     "keras.src.ops.numpy": _names(
-        "Absolute Add Concatenate Flip GetItem Greater Max Maximum Mean Min Minimum Multiply "
-        "Sqrt Square Subtract Sum TrueDivide"
+        "Absolute Add Concatenate Flip GetItem Greater Log Max Maximum Mean Min Minimum Multiply "
+        "Negative Sqrt Square Subtract Sum TrueDivide"
     ),
 }
 

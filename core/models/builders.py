@@ -81,6 +81,68 @@ def _relative_to_the_cell(pixels: keras.KerasTensor) -> keras.KerasTensor:
     return keras.ops.concatenate([pixels * (5.0 / mean) - 5.0 * inside, inside], axis=-1)
 
 
+def colour_bands(size: int, *, units: int) -> keras.Model:
+    """BlastLens's own design: how much the log colours of the cell vary, at four grains.
+
+    The levels of a Laplacian pyramid (Burt and Adelson 1983) of the log colours, relative to the
+    cell's mean, are parted into what is paler and what is darker than its surroundings and averaged
+    over squares of four pixels. One layer of 1x1 convolutions learns on these 24 channels. A square
+    so tells of the few pixels around it, and features are 0 where there is no cell. They are
+    divided by the cell's share of the image: a mean over all squares is a mean over the cell, and
+    its size has no say. The rim, where pixels of the cell mix with black, is left out.
+    """
+    inputs = keras.Input((size, size, 3), name="pixels")
+    cell = keras.ops.cast(keras.ops.max(inputs, axis=-1, keepdims=True) > 0, "float32")
+    cell = keras.ops.cast(_blurred(cell, 1) > 15.5, "float32")
+    area = keras.ops.maximum(keras.ops.sum(cell, axis=(1, 2), keepdims=True), 1.0)
+    mean = keras.ops.sum(inputs * cell, axis=(1, 2), keepdims=True) / area
+    colours = keras.ops.log((inputs + 4.0) / (mean + 4.0)) * cell
+    channels = []
+    for halved in (4, 2, 1):
+        smooth = _blurred(colours) / keras.ops.maximum(_blurred(cell), 1.0) * cell
+        parts = _parted(layers.Rescaling(_BAND_GAIN, dtype="float32")(colours - smooth))
+        channels.append(_averaged(parts, halved))
+        if halved > 1:
+            colours, cell = _averaged(smooth, 2), _averaged(cell, 2)
+    channels.append(_parted(layers.Rescaling(_COLOUR_GAIN, dtype="float32")(smooth)))
+    x = keras.ops.concatenate(channels, axis=-1)
+    x = x / keras.ops.maximum(keras.ops.mean(cell, axis=(1, 2), keepdims=True), 1e-3)
+    x = layers.Conv2D(units, 1, use_bias=False, kernel_initializer="he_normal")(x)
+    x = layers.ReLU()(x)
+    # What all channels have in common is how much there is to see, which is no evidence.
+    x = x - keras.ops.mean(x, axis=-1, keepdims=True)
+    return keras.Model(inputs, x, name="backbone")
+
+
+# Red, green and blue vary differently; with these factors the channels are of one magnitude.
+_BAND_GAIN = [36.0, 25.0, 80.0]
+_COLOUR_GAIN = [18.0, 10.0, 28.0]
+
+
+def _blurred(x: keras.KerasTensor, times: int = 2) -> keras.KerasTensor:
+    """Sums with weights 1, 2, 1 across and down, repeated: 1, 4, 6, 4, 1 for two times.
+
+    Sums of slices are three times as fast in TensorFlow as pooling or convolution of so few
+    channels.
+    """
+    height, width = x.shape[1:3]
+    for _ in range(times):
+        x = layers.ZeroPadding2D(1, dtype="float32")(x)
+        x = x[:, :height] + 2.0 * x[:, 1:-1] + x[:, 2:]
+        x = x[:, :, :width] + 2.0 * x[:, :, 1:-1] + x[:, :, 2:]
+    return x
+
+
+def _averaged(x: keras.KerasTensor, side: int) -> keras.KerasTensor:
+    """Means over squares of `side` pixels."""
+    return layers.AveragePooling2D(side, dtype="float32")(x) if side > 1 else x
+
+
+def _parted(x: keras.KerasTensor) -> keras.KerasTensor:
+    """The positive and the negative part of each channel, as two channels."""
+    return keras.ops.concatenate([keras.ops.relu(x), keras.ops.relu(-x)], axis=-1)
+
+
 def imagenet(size: int, *, application: str, pixels: str, weights: Path | None) -> keras.Model:
     """A frozen `keras.applications` network without its top; random where `weights` is None."""
     inputs = keras.Input((size, size, 3), name="pixels")
@@ -159,6 +221,17 @@ def averaged(
     x = layers.GlobalAveragePooling2D()(inputs)
     # A run has a few hundred steps: with Keras's 0.99 the averages would lag behind for epochs.
     x = layers.BatchNormalization(momentum=0.9)(x)
+    if dropout:
+        x = layers.Dropout(dropout)(x)
+    return keras.Model(inputs, _logit(x, l2), name="head")
+
+
+def linear(
+    features: tuple[int, ...], *, dropout: float | None = None, l2: float = 0.0
+) -> keras.Model:
+    """Global average pooling, dropout (None: none), one logit: a mean of what the places say."""
+    inputs = keras.Input(features, name="features")
+    x = layers.GlobalAveragePooling2D()(inputs)
     if dropout:
         x = layers.Dropout(dropout)(x)
     return keras.Model(inputs, _logit(x, l2), name="head")

@@ -40,7 +40,9 @@ class Architecture:
     arguments. `learning_rate` is Adam's. `study_pixels` names the pixel scaling of the original
     study, if it differs from the architecture's own; `study` has the settings of its recipe for
     this architecture. `blocks` are the name prefixes of a pretrained
-    backbone's blocks that fine-tuning can open, the top one first.
+    backbone's blocks that fine-tuning can open, the top one first. `additivity` is the weight of
+    the loss by which the evidence of its places learns to add up (`core.training.covering`); it
+    needs the head "linear".
     """
 
     key: str
@@ -56,6 +58,7 @@ class Architecture:
     study: Mapping[str, Any] = field(default_factory=dict)
     blocks: tuple[str, ...] = ()
     geometry: Geometry = field(default_factory=Geometry)
+    additivity: float = 0.0
 
 
 _STUDY = "the original study of five networks on 1,000 C-NMC images"
@@ -102,6 +105,17 @@ ARCHITECTURES = {
             learning_rate=1e-3,
             source="BlastLens",
             geometry=Geometry(size=104),
+        ),
+        Architecture(
+            key="colour-bands",
+            title="Colour bands",
+            backbone="colour_bands",
+            backbone_options={"units": 32},
+            head="linear",
+            learning_rate=5e-3,
+            source="BlastLens, after Burt and Adelson 1983",
+            geometry=Geometry(size=104),
+            additivity=1.0,
         ),
         Architecture(
             key="vgg16",

@@ -7,18 +7,24 @@ from typing import NamedTuple
 import numpy as np
 
 from core.runs.config import RunConfig
-from core.training import augment
+from core.training import augment, covering
 
 # A row and the symmetry asked of it, to the image (or the features) in that view.
 LookUp = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
 
 class Batch(NamedTuple):
-    """inputs (B, ...), labels float32 (B,) of 0 and 1, loss weights float32 (B,)."""
+    """inputs (B, ...), labels float32 (B,) of 0 and 1, loss weights float32 (B,).
+
+    Where the evidence of places shall add up, also the inputs with parts covered, and the visible
+    share of each place, float32 (B, h, w); see `core.training.covering`.
+    """
 
     inputs: np.ndarray
     labels: np.ndarray
     weights: np.ndarray
+    covered: np.ndarray | None = None
+    visible: np.ndarray | None = None
 
 
 def steps(images: int, batch_size: int) -> int:
@@ -48,11 +54,17 @@ def _repeated(rng: np.random.Generator, rows: np.ndarray, number: int) -> np.nda
 
 
 def epoch_batches(
-    look_up: LookUp, labels: np.ndarray, rows: np.ndarray, config: RunConfig, epoch: int
+    look_up: LookUp,
+    labels: np.ndarray,
+    rows: np.ndarray,
+    config: RunConfig,
+    epoch: int,
+    regions: tuple[int, int] | None = None,
 ) -> Iterator[Batch]:
     """One epoch: its order and augmentation are drawn from (seed, epoch), counted from 0.
 
-    `labels` are 0 or 1 for all cells (N,), `rows` the training rows.
+    `labels` are 0 or 1 for all cells (N,), `rows` the training rows. With `regions`, the shape
+    (h, w) of the feature map, batches hold covered images, too.
     """
     order = epoch_rows(labels, rows, config, epoch)
     weight = class_weights(labels[rows]) if config.class_balance == "weights" else np.ones(2)
@@ -61,7 +73,11 @@ def epoch_batches(
         chosen = order[start : start + config.batch_size]
         inputs = look_up(chosen, rng)
         truth = labels[chosen]
-        yield Batch(inputs, truth.astype(np.float32), weight[truth].astype(np.float32))
+        batch = Batch(inputs, truth.astype(np.float32), weight[truth].astype(np.float32))
+        if regions:
+            covered, visible = covering.cover(inputs, regions, rng)
+            batch = batch._replace(covered=covered, visible=visible)
+        yield batch
 
 
 def augmented(pixels: np.ndarray, config: RunConfig) -> LookUp:

@@ -20,6 +20,7 @@ from core.runs.run_store import STAGES, Run
 from core.training import batches, checkpoint
 from core.training.batches import Batch, LookUp
 from core.training.checkpoint import Checkpoint
+from core.training.step import make_forward, make_step
 
 # "plateau": after so many epochs without a lower validation cross-entropy, so much of the rate.
 PLATEAU_PATIENCE = 3
@@ -31,7 +32,9 @@ class Data:
     """The data of a stage.
 
     look_up gives training inputs by row, `plain` those of validation; labels are 0 or 1 of all
-    cells, train and validation the rows of the two parts.
+    cells, train and validation the rows of the two parts. regions is the shape (h, w) of the
+    feature map where the evidence of its places shall add up, with the weight `additivity` in the
+    loss.
     """
 
     look_up: LookUp
@@ -39,6 +42,8 @@ class Data:
     labels: np.ndarray
     train: np.ndarray
     validation: np.ndarray
+    regions: tuple[int, int] | None = None
+    additivity: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -70,7 +75,8 @@ def train(
         so_far = replace(so_far, stage=stage.number, stage_start=so_far.epoch, stage_seconds=0.0)
         so_far = replace(so_far, waited=0, rate=1.0, kept=best_values, state=[])
     run.keep_history(so_far.epoch)
-    step, forward = make_step(model, optimizer, config.label_smoothing), make_forward(model)
+    step = make_step(model, optimizer, config.label_smoothing, data.additivity)
+    forward = make_forward(model)
     reporter.phase(STAGES[stage.number], batches.steps(len(data.train), config.batch_size))
     while not _over(config, stage, so_far):
         started = time.perf_counter()
@@ -88,42 +94,6 @@ def train(
     return so_far
 
 
-def make_step(
-    model: keras.Model, optimizer: keras.Optimizer, label_smoothing: float = 0.0
-) -> Callable[..., tf.Tensor]:
-    """Compiles a training step: inputs, labels and weights of a batch to four means.
-
-    They are the minimised loss (cross-entropy with weights and smoothing, plus the
-    penalty), the plain cross-entropy, the penalty, and the accuracy at probability 0.5.
-    """
-
-    def step(inputs: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
-        with tf.GradientTape() as tape:
-            logit = tf.reshape(model(inputs, training=True), [-1])
-            smoothed = labels * (1 - label_smoothing) + 0.5 * label_smoothing
-            weighted = weights * tf.nn.sigmoid_cross_entropy_with_logits(smoothed, logit)
-            penalty = tf.add_n([tf.constant(0.0), *model.losses])
-            loss = tf.reduce_mean(weighted) + penalty
-        gradients = tape.gradient(loss, model.trainable_variables)
-        optimizer.apply(gradients, model.trainable_variables)
-        plain = tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels, logit))
-        accuracy = tf.reduce_mean(tf.cast((logit > 0) == (labels > 0.5), tf.float32))
-        return tf.stack([loss, plain, penalty, accuracy])
-
-    compiled: Callable[..., tf.Tensor] = tf.function(step, reduce_retracing=True)
-    return compiled
-
-
-def make_forward(model: keras.Model) -> Callable[[np.ndarray], tf.Tensor]:
-    """A compiled forward pass: inputs to logits (N,), without dropout."""
-
-    def forward(inputs: tf.Tensor) -> tf.Tensor:
-        return tf.reshape(model(inputs, training=False), [-1])
-
-    compiled: Callable[[np.ndarray], tf.Tensor] = tf.function(forward, reduce_retracing=True)
-    return compiled
-
-
 def _epoch(
     reporter: Reporter,
     optimizer: keras.Optimizer,
@@ -137,7 +107,9 @@ def _epoch(
     started, epoch = time.perf_counter(), so_far.epoch
     steps = batches.steps(len(data.train), config.batch_size)
     reporter.update(epoch=epoch + 1, done=0, total=steps)
-    stream = batches.epoch_batches(data.look_up, data.labels, data.train, config, epoch)
+    stream = batches.epoch_batches(
+        data.look_up, data.labels, data.train, config, epoch, data.regions
+    )
     sums, images, rate = np.zeros(4), 0, stage.rate
     for done, batch in enumerate(batches.ahead(stream), start=1):
         rate = learning_rate(config, stage, so_far, (done - 1) / steps)
@@ -178,7 +150,7 @@ def _require_finite(loss: float, epoch: int, rate: float) -> None:
 
 
 def _tensors(batch: Batch) -> Iterator[tf.Tensor]:
-    return (tf.convert_to_tensor(array) for array in batch)
+    return (tf.convert_to_tensor(array) for array in batch if array is not None)
 
 
 def _validate(

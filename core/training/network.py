@@ -23,6 +23,7 @@ from core.runs.run_store import Run
 from core.training import batches, checkpoint, features, loop, precision
 from core.training.checkpoint import Checkpoint
 from core.training.loop import Data, Stage
+from core.training.step import make_forward
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,9 @@ def _train_whole(run: Run, reporter: Reporter, images: Data, so_far: Checkpoint)
     chosen, probed = precision.choose(config, entry)
     reporter.phase("building the network")
     network = _build(config, entry, chosen)
+    if entry.additivity:
+        height, width = network.backbone.output_shape[1:3]
+        images = replace(images, regions=(height, width), additivity=entry.additivity)
     stage = Stage(0, config.epochs, learning_rate(config))
     so_far = loop.train(run, reporter, network.model, images, stage, so_far)
     trained = network
@@ -117,7 +121,7 @@ def _train_head(
     )
     stage = Stage(0, config.epochs, learning_rate(config))
     so_far = loop.train(run, reporter, head, data, stage, so_far)
-    logits = loop.predict(loop.make_forward(head), data.plain, np.arange(len(array)), 1024)
+    logits = loop.predict(make_forward(head), data.plain, np.arange(len(array)), 1024)
     speed = round(computed * len(array) / seconds, 1) if computed else None
     return replace(
         trained,

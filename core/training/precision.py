@@ -17,7 +17,7 @@ from core.data.indexing import digest
 from core.models import classifier
 from core.models.catalog import Architecture
 from core.runs.config import RunConfig
-from core.training import loop
+from core.training.step import make_step
 
 CHOICES = ("float32", "bfloat16")
 # Below this the two are the same, and float32 is the plainer.
@@ -31,10 +31,12 @@ def choose(config: RunConfig, entry: Architecture) -> tuple[str, dict[str, float
 
     "auto" compares a training step in both, once for each network, batch size and machine. A
     processor without bfloat16 emulates it about a hundred times slower, so the comparison is
-    skipped there.
+    skipped there, as it is for evidence that shall add up, which needs the digits.
     """
     if config.precision != "auto":
         return config.precision, {}
+    if entry.additivity:
+        return "float32", {}
     processor = _processor()
     if "bf16" not in processor:
         return "float32", {}
@@ -64,7 +66,7 @@ def _speed(config: RunConfig, entry: Architecture, precision: str) -> float:
     ).model
     optimizer = keras.optimizers.Adam(1e-4)
     optimizer.build(model.trainable_variables)
-    step = loop.make_step(model, optimizer)
+    step = make_step(model, optimizer)
     size, number = entry.geometry.size, config.batch_size
     rng = np.random.default_rng(0)
     batch = (

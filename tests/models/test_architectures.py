@@ -22,6 +22,7 @@ PARAMETERS = {
     "cnn-16": 448 + 272 + 2320 + 272 + (13 * 13 * 16 * 128 + 128) + 129,
     "cnn-dropout": 896 + 4624 + 1160 + (26 * 26 * 8 * 64 + 64) + 65,
     "compact": 9 * (4 * 16 + 16 * 32 + 32 * 64) + 4 * 64 + 65,
+    "colour-bands": 24 * 32 + 33,
     "vgg16": 14_714_688 + (512 * 256 + 256) + 257,
     "efficientnet-b3": 10_783_535 + 4 * 1536 + (1536 * 256 + 256) + 257,
     "densenet-121": 7_037_504 + (1024 * 256 + 256) + 257,
@@ -150,6 +151,61 @@ def test_the_compact_logit_is_the_sum_of_what_each_position_adds(
     np.testing.assert_allclose(
         output.logit, compact.model(images, training=False).numpy()[:, 0], rtol=1e-4, atol=1e-4
     )
+
+
+@pytest.fixture(scope="module")
+def colour_bands() -> "Classifier":
+    import keras
+
+    from core.models import classifier
+
+    keras.utils.set_random_seed(0)
+    return classifier.build(catalog.architecture("colour-bands"))
+
+
+def test_colour_bands_are_nothing_off_the_cell_and_where_a_cell_is_even(
+    colour_bands: "Classifier",
+) -> None:
+    images = np.zeros((3, 104, 104, 3), np.float32)
+    images[1, 40:72, 40:72] = (150, 80, 160)  # even
+    images[2, 40:72, 40:72] = np.random.default_rng(0).integers(1, 256, (32, 32, 3))
+    nothing, even, cell = colour_bands.backbone(images).numpy()
+    assert not nothing.any()
+    np.testing.assert_allclose(even, 0, atol=1e-3)
+    on_it = np.zeros((26, 26), bool)
+    on_it[10:18, 10:18] = True
+    assert not cell[~on_it].any() and cell[on_it].any(axis=1).all()
+
+
+def test_to_colour_bands_lamp_and_place_and_number_of_alike_cells_are_nothing(
+    colour_bands: "Classifier",
+) -> None:
+    """Features are divided by the cell's share: as much cell again changes no mean over the map."""
+    grain = np.random.default_rng(0).integers(60, 200, (24, 24, 3)).astype(np.float32)
+    images = np.zeros((4, 104, 104, 3), np.float32)
+    images[:3, 8:32, 8:32] = grain
+    images[1] *= np.array([0.9, 0.95, 0.85], np.float32)  # the offset of the logarithm sees a rest
+    images[2, 64:88, 48:72] = grain
+    images[3, 64:88, 48:72] = grain
+    plain, dimmed, twice, moved = colour_bands.backbone(images).numpy().mean(axis=(1, 2))
+    np.testing.assert_allclose(dimmed, plain, atol=0.02 * np.abs(plain).max())
+    np.testing.assert_allclose(twice, plain, atol=1e-4 * np.abs(plain).max())
+    np.testing.assert_allclose(moved, plain, atol=1e-4 * np.abs(plain).max())
+
+
+def test_the_logit_of_colour_bands_is_the_sum_of_the_map_of_grad_cam(
+    colour_bands: "Classifier", tmp_path: Path
+) -> None:
+    from core.explain.cam_methods import method
+    from core.explain.heat_map import views
+    from core.models.conversion import to_engine
+    from core.models.engine import Engine
+
+    to_engine(colour_bands, tmp_path / "engine.xml")
+    images = np.random.default_rng(1).integers(0, 256, (3, 104, 104, 3), dtype=np.uint8)
+    for view in views(Engine(tmp_path / "engine.xml"), images):
+        evidence = method("grad-cam").evidence(view, 1.0)
+        assert evidence.sum() == pytest.approx(view.logit, rel=1e-3)  # its bias is 0 as built
 
 
 def test_the_engine_refuses_pixels_of_another_range_or_size(tmp_path: Path) -> None:

@@ -138,3 +138,12 @@ def test_an_abandoned_stream_ends_its_thread() -> None:
     while set(threading.enumerate()) - before and time.monotonic() < deadline:
         time.sleep(0.01)
     assert not set(threading.enumerate()) - before
+
+
+def test_with_regions_each_batch_has_its_covered_inputs() -> None:
+    chosen = settings(augmentation=("dihedral",))
+    look_up = batches.augmented(np.full((20, 8, 8, 3), 9, np.uint8), chosen)
+    for batch in batches.epoch_batches(look_up, LABELS, ROWS, chosen, 0, regions=(4, 4)):
+        assert batch.covered is not None and batch.visible is not None
+        assert batch.covered.shape == batch.inputs.shape
+        assert batch.visible.shape == (len(batch.labels), 4, 4)

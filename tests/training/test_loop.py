@@ -74,12 +74,12 @@ def test_a_step_is_what_is_computed_by_hand(smoothing: float, loss: float) -> No
     import keras
     import tensorflow as tf
 
-    from core.training import loop
+    from core.training.step import make_step
 
     model = linear()
     optimizer = keras.optimizers.Adam(0.01)
     optimizer.build(model.trainable_variables)
-    step = loop.make_step(model, optimizer, smoothing)
+    step = make_step(model, optimizer, smoothing)
     # Logits 1.5 and -1.5, both right; a smoothed label of 0.9 costs 0.1 * 1.5 more.
     batch = POINTS[:2], np.float32([1, 0]), np.float32([1, 3])
     values = step(*map(tf.constant, batch)).numpy()
@@ -96,13 +96,13 @@ def test_accuracy_counts_cells_on_the_right_side_of_one_half() -> None:
     import keras
     import tensorflow as tf
 
-    from core.training import loop
+    from core.training.step import make_step
 
     model = linear()
     optimizer = keras.optimizers.Adam(0.01)
     optimizer.build(model.trainable_variables)
     labels = np.float32([1, 1, 1, 1])  # logits 1.5, -1.5, 2.5, -1.5
-    values = loop.make_step(model, optimizer)(
+    values = make_step(model, optimizer)(
         *map(tf.constant, (POINTS[:4], labels, np.ones(4, np.float32)))
     )
     assert values.numpy()[3] == 0.5
