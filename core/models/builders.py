@@ -85,9 +85,9 @@ def colour_bands(size: int, *, units: int) -> keras.Model:
     """BlastLens's own design: how much the log colours of the cell vary, at four grains.
 
     The levels of a Laplacian pyramid (Burt and Adelson 1983) of the log colours, relative to the
-    cell's mean, are parted into what is paler and what is darker than its surroundings and averaged
+    cell's mean, are split into what is paler and what is darker than its surroundings, and averaged
     over squares of four pixels. One layer of 1x1 convolutions learns on these 24 channels. A square
-    so tells of the few pixels around it, and features are 0 where there is no cell. They are
+    depends on the few pixels around it, and features are 0 where there is no cell. They are
     divided by the cell's share of the image: a mean over all squares is a mean over the cell, and
     its size has no say. The rim, where pixels of the cell mix with black, is left out.
     """
@@ -98,13 +98,15 @@ def colour_bands(size: int, *, units: int) -> keras.Model:
     mean = keras.ops.sum(inputs * cell, axis=(1, 2), keepdims=True) / area
     colours = keras.ops.log((inputs + 4.0) / (mean + 4.0)) * cell
     channels = []
-    for halved in (4, 2, 1):
+    for side in (4, 2, 1):
         smooth = _blurred(colours) / keras.ops.maximum(_blurred(cell), 1.0) * cell
-        parts = _parted(layers.Rescaling(_BAND_GAIN, dtype="float32")(colours - smooth))
-        channels.append(_averaged(parts, halved))
-        if halved > 1:
+        parts = _positive_and_negative(
+            layers.Rescaling(_BAND_GAIN, dtype="float32")(colours - smooth)
+        )
+        channels.append(_averaged(parts, side))
+        if side > 1:
             colours, cell = _averaged(smooth, 2), _averaged(cell, 2)
-    channels.append(_parted(layers.Rescaling(_COLOUR_GAIN, dtype="float32")(smooth)))
+    channels.append(_positive_and_negative(layers.Rescaling(_COLOUR_GAIN, dtype="float32")(smooth)))
     x = keras.ops.concatenate(channels, axis=-1)
     x = x / keras.ops.maximum(keras.ops.mean(cell, axis=(1, 2), keepdims=True), 1e-3)
     x = layers.Conv2D(units, 1, use_bias=False, kernel_initializer="he_normal")(x)
@@ -138,7 +140,7 @@ def _averaged(x: keras.KerasTensor, side: int) -> keras.KerasTensor:
     return layers.AveragePooling2D(side, dtype="float32")(x) if side > 1 else x
 
 
-def _parted(x: keras.KerasTensor) -> keras.KerasTensor:
+def _positive_and_negative(x: keras.KerasTensor) -> keras.KerasTensor:
     """The positive and the negative part of each channel, as two channels."""
     return keras.ops.concatenate([keras.ops.relu(x), keras.ops.relu(-x)], axis=-1)
 
@@ -229,7 +231,7 @@ def averaged(
 def linear(
     features: tuple[int, ...], *, dropout: float | None = None, l2: float = 0.0
 ) -> keras.Model:
-    """Global average pooling, dropout (None: none), one logit: a mean of what the places say."""
+    """Global average pooling, dropout (None: none), one logit: linear in the features."""
     inputs = keras.Input(features, name="features")
     x = layers.GlobalAveragePooling2D()(inputs)
     if dropout:

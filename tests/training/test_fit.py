@@ -166,3 +166,18 @@ def test_a_folder_that_vanishes_while_it_is_decoded_is_named(
     ):
         fit.train(run, told)
     assert not list((tmp_path / "artifacts" / "cache").rglob(".*"))
+
+
+@pytest.mark.parametrize("precision", ["auto", "bfloat16"])
+def test_colour_bands_learn_with_covered_cells_beside_their_class(
+    demo_root: Path, precision: str
+) -> None:
+    """So the loss is more than the cross-entropy, though nothing penalises the weights."""
+    run = make_run("colour-bands", demo_root, precision=precision, epochs=2)
+    train(run)
+    require_agreement(run, demo_root)
+    assert run.metrics is not None
+    assert run.metrics.training.precision == ("float32" if precision == "auto" else precision)
+    history = run.history
+    assert (history["penalty"] == 0).all()
+    assert (history["loss"] > history["cross_entropy"] + 0.05).all()
