@@ -5,7 +5,7 @@ cells, and all parts read with these. ImageNet weights are used if they are on t
 (BLASTLENS_REAL_DATA, or the weights folder), else random ones, whose time is the same.
 Contenders take turns, cell by cell, and medians are compared.
 
-- single: from a file to a finished reading (decoding, gate, probability, Grad-CAM, overlay); the
+- single: from a file to a finished reading (decoding, gate, probability, heat map, overlay); the
   limit is decoding, fitting and one engine call; the peer is Gradcam of tf-keras-vis alone, in a
   process of its own. Then what each measure of trust adds.
 - batch: as many cells as `--images` says. The limit is the bare engine on decoded pixels, set up

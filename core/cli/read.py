@@ -14,8 +14,9 @@ from core.cli.console import prints, progress, wants_json
 from core.data.images import decode, encode
 from core.errors import ConfigError, UploadError
 from core.explain.cam_methods import METHODS
+from core.explain.suited import suited
 from core.reading.picture import FieldImage, open_field, patient_to_json, read_picture
-from core.reading.reader import DEFAULT_CAM, Reader, Reading
+from core.reading.reader import Reader, Reading
 from core.runs import active_model, run_store
 from core.storage import atomic
 
@@ -24,7 +25,9 @@ from core.storage import atomic
 @click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
 @click.option("--run", help="Default: the active model.")
 @click.option("--overlay", metavar="DIR", help="Write heat maps over cells into DIR.")
-@click.option("--cam", type=click.Choice(list(METHODS)), default=DEFAULT_CAM, show_default=True)
+@click.option(
+    "--cam", type=click.Choice(list(METHODS)), help="Default: the one that suits the network."
+)
 @click.option("--field", is_flag=True, help="Read each image as a whole field.")
 @click.option("--um-per-px", type=float, metavar="µm", help="Scale of a field.")
 @click.option("--one-patient", is_flag=True, help="Add up the fields, which are of one patient.")
@@ -33,7 +36,7 @@ def read(
     images: tuple[str, ...],
     run: str | None,
     overlay: str | None,
-    cam: str,
+    cam: str | None,
     field: bool,
     um_per_px: float | None,
     one_patient: bool,
@@ -59,6 +62,7 @@ def read(
     documents = [
         {
             "run": model.run_id,
+            "heat_map": suited(model.config.architecture).sentence(reader.cam),
             **(
                 reading.to_json(reader.judge) if isinstance(reading, Reading) else reading.to_json()
             ),

@@ -17,6 +17,7 @@ from core.explain import cam_methods
 from core.explain.dihedral import Aggregated, aggregate
 from core.explain.heat_map import HeatMap, View, views
 from core.explain.overlay import overlay, resize_heat
+from core.explain.suited import suited
 from core.explain.trust import Judgement, judge
 from core.models.engine import Engine
 from core.ood.reference import Reference, load
@@ -26,8 +27,6 @@ from core.reading.description import Description, describe
 from core.reading.gate import CheckedPicture, Gate, Prepared, examine, refused
 from core.reading.neighbours import Neighbour, Seen
 from core.runs.run_store import Run, require_model
-
-DEFAULT_CAM = "grad-cam"
 
 
 @dataclass(frozen=True)
@@ -146,11 +145,11 @@ class _Opened:
 class Reader:
     """Reads images with the engine of one run. Threads may share one."""
 
-    def __init__(self, run: Run, cam: str = DEFAULT_CAM) -> None:
+    def __init__(self, run: Run, cam: str | None = None) -> None:
         """Takes a finished run and the key of a heat map in `core.explain.cam_methods`.
 
-        Raises `RunError` or `ModelError` if the run cannot read, `ConfigError` if the key is
-        unknown.
+        None for the one that suits the run's architecture, see `core.explain.suited`. Raises
+        `RunError` or `ModelError` if the run cannot read, `ConfigError` if the key is unknown.
         """
         state = run.status.state
         if state != "succeeded":
@@ -159,8 +158,8 @@ class Reader:
         self.run = run
         self.calibration = run.calibration
         self._geometry = run.geometry
-        self.cam = cam
-        self._method = cam_methods.method(cam)
+        self.cam = suited(run.config.architecture).method if cam is None else cam
+        self._method = cam_methods.method(self.cam)
         self._engine = Engine(run.engine_file)
 
     @cached_property

@@ -256,6 +256,7 @@ def _table(name: str, **changes: object) -> Callable[[dict[str, bytes]], bytes]:
         ("config.json", _json("config.json", epochs=10**9), "must lie between"),
         ("config.json", _json("config.json", run_this="x"), "no setting 'run_this'"),
         ("config.json", lambda _: b'{"architecture": "cnn-16", "dataset": 7}', "dataset is 7"),
+        ("config.json", lambda _: b'{"architecture": "resnet", "dataset": "a"}', "is 'resnet'"),
         ("status.json", _json("status.json", state="failed"), "only a run that succeeded"),
         ("status.json", _json("status.json", started="now"), "started is 'now'"),
         ("metrics.json", _json("metrics.json", parts={}), "damaged or of another version"),

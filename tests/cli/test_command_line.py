@@ -157,14 +157,15 @@ def test_read_gives_a_list_with_one_entry_an_image(
     text = tmp_path / "text.bmp"
     text.write_text("no image")
     overlays = tmp_path / "overlays"
-    options = ("--run", "run-cnn-16", "--cam", "hires-cam", "--overlay", str(overlays))
+    options = ("--run", "run-cnn-16", "--cam", "layer-cam", "--overlay", str(overlays))
     read = document("read", str(cell), str(text), *options)
     assert [entry["kind"] for entry in read] == ["cell", "refused"]
     assert set(read[0]) >= {"image", "kind", "reason", "cells"}
     (found,) = read[0]["cells"]
     assert set(found) >= {"bbox", "probability", "interval", "call", "gate", "cam"}
     assert set(found["cam"]) == {"method", "inside_cell", "trusted", "reason"}
-    assert found["cam"]["method"] == "hires-cam"
+    assert found["cam"]["method"] == "layer-cam"
+    assert "LayerCAM, as chosen. HiResCAM suits it" in read[0]["heat_map"]
     assert found["cam"]["trusted"] is (found["trust"]["badge"] == "supported")
     assert found["call"] in {"ALL", "HEM"} and 0 <= found["probability"] <= 1
     assert read[1]["cells"] == [] and "not an image" in read[1]["reason"]

@@ -251,6 +251,6 @@ def test_every_reading_follows_the_stored_contract(run: Run) -> None:
     reading = reader.read(file)
     (told,) = reading.to_json(reader.judge)["cells"]
     assert told["call"] == "review" and told["leaning"] in ("ALL", "HEM")
-    assert told["cam"]["method"] == "grad-cam" and not reading.cells[0].undecided
+    assert told["cam"]["method"] == "hires-cam" and not reading.cells[0].undecided
     points.use(run, Choice())
     assert Reader(run).read(file).cells[0].probability == first.probability

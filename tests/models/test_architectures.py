@@ -10,11 +10,15 @@ import pytest
 from core.archive import engine_file, keras_file
 from core.data.images import Geometry, decode, fit
 from core.errors import ConfigError, ModelError
+from core.explain.cam_methods import method
+from core.explain.heat_map import views
+from core.explain.suited import suited
 from core.models import catalog, weights
 from core.models.catalog import Architecture
 
 if TYPE_CHECKING:
     from core.models.classifier import Classifier
+    from core.models.engine import Engine
 
 # Weights counted by hand: k*k*in*out + out for each convolution and dense layer.
 PARAMETERS = {
@@ -73,8 +77,17 @@ def test_an_architecture_builds_to_its_weights_and_its_engine_agrees(
         logit = built.head(watched, training=False)
     gradient = tape.gradient(logit, watched).numpy()
     np.testing.assert_allclose(output.gradient, gradient, atol=1e-4 * np.abs(gradient).max())
+    _require_the_map_that_suits_it(key, engine, cells)
     if catalog.architecture(key).pretrained:
         _require_blocks_that_open_from_the_top(built, catalog.architecture(key))
+
+
+def _require_the_map_that_suits_it(key: str, engine: "Engine", cells: np.ndarray) -> None:
+    """Grad-CAM suits if it is HiResCAM, because the gradient is the same at all positions."""
+    (view,) = views(engine, cells[:1])
+    by_position, by_channel = (method(m).evidence(view, 1.0) for m in ("hires-cam", "grad-cam"))
+    apart = np.abs(by_channel - by_position).max() / np.abs(by_position).max()
+    assert (apart < 1e-3) == (suited(key).method == "grad-cam")
 
 
 def _require_blocks_that_open_from_the_top(built: "Classifier", entry: Architecture) -> None:
@@ -196,8 +209,6 @@ def test_to_colour_bands_lamp_and_place_and_number_of_alike_cells_are_nothing(
 def test_the_logit_of_colour_bands_is_the_sum_of_the_map_of_grad_cam(
     colour_bands: "Classifier", tmp_path: Path
 ) -> None:
-    from core.explain.cam_methods import method
-    from core.explain.heat_map import views
     from core.models.conversion import to_engine
     from core.models.engine import Engine
 

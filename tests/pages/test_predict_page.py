@@ -113,11 +113,13 @@ def test_a_map_that_is_not_supported_is_folded_away_until_asked_for(
     app = upload([("unlike.bmp", drawn.read_bytes() + b"\0", "image/bmp")])
     assert "do not rely on it" in words(app) and "It glows elsewhere." in words(app)
     assert not app.slider
+    assert "Drawn by HiResCAM: " in words(app) and "rim of the cell" in words(app)
     next(box for box in app.toggle if box.label == "Show it all the same").set_value(True).run()
     assert app.slider[0].label == "Opacity" and not app.exception
     app.slider[0].set_value(0.2).run()
     assert not app.exception
-    next(box for box in app.selectbox if box.label == "Heat map").select("hires-cam").run()
+    next(box for box in app.selectbox if box.label == "Heat map").select("layer-cam").run()
     next(box for box in app.toggle if box.label.startswith("Stability")).set_value(True).run()
     assert not app.exception and "correlate by" in words(app)
+    assert "LayerCAM, as chosen. HiResCAM suits it" in words(app)
     st.cache_data.clear()

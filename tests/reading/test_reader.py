@@ -76,7 +76,9 @@ def test_a_judgement_is_of_the_map_that_was_read_and_apart_from_reading(
     assert (judged.figures is None) == (cell.heat is None)
     if judged.figures:
         assert 0 <= judged.figures.inside_cell <= 1
-    assert Reader(finished_run).read(cell_file).cells[0].logit == cell.logit
+    assert Reader(finished_run).cam == "hires-cam"  # which suits its head
+    by_channel = Reader(finished_run, "grad-cam").read(cell_file).cells[0]
+    assert by_channel.logit == cell.logit and by_channel.method == "grad-cam"
     assert reader.aggregate(cell).heat_map.values.shape == cell.heat_map.values.shape
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from core import storage
 from core.archive import checks
 from core.errors import RunError
+from core.explain.suited import suited
 from core.models import catalog
 from core.report.card import architecture, measures, origin, texts
 from core.report.card.items import (
@@ -57,13 +58,14 @@ def build(run: Run, diagnoses: Sequence[CardDiagnosis]) -> Card:
 
 def _limits(context: CardContext) -> list[Item]:
     problems = [fact(d.title, f"{d.evidence} {d.advice}") for d in context.diagnoses]
+    heat = suited(context.config.architecture)
     no_problem = fact("Run doctor", "Finds nothing wrong with this run.")
     return [
         *(problems or [no_problem]),
         fact(
             "Heat maps",
-            "Grad-CAM at the resolution of the last feature map; its faithfulness is not measured "
-            "by this card.",
+            f"{heat.sentence(heat.method)} {heat.caution} They have the resolution of the last "
+            "feature map; how faithful one is, is measured beside each reading.",
         ),
         context.text("limitations"),
         context.text("sample_size"),

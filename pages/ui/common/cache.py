@@ -24,7 +24,7 @@ from core.explain.trust import Judgement
 from core.models import catalog, weights
 from core.reading import timing
 from core.reading.detection_job import load_field
-from core.reading.reader import DEFAULT_CAM, CellReading, Reader, Reading
+from core.reading.reader import CellReading, Reader, Reading
 from core.reading.table import Row
 from core.report import audits
 from core.report.card import sections
@@ -171,9 +171,9 @@ def explained(run: Run, cell: CellReading, cam: str) -> CellReading:
 
 
 @st.cache_data(max_entries=64, hash_funcs=_SAME, show_spinner="Examining the heat map…")
-def judgement(run: Run, cell: CellReading, cam: str = DEFAULT_CAM) -> Judgement:
-    """Says whether that heat map may be believed."""
-    return reader(run).judge(explained(run, cell, cam))
+def judgement(run: Run, cell: CellReading) -> Judgement:
+    """Says whether the heat map of a reading may be believed."""
+    return reader(run).judge(cell)
 
 
 @st.cache_data(max_entries=64, hash_funcs=_SAME, show_spinner="Reading the eight views…")

@@ -10,6 +10,7 @@ from core.data import datasets
 from core.errors import DataError, RunError
 from core.evaluation.test_set import OUTCOMES, TestSet
 from core.explain.overlay import legend
+from core.explain.suited import suited
 from core.report import phrases
 from pages.ui.common import cache, charts
 from pages.ui.common.text import plain, shown_errors
@@ -71,7 +72,8 @@ def _gallery(run: TestSet, kind: str, name: str) -> None:
     if heat != HEAT[0]:
         foot.image(legend(), width=240, alt="Colour scale, from weak to strong evidence")
         judged = "each judged" if heat == HEAT[1] else "not judged here: “those that hold” does"
-        foot.caption(f"From weak to strong evidence for the call, by Grad-CAM, {judged}.")
+        method = suited(run.run.config.architecture).title
+        foot.caption(f"From weak to strong evidence for the call, by {method}, {judged}.")
 
 
 def _root(run: TestSet) -> Path:

@@ -7,8 +7,9 @@ import streamlit as st
 from core.data import images
 from core.explain.cam_methods import METHODS
 from core.explain.overlay import OPACITY, legend, overlay
+from core.explain.suited import suited
 from core.explain.trust import SUPPORTED, UNRELIABLE, WEAK, Figures, Judgement
-from core.reading.reader import DEFAULT_CAM, CellReading
+from core.reading.reader import CellReading
 from core.runs.run_store import Run
 from pages.ui.common import cache
 from pages.ui.common.downloads import download
@@ -28,9 +29,9 @@ def show(run: Run, cell: CellReading, name: str, key: str, *, compact: bool = Fa
     """
     with shown_errors():
         picture = st.container(gap="xxsmall")
-        cam = DEFAULT_CAM if compact else st.session_state.get(f"cam_{key}", DEFAULT_CAM)
+        cam = cell.method if compact else st.session_state.get(f"cam_{key}", cell.method)
         explained = cache.explained(run, cell, cam)
-        judged = cache.judgement(run, cell, cam)
+        judged = cache.judgement(run, explained)
         title = "There is no heat map." if judged.figures is None else f"Heat map: {judged.badge}."
         icon = f":material/{_ICONS[judged.badge]}:"
         _BOXES[judged.badge](f"**{title}** {judged.reason}", icon=icon)
@@ -47,6 +48,8 @@ def show(run: Run, cell: CellReading, name: str, key: str, *, compact: bool = Fa
                     f"From weak (left) to strong evidence for {cell.leaning}, "
                     f"by {METHODS[cam].title}"
                 )
+        suits = suited(run.config.architecture)
+        st.caption(f"{suits.sentence(cam)} {suits.caution}")
         if not compact:
             _show_settings(run, explained, judged, name, key)
 
@@ -56,6 +59,7 @@ def _show_settings(run: Run, cell: CellReading, judged: Judgement, name: str, ke
         st.selectbox(
             "Heat map",
             list(METHODS),
+            index=list(METHODS).index(suited(run.config.architecture).method),
             key=f"cam_{key}",
             format_func=lambda name: METHODS[name].title,
             help="Score-CAM and Ablation-CAM take seconds: they run the model again for each "

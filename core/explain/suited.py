@@ -1,0 +1,65 @@
+"""Which heat map suits a network. Its head decides, and each architecture names its head."""
+
+from dataclasses import dataclass
+
+from core.explain.cam_methods import METHODS
+from core.models import catalog
+
+
+@dataclass(frozen=True)
+class SuitedMethod:
+    """The method that suits a head.
+
+    method: a key of `METHODS`. why: the reason, as the end of a sentence. caution: why maps of such
+    networks often fail, in a sentence; "" if nothing speaks against them beforehand.
+    """
+
+    method: str
+    why: str
+    caution: str = ""
+
+    @property
+    def title(self) -> str:
+        """The method's name."""
+        return METHODS[self.method].title
+
+    def sentence(self, used: str) -> str:
+        """Why a map is drawn by the method `used`, which is this one or one that a user chose."""
+        if used == self.method:
+            return f"Drawn by {self.title}: {self.why}."
+        return f"Drawn by {METHODS[used].title}, as chosen. {self.title} suits it: {self.why}."
+
+
+# The head averages the features and is linear in them: the gradient is the weight of a channel, the
+# same everywhere, and Grad-CAM is the class activation map of Zhou et al. 2016.
+_LINEAR = SuitedMethod(
+    "grad-cam", "this network adds up the evidence of all places, so the map is the decision itself"
+)
+# By the heads of `core.models.builders`.
+_BY_HEAD = {
+    "averaged": _LINEAR,
+    "linear": _LINEAR,
+    # The gradient is the same at all places, as above, so HiResCAM draws the same map.
+    "pooled": SuitedMethod(
+        "grad-cam",
+        "this network averages its features, so each channel has one weight; a hidden layer makes "
+        "the map right to first order only",
+    ),
+    "flat": SuitedMethod(
+        "hires-cam",
+        "this network weighs each place on its own, and Grad-CAM would average those weights; a "
+        "hidden layer makes it right to first order only",
+        "Maps of such networks often fail: weights by position cannot be averaged by channel, and "
+        "on images that are mostly black the rim of the cell against the black is the strongest "
+        "evidence.",
+    ),
+}
+
+
+def suited(architecture: str) -> SuitedMethod:
+    """The method that suits an architecture of the catalogue.
+
+    A run, old or imported, has its architecture in config.json. One that the catalogue lacks is not
+    opened, so no method is guessed. Raises `ConfigError` for it.
+    """
+    return _BY_HEAD[catalog.architecture(architecture).head]
