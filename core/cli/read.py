@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from core.explain.cam_methods import METHODS
 from core.explain.suited import suited
 from core.reading.picture import FieldImage, open_field, patient_to_json, read_picture
 from core.reading.reader import Reader, Reading
+from core.report import track_record
+from core.report.track_record import RecordInWords
 from core.runs import active_model, run_store
 from core.storage import atomic
 
@@ -59,9 +62,11 @@ def read(
         raise UploadError(
             " ".join(f"{reading.image} is refused: {reading.reason}" for reading in readings)
         )
+    record = track_record.tell(model)
     documents = [
         {
             "run": model.run_id,
+            "track_record": _of_calls(reading, record),
             "heat_map": suited(model.config.architecture).sentence(reader.cam),
             **(
                 reading.to_json(reader.judge) if isinstance(reading, Reading) else reading.to_json()
@@ -74,6 +79,14 @@ def read(
         fields = [reading for reading in readings if isinstance(reading, FieldImage)]
         documents.append(patient_to_json(model.run_id, fields))
     return documents
+
+
+def _of_calls(reading: Reading | FieldImage, record: RecordInWords) -> RecordInWords:
+    """The record of the calls of a picture of one cell; of both calls for a field."""
+    if not isinstance(reading, Reading):
+        return record
+    called = {cell.call for cell in reading.cells}
+    return replace(record, calls={call: w for call, w in record.calls.items() if call in called})
 
 
 def _write_overlays(readings: list[Reading | FieldImage], folder: Path) -> dict[int, str]:

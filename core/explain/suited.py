@@ -42,13 +42,13 @@ _BY_HEAD = {
     # The gradient is the same at all places, as above, so HiResCAM draws the same map.
     "pooled": SuitedMethod(
         "grad-cam",
-        "this network averages its features, so each channel has one weight; a hidden layer makes "
-        "the map right to first order only",
+        "this network averages its features; a hidden layer makes the map right to first order "
+        "only",
     ),
     "flat": SuitedMethod(
         "hires-cam",
-        "this network weighs each place on its own, and Grad-CAM would average those weights; a "
-        "hidden layer makes it right to first order only",
+        "this network weighs each place on its own; a hidden layer makes the map right to first "
+        "order only",
         "Maps of such networks often fail: weights by position cannot be averaged by channel, and "
         "on images that are mostly black the rim of the cell against the black is the strongest "
         "evidence.",

@@ -11,6 +11,7 @@ from core.data.images import encode
 from core.data.synthetic.smear_field import draw_field
 from core.explain.trust import UNRELIABLE, Figures, Judgement
 from core.reading.reader import Reader
+from core.report.track_record import tell
 from core.runs import run_store
 from tests.factories.app import open_page, words
 
@@ -76,6 +77,9 @@ def test_two_models_read_one_cell_side_by_side_and_both_stand_in_the_table(
     assert not app.exception
     said = words(app)
     assert said.count("The model suggests") == 2
+    for name in ("run-cnn-16", "run-cnn-dropout"):
+        call = Reader(run_store.get(name)).read(cells[0]).cells[0].call
+        assert tell(run_store.get(name)).calls[call] in said
     assert "run-cnn-16" in said and "run-cnn-dropout" in said and "the 2 models" in said
     for name, bar in zip(("run-cnn-16", "run-cnn-dropout"), app.get("progress"), strict=True):
         expected = Reader(run_store.get(name)).read(cells[0]).cells[0].probability

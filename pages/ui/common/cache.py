@@ -26,9 +26,10 @@ from core.reading import timing
 from core.reading.detection_job import load_field
 from core.reading.reader import CellReading, Reader, Reading
 from core.reading.table import Row
-from core.report import audits
+from core.report import audits, track_record
 from core.report.card import sections
 from core.report.card.items import Card
+from core.report.track_record import RecordInWords
 from core.runs.config import RunConfig
 from core.runs.run_store import Run
 from pages.ui.common.progress import show_progress
@@ -197,6 +198,12 @@ def diagnosed(run: Run) -> tuple[list[Diagnosis], RunConfig | None]:
 def card(run: Run) -> Card:
     """A finished run's model card, made anew when a file of the run has changed."""
     return sections.build(run, diagnoses.examine(run))
+
+
+@st.cache_data(max_entries=16, hash_funcs={Run: _identity_of_files}, show_spinner=False)
+def record(run: Run) -> RecordInWords:
+    """What the calls of a finished run were worth, made anew when a file of the run has changed."""
+    return track_record.tell(run)
 
 
 audit = st.cache_data(max_entries=32, hash_funcs=_SAME, show_spinner="Comparing cell by cell…")(

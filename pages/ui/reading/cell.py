@@ -4,6 +4,7 @@ The same view serves a cell that was uploaded alone, one of many, and one out of
 """
 
 from collections.abc import Sequence
+from pathlib import PurePosixPath
 
 import pandas as pd
 import streamlit as st
@@ -81,7 +82,7 @@ def show(run: Run, reading: Reading, key: str, *, narrow: bool = False) -> None:
         with left:
             _show_call(run, cell)
         with right:
-            _show_probability(cell)
+            _show_probability(run, cell)
     _show_seen(cell.seen)
     left, right = _halves((2, 1), narrow)
     with left:
@@ -141,6 +142,8 @@ def _show_call(run: Run, cell: CellReading) -> None:
         st.markdown(f":material/balance: {reason}")
     if cell.call == "review":
         st.markdown(f"By its threshold it leans to {CALLS[cell.leaning]}.")
+    if worth := cache.record(run).calls.get(cell.call):
+        st.markdown(plain(worth))
     _warn_of_synthetic(run)
 
 
@@ -152,7 +155,7 @@ def _warn_of_synthetic(run: Run) -> None:
         )
 
 
-def _show_probability(cell: CellReading) -> None:
+def _show_probability(run: Run, cell: CellReading) -> None:
     text = f"Probability of ALL **{cell.probability:.0%}**, of HEM {cell.probability_hem:.0%}"
     st.progress(cell.probability, text=text)
     if cell.interval is not None:
@@ -163,6 +166,8 @@ def _show_probability(cell: CellReading) -> None:
         )
     else:
         st.caption("Without an interval: this model was calibrated on too few subjects for one.")
+    if off := cache.record(run).probabilities:
+        st.markdown(f":material/straighten: {plain(off)}")
 
 
 def _show_seen(seen: Seen | None) -> None:
@@ -224,7 +229,8 @@ def _show_similar(cell: CellReading) -> None:
 
 def _show_neighbour(neighbour: Neighbour) -> None:
     if neighbour.file is None:
-        st.caption(f"{plain(neighbour.image_id)} is not on this machine now.")
+        name = PurePosixPath(neighbour.image_id).name
+        st.caption(f"{plain(name)} is not on this machine now.")
     else:
         try:
             changed = neighbour.file.stat().st_mtime_ns

@@ -1,0 +1,72 @@
+"""What a model's calls and probabilities were worth, in sentences to stand beside a reading."""
+
+from dataclasses import dataclass
+
+from core.errors import RunError
+from core.evaluation import track_record
+from core.evaluation.test_set import TestSet
+from core.evaluation.track_record import CALLS, CallRecord, TrackRecord
+from core.metrics.estimate import Estimate
+from core.report.phrases import interval_of
+from core.runs.metrics import RunMetrics
+from core.runs.run_store import Run
+
+
+@dataclass(frozen=True)
+class RecordInWords:
+    """A track record in sentences.
+
+    calls: what each call was worth, or why that is not known. probabilities: in which direction
+    they were off, "" if that is not shown. figures: None if the test part cannot be read.
+    """
+
+    calls: dict[str, str]
+    probabilities: str
+    figures: TrackRecord | None
+
+
+def tell(run: Run) -> RecordInWords:
+    """The track record of a finished run."""
+    try:
+        test = TestSet.load(run)
+    except RunError as error:
+        return RecordInWords(dict.fromkeys(CALLS, f"Its calls have no record. {error}"), "", None)
+    record = track_record.measure(test)
+    cells = _cells(test.facts)
+    calls = {call: _of_call(found, record, cells) for call, found in record.calls.items()}
+    return RecordInWords(calls, _of_probabilities(record, cells), record)
+
+
+def _of_call(found: CallRecord, record: TrackRecord, cells: str) -> str:
+    if found.blasts.value is None:
+        return f"None of the {cells} was called {found.call}: what that is worth is not known."
+    return (
+        f"Of 100 {cells} that it called {found.call}, {100 * found.blasts.value:.0f} were blasts "
+        f"({_interval(found.blasts)}). Measured on {found.cells:,} such calls, where "
+        f"{100 * record.prevalence:.0f} of 100 cells are blasts."
+    )
+
+
+def _of_probabilities(record: TrackRecord, cells: str) -> str:
+    if not record.biased or record.bias.value is None:
+        return ""
+    way = "high" if record.bias.value > 0 else "low"
+    points = 100 * abs(record.bias.value)
+    return f"Its probabilities of ALL ran about {points:.0f} points too {way} on {cells}."
+
+
+def _cells(measured: RunMetrics) -> str:
+    kind = "synthetic cells" if measured.dataset.synthetic else "cells"
+    if measured.protocol.unknown_subjects:
+        return f"{kind} of unknown subjects (it may have trained on them)"
+    if measured.protocol.leaking:
+        return f"{kind} of subjects that it had also trained on"
+    return f"{kind} of unseen subjects"
+
+
+def _interval(share: Estimate) -> str:
+    """The interval in cells of 100, or why there is none."""
+    if share.interval is None:
+        return interval_of(share)
+    low, high = share.interval
+    return f"95% interval {100 * low:.0f} to {100 * high:.0f}"
