@@ -9,6 +9,7 @@ from core.explain import faithfulness
 from core.explain.faithfulness import Deletion
 from core.explain.heat_map import HeatMap, HeatMapMethod, View
 from core.explain.overlay import resize_heat
+from core.metrics.estimate import Estimate
 
 SUPPORTED, WEAK, UNRELIABLE = "supported", "weak", "do not rely on it"
 
@@ -20,6 +21,7 @@ CLEAR, SLIGHT = 1.0, 0.8
 UNLEARNED, PARTLY_UNLEARNED = 0.7, 0.5
 INSIDE_CELL = 0.5  # least share of the heat on the cell
 OFF_CELL = 0.5  # largest heat on black background, where the hottest spot has 1
+CHANCE = 0.5  # ROC AUC of a model that has learned nothing
 
 
 @dataclass(frozen=True)
@@ -69,11 +71,18 @@ class Judgement:
 
 
 def judge(
-    view: View, heat: HeatMap, method: HeatMapMethod, call: str, mask: np.ndarray
+    view: View,
+    heat: HeatMap,
+    method: HeatMapMethod,
+    call: str,
+    mask: np.ndarray,
+    skill: Estimate | None,
 ) -> Judgement:
     """Judges the map `heat`, by `method` for `call`, of the cell in `mask`, bool (S, S).
 
-    Random orderings and shuffled heads are seeded: the same input gives the same judgement. Raises
+    `skill` is the model's ROC AUC on subjects that it has not seen, None if nobody knows it. A map
+    can be true to a model that has learned nothing: random weights draw maps that pass every test
+    of the map alone. Random orderings and shuffled heads are seeded: the same input gives the same judgement. Raises
     `DataError` if the mask is empty.
     """
     if not mask.any():
@@ -87,15 +96,22 @@ def judge(
         agreement=faithfulness.agreement_with_shuffled(view, heat, method, call, mask),
         deletion=faithfulness.deletion(view, heat, call, mask),
     )
-    badge, reason = _weigh(figures, call)
+    badge, reason = _weigh(figures, call, skill)
     return Judgement(method.key, badge, reason, figures)
 
 
-def _weigh(figures: Figures, call: str) -> tuple[str, str]:
+def _weigh(figures: Figures, call: str, skill: Estimate | None) -> tuple[str, str]:
     """The badge and the gravest objection to the map, or what speaks for it."""
+    ranking = skill.interval if skill else None
     inside, share = f"{figures.inside_cell:.0%} of the heat", figures.deletion.beaten
     beaten = f"{share:.0%} of random orders"
     objections = (
+        (
+            ranking is not None and ranking[0] <= CHANCE,
+            UNRELIABLE,
+            f"The model ranks cells of unseen subjects {_no_better(skill)}: it has learned nothing "
+            "that a heat map could show.",
+        ),
         (
             figures.inside_cell < INSIDE_CELL,
             UNRELIABLE,
@@ -131,6 +147,12 @@ def _weigh(figures: Figures, call: str) -> tuple[str, str]:
             "A head that has learned nothing draws a map somewhat like it "
             f"(rank correlation {figures.agreement:.2f}).",
         ),
+        (
+            ranking is None,
+            WEAK,
+            "Nobody knows whether the model tells the classes apart on subjects that it has not "
+            "seen.",
+        ),
     )
     for holds, badge, reason in objections:
         if holds:
@@ -139,3 +161,10 @@ def _weigh(figures: Figures, call: str) -> tuple[str, str]:
         f"Covering what it marks lowers the evidence for {call} more than all random orders do; "
         f"{inside} lies on the cell, and a head that has learned nothing draws another map."
     )
+
+
+def _no_better(skill: Estimate | None) -> str:
+    if skill is None or skill.value is None or skill.interval is None:
+        return ""
+    low, high = skill.interval
+    return f"no better than chance (ROC AUC {skill.value:.2f}, 95% interval {low:.2f} to {high:.2f})"

@@ -89,7 +89,8 @@ def colour_bands(size: int, *, units: int) -> keras.Model:
     over squares of four pixels. One layer of 1x1 convolutions learns on these 24 channels. A square
     depends on the few pixels around it, and features are 0 where there is no cell. They are
     divided by the cell's share of the image: a mean over all squares is a mean over the cell, and
-    its size has no say. The rim, where pixels of the cell mix with black, is left out.
+    its size has no say. The rim, where pixels of the cell mix with black, is left out. The last
+    layer is for `core.training.whitening`, and until then rotates the features at random.
     """
     inputs = keras.Input((size, size, 3), name="pixels")
     cell = keras.ops.cast(keras.ops.max(inputs, axis=-1, keepdims=True) > 0, "float32")
@@ -113,6 +114,14 @@ def colour_bands(size: int, *, units: int) -> keras.Model:
     x = layers.ReLU()(x)
     # What all channels have in common is how much there is to see, which is no evidence.
     x = x - keras.ops.mean(x, axis=-1, keepdims=True)
+    x = layers.Conv2D(
+        units,
+        1,
+        use_bias=False,
+        kernel_initializer="orthogonal",
+        trainable=False,
+        name="whitening",
+    )(x)
     return keras.Model(inputs, x, name="backbone")
 
 

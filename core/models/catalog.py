@@ -115,7 +115,7 @@ ARCHITECTURES = {
             learning_rate=5e-3,
             source="BlastLens, after Burt and Adelson 1983",
             geometry=Geometry(size=104),
-            additivity=1.0,
+            additivity=0.5,
         ),
         Architecture(
             key="vgg16",

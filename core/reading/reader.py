@@ -279,7 +279,9 @@ class Reader:
         """
         view = self._view(cell)
         method = cam_methods.method(cell.method)
-        return judge(view, cell.heat_map, method, cell.leaning, cell_mask(view.pixels))
+        mask, metrics = cell_mask(view.pixels), self.run.metrics
+        skill = metrics.skill if metrics else None
+        return judge(view, cell.heat_map, method, cell.leaning, mask, skill)
 
     def explain(self, cell: CellReading, cam: str) -> CellReading:
         """The same reading with a heat map by another method; `ConfigError` if it is unknown."""

@@ -162,3 +162,10 @@ class RunMetrics(Document):
     def test(self) -> PartMetrics:
         """Metrics of the test part. Raises `KeyError` if it was not measured."""
         return self.parts["test"]
+
+    @property
+    def skill(self) -> Estimate | None:
+        """ROC AUC on subjects that the model has not seen; None if that was not measured."""
+        if self.protocol.leaking or "test" not in self.parts:
+            return None
+        return self.test.estimate("roc_auc")

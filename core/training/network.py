@@ -20,7 +20,7 @@ from core.models.conversion import disagreement, to_engine
 from core.models.engine import Engine
 from core.runs.config import RunConfig
 from core.runs.run_store import Run
-from core.training import batches, checkpoint, features, loop, precision
+from core.training import batches, checkpoint, features, loop, precision, whitening
 from core.training.checkpoint import Checkpoint
 from core.training.loop import Data, Stage
 from core.training.step import make_forward
@@ -94,6 +94,8 @@ def _train_whole(run: Run, reporter: Reporter, images: Data, so_far: Checkpoint)
     if chosen != "float32":
         trained = _build(config, entry)
         trained.model.set_weights(network.model.get_weights())
+    if entry.additivity:
+        whitening.whiten(trained.model, images.plain(images.train))
     return Trained(trained, so_far, precision=chosen, probed=probed)
 
 

@@ -21,18 +21,20 @@ from core.explain.trust import (
     judge,
 )
 from core.models import catalog
+from core.metrics.estimate import Estimate
 from core.models.engine import Engine
 from core.runs.run_store import Run
 from tests.factories.toys import GRID, PATCH, cell, red_patch_engine, seen
 
 HIRES = METHODS["hires-cam"]()
+SKILL = Estimate(0.9, 0.8, 0.95)
 
 
 def judged(values: np.ndarray, call: str = "ALL", method=HIRES) -> Judgement:
     """What is said of a map of the cell whose red patch decides."""
     pixels, mask = cell()
     view = seen(red_patch_engine(), pixels)
-    return judge(view, scaled(np.asarray(values, float)), method, call, mask)
+    return judge(view, scaled(np.asarray(values, float)), method, call, mask, SKILL)
 
 
 def on_the_cell(values: np.ndarray) -> np.ndarray:
@@ -50,7 +52,7 @@ def test_the_oracle_is_supported_and_says_why() -> None:
     assert found.details()["figures"]["deletion"]["beaten"] == 1
     pixels, mask = cell()
     view = seen(red_patch_engine(), pixels)
-    assert judge(view, HIRES(view, "ALL"), HIRES, "ALL", mask).badge == SUPPORTED
+    assert judge(view, HIRES(view, "ALL"), HIRES, "ALL", mask, SKILL).badge == SUPPORTED
 
 
 def test_the_inverted_oracle_is_not_to_be_relied_on() -> None:
@@ -73,11 +75,11 @@ def test_maps_that_a_shuffled_head_draws_too_are_not_to_be_relied_on() -> None:
     pixels, mask = cell()
     view = seen(red_patch_engine(), pixels)
     eigen = METHODS["eigen-cam"]()
-    found = judge(view, eigen(view, "ALL"), eigen, "ALL", mask)
+    found = judge(view, eigen(view, "ALL"), eigen, "ALL", mask, SKILL)
     assert found.badge == UNRELIABLE and "learned nothing" in found.reason
     for head in view.engine.shuffled_heads:
         heat = HIRES(view.under(head), "ALL")
-        assert judge(view, heat, HIRES, "ALL", mask).badge == UNRELIABLE
+        assert judge(view, heat, HIRES, "ALL", mask, SKILL).badge == UNRELIABLE
 
 
 def test_no_map_has_no_figures_and_an_empty_outline_no_judgement() -> None:
@@ -88,7 +90,7 @@ def test_no_map_has_no_figures_and_an_empty_outline_no_judgement() -> None:
     pixels, mask = cell()
     with pytest.raises(DataError, match="no cell"):
         view = seen(red_patch_engine(), pixels)
-        judge(view, HIRES(view, "ALL"), HIRES, "ALL", np.zeros_like(mask))
+        judge(view, HIRES(view, "ALL"), HIRES, "ALL", np.zeros_like(mask), SKILL)
 
 
 GOOD = Figures(0.9, 0.0, 0.1, Deletion(1.0, 2.0, 1.5, 1.0, 3.0, 1.0))
@@ -111,8 +113,25 @@ GOOD = Figures(0.9, 0.0, 0.1, Deletion(1.0, 2.0, 1.5, 1.0, 3.0, 1.0))
 def test_the_gravest_objection_decides_and_is_the_reason(change, badge, words) -> None:
     beaten = change.pop("beaten", 1.0)
     figures = replace(GOOD, **change, deletion=replace(GOOD.deletion, beaten=beaten))
-    found, reason = _weigh(figures, "ALL")
+    found, reason = _weigh(figures, "ALL", SKILL)
     assert found == badge and words in reason and reason.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("skill", "badge", "words"),
+    [
+        (Estimate(0.6, 0.51, 0.7), SUPPORTED, "all random orders"),
+        (Estimate(0.6, 0.5, 0.7), UNRELIABLE, "(ROC AUC 0.60, 95% interval 0.50 to 0.70)"),
+        (Estimate(0.3, 0.2, 0.4), UNRELIABLE, "no better than chance"),
+        (Estimate(0.9), WEAK, "Nobody knows"),
+        (None, WEAK, "Nobody knows"),
+    ],
+)
+def test_the_map_of_a_model_without_skill_is_not_supported(skill, badge, words) -> None:
+    pixels, mask = cell()
+    view = seen(red_patch_engine(), pixels)
+    found = judge(view, HIRES(view, "ALL"), HIRES, "ALL", mask, skill)
+    assert found.badge == badge and words in found.reason
 
 
 def test_on_a_real_network_random_and_unlearned_maps_are_not_supported(
@@ -125,6 +144,6 @@ def test_on_a_real_network_random_and_unlearned_maps_are_not_supported(
         mask, view = cell_mask(pixels), views(engine, pixels[None])[0]
         call = "ALL" if view.logit >= 0 else "HEM"
         noise = scaled(random.random(view.features.shape[:2]))
-        assert judge(view, noise, grad_cam, call, mask).badge == UNRELIABLE
+        assert judge(view, noise, grad_cam, call, mask, SKILL).badge == UNRELIABLE
         unlearned = grad_cam(view.under(engine.shuffled_heads[0]), call)
-        assert judge(view, unlearned, grad_cam, call, mask).badge == UNRELIABLE
+        assert judge(view, unlearned, grad_cam, call, mask, SKILL).badge == UNRELIABLE
