@@ -65,7 +65,9 @@ def propose(run: Run, choice: Choice) -> Calibration:
         threshold, point = find_threshold(part, choice.max_missed, choice.basis)
         fitted = fitted.replace(threshold=threshold, operating_point=point)
     if choice.review_error is not None:
-        review = find_band(part, fitted.threshold, choice.review_error, choice.basis)
+        review = find_band(
+            part, fitted.threshold, choice.review_error, choice.basis, fitted.uncertain
+        )
         fitted = fitted.replace(review=review)
     return fitted.replace(choice=choice, default=trained)
 
@@ -126,13 +128,20 @@ def find_threshold(part: Part, max_missed: float, basis: str) -> tuple[float, Op
     )
 
 
-def find_band(part: Part, threshold: float, error: float, basis: str) -> Review:
+def find_band(
+    part: Part,
+    threshold: float,
+    error: float,
+    basis: str,
+    uncertain: tuple[float, float] | None = None,
+) -> Review:
     """Finds the review band outside which at most the share `error` of each class is miscalled.
 
     Label-conditional conformal prediction: ALL is excluded below the probability that at most this
     share of blasts lies below, HEM above the one that at most this share of HEM cells lies above. A
-    cell goes to review if neither class is excluded. If no cell does, low and high are equal: the
-    band is empty. The band includes the threshold, so that calls outside it agree with it.
+    cell goes to review if neither class is excluded, or if its probability lies in `uncertain`, as
+    its interval then spans the threshold. If no cell does, low and high are equal: the band is
+    empty. The band includes the threshold, so that calls outside it agree with it.
     """
     _require_classes(part)
     if basis == "promised":
@@ -146,7 +155,9 @@ def find_band(part: Part, threshold: float, error: float, basis: str) -> Review:
             assert promised is not None
             edge = min(edge, promised)
         edges[name] = sign * _half_way(edge, sign * part.probabilities)
-    low, high = min(edges["ALL"], threshold), max(edges["HEM"], threshold)
+    spanning = uncertain or (threshold, threshold)
+    low = min(edges["ALL"], threshold, spanning[0])
+    high = max(edges["HEM"], threshold, spanning[1])
     blasts, healthy = part.of("ALL"), part.of("HEM")
     empty = low == high
     errors = {

@@ -82,8 +82,8 @@ def judge(
 
     `skill` is the model's ROC AUC on subjects that it has not seen, None if nobody knows it. A map
     can be true to a model that has learned nothing: random weights draw maps that pass every test
-    of the map alone. Random orderings and shuffled heads are seeded: the same input gives the same judgement. Raises
-    `DataError` if the mask is empty.
+    of the map alone. Random orderings and shuffled heads are seeded: the same input gives the same
+    judgement. Raises `DataError` if the mask is empty.
     """
     if not mask.any():
         raise DataError("The outline is empty: there is no cell to judge a heat map by.")
@@ -167,4 +167,6 @@ def _no_better(skill: Estimate | None) -> str:
     if skill is None or skill.value is None or skill.interval is None:
         return ""
     low, high = skill.interval
-    return f"no better than chance (ROC AUC {skill.value:.2f}, 95% interval {low:.2f} to {high:.2f})"
+    return (
+        f"no better than chance (ROC AUC {skill.value:.2f}, 95% interval {low:.2f} to {high:.2f})"
+    )

@@ -149,6 +149,25 @@ class Calibration(Document):
         high = float(np.interp(logit, knots, self.interval.high))
         return min(low, probability), max(high, probability)
 
+    @property
+    def uncertain(self) -> tuple[float, float] | None:
+        """The probabilities [low, high] whose interval spans the threshold; None if unknown."""
+        if self.interval is None:
+            return None
+        knots, lows, highs = (
+            np.array(curve)
+            for curve in (self.interval.logit, self.interval.low, self.interval.high)
+        )
+        probabilities = self.probability(knots)
+        # The first logit whose upper end reaches the threshold, and the last whose lower end does.
+        highs = np.maximum.accumulate(np.maximum(highs, probabilities))
+        lows = np.minimum.accumulate(np.minimum(lows, probabilities)[::-1])[::-1]
+        first, last = (np.interp(self.threshold, curve, knots) for curve in (highs, lows))
+        # Beyond the knots the curves go on level.
+        low = 0.0 if highs[0] >= self.threshold else float(self.probability(first))
+        high = 1.0 if lows[-1] <= self.threshold else float(self.probability(last))
+        return low, high
+
     def answer(self, logit: float) -> Answer:
         """Probability, interval and call of a logit."""
         probability = float(self.probability(np.array(logit)))

@@ -126,6 +126,27 @@ def test_classes_that_are_apart_need_no_review() -> None:
     assert _calibration(0.5, found).call(0.5) == "ALL"
 
 
+@pytest.mark.parametrize("threshold", [0.1, 0.5, 0.8, 0.999])
+def test_a_cell_whose_interval_spans_the_threshold_goes_to_review(
+    run: Run, threshold: float
+) -> None:
+    contract = run.calibration.replace(threshold=threshold)
+    low, high = contract.uncertain
+    assert 0 <= low <= threshold <= high <= 1
+    for logit in np.linspace(-15, 15, 301):
+        start, end = contract.interval_at(logit)
+        probability = float(contract.probability(np.array(logit)))
+        # The curves are linear between knots, and probabilities are not.
+        if low + 0.01 < probability < high - 0.01:
+            assert start <= threshold <= end
+        if not low - 0.01 < probability < high + 0.01:
+            assert not start <= threshold <= end
+    part = _part([0.9, 0.8], [0.1, 0.2], groups=2)
+    found = points.find_band(part, 0.5, 0.1, "observed", (0.3, 0.85))
+    assert (found.low, found.high) == (0.3, 0.85)
+    assert _calibration(0.5, found).call(0.8) == "review"
+
+
 def test_an_old_contract_means_that_none_was_chosen(run: Run) -> None:
     first = ("method", "temperature", "threshold", "reason")  # all that the first version had
     storage.write_json(

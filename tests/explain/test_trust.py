@@ -20,8 +20,8 @@ from core.explain.trust import (
     _weigh,
     judge,
 )
-from core.models import catalog
 from core.metrics.estimate import Estimate
+from core.models import catalog
 from core.models.engine import Engine
 from core.runs.run_store import Run
 from tests.factories.toys import GRID, PATCH, cell, red_patch_engine, seen
