@@ -7,6 +7,7 @@ from core.evaluation import track_record
 from core.evaluation.test_set import TestSet
 from core.evaluation.track_record import CALLS, CallRecord, TrackRecord
 from core.metrics.estimate import Estimate
+from core.report import real_cells
 from core.report.phrases import interval_of
 from core.runs.metrics import RunMetrics
 from core.runs.run_store import Run
@@ -17,24 +18,28 @@ class RecordInWords:
     """A track record in sentences.
 
     calls: what each call was worth, or why that is not known. probabilities: in which direction
-    they were off, "" if that is not shown. figures: None if the test part cannot be read.
+    they were off, "" if that is not shown. real_cells: what a model that was trained on synthetic
+    cells makes of real ones, "" for another model. figures: None if the test part cannot be read.
     """
 
     calls: dict[str, str]
     probabilities: str
+    real_cells: str
     figures: TrackRecord | None
 
 
 def tell(run: Run) -> RecordInWords:
     """The track record of a finished run."""
+    real = real_cells.sentence(run)
     try:
         test = TestSet.load(run)
     except RunError as error:
-        return RecordInWords(dict.fromkeys(CALLS, f"Its calls have no record. {error}"), "", None)
+        missing = f"Its calls have no record. {error}"
+        return RecordInWords(dict.fromkeys(CALLS, missing), "", real, None)
     record = track_record.measure(test)
     cells = _cells(test.facts)
     calls = {call: _of_call(found, record, cells) for call, found in record.calls.items()}
-    return RecordInWords(calls, _of_probabilities(record, cells), record)
+    return RecordInWords(calls, _of_probabilities(record, cells), real, record)
 
 
 def _of_call(found: CallRecord, record: TrackRecord, cells: str) -> str:

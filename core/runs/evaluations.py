@@ -6,12 +6,15 @@ from typing import ClassVar
 from core import storage
 from core.documents import Section
 from core.errors import BlastLensError, RunError
-from core.runs.metrics import PartMetrics
+from core.runs.metrics import PartMetrics, Rate
 
 
 class Evaluation(Section):
-    """Metrics of a run on a data set.
+    """Metrics of a run on a data set. It may be shipped with the run: it names no file or path.
 
+    dataset: the name of the data set, which is that of its folder if it has no other. synthetic:
+    whether its cells are drawn. subjects: their number; None if some are unknown. threshold and
+    calibration: of the calls, as in `Calibration`. An older version did not record these four.
     trained_on: number of its cells that were in the training or validation part of the run, by
     content. of_subjects_trained_on: number of cells of the groups trained or validated on. leaking:
     whether there are any.
@@ -22,6 +25,10 @@ class Evaluation(Section):
 
     run: str | None = None
     dataset: str
+    synthetic: bool | None = None
+    subjects: int | None = None
+    threshold: Rate | None = None
+    calibration: str | None = None
     metrics: PartMetrics
     trained_on: int = 0
     of_subjects_trained_on: int = 0

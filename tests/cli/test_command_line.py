@@ -168,6 +168,7 @@ def test_read_gives_a_list_with_one_entry_an_image(
     called = read[0]["track_record"]["calls"]
     assert list(called) == [found["call"]] and "synthetic cells of unseen" in called[found["call"]]
     assert read[1]["track_record"]["calls"] == {}
+    assert "not measured on real ones" in read[0]["track_record"]["real_cells"]
     assert "LayerCAM, as chosen. HiResCAM suits it" in read[0]["heat_map"]
     assert found["cam"]["trusted"] is (found["trust"]["badge"] == "supported")
     assert found["call"] in {"ALL", "HEM"} and 0 <= found["probability"] <= 1

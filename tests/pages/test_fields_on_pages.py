@@ -45,7 +45,7 @@ def test_a_field_is_counted_warned_of_and_its_cells_can_be_looked_at(app: AppTes
     assert numbers(app) == list(range(1, found + 1))
     said = words(app)
     assert "a differential of blood counts 200" in said or "No cell was read" in said
-    assert "never a diagnosis" in said and "synthetic cells only" in said
+    assert "never a diagnosis" in said and "real cell means nothing" in said
     press(app, "No. 1")
     assert any("Cell No. 1" in one.value for one in app.subheader)
     said = words(app)

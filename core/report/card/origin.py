@@ -1,5 +1,6 @@
 """Sections of a model card on identity, intended use, data and labels."""
 
+from core.report import real_cells
 from core.report.card.items import CardContext, Item, date, fact, recorded, table
 from core.runs.config import RunConfig
 from core.runs.metrics import DatasetFacts
@@ -26,19 +27,17 @@ def identity(context: CardContext) -> list[Item]:
 
 
 def use(context: CardContext) -> list[Item]:
-    """Intended use and what is out_of_scope of scope."""
+    """Intended use and what is out of scope."""
     out_of_scope = (
         "Diagnosis, screening, triage or any decision on a patient. It is no medical device. It "
         "knows single white cells on black in a Romanowsky stain, not whole smears, other stains, "
         "other cells or other diseases; an image of anything else means nothing to it."
     )
-    if context.dataset.synthetic:
-        out_of_scope += " It has seen drawn cells only: what it says of a real cell means nothing."
     return [
         fact("Intended use", "Research and teaching only, with every call checked by an expert."),
         context.text("purpose"),
         context.text("users"),
-        fact("Out of scope", out_of_scope),
+        fact("Out of scope", f"{out_of_scope} {real_cells.sentence(context.run)}".strip()),
     ]
 
 

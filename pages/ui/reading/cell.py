@@ -83,6 +83,7 @@ def show(run: Run, reading: Reading, key: str, *, narrow: bool = False) -> None:
             _show_call(run, cell)
         with right:
             _show_probability(run, cell)
+        _warn_of_synthetic(run)
     _show_seen(cell.seen)
     left, right = _halves((2, 1), narrow)
     with left:
@@ -144,15 +145,12 @@ def _show_call(run: Run, cell: CellReading) -> None:
         st.markdown(f"By its threshold it leans to {CALLS[cell.leaning]}.")
     if worth := cache.record(run).calls.get(cell.call):
         st.markdown(plain(worth))
-    _warn_of_synthetic(run)
 
 
 def _warn_of_synthetic(run: Run) -> None:
-    if run.metrics and run.metrics.dataset.synthetic:
-        st.caption(
-            ":material/warning: **This model has seen synthetic cells only. What it says of a "
-            "real cell means nothing.**"
-        )
+    if said := cache.record(run).real_cells:
+        first, end, rest = plain(said).partition(". ")
+        st.caption(f":material/warning: **{first}**{end}{rest}")
 
 
 def _show_probability(run: Run, cell: CellReading) -> None:

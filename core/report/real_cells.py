@@ -1,0 +1,55 @@
+"""What a model that was trained on synthetic cells makes of real ones, in words."""
+
+from core.errors import RunError
+from core.report.phrases import interval_of
+from core.runs.evaluations import Evaluation
+from core.runs.run_store import Run
+
+TRAINED = "Trained on synthetic cells"
+UNMEASURED = f"{TRAINED} and not measured on real ones: what it says of a real cell means nothing."
+_USE = "Use it to learn the tool; train on real data for anything else."
+
+
+def sentence(run: Run) -> str:
+    """What is known of its calls on real cells; "" for a run that was trained on real ones.
+
+    Of several evaluations on real cells the one with most cells counts. One of an older version
+    does not say whether its cells are real, and does not count.
+    """
+    measured = run.metrics
+    if measured is None or not measured.dataset.synthetic:
+        return ""
+    try:
+        real = [row for row in run.evaluations if row.synthetic is False and not row.leaking]
+    except RunError as error:
+        return f"{UNMEASURED} {error}"
+    if not real:
+        return UNMEASURED
+    largest = max(real, key=lambda row: row.metrics.images)
+    return f"{TRAINED}. {_found(run, largest)} {_USE}"
+
+
+def _found(run: Run, row: Evaluation) -> str:
+    part, counts = row.metrics, row.metrics.confusion
+    subjects = "unknown subjects" if row.subjects is None else f"{row.subjects:,} subjects"
+    ranked = part.estimate("roc_auc")
+    order = ", all of one class, it"
+    if ranked.value is not None:
+        order = (
+            f" it ranked a blast above a healthy cell in {100 * ranked.value:.0f} of 100 pairs "
+            f"(ROC AUC {ranked.value:.2f}, {interval_of(ranked)}), and"
+        )
+    return (
+        f"On {part.images:,} real cells of {subjects} of {row.dataset}{order} found "
+        f"{counts.tp:,} of {part.all:,} blasts and {counts.tn:,} of {part.hem:,} healthy cells at "
+        f"{_threshold(run, row)}."
+    )
+
+
+def _threshold(run: Run, row: Evaluation) -> str:
+    """Its threshold, or the former one if the operating point has changed since."""
+    now = run.calibration
+    if (row.threshold, row.calibration) == (now.threshold, now.method):
+        return "its threshold"
+    was = "" if row.threshold is None else f" of {row.threshold:.2g}"
+    return f"its former threshold{was}"
