@@ -9,6 +9,13 @@ from pages.ui.common import state, uploads
 from pages.ui.common.text import plain, research_notice, shown_errors, title
 from pages.ui.reading import cell, picture
 
+_PARTS = (
+    "**The model suggests** its call: ALL, HEM or, where it is not sure, review. The "
+    "**probability** was calibrated on subjects that it was not trained on. The **heat map** shows "
+    "what speaks for the call, and its badge whether the map has passed its own tests. Below stand "
+    "the cell in words, the training cells most like it, and the checks made before the reading."
+)
+
 title(
     "BlastLens",
     "Reads single stained cells for leukemic blasts, and says how far to believe it.",
@@ -22,8 +29,12 @@ except RunError as error:
 
 with reading, shown_errors():
     if active is not None:
-        chosen = uploads.choose("home", "Drop one stained cell here", several=False)
+        chosen = uploads.choose(
+            "home", "Drop one stained cell here", several=False, first_example=True
+        )
         for upload in chosen:
+            if upload.example:
+                st.markdown(f"**{plain(upload.name)}**, a synthetic cell, is read below. {_PARTS}")
             picture.show([active], upload)
         research_notice()
 

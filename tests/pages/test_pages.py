@@ -81,6 +81,21 @@ def test_a_shipped_example_is_read_at_a_click(workspace: Path) -> None:
     assert "The model suggests" in words(app)
 
 
+def test_home_opens_with_an_example_read(workspace: Path, demo_root: Path) -> None:
+    first, second = sorted(storage.examples_dir().glob("*.png"))[:2]
+    app = open_page("home")
+    said = words(app)
+    assert "The model suggests" in said and "Heat map" in said and "Balanced accuracy" in said
+    assert app.button(key=f"home_{first.stem}").label == "Read ✓"
+    app.button(key=f"home_{second.stem}").click().run()
+    assert app.button(key=f"home_{first.stem}").label == "Read"
+    assert app.button(key=f"home_{second.stem}").label == "Read ✓"
+    cell = sorted(demo_root.rglob("*_all.bmp"))[0]
+    app.file_uploader[0].upload(cell.name, cell.read_bytes())
+    app.run()
+    assert "synthetic cell, is read below" not in words(app) and not app.exception
+
+
 def test_the_dataset_page_filters_pages_and_inspects(workspace: Path) -> None:
     app = open_page("dataset")
     assert f"{CELLS} of {CELLS} cells" in words(app)

@@ -19,11 +19,15 @@ ALL_EXAMPLES = "all of them"
 
 @dataclass(frozen=True)
 class Upload:
-    """One picture: its name, the digest of its content, and a way to its bytes."""
+    """One picture: its name, the digest of its content, and a way to its bytes.
+
+    example: whether it is one of the shipped examples.
+    """
 
     name: str
     digest: str
     load: Callable[[], bytes]
+    example: bool = False
 
     @property
     def data(self) -> bytes:
@@ -32,11 +36,17 @@ class Upload:
 
 
 def choose(
-    key: str, label: str, *, several: bool, aside: DeltaGenerator | None = None
+    key: str,
+    label: str,
+    *,
+    several: bool,
+    aside: DeltaGenerator | None = None,
+    first_example: bool = False,
 ) -> list[Upload]:
     """Uploaded files, or else shipped examples; empty where nothing is chosen.
 
-    Once something is, the examples are folded away: into `aside`, if there is such a place.
+    Once something is, the examples are folded away: into `aside`, if there is such a place. With
+    `first_example` the first one is chosen from the beginning, and the others stay in sight.
     """
     given = st.file_uploader(
         label,
@@ -49,19 +59,21 @@ def choose(
     files = given if isinstance(given, list) else [] if given is None else [given]
     examples = sorted(storage.examples_dir().glob("*.png"))
     chosen = st.session_state.get(f"{key}_example")
-    if files or chosen:
+    if first_example and examples and not chosen:
+        chosen = examples[0].name
+    if files or (chosen and not first_example):
         folded = (aside or st).popover("Synthetic examples", icon=_ICON, type="tertiary")
         with folded:
             _offer(examples, key, several=several, chosen=None if files else chosen)
     elif examples:
         st.caption("or try one of these synthetic cells")
-        _offer(examples, key, several=several, chosen=None)
+        _offer(examples, key, several=several, chosen=chosen)
     if files:
         return [
             Upload(file.name, cache.digest(file.file_id, file), file.getvalue) for file in files
         ]
     taken = [file for file in examples if chosen in (file.name, ALL_EXAMPLES)]
-    return [Upload(file.name, _digest(file), file.read_bytes) for file in taken]
+    return [Upload(file.name, _digest(file), file.read_bytes, example=True) for file in taken]
 
 
 def _offer(examples: list[Path], key: str, *, several: bool, chosen: str | None) -> None:
