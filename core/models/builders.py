@@ -8,6 +8,7 @@ the log-odds of ALL.
 from pathlib import Path
 
 import keras
+import numpy as np
 from keras import layers
 
 from core.errors import ModelError
@@ -90,7 +91,7 @@ def colour_bands(size: int, *, units: int) -> keras.Model:
     depends on the few pixels around it, and features are 0 where there is no cell. They are
     divided by the cell's share of the image: a mean over all squares is a mean over the cell, and
     its size has no say. The rim, where pixels of the cell mix with black, is left out. The last
-    layer is for `core.training.whitening`, and until then rotates the features at random.
+    layer is for `core.training.whitening`, and until then changes nothing.
     """
     inputs = keras.Input((size, size, 3), name="pixels")
     cell = keras.ops.cast(keras.ops.max(inputs, axis=-1, keepdims=True) > 0, "float32")
@@ -114,14 +115,9 @@ def colour_bands(size: int, *, units: int) -> keras.Model:
     x = layers.ReLU()(x)
     # What all channels have in common is how much there is to see, which is no evidence.
     x = x - keras.ops.mean(x, axis=-1, keepdims=True)
-    x = layers.Conv2D(
-        units,
-        1,
-        use_bias=False,
-        kernel_initializer="orthogonal",
-        trainable=False,
-        name="whitening",
-    )(x)
+    whitening = layers.Conv2D(units, 1, use_bias=False, trainable=False, name="whitening")
+    x = whitening(x)
+    whitening.set_weights([np.eye(units)[None, None]])
     return keras.Model(inputs, x, name="backbone")
 
 
