@@ -42,7 +42,7 @@ class Architecture:
     this architecture. `blocks` are the name prefixes of a pretrained
     backbone's blocks that fine-tuning can open, the top one first. `additivity` is the weight of
     the loss by which the evidence of its places learns to add up (`core.training.covering`); it
-    needs the head "linear".
+    needs the head "linear". `black_background`: whether it finds the cell by what is not black.
     """
 
     key: str
@@ -59,6 +59,7 @@ class Architecture:
     blocks: tuple[str, ...] = ()
     geometry: Geometry = field(default_factory=Geometry)
     additivity: float = 0.0
+    black_background: bool = False
 
 
 _STUDY = "the original study of five networks on 1,000 C-NMC images"
@@ -105,6 +106,7 @@ ARCHITECTURES = {
             learning_rate=1e-3,
             source="BlastLens",
             geometry=Geometry(size=104),
+            black_background=True,
         ),
         Architecture(
             key="colour-bands",
@@ -116,6 +118,7 @@ ARCHITECTURES = {
             source="BlastLens, after Burt and Adelson 1983",
             geometry=Geometry(size=104),
             additivity=0.5,
+            black_background=True,
         ),
         Architecture(
             key="vgg16",

@@ -17,7 +17,8 @@ MIN_SAMPLE = 6
 EPOCHS, MAX_EPOCHS = 20, 1000
 
 SCHEDULES = ("constant", "cosine", "plateau")
-AUGMENTATIONS = ("dihedral", "rotation", "stain", "brightness")
+# The last three vary the background: see `core.training.augment`.
+AUGMENTATIONS = ("dihedral", "rotation", "stain", "brightness", "position", "scale", "fill")
 CLASS_BALANCES = ("none", "weights", "sampling")
 PRECISIONS = ("auto", "float32", "bfloat16")
 
@@ -145,6 +146,11 @@ class RunConfig(Document):
             raise ConfigError(
                 f"split is {self.split!r} with {self.folds} folds; cross-validation takes "
                 f"{' or '.join(splits.FOLDED)}."
+            )
+        if "fill" in self.augmentation and entry.black_background:
+            raise ConfigError(
+                f"augmentation has 'fill', and {entry.title} finds the cell by its black "
+                "background. Leave it out."
             )
         blocks = len(entry.blocks)
         if not 0 <= self.fine_tune_blocks <= blocks:

@@ -2,7 +2,8 @@
 
 Cells have no orientation, so the eight symmetries of the square lose nothing. Stain and light
 differ between laboratories and days, so a network should not rely on them. Black, the background of
-a segmented cell, stays black.
+a segmented cell, stays black, unless the background itself is what varies: where the cell lies in
+the frame ("position"), how much of it the cell takes ("scale"), and what is around it ("fill").
 """
 
 from collections.abc import Collection, Sequence
@@ -16,6 +17,10 @@ DIHEDRAL = 8
 ROTATION_DEGREES = 45.0
 STAIN = 0.12
 BRIGHTNESS = 0.15
+POSITION = 0.08  # share of the frame
+SCALE = 0.15
+FILL = 160.0  # the highest grey level
+FILLED = 0.5  # share of images whose background is filled
 
 
 @dataclass(frozen=True)
@@ -24,25 +29,35 @@ class Draw:
 
     symmetry: int (N,), 0..7, see `turn`. degrees: float (N,), counter-clockwise about the centre.
     stain: float (N, 3), the exponent of each colour channel. gain: float (N,), the factor on all.
+    shift: float (N, 2), to the right and down, as a share of the frame. zoom: float (N,), the
+    factor on the size of the cell. fill: uint8 (N, 3), the colour of the background.
     """
 
     symmetry: np.ndarray
     degrees: np.ndarray
     stain: np.ndarray
     gain: np.ndarray
+    shift: np.ndarray
+    zoom: np.ndarray
+    fill: np.ndarray
 
 
 def draw(
     rng: np.random.Generator, images: int, kinds: Collection[str], strength: float = 1.0
 ) -> Draw:
-    """Draws the changes in `kinds` ("dihedral", "rotation", "stain", "brightness") for N images.
+    """Draws the changes in `kinds`, any of `core.runs.config.AUGMENTATIONS`, for N images.
 
-    `strength` scales all changes except symmetries; 0 means no change.
+    `strength` scales all changes except symmetries; 0 means no change. The background has
+    generators of its own: its changes leave those of the cell as they were.
     """
 
-    def uniform(kind: str, width: float, *shape: int) -> np.ndarray:
+    def uniform(kind: str, width: float, *shape: int, rng: np.random.Generator = rng) -> np.ndarray:
         reach = width * strength if kind in kinds else 0.0
         return rng.uniform(-reach, reach, size=(images, *shape))
+
+    position, scale, fill = rng.spawn(3)
+    highest = FILL * strength if "fill" in kinds else 0.0
+    filled = fill.random((images, 1)) < FILLED
 
     symmetry = rng.integers(0, DIHEDRAL, size=images)
     return Draw(
@@ -50,11 +65,14 @@ def draw(
         degrees=uniform("rotation", ROTATION_DEGREES),
         stain=np.exp(uniform("stain", STAIN, 3)),
         gain=np.exp(uniform("brightness", BRIGHTNESS)),
+        shift=uniform("position", POSITION, 2, rng=position),
+        zoom=np.exp(uniform("scale", SCALE, rng=scale)),
+        fill=np.clip(filled * fill.uniform(0, highest, (images, 3)), 0, 255).astype(np.uint8),
     )
 
 
 def apply(images: Sequence[np.ndarray], drawn: Draw) -> np.ndarray:
-    """Returns a copy of uint8 (N, S, S, 3), turned, rotated and recoloured as drawn.
+    """Returns a copy of uint8 (N, S, S, 3), changed as drawn.
 
     Colour: each channel c becomes 255 gain (c / 255)^stain, cut at 255. By the law of Beer and
     Lambert the exponent scales the optical density of the stain in that channel, the gain is light.
@@ -62,12 +80,15 @@ def apply(images: Sequence[np.ndarray], drawn: Draw) -> np.ndarray:
     result = np.empty((len(images), *images[0].shape), np.uint8)
     tables = _tables(drawn)
     for row, image in enumerate(images):
-        changed = turn(image, int(drawn.symmetry[row]))
-        if drawn.degrees[row]:
-            changed = rotate(changed, float(drawn.degrees[row]))
-        result[row] = changed
+        result[row] = turn(image, int(drawn.symmetry[row]))
         if tables is not None:
             _recolour(result[row], tables[row])
+        fill = drawn.fill[row]
+        if fill.any():
+            result[row][~result[row].any(axis=2)] = fill
+        degrees, shift, zoom = float(drawn.degrees[row]), drawn.shift[row], float(drawn.zoom[row])
+        if degrees or shift.any() or zoom != 1:
+            result[row] = move(result[row], degrees, shift, zoom, fill)
     return result
 
 
@@ -98,12 +119,25 @@ _QUARTERS = {
 }
 
 
-def rotate(image: np.ndarray, degrees: float) -> np.ndarray:
-    """Rotates an image (S, S, 3) about its centre; new pixels are black."""
+def move(
+    image: np.ndarray,
+    degrees: float = 0.0,
+    shift: Sequence[float] | np.ndarray = (0.0, 0.0),
+    zoom: float = 1.0,
+    fill: Sequence[int] | np.ndarray = (0, 0, 0),
+) -> np.ndarray:
+    """Rotates and enlarges an image (S, S, 3) about its centre, then shifts it.
+
+    The arguments are those of one image in `Draw`; new pixels are `fill`.
+    """
     side = image.shape[0]
     centre = ((side - 1) / 2, (side - 1) / 2)
-    matrix = cv2.getRotationMatrix2D(centre, degrees, 1.0)
-    return np.asarray(cv2.warpAffine(np.ascontiguousarray(image), matrix, (side, side)))
+    matrix = cv2.getRotationMatrix2D(centre, degrees, zoom)
+    matrix[:, 2] += side * np.asarray(shift)
+    colour = tuple(int(level) for level in fill)
+    return np.asarray(
+        cv2.warpAffine(np.ascontiguousarray(image), matrix, (side, side), borderValue=colour)
+    )
 
 
 def _recolour(image: np.ndarray, table: np.ndarray) -> None:

@@ -57,7 +57,8 @@ def space(base: RunConfig) -> dict[str, Dimension]:
         "class_balance": Dimension(choices=config.CLASS_BALANCES),
     }
     if not frozen:
-        subsets = ("none", "dihedral", "dihedral,stain,brightness", ",".join(config.AUGMENTATIONS))
+        most = ",".join(kind for kind in config.AUGMENTATIONS if kind != "fill")
+        subsets = ("none", "dihedral", "dihedral,stain,brightness", most)
         dimensions["augmentation"] = _with(subsets, _encoded("augmentation", base.augmentation))
         strength = base.augmentation_strength
         dimensions["augmentation_strength"] = Dimension(

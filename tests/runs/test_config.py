@@ -102,7 +102,7 @@ def test_augmentation_is_named_as_text_or_as_a_list(given: object, kinds: tuple[
         ("learning_rate", "nan", "between"),
         ("split", "patient", "subject, folds, preliminary, image"),
         ("weights", "mine", "imagenet, random"),
-        ("augmentation", "dihedral,perhaps", "dihedral, rotation, stain, brightness, or none"),
+        ("augmentation", "dihedral,perhaps", "position, scale, fill, or none"),
         ("augmentation_strength", 3.5, "between 0.0 and 3.0"),
         ("views", 9, "between 1 and 8"),
         ("batch_size", 0, "between 1 and 1024"),
@@ -122,6 +122,14 @@ def test_a_wrong_setting_is_named_with_its_rule(name: str, value: object, words:
     with pytest.raises(ConfigError, match=name) as error:
         config.create("cnn-16", Path("data"), "recommended", **{name: value})
     assert words in str(error.value)
+
+
+def test_a_background_cannot_vary_in_colour_where_black_marks_it() -> None:
+    filled = config.create("cnn-16", Path("data"), "recommended", augmentation="fill")
+    assert filled.augmentation == ("fill",)
+    for name in ("compact", "colour-bands"):
+        with pytest.raises(ConfigError, match="finds the cell by its black background"):
+            config.create(name, Path("data"), "recommended", augmentation="fill")
 
 
 @pytest.mark.parametrize(

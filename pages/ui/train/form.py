@@ -38,7 +38,12 @@ _WORDS = {
     },
     "balance": {"natural": "as they occur", "balanced": "as many of each"},
 }
-_AUGMENTATIONS = {"dihedral": "turns and mirrors"}
+_AUGMENTATIONS = {
+    "dihedral": "turns and mirrors",
+    "position": "place in the frame",
+    "scale": "size in the frame",
+    "fill": "colour around the cell",
+}
 
 
 def architecture_and_recipe(left: DeltaGenerator, right: DeltaGenerator) -> tuple[str, str]:
