@@ -12,7 +12,12 @@ def require(module: str, extra: str, purpose: str) -> None:
     settings".
     """
     if find_spec(module) is None:
-        raise ConfigError(
-            f"{purpose} needs {module}, which is not installed. Install it with: pip install "
-            f"'blastlens[{extra}]', or in a clone: pip install -r requirements.txt."
-        )
+        raise ConfigError(missing(module, extra, purpose))
+
+
+def missing(module: str, extra: str, purpose: str) -> str:
+    """The sentences of `require`."""
+    return (
+        f"{purpose} needs {module}, which is not installed. Install it with: pip install "
+        f"'blastlens[{extra}]', or in a clone: pip install -r requirements.txt."
+    )

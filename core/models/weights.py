@@ -1,14 +1,17 @@
 """ImageNet weights: finding and downloading them.
 
-Looked for in the weights folder, then in Keras's own cache, then at Keras's public address.
+Looked for in the weights folder, then in Keras's own cache, then at Keras's public address; those
+that a package brings, in the weights folder and in the package.
 """
 
+from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
-from core import storage
+from core import extras, storage
 from core.data.walk import Progress
 from core.errors import ModelError
-from core.models.catalog import Architecture
+from core.models.catalog import Architecture, Pretrained
 from core.settings import settings
 
 CHOICES = ("imagenet", "random")
@@ -22,9 +25,16 @@ def find(entry: Architecture) -> Path | None:
     """The architecture's weight file on this machine; None if it is not here, or there is none."""
     if entry.pretrained is None:
         return None
-    folders = (settings().weights, Path.home() / ".keras" / "models")
-    files = (folder / entry.pretrained.file for folder in folders)
+    files = (folder / entry.pretrained.file for folder in _folders(entry.pretrained))
     return next((file for file in files if file.is_file()), None)
+
+
+def _folders(published: Pretrained) -> Iterator[Path]:
+    yield settings().weights
+    if not published.module:
+        yield Path.home() / ".keras" / "models"
+    elif spec := find_spec(published.module):
+        yield from (Path(part, published.folder) for part in spec.submodule_search_locations or ())
 
 
 def require(entry: Architecture) -> Path:
@@ -38,10 +48,13 @@ def require(entry: Architecture) -> Path:
 def available(entry: Architecture) -> bool:
     """Whether the weights are on this machine, or can be downloaded now.
 
-    True for an architecture without any. Asks the network, for a few seconds at most.
+    True for an architecture without any. Asks the network, for a few seconds at most, unless a
+    package brings them.
     """
     if entry.pretrained is None or find(entry) is not None:
         return True
+    if entry.pretrained.module:
+        return False
     import pooch  # here, since a page seldom needs it
 
     ask = pooch.HTTPDownloader(timeout=_PATIENCE_SECONDS)
@@ -54,15 +67,15 @@ def available(entry: Architecture) -> bool:
 def obtain(entry: Architecture, progress: Progress | None = None) -> Path:
     """As `require`, but downloads the file into the weights folder if it is not on this machine.
 
-    `progress` gets (bytes done, bytes in all). Raises `ModelError` if there is no network, or if
-    the file that arrives is not the published one.
+    `progress` gets (bytes done, bytes in all). Raises `ModelError` if there is no network, if the
+    file that arrives is not the published one, or if the package that brings it is missing.
     """
     import pooch
 
     assert entry.pretrained is not None
     file = find(entry)
-    if file is not None:
-        return file
+    if file is not None or entry.pretrained.module:
+        return file or require(entry)
     target = settings().weights / entry.pretrained.file
     with storage.lock(target), storage.atomic(target) as temporary:
         download = pooch.HTTPDownloader(
@@ -105,12 +118,24 @@ class _Bar:
 def missing(*entries: Architecture) -> str:
     """What to tell a user who lacks the weights of these architectures."""
     pretrained = [(entry.title, entry.pretrained) for entry in entries if entry.pretrained]
+    sentences = [
+        extras.missing(needed.module, "weights", title)
+        for title, needed in pretrained
+        if needed.module
+    ]
     files = " and ".join(
-        f"{title}: {published.file}, {published.mebibytes} MiB" for title, published in pretrained
+        f"{title}: {published.file}, {published.mebibytes} MiB"
+        for title, published in pretrained
+        if not published.module
     )
-    return (
-        f"This machine neither has the ImageNet weights that are needed ({files}; published with "
-        f"Keras) nor reaches the place to download them from. Put them into {settings().weights}, "
-        "or choose random weights (in the settings, or --set weights=random), which a frozen "
-        "backbone learns little from."
+    if files:
+        sentences.append(
+            f"This machine neither has the ImageNet weights that are needed ({files}; published "
+            "with Keras) nor reaches the place to download them from. Put them into "
+            f"{settings().weights}."
+        )
+    sentences.append(
+        "You may also choose random weights (in the settings, or --set weights=random), which a "
+        "frozen backbone learns little from."
     )
+    return " ".join(sentences)

