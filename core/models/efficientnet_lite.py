@@ -159,6 +159,7 @@ def _of(layer: keras.Layer, values: dict[str, np.ndarray]) -> list[np.ndarray]:
 
     Kernels of torch are (out, in, h, w), or (channels, 1, h, w) channel by channel.
     """
+    parts: dict[str, tuple[int, ...]]
     match layer:
         case layers.BatchNormalization():
             parts = {"weight": (0,), "bias": (0,), "running_mean": (0,), "running_var": (0,)}

@@ -77,6 +77,10 @@ def test_an_architecture_builds_to_its_weights_and_its_engine_agrees(
     if catalog.architecture(key).pretrained:
         assert not built.backbone.trainable_weights
 
+    logit = built.head.get_layer("logit")
+    kernel, bias = logit.get_weights()
+    if not kernel.any():  # as some begin; of such a head every gradient is 0
+        logit.set_weights([np.random.default_rng(0).normal(size=kernel.shape), bias])
     cells = _fitted(demo_root, catalog.architecture(key).geometry)
     to_engine(built, tmp_path / "engine.xml")
     engine = Engine(tmp_path / "engine.xml")
