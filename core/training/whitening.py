@@ -22,12 +22,15 @@ def whiten(model: keras.Model, pixels: np.ndarray) -> None:
     """Sets the backbone's layer `LAYER` and the head's weights.
 
     `pixels` are cells, uint8 (N, S, S, 3), whose features, over the places of each cell, are white
-    afterwards: uncorrelated, with variance 1.
+    afterwards: uncorrelated, with variance 1. Where they do not vary at all, nothing is set.
     """
     backbone, head = model.get_layer("backbone"), model.get_layer("head")
     matrix, logit = backbone.get_layer(LAYER), head.get_layer("logit")
     before = matrix.kernel.numpy()[0, 0].astype(float)
-    values, vectors = np.linalg.eigh(_covariance(backbone, pixels))
+    covariance = _covariance(backbone, pixels)
+    if not covariance.any():
+        return  # the discs of a control run are flat: there is nothing to whiten
+    values, vectors = np.linalg.eigh(covariance)
     deviation = np.sqrt(np.maximum(values, SMALLEST * values[-1]))
     weights, bias = logit.get_weights()
     matrix.set_weights([(before @ (vectors / deviation) @ vectors.T)[None, None]])
@@ -41,6 +44,7 @@ def _covariance(backbone: keras.Model, pixels: np.ndarray) -> np.ndarray:
         features = backbone.predict_on_batch(pixels[start : start + BATCH].astype(np.float32))
         for image in features:
             on_cell = image[image.any(axis=-1)].astype(float)
-            centred = on_cell - on_cell.mean(axis=0)
-            total, places = total + centred.T @ centred, places + len(on_cell)
-    return np.asarray(total / places)
+            if len(on_cell):
+                centred = on_cell - on_cell.mean(axis=0)
+                total, places = total + centred.T @ centred, places + len(on_cell)
+    return np.asarray(total / max(places, 1))

@@ -27,3 +27,15 @@ def test_whitening_changes_no_logit_and_leaves_features_white() -> None:
     # Directions that hardly vary, as the one in which the channels are centred, are left small.
     assert variances[0] < 0.1 and variances[-1] < 1.05
     np.testing.assert_allclose(variances[len(variances) // 2 :], 1, atol=0.05)
+
+
+def test_flat_discs_of_a_control_run_have_no_features_to_whiten() -> None:
+    from core.models import catalog, classifier
+    from core.training import whitening
+
+    built = classifier.build(catalog.architecture("colour-bands"))
+    y, x = np.ogrid[:104, :104]
+    disc = ((y - 52) ** 2 + (x - 52) ** 2 < 40**2) * np.uint8(128)
+    cells = np.repeat(disc[None, ..., None], 3, axis=-1)
+    whitening.whiten(built.model, cells)
+    assert np.isfinite(built.model.predict_on_batch(cells.astype(np.float32))).all()
