@@ -14,13 +14,14 @@ import numpy as np
 from core import storage
 from core.data.images import encode
 from core.data.synthetic.output import MARKER, claim
-from core.data.synthetic.white_cell import FIELD, draw_cell
+from core.data.synthetic.style import FIELD
+from core.data.synthetic.white_cell import draw_cell
 from core.data.walk import DESCRIPTION
 from core.errors import ConfigError
 
-CELLS = 1000
-SUBJECTS = 40
-GENERATOR = 3  # raise it whenever the same seed no longer gives the same bytes
+CELLS = 1800
+SUBJECTS = 144
+GENERATOR = 4  # raise it whenever the same seed no longer gives the same bytes
 FOLDS = 3
 BLAST_SHARE = 0.6
 # C-NMC holds cells of one person under two subject ids, on both sides of its folds; so do sets of

@@ -13,6 +13,7 @@ import numpy as np
 
 from core.data.synthetic import red_cell, white_cell
 from core.data.synthetic.placement import Disc, lay_out
+from core.data.synthetic.style import SubjectStyle
 
 SCALE = 0.8  # puts a lymphocyte at about 160 pixels and a red cell at about 100
 RIM = 4.0  # mean width of the cytoplasm around C-NMC's outline, pixels of a C-NMC image
@@ -52,7 +53,7 @@ class Smear:
     """A field of `size` (H, W) while it is filled: white cells first, the rest around them."""
 
     rng: np.random.Generator
-    style: white_cell.SubjectStyle
+    style: SubjectStyle
     size: tuple[int, int]
     scale: float
     objects: list[FieldObject] = field(default_factory=list)
@@ -63,6 +64,7 @@ class Smear:
         self.nucleus = self.depth.copy()
         self.chromatin = np.zeros(self.size, np.float32)
         self.cytoplasm = self.chromatin.copy()
+        self.maturity = self.chromatin.copy()
         self.haemoglobin = self.chromatin.copy()
         self.mask = np.zeros(self.size, np.uint8)
         self.instances = np.zeros(self.size, np.int32)
@@ -146,7 +148,7 @@ class Smear:
     def photograph(self, look: Look) -> np.ndarray:
         """Return the field as lamp, dyes, lens and camera show it, RGB uint8 (H, W, 3)."""
         stained = white_cell.apply_stain(
-            self.rng, self.style, self.nucleus, self.chromatin, self.cytoplasm
+            self.rng, self.style, self.maturity, self.nucleus, self.chromatin, self.cytoplasm
         )
         glass = stained.max(axis=(0, 1))  # the lamp, where no dye dims it
         light, contrast, haemoglobin = (np.array(channels, np.float32) for channels in look)
@@ -183,6 +185,7 @@ class Smear:
         depth, nucleus = (red_cell.depth_map(edge, 1, half) for edge in (membrane, envelope))
         chromatin = white_cell.draw_chromatin(self.rng, self.style, maturity, depth.shape)
         chromatin *= white_cell.draw_nucleoli(self.rng, maturity, nucleus)
+        chromatin *= white_cell.draw_lining(self.rng, maturity, nucleus)
         cytoplasm = white_cell.draw_cytoplasm(self.rng, depth.clip(-60)) * red_cell.soft_edge(depth)
         layers = np.dstack([depth, nucleus, chromatin, cytoplasm]).astype(np.float32)
         side = 2 * round(half * self.scale) + 1
@@ -197,6 +200,7 @@ class Smear:
         self.nucleus[target] = np.where(own, np.minimum(nucleus, lead - 1), kept)
         for dye, drawn in ((self.chromatin, chromatin), (self.cytoplasm, cytoplasm)):
             dye[target] = np.where(own, drawn, dye[target])
+        self.maturity[target] = np.where(own, maturity, self.maturity[target])
         self.instances[target][own & (depth > 0)] = self.white_cells
         self.depth[target] = np.maximum(self.depth[target], depth)
 

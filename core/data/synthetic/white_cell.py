@@ -9,79 +9,25 @@ haematology expects it, and in chromatin it is about what a few dozen real cells
 channel. Patients differ in maturity more than in any one measure, as leukemias do.
 """
 
-import zlib
-from dataclasses import dataclass, replace
-
 import cv2
 import numpy as np
 
-SIZE = 450
-FIELD = 3  # cells of a subject that lie in one field of view, and so share lamp and focus
+from core.data.synthetic.noise import ANGLES, ripple, smooth_noise, turn_from
+from core.data.synthetic.style import FIELD, SubjectStyle, cell_rng, field_style, subject_style
 
-ANGLES = 2048  # an outline is a radius per angle; at this count a step is under one pixel
+SIZE = 450
+
 LIGHT = np.log([222.0, 154.0, 160.0])  # the lamp through empty glass, as log RGB
 # Optical density per channel of what the dyes bind to, where it is packed as in a usual cell.
 CHROMATIN = np.array([0.67, 0.87, 0.14])
 NUCLEOPLASM = np.array([0.00, 0.30, 0.18])
 CYTOPLASM = np.array([0.60, 0.68, 0.43])
+# Open chromatin shows more of what lies between, which takes up more eosin and less azure: the log
+# factor on the nucleoplasm for each step of maturity.
+MATURING = np.array([0.0, -0.20, 0.07])
 RED_CELL = np.array([0.16, 0.12, 0.20])  # what a red cell adds to the thin smear around it
 NOISE = np.array([0.66, 0.57, 0.60], np.float32)  # grey levels, independent in each pixel
 MOSAIC = np.array([0.90, 0.40, 2.80], np.float32)  # and what the camera's colour mosaic spreads
-
-
-@dataclass(frozen=True)
-class SubjectStyle:
-    """What all cells of one subject share; log factors unless said otherwise."""
-
-    maturity: float  # added to the maturity of each cell
-    size: float
-    light: np.ndarray  # (3,) lamp and white balance, added to log RGB
-    azure: np.ndarray  # (3,) hue of the stained chromatin
-    density: float
-    grain: float
-    contrast: float
-    crescent: float
-    roughness: float
-    blur: float  # pixels
-    tilt: float  # direction of uneven light, radians
-    fringe: np.ndarray  # (2,) pixels by which the lens parts red from blue
-
-
-def subject_style(subject: str, seed: int) -> SubjectStyle:
-    """Return the look of `subject`, the same for every cell and process.
-
-    Subjects differ in colour about twice as much as those of one laboratory do: a few dozen of
-    them, with some 25 cells each, must be as easy to recognise as C-NMC's with over 100.
-    """
-    rng = _rng(seed, subject, 0, 0)
-    return SubjectStyle(
-        maturity=rng.normal(0, 0.75),
-        size=rng.normal(0, 0.045),
-        light=rng.normal(0, 0.09) + rng.normal(0, 0.063, 3),
-        azure=rng.normal(0, 0.09, 3),
-        density=rng.normal(0, 0.18),
-        grain=rng.normal(0, 0.12),
-        contrast=rng.normal(0, 0.23),
-        crescent=rng.normal(0, 0.20),
-        roughness=rng.normal(0, 0.15),
-        blur=rng.uniform(0.8, 1.5),
-        tilt=rng.uniform(0, 2 * np.pi),
-        fringe=rng.normal(0, 0.5, 2),
-    )
-
-
-def field_style(style: SubjectStyle, rng: np.random.Generator) -> SubjectStyle:
-    """Return the look of one field of view: smear thickness, stain, lamp and focus drift a bit."""
-    return replace(
-        style,
-        light=style.light + rng.normal(0, 0.02) + rng.normal(0, 0.012, 3),
-        azure=style.azure + rng.normal(0, 0.015, 3),
-        density=style.density + rng.normal(0, 0.07),
-        contrast=style.contrast + rng.normal(0, 0.08),
-        crescent=style.crescent + rng.normal(0, 0.35),
-        blur=style.blur * np.exp(rng.normal(0, 0.07)),
-        fringe=style.fringe + rng.normal(0, 0.4, 2),
-    )
 
 
 def draw_cell(*, subject: str, cell: int, label: int, seed: int = 0) -> np.ndarray:
@@ -93,8 +39,8 @@ def draw_cell(*, subject: str, cell: int, label: int, seed: int = 0) -> np.ndarr
     four arguments alone, never on what was drawn before. Raises ValueError for a negative `seed`
     or `cell`.
     """
-    style = field_style(subject_style(subject, seed), _rng(seed, subject, 1, cell // FIELD))
-    rng = _rng(seed, subject, 2, cell)
+    style = field_style(subject_style(subject, seed), cell_rng(seed, subject, 1, cell // FIELD))
+    rng = cell_rng(seed, subject, 2, cell)
     maturity = (-1.0 if label else 1.0) + style.maturity + rng.normal(0, 0.36)
 
     outline = draw_outline(rng, style, maturity)
@@ -107,9 +53,9 @@ def draw_cell(*, subject: str, cell: int, label: int, seed: int = 0) -> np.ndarr
     nucleus = draw_nucleus(rng, style, maturity, outline)[angle] - radius
 
     chromatin = draw_chromatin(rng, style, maturity, radius.shape)
-    chromatin *= draw_nucleoli(rng, maturity, nucleus)
+    chromatin *= draw_nucleoli(rng, maturity, nucleus) * draw_lining(rng, maturity, nucleus)
     cytoplasm = draw_cytoplasm(rng, outline[angle] - radius)
-    image = apply_stain(rng, style, nucleus, chromatin, cytoplasm)
+    image = apply_stain(rng, style, maturity, nucleus, chromatin, cytoplasm)
     if touched:
         image *= draw_red_cell(rng, outline.mean(), towards, radius.shape)
     image *= draw_illumination(rng, style, radius.shape)[..., None]
@@ -125,22 +71,22 @@ def draw_outline(rng: np.random.Generator, style: SubjectStyle, maturity: float)
     """Return the cell membrane as a radius in pixels per angle, float (ANGLES,)."""
     mean: float = 107 * np.exp(style.size - 0.068 * maturity + rng.normal(0, 0.095))
     rough: float = np.exp(style.roughness - 0.15 * maturity + rng.normal(0, 0.3))
-    bent = 0.052 * _ripple(rng, 2, 2) + 0.025 * _ripple(rng, 3, 4)
-    return mean * (1 + rough * (bent + 0.013 * _ripple(rng, 5, 14)))
+    bent = 0.052 * ripple(rng, 2, 2) + 0.025 * ripple(rng, 3, 4)
+    return mean * (1 + rough * (bent + 0.013 * ripple(rng, 5, 14)))
 
 
 def draw_segmentation(
     rng: np.random.Generator, style: SubjectStyle, outline: np.ndarray
 ) -> np.ndarray:
     """Return where a segmentation would cut: the membrane, jagged, with tags, bites and a cut."""
-    edge = outline + 0.33 * np.exp(style.roughness + rng.normal(0, 0.5)) * _ripple(rng, 15, 100)
+    edge = outline + 0.33 * np.exp(style.roughness + rng.normal(0, 0.5)) * ripple(rng, 15, 100)
     for _ in range(rng.poisson(1.5 * np.exp(style.roughness))):
         width = rng.uniform(0.05, 0.20)
         height = rng.choice([-1, 1], p=[0.35, 0.65]) * rng.gamma(1.6, 4.5)
-        ragged = 1 + 0.3 * _ripple(rng, 12, 50)
-        edge += height * ragged * np.exp(-((_turn(rng.uniform(0, 2 * np.pi)) / width) ** 4))
+        ragged = 1 + 0.3 * ripple(rng, 12, 50)
+        edge += height * ragged * np.exp(-((turn_from(rng.uniform(0, 2 * np.pi)) / width) ** 4))
     if rng.random() < 0.15:  # a neighbour in the field was parted off by a straight line
-        facing = np.cos(_turn(rng.uniform(0, 2 * np.pi)))
+        facing = np.cos(turn_from(rng.uniform(0, 2 * np.pi)))
         edge = np.minimum(edge, rng.uniform(0.84, 0.97) * edge.mean() / np.maximum(facing, 0.1))
     cut: np.ndarray = np.clip(edge, 20, SIZE / 2 - 12)
     return cut
@@ -148,8 +94,8 @@ def draw_segmentation(
 
 def draw_fragment(rng: np.random.Generator, edge: np.ndarray, towards: float) -> np.ndarray:
     """Return the cut with a piece of the red cell that lies `towards` left on."""
-    turn = _turn(towards + rng.normal(0, 0.15)) / rng.uniform(0.12, 0.40)
-    piece = rng.uniform(12, 70) * (1 + 0.2 * _ripple(rng, 3, 40)) * np.exp(-(turn**8))
+    turn = turn_from(towards + rng.normal(0, 0.15)) / rng.uniform(0.12, 0.40)
+    piece = rng.uniform(12, 70) * (1 + 0.2 * ripple(rng, 3, 40)) * np.exp(-(turn**8))
     cut: np.ndarray = np.clip(edge + piece, 20, SIZE / 2 - 12)
     return cut
 
@@ -173,12 +119,12 @@ def draw_nucleus(
 ) -> np.ndarray:
     """Return the nuclear envelope as a radius per angle: a blast's fills the cell but is cleft."""
     gap = 0.8 * np.exp(style.crescent + 0.20 * maturity + rng.normal(0, 0.15))
-    side = np.cos(_turn(rng.uniform(0, 2 * np.pi)))
+    side = np.cos(turn_from(rng.uniform(0, 2 * np.pi)))
     crescent = gap * (1 + np.maximum(0, side) ** 4 * rng.gamma(1.2, 1.5))
-    dent = 1.2 * np.exp(-0.35 * maturity) * np.abs(_ripple(rng, 3, 9))
+    dent = 1.2 * np.exp(-0.35 * maturity) * np.abs(ripple(rng, 3, 9))
     if rng.random() < 0.12 - 0.05 * np.tanh(maturity):
         width = rng.uniform(0.10, 0.25)
-        dent += rng.uniform(8, 24) * np.exp(-((_turn(rng.uniform(0, 2 * np.pi)) / width) ** 2))
+        dent += rng.uniform(8, 24) * np.exp(-((turn_from(rng.uniform(0, 2 * np.pi)) / width) ** 2))
     envelope: np.ndarray = outline - crescent - dent
     return envelope
 
@@ -188,14 +134,14 @@ def draw_chromatin(
 ) -> np.ndarray:
     """Return the density of the chromatin around 1: open and fine in blasts, clumped later on."""
     grain = np.exp(style.grain + 0.03 * maturity)
-    fine = _noise(rng, shape, 2.0 * grain)
-    clumps = _noise(rng, shape, 4.4 * grain)
-    cloud = 0.10 * _noise(rng, shape, 10 * grain) + 0.09 * _noise(rng, shape, 32)
+    fine = smooth_noise(rng, shape, 2.0 * grain)
+    clumps = smooth_noise(rng, shape, 4.4 * grain)
+    cloud = 0.10 * smooth_noise(rng, shape, 10 * grain) + 0.09 * smooth_noise(rng, shape, 32)
     gaps = np.maximum(clumps - 0.7, 0)  # the pale, reddish channels between the clumps
     clumping = 1 / (1 + np.exp(-1.0 * maturity + rng.normal(0, 0.5)))
     texture = 0.06 * fine - (0.14 + 0.04 * clumping) * gaps
     texture -= (0.02 + 0.06 * clumping) * np.tanh(clumps)
-    contrast = np.exp(style.contrast + 0.22 * maturity + rng.normal(0, 0.13))
+    contrast = np.exp(style.contrast + 0.06 * maturity + rng.normal(0, 0.13))
     density = np.exp(style.density + rng.normal(0, 0.08))
     chromatin: np.ndarray = density * (1 + contrast * texture + cloud * np.exp(rng.normal(0, 0.25)))
     return chromatin
@@ -216,11 +162,18 @@ def draw_nucleoli(rng: np.random.Generator, maturity: float, nucleus: np.ndarray
     return factor
 
 
+def draw_lining(rng: np.random.Generator, maturity: float, nucleus: np.ndarray) -> np.ndarray:
+    """Return a factor on the chromatin: heterochromatin lines a mature nucleus, not a blast's."""
+    strength = 0.07 * np.tanh(maturity + rng.normal(0, 0.5))
+    lining: np.ndarray = 1 + strength * np.exp(-((np.maximum(nucleus, 0) / 22) ** 2))
+    return lining
+
+
 def draw_cytoplasm(rng: np.random.Generator, depth: np.ndarray) -> np.ndarray:
     """Return the density of the cytoplasm: about 1 in the cell, thin smear beyond the membrane."""
     body = 0.88 + 0.12 / (1 + np.exp(-depth / 1.5))
     cytoplasm: np.ndarray = (
-        body * (1 + 0.04 * _noise(rng, depth.shape, 7)) * np.exp(rng.normal(0, 0.08))
+        body * (1 + 0.04 * smooth_noise(rng, depth.shape, 7)) * np.exp(rng.normal(0, 0.08))
     )
     return cytoplasm
 
@@ -228,16 +181,24 @@ def draw_cytoplasm(rng: np.random.Generator, depth: np.ndarray) -> np.ndarray:
 def apply_stain(
     rng: np.random.Generator,
     style: SubjectStyle,
+    maturity: float | np.ndarray,
     nucleus: np.ndarray,
     chromatin: np.ndarray,
     cytoplasm: np.ndarray,
 ) -> np.ndarray:
-    """Return linear RGB float32 after Beer and Lambert: each stain dims the lamp by its density."""
+    """Return linear RGB float32 after Beer and Lambert: each stain dims the lamp by its density.
+
+    `maturity` is that of the cell, or of the cell at each pixel, (H, W).
+    """
     # The nucleus is a lens that thins out at its edge, and chromatin lines the envelope.
     chromatin = chromatin / (1 + np.exp(-nucleus / 2.6))
-    nucleoplasm = 1 / (1 + np.exp((9 - nucleus) / 4)) * (1 + 0.15 * _noise(rng, nucleus.shape, 14))
+    nucleoplasm = (
+        1 / (1 + np.exp((9 - nucleus) / 4)) * (1 + 0.15 * smooth_noise(rng, nucleus.shape, 14))
+    )
     azure = CHROMATIN * np.exp(style.azure + rng.normal(0, 0.02, 3))
-    stains = ((chromatin, azure), (nucleoplasm, NUCLEOPLASM), (cytoplasm, CYTOPLASM))
+    maturing = np.multiply.outer(maturity, MATURING) + rng.normal(0, 0.1, 3)
+    between = NUCLEOPLASM * np.exp(maturing.astype(np.float32))
+    stains = ((chromatin, azure), (nucleoplasm, between), (cytoplasm, CYTOPLASM))
     density = sum(amount[..., None] * colour for amount, colour in stains)
     lamp = LIGHT + style.light + rng.normal(0, 0.015)
     light: np.ndarray = np.exp((lamp - density).astype(np.float32))
@@ -276,44 +237,10 @@ def apply_focus(rng: np.random.Generator, style: SubjectStyle, image: np.ndarray
     return photographed
 
 
-def _rng(seed: int, subject: str, kind: int, number: int) -> np.random.Generator:
-    """`kind` is 0 for the subject, 1 for one of its fields, 2 for one of its cells."""
-    return np.random.default_rng([seed, zlib.crc32(subject.encode()), kind, number])
-
-
 def _polar_grid(half: int) -> tuple[np.ndarray, np.ndarray]:
     y, x = np.ogrid[-half : half + 1, -half : half + 1]
     angle = np.arctan2(y, x) * (ANGLES / (2 * np.pi))
     return np.hypot(y, x), angle.astype(np.intp) % ANGLES
-
-
-def _turn(towards: float) -> np.ndarray:
-    """Return each angle's distance from the direction `towards`, in -pi..pi."""
-    turned: np.ndarray = (np.arange(ANGLES) * (2 * np.pi / ANGLES) - towards + np.pi) % (
-        2 * np.pi
-    ) - np.pi
-    return turned
-
-
-def _ripple(rng: np.random.Generator, lowest: int, highest: int) -> np.ndarray:
-    """Return closed noise of unit variance with `lowest` to `highest` waves a turn."""
-    spectrum = np.zeros(ANGLES // 2 + 1, dtype=complex)
-    waves = np.arange(lowest, highest + 1)
-    spectrum[waves] = (rng.standard_normal((2, waves.size)).T @ [1, 1j]) / waves
-    ripple: np.ndarray = np.fft.irfft(spectrum, ANGLES) * ANGLES / np.sqrt(2 * np.sum(2 / waves**2))
-    return ripple
-
-
-def _noise(rng: np.random.Generator, shape: tuple[int, int], grain: float) -> np.ndarray:
-    """Return smooth noise of about unit variance with blobs of `grain` pixels, float32."""
-    step = max(1.0, grain / 2)  # a blurred coarse lattice, enlarged, is as smooth and far cheaper
-    lattice = [int(np.ceil(side / step)) + 4 for side in shape]
-    seeds = rng.standard_normal(lattice, dtype=np.float32)
-    smooth = cv2.GaussianBlur(seeds, (0, 0), grain / step)
-    smooth *= 2 * np.sqrt(np.pi) * grain / step
-    enlarged = cv2.resize(smooth, None, fx=step, fy=step, interpolation=cv2.INTER_CUBIC)
-    noise: np.ndarray = enlarged[: shape[0], : shape[1]]
-    return noise
 
 
 def _place(cell: np.ndarray, shift: np.ndarray) -> np.ndarray:
