@@ -116,7 +116,9 @@ def colour_bands(size: int, *, units: int) -> keras.Model:
     x = layers.ReLU()(x)
     # What all channels have in common is how much there is to see, which is no evidence.
     x = x - keras.ops.mean(x, axis=-1, keepdims=True)
-    whitening = layers.Conv2D(units, 1, use_bias=False, trainable=False, name="whitening")
+    whitening = layers.Conv2D(
+        units, 1, use_bias=False, kernel_initializer="zeros", trainable=False, name="whitening"
+    )
     x = whitening(x)
     whitening.set_weights([np.eye(units)[None, None]])
     return keras.Model(inputs, x, name="backbone")
