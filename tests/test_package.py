@@ -26,6 +26,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
 def test_the_wheel_holds_the_app_its_models_and_no_tests(wheel: zipfile.ZipFile) -> None:
     names = set(wheel.namelist())
     assert {"app.py", "pages/home.py", "pages/ui/icon.svg", "core/py.typed"} <= names
+    assert "core/shipped/artifacts/runs/demo-colour-bands/engine.bin" in names
     assert "core/shipped/artifacts/runs/demo-cnn-16/engine.bin" in names
     assert "core/shipped/.streamlit/config.toml" in names
     modules = {str(file.relative_to(PROJECT)) for file in (PROJECT / "core").rglob("*.py")}

@@ -102,7 +102,8 @@ def colour_bands(size: int, *, units: int) -> keras.Model:
     colours = keras.ops.log((inputs + 4.0) / (mean + 4.0)) * cell
     channels = []
     for side in (4, 2, 1):
-        smooth = _blurred(colours) / keras.ops.maximum(_blurred(cell), 1.0) * cell
+        blurred = _blurred(keras.ops.concatenate([colours, cell], axis=-1), 2)
+        smooth = blurred[..., :3] / keras.ops.maximum(blurred[..., 3:], 1.0) * cell
         parts = _positive_and_negative(
             layers.Rescaling(_BAND_GAIN, dtype="float32")(colours - smooth)
         )
@@ -129,17 +130,25 @@ _BAND_GAIN = [36.0, 25.0, 80.0]
 _COLOUR_GAIN = [18.0, 10.0, 28.0]
 
 
-def _blurred(x: keras.KerasTensor, times: int = 2) -> keras.KerasTensor:
-    """Sums with weights 1, 2, 1 across and down, repeated: 1, 4, 6, 4, 1 for two times.
-
-    Sums of slices are three times as fast in TensorFlow as pooling or convolution of so few
-    channels.
-    """
-    height, width = x.shape[1:3]
+def _blurred(x: keras.KerasTensor, times: int) -> keras.KerasTensor:
+    """Sums with weights 1, 2, 1 across and down, repeated: 1, 4, 6, 4, 1 for two times."""
+    weights = np.ones(1)
     for _ in range(times):
-        x = layers.ZeroPadding2D(1, dtype="float32")(x)
-        x = x[:, :height] + 2.0 * x[:, 1:-1] + x[:, 2:]
-        x = x[:, :, :width] + 2.0 * x[:, :, 1:-1] + x[:, :, 2:]
+        weights = np.convolve(weights, [1, 2, 1])
+    channels = x.shape[-1]
+    # Between all channels, most weights being 0: engines run this twice as fast as a sum of slices.
+    for kernel in (weights[:, None], weights[None]):
+        layer = layers.Conv2D(
+            channels,
+            kernel.shape,
+            padding="same",
+            use_bias=False,
+            kernel_initializer="zeros",
+            trainable=False,
+            dtype="float32",
+        )
+        x = layer(x)
+        layer.set_weights([kernel[..., None, None] * np.eye(channels)])
     return x
 
 

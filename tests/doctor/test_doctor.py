@@ -199,7 +199,7 @@ def test_a_healthy_run_is_told_nothing(train: Train) -> None:
     assert diagnoses.examine(run) == [] and diagnoses.repaired(run) is None
 
 
-@pytest.mark.parametrize("run_id", ["demo-cnn-16", "demo-cnn-dropout"])
+@pytest.mark.parametrize("run_id", ["demo-colour-bands", "demo-cnn-16", "demo-cnn-dropout"])
 def test_the_shipped_runs_are_healthy(run_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("BLASTLENS_ARTIFACTS")
     assert diagnoses.examine(run_store.get(run_id)) == []

@@ -514,8 +514,11 @@ def test_what_the_repository_ships_reads_in_the_first_minute(
         ignore=shutil.ignore_patterns("2*", ".*"),
     )
     shutil.copytree(PROJECT / "artifacts" / "examples", artifacts / "examples")
-    assert {"demo-cnn-16", "demo-cnn-dropout"} <= {run.run_id for run in run_store.finished()}
+    shipped = {run.run_id for run in run_store.finished()}
+    assert {"demo-colour-bands", "demo-cnn-16", "demo-cnn-dropout"} <= shipped
+    assert active_model.active().run_id == "demo-colour-bands"
     app = open_page("home")
+    assert "Heat map: supported." in words(app) and "real cells" in words(app)
     for example in sorted(storage.examples_dir().glob("*.png")):
         app.button(key=f"home_{example.stem}").click().run()
         assert "The model suggests" in words(app), example

@@ -116,7 +116,7 @@ def test_a_run_that_cannot_work_fails_in_a_sentence(
     assert words in (status.error or "") and "Traceback" not in (status.error or "")
 
 
-@pytest.mark.parametrize("run_id", ["demo-cnn-16", "demo-cnn-dropout"])
+@pytest.mark.parametrize("run_id", ["demo-colour-bands", "demo-cnn-16", "demo-cnn-dropout"])
 def test_the_kept_weights_are_those_of_the_best_epoch(
     run_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
