@@ -55,7 +55,10 @@ def test_a_choice_is_shown_stored_and_taken_back(run: Run) -> None:
     said = words(app)
     assert "When does it call a blast?" in said
     assert "from a probability of 0.5 on; as trained" in said
-    assert "That is no promise for new subjects" in said and "nothing less than 20.0%" in said
+    least = operating_point.propose(run, Choice(0.05)).operating_point.smallest_promise
+    assert (
+        "That is no promise for new subjects" in said and f"nothing less than {least:.1%}" in said
+    )
     assert [b.disabled for b in app.button] == [False, True]
     app.slider[0].set_value(10.0).run()
     assert run.calibration.threshold == 0.5  # only looked at
@@ -83,7 +86,8 @@ def test_review_and_promises_are_chosen_by_switches(run: Run) -> None:
     app.slider[0].set_value(20.0).run()
     app.slider[1].set_value(25.0).run()
     assert not app.warning
-    assert "at most 20.0% missed, on average, is promised" in words(app)
+    promised = operating_point.propose(run, Choice(0.2, 0.25, basis="promised")).operating_point
+    assert f"at most {promised.promised:.1%} missed, on average, is promised" in words(app)
 
 
 def test_a_validation_part_without_blasts_says_what_cannot_be(run: Run) -> None:
@@ -124,7 +128,7 @@ def test_the_verb_tells_chooses_and_goes_back(run: Run, capsys: pytest.CaptureFi
         capsys, "--max-missed", "0.05", "--review-error", "0.3", "--calibration", "temperature"
     )
     assert told["default"] is False and told["threshold"] == run.calibration.threshold
-    assert told["operating_point"]["max_missed"] == 0.05 and told["fitted_on"]["groups"] == 7
+    assert told["operating_point"]["max_missed"] == 0.05 and told["fitted_on"]["groups"] == 24
     assert told["validation"]["missed"]["value"] <= 0.05
     assert set(told["test"]["probabilities"]) == {"before", "after"}
     assert tell(capsys)["test"]["review"]["value"] is not None  # told again, not changed

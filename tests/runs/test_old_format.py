@@ -22,12 +22,12 @@ from core.tuning import sweep_store
 from tests.conftest import PROJECT
 
 OLD = Path(__file__).resolve().parents[1] / "fixtures" / "old_format"
-CELL = PROJECT / "artifacts" / "examples" / "UID_11_1_1_all.png"
+CELL = OLD / "cell.png"  # a synthetic cell as the first version drew it
 
 
 @pytest.fixture(autouse=True)
 def old_artifacts(artifacts: Path) -> None:
-    shutil.copytree(OLD, artifacts, ignore=shutil.ignore_patterns("printed", "*.zip"))
+    shutil.copytree(OLD, artifacts, ignore=shutil.ignore_patterns("printed", "*.zip", "*.png"))
 
 
 def imported_archive() -> run_store.Run:
