@@ -1,29 +1,24 @@
 """A run's classifier measured on data sets it was not made from, with the shipped demo run."""
 
-import shutil
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from core import storage
 from core.data import datasets
 from core.errors import DataError, RunError
 from core.evaluation.evaluate import evaluate_on, measure, predict_parts
 from core.metrics import classification
-from core.runs import run_store
 from core.runs.run_store import Run
-from tests.conftest import PROJECT
+from tests.factories.archives import shipped_run
 from tests.factories.trees import KAGGLE, cell, save, write_three_phases
 
 
 @pytest.fixture
 def run(artifacts: Path) -> Run:
     """A copy of the shipped demo run."""
-    name = "demo-cnn-16"
-    shutil.copytree(PROJECT / "artifacts" / "runs" / name, storage.runs_dir() / name)
-    return run_store.get(name)
+    return shipped_run("demo-cnn-16")
 
 
 def test_all_labelled_cells_of_all_phases_are_measured(run: Run, tmp_path: Path) -> None:

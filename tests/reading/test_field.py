@@ -26,7 +26,7 @@ from core.reading.field_edits import Edit, mark
 from core.reading.reader import Reader
 from core.runs.run_store import Run
 
-SCALE = 0.4
+SCALE = 0.5
 UM_PER_PX = 0.06 / SCALE
 
 

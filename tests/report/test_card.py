@@ -64,7 +64,7 @@ def test_every_figure_is_that_of_the_run(run: Run) -> None:
     assert measured is not None
     for part, title in (("test", "Test"), ("validation", "Validation"), ("train", "Training")):
         truth = measured.parts[part]
-        rows = item(card, f"{title} part: {truth.images}").rows
+        rows = item(card, f"{title} part: {truth.images:,}").rows
         assert rows[0] == ("Metric", "Value", "95% interval", "Always ALL")
         for row, (key, name) in zip(rows[1:], classification.NAMES.items(), strict=True):
             low, high = truth.intervals[key]
@@ -85,7 +85,7 @@ def test_every_figure_is_that_of_the_run(run: Run) -> None:
         assert hashes[name] == hashlib.sha256((run.path / name).read_bytes()).hexdigest()
     counts = item(card, "Cells and subjects").rows
     protocol = measured.protocol.parts
-    assert [int(row[1]) for row in counts[1:]] == [
+    assert [int(row[1].replace(",", "")) for row in counts[1:]] == [
         protocol[name].images for name in ("train", "validation", "test")
     ]
 
