@@ -11,9 +11,9 @@ from pages.ui.reading import cell, picture
 
 _PARTS = (
     "**The model suggests** its call: ALL, HEM or, where it is not sure, review. The "
-    "**probability** was calibrated on subjects that it was not trained on. The **heat map** shows "
-    "what speaks for the call, and its badge whether the map has passed its own tests. Below stand "
-    "the cell in words, the training cells most like it, and the checks made before the reading."
+    "**probability** stands with how sure it is. The **heat map** shows what speaks for the call, "
+    "and its badge whether the map has passed its own tests. Below stand the cell in words, the "
+    "training cells most like it, and the checks made before the reading."
 )
 
 title(

@@ -103,14 +103,15 @@ def judge(
 def _weigh(figures: Figures, call: str, skill: Estimate | None) -> tuple[str, str]:
     """The badge and the gravest objection to the map, or what speaks for it."""
     ranking = skill.interval if skill else None
+    auc = "{:.2f} to {:.2f}".format(*ranking) if ranking else "unknown"
     inside, share = f"{figures.inside_cell:.0%} of the heat", figures.deletion.beaten
     beaten = f"{share:.0%} of random orders"
     objections = (
         (
             ranking is not None and ranking[0] <= CHANCE,
             UNRELIABLE,
-            f"The model ranks cells of unseen subjects {_no_better(skill)}: it has learned nothing "
-            "that a heat map could show.",
+            "The model ranks cells of unseen subjects no better than chance (95% interval of its "
+            f"ROC AUC {auc}): it has learned nothing that a heat map could show.",
         ),
         (
             figures.inside_cell < INSIDE_CELL,
@@ -160,13 +161,4 @@ def _weigh(figures: Figures, call: str, skill: Estimate | None) -> tuple[str, st
     return SUPPORTED, (
         f"Covering what it marks lowers the evidence for {call} more than all random orders do; "
         f"{inside} lies on the cell, and a head that has learned nothing draws another map."
-    )
-
-
-def _no_better(skill: Estimate | None) -> str:
-    if skill is None or skill.value is None or skill.interval is None:
-        return ""
-    low, high = skill.interval
-    return (
-        f"no better than chance (ROC AUC {skill.value:.2f}, 95% interval {low:.2f} to {high:.2f})"
     )

