@@ -99,6 +99,7 @@ _efficientnet_lite = partial(
     head_options={"initial": "zeros"},
     learning_rate=3e-3,
     source=_LITE,
+    black_background=True,
 )
 
 ARCHITECTURES = {

@@ -127,7 +127,7 @@ def test_a_wrong_setting_is_named_with_its_rule(name: str, value: object, words:
 def test_a_background_cannot_vary_in_colour_where_black_marks_it() -> None:
     filled = config.create("cnn-16", Path("data"), "recommended", augmentation="fill")
     assert filled.augmentation == ("fill",)
-    for name in ("compact", "colour-bands"):
+    for name in ("compact", "colour-bands", "efficientnet-lite0", "efficientnet-lite2"):
         with pytest.raises(ConfigError, match="finds the cell by its black background"):
             config.create(name, Path("data"), "recommended", augmentation="fill")
 
