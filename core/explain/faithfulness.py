@@ -17,8 +17,6 @@ LEVELS = (0.125, 0.5, 0.875)
 ORDERINGS = 10
 # A region belongs to the cell if the mask covers at least this share of it.
 TOUCHES = 0.1
-# Small, because memory for more images at once costs more time than it saves on a processor.
-BATCH = 4
 
 
 @dataclass(frozen=True)
@@ -63,17 +61,14 @@ def deletion(view: View, heat: HeatMap, call: str, mask: np.ndarray, seed: int =
     random = np.random.default_rng(seed)
     fields = [heat.values, *(_smooth_noise(shape, random) for _ in range(ORDERINGS))]
     # Regions of equal heat, the many of 0 among them, come in random order.
-    orders = [cell[np.lexsort((random.random(len(cell)), -f.ravel()[cell]))] for f in fields]
+    orders = [np.lexsort((random.random(len(cell)), -f.ravel()[cell])) for f in fields]
     shown = [np.ones(len(cell), bool), np.zeros(len(cell), bool)]
     for order in orders:
         for direction in (order, order[::-1]):
-            for level in LEVELS:
-                shown.append(np.isin(cell, direction[: round(level * len(cell))]))
-    batches = (np.array(shown[start : start + BATCH]) for start in range(0, len(shown), BATCH))
-    logit = [
-        view.engine(_painted(view.pixels, mask, cell, batch, shape)).logit for batch in batches
-    ]
-    scores = SIGNS[call] * np.concatenate(logit).astype(float)
+            place = np.argsort(direction)
+            shown += [place < round(level * len(cell)) for level in LEVELS]
+    images = _painted(view.pixels, mask, cell, np.array(shown), shape)
+    scores = SIGNS[call] * view.engine.logits(images).astype(float)
     # The scores of each ordering as the shown share grows: hottest first, and coldest first.
     curves = np.empty((len(orders), 2, len(LEVELS) + 2))
     curves[:, :, 0], curves[:, :, -1] = scores[1], scores[0]

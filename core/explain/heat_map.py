@@ -26,6 +26,9 @@ class ExplainableEngine(Protocol):
     def __call__(self, pixels: np.ndarray) -> EngineOutput:
         """Reads uint8 (N, S, S, 3)."""
 
+    def logits(self, pixels: np.ndarray) -> np.ndarray:
+        """Logits (N,) of uint8 (N, S, S, 3)."""
+
     def features(self, pixels: np.ndarray) -> np.ndarray:
         """Features (N, h, w, c) of float32 (N, S, S, 3), 0..255."""
 

@@ -1,11 +1,13 @@
 """Runs an exported classifier with OpenVINO, without TensorFlow."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -17,8 +19,14 @@ from core.models.runtime import Compiled, MappedFile
 
 # One shuffled head may by chance resemble what was learned; three seldom do.
 SHUFFLED_HEADS = 3
-# Images in memory together: more gain hardly any time, and cost some 10 MiB each and model.
+# Images in memory together: more gain hardly any time, and cost some 10 MiB each and model. So many
+# of USUAL x USUAL pixels; of smaller ones as many as have as many pixels.
 AT_ONCE = 2
+USUAL = 224
+# One core reads an image of at most SMALL x SMALL pixels in a few ms; several cores that share it
+# spend more time on waiting for one another than they save.
+SMALL = 112
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -69,11 +77,16 @@ class Engine:
                 model.get_parameters()[0].set_element_type(openvino.Type.f32)
                 try:
                     model.validate_nodes_and_infer_types()
-                    self._model = Compiled(model, "THROUGHPUT" if self._many else "LATENCY")
+                    size = model.input(0).partial_shape.get_max_shape()[1]
+                    self._model = Compiled(model, self._hint(size))
                 except RuntimeError as error:
                     raise self._mapped.damaged(error) from None
                 self._packed = set()
             return self._model
+
+    def _hint(self, size: int) -> str:
+        """OpenVINO's performance hint for images of size x size pixels."""
+        return "THROUGHPUT" if self._many or size <= SMALL else "LATENCY"
 
     @contextmanager
     def many_at_once(self) -> Iterator[int]:
@@ -90,8 +103,8 @@ class Engine:
 
     def _count(self, more: int) -> None:
         with self._making:
-            before, self._many = self._many, self._many + more
-            if (before > 0) != (self._many > 0):
+            self._many += more
+            if self._model and self._model.hint != self._hint(self._model.shape[0]):
                 self._model = None  # compiled anew when it is needed; calls under way keep theirs
                 self._mapped.release()
         memory.give_back()
@@ -137,10 +150,7 @@ class Engine:
         return self._ready().shape
 
     def _read(self, pixels: np.ndarray) -> EngineOutput:
-        parts = [
-            self._infer(pixels[start : start + AT_ONCE])
-            for start in range(0, max(1, len(pixels)), AT_ONCE)
-        ]
+        parts = self._in_parts(self._infer, pixels)
         if len(parts) == 1:
             return parts[0]
         names = vars(parts[0])
@@ -148,20 +158,38 @@ class Engine:
             **{name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
         )
 
+    def _in_parts(
+        self, read: Callable[[np.ndarray], Result], pixels: np.ndarray, size: int | None = None
+    ) -> list[Result]:
+        """What `read` returns of each part, of `size` images; side by side where the engine can."""
+        size = size or AT_ONCE * max(1, (USUAL // pixels.shape[1]) ** 2)
+        parts = [pixels[start : start + size] for start in range(0, max(1, len(pixels)), size)]
+        if len(parts) == 1 or self._ready().at_once == 1:
+            return [read(part) for part in parts]
+        with ThreadPoolExecutor(self._ready().at_once) as pool:
+            return list(pool.map(read, parts))
+
     def _infer(self, pixels: np.ndarray) -> EngineOutput:
-        output = EngineOutput(**self._ready()(pixels))
+        return EngineOutput(**self._outputs(pixels))
+
+    def _outputs(self, pixels: np.ndarray, *names: str) -> dict[str, np.ndarray]:
+        outputs = self._ready()(pixels, *names)
         if len(pixels) not in self._packed:
             # The first of a size packs the weights for it; from then on the file's are not used.
             self._packed.add(len(pixels))
             self._mapped.release()
             memory.give_back()
-        return output
+        return outputs
 
-    def logits(
-        self, pixels: np.ndarray, batch: int = 32, progress: Progress | None = None
-    ) -> np.ndarray:
-        """Returns logits, float32 (N,), batch by batch to bound memory."""
-        return self.predict(pixels, batch, progress)[0]
+    def logits(self, pixels: np.ndarray, batch: int | None = None) -> np.ndarray:
+        """Returns logits, float32 (N,), of RGB uint8 (N, S, S, 3).
+
+        `batch` images are read together, or else as many as cost little memory.
+        """
+        parts = self._in_parts(
+            lambda part: self._outputs(part, "logit")["logit"], self._checked(pixels), batch
+        )
+        return np.concatenate(parts)
 
     def predict(
         self, pixels: np.ndarray, batch: int = 32, progress: Progress | None = None

@@ -44,6 +44,7 @@ class Compiled:
             "PERFORMANCE_HINT": hint,
             "PERFORMANCE_HINT_NUM_REQUESTS": MOST_AT_ONCE,
         }
+        self.hint = hint
         self._model = _core().compile_model(model, "CPU", rules | options)
         # Kept, because making a request waits for those that run.
         self._idle: SimpleQueue[Any] = SimpleQueue()
@@ -58,14 +59,18 @@ class Compiled:
         """How many calls side by side keep it busy."""
         return int(self._model.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
 
-    def __call__(self, given: np.ndarray) -> dict[str, np.ndarray]:
-        """Its outputs by name, for (N, ...) of any dtype, which is read as float32."""
+    def __call__(self, given: np.ndarray, *names: str) -> dict[str, np.ndarray]:
+        """Its outputs by name, for (N, ...) of any dtype, which is read as float32.
+
+        With `names`, only those are returned.
+        """
         try:
             request = self._idle.get_nowait()
         except Empty:
             request = self._model.create_infer_request()
         results = request.infer([np.ascontiguousarray(given, np.float32)])
-        copies = {output.get_any_name(): results[output].copy() for output in results}
+        by_name = {output.get_any_name(): result for output, result in results.items()}
+        copies = {name: by_name[name].copy() for name in names or by_name}
         self._idle.put(request)
         return copies
 

@@ -38,6 +38,9 @@ class ToyEngine:
         blocks = pixels.reshape(len(pixels), GRID, step, GRID, step, 3)
         return (blocks.mean(axis=(2, 4)) / 255).astype(np.float32)
 
+    def logits(self, pixels: np.ndarray) -> np.ndarray:
+        return self(pixels).logit
+
     def __call__(self, pixels: np.ndarray) -> EngineOutput:
         assert pixels.dtype == np.uint8
         self.images += len(pixels)

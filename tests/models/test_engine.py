@@ -11,6 +11,7 @@ from core.errors import ModelError
 from core.models import engine as engines
 from core.models.engine import Engine
 from core.runs.run_store import Run
+from tests.factories import archives
 
 psutil = pytest.importorskip("psutil")
 
@@ -38,6 +39,7 @@ def test_many_images_say_what_each_says_alone(file: Path) -> None:
         assert getattr(together, name).dtype == np.float32
         np.testing.assert_allclose(getattr(together, name), expected, atol=1e-5)
     assert max(engine._packed) == engines.AT_ONCE
+    np.testing.assert_allclose(engine.logits(images), together.logit, atol=1e-5)
     logits, pooled = engine.predict(images, batch=len(images))
     np.testing.assert_allclose(logits, together.logit, atol=1e-5)
     assert len(pooled) == len(images)
@@ -79,6 +81,17 @@ def test_side_by_side_it_says_the_same_and_afterwards_too(file: Path) -> None:
             )
     np.testing.assert_allclose(together, alone, atol=1e-5)
     np.testing.assert_array_equal(engine(images).logit, alone)
+
+
+def test_small_images_are_read_side_by_side(artifacts: Path) -> None:
+    engine = Engine(archives.shipped_run("demo-colour-bands").engine_file)
+    assert engine.shape[0] <= engines.SMALL
+    images = _images(engine, 40)
+    alone = np.concatenate([engine(image[None]).logit for image in images])
+    np.testing.assert_allclose(engine.logits(images), alone, atol=1e-4)
+    ready = engine._model
+    with engine.many_at_once():
+        assert engine._ready() is ready, "it needs no other preparation for many images"
 
 
 @pytest.mark.parametrize("part", [".xml", ".bin"])
