@@ -26,6 +26,7 @@ BENCHMARKS = {
     "cells": "finding and outlining white cells in real fields, against twelve lines of OpenCV",
     "training": "speed, accuracy and memory of training, against Keras, PyTorch and the bare step",
     "belief": "leakage meter and controls on synthetic cells: do they see what is there?",
+    "coverage": "how often intervals hold the truth, on simulated subjects",
     "statistics": "intervals of ten models from 2,000 resamples of groups, against a plain loop",
     "gate": "what passes the checks before a reading: real cells, and pictures that are none",
     "reading": "one cell, a batch, a fresh process and the app, against a bare engine and peers",

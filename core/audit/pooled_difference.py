@@ -45,8 +45,8 @@ def difference(first: pd.DataFrame, second: pd.DataFrame, *, seed: int = 0) -> P
     Columns: image_id, group, label (0 or 1), probability of ALL in [0, 1], call (0 or 1), and
     fold, the training of the row.
 
-    The 95% interval is a percentile interval over resampled groups, the same for both results, so
-    that the difficulty of a group cancels. It is None with fewer than 3 groups of a class, or if
+    The 95% interval comes from resampled groups, the same for both results, so that the difficulty
+    of a group cancels. It is None with fewer than 3 groups of a class, or if
     all resamples are equal; see `bootstrap.estimate`. The ROC AUC is the share of (ALL, HEM) pairs
     within one fold that are in the right order, because probabilities of two trainings can differ
     in scale (Forman and Scholz, Apples-to-Apples in Cross-Validation
@@ -67,13 +67,15 @@ def difference(first: pd.DataFrame, second: pd.DataFrame, *, seed: int = 0) -> P
             " over subjects can be given. Give the data set with the subject of each cell."
         )
     groups, labels = ours["group"].to_numpy(str), ours["label"].to_numpy()
-    resamples = _with_original(bootstrap.resample(groups, seed=seed))
+    resamples = _with_original(bootstrap.resample(labels, groups, seed=seed))
     enough = len(np.unique(labels)) == 2 and bootstrap.tells(labels, groups)
     metrics = {}
     for name, compute in zip(METRICS, (_areas, _balanced_accuracies), strict=True):
         minuends, subtrahends = compute(ours, resamples), compute(theirs, resamples)
         gaps = minuends - subtrahends
-        estimate = bootstrap.estimate(float(gaps[0]), gaps[1:] if enough else None)
+        estimate = bootstrap.estimate(
+            float(gaps[0]), gaps[1:] if enough else None, resamples.reach(), share=False
+        )
         metrics[name] = MetricPair(float(minuends[0]), float(subtrahends[0]), estimate)
     return PooledDifference(len(ours), len(resamples.names), metrics)
 

@@ -162,9 +162,7 @@ def name_subjects(features: np.ndarray, subjects: np.ndarray, *, seed: int = 0) 
     hits = _hits(features, member, seed)
     shuffled = [_hits(features, rng.permutation(member), seed).mean() for _ in range(SHUFFLES)]
     counts = np.bincount(member)
-    draws = rng.multinomial(
-        len(names), np.full(len(names), 1 / len(names)), size=bootstrap.RESAMPLES
-    )
+    draws = bootstrap.draw(rng, len(names), bootstrap.RESAMPLES)
     rates = (draws @ np.bincount(member, hits)) / (draws @ counts)
     accuracy, highest = float(hits.mean()), float(np.max(shuffled))
     enough = len(names) >= bootstrap.MIN_GROUPS
@@ -172,7 +170,9 @@ def name_subjects(features: np.ndarray, subjects: np.ndarray, *, seed: int = 0) 
         cells=len(features),
         subjects=len(names),
         accuracy=accuracy,
-        interval=bootstrap.estimate(accuracy, rates if enough else None).interval,
+        interval=bootstrap.estimate(
+            accuracy, rates if enough else None, bootstrap.reach(len(names)) if enough else 0.0
+        ).interval,
         majority=float(counts.max() / counts.sum()),
         one_in=1 / len(names),
         chance=float(np.mean(shuffled)),

@@ -14,7 +14,7 @@ import numpy as np
 from core.errors import RunError
 from core.evaluation.test_set import TestSet
 from core.metrics import classification
-from core.metrics.bootstrap import LEVEL
+from core.metrics.bootstrap import LEVEL, NORMAL_REACH
 from core.metrics.estimate import NO_SPREAD, TOO_FEW_GROUPS, UNDEFINED_RESAMPLES, Estimate
 from core.runs.run_store import Run
 
@@ -119,7 +119,8 @@ def differences(runs: Sequence[TestSet], metric: str) -> list[Difference]:
         return []
     gaps = [values[a.run_id] - values[b.run_id] for a, b in pairs]
     resampled = [_resampled(a, b, metric, sign) for a, b in pairs]
-    factor = few_groups_factor(fewest_groups(defined[0])) if resampled[0] is not None else 1.0
+    drawn = defined[0].resamples
+    factor = drawn.reach(metric) / NORMAL_REACH if drawn else 1.0
     return [
         Difference(metric, a.run_id, b.run_id, estimate)
         for (a, b), estimate in zip(pairs, _simultaneous(gaps, resampled, factor), strict=True)
@@ -139,23 +140,6 @@ def best(runs: Sequence[TestSet], metric: str) -> str | None:
     return leader if len(of_leader) == len(runs) - 1 and all(p.shown for p in of_leader) else None
 
 
-def fewest_groups(run: TestSet) -> int:
-    """Returns the number of groups of subjects in the class with fewer of them."""
-    return int(run.cells.groupby("label")["group"].nunique().min())
-
-
-def few_groups_factor(groups: int) -> float:
-    """Returns the factor by which a bootstrap interval over 2 or more groups is too narrow.
-
-    The variance is too small by the factor (`groups` - 1) / `groups`, and the quantiles are those
-    of the normal distribution instead of Student's t with `groups` - 1 degrees of freedom.
-    """
-    from scipy.special import ndtri, stdtrit
-
-    quantile, freedom = (1 + LEVEL) / 2, groups - 1
-    return float(stdtrit(freedom, quantile) / ndtri(quantile) * np.sqrt(groups / freedom))
-
-
 def _resampled(a: TestSet, b: TestSet, metric: str, sign: int) -> np.ndarray | None:
     """The difference in each resample, float64 (R,); None without resamples."""
     ours, theirs = a.replicates, b.replicates
@@ -171,8 +155,8 @@ def _simultaneous(
 ) -> list[Estimate]:
     """Returns the differences with simultaneous intervals, from resamples with the same draws.
 
-    `factor` is that of `few_groups_factor`. There is no interval without resamples, if the
-    difference is undefined in more than half of them, or if all are equal.
+    `factor` widens them, because the groups are few. There is no interval without resamples, if
+    the difference is undefined in more than half of them, or if all are equal.
     """
     reasons = [_reason_for_no_interval(rows) for rows in resampled]
     rows = {

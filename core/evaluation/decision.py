@@ -163,7 +163,7 @@ def _rates(rows: pd.DataFrame, calls: np.ndarray) -> tuple[Estimate, Estimate]:
             Estimate(values[n], reason=UNKNOWN_SUBJECTS) for n in ("sensitivity", "specificity")
         ]
         return rates[0], rates[1]
-    estimates = bootstrap.estimates(labels, called, rows["group"].to_numpy())
+    estimates = bootstrap.intervals(labels, called, rows["group"].to_numpy())
     return estimates["sensitivity"], estimates["specificity"]
 
 

@@ -74,7 +74,7 @@ def measure(rows: pd.DataFrame, threshold: float) -> PartMetrics:
     intervals = dict.fromkeys(classification.NAMES)  # without groups there is nothing to resample
     if rows["group"].notna().all():
         groups = rows["group"].to_numpy()
-        estimates = bootstrap.estimates(labels, probabilities, groups, threshold=threshold)
+        estimates = bootstrap.intervals(labels, probabilities, groups, threshold=threshold)
         intervals |= {name: estimate.interval for name, estimate in estimates.items()}
     return PartMetrics.parse(
         {

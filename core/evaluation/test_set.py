@@ -116,7 +116,7 @@ class TestSet:
         groups = self.groups
         if groups is None or not bootstrap.tells(self.labels, groups):
             return None
-        return bootstrap.resample(groups)
+        return bootstrap.resample(self.labels, groups)
 
     @cached_property
     def replicates(self) -> dict[str, np.ndarray] | None:
@@ -139,14 +139,12 @@ class TestSet:
     @cached_property
     def _estimates(self) -> dict[str, Estimate]:
         values = classification.metrics(self.labels, self.probabilities, self.threshold)
-        rows = self.replicates
-        return {name: self._estimate(value, name, rows) for name, value in values.items()}
+        return bootstrap.estimates(values, self.resamples, self.replicates, self.lack)
 
-    def _estimate(
-        self, value: float | None, name: str, replicates: dict[str, np.ndarray] | None
-    ) -> Estimate:
-        lack = UNKNOWN_SUBJECTS if self.groups is None else TOO_FEW_GROUPS
-        return bootstrap.estimate(value, None if replicates is None else replicates[name], lack)
+    @property
+    def lack(self) -> str:
+        """Why there are no resamples, where there are none."""
+        return UNKNOWN_SUBJECTS if self.groups is None else TOO_FEW_GROUPS
 
     def estimate(self, metric: str) -> Estimate:
         """A metric of `classification.NAMES` with its interval."""
@@ -162,10 +160,8 @@ class TestSet:
         replicates = self.replicates and classification.predictive_values(
             self.replicates["sensitivity"], self.replicates["specificity"], prevalence
         )
-        return {
-            name: self._estimate(None if np.isnan(value) else float(value), name, replicates)
-            for name, value in values.items()
-        }
+        known = {n: None if np.isnan(value) else float(value) for n, value in values.items()}
+        return bootstrap.estimates(known, self.resamples, replicates, self.lack)
 
     def outcome(self, kind: str) -> pd.DataFrame:
         """The cells of one of `OUTCOMES`, the most confident call first."""

@@ -4,9 +4,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from core.errors import RunError
 from core.evaluation.test_set import TestSet
-from core.metrics import bootstrap, classification
-from core.metrics.estimate import TOO_FEW_GROUPS, UNKNOWN_SUBJECTS, Estimate
+from core.metrics import bootstrap, classification, prevalence
+from core.metrics.estimate import (
+    LEAKING,
+    NOT_MEASURED,
+    TOO_FEW_GROUPS,
+    UNKNOWN_SUBJECTS,
+    Estimate,
+)
+from core.metrics.prevalence import CallRates
+from core.runs.run_store import Run
 
 CALLS = ("ALL", "HEM")
 NOTABLE_BIAS = 0.05
@@ -61,6 +70,30 @@ def measure(test: TestSet) -> TrackRecord:
     )
 
 
+@dataclass(frozen=True)
+class KnownRates:
+    """How often a model calls cells of unseen patients ALL; or None, and `lack` says why.
+
+    synthetic: whether those patients were drawn.
+    """
+
+    rates: CallRates | None
+    lack: str = ""
+    synthetic: bool = False
+
+
+def call_rates(run: Run) -> KnownRates:
+    """The rates of a run's threshold on its test part."""
+    try:
+        test = TestSet.load(run)
+    except RunError:
+        return KnownRates(None, NOT_MEASURED)
+    if test.groups is None or test.leaking:
+        return KnownRates(None, UNKNOWN_SUBJECTS if test.groups is None else LEAKING)
+    rates = prevalence.call_rates(test.labels, test.calls, test.groups)
+    return KnownRates(rates, "" if rates else TOO_FEW_GROUPS, test.synthetic)
+
+
 def _record(test: TestSet, call: str, called: np.ndarray) -> CallRecord:
     """The share of blasts by Bayes' rule from the shares of each class that are called so."""
     labels, drawn = test.labels, test.resamples
@@ -71,7 +104,8 @@ def _record(test: TestSet, call: str, called: np.ndarray) -> CallRecord:
         replicates = classification.predictive_values(
             rates["sensitivity"], rates["specificity"], float(labels.mean())
         )["ppv"]
-    return CallRecord(call, int(called.sum()), bootstrap.estimate(share, replicates, _lack(test)))
+    blasts = bootstrap.estimate(share, replicates, drawn.reach() if drawn else 0.0, lack=test.lack)
+    return CallRecord(call, int(called.sum()), blasts)
 
 
 def _bias(test: TestSet) -> Estimate:
@@ -83,8 +117,10 @@ def _bias(test: TestSet) -> Estimate:
         with np.errstate(divide="ignore", invalid="ignore"):
             means = drawn.sums(sides * probabilities[:, None]) / drawn.sums(sides)
         replicates = means @ [share, 1 - share] - share
-    return bootstrap.estimate(float(probabilities.mean()) - share, replicates, _lack(test))
-
-
-def _lack(test: TestSet) -> str:
-    return UNKNOWN_SUBJECTS if test.groups is None else TOO_FEW_GROUPS
+    return bootstrap.estimate(
+        float(probabilities.mean()) - share,
+        replicates,
+        drawn.reach() if drawn else 0.0,
+        share=False,
+        lack=test.lack,
+    )

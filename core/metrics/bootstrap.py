@@ -1,14 +1,19 @@
-"""Intervals from resampling groups: cells of one patient are not independent observations.
+"""Intervals over groups of subjects: cells of one patient are not independent observations.
 
-Source: the cluster bootstrap; Davison and Hinkley, Bootstrap Methods and their Application, 1997.
+Groups are resampled (the cluster bootstrap; Davison and Hinkley, Bootstrap Methods and their
+Application, 1997). The spread of the resamples gives the standard error, and Student's t the
+interval: the middle 95% of resamples of a few groups hold the truth far too seldom. `python -m
+benchmarks coverage` measures how often each does.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from core.metrics import classification
 from core.metrics.estimate import (
+    BIASED,
     NO_SPREAD,
     TOO_FEW_GROUPS,
     UNDEFINED,
@@ -18,7 +23,11 @@ from core.metrics.estimate import (
 
 RESAMPLES = 2000
 LEVEL = 0.95
+NORMAL_REACH = 1.9599639845400545  # standard deviations either side that hold LEVEL
 MIN_GROUPS = 3
+LEAST_ERROR = 1e-9  # a smaller standard error is rounding
+# Metrics of one class alone: HEM is 0, ALL is 1.
+CLASS_OF = {"specificity": 0, "sensitivity": 1}
 _COLUMNS = 32  # resamples at a time where each needs all cells: what a processor's cache holds
 
 
@@ -27,12 +36,27 @@ class Resampling:
     """Which groups each resample holds: drawn once for a test part, used for every model of it.
 
     names (G,): the groups, sorted. member (N,): the number of each cell's group. draws (R, G):
-    how often each resample drew each group.
+    how often each group counts in each resample. groups_of: how many groups have cells of HEM and
+    of ALL.
     """
 
     names: np.ndarray
     member: np.ndarray
     draws: np.ndarray
+    groups_of: tuple[int, ...]
+
+    def reach(self, metric: str = "") -> float:
+        """How many standard deviations of its resamples a metric's interval reaches either side.
+
+        By the groups of its class, or of the class with fewer. With one class alone there are fewer
+        groups than were drawn; the jackknife's factor allows for that (CR3; MacKinnon, Nielsen and
+        Webb, Cluster-robust inference: A guide to empirical practice, Journal of Econometrics 232,
+        2023).
+        """
+        if metric in CLASS_OF:
+            groups = self.groups_of[CLASS_OF[metric]]
+            return reach(groups) * float(np.sqrt(groups / (groups - 1)))
+        return reach(min(groups for groups in self.groups_of if groups))
 
     def sums(self, values: np.ndarray) -> np.ndarray:
         """Of cells' values (N, K) the sums over each resample, (R, K)."""
@@ -46,12 +70,19 @@ class Resampling:
         return np.stack(columns, axis=-1)
 
 
-def resample(groups: np.ndarray, *, seed: int = 0, resamples: int = RESAMPLES) -> Resampling:
-    """Draws groups with replacement, as many as there are. `groups` (N,): each cell's group."""
+def resample(
+    labels: np.ndarray, groups: np.ndarray, *, seed: int = 0, resamples: int = RESAMPLES
+) -> Resampling:
+    """Draws groups with replacement, as many as there are. labels 0 or 1 and groups, (N,)."""
     names, member = np.unique(groups, return_inverse=True)
-    rng = np.random.default_rng(seed)
-    draws = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=resamples)
-    return Resampling(names, member, draws.astype(float))
+    groups_of = tuple(len(np.unique(member[labels == y])) for y in (0, 1))
+    draws = draw(np.random.default_rng(seed), len(names), resamples)
+    return Resampling(names, member, draws, groups_of)
+
+
+def draw(rng: np.random.Generator, groups: int, resamples: int) -> np.ndarray:
+    """How often each group is drawn in each resample, float64 (R, G)."""
+    return rng.multinomial(groups, np.full(groups, 1 / groups), size=resamples).astype(float)
 
 
 def tells(labels: np.ndarray, groups: np.ndarray) -> bool:
@@ -66,7 +97,6 @@ def replicates(
 
     `labels` 0 or 1 and `probabilities` (N,) are of the cells that `drawn` was made of. Two models
     of one `Resampling` are paired: row r of both is of the same cells.
-    The ECE is moved, see `_ece`.
     """
     calls = probabilities >= threshold
     sure = labels == 1
@@ -79,20 +109,8 @@ def replicates(
         "roc_auc": roc_auc(drawn, labels, probabilities),
         "pr_auc": pr_auc(drawn, labels, probabilities),
         "brier": wrong / number,
-        "ece": _ece(drawn, labels, probabilities),
+        "ece": classification.ece(bin_sums(drawn, labels, probabilities)),
     }
-
-
-def _ece(drawn: Resampling, labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """The ECE of all resamples, moved so that their mean is the ECE of the cells themselves.
-
-    It adds up distances, to which the noise of resampling adds too: unmoved, most resamples lie
-    above what was measured, and their interval need not hold it.
-    """
-    values = classification.ece(bin_sums(drawn, labels, probabilities))
-    excess = values.mean() - classification.ece(classification.bin_sums(labels, probabilities))
-    moved: np.ndarray = np.maximum(values - excess, 0)
-    return moved
 
 
 def bin_sums(drawn: Resampling, labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
@@ -104,7 +122,7 @@ def bin_sums(drawn: Resampling, labels: np.ndarray, probabilities: np.ndarray) -
     return (drawn.draws @ sums.reshape(groups, -1)).reshape(-1, bins, 3)
 
 
-def estimates(
+def intervals(
     labels: np.ndarray,
     probabilities: np.ndarray,
     groups: np.ndarray,
@@ -113,26 +131,52 @@ def estimates(
     seed: int = 0,
     resamples: int = RESAMPLES,
 ) -> dict[str, Estimate]:
-    """The metrics of `classification.NAMES` with their 95% percentile intervals.
+    """The metrics of `classification.NAMES` with their 95% intervals over groups of subjects.
 
-    All arrays are (N,). There is no interval where it would pretend to know, see `estimate`.
+    All arrays are (N,): labels 0 (HEM) or 1 (ALL), probabilities of ALL in [0, 1], and the group of
+    each cell. There is no interval where it would pretend to know, see `estimate`.
     """
     values = classification.metrics(labels, probabilities, threshold)
-    rows: dict[str, np.ndarray] = {}
-    if tells(labels, groups):
-        drawn = resample(groups, seed=seed, resamples=resamples)
-        rows = replicates(drawn, labels, probabilities, threshold)
-    return {name: estimate(value, rows.get(name)) for name, value in values.items()}
+    if not tells(labels, groups):
+        return estimates(values, None, None)
+    drawn = resample(labels, groups, seed=seed, resamples=resamples)
+    return estimates(values, drawn, replicates(drawn, labels, probabilities, threshold))
+
+
+def estimates(
+    values: Mapping[str, float | None],
+    drawn: Resampling | None,
+    replicates: Mapping[str, np.ndarray] | None,
+    lack: str = TOO_FEW_GROUPS,
+) -> dict[str, Estimate]:
+    """Metrics by name, with intervals from their `replicates`, which are of `drawn`.
+
+    The ECE has none: it adds up distances, to which chance adds too, so that it lies above the
+    truth by more than any interval around it allows for.
+    """
+    found = {}
+    for name, value in values.items():
+        of_metric = replicates[name] if replicates and name != "ece" else None
+        reason = BIASED if name == "ece" and replicates else lack
+        reach = drawn.reach(name) if drawn else 0.0
+        found[name] = estimate(value, of_metric, reach, lack=reason)
+    return found
 
 
 def estimate(
-    value: float | None, replicates: np.ndarray | None, lack: str = TOO_FEW_GROUPS
+    value: float | None,
+    replicates: np.ndarray | None,
+    reach: float,
+    *,
+    share: bool = True,
+    lack: str = TOO_FEW_GROUPS,
 ) -> Estimate:
-    """A metric with the middle 95% of its resamples, float64 (R,).
+    """A metric with its interval, which reaches `reach` standard deviations of resamples (R,).
 
-    There is no interval without resamples (`lack` says why there are none), if more than half of
-    them leave the metric undefined (NaN), and if all agree (a part without one error says nothing
-    of the next subject).
+    The interval of a `share`, which lies in 0..1, is symmetric on the logit scale; that of another
+    number, such as a difference, on its own. There is no interval without resamples (`lack` says
+    why there are none), if more than half of them leave the metric undefined (NaN), if all agree,
+    and of a share of 0 or 1 (a part without one error says nothing of the next subject).
     """
     if value is None:
         return Estimate(None, reason=UNDEFINED)
@@ -140,9 +184,37 @@ def estimate(
         return Estimate(value, reason=lack)
     if np.isnan(replicates).mean() > 0.5:
         return Estimate(value, reason=UNDEFINED_RESAMPLES)
-    tail = (1 - LEVEL) / 2
-    low, high = (float(edge) for edge in np.nanquantile(replicates, (tail, 1 - tail)))
-    return Estimate(value, low, high) if low < high else Estimate(value, reason=NO_SPREAD)
+    error = float(np.nanstd(replicates, ddof=1))
+    if error < LEAST_ERROR or (share and not 0 < value < 1):
+        return Estimate(value, reason=NO_SPREAD)
+    half_width = reach * error
+    low, high = (
+        around(np.array(value), half_width) if share else (value - half_width, value + half_width)
+    )
+    return Estimate(value, float(low), float(high))
+
+
+def reach(groups: int) -> float:
+    """How many standard deviations of the resamples of `groups`, 2 or more, an interval reaches.
+
+    The variance of resamples is too small by the factor (n - 1) / n, and the quantile is that of
+    Student's t with n - 1 degrees of freedom.
+    """
+    from scipy.special import stdtrit
+
+    quantile = float(stdtrit(groups - 1, (1 + LEVEL) / 2))
+    return quantile * float(np.sqrt(groups / (groups - 1)))
+
+
+def around(shares: np.ndarray, half_widths: np.ndarray | float) -> np.ndarray:
+    """Low and high ends, stacked, of intervals that are symmetric on the logit scale.
+
+    `half_widths` are those on the scale of the shares, which lie between 0 and 1 (delta method).
+    """
+    from scipy.special import expit, logit
+
+    half_widths = half_widths / (shares * (1 - shares))
+    return np.stack([expit(logit(shares) - half_widths), expit(logit(shares) + half_widths)])
 
 
 def roc_auc(drawn: Resampling, labels: np.ndarray, scores: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ from typing import NotRequired, TypedDict
 import numpy as np
 
 from core.errors import ConfigError
+from core.metrics import bootstrap
 
 METHODS = ("temperature", "isotonic", "none")
 # Wider, and cells that happen to be separable would drive the temperature to its bound.
@@ -199,8 +200,13 @@ def _curves(
     if min(groups_of(labels, groups).values()) < MIN_GROUPS:
         return None
     names, member = np.unique(groups, return_inverse=True)
-    rng = np.random.default_rng(0)
-    draws = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=REFITS)
+    draws = np.ones((1 + REFITS, len(names)))  # the first fit is to all groups
+    rng, share = np.random.default_rng(0), np.bincount(member, labels) / np.bincount(member)
+    # Groups are drawn within their class: how frequent the classes are is not in question here.
+    classes = np.where(np.isin(share, (0, 1)).all(), share, 0)
+    for of_class in np.unique(classes):
+        there = np.flatnonzero(classes == of_class)
+        draws[1:, there] = bootstrap.draw(rng, len(there), REFITS)
     place, values = _binned(logits)
     counts = np.zeros((2, len(names), len(values)))
     np.add.at(counts, (labels.astype(int), member, place), 1)
@@ -210,11 +216,12 @@ def _curves(
     offset, slope = _logistic(
         positives[both], (negatives + positives)[both], values / scale, scale / temperature
     )
-    reach = np.ptp(logits) / 2
-    knots = np.linspace(logits.min() - reach, logits.max() + reach, KNOTS)
-    refitted = logistic(offset[:, None] + slope[:, None] * knots / scale)
-    tail = (1 - LEVEL) / 2
-    low, high = np.quantile(refitted, (tail, 1 - tail), axis=0)
+    beyond = np.ptp(logits) / 2
+    knots = np.linspace(logits.min() - beyond, logits.max() + beyond, KNOTS)
+    fits = offset[:, None] + slope[:, None] * knots / scale
+    fewest = min(groups_of(labels, groups).values())
+    half_width = bootstrap.reach(fewest) * fits[1:].std(axis=0, ddof=1)
+    low, high = logistic(fits[0] - half_width), logistic(fits[0] + half_width)
     curves = {"logit": knots, "low": low, "high": high}
     return {name: np.round(curve, 5).tolist() for name, curve in curves.items()}
 

@@ -13,10 +13,11 @@ from core.cells.detection.red_cells import RED_CELL_UM
 from core.cells.detection.tiles import Region
 from core.cells.scale import AskForMagnification, scale_of
 from core.errors import DataError
+from core.evaluation.track_record import KnownRates, call_rates
 from core.reading import natural_background
 from core.reading.checks import OF_FEATURES, OF_PIXELS
 from core.reading.field_edits import Edit, Marked, mark
-from core.reading.field_summary import Counts, Summary, summarise
+from core.reading.field_summary import UNKNOWN, Counts, Summary, summarise
 from core.reading.gate import CheckedPicture, Gate, Refusal, examine, refused
 from core.reading.reader import Reader, Reading
 
@@ -79,7 +80,8 @@ class FieldReading:
     """A field whose cells were read.
 
     um_per_px: the scale; None if it is unknown: the `question` asks for it, and nothing was read.
-    scale_by: the source of the scale. cells: in the order of their numbers.
+    scale_by: the source of the scale. cells: in the order of their numbers. rates: how often the
+    model calls cells wrongly.
     """
 
     image: str
@@ -88,6 +90,7 @@ class FieldReading:
     scale_by: str | None
     question: str | None
     cells: tuple[FieldCell, ...]
+    rates: KnownRates = UNKNOWN
 
     @property
     def counts(self) -> Counts:
@@ -102,6 +105,7 @@ class FieldReading:
             blasts=states["ALL"],
             hem=states["HEM"],
             review=states["review"],
+            leaning=sum(cell.leaning == "ALL" for cell in self.cells),
         )
 
     @property
@@ -120,7 +124,7 @@ class FieldReading:
 
     @property
     def summary(self) -> Summary:
-        return summarise([self.counts])
+        return summarise([self.counts], self.rates)
 
     @property
     def edited(self) -> Field:
@@ -184,7 +188,15 @@ def read_field(
         if progress is not None:
             progress(min(start + BATCH, len(new)), len(new))
     cells = tuple(replace(results[item.number], marked=item) for item in marked)
-    return FieldReading(name, field, scale, scale_by, None, cells)
+    return FieldReading(
+        name,
+        field,
+        scale,
+        scale_by,
+        None,
+        cells,
+        before.rates if before else call_rates(reader.run),
+    )
 
 
 def single(reader: Reader, region: Region, reading: FieldReading, number: int) -> Reading:

@@ -1,4 +1,4 @@
-"""Counts of a field's cells, and the share of blasts with its interval.
+"""Counts of a field's cells, and the share of blasts, as called and corrected for wrong calls.
 
 Never a diagnosis: the share is of the cells that one model has read.
 """
@@ -6,13 +6,20 @@ Never a diagnosis: the share is of the cells that one model has read.
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from statistics import NormalDist
+
+from core.evaluation.track_record import KnownRates
+from core.metrics.estimate import NOT_MEASURED, Estimate
+from core.metrics.prevalence import corrected_share
 
 # A reference differential of blood counts 200 cells an examiner (CLSI H20), one of marrow 500
 # (Lee et al., ICSH guidelines for the standardization of bone marrow specimens and reports,
 # International Journal of Laboratory Hematology 30, 2008, 349-364).
 BLOOD, MARROW = 200, 500
-CONFIDENCE = 0.95
+# With fewer cells the error of counting alone is larger than that of the calls of a good model, so
+# counts are shown in place of percentages: see `python -m benchmarks coverage --only shares`.
+FEWEST_FOR_PERCENT = 20
+UNKNOWN = KnownRates(None, NOT_MEASURED)
+NO_CELLS = "no cell was read"
 
 
 @dataclass(frozen=True)
@@ -20,7 +27,8 @@ class Counts:
     """The cells of one field. found = cut + read + refused + waiting.
 
     cut: by the field's border, and so not read. refused: by the code of the gate. blasts and hem:
-    called ALL and HEM; review: sent to review; these three were read. waiting: not read yet.
+    called ALL and HEM; review: sent to review; these three were read. leaning: of those read, how
+    many lie at or above the threshold, whether called or sent to review. waiting: not read yet.
     """
 
     found: int
@@ -30,6 +38,7 @@ class Counts:
     hem: int = 0
     review: int = 0
     waiting: int = 0
+    leaning: int = 0
 
     @property
     def read(self) -> int:
@@ -40,23 +49,36 @@ class Counts:
 class Summary:
     """Counts of one field, or of several of one patient.
 
-    share: blasts among the cells read, None if none was read. interval: 95 %, by the number of
-    cells alone. if_review: the share if every cell sent to review were a blast. design_effect: how
-    much more than by chance the cells of one field resemble each other, at least 1; the interval is
-    that of the number of cells divided by it. warning: if the cells are too few.
+    share: of the cells read, those at or above the threshold; None if none was read. corrected: the
+    share corrected for how often the model calls wrongly, with an interval that carries the
+    uncertainty of that, the difference of this patient from others, and the number of cells.
+    if_review: the share if every cell sent to review were a blast, and no other. design_effect: how
+    much more than by chance the cells of one field resemble each other, at least 1. rates: what the
+    correction rests on. warning: if the cells are too few.
     """
 
     fields: int
     counts: Counts
     share: float | None
-    interval: tuple[float, float] | None
+    corrected: Estimate
     if_review: float | None
     design_effect: float
+    rates: KnownRates
     warning: str | None
+
+    @property
+    def in_percent(self) -> bool:
+        """Whether the cells are enough for percentages."""
+        return self.counts.read >= FEWEST_FOR_PERCENT
+
+    @property
+    def perhaps_none(self) -> bool:
+        """Whether the calls are compatible with no blast at all."""
+        return self.corrected.low == 0
 
     def to_json(self) -> dict[str, object]:
         """The document that the command line prints."""
-        counts = self.counts
+        counts, corrected = self.counts, self.corrected
         return {
             "fields": self.fields,
             "found": counts.found,
@@ -67,8 +89,12 @@ class Summary:
             "review": counts.review,
             "waiting": counts.waiting,
             "called": {"ALL": counts.blasts, "HEM": counts.hem},
+            "at_or_above_threshold": counts.leaning,
             "share_of_blasts": self.share,
-            "interval": None if self.interval is None else list(self.interval),
+            "corrected_share": corrected.value,
+            "interval": None if corrected.interval is None else list(corrected.interval),
+            "not_corrected_because": corrected.reason or None,
+            "compatible_with_none": self.perhaps_none,
             "share_if_review_were_blasts": self.if_review,
             "design_effect": self.design_effect,
             "rests_on": counts.read,
@@ -76,41 +102,30 @@ class Summary:
         }
 
 
-def summarise(fields: Sequence[Counts]) -> Summary:
-    """Adds up the counts of the fields of one patient."""
+def summarise(fields: Sequence[Counts], rates: KnownRates = UNKNOWN) -> Summary:
+    """Adds up the counts of the fields of one patient; `rates` are those of the model."""
     refused: Counter[str] = Counter()
     for counts in fields:
         refused.update(counts.refused)
-    names = ("found", "cut", "blasts", "hem", "review", "waiting")
+    names = ("found", "cut", "blasts", "hem", "review", "waiting", "leaning")
     sums = {name: sum(getattr(counts, name) for counts in fields) for name in names}
     total = Counts(refused=dict(refused), **sums)
-    warning = _warning(total.read)
-    if not total.read:
-        return Summary(len(fields), total, None, None, None, 1.0, warning)
-    effect = design_effect([(counts.blasts, counts.read) for counts in fields])
+    effect = design_effect([(counts.leaning, counts.read) for counts in fields])
+    share, corrected, if_review = None, Estimate(None, reason=NO_CELLS), None
+    if total.read:
+        share = total.leaning / total.read
+        if_review = (total.blasts + total.review) / total.read
+        corrected = corrected_share(total.leaning, total.read, rates.rates, effect, rates.lack)
     return Summary(
         fields=len(fields),
         counts=total,
-        share=total.blasts / total.read,
-        interval=wilson(total.blasts / effect, total.read / effect),
-        if_review=(total.blasts + total.review) / total.read,
+        share=share,
+        corrected=corrected,
+        if_review=if_review,
         design_effect=effect,
-        warning=warning,
+        rates=rates,
+        warning=_warning(total.read),
     )
-
-
-def wilson(successes: float, of: float) -> tuple[float, float]:
-    """Wilson's 95 % score interval of a share; `of` is above 0, neither has to be an integer.
-
-    Wilson, Probable inference, the law of succession, and statistical inference, Journal of the
-    American Statistical Association 22, 1927, 209-212.
-    """
-    z = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
-    share = successes / of
-    middle = share + z**2 / (2 * of)
-    half = z * (share * (1 - share) / of + z**2 / (4 * of**2)) ** 0.5
-    low, high = ((middle + sign * half) / (1 + z**2 / of) for sign in (-1, 1))
-    return max(0.0, low), min(1.0, high)
 
 
 def design_effect(fields: Sequence[tuple[int, int]]) -> float:

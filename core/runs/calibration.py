@@ -25,7 +25,7 @@ class Knots(Section):
 
 
 class Band(Section):
-    """The curves between which 95 % of the refitted calibrations lie."""
+    """The ends, by logit, of the 95% interval of the calibrated probability."""
 
     logit: tuple[float, ...]
     low: tuple[float, ...]
@@ -137,7 +137,8 @@ class Calibration(Document):
 
         It is the uncertainty of the calibration from the choice of validation subjects: logistic
         regressions of labels on logits, with offset and slope, are fitted to resamples of the
-        groups; 95% of them lie in the interval, which is widened to contain the probability. It is
+        groups; their spread is the standard error, on the logit scale, and Student's t the
+        interval (see `core.metrics.bootstrap`), which is widened to contain the probability. It is
         not the uncertainty of the label: that of a cell at exactly 0.5 is largest. None if the
         validation part had fewer than 3 groups of a class, or the file is older than intervals.
         """

@@ -4,14 +4,12 @@ import numpy as np
 import pandas as pd
 
 from core.evaluation import evaluate
-from core.metrics import classification
+from core.metrics import bootstrap, classification
 from core.runs.config import RunConfig
 from core.runs.metrics import PartMetrics
 from core.runs.run_store import Run
 from core.tuning.results import CrossValidationResults, FoldMetrics, OverFolds
 from core.tuning.sweep_store import Sweep
-
-LEVEL = 0.95
 
 
 def fold_configs(base: RunConfig) -> list[RunConfig]:
@@ -53,11 +51,11 @@ def _fold(run: Run) -> FoldMetrics:
 def over_folds(values: list[float | None]) -> OverFolds:
     """Returns mean, deviation and interval of a metric in [0, 1] over k folds.
 
-    The 95 % interval is Student's t with k - 1 degrees of freedom on the mean, cut to [0, 1]. It
-    assumes independent folds, but any two share training cells: their variance is underestimated,
-    and no unbiased estimator exists (Bengio and Grandvalet, No Unbiased
-    Estimator of the Variance of K-Fold Cross-Validation, JMLR 5, 2004), and the interval is
-    narrower than it should be.
+    The interval is Student's t with k - 1 degrees of freedom on the logit of the mean: of
+    this recipe, trained on other subjects, as many as a fold is trained on, and tested on new ones.
+    Any two folds share training cells, so that they spread less than such trainings would; their
+    variance is therefore raised by the ratio of test to training cells (Nadeau and Bengio,
+    Inference for the Generalization Error, Machine Learning 52, 2003, equation 9).
 
     All are None without folds, or if the metric is undefined in one. A single fold has no
     deviation, and equal folds have no interval.
@@ -73,9 +71,10 @@ def over_folds(values: list[float | None]) -> OverFolds:
         return OverFolds(mean=mean, deviation=deviation, interval=None)
     from scipy.special import stdtrit
 
-    half = float(stdtrit(number - 1, (1 + LEVEL) / 2) * deviation / np.sqrt(number))
-    interval = (max(0.0, mean - half), min(1.0, mean + half))
-    return OverFolds(mean=mean, deviation=deviation, interval=interval)
+    error = deviation * np.sqrt(1 / number + 1 / (number - 1))
+    half = float(stdtrit(number - 1, (1 + bootstrap.LEVEL) / 2) * error)
+    low, high = map(float, bootstrap.around(np.array(mean), half))
+    return OverFolds(mean=mean, deviation=deviation, interval=(low, high))
 
 
 def pooled(runs: list[Run]) -> PartMetrics | None:

@@ -1,17 +1,15 @@
 import numpy as np
 import pytest
-from scipy.stats import norm, t
+from scipy.stats import t
 
 from core.evaluation.compare import (
     best,
     comparable,
     differences,
-    few_groups_factor,
-    fewest_groups,
     same_cells,
 )
-from core.metrics import classification
-from core.metrics.bootstrap import LEVEL
+from core.metrics import bootstrap, classification
+from core.metrics.bootstrap import LEVEL, NORMAL_REACH
 from tests.factories import invented
 
 
@@ -39,7 +37,7 @@ def test_a_difference_of_two_is_that_of_their_resamples():
         good.estimate("roc_auc").value - poor.estimate("roc_auc").value
     )
     gaps = good.replicates["roc_auc"] - poor.replicates["roc_auc"]
-    reach = np.quantile(np.abs(gaps - one.ahead.value), LEVEL) * few_groups_factor(20)
+    reach = np.quantile(np.abs(gaps - one.ahead.value), LEVEL) * bootstrap.reach(20) / NORMAL_REACH
     assert one.ahead.interval == pytest.approx((one.ahead.value - reach, one.ahead.value + reach))
     assert one.shown == one.ahead.above_zero
 
@@ -90,8 +88,8 @@ def test_intervals_widen_with_the_number_of_runs_and_with_fewer_subjects():
 
 @pytest.mark.parametrize("groups", [2, 3, 5, 12, 14, 30, 100])
 def test_few_subjects_widen_an_interval_by_students_t(groups):
-    exact = t.ppf(0.975, groups - 1) / norm.ppf(0.975) * np.sqrt(groups / (groups - 1))
-    assert few_groups_factor(groups) == pytest.approx(exact, rel=1e-9)
+    exact = t.ppf(0.975, groups - 1) * np.sqrt(groups / (groups - 1))
+    assert bootstrap.reach(groups) == pytest.approx(exact, rel=1e-9)
 
 
 def test_runs_of_other_cells_or_with_a_leak_are_not_comparable():
@@ -135,4 +133,3 @@ def test_a_single_run_or_one_class_is_never_best():
     blasts = table[table["label"] == 1]
     runs = [invented.run(f"r{n}", blasts, invented.logits(blasts, n)) for n in range(2)]
     assert differences(runs, "roc_auc") == [] and best(runs, "roc_auc") is None
-    assert fewest_groups(runs[0]) == 6

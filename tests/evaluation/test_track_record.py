@@ -85,7 +85,7 @@ def test_probabilities_that_run_off_are_said_to_and_in_which_direction(
 
 
 def test_a_small_or_uncertain_bias_is_not_said() -> None:
-    small = one_of_each({"ALL": [0.7, 0.71, 0.75], "HEM": [0.3, 0.33, 0.33]}, name="small")
+    small = one_of_each({"ALL": [0.7, 0.71, 0.75] * 5, "HEM": [0.3, 0.33, 0.33] * 5}, name="small")
     assert measure(small).bias.low > 0 and measure(small).bias.value == pytest.approx(0.02)
     wide = one_of_each({"ALL": [0.3, 0.95, 0.99], "HEM": [0.95, 0.1, 0.21]}, name="wide")
     assert measure(wide).bias.low < 0 and measure(wide).bias.value == pytest.approx(0.5 / 6)

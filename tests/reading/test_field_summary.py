@@ -2,13 +2,20 @@
 
 import pytest
 
-from core.reading.field_summary import BLOOD, MARROW, Counts, design_effect, summarise, wilson
+from core.evaluation.track_record import KnownRates
+from core.metrics.prevalence import CallRates, Rate, corrected_share
+from core.reading.field_summary import (
+    BLOOD,
+    FEWEST_FOR_PERCENT,
+    MARROW,
+    Counts,
+    design_effect,
+    summarise,
+)
+from core.report.share import of_cells, sentences
 
-
-def test_wilsons_interval_by_hand() -> None:
-    assert wilson(8, 10) == pytest.approx((0.4902, 0.9433), abs=1e-4)
-    assert wilson(0, 10) == pytest.approx((0, 0.2775), abs=1e-4)
-    assert wilson(10, 10) == pytest.approx((0.7225, 1), abs=1e-4)
+RATES = CallRates(Rate(0.9, 0.8, 0.95), Rate(0.1, 0.05, 0.2), 10)
+KNOWN = KnownRates(RATES)
 
 
 def test_fields_that_differ_count_for_fewer_cells() -> None:
@@ -20,19 +27,39 @@ def test_fields_that_differ_count_for_fewer_cells() -> None:
 
 
 def test_several_fields_add_up_to_the_pooled_counts() -> None:
-    one = Counts(found=9, cut=2, refused={"sharp": 1}, blasts=3, hem=2, review=1)
-    two = Counts(found=8, cut=0, refused={"sharp": 1, "known": 1}, blasts=3, hem=2, review=1)
-    both = summarise([one, two])
-    assert both.counts == Counts(17, 2, {"sharp": 2, "known": 1}, 6, 4, 2)
+    one = Counts(found=9, cut=2, refused={"sharp": 1}, blasts=3, hem=2, review=1, leaning=3)
+    two = Counts(
+        found=8, cut=0, refused={"sharp": 1, "known": 1}, blasts=3, hem=2, review=1, leaning=3
+    )
+    both = summarise([one, two], KNOWN)
+    assert both.counts == Counts(17, 2, {"sharp": 2, "known": 1}, 6, 4, 2, leaning=6)
     assert both.counts.read == 12 and both.fields == 2
     assert both.share == pytest.approx(0.5) and both.if_review == pytest.approx(8 / 12)
-    assert both.design_effect == 1 and both.interval == pytest.approx(wilson(6, 12))
+    assert both.design_effect == 1 and both.corrected == corrected_share(6, 12, RATES)
     assert both.to_json()["rests_on"] == 12 and both.to_json()["refused"] == 3
 
 
 def test_clustered_fields_have_a_wider_interval_than_their_cells_alone() -> None:
-    found = summarise([Counts(20, 0, {}, 20, 0, 0), Counts(20, 0, {}, 0, 20, 0)])
-    assert found.interval == pytest.approx(wilson(20 / 40, 1)) and found.design_effect == 40
+    fields = [Counts(20, 0, {}, 20, 0, 0, leaning=20), Counts(20, 0, {}, 0, 20, 0)]
+    found = summarise(fields, KNOWN)
+    assert found.design_effect == 40
+    assert found.corrected == corrected_share(20, 40, RATES, design_effect=40)
+
+
+def test_a_few_cells_have_counts_and_no_percentage() -> None:
+    few, enough = (
+        summarise([Counts(n, 0, {}, 1, n - 1, 0, leaning=1)], KNOWN)
+        for n in (FEWEST_FOR_PERCENT - 1, FEWEST_FOR_PERCENT)
+    )
+    assert (of_cells(few), of_cells(enough)) == ("1 of 19", "1 of 20 (5%)")
+    assert "too few for a percentage" in sentences(few)[0]
+    assert "compatible with no blasts at all" in sentences(enough)[0]
+
+
+def test_without_rates_the_share_is_not_corrected_and_says_so() -> None:
+    found = summarise([Counts(40, 0, {}, 20, 20, 0, leaning=20)])
+    assert found.corrected.value is None
+    assert "not corrected" in sentences(found)[0] and "no test part" in sentences(found)[0]
 
 
 @pytest.mark.parametrize(
@@ -51,4 +78,5 @@ def test_too_few_cells_are_warned_of(read: int, words: str | None) -> None:
 
 def test_without_a_cell_there_is_no_share() -> None:
     found = summarise([Counts(0, 0)])
-    assert found.share is found.interval is found.if_review is None
+    assert found.share is found.corrected.value is found.if_review is None
+    assert sentences(found) == []

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import expit, logit
 
 from core import storage
 from core.evaluation import evaluate
@@ -45,12 +46,13 @@ def test_the_interval_is_students_t_over_the_folds() -> None:
     # mean 0.8, deviation 0.1; t with 2 degrees of freedom at 97.5 % is 4.30265.
     found = over_folds([0.7, 0.8, 0.9])
     assert found.mean == pytest.approx(0.8) and found.deviation == pytest.approx(0.1)
-    half = 4.30265 * 0.1 / np.sqrt(3)
-    assert found.interval == (pytest.approx(0.8 - half, abs=1e-5), 1.0)
+    # A fold tests on half as many cells as it trains on; the logit of 0.8 has the slope 1 / 0.16.
+    half = 4.30265 * 0.1 * np.sqrt(1 / 3 + 1 / 2) / 0.16
+    assert found.interval == pytest.approx(expit([logit(0.8) - half, logit(0.8) + half]), abs=1e-5)
     # mean 0.5, deviation sqrt(0.02 / 4); t with 4 degrees of freedom: 2.77645.
     found = over_folds([0.4, 0.45, 0.5, 0.55, 0.6])
-    half = 2.77645 * np.sqrt(0.00625 / 5)
-    assert found.interval == pytest.approx((0.5 - half, 0.5 + half), abs=1e-5)
+    half = 2.77645 * np.sqrt(0.00625 * (1 / 5 + 1 / 4)) / 0.25
+    assert found.interval == pytest.approx(expit([-half, half]), abs=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -60,7 +62,7 @@ def test_the_interval_is_students_t_over_the_folds() -> None:
         ([0.7], (0.7, None, None)),
         ([0.7, None, 0.9], (None, None, None)),
         ([0.5, 0.5, 0.5], (0.5, 0.0, None)),
-        ([0.0, 1.0], (0.5, pytest.approx(np.sqrt(0.5)), (0.0, 1.0))),
+        ([0.0, 1.0], (0.5, pytest.approx(np.sqrt(0.5)), pytest.approx((0.0, 1.0)))),
     ],
 )
 def test_what_cannot_be_known_is_none(values: list[float | None], found: tuple) -> None:

@@ -159,9 +159,10 @@ def _show_method() -> None:
         st.markdown(
             "- Everything is measured anew from the runs' own predictions of their test cells, at "
             "the threshold each run calls ALL with. Undefined figures are a dash, never 0.\n"
-            f"- Intervals: the middle 95% of {RESAMPLES:,} resamples that draw whole groups of "
-            "subjects, since cells of one patient are not independent. None with fewer than 3 "
-            "groups of a class. (The ECE's resamples are moved to the mean that was measured.)\n"
+            f"- Intervals: Student's t from {RESAMPLES:,} resamples that draw whole groups of "
+            "subjects, since cells of one patient are not independent; the fewer groups, the "
+            "wider. None with fewer than 3 groups of a class, and none of the ECE, which chance "
+            "raises.\n"
             f"- Better beyond chance: {plain(comparison.METHOD)}\n"
             f"- PR AUC is the average precision. ECE: {BINS} bins of equal width of the "
             "probability of ALL. PPV and NPV follow by Bayes' rule from sensitivity, specificity "

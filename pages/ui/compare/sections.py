@@ -132,7 +132,7 @@ def show_curves(runs: list[TestSet], rows: Rows) -> None:
         with column:
             st.markdown(f"##### {title}")
             figure = plots.curves(defined, kind, banded)
-            charts.show(figure, alt=f"{title}, of each run, with a 95% band", key=kind)
+            charts.show(figure, alt=f"{title}, of each run, with its band", key=kind)
     st.markdown("##### Do the probabilities mean what they say?")
     bins = {name: reliability for name, (_, _, reliability) in by_name.items()}
     charts.show(
@@ -141,8 +141,9 @@ def show_curves(runs: list[TestSet], rows: Rows) -> None:
         key="reliability",
     )
     st.caption(
-        "The area stands in brackets. Bands hold 95% of resamples at each place, over groups of "
-        "subjects; in the reliability diagram larger marks are more cells. " + _protocols(rows)
+        "The area stands in brackets. A band is what resampled groups of subjects make likely at "
+        "each place, not an interval that holds the whole curve; in the reliability diagram "
+        "larger marks are more cells. " + _protocols(rows)
     )
 
 

@@ -13,6 +13,7 @@ from core.reading.detection_job import DetectionJob
 from core.reading.field import CUT, NOT_READ, FieldCell, FieldReading
 from core.reading.field_summary import Counts, Summary, summarise
 from core.reading.reader import Reader
+from core.report import share
 from core.runs.cost import pace
 from pages.ui.common import monitor
 from pages.ui.common.downloads import download
@@ -52,24 +53,21 @@ def _show_sum(summary: Summary) -> None:
         ):
             st.metric(name, f"{value:,}", width="content")
         if summary.share is not None:
-            low, high = summary.interval or (0.0, 1.0)
             st.metric(
-                "Blasts among cells read",
-                f"{summary.share:.0%}",
+                "Taken for blasts",
+                share.of_cells(summary),
                 width="content",
-                help="Cells for which the model suggests ALL, of all it read.",
+                help="Cells read whose probability of ALL lies at or above the threshold.",
             )
-            st.metric("95% interval", f"{low:.0%} to {high:.0%}", width="content")
+        if summary.in_percent and summary.corrected.value is not None:
+            st.metric(
+                "Blasts, corrected (95%)",
+                share.corrected(summary.corrected),
+                width="content",
+                help="Corrected for how often the model calls cells wrongly.",
+            )
     if summary.share is not None:
-        words = f"The share rests on **{counts.read:,} cells**"
-        if counts.review:
-            words += (
-                f"; were every cell sent to review a blast, it would be {summary.if_review:.0%}"
-            )
-        st.markdown(
-            f"{words}. The interval says how far counting so few cells may be off, and nothing of "
-            "the model's own errors. It is no diagnosis."
-        )
+        st.markdown(" ".join([*share.sentences(summary), "It is no diagnosis."]))
     if summary.warning:
         st.warning(summary.warning, icon=":material/warning:")
 
@@ -127,7 +125,8 @@ def show_patient(reading: FieldReading, key: str) -> None:
                 st.rerun()
         if kept:
             st.markdown(", ".join(plain(name) for name, _ in kept.values()))
-            _show_sum(summarise([counts for _, counts in kept.values()]))
+            counted = [counts for _, counts in kept.values()]
+            _show_sum(summarise(counted, reading.rates))
 
 
 def show_downloads(

@@ -77,8 +77,9 @@ def show_folds(sweep: Sweep, plan: Plan, results: CrossValidationResults) -> Non
         st.markdown(
             "- Each cell is tested once, by the fold that neither trained on it nor, in a split by "
             "subject, on any cell of its group; the next fold chooses the weights.\n"
-            "- The interval is Student's t over the folds. Folds share training cells, so it is "
-            "narrower than it should be (Bengio and Grandvalet 2004).\n"
+            "- The interval over folds is of this recipe, trained on other subjects, as many as a "
+            "fold is trained on. Folds share training cells, so it is widened (Nadeau and Bengio "
+            "2003).\n"
             "- The figure over all cells pools the calls of all folds; its interval is from a "
             "bootstrap over groups of subjects."
         )
