@@ -18,6 +18,7 @@ from core.data.walk import Progress
 from core.documents import Document, Section
 from core.errors import DataError, RunError
 from core.metrics import bootstrap
+from core.metrics.estimate import Estimate
 from core.models.engine import Engine
 from core.runs.run_store import Run
 
@@ -165,14 +166,14 @@ def name_subjects(features: np.ndarray, subjects: np.ndarray, *, seed: int = 0) 
     draws = bootstrap.draw(rng, len(names), bootstrap.RESAMPLES)
     rates = (draws @ np.bincount(member, hits)) / (draws @ counts)
     accuracy, highest = float(hits.mean()), float(np.max(shuffled))
-    enough = len(names) >= bootstrap.MIN_GROUPS
+    estimate = Estimate(accuracy)
+    if len(names) >= bootstrap.MIN_GROUPS:
+        estimate = bootstrap.estimate(accuracy, rates, bootstrap.reach(len(names)))
     return Naming(
         cells=len(features),
         subjects=len(names),
         accuracy=accuracy,
-        interval=bootstrap.estimate(
-            accuracy, rates if enough else None, bootstrap.reach(len(names)) if enough else 0.0
-        ).interval,
+        interval=estimate.interval,
         majority=float(counts.max() / counts.sum()),
         one_in=1 / len(names),
         chance=float(np.mean(shuffled)),

@@ -18,7 +18,7 @@ GOOD = CallRates(Rate(0.9, 0.8, 0.95), Rate(0.1, 0.05, 0.2), 10)
 
 
 def test_rates_by_hand() -> None:
-    """Three groups of each class, of ten cells; 9, 8 and 7 blasts are called, and 1, 2, 3 others."""
+    """Groups of ten cells: of blasts 9, 8 and 7 are called, of other cells 1, 2 and 3."""
     calls = [[1] * n + [0] * (10 - n) for n in (9, 8, 7, 1, 2, 3)]
     found = call_rates(np.repeat([1, 0], 30), np.ravel(calls), np.arange(6).repeat(10))
     assert found is not None and found.groups == 3
