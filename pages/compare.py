@@ -3,10 +3,11 @@
 import streamlit as st
 
 from pages.ui.common.text import shown_errors, title
-from pages.ui.compare import audit, overview, sections
+from pages.ui.compare import audit, overview, patients, sections
 
 SECTIONS = {
     "Accuracy": sections.show_accuracy,
+    "Patients": patients.show,
     "Curves": sections.show_curves,
     "For whom does it fail": sections.show_subjects,
     "Learning": sections.show_learning,

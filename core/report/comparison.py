@@ -12,7 +12,7 @@ from core.evaluation.test_set import TestSet
 from core.metrics import classification
 from core.metrics.estimate import Estimate
 from core.models import catalog
-from core.report import phrases
+from core.report import patients, phrases
 from core.runs.config import RunConfig, Setting
 from core.runs.run_store import Run
 
@@ -78,6 +78,7 @@ class ComparedRun:
             "leaking": self.run.leaking,
             "test_cells": facts.protocol.test_cells,
             "test": test | {"always_all": self.always_all, "intervals": intervals},
+            "patients": patients.to_json(self.run),
             "best": list(self.best),
             "against": self.against,
             **{name: self.cost(name) for name in _COSTS},

@@ -12,7 +12,14 @@ from tests.conftest import PROJECT
 from tests.factories import invented
 from tests.factories.app import downloads, open_page, words
 
-SECTIONS = ("Accuracy", "Curves", "For whom does it fail", "Learning", "Beside the literature")
+SECTIONS = (
+    "Accuracy",
+    "Patients",
+    "Curves",
+    "For whom does it fail",
+    "Learning",
+    "Beside the literature",
+)
 
 
 @pytest.fixture
@@ -64,6 +71,7 @@ def test_each_section_opens_even_where_the_data_set_is_gone(shipped: Path, secti
     said = words(app)
     expected = {
         "Accuracy": "What was called what",
+        "Patients": "patients lie on the right side",
         "Curves": "Do the probabilities mean what they say?",
         "For whom does it fail": "worst for subject",
         "Learning": "the test part was not used",

@@ -4,9 +4,11 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from core.data import splits
+from core.evaluation.patients import measure as measure_patients
 from core.evaluation.subgroups import by_subject
 from core.evaluation.test_set import TestSet
 from core.metrics import classification
+from core.report import patients
 from core.report.card.failures import by_fold, worst_calls
 from core.report.card.items import Item, date, fact, gap, table
 from core.report.dataset import split_verdict
@@ -59,7 +61,14 @@ def performance(run: Run, measured: RunMetrics) -> list[Item]:
             items.append(gap(f"{name} part", "It was not measured.", "Train again."))
             continue
         items += _part(name, measured.parts[name])
-    return items
+    return [*items, _patients(run)]
+
+
+def _patients(run: Run) -> Item:
+    found = measure_patients(TestSet.load(run))
+    if found is None:
+        return gap("Test part by patient", patients.UNKNOWN, "Give the subject of each cell.")
+    return fact("Test part by patient", patients.sentence(found))
 
 
 def _part(name: str, part: PartMetrics) -> list[Item]:

@@ -12,7 +12,7 @@ from core.metrics.classification import NAMES
 from core.metrics.estimate import Estimate
 from core.report.comparison import ComparedRun
 from core.report.comparison_tables import repeat_protocol
-from pages.ui.common.charts import COLOURS, SERIES, empty, error_bars
+from pages.ui.common.charts import SERIES, empty, error_bars
 
 GREY = "#666666"
 SHAPES = {"ALL": "triangle-up", "HEM": "circle"}
@@ -184,43 +184,6 @@ def reliability(by_name: dict[str, list[Bin]], banded: Collection[str]) -> go.Fi
         )
     figure.update_xaxes(title="predicted probability of ALL", range=[-0.02, 1.02])
     figure.update_yaxes(title="share that is ALL", range=[-0.02, 1.05])
-    return figure
-
-
-def subjects(tables: dict[str, pd.DataFrame]) -> go.Figure:
-    """Plots the share of right calls of each subject, a strip for each run."""
-    figure = empty(120 + 60 * len(tables), rows=True)
-    for number, (name, table) in enumerate(tables.items()):
-        for kind, symbol in SHAPES.items():
-            rows = table[table["class"] == kind]
-            figure.add_scatter(
-                x=rows["share"],
-                y=[short(name)] * len(rows),
-                name=kind,
-                legendgroup=kind,
-                showlegend=not number,
-                mode="markers",
-                customdata=rows[["subject", "right", "cells"]],
-                marker={
-                    "symbol": symbol,
-                    "size": 11,
-                    "color": COLOURS[kind],
-                    "opacity": 0.75,
-                    "line": {"width": 1, "color": "white"},
-                },
-                hovertemplate="subject %{customdata[0]}: %{customdata[1]} of %{customdata[2]} "
-                "cells<extra></extra>",
-            )
-        if not table.empty:
-            figure.add_annotation(
-                x=table["share"][0],
-                y=short(name),
-                text=f"No. {table['subject'][0]}",
-                showarrow=False,
-                yshift=16,
-            )
-    figure.update_xaxes(title="share of its cells called rightly", range=[-0.04, 1.04])
-    figure.update_xaxes(tickformat=".0%")
     return figure
 
 

@@ -13,7 +13,7 @@ from core.runs import active_model
 from pages.ui.common import cache, charts
 from pages.ui.common.downloads import download_table
 from pages.ui.common.text import plain, shown_errors
-from pages.ui.compare import gallery, overview, plots
+from pages.ui.compare import gallery, overview, plots, subject_plots
 
 Rows = list[ComparedRun]
 QUANTITIES = {"cross_entropy": "cross-entropy", "accuracy": "accuracy"}
@@ -154,7 +154,7 @@ def show_subjects(runs: list[TestSet], rows: Rows) -> None:
     for name, table in tables.items():
         st.markdown(f"- {plain(comparison_tables.worst_subject(name, table))}")
     charts.show(
-        plots.subjects(tables),
+        subject_plots.subjects(tables),
         alt="Share of each subject's cells called rightly, a strip for each run",
         key="subjects",
     )
