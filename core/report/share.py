@@ -32,10 +32,8 @@ def _meaning(summary: Summary) -> str:
             f"them, because {share.reason}."
         )
     if not summary.in_percent:
-        return (
-            f"Fewer than {FEWEST_FOR_PERCENT} cells were read: too few for a percentage. "
-            + ("No blast at all is possible, too." if summary.perhaps_none else "")
-        ).strip()
+        none = " These calls are compatible with no blasts at all." if summary.perhaps_none else ""
+        return f"Fewer than {FEWEST_FOR_PERCENT} cells are too few for a percentage.{none}"
     if share.interval == (0, 1):
         return "Any share of blasts is compatible with these calls, none and all among them."
     if summary.perhaps_none:
@@ -48,7 +46,7 @@ def _meaning(summary: Summary) -> str:
 
 def _basis(summary: Summary) -> str:
     rates = summary.rates.rates
-    if rates is None or summary.share is None:
+    if rates is None or not summary.in_percent:
         return ""
     patients = "synthetic patients" if summary.rates.synthetic else "patients"
     return (
@@ -64,4 +62,4 @@ def _review(summary: Summary) -> str:
     if not review:
         return ""
     cells = "1 cell was" if review == 1 else f"{review:,} cells were"
-    return f"{cells} sent to review, and counts on the side of the threshold where it lies."
+    return f"{cells} sent to review; each counts on its side of the threshold."
