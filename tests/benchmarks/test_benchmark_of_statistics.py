@@ -23,7 +23,7 @@ def test_it_prints_figures_and_bars(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_disagreement_is_an_error_not_a_figure() -> None:
     groups, models = statistics.predictions(300)
-    drawn = bootstrap.resample(groups, resamples=20)
+    drawn = bootstrap.resample(models[0][0], groups, resamples=20)
     ours = [bootstrap.replicates(drawn, *models[0], 0.5)]
     peer = [statistics.plain_loop(drawn, *models[0])]
     statistics.agree(ours, peer)
