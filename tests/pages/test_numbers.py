@@ -35,8 +35,8 @@ def test_a_field_says_its_range_and_hands_on_what_was_typed() -> None:
     field(app, "Folds").set_value(2)
     field(app, "Share").set_value(1.0).run()
     assert "typed 2, 1.0" in words(app)
-    assert "Folds is 2. From 3 to 100." in words(app)
-    assert "Share is 1. More than 0 and less than 1." in words(app)
+    assert "Folds is 2; it can be from 3 to 100." in words(app)
+    assert "Share is 1; it can be more than 0 and less than 1." in words(app)
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ def number(
     with place.container(gap="xxsmall"):
         typed = st.number_input(label, value=value, help=f"{text}.", **options)
         if not options.get("disabled") and not within(typed, limits, excluded=excluded):
-            st.markdown(f":red[{label} is {typed:,.15g}. {range_}.]")
+            st.markdown(f":red[{label} is {typed:,.15g}; it can be {range_.lower()}.]")
     return typed
 
 
