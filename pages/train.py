@@ -88,7 +88,9 @@ with shown_errors():
         show_runs()
     with st.expander("Queue another run") if busy else st.container(border=True):
         if root := state.choose_dataset():
-            configs = choose(root)
+            configs: list[RunConfig] = []
+            with shown_errors():
+                configs = choose(root)
             start = st.button(
                 "Start training" if len(configs) < 2 else f"Queue {len(configs)} runs",
                 type="primary",

@@ -9,11 +9,12 @@ from core.models import catalog
 from core.report.dataset import split_verdict
 from core.report.tuning import SETTINGS
 from core.runs import config, cost
-from core.runs.config import RunConfig, Setting
+from core.runs.config import MIN_FOLDS, RunConfig, Setting
 from core.tuning import search, sweep_store
 from core.tuning.sweep_store import Plan
 from core.workers import launcher
 from pages.ui.common import cache, state
+from pages.ui.common.numbers import number
 from pages.ui.common.text import SPLITS, duration, shown_errors, title
 from pages.ui.train import form
 from pages.ui.tune import sweep_monitor
@@ -29,7 +30,6 @@ ANSWERS = {
     "trials before it did.",
 }
 FOLDS = {0: "one split", 3: "3 folds", 5: "5 folds"}
-LEAST_FOLDS = 3
 
 
 def choose(root: Path) -> Plan | None:
@@ -52,27 +52,29 @@ def choose(root: Path) -> Plan | None:
     base = config.create(architecture, root, recipe)
     searching = kind == "search"
     if searching:
-        number = c.number_input("Trials", 1, sweep_store.MAX_TRIALS, 20)
+        times = number(c, "Trials", (1, sweep_store.MAX_TRIALS), 20, key="trials")
     else:
         _, most = RunConfig.bounds("folds")
-        number = c.number_input(
-            "Folds", LEAST_FOLDS, most, 5, help=f"{LEAST_FOLDS} to {most}, one run each"
-        )
-    epochs = d.number_input(
+        times = number(c, "Folds", (MIN_FOLDS, most), 5, key="folds", help="One run each")
+    epochs = number(
+        d,
         "Epochs",
-        *RunConfig.bounds("epochs"),
+        RunConfig.bounds("epochs"),
         base.epochs,
         key=f"epochs_{architecture}_{recipe}",
-        help="of each run",
+        help="Of each run",
     )
-    changes: dict[str, Setting] = {"epochs": epochs, "folds": 0 if searching else number}
+    changes: dict[str, Setting] = {"epochs": epochs, "folds": 0 if searching else times}
     with st.expander("Settings"):
         changes |= sampling(cells)
         if catalog.architecture(architecture).pretrained:
             random = st.toggle("Random instead of ImageNet weights")
             changes["weights"] = "random" if random else "imagenet"
-        base = config.change(base, changes)
-        plan = what_to_search(base, number) if searching else Plan(kind=kind, base=base)
+        plan = (
+            what_to_search(base, changes, times)
+            if searching
+            else Plan(kind=kind, base=config.change(base, changes))
+        )
     if plan is None:
         return None
     base = plan.base
@@ -89,12 +91,15 @@ def sampling(cells: int) -> dict[str, Setting]:
     return {
         "sample": form.sample(cells, a, b),
         "split": c.selectbox("Split", splits.FOLDED, format_func=SPLITS.__getitem__),
-        "seed": d.number_input("Seed", *RunConfig.bounds("seed"), 0),
+        "seed": number(d, "Seed", RunConfig.bounds("seed"), 0, key="seed"),
     }
 
 
-def what_to_search(base: RunConfig, trials: int) -> Plan | None:
-    """The settings that trials may change, and how a trial is judged."""
+def what_to_search(base: RunConfig, changes: dict[str, Setting], trials: int) -> Plan | None:
+    """The settings that trials may change, and how a trial is judged.
+
+    `changes` are made last: the widgets stay as they are while one of them is out of range.
+    """
     names = st.pills(
         "Settings to search",
         list(search.space(base)),
@@ -120,7 +125,7 @@ def what_to_search(base: RunConfig, trials: int) -> Plan | None:
     if not names:
         st.info("Choose at least one setting to search.")
         return None
-    base = config.change(base, {"folds": folds})
+    base = config.change(base, changes | {"folds": folds})
     return Plan(
         kind="search", base=base, trials=trials, space=search.choose(base, names), pruning=pruning
     )

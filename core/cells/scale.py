@@ -4,6 +4,7 @@ C-NMC's images have no scale bar and no red cells. The scale is assumed, not mea
 7.5 µm is taken to be 125 pixels there, as in this project's synthetic fields: 0.06 µm a pixel.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -59,3 +60,12 @@ def to_model(image: np.ndarray, cell: Cell, um_per_px: float, side: int = CNMC_S
     source = pixels[max(0, -top) :, max(0, -left) :]
     target[:] = source[: target.shape[0], : target.shape[1]]
     return result
+
+
+def size(pixels: Sequence[float], um_per_px: float | None) -> str:
+    """One or more lengths in words: "10.3 µm (40 px)" where the scale is known, else "40 px"."""
+    written = " x ".join(f"{length:.0f}" for length in pixels) + " px"
+    if um_per_px is None:
+        return written
+    micrometres = " x ".join(f"{length * um_per_px:.1f}" for length in pixels)
+    return f"{micrometres} µm ({written})"

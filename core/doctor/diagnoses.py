@@ -43,7 +43,13 @@ class Illness:
 
 
 # The illnesses of every network that has not learned.
-_NOT_LEARNED = ("constant-output", "no-better-than-always-all", "underfitting", "too-few-epochs")
+_NOT_LEARNED = (
+    "constant-output",
+    "no-better-than-always-all",
+    "one-class-missed",
+    "underfitting",
+    "too-few-epochs",
+)
 
 # In this order: a useless classifier, wrong numbers, an inferior classifier, uncertain numbers.
 ILLNESSES = (
@@ -57,13 +63,13 @@ ILLNESSES = (
         "wrong-pixel-scale",
         "The images reached the network on a scale of brightness that it was not made for.",
         setup.wrong_pixel_scale,
-        (*_NOT_LEARNED, "learning-rate-too-low", "overfitting"),
+        (*_NOT_LEARNED, "learning-rate-too-low", "overfitting", "overfitting-at-once"),
     ),
     Illness(
         "learning-rate-too-high",
         "The network was changed in steps too large to learn.",
         setup.learning_rate_too_high,
-        (*_NOT_LEARNED, "past-the-best", "overfitting"),
+        (*_NOT_LEARNED, "oscillating", "past-the-best", "overfitting", "overfitting-at-once"),
     ),
     Illness(
         "penalty-dominated",
@@ -78,10 +84,16 @@ ILLNESSES = (
         _NOT_LEARNED,
     ),
     Illness(
+        "overfitting-at-once",
+        "It learned its own cells and not those of other subjects, from the first epochs on.",
+        fitting.overfitting_at_once,
+        ("constant-output", "underfitting", "too-few-epochs", "past-the-best", "overfitting"),
+    ),
+    Illness(
         "constant-output",
         "The network gives every cell practically the same answer.",
         fitting.constant_output,
-        ("no-better-than-always-all", "underfitting"),
+        ("no-better-than-always-all", "one-class-missed", "underfitting"),
     ),
     Illness(
         "leaking-split",
@@ -95,6 +107,11 @@ ILLNESSES = (
         measuring.no_better_than_always_all,
     ),
     Illness(
+        "one-class-missed",
+        "It misses one class far more often than the other.",
+        measuring.one_class_missed,
+    ),
+    Illness(
         "too-good",
         "The result is better than this kind of test has ever given.",
         measuring.too_good,
@@ -104,6 +121,12 @@ ILLNESSES = (
         "The network has hardly learned even the cells it was trained on.",
         fitting.underfitting,
         ("no-better-than-always-all",),
+    ),
+    Illness(
+        "oscillating",
+        "The loss goes up and down: the steps are too large to settle.",
+        setup.oscillating,
+        ("past-the-best",),
     ),
     Illness(
         "past-the-best",

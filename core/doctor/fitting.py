@@ -33,10 +33,28 @@ PAST_BEST_NATS = 0.1
 WASTED_EPOCHS, WASTED_SHARE = 30, 0.75
 PATIENCE = 10
 # Relative decrease of the validation cross-entropy an epoch at the full learning rate, below which
-# more epochs are not worthwhile.
-WORTH_AN_EPOCH = 0.02
+# more epochs are not worthwhile: at 1 % an epoch, twice 10 epochs take a tenth off the loss.
+WORTH_AN_EPOCH = 0.01
+# Decrease in nats over the last third that could be chance: the shipped runs waver by as much
+# when their learning rate is almost 0.
+WAVER_NATS = 0.01
 # Fewer epochs can explain that a network has not learned.
 FEW_EPOCHS = 5
+# A flat curve above this share of the cross-entropy of a guess never left it. (Below `UNLEARNED`
+# the network may be slow, so the curve has to be flat as well: its decrease from the first epochs
+# to the last is less than that by which curves waver.)
+NEAR_CHANCE = 0.9
+# The best epoch is early within the first fifth of the training, at most 5 epochs: by then a
+# network has seen each cell a few times, and is still far from knowing it by heart.
+EARLY_SHARE, EARLY_EPOCHS = 0.2, 5
+# Change in nats from the best epoch to the last third that is no wavering: the shipped runs differ
+# by 0.05 between two epochs at most, and their medians over a third by far less.
+EARLY_NATS = 0.05
+# The rise is also this multiple of the median change between two epochs, so that the lowest of many
+# noisy epochs is not taken for the best.
+EARLY_NOISE = 2.0
+# Epochs needed to judge a course.
+COURSE_EPOCHS = 4
 
 
 def constant_output(record: Record) -> Evidence | None:
@@ -59,13 +77,29 @@ def constant_output(record: Record) -> Evidence | None:
 def underfitting(record: Record) -> Evidence | None:
     """On its own training cells the network is hardly better than a guess by the class shares."""
     fit = record.fit
-    if fit is None or record.parts is None or fit.training <= UNLEARNED * record.guess:
+    if fit is None or record.parts is None:
         return None
+    flat = _stays_near_chance(record)
+    if fit.training <= UNLEARNED * record.guess and not flat:
+        return None
+    losses = record.history["cross_entropy"].to_numpy(float)
+    course = (
+        f" It never left that level: {losses[0]:.3f} in the first epoch, {losses[-1]:.3f} in the "
+        f"last of {len(losses)}."
+    )
     return Evidence(
         f"On the training cells the cross-entropy is {fit.training:.3f}; a guess by the class "
-        f"shares alone has {record.guess:.3f}.",
+        f"shares alone has {record.guess:.3f}.{course if flat else ''}",
         *_learn_more(record),
     )
+
+
+def _stays_near_chance(record: Record) -> bool:
+    """Whether the training loss is that of a guess, more or less, from the first epoch on."""
+    losses = record.history["cross_entropy"].to_numpy(float)
+    if len(losses) < COURSE_EPOCHS or losses.min() <= NEAR_CHANCE * record.guess:
+        return False
+    return float(losses[0] - _late(losses)) < EARLY_NATS
 
 
 def _learn_more(record: Record) -> tuple[str, dict[str, Setting] | None]:
@@ -118,6 +152,56 @@ def _hold_back(config: RunConfig) -> tuple[str, dict[str, Setting] | None]:
     return "Train on more subjects, or take a smaller architecture.", None
 
 
+def overfitting_at_once(record: Record) -> Evidence | None:
+    """Training cells were learned from the first epochs on, and those of other subjects were not.
+
+    The validation loss is lowest early and then rises, or never falls below that of a guess.
+    """
+    if len(record.history) < COURSE_EPOCHS or record.parts is None:
+        return None
+    training, losses = (
+        record.history[name].to_numpy(float)
+        for name in ("cross_entropy", "validation_cross_entropy")
+    )
+    best = int(losses.argmin())
+    if _late(training) > training[best] - EARLY_NATS:
+        return None
+    if _rises_early(losses):
+        course = (
+            f"was lowest, {losses[best]:.3f}, in epoch {best + 1} of {len(losses)}, and is "
+            f"{losses[-1]:.3f} in the last"
+        )
+    elif losses[best] > UNLEARNED * record.guess and _late(training) < NEAR_CHANCE * record.guess:
+        course = f"never fell below {losses[best]:.3f} (a guess has {record.guess:.3f})"
+    else:
+        return None
+    advice, repair = _hold_back(record.config)
+    if record.config.keep == "last":
+        advice, repair = f"{advice} Keep the best epoch.", (repair or {}) | {"keep": "best"}
+        kept = "The last epoch was kept."
+    else:
+        kept = f"The weights of epoch {best + 1} were kept."
+    return Evidence(
+        f"The validation cross-entropy {course}, while that of training fell from "
+        f"{training[0]:.3f} to {training[-1]:.3f}. {kept}",
+        advice,
+        repair,
+    )
+
+
+def _rises_early(losses: np.ndarray) -> bool:
+    """Whether the loss is lowest in the first epochs, and rises from there beyond its noise."""
+    early = min(EARLY_EPOCHS, max(1, round(EARLY_SHARE * len(losses))))
+    noise = EARLY_NOISE * float(np.median(np.abs(np.diff(losses))))
+    rise = _late(losses) - losses.min()
+    return int(losses.argmin()) < early and rise >= max(EARLY_NATS, noise)
+
+
+def _late(losses: np.ndarray) -> float:
+    """The median of the last third."""
+    return float(np.median(losses[-max(1, len(losses) // 3) :]))
+
+
 def past_the_best(record: Record) -> Evidence | None:
     """The last epoch was kept though an earlier one is better, or very many came after the best."""
     losses = record.history["validation_cross_entropy"].to_numpy(float)
@@ -160,10 +244,12 @@ def too_few_epochs(record: Record) -> Evidence | None:
         return None
     course = f"went from {losses[0]:.3f} to {losses[-1]:.3f}" if len(losses) > 1 else ""
     course = course or f"is {losses[0]:.3f}"
+    last = int(losses.argmin()) == len(losses) - 1
+    best = ", its best in the last," if last and len(losses) > 1 else ""
     decrease = f", at the end by {pace:.1%} an epoch of full learning rate" if pace > 0 else ""
     return Evidence(
-        f"Over {times(len(rows), 'epoch')} the validation cross-entropy {course}{decrease}; a "
-        f"guess by the class shares has {record.guess:.3f}.",
+        f"Over {times(len(rows), 'epoch')} the validation cross-entropy{best} {course}{decrease}; "
+        f"a guess by the class shares has {record.guess:.3f}.",
         "Train anew for longer.",
         {setting: longer(epochs)},
     )
@@ -172,14 +258,17 @@ def too_few_epochs(record: Record) -> Evidence | None:
 def _pace(rows: pd.DataFrame) -> float:
     """Relative decrease of the validation cross-entropy an epoch at full learning rate.
 
-    Over the last third of the epochs; 0 unless both parts fall steadily in it. Epochs are weighted
-    by their share of the highest learning rate, because a lower rate flattens the curve.
+    Over the last third of the epochs; 0 unless both parts fall steadily in it, and by more than a
+    curve wavers. Epochs are weighted by their share of the highest learning rate, because a lower
+    rate flattens the curve.
     """
     tail = rows.tail(max(len(rows) // 3, 1) + 1)
     if len(tail) < 2:
         return 0.0
     curves = [tail[name].to_numpy(float) for name in ("cross_entropy", "validation_cross_entropy")]
     if min(steadiness(curve) for curve in curves) < STEADY:
+        return 0.0
+    if curves[1][0] - curves[1][-1] < WAVER_NATS:
         return 0.0
     rates = rows["learning_rate"].to_numpy(float) / rows["learning_rate"].max()
     steps = ((rates[:-1] + rates[1:]) / 2)[-(len(tail) - 1) :]  # a row has its last step's rate

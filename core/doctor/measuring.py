@@ -17,6 +17,9 @@ from core.runs.metrics import PartMetrics
 STANDARD_ERRORS = 1.96
 # One class is (almost) never called if the share of its cells that are is below this.
 ONE_SIDED = 0.1
+# One class is sacrificed if its cells are missed twice as often as those of the other, and a
+# quarter of them more. (A threshold of 0.5 leaves the shipped runs with 19 points at most.)
+SACRIFICED, SACRIFICED_RATIO = 0.25, 2.0
 # Balanced accuracy on subjects never seen. The winner of the C-NMC 2019 challenge reached a
 # weighted F1 of 0.910 on its final test; nothing published under that protocol comes near this.
 TOO_GOOD = 0.95
@@ -79,6 +82,40 @@ def no_better_than_always_all(record: Record) -> Evidence | None:
         advice = "Train anew with both classes of the same weight."
         return Evidence(evidence, advice, {"class_balance": "weights"})
     return Evidence(evidence, "Train on more subjects, or take another architecture.")
+
+
+def one_class_missed(record: Record) -> Evidence | None:
+    """Cells of one class are missed far more often than those of the other, at the threshold.
+
+    The difference must be beyond chance with cells counted as independent. A threshold that the
+    user chose by the blasts that may be missed is meant to miss the more of HEM.
+    """
+    test = record.test
+    if not test or test.sensitivity is None or test.specificity is None:
+        return None
+    missed = {"ALL": 1 - test.sensitivity, "HEM": 1 - test.specificity}
+    worse, other = sorted(missed, key=lambda name: -missed[name])
+    gap = missed[worse] - missed[other]
+    beyond_chance = gap > STANDARD_ERRORS * 2 * _standard_error(test)
+    if gap < SACRIFICED or missed[worse] < SACRIFICED_RATIO * missed[other] or not beyond_chance:
+        return None
+    fitted = record.calibration
+    if worse == "HEM" and fitted and fitted.choice and fitted.choice.max_missed is not None:
+        return None
+    at = "" if fitted is None else f" of {fitted.threshold:.3g}"
+    cells = dict(zip(missed, (test.all, test.hem), strict=True))
+    evidence = (
+        f"At its threshold{at} it misses {missed[worse]:.0%} of {worse} ({cells[worse]} test "
+        f"cells), and {missed[other]:.0%} of {other} ({cells[other]})."
+    )
+    if worse == "ALL":
+        move = "Choose its operating point on the Models page: the share of blasts it may miss."
+    else:
+        move = "Choose its operating point on the Models page, and allow more blasts to be missed."
+    if record.config.class_balance != "none":
+        return Evidence(evidence, f"{move} Its classes already weigh the same in training.")
+    advice = f"{move} Or train anew with both classes of the same weight."
+    return Evidence(evidence, advice, {"class_balance": "weights"})
 
 
 def _standard_error(test: PartMetrics) -> float:

@@ -16,6 +16,7 @@ from core.errors import RunError
 from core.jobs.job import Status
 from core.models import catalog
 from core.models.catalog import Architecture
+from core.runs.calibration import Calibration
 from core.runs.config import RunConfig, Setting
 from core.runs.metrics import PartMetrics, RunMetrics
 from core.runs.run_store import HISTORY_COLUMNS, STAGES, Run
@@ -59,14 +60,15 @@ class KerasLayer(Section):
 class Record:
     """A run that has ended, successfully or not.
 
-    history has `HISTORY_COLUMNS`; predictions, metrics, parts (split.parquet) and network (the
-    architecture in model.keras) are None if the run ended before writing them.
+    history has `HISTORY_COLUMNS`; predictions, calibration, metrics, parts (split.parquet) and
+    network (the architecture in model.keras) are None if the run ended before writing them.
     """
 
     config: RunConfig
     status: Status
     history: pd.DataFrame
     predictions: pd.DataFrame | None
+    calibration: Calibration | None
     metrics: RunMetrics | None
     parts: pd.DataFrame | None
     network: KerasLayer | None
@@ -169,6 +171,7 @@ def read(run: Run) -> Record:
         status=run.status,
         history=history,
         predictions=run.predictions if (run.path / "predictions.parquet").exists() else None,
+        calibration=run.calibration if (run.path / "calibration.json").exists() else None,
         metrics=run.metrics,
         parts=pd.read_parquet(split_file) if split_file.exists() else None,
         network=_network(run),

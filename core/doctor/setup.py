@@ -17,6 +17,11 @@ JUMPS_SHARE = 0.1
 # Multiple of the loss of a guess: if the loss never recovers from it, the first steps were too
 # large. (If it recovers, features were large under a new head.)
 THROWN = 3.0
+# Epochs needed to see a swing; in the second half of them the training should have settled.
+SWING_EPOCHS = 8
+# Half the epochs differ by this from the mean of their neighbours, in nats and as a share of the
+# loss. In the shipped runs it is 0.01 nats, and 0.03 before their learning rate falls.
+SWING_NATS, SWING = 0.1, 0.15
 # Factors from the learning rate of the architecture at which the rate explains that nothing was
 # learned.
 FAR_RATE_UP, FAR_RATE_DOWN = 10.0, 100.0
@@ -25,6 +30,9 @@ PACE_EPOCHS = 4
 # Decrease of the loss over the training that counts as too small: at a learning rate below that of
 # the architecture, and at the same or a higher one (where too few epochs are more likely).
 HARDLY_BELOW_OWN, HARDLY = 0.10, 0.02
+# Share of the decrease that a steady fall has in the second half of the epochs, at least; half of
+# it if it is even, and next to nothing on a plateau, for which the rate is not the reason.
+SECOND_HALF = 0.2
 # Share of the loss of a guess that remains early in the training.
 EARLY = 0.9
 # Penalty after the repair, as a share of the cross-entropy.
@@ -115,6 +123,25 @@ def learning_rate_too_high(record: Record) -> Evidence | None:
     return None
 
 
+def oscillating(record: Record) -> Evidence | None:
+    """The loss of a part still swings up and down in the second half of the epochs."""
+    if record.failed_in_numbers or len(record.history) < SWING_EPOCHS:
+        return None
+    late = record.history.iloc[len(record.history) // 2 - 1 :]
+    parts = {"training": "cross_entropy", "validation": "validation_cross_entropy"}
+    swings = {name: late[column].to_numpy(float) for name, column in parts.items()}
+    for name, losses in swings.items():
+        swing = float(np.median(np.abs(losses[1:-1] - (losses[:-2] + losses[2:]) / 2)))
+        if swing >= max(SWING_NATS, SWING * float(np.median(losses))):
+            text = (
+                f"In the second half of {len(record.history)} epochs the {name} cross-entropy goes "
+                f"up and down between {losses.min():.3f} and {losses.max():.3f}, half the time by "
+                f"{swing:.2f} or more from one epoch to the next"
+            )
+            return _slower(record, late["stage"].iloc[-1], text)
+    return None
+
+
 def _jumps(losses: np.ndarray) -> np.ndarray:
     """Epochs (from 0) whose loss is far above the lowest before."""
     lowest = np.minimum.accumulate(losses)[:-1]
@@ -140,7 +167,7 @@ def learning_rate_too_low(record: Record) -> Evidence | None:
     own, (setting, rate) = record.entry.learning_rate, record.rate(STAGES[0])
     fallen = (losses[0] - losses[-1]) / losses[0]
     hardly = fallen < (HARDLY_BELOW_OWN if rate < own else HARDLY)
-    if not hardly or not (rate <= own / FAR_RATE_DOWN or steadiness(losses) >= STEADY):
+    if not hardly or not (rate <= own / FAR_RATE_DOWN or _falls_steadily(losses)):
         return None
     return Evidence(
         f"Over {len(losses)} epochs the cross-entropy went from {losses[0]:.3f} to "
@@ -149,6 +176,11 @@ def learning_rate_too_low(record: Record) -> Evidence | None:
         "Train anew with a larger learning rate.",
         {setting: _round(min(max(rate * 10, own), 1e3))},
     )
+
+
+def _falls_steadily(losses: np.ndarray) -> bool:
+    later = losses[len(losses) // 2] - losses[-1]
+    return bool(steadiness(losses) >= STEADY and later >= SECOND_HALF * (losses[0] - losses[-1]))
 
 
 def penalty_dominated(record: Record) -> Evidence | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.cells.morphology import Morphology
+from core.cells.scale import size
 from core.ood.reference import Reference
 
 TAIL = 0.1  # share of the training cells on either side beyond which a measure is unusual
@@ -25,7 +26,7 @@ class Measure:
 
 
 MEASURES = (
-    Measure("diameter_px", "Small", "Of usual size", "Large", "{:.0f} pixels across"),
+    Measure("diameter_px", "Small", "Of usual size", "Large", "{} across"),
     Measure(
         "nucleus_share",
         "Much cytoplasm",
@@ -67,15 +68,21 @@ class Description:
 
 
 def describe(
-    cell: Morphology, reference: Reference | None, *, size_known: bool = True
+    cell: Morphology,
+    reference: Reference | None,
+    *,
+    size_known: bool = True,
+    diameter: str = "",
 ) -> tuple[Description, ...]:
     """The sentences on a cell, in the order of `MEASURES`, and one on an attached fragment.
+
+    `diameter` is in words; "" for that of `cell` in pixels.
 
     Without a reference they compare nothing. `size_known` False leaves the size out: the cell was
     brought to the scale of training by assuming its size.
     """
     descriptions = [
-        _describe(measure, getattr(cell, measure.field), reference)
+        _describe(measure, getattr(cell, measure.field), reference, diameter)
         for measure in MEASURES
         if size_known or measure.field != "diameter_px"
     ]
@@ -88,10 +95,13 @@ def describe(
     return tuple(descriptions)
 
 
-def _describe(measure: Measure, value: float | None, reference: Reference | None) -> Description:
+def _describe(
+    measure: Measure, value: float | None, reference: Reference | None, diameter: str
+) -> Description:
     if value is None:
         return Description(measure.field, None, _no_cytoplasm(reference))
-    written = measure.written.format(value)
+    across = measure.field == "diameter_px"
+    written = measure.written.format(diameter or size([value], None) if across else value)
     among, above_all, above_hem = (
         (None, None, None)
         if reference is None

@@ -44,6 +44,22 @@ class Counts:
     def read(self) -> int:
         return self.blasts + self.hem + self.review
 
+    @property
+    def sentence(self) -> str:
+        """What became of the cells, such as "3 white cells found: 1 ALL, 1 HEM, 1 refused."."""
+        if not self.found:
+            return "No white cell was found in it."
+        parts = {
+            "ALL": self.blasts,
+            "HEM": self.hem,
+            "review": self.review,
+            "refused": sum(self.refused.values()),
+            "cut by the border": self.cut,
+            "not read yet": self.waiting,
+        }
+        said = ", ".join(f"{count} {name}" for name, count in parts.items() if count)
+        return f"{self.found} white cell{'' if self.found == 1 else 's'} found: {said}."
+
 
 @dataclass(frozen=True)
 class Summary:

@@ -7,8 +7,10 @@ import cv2
 import numpy as np
 
 from core.cells.detection.detect import Cell, Field
+from core.cells.detection.red_cells import RED_CELL_UM
 from core.cells.masks import largest_region, lit_mask, outline
 from core.cells.morphology import Morphology, measure
+from core.cells.scale import size
 from core.compat import cached_property
 from core.data.images import Geometry, fit
 from core.models.engine import EngineOutput
@@ -41,7 +43,8 @@ class Gate:
     range in training. least_focus: in training. cut_off: the longest straight piece of the cell's
     outline on the picture's edge, over its diameter. foreign_colours, glass, white_cells and
     red_cells_across: of a picture with a background, see `Scene`. enlargement: what brought the
-    cell to the scale of training. appearance, appearance_limit: distance in what is measured, in
+    cell to the scale of training. um_per_px: the scale of the picture as it came, if it is
+    known. appearance, appearance_limit: distance in what is measured, in
     standard deviations. distance, distance_limit: in the model's features, 0 to 2.
     """
 
@@ -65,6 +68,28 @@ class Gate:
     def cell_share(self) -> float:
         """Share of the model's window that the cell fills."""
         return self.figures.get("cell_share") or 0.0
+
+    @property
+    def um_per_px(self) -> float | None:
+        """Micrometres a pixel of the picture as it came; None if its scale is not known."""
+        return self.figures.get("um_per_px")
+
+    @property
+    def diameter_um(self) -> float | None:
+        """The diameter of the cell in micrometres, None if it or the scale is not known."""
+        pixels, scale = self._own_pixels("diameter_px"), self.um_per_px
+        return None if pixels is None or scale is None else pixels * scale
+
+    def size(self, figure: str) -> str:
+        """A figure that is a length at the scale of training, in words; "" if it is not known."""
+        pixels = self._own_pixels(figure)
+        return "" if pixels is None else size([pixels], self.um_per_px)
+
+    def _own_pixels(self, figure: str) -> float | None:
+        """A length at the scale of training, in pixels of the picture if its scale is known."""
+        length = self.figures.get(figure)
+        factor = self.figures.get("enlargement") if self.um_per_px else 1.0
+        return length / factor if length and factor else length
 
 
 @dataclass(frozen=True)
@@ -130,6 +155,17 @@ class CheckedPicture:
         for name in ("lit", "mask", "morphology", "pixels", "output", "distances"):
             self.__dict__.pop(name, None)
 
+    @property
+    def um_per_px(self) -> float | None:
+        """Micrometres a pixel of the picture as it came; None if its scale is not known."""
+        factor, red_cell = (
+            self.figures.get("enlargement"),
+            self.reference and self.reference.red_cell,
+        )
+        if not (self.prepared and self.prepared.size_known and factor and red_cell):
+            return None
+        return factor * RED_CELL_UM / red_cell
+
     @cached_property
     def lit(self) -> np.ndarray:
         """The pixels that are not black, bool (H, W)."""
@@ -193,13 +229,16 @@ def examine(
 def _gate(
     picture: CheckedPicture, passed: list[str], code: str | None, refusal: Refusal | None
 ) -> Gate:
+    figures = dict(picture.figures)
+    if picture.um_per_px is not None:
+        figures["um_per_px"] = picture.um_per_px
     return Gate(
         code=code,
         reason=None if refusal is None else refusal.reason,
         way_out=None if refusal is None else refusal.way_out,
         checks=tuple(passed),
         unchecked=dict(picture.unchecked),
-        figures=dict(picture.figures),
+        figures=figures,
     )
 
 

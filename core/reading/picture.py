@@ -138,6 +138,15 @@ def read_picture(
         return FieldImage(result, picture, _judge_heat_maps(reader, region, result))
 
 
+def read_small_field(reader: Reader, source: Path | bytes, name: str) -> FieldReading:
+    """Finds and reads the white cells of a field that is not large, by the scale of its red cells.
+
+    Raises `UploadError` if the file cannot be read.
+    """
+    image = decode(source, name)
+    return read_field(reader, Whole(image), detect(image), name)
+
+
 @contextmanager
 def open_field(
     path: Path, name: str, um_per_px: float | None, progress: Progress

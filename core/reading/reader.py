@@ -267,6 +267,7 @@ class Reader:
                 picture.morphology,
                 reference,
                 size_known=prepared is None or prepared.size_known,
+                diameter=gate.size("diameter_px"),
             ),
             similar=similar,
             seen=neighbours.seen(self._files, sha256, similar or (), reference and reference.limit),

@@ -2,9 +2,9 @@
 
 import io
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import BinaryIO
 
 import numpy as np
@@ -12,18 +12,23 @@ import pandas as pd
 
 from core.data import images
 from core.data.walk import Progress
+from core.errors import UploadError
 from core.explain.cam_methods import METHODS
 from core.reading.batch import Item, read_many
+from core.reading.field import FieldReading
+from core.reading.picture import is_field, is_large, read_small_field
 from core.reading.reader import CellReading, Reader, Reading
 from core.runs.calibration import Calibration
 
 CELL, CUT_OUT, FIELD, NOTHING = "one cell", "cell cut out", "whole field", "nothing"
-NOT_READ = "not read"
+NOT_READ, AS_FIELD = "not read", "field"
+LARGE = "A large image: its white cells are searched for when it is opened."
 _FACTS = """Readings of BlastLens. For research use only, never a diagnosis.
 
-readings.csv: one row a file. In pictures/, of each cell that was read: *_cell.png is what the model
-read, *_outline.png has the outline of what was measured, and *_overlay.png the heat map: evidence
-for the side of the threshold that the cell lies on, from weak (teal) to strong (yellow).
+readings.csv: one row a file; of a field, what became of its cells. In pictures/, of each picture
+of one cell that was read: *_cell.png is what the model read, *_outline.png has the outline of what
+was measured, and *_overlay.png the heat map: evidence for the side of the threshold that the cell
+lies on, from weak (teal) to strong (yellow).
 
 The heat maps were drawn by {method} and HAVE NOT BEEN JUDGED: whether one may be believed is said
 beside the cell on the Predict page, and by `python -m core read`.
@@ -34,10 +39,11 @@ beside the cell on the Predict page, and by `python -m core read`.
 class Row:
     """A row of the table: the reading of one picture by one model.
 
-    call: ALL, HEM, review or `NOT_READ`. reason: why the picture was refused or sent to review, or
-    what makes the call doubtful. check: the code of the check that refused it. known_from: train,
-    validation or test if the model knows the very cell. Lengths are in pixels at the scale of
-    training.
+    call: ALL, HEM, review, `NOT_READ`, or `AS_FIELD` for a field of which cells were read. reason:
+    why the picture was refused or sent to review, what makes the call doubtful, or what became of
+    the cells of a field. check: the code of the check that refused it. known_from: train,
+    validation or test if the model knows the very cell. diameter: in words.
+    diameter_px: at the scale of training; diameter_um: NaN if the scale is not known.
     """
 
     file: str
@@ -50,7 +56,9 @@ class Row:
     undecided: bool = False
     reason: str = ""
     check: str = ""
+    diameter: str = ""
     diameter_px: float | None = None
+    diameter_um: float | None = None
     distance: float | None = None
     distance_limit: float | None = None
     known_from: str = ""
@@ -61,7 +69,7 @@ _DTYPES = {field.name: float if field.type == float | None else field.type for f
 
 def read_as(reading: Reading) -> str:
     """How a picture was read: as `CELL`, `CUT_OUT`, `FIELD` or `NOTHING`."""
-    if reading.gate.code == "field":
+    if is_field(reading):
         return FIELD
     if not reading.cells:
         return NOTHING
@@ -77,7 +85,9 @@ def row(reading: Reading, model: str, calibration: Calibration) -> Row:
         read_as=read_as(reading),
         reason=reading.reason or "",
         check=reading.gate.code or "",
+        diameter=reading.gate.size("diameter_px"),
         diameter_px=figures.get("diameter_px"),
+        diameter_um=reading.gate.diameter_um,
         distance=figures.get("distance"),
         distance_limit=figures.get("distance_limit"),
     )
@@ -95,6 +105,42 @@ def row(reading: Reading, model: str, calibration: Calibration) -> Row:
         reason=doubt(cell, calibration),
         known_from=cell.seen.part if cell.seen else "",
     )
+
+
+def field_row(reading: FieldReading, model: str) -> Row:
+    """The reading of a field by a model, or why none of its cells was read."""
+    counts = reading.counts
+    return Row(
+        file=reading.image,
+        model=model,
+        read_as=FIELD,
+        call=AS_FIELD if counts.read else NOT_READ,
+        reason=reading.question or counts.sentence,
+    )
+
+
+def rows(reader: Reader, items: Sequence[Item]) -> Iterator[tuple[Row, Reading]]:
+    """Yields the row of each picture, in their order, with its reading as a cell.
+
+    Whether a picture is a field is decided as `core.reading.picture` does, and the cells of a field
+    are read as well, except in a large one, whose search takes minutes.
+    """
+    model, calibration = reader.run.run_id, reader.calibration
+    for (name, source), reading in zip(items, read_many(reader, items), strict=True):
+        data = source() if callable(source) else source
+        if is_large(data, name):
+            yield Row(name, model, FIELD, reason=LARGE), reading
+        elif is_field(reading):
+            yield _of_field(reader, data, name), reading
+        else:
+            yield row(reading, model, calibration), reading
+
+
+def _of_field(reader: Reader, data: Path | bytes, name: str) -> Row:
+    try:
+        return field_row(read_small_field(reader, data, name), reader.run.run_id)
+    except UploadError as error:
+        return Row(name, reader.run.run_id, NOTHING, reason=str(error))
 
 
 def doubt(cell: CellReading, calibration: Calibration) -> str:
@@ -129,21 +175,20 @@ def write_zip(
 
     It is written picture by picture, so that memory holds the pictures of one batch.
     """
-    rows: list[Row] = []
+    done: list[Row] = []
     total = len(readers) * len(items)
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:  # PNG is packed already
         for reader in readers:
-            model, calibration = reader.run.run_id, reader.run.calibration
-            folder = f"pictures/{model}" if len(readers) > 1 else "pictures"
-            for number, reading in enumerate(read_many(reader, items), start=1):
-                rows.append(row(reading, model, calibration))
+            folder = f"pictures/{reader.run.run_id}" if len(readers) > 1 else "pictures"
+            for number, (made, reading) in enumerate(rows(reader, items), start=1):
+                done.append(made)
                 stem = f"{folder}/{number:04}_{PurePath(reading.image).stem}"
                 for cell in reading.cells:
                     for name, picture in _pictures(cell):
                         archive.writestr(f"{stem}_{name}.png", images.encode(picture))
                 if progress:
-                    progress(len(rows), total)
-        archive.writestr("readings.csv", to_csv(table(rows)))
+                    progress(len(done), total)
+        archive.writestr("readings.csv", to_csv(table(done)))
         methods = {METHODS[reader.cam].title for reader in readers}
         archive.writestr("README.txt", _FACTS.format(method=" and ".join(sorted(methods))))
 

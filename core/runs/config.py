@@ -15,6 +15,7 @@ from core.models import catalog, weights
 # Cells of both classes in each of the three parts.
 MIN_SAMPLE = 6
 EPOCHS, MAX_EPOCHS = 20, 1000
+MIN_FOLDS = 3  # test, validation and at least one to train on
 
 SCHEDULES = ("constant", "cosine", "plateau")
 # The last three vary the background: see `core.training.augment`.
@@ -137,11 +138,12 @@ class RunConfig(Document):
     @model_validator(mode="after")
     def _require_consistent(self) -> Self:
         entry = catalog.architecture(self.architecture)
-        if self.folds in (1, 2) or self.fold >= max(self.folds, 1):
+        if 0 < self.folds < MIN_FOLDS:
             raise ConfigError(
-                f"fold is {self.fold} of {self.folds}; folds are counted from 0, and there are 0 "
-                "(one split) or at least 3 of them."
+                f"folds is {self.folds}; there are 0 (one split) or at least {MIN_FOLDS} of them."
             )
+        if self.fold >= max(self.folds, 1):
+            raise ConfigError(f"fold is {self.fold} of {self.folds}; folds are counted from 0.")
         if self.folds and self.split not in splits.FOLDED:
             raise ConfigError(
                 f"split is {self.split!r} with {self.folds} folds; cross-validation takes "

@@ -20,7 +20,7 @@ from core.documents import Document, Section
 from core.errors import BlastLensError, ConfigError, RunError
 from core.jobs.job import Job, Status
 from core.runs import run_store
-from core.runs.config import RunConfig
+from core.runs.config import MIN_FOLDS, RunConfig
 from core.runs.run_store import Run
 from core.tuning.results import CrossValidationResults, SearchResults
 
@@ -59,8 +59,10 @@ class Plan(Document):
     def _require_consistent(self) -> Self:
         if self.kind not in KINDS:
             raise ConfigError(f"kind is {self.kind!r}; it can be {', '.join(KINDS)}.")
-        if self.kind == "cross-validation" and self.base.folds < 3:
-            raise ConfigError(f"folds is {self.base.folds}; a cross-validation has at least 3.")
+        if self.kind == "cross-validation" and self.base.folds < MIN_FOLDS:
+            raise ConfigError(
+                f"folds is {self.base.folds}; a cross-validation has at least {MIN_FOLDS}."
+            )
         if self.kind == "search" and not 1 <= self.trials <= MAX_TRIALS:
             raise ConfigError(f"trials is {self.trials}; it must lie between 1 and {MAX_TRIALS}.")
         if self.kind == "search" and not self.space:

@@ -58,7 +58,7 @@ def said(cell: Morphology, kept: Reference | None, field: str) -> str:
 
 def test_a_figure_is_placed_among_the_cells_of_each_class(kept: Reference) -> None:
     words = said(CELL, kept, "diameter_px")
-    expected = "200 pixels across, above 0% of ALL and 100% of HEM training cells."
+    expected = "200 px across, above 0% of ALL and 100% of HEM training cells."
     assert words == f"Of usual size: {expected}"
     assert said(replace(CELL, diameter_px=300.0), kept, "diameter_px").startswith("Large: 300")
     small = describe(replace(CELL, diameter_px=152.0), kept)[0]
@@ -66,7 +66,7 @@ def test_a_figure_is_placed_among_the_cells_of_each_class(kept: Reference) -> No
 
 
 def test_nothing_is_compared_where_no_training_cells_are_kept() -> None:
-    assert said(CELL, None, "diameter_px") == "200 pixels across."
+    assert said(CELL, None, "diameter_px") == "200 px across."
     assert said(replace(CELL, nucleus_share=None), None, "nucleus_share") == (
         "No cytoplasm can be told from the nucleus."
     )

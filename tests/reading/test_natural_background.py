@@ -53,6 +53,10 @@ def test_one_cell_is_cut_out_centred_on_black_at_the_scale_of_training(
     found, truth = subject.prepared.mask, close_up.instances == 1
     assert (found & truth).sum() / (found | truth).sum() > 0.65
     assert gate.figures["enlargement"] == pytest.approx(1 / SCALE, rel=0.12)  # by few red cells
+    assert gate.um_per_px == pytest.approx(7.5 / 125 / SCALE, rel=0.12)
+    diameter, factor = gate.figures["diameter_px"], gate.figures["enlargement"]
+    assert gate.diameter_um == pytest.approx(diameter / factor * gate.um_per_px)
+    assert gate.size("diameter_px") == f"{gate.diameter_um:.1f} µm ({diameter / factor:.0f} px)"
     assert subject.image.shape == (448, 448, 3) and subject.prepared.size_known
     rows, columns = np.nonzero(subject.image.max(axis=2) > 16)
     middle = (rows.min() + rows.max()) / 2, (columns.min() + columns.max()) / 2
@@ -87,6 +91,8 @@ def test_without_a_ruler_the_size_is_assumed_and_said_to_say_nothing(
     gate, subject = judge(reader, replace(kept, red_cell=None), close_up.image, UNTIL_SCALE)
     assert gate.passed and subject.prepared is not None
     assert not subject.prepared.size_known
+    assert gate.um_per_px is None and gate.diameter_um is None
+    assert gate.size("diameter_px") == f"{gate.figures['diameter_px']:.0f} px"
     assert "its size says nothing here" in subject.prepared.words[1]
     assert gate.figures["diameter_px"] == pytest.approx(kept.typical_diameter, rel=0.03)
 

@@ -13,6 +13,7 @@ from core.runs import run_store
 from core.runs.run_store import Run
 from pages.ui.common import cache
 from pages.ui.common.downloads import download_table
+from pages.ui.common.numbers import number
 from pages.ui.common.text import plain, shown_errors
 
 NEWEST = 6
@@ -88,15 +89,15 @@ def _show_table(runs: list[TestSet]) -> list[ComparedRun]:
         )
         prevalence = PREVALENCE
         if view == "At a prevalence":
-            prevalence = st.number_input(
+            prevalence = number(
+                st.container(width=280),
                 "Share of ALL among the cells you read",
-                min_value=0.001,
-                max_value=0.999,
-                value=PREVALENCE,
+                (0, 1),
+                PREVALENCE,
+                excluded=True,
                 step=0.05,
                 format="%.3f",
                 key="compare_prevalence",
-                width=280,
             )
         if view == "Cost":
             reading_time_button(runs, "table")

@@ -21,6 +21,7 @@ from core.runs.calibration import Calibration, Choice
 from core.runs.run_store import Run
 from pages.ui.common import cache, charts
 from pages.ui.common.charts import GREY, SERIES, empty
+from pages.ui.common.numbers import number
 from pages.ui.common.text import plain, sentence, shown_errors
 
 MISSED, REVIEW = 5.0, 10.0  # percent, where nothing was chosen
@@ -72,9 +73,9 @@ def _choose(run: Run) -> tuple[Choice, float | None]:
         "about 100/x of them with blasts in the validation part.",
     )
     with st.expander("Prevalence and calibration"):
-        share = st.number_input(
-            "Blasts among the cells to be read, %", 0.1, 99.9, None, 1.0,
-            placeholder="as in each part", key=f"prevalence_{key}",
+        share = number(
+            st.container(), "Blasts among the cells to be read, %", (0, 100), None, excluded=True,
+            step=1.0, placeholder="as in each part", key=f"prevalence_{key}",
         )  # fmt: skip
         names = (AS_TRAINED, *METHODS)
         method = st.selectbox(
@@ -178,9 +179,9 @@ def _reliability(run: Run, proposed: Preview) -> None:
                     key=f"reliability_{part}_{run.run_id}",
                 )
         scores = scores_table(proposed.reliability)
-        number = st.column_config.NumberColumn(format="%.3f")
+        figure = st.column_config.NumberColumn(format="%.3f")
         st.dataframe(
-            scores, hide_index=True, column_config=dict.fromkeys(scores.columns[2:], number)
+            scores, hide_index=True, column_config=dict.fromkeys(scores.columns[2:], figure)
         )
         st.caption("Lower is better. The validation part was fitted on: there, after is too good.")
 

@@ -10,14 +10,15 @@ import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from core.cells.scale import size
 from core.errors import UploadError
 from core.metrics.classification import NAMES
 from core.reading.checks import CHECKS
 from core.reading.gate import Gate
-from core.reading.neighbours import Neighbour, Seen
+from core.reading.neighbours import Neighbour
 from core.reading.reader import CellReading, Reading
-from core.reading.table import doubt
 from core.report import operating_point, phrases
+from core.report.limits import limits
 from core.runs.run_store import Run
 from pages.ui.common import cache
 from pages.ui.common.text import CALLS, plain, sentence
@@ -25,12 +26,6 @@ from pages.ui.reading import heat_map
 
 HEADLINE = "balanced_accuracy"
 _TILE = 146  # pixels
-_SEEN = {
-    "train": "This model was trained on this very cell, so what it says of it proves nothing.",
-    "validation": "This cell was used to choose and calibrate this model, so what it says of it "
-    "proves little.",
-    "test": "This cell is one of those that this model was measured on; it was not trained on it.",
-}
 _CHECKS = {
     "stained": "It shows a stained cell",
     "field": "It shows one cell, not a whole field",
@@ -46,9 +41,10 @@ _FIGURES = {
     "other_regions": "Further regions, of the cell's area",
     "green": "Green over the weaker of red and blue",
     "texture": "Chromatin texture",
-    "diameter_px": "Diameter, pixels",
-    "least_diameter_px": "Least diameter in training, pixels",
-    "most_diameter_px": "Largest diameter in training, pixels",
+    "diameter_px": "Diameter",
+    "least_diameter_px": "Least diameter in training",
+    "most_diameter_px": "Largest diameter in training",
+    "um_per_px": "Micrometres a pixel of the picture",
     "focus": "Focus",
     "least_focus": "Least focus",
     "cut_off": "Straight edge, of the diameter",
@@ -80,11 +76,10 @@ def show(run: Run, reading: Reading, key: str, *, narrow: bool = False) -> None:
     with st.container(border=True):
         left, right = _halves((2, 3), narrow)
         with left:
-            _show_call(run, cell)
+            _show_call(cell)
         with right:
-            _show_probability(run, cell)
-        _warn_of_synthetic(run)
-    _show_seen(cell.seen)
+            _show_probability(cell)
+        _show_limits(run, cell)
     left, right = _halves((2, 1), narrow)
     with left:
         _show_images(cell, alt, narrow)
@@ -93,7 +88,6 @@ def show(run: Run, reading: Reading, key: str, *, narrow: bool = False) -> None:
     with st.container() if narrow else left:
         st.markdown("**The cell in words**")
         st.markdown("\n".join(f"- {plain(finding.words)}" for finding in cell.findings))
-        _show_unchecked(reading.gate)
         st.caption(protocol(run))
     _show_prepared(reading)
     _show_similar(cell)
@@ -137,14 +131,23 @@ def _show_refusal(reading: Reading) -> None:
     _show_checks(gate)
 
 
-def _show_call(run: Run, cell: CellReading) -> None:
+def _show_call(cell: CellReading) -> None:
     st.markdown(f"### The model suggests: {CALLS[cell.call]}")
-    if reason := doubt(cell, run.calibration):
-        st.markdown(f":material/balance: {reason}")
     if cell.call == "review":
         st.markdown(f"By its threshold it leans to {CALLS[cell.leaning]}.")
-    if worth := cache.record(run).calls.get(cell.call):
-        st.markdown(plain(worth))
+
+
+def _show_limits(run: Run, cell: CellReading) -> None:
+    """The gravest limit in one line, and the others folded away behind it."""
+    gravest, *others = [*limits(cell, run.calibration, cache.record(run)), ""]
+    if not gravest:
+        return
+    first, end, rest = gravest.partition(". ")
+    st.markdown(f":material/warning: **What limits it most.** {plain(first + end.strip())}")
+    others = [text for text in (rest, *others) if text]
+    if others:
+        with st.expander(f"What else limits it ({len(others)})"):
+            st.markdown("\n".join(f"- {plain(text)}" for text in others))
 
 
 def _warn_of_synthetic(run: Run) -> None:
@@ -153,7 +156,7 @@ def _warn_of_synthetic(run: Run) -> None:
         st.caption(f":material/warning: **{first}**{end}{rest}")
 
 
-def _show_probability(run: Run, cell: CellReading) -> None:
+def _show_probability(cell: CellReading) -> None:
     text = f"Probability of ALL **{cell.probability:.0%}**, of HEM {cell.probability_hem:.0%}"
     st.progress(cell.probability, text=text)
     if cell.interval is not None:
@@ -162,22 +165,6 @@ def _show_probability(run: Run, cell: CellReading) -> None:
             f"95% interval of the probability of ALL: {low:.0%} to {high:.0%}, by how its "
             "calibration varies with the subjects."
         )
-    else:
-        st.caption("Without an interval: this model was calibrated on too few subjects for one.")
-    if off := cache.record(run).probabilities:
-        st.markdown(f":material/straighten: {plain(off)}")
-
-
-def _show_seen(seen: Seen | None) -> None:
-    """Warns if the model knows this very cell."""
-    if seen is None:
-        return
-    copy = "" if seen.exact else " The picture is practically the same."
-    text = f"{_SEEN[seen.part]}{copy} It is {plain(seen.image_id)} of its data set."
-    if seen.part == "train":
-        st.warning(f"**{text}**", icon=":material/visibility:")
-    else:
-        st.info(text, icon=":material/visibility:")
 
 
 def _show_images(cell: CellReading, alt: str, narrow: bool) -> None:
@@ -256,8 +243,14 @@ def _show_checks(gate: Gate) -> None:
                 st.markdown(f":material/block: **Not so: {_CHECKS[code].lower()}**")
         if gate.figures:
             names = [_FIGURES.get(name, name) for name in gate.figures]
-            values = ["none" if v is None else f"{v:.3g}" for v in gate.figures.values()]
+            values = [_figure(gate, name, value) for name, value in gate.figures.items()]
             st.dataframe(pd.DataFrame({"Measured": names, "Value": values}), hide_index=True)
+
+
+def _figure(gate: Gate, name: str, value: float | None) -> str:
+    if value is None:
+        return "none"
+    return gate.size(name) if name.endswith("diameter_px") else f"{value:.3g}"
 
 
 def _show_origin(run: Run, reading: Reading, cell: CellReading) -> None:
@@ -268,7 +261,8 @@ def _show_origin(run: Run, reading: Reading, cell: CellReading) -> None:
         if band := calibration.band:
             rule += f", review from {band.low:.3g} to {band.high:.3g}"
         st.markdown(
-            f"- File {plain(reading.image)}; cell of {w} x {h} pixels at ({x}, {y}), filling "
+            f"- File {plain(reading.image)}; cell of {size((w, h), cell.gate.um_per_px)} at "
+            f"({x}, {y}), filling "
             f"{cell.gate.cell_share:.0%} of the model's window\n"
             f"- Model {run.run_id} ({run.config.architecture}); log-odds of ALL {cell.logit:+.3f}\n"
             f"- {rule}. {operating_point.rule(calibration)} {sentence(calibration.reason)}."

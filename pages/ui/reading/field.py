@@ -24,6 +24,7 @@ from pages.ui.reading import cell, field_chart, field_parts
 from pages.ui.reading.field_inputs import FieldState, ask_for_scale, show_edits, show_scale
 
 SELECT, DRAW = "Select a cell", "Draw a box"
+_KEY = 20  # characters of the SHA-256 of a file that name its field
 STEP = 16  # cells that are read before the stop button is looked at again
 
 
@@ -66,6 +67,16 @@ def show(run: Run, name: str, data: bytes) -> None:
         show_scale(reading, key, state)
 
 
+def latest(run: Run, digest: str) -> FieldReading | None:
+    """The reading of the field with this SHA-256 that the page has shown last, with its edits."""
+    state: FieldState | None = st.session_state.get(f"field_{digest[:_KEY]}")
+    return state.reading if state is not None and state.run == _version(run) else None
+
+
+def _version(run: Run) -> tuple[str, int, int]:
+    return run.run_id, run.exported_ns, run.calibration_ns
+
+
 def _key(name: str, data: bytes) -> str:
     """A name for the content of a file; that of a large file is computed once a session."""
     step = max(1, len(data) // 64)
@@ -73,7 +84,7 @@ def _key(name: str, data: bytes) -> str:
     keys: dict[str, str] = st.session_state.setdefault("field_keys", {})
     sample = f"{name} {len(data)} {quick.hexdigest()}"
     if sample not in keys:
-        keys[sample] = hashlib.sha256(data).hexdigest()[:20]
+        keys[sample] = hashlib.sha256(data).hexdigest()[:_KEY]
     return keys[sample]
 
 
@@ -113,7 +124,7 @@ def _read(
     working: DeltaGenerator,
 ) -> FieldReading:
     """Reads a few cells at a time, so that a press of the button stops it."""
-    version = (run.run_id, run.exported_ns, run.calibration_ns)
+    version = _version(run)
     if state.run != version:
         state.run, state.reading, state.singles = version, None, {}
     unfinished = False

@@ -134,4 +134,8 @@ def _hover(one: Shown) -> str:
     cell = one.cell
     if cell.probability is None:
         return f"No. {cell.number}: {WORDS[cell.state]}"
-    return f"No. {cell.number}: {WORDS[cell.state]}, probability of ALL {cell.probability:.0%}"
+    across = cell.gate.size("diameter_px")
+    return (
+        f"No. {cell.number}: {WORDS[cell.state]}, probability of ALL {cell.probability:.0%}, "
+        f"{across} across"
+    )

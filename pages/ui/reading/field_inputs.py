@@ -10,6 +10,7 @@ from core.cells.scale import CAMERA_UM
 from core.reading.field import FieldReading
 from core.reading.field_edits import Edit, mark
 from core.reading.reader import Reading
+from pages.ui.common.numbers import number, within
 from pages.ui.common.text import plain, shown_errors
 
 
@@ -65,19 +66,19 @@ def show_scale(reading: FieldReading, key: str, state: FieldState) -> None:
 
 
 def _show_scale_inputs(key: str, state: FieldState) -> None:
-    low, high = CAMERA_UM
-    value = st.number_input(
+    value: float | None = number(
+        st.container(),
         "Micrometres a pixel",
-        low,
-        high,
-        value=state.um_per_px,
+        CAMERA_UM,
+        state.um_per_px,
         step=0.001,
         format="%.4f",
         placeholder="such as 0.065",
         help="The camera's pixel size in µm over the magnification: 6.5 µm over 100 is 0.065.",
         key=f"field_um_{key}",
     )
-    if st.form_submit_button("Read at this scale", type="primary") and value:
+    asked = st.form_submit_button("Read at this scale", type="primary")
+    if asked and value is not None and within(value, CAMERA_UM):
         state.um_per_px = value
         st.rerun()
 
@@ -93,31 +94,32 @@ def show_edits(region: Region, reading: FieldReading, key: str, state: FieldStat
             "Drag a box in the picture, or type it, in pixels of the field. The outline is found "
             "inside it; a cell you pointed at is read like any other."
         )
-        names = ("Left", "Top", "Width", "Height")
-        x, y, width, height = (
-            int(column.number_input(name, 0, step=1, key=f"field_box_{short}_{key}"))
-            for column, name, short in zip(st.columns(4), names, "xywh", strict=True)
-        )
-        number, box = state.selected, (x, y, width, height)
+        box, possible = _box(region, key)
+        selected = state.selected
         edit: Edit | None = None
         with st.container(horizontal=True):
-            if st.button("Add this box", icon=":material/add_box:", key=f"add_{key}"):
+            if st.button(
+                "Add this box",
+                icon=":material/add_box:",
+                disabled=not possible,
+                key=f"add_{key}",
+            ):
                 edit = Edit("add", None, box)
-            named = "the selected cell" if number is None else f"No. {number}"
+            named = "the selected cell" if selected is None else f"No. {selected}"
             if st.button(
                 f"Redraw {named} as this box",
                 icon=":material/crop:",
-                disabled=number is None,
+                disabled=selected is None or not possible,
                 key=f"redraw_{key}",
             ):
-                edit = Edit("redraw", number, box)
+                edit = Edit("redraw", selected, box)
             if st.button(
                 f"Remove {named}",
                 icon=":material/delete:",
-                disabled=number is None,
+                disabled=selected is None,
                 key=f"remove_{key}",
             ):
-                edit = Edit("remove", number)
+                edit = Edit("remove", selected)
             if st.button(
                 "Undo", icon=":material/undo:", disabled=not state.edits, key=f"undo_{key}"
             ):
@@ -127,6 +129,18 @@ def show_edits(region: Region, reading: FieldReading, key: str, state: FieldStat
             _try(region, reading, state, edit)
         if state.edits:
             st.caption(f"{len(state.edits)} of your edits are in this reading.")
+
+
+def _box(region: Region, key: str) -> tuple[tuple[int, int, int, int], bool]:
+    """The box that was typed or dragged, and whether each number of it lies in the picture."""
+    height, width = region.shape
+    names = ("Left", "Top", "Width", "Height")
+    limits = [(0, most) for most in (width, height, width, height)]
+    x, y, w, h = (
+        int(number(column, name, ends, 0, step=1, key=f"field_box_{short}_{key}"))
+        for column, name, ends, short in zip(st.columns(4), names, limits, "xywh", strict=True)
+    )
+    return (x, y, w, h), all(map(within, (x, y, w, h), limits))
 
 
 def _try(region: Region, reading: FieldReading, state: FieldState, edit: Edit) -> None:

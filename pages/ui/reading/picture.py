@@ -31,6 +31,16 @@ def show(runs: list[Run], upload: Upload) -> None:
             _show_cell(runs, readings, upload)
 
 
+def chosen_as_field(upload: Upload) -> bool | None:
+    """Whether the user had the picture read as a field; None while nothing has been said of it."""
+    chosen: bool | None = st.session_state.get(_toggle(upload))
+    return chosen
+
+
+def _toggle(upload: Upload) -> str:
+    return f"as_field_{upload.digest[:12]}"
+
+
 def _show_field(run: Run, name: str, data: bytes) -> None:
     field.show(run, name, data)
     cell.show_model(run)
@@ -43,7 +53,7 @@ def _as_field(reading: Reading, upload: Upload) -> bool:
     return st.toggle(
         "Read it as a whole field",
         value=is_field(reading),
-        key=f"as_field_{upload.digest[:12]}",
+        key=_toggle(upload),
         help="Each white cell in it is found and read on its own.",
     )
 

@@ -1,21 +1,29 @@
 """Many pictures: read as a batch, listed in a table, and each a click away."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 
 import pandas as pd
 import streamlit as st
 
-from core.reading import batch, table
+from core.reading import table
 from core.runs.run_store import Run
 from pages.ui.common import cache
 from pages.ui.common.downloads import download
 from pages.ui.common.progress import show_progress
 from pages.ui.common.text import plain, shown_errors
 from pages.ui.common.uploads import Upload
-from pages.ui.reading import picture
+from pages.ui.reading import field, picture
 
-_SHAPES = {"ALL": "▲ ALL", "HEM": "● HEM", "review": "◆ review", table.NOT_READ: "⊘ not read"}
+_SHAPES = {
+    "ALL": "▲ ALL",
+    "HEM": "● HEM",
+    "review": "◆ review",
+    table.AS_FIELD: "▦ field",
+    table.NOT_READ: "⊘ not read",
+}
+_SIZE = 130  # pixels: a diameter in micrometres and pixels
 _HEIGHT = 250  # of the table, so that the chosen cell begins above the fold
 
 
@@ -31,6 +39,8 @@ def show(runs: list[Run], uploads: Sequence[Upload], key: str) -> None:
         if place is not None:
             _step(chosen, place, key)
             picture.show(runs, uploads[place])
+            if _told(_rows_now(runs, uploads[place])) != _rows_in(found, place):
+                st.rerun()  # what was changed or read below the table has changed its row
 
 
 def _read(runs: list[Run], uploads: Sequence[Upload], key: str) -> pd.DataFrame:
@@ -56,12 +66,18 @@ def _read(runs: list[Run], uploads: Sequence[Upload], key: str) -> pd.DataFrame:
         st.info(f"Stopped with {left} readings to go.", icon=":material/pause:")
         st.button("Read the rest", key=f"{key}_go_on", on_click=_stop, args=(key, None))
     placed = [
-        (place, read)
-        for place, upload in enumerate(uploads)
-        for run in runs
-        if (read := cache.kept_rows(run).get((upload.digest, upload.name)))
+        (place, row) for place, upload in enumerate(uploads) for row in _rows_now(runs, upload)
     ]
-    return table.table(read for _, read in placed).assign(place=[place for place, _ in placed])
+    return table.table(row for _, row in placed).assign(place=[place for place, _ in placed])
+
+
+def _told(rows: list[table.Row]) -> list[tuple[str, str, str]]:
+    return [(row.model, row.call, row.reason) for row in rows]
+
+
+def _rows_in(found: pd.DataFrame, place: int) -> list[tuple[str, str, str]]:
+    rows = found[found["place"] == place]
+    return list(zip(rows["model"], rows["call"], rows["reason"], strict=True))
 
 
 def _missing(run: Run, uploads: Sequence[Upload]) -> list[Upload]:
@@ -71,10 +87,34 @@ def _missing(run: Run, uploads: Sequence[Upload]) -> list[Upload]:
 
 def _rows(run: Run, uploads: Sequence[Upload]) -> Iterator[tuple[Upload, table.Row]]:
     items = [(upload.name, upload.load) for upload in uploads]
-    readings = batch.read_many(cache.reader(run), items)
-    calibration = run.calibration
-    for upload, reading in zip(uploads, readings, strict=True):
-        yield upload, table.row(reading, run.run_id, calibration)
+    for upload, (row, _) in zip(uploads, table.rows(cache.reader(run), items), strict=True):
+        yield upload, row
+
+
+def _rows_now(runs: list[Run], upload: Upload) -> list[table.Row]:
+    """The rows of one picture, which say what is shown of it below the table.
+
+    A field is read with the first of the runs, with the scale and the edits that the user gave it.
+    """
+    kept = {
+        run: row for run in runs if (row := cache.kept_rows(run).get((upload.digest, upload.name)))
+    }
+    first = kept.get(runs[0])
+    if first is None:
+        return list(kept.values())
+    chosen = picture.chosen_as_field(upload)
+    if first.read_as == table.FIELD if chosen is None else chosen:
+        shown = field.latest(runs[0], upload.digest)
+        return [first if shown is None else table.field_row(shown, runs[0].run_id)]
+    return [
+        _as_cell(run, upload) if row.read_as == table.FIELD else row for run, row in kept.items()
+    ]
+
+
+def _as_cell(run: Run, upload: Upload) -> table.Row:
+    """The row of a field that the user had read as one cell all the same."""
+    reading = cache.reading(run, upload.data, upload.name)
+    return replace(table.row(reading, run.run_id, run.calibration), read_as=table.NOTHING)
 
 
 def _stop(key: str, asked: tuple[str, ...] | None) -> None:
@@ -106,7 +146,7 @@ def _choose(chosen: pd.DataFrame, key: str) -> int | None:
     version = st.session_state.get(f"{key}_steps", 0)
     name = f"{key}_table_{version}_{hash(tuple(places))}"
     shown = chosen.assign(call=chosen["call"].map(_SHAPES))
-    columns = ["file", "read_as", "call", "probability_all", "interval", "reason", "diameter_px"]
+    columns = ["file", "read_as", "call", "probability_all", "interval", "diameter", "reason"]
     if chosen["model"].nunique() > 1:
         columns.insert(1, "model")
     st.dataframe(
@@ -129,7 +169,7 @@ def _choose(chosen: pd.DataFrame, key: str) -> int | None:
                 "Interval", width="small", help="95% interval of P(ALL)"
             ),
             "reason": st.column_config.TextColumn("Why not, or why doubtful", width="large"),
-            "diameter_px": st.column_config.NumberColumn("Diameter, px", format="%.0f"),
+            "diameter": st.column_config.TextColumn("Diameter", width=_SIZE),
         },
         alt="All readings, a row each",
     )

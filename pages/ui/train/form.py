@@ -10,6 +10,7 @@ from core.models import catalog, weights
 from core.runs import config
 from core.runs.config import AUGMENTATIONS, RECIPES, RunConfig, Setting
 from pages.ui.common import cache
+from pages.ui.common.numbers import number
 from pages.ui.common.text import SPLITS, plain
 
 ABOUT = {
@@ -77,11 +78,12 @@ def choose(root: Path, cells: int) -> RunConfig:
     return config.change(form.default, settings)
 
 
-def sample(cells: int, toggle: DeltaGenerator, number: DeltaGenerator) -> int | None:
+def sample(cells: int, toggle: DeltaGenerator, place: DeltaGenerator) -> int | None:
     """How many of the cells to draw for training; None: all."""
     limited = toggle.toggle("Train on a sample of the cells", key="limited")
-    size = number.number_input(
-        "Cells", config.MIN_SAMPLE, cells, min(1000, cells), disabled=not limited
+    least, _ = RunConfig.bounds("sample")
+    size: int = number(
+        place, "Cells", (least, cells), min(1000, cells), key="sample", disabled=not limited
     )
     return size if limited else None
 
@@ -107,15 +109,13 @@ class _Form:
         self._key = f"{default.architecture}_{default.recipe}"
 
     def _number(self, place: DeltaGenerator, label: str, name: str, **options: Any) -> Any:
-        low, high = RunConfig.bounds(name)
         options = {
-            "min_value": low,
-            "max_value": high,
+            "limits": RunConfig.bounds(name),
             "value": getattr(self.default, name),
             "key": f"{name}_{self._key}",
             **options,
         }
-        return place.number_input(label, **options)
+        return number(place, label, **options)
 
     def _choice(self, place: DeltaGenerator, label: str, name: str, **options: Any) -> str:
         choices = RunConfig.choices_of(name)
@@ -133,12 +133,12 @@ class _Form:
         """Split, sample and seed."""
         a, b, c = st.columns(3, vertical_alignment="bottom")
         d, e, _ = st.columns(3, vertical_alignment="bottom")
-        number = sample(cells, b, d)
+        drawn = sample(cells, b, d)
         return {
             "split": self._choice(a, "Split", "split"),
             "seed": self._number(c, "Seed", "seed"),
-            "sample": number,
-            "balance": self._choice(e, "Classes", "balance", disabled=number is None),
+            "sample": drawn,
+            "balance": self._choice(e, "Classes", "balance", disabled=drawn is None),
         }
 
     def training(self) -> dict[str, Setting]:
@@ -207,13 +207,13 @@ class _Form:
             a,
             "Fine-tune top blocks",
             "fine_tune_blocks",
-            min_value=0,
-            max_value=len(self.entry.blocks),
+            limits=(0, len(self.entry.blocks)),
             help="After the head has been trained; batch normalisation stays frozen.",
         )
         frozen = {"disabled": not blocks}
+        _, most = RunConfig.bounds("fine_tune_epochs")
         epochs = self._number(
-            b, "Fine-tuning epochs", "fine_tune_epochs", min_value=1, value=5, **frozen
+            b, "Fine-tuning epochs", "fine_tune_epochs", limits=(1, most), value=5, **frozen
         )
         tenth = {"placeholder": "a tenth of the learning rate", "format": "%g"}
         rate = self._number(c, "Fine-tuning rate", "fine_tune_rate", **tenth, **frozen)

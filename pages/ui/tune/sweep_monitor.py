@@ -18,8 +18,9 @@ from core.workers import launcher
 from pages.ui.common import charts, monitor
 from pages.ui.common.charts import GREY, SERIES, empty
 from pages.ui.common.downloads import download_table
+from pages.ui.common.numbers import number
 from pages.ui.common.progress import run_progress
-from pages.ui.common.text import plain
+from pages.ui.common.text import plain, shown_errors
 
 _TITLES = {"cross-validation": "Cross-validation", "search": "Search"}
 _QUEUED = "tune_queued"
@@ -121,9 +122,14 @@ def _train_best(sweep: Sweep, plan: Plan, best: Trial) -> None:
         names = {"architecture": plan.base.architecture, "dataset": plan.base.dataset}
         usual = RunConfig.parse(names | config.defaults(plan.base.architecture, plan.base.recipe))
         longest = max(plan.base.epochs, usual.epochs)
-        epochs = st.number_input("Epochs", 1, 1000, longest, width=140)
+        place = st.container(width=140)
+        epochs = number(place, "Epochs", RunConfig.bounds("epochs"), longest)
         whole = plan.base.sample is not None and st.checkbox("On all cells", value=True)
-        if st.form_submit_button("Train it with these settings", icon=":material/model_training:"):
+        asked = st.form_submit_button(
+            "Train it with these settings", icon=":material/model_training:"
+        )
+    with shown_errors():
+        if asked:
             run = run_store.create(
                 search.final_config(plan, best.settings, epochs=int(epochs), whole=whole)
             )
@@ -136,9 +142,9 @@ def _train_best(sweep: Sweep, plan: Plan, best: Trial) -> None:
 
 
 def _table(name: str, table: pd.DataFrame, numbers: list[str]) -> None:
-    number = st.column_config.NumberColumn(format="%.3f")
+    figure = st.column_config.NumberColumn(format="%.3f")
     rate = st.column_config.NumberColumn(format="%.3g")
-    columns = dict.fromkeys(numbers, number) | {"Learning rate": rate}
+    columns = dict.fromkeys(numbers, figure) | {"Learning rate": rate}
     st.dataframe(table, hide_index=True, column_config=columns, key=f"table_{name}")
     download_table("Table as CSV", table, f"{name}.csv", key=f"csv_{name}")
 

@@ -1,0 +1,42 @@
+"""What limits the reading of a cell, in sentences, the gravest first."""
+
+from core.reading.neighbours import Seen
+from core.reading.reader import CellReading
+from core.reading.table import doubt
+from core.report.track_record import RecordInWords
+from core.runs.calibration import Calibration
+
+NO_INTERVAL = "Without an interval: this model was calibrated on too few subjects for one."
+_SEEN = {
+    "train": "This model was trained on this very cell, so what it says of it proves nothing.",
+    "validation": "This cell was used to choose and calibrate this model, so what it says of it "
+    "proves little.",
+    "test": "This cell is one of those that this model was measured on; it was not trained on it.",
+}
+
+
+def limits(cell: CellReading, fitted: Calibration, record: RecordInWords) -> list[str]:
+    """Returns the limits of a reading; record: of the run, fitted: its calibration.
+
+    What takes the whole meaning from a reading stands before what makes this call doubtful, and
+    that before what makes its figures less exact.
+    """
+    seen = {} if cell.seen is None else {cell.seen.part: _seen(cell.seen)}
+    unchecked = " ".join(dict.fromkeys(cell.gate.unchecked.values()))
+    said = (
+        seen.get("train"),
+        record.real_cells,
+        seen.get("validation"),
+        doubt(cell, fitted),
+        f"Not all was checked. {unchecked}" if unchecked else "",
+        record.probabilities,
+        record.calls.get(cell.call),
+        "" if cell.interval is not None else NO_INTERVAL,
+        seen.get("test"),
+    )
+    return [sentence for sentence in said if sentence]
+
+
+def _seen(seen: Seen) -> str:
+    copy = "" if seen.exact else " The picture is practically the same."
+    return f"{_SEEN[seen.part]}{copy} It is {seen.image_id} of its data set."
