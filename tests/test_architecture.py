@@ -33,8 +33,6 @@ DECODERS = {"PIL", "imageio", "skimage"}
 LONG_FILES = {"core/data/splits.py"}
 UNTYPED_DICTS = 32
 PRIVATE_NAMES_IN_TESTS = {
-    "core.data.duplicates._close",
-    "core.data.duplicates._rms",
     "core.data.kaggle._LOOK_EVERY_SECONDS",
     "core.data.kaggle._STALLED_SECONDS",
     "core.data.kaggle._Watch",
