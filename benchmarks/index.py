@@ -4,6 +4,8 @@ The first look reads, hashes and decodes every file and finds the duplicates; it
 hashes the same files, by one thread a core. The second look, at an unchanged data set, loads the
 kept index; its limit is `os.walk` with `os.stat` of each file, of which it may take twice the
 time. The files are in the system's page cache; the first look is also measured once without that.
+
+The part "duplicates" measures the search for copies by itself, on images drawn for it.
 """
 
 import hashlib
@@ -12,17 +14,25 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from benchmarks import copies
 from benchmarks.measure import Figures, Options, alternate, at_most
 from benchmarks.tree import tree
 from benchmarks.workbench import artifacts, on_all_cores
 from core.data import indexing
 
 SECOND_LOOK = at_most("second look over a bare walk", 2.0)
+PARTS = ("looks", "duplicates")
 FIRST_ROUNDS, SECOND_ROUNDS = 1, 25
 
 
 def measure(options: Options) -> Figures:
     """Figures in seconds. `options.rounds` counts the warm rounds of the first look."""
+    looks = {} if options.only == "duplicates" else _looks(options)
+    searched = {} if options.only == "looks" else {"duplicates": copies.measure(options.images)}
+    return looks | searched
+
+
+def _looks(options: Options) -> dict[str, object]:
     with tree(options.tree, options.images) as drawn, artifacts() as kept:
 
         def index_anew() -> None:

@@ -11,7 +11,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 # One line a floor, from the ground up. A module may import its own room and the floors below.
 FLOORS = (
     {"core.compat", "core.errors", "core.memory", "core.settings"},
-    {"core.extras", "core.storage"},
+    {"core.extras", "core.storage", "core.tables"},
     {"core.documents"},
     {"core.cells", "core.jobs", "core.metrics"},
     {"core.data"},
@@ -33,8 +33,6 @@ DECODERS = {"PIL", "imageio", "skimage"}
 LONG_FILES = {"core/data/splits.py"}
 UNTYPED_DICTS = 32
 PRIVATE_NAMES_IN_TESTS = {
-    "core.data.duplicates._close",
-    "core.data.duplicates._rms",
     "core.data.kaggle._LOOK_EVERY_SECONDS",
     "core.data.kaggle._STALLED_SECONDS",
     "core.data.kaggle._Watch",
@@ -178,6 +176,31 @@ def test_only_the_image_door_decodes() -> None:
 
 def test_outlines_are_traced_in_one_module() -> None:
     assert users("cv2.findContours", "core", "pages") == ["core.cells.masks"]
+
+
+def test_only_one_module_writes_csv_for_others() -> None:
+    writers = {
+        name for text in ("csv.writer", "DictWriter") for name in users(text, "core", "pages")
+    }
+    # history.csv of a run: numbers, which the app reads back.
+    assert writers == {"core.tables", "core.runs.run_store"}
+    for file in sources("core", "pages"):
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        modules = {
+            alias.asname or alias.name
+            for node in ast.walk(tree)
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("core")
+            for alias in node.names
+        }
+        receivers = {
+            ast.unparse(node.func.value)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr in ("to_csv", "to_excel")
+        }
+        if module_name(file) != "core.tables":
+            assert receivers <= modules, f"{file} writes a table past core.tables"
 
 
 def test_only_one_module_uses_streamlits_caches() -> None:

@@ -3,8 +3,6 @@
 Boxes are those of `Field.frame`, with a margin as annotators leave it; masks are tight.
 """
 
-import csv
-import io
 from collections.abc import Sequence
 from typing import TypedDict
 
@@ -12,6 +10,7 @@ import numpy as np
 
 from core.cells.detection.detect import Cell, Field
 from core.cells.masks import contours, draw_lines
+from core.tables import rows_to_csv
 
 CYTOPLASM, NUCLEUS = 128, 255
 COLUMNS = ("image", "x", "y", "w", "h", "area_px", "score", "touches_border")
@@ -57,14 +56,12 @@ def overlay(image: np.ndarray, field: Field) -> np.ndarray:
 
 def to_csv(fields: Sequence[tuple[str, Field]]) -> str:
     """One line a cell, with a header, of fields with the names of their images."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    rows = []
     for name, field in fields:
         for cell in field.cells:
             row = [cell.area_px, round(cell.score, 4), int(cell.touches_border)]
-            writer.writerow([name, *field.frame(cell), *row])
-    return text.getvalue()
+            rows.append([name, *field.frame(cell), *row])
+    return rows_to_csv(COLUMNS, rows)
 
 
 def to_coco(fields: Sequence[tuple[str, Field]]) -> Coco:

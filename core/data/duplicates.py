@@ -1,7 +1,8 @@
 """Exact and near-identical images, and the subjects they link into one group."""
 
-from collections.abc import Callable, Iterator
-from itertools import combinations
+from collections.abc import Callable
+from functools import lru_cache
+from itertools import combinations, pairwise, product
 
 import cv2
 import numpy as np
@@ -12,9 +13,22 @@ from core.cells.scale import CNMC_SIDE
 from core.data.images import window
 
 THUMBNAIL = 16
-# On real C-NMC cells, copies with a few dozen changed pixels lie below 0.1 and the closest pair
-# of different cells at 2.8 (root mean square over the thumbnail, in grey levels of 255).
-THUMBNAIL_RMS = 1.0
+SAMPLES = 6  # a side of a pixel of the thumbnail
+# Of the spread of what is lit: the frame of a thumbnail lies just around a round cell.
+REACH = 3.2
+# Root mean square over two thumbnails, in grey levels of 255. Of 55 real C-NMC cells the closest
+# two that differ lie at 7.9, copies with a few dozen changed pixels below 0.2, and copies as JPEG
+# or WebP of quality 30 below 2; shrunk to 48 pixels, copies as JPEG of quality 75 below 5.5.
+THUMBNAIL_RMS = 5.5
+# The same over means of 4x4 pixels of the thumbnails, where noise evens out: this is searched
+# first, in a tree over as many principal components.
+COARSE_RMS = 2.2
+COMPONENTS = 20
+# Of images that look alike by the dozen, each is compared with as many of the nearest alone; and of
+# files that are identical by the dozen, each is listed with the next one alone.
+NEIGHBOURS = 12
+MOST_TWINS = 64
+BLOCK = 4096
 # Means of 5x5 pixels forgive what JPEG and WebP do: at quality 30 they change 1 to 2 % of
 # a cell by more than 12 levels; the closest pair of different real cells differs in 34 %.
 MEAN_OVER = 5
@@ -25,12 +39,27 @@ PAIR_COLUMNS = ["image_a", "image_b", "subject_a", "subject_b", "kind", "changed
 
 
 def thumbnail(image: np.ndarray) -> np.ndarray:
-    """Shrinks the centre window to 16x16, for the search of near duplicates.
+    """Shrinks what is lit of an image to 16x16, for the search of near duplicates.
 
-    RGB uint8 (H, W, 3) to uint8 (768,).
+    The frame follows the content: its centre is that of the brightness, its side `REACH` times the
+    spread. So neither a border in black nor the size of the image matters, and noise moves it by a
+    part of a pixel. RGB uint8 (H, W, 3) to uint8 (768,); a black image gives zeros.
     """
-    size = (THUMBNAIL, THUMBNAIL)
-    small = cv2.resize(window(image, CNMC_SIDE), size, interpolation=cv2.INTER_AREA)
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    moments = cv2.moments(cv2.threshold(grey, BLACK_LEVEL, 0, cv2.THRESH_TOZERO)[1])
+    mass, side = moments["m00"], THUMBNAIL * SAMPLES
+    if not mass:
+        return np.zeros(THUMBNAIL * THUMBNAIL * 3, np.uint8)
+    spread = max(1.0, np.sqrt((moments["mu20"] + moments["mu02"]) / mass))
+    step = REACH * spread / side
+    left, top = (moments[name] / mass - step * (side - 1) / 2 for name in ("m10", "m01"))
+    samples = cv2.warpAffine(
+        image,
+        np.array([[step, 0, left], [0, step, top]]),
+        (side, side),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+    )
+    small = cv2.resize(samples, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA)
     flat: np.ndarray = small.ravel()
     return flat
 
@@ -41,35 +70,68 @@ def exact_pairs(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def find_pairs(
-    cells: pd.DataFrame, thumbnails: np.ndarray, read: Callable[[str], np.ndarray]
+    cells: pd.DataFrame,
+    thumbnails: np.ndarray,
+    read: Callable[[str], np.ndarray],
+    progress: Callable[[int, int], object] | None = None,
 ) -> pd.DataFrame:
-    """Finds all pairs of identical or nearly identical images.
+    """Finds the pairs of identical or nearly identical images.
 
     `cells` has image_id, subject and sha256; `thumbnails` is uint8 (N, 768) in the same order;
     `read` gives an image_id's RGB uint8 (H, W, 3). Returns one row a pair (`PAIR_COLUMNS`): kind
     is "exact" (same bytes) or "near" (the same cell, but for at most 5 % of it: encoded anew, or
     with some pixels changed); changed_pixels counts those that differ by more than 12 of 255
     levels, 0 for exact pairs. An unknown subject is None.
+
+    The number of pairs grows with that of images and not with its square: see `candidates` and
+    `MOST_TWINS`. `progress` gets (pairs compared, pairs to compare), (0, 1) while these are looked
+    for; what it raises stops the work.
     """
     rows = _exact(cells)
-    digest = cells["sha256"].to_numpy()
-    for a, b in _close(thumbnails.astype(np.float32)):
-        if digest[a] != digest[b]:
-            changed = _changed_pixels(*(read(cells["image_id"].iat[i]) for i in (a, b)))
-            if changed is not None:
-                rows.append((a, b, "near", changed))
+    twins = {
+        members[0]: members for members in map(sorted, _twins(cells))
+    }  # identical files are looked at once
+    first = np.array(sorted(twins), dtype=int)
+    pairs = first[candidates(thumbnails[first], progress)]
+
+    @lru_cache(maxsize=2 * NEIGHBOURS)
+    def cut(row: int) -> np.ndarray:
+        image = read(cells["image_id"].iat[row])
+        return window(image, min(CNMC_SIDE, max(image.shape[:2]))).copy()
+
+    for done, (a, b) in enumerate(pairs.tolist(), start=1):
+        changed = _changed_pixels(cut(a), cut(b))
+        if changed is not None:
+            rows += [
+                (min(ends), max(ends), "near", changed) for ends in _between(twins[a], twins[b])
+            ]
+        if progress:
+            progress(done, len(pairs))
     return _table(cells, rows)
 
 
 _Pair = tuple[int, int, str, int]
 
 
+def _twins(cells: pd.DataFrame) -> list[list[int]]:
+    """The rows of each different file."""
+    groups = cells.groupby("sha256", sort=True).indices.values()
+    return [rows.tolist() for rows in groups]
+
+
 def _exact(cells: pd.DataFrame) -> list[_Pair]:
     return [
         (a, b, "exact", 0)
-        for twins in cells.groupby("sha256", sort=True).indices.values()
-        for a, b in combinations(sorted(twins), 2)
+        for twins in map(sorted, _twins(cells))
+        for a, b in (pairwise(twins) if len(twins) > MOST_TWINS else combinations(twins, 2))
     ]
+
+
+def _between(some: list[int], others: list[int]) -> list[tuple[int, int]]:
+    """The pairs between two groups of identical files; of large groups, one."""
+    if max(len(some), len(others)) > MOST_TWINS:
+        return [(some[0], others[0])]
+    return list(product(some, others))
 
 
 def _table(cells: pd.DataFrame, rows: list[_Pair]) -> pd.DataFrame:
@@ -80,31 +142,51 @@ def _table(cells: pd.DataFrame, rows: list[_Pair]) -> pd.DataFrame:
     return pd.DataFrame(records, columns=PAIR_COLUMNS)
 
 
-def _close(thumbnails: np.ndarray, block: int = 1024) -> Iterator[tuple[int, int]]:
-    # |a - b|^2 = |a|^2 + |b|^2 - 2ab turns the search into matrix products: seconds for 15,000.
-    # Centred first, because float32 would lose small distances between large norms.
-    centred = thumbnails - thumbnails.mean(axis=0) if len(thumbnails) else thumbnails
-    squares = (centred**2).sum(axis=1)
-    # The product is only a sieve; its rounding must not drop a pair, hence the margin.
-    limit = thumbnails.shape[1] * (2 * THUMBNAIL_RMS) ** 2
-    for start in range(0, len(centred), block):
-        part = slice(start, start + block)
-        distance = (
-            squares[part, None] + squares[None, start:] - 2 * centred[part] @ centred[start:].T
-        )
-        for i, j in zip(*np.nonzero(distance < limit), strict=True):
-            a, b = start + int(i), start + int(j)
-            if a < b and _rms(thumbnails[a], thumbnails[b]) < THUMBNAIL_RMS:
-                yield a, b
+def candidates(
+    thumbnails: np.ndarray, progress: Callable[[int, int], object] | None = None
+) -> np.ndarray:
+    """The pairs of thumbnails, uint8 (N, 768), within `THUMBNAIL_RMS` and `COARSE_RMS`.
+
+    Returns rows, int (M, 2), first below second, sorted. A thumbnail with more than `NEIGHBOURS`
+    candidates is paired with the nearest of them; so M is at most N times as many, and the time
+    that of a search in a tree, N log N. `progress` gets (0, 1) from time to time.
+    """
+    number = len(thumbnails)
+    if number < 2:
+        return np.empty((0, 2), int)
+    from scipy.spatial import cKDTree
+
+    points = _projected(thumbnails)
+    tree = cKDTree(points)
+    limit = COARSE_RMS * np.sqrt(thumbnails.shape[1])
+    found = []
+    for start in range(0, number, BLOCK):
+        if start and progress:
+            progress(0, 1)
+        part = points[start : start + BLOCK]
+        near = tree.query(part, k=NEIGHBOURS + 1, distance_upper_bound=limit, workers=-1)[1]
+        rows = np.repeat(np.arange(start, start + len(part)), near.shape[1])
+        pairs = np.column_stack([rows, near.ravel()])
+        pairs = np.sort(pairs[(pairs[:, 1] < number) & (pairs[:, 0] != pairs[:, 1])], axis=1)
+        a, b = (thumbnails[pairs[:, end]].astype(np.float32) for end in (0, 1))
+        found.append(pairs[((a - b) ** 2).mean(axis=1) < THUMBNAIL_RMS**2])
+    return np.unique(np.concatenate(found), axis=0)
 
 
-def _rms(a: np.ndarray, b: np.ndarray) -> float:
-    return float(np.sqrt(np.mean((a - b) ** 2)))
+def _projected(thumbnails: np.ndarray) -> np.ndarray:
+    """Points, float (N, 20): components of the means over 4x4 pixels, each of weight 16."""
+    blocks = thumbnails.reshape(-1, 4, 4, 4, 4, 3).mean(axis=(2, 4), dtype=np.float32)
+    means = 4 * blocks.reshape(len(thumbnails), -1)
+    means -= means.mean(axis=0)
+    points: np.ndarray = means @ np.linalg.eigh(means.T @ means)[1][:, -COMPONENTS:]
+    # A tree cannot split what lies in one point.
+    return points + np.random.default_rng(0).normal(0, 1e-3, points.shape)
 
 
 def _changed_pixels(a: np.ndarray, b: np.ndarray) -> int | None:
     """Returns the number of changed pixels, or None if the two show different cells."""
-    a, b = (window(image, CNMC_SIDE) for image in (a, b))
+    side = max(len(a), len(b))
+    a, b = (window(image, side) for image in (a, b))
     means = (cv2.blur(image, (MEAN_OVER, MEAN_OVER)) for image in (a, b))
     changed = int((cv2.absdiff(*means).max(axis=2) > CHANGED_LEVELS).sum())
     cell = int((np.maximum(a, b).max(axis=2) > BLACK_LEVEL).sum())

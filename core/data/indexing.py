@@ -15,7 +15,7 @@ from core.data.layouts import Layout
 from core.data.walk import DESCRIPTION, MEASURES, File, Look, Progress, as_text, look_into, walk
 from core.errors import DataError
 
-VERSION = 2
+VERSION = 3  # of the tables and thumbnails; an older index is built anew
 FACTS = ["image_id", "phase", "subject", "group", "label", "fold", "bytes", "mtime_ns", "sha256"]
 COLUMNS = [*FACTS, "quality", *MEASURES]
 # What an index was made of, by name; it holds as long as this stays the same.
@@ -74,7 +74,8 @@ def index(root: Path, progress: Progress | None = None, positive: str | None = N
     """Indexes the data set below `root`, or returns the stored index if no file has changed.
 
     A file is unchanged if its name, size and modification time are; only changed files are read.
-    `progress` gets (files done, files to do). `positive` names the class folder that
+    `progress` gets (files done, files to do), and then counts pairs of images that are compared on
+    top of both; what it raises stops the work. `positive` names the class folder that
     holds ALL, for a data set whose names do not say it. Raises `DataError` if `root` is no folder,
     of no known layout or holds no cell, `core.data.layouts.ClassesUnknownError` where `positive`
     must be given.
@@ -134,7 +135,10 @@ def _build(
     matrix = np.array([thumbnails[image_id] for image_id in cells["image_id"]])
     visible = cells["area_px"].notna().to_numpy()  # black images do not count as copies
     pairs = duplicates.find_pairs(
-        cells[visible], matrix[visible], lambda image_id: images.decode(root / image_id)
+        cells[visible],
+        matrix[visible],
+        lambda image_id: images.decode(root / image_id),
+        _after(len(files), progress),
     )
     subjects = sorted(set(cells["subject"].dropna()))
     cells["group"] = cells["subject"].map(duplicates.link_subjects(subjects, pairs)).astype("str")
@@ -150,6 +154,11 @@ def _build(
         fingerprint=digest(" ".join(map(str, row)) for row in cells[known].itertuples(index=False)),
     )
     return index, matrix
+
+
+def _after(files: int, progress: Progress | None) -> Progress | None:
+    """Progress of the comparison of images, which follows the reading of files."""
+    return progress and (lambda done, total: progress(files + done, files + total))
 
 
 def _text(file: Path) -> str:

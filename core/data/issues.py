@@ -35,6 +35,7 @@ def findings(index: Index) -> list[DatasetIssue]:
     """Lists the issues of a data set, serious ones first."""
     issues = [
         *_classes(index),
+        *_published(index),
         *_leaks(index),
         *_unknown(index),
         *_rejections(index),
@@ -54,6 +55,11 @@ def _classes(index: Index) -> list[DatasetIssue]:
         return []
     text = f"Folder {positive} counts as ALL, the positive class, and {negative} as HEM."
     return [DatasetIssue(text, serious=False)]
+
+
+def _published(index: Index) -> list[DatasetIssue]:
+    text = summary.published_split(index)
+    return [DatasetIssue(text, serious=True)] if text else []
 
 
 def _leaks(index: Index) -> list[DatasetIssue]:

@@ -2,6 +2,7 @@
 
 import csv
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -82,6 +83,21 @@ def recognise(
             raise DataError("These are files of C-NMC 2019, whose names say the class. Name none.")
         return Cnmc(visible, read)
     return FolderPerClass(visible, positive)
+
+
+def published_parts(paths: Iterable[str]) -> dict[str, int]:
+    """The publisher's folders for training, validation and test, and how many images each holds.
+
+    `paths` are those of a data set of `FolderPerClass`, which pools the parts. Empty unless all
+    images stand in at least two such folders, at one depth.
+    """
+    folders = [path.split("/")[:-1] for path in paths]
+    for depth in range(min(map(len, folders), default=0)):
+        level = [folder[depth] for folder in folders]
+        parts = Counter(level)
+        if {name.lower() for name in parts} <= _PARTS:
+            return dict(sorted(parts.items())) if len(parts) > 1 else {}
+    return {}
 
 
 def _hidden(path: str) -> bool:

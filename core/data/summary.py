@@ -4,7 +4,7 @@ import time
 
 import pandas as pd
 
-from core.data import duplicates, quality, splits
+from core.data import duplicates, layouts, quality, splits
 from core.data.indexing import Index
 from core.data.layouts import LABELS, PHASES
 from core.errors import DataError
@@ -137,6 +137,26 @@ def _only(values: pd.Series) -> str:
     return ", ".join(str(value) for value in sorted(set(values.dropna())))
 
 
+def published_split(index: Index) -> str | None:
+    """One sentence on the publisher's own parts, which are pooled; None where there are none."""
+    if index.classes is None:
+        return None  # the phases of C-NMC are kept apart
+    parts = layouts.published_parts(index.cells["image_id"])
+    if not parts:
+        return None
+    counted = [f"{name} ({number:,})" for name, number in parts.items()]
+    kept = (
+        "the subjects are not known, so these cannot keep patients apart"
+        if index.cells["subject"].isna().all()
+        else "these keep subjects apart"
+    )
+    return (
+        f"The cells of the publisher's folders {', '.join(counted[:-1])} and {counted[-1]} are "
+        "pooled, and BlastLens draws training, validation and test parts of its own; "
+        f"{kept}."
+    )
+
+
 def summarise(index: Index, started: float) -> dict[str, object]:
     """Returns the facts of an index as the command line prints them.
 
@@ -155,6 +175,7 @@ def summarise(index: Index, started: float) -> dict[str, object]:
         "synthetic": index.synthetic,
         "layout": index.layout,
         "classes": dict(zip(("HEM", "ALL"), index.classes, strict=True)) if index.classes else None,
+        "published_split": published_split(index),
         "fingerprint": index.fingerprint,
         "images": len(cells),
         "rejected": index.rejected.to_dict("records"),

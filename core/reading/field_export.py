@@ -1,6 +1,5 @@
 """A read field for other programs: boxes as CSV and COCO JSON, and all of it as ZIP."""
 
-import csv
 import io
 import json
 import struct
@@ -18,6 +17,7 @@ from core.data.images import encode
 from core.reading.field import FieldReading, model_input
 from core.reading.field_picture import overlay
 from core.reading.reader import Reader
+from core.tables import rows_to_csv
 
 ROWS = 512  # rows of a mask that are written at a time
 COLUMNS = (
@@ -28,9 +28,7 @@ COLUMNS = (
 
 def to_csv(readings: Sequence[FieldReading]) -> str:
     """One line a cell, with a header; columns stay empty if a cell was not read."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    rows: list[tuple[object, ...]] = []
     for reading in readings:
         for one in reading.cells:
             cell = one.cell
@@ -39,8 +37,8 @@ def to_csv(readings: Sequence[FieldReading]) -> str:
             probability = "" if one.probability is None else one.probability
             call = (int(one.marked.user_drawn), one.state, probability, low, high)
             gate = (one.gate.code or "", one.gate.sentence or "")
-            writer.writerow((reading.image, one.number, *place, *call, *gate))
-    return text.getvalue()
+            rows.append((reading.image, one.number, *place, *call, *gate))
+    return rows_to_csv(COLUMNS, rows)
 
 
 def to_coco(readings: Sequence[FieldReading]) -> annotations.Coco:

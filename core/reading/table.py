@@ -10,6 +10,7 @@ from typing import BinaryIO
 import numpy as np
 import pandas as pd
 
+from core import tables
 from core.data import images
 from core.data.walk import Progress
 from core.errors import UploadError
@@ -161,8 +162,7 @@ def table(rows: Iterable[Row]) -> pd.DataFrame:
 
 def to_csv(readings: pd.DataFrame) -> bytes:
     """The table as CSV in UTF-8, with the byte order mark by which spreadsheets recognise it."""
-    text: str = readings.to_csv(index=False, float_format="%.6g")
-    return text.encode("utf-8-sig")
+    return tables.to_csv(readings, float_format="%.6g").encode("utf-8-sig")
 
 
 def write_zip(

@@ -233,7 +233,12 @@ def test_patterns_are_cells_of_many_subjects_and_none_is_a_near_copy(tmp_path: P
 
 
 @pytest.mark.parametrize(
-    ("name", "said"), [("training", "cnn, transfer"), ("index", "index has no parts")]
+    ("name", "said"),
+    [
+        ("training", "cnn, transfer"),
+        ("index", "looks, duplicates"),
+        ("pixels", "pixels has no parts"),
+    ],
 )
 def test_a_part_that_is_not_there_is_refused_in_one_line(
     name: str, said: str, capsys: pytest.CaptureFixture[str]

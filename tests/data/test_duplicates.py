@@ -5,6 +5,7 @@ import io
 from collections import Counter
 from itertools import combinations, pairwise
 
+import cv2
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,6 +15,7 @@ from core.data import duplicates
 from core.data.duplicates import (
     PAIR_COLUMNS,
     across_subjects,
+    candidates,
     exact_pairs,
     find_pairs,
     link_subjects,
@@ -138,24 +140,93 @@ def test_no_cells_and_one_cell_give_no_pairs():
 
 
 @pytest.mark.parametrize("block", [1, 2, 3, 7, 1024])
-def test_pairs_are_found_across_blocks(block):
-    rng = np.random.default_rng(2)
-    thumbnails = rng.uniform(0, 255, (20, 768)).astype(np.float32)
+def test_pairs_are_found_across_blocks(block, monkeypatch):
+    monkeypatch.setattr(duplicates, "BLOCK", block)
+    thumbnails = np.random.default_rng(2).integers(0, 250, (20, 768)).astype(np.uint8)
     for place, source in ((6, 5), (19, 0), (13, 12), (14, 12)):
-        thumbnails[place] = thumbnails[source] + 0.4
-    found = sorted(duplicates._close(thumbnails, block=block))
-    assert found == [(0, 19), (5, 6), (12, 13), (12, 14), (13, 14)]
+        thumbnails[place] = thumbnails[source] + 1
+    found = candidates(thumbnails).tolist()
+    assert found == [[0, 19], [5, 6], [12, 13], [12, 14], [13, 14]]
 
 
 def test_the_search_agrees_with_comparing_all_pairs():
     rng = np.random.default_rng(4)
-    bright = (200 + rng.normal(0, 0.75, (30, 768))).astype(np.float32)  # at the limit
+    cells = rng.uniform(40, 200, (60, 1, 768))
+    thumbnails = (cells + rng.normal(0, 3.6, (60, 4, 768))).reshape(240, 768).astype(np.uint8)
+    pixels = thumbnails.astype(float)
     wanted = [
-        (a, b) for a, b in combinations(range(30), 2) if duplicates._rms(bright[a], bright[b]) < 1
+        [a, b]
+        for a, b in combinations(range(240), 2)
+        if np.sqrt(np.mean((pixels[a] - pixels[b]) ** 2)) < duplicates.THUMBNAIL_RMS
     ]
-    found = sorted(duplicates._close(bright, block=8))
-    assert 0 < len(wanted) < 435
-    assert found == wanted
+    assert 100 < len(wanted) <= 360
+    assert candidates(thumbnails).tolist() == wanted
+
+
+def test_of_images_alike_by_the_hundred_the_nearest_are_compared_and_all_hang_together():
+    rng = np.random.default_rng(5)
+    noisy = np.clip(128 + rng.normal(0, 1, (600, 768)), 0, 255).astype(np.uint8)
+    for thumbnails in (noisy, np.full((600, 768), 9, np.uint8)):
+        found = candidates(thumbnails)
+        assert len(found) <= 600 * duplicates.NEIGHBOURS
+        names = [str(row) for row in range(600)]
+        pairs = _links(*((str(a), str(b)) for a, b in found))
+        assert len(set(link_subjects(names, pairs).values())) == 1
+
+
+def test_of_files_identical_by_the_hundred_each_is_paired_with_the_next():
+    many = duplicates.MOST_TWINS + 20
+    cells = pd.DataFrame({"image_id": [f"{n:03}" for n in range(2 * many)]})
+    cells["subject"], cells["sha256"] = cells["image_id"], ["a"] * many + ["b"] * many
+    image = np.full((40, 40, 3), 99, np.uint8)
+    read: list[str] = []
+    found = find_pairs(
+        cells, np.array([thumbnail(image)] * 2 * many), lambda name: read.append(name) or image
+    )
+    assert len(found) == 2 * (many - 1) + 1 and len(read) == 2
+    assert len(set(link_subjects(list(cells["subject"]), found).values())) == 1
+
+
+def _crop(image: np.ndarray, side: int = 48) -> np.ndarray:
+    return cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)
+
+
+def test_small_crops_are_told_apart_by_their_own_content():
+    crops = [_crop(cell) for cell in CELLS]
+    assert len(candidates(np.array([thumbnail(crop) for crop in crops]))) == 0
+    padded = np.pad(crops[0], ((201, 201), (201, 201), (0, 0)))
+    found = _pairs([*crops[:4], _encoded(crops[0], "JPEG", {"quality": 90}), padded, crops[1]])
+    ends = set(zip(found["image_a"], found["image_b"], strict=True))
+    assert ends == {("a", "e"), ("a", "f"), ("e", "f"), ("b", "g")}
+
+
+def test_a_small_cell_in_a_large_black_picture_is_told_apart_too():
+    pictures = [np.pad(_crop(cell), ((200, 202), (200, 202), (0, 0))) for cell in CELLS]
+    assert len(candidates(np.array([thumbnail(picture) for picture in pictures]))) == 0
+
+
+def test_the_comparison_shows_progress_and_stops_where_that_raises():
+    told: list[tuple[int, int]] = []
+    images = [CELLS[0], _changed(CELLS[0], 5), CELLS[1], _changed(CELLS[1], 5)]
+    cells = pd.DataFrame({"image_id": list("abcd"), "subject": "x", "sha256": list("abcd")})
+    thumbnails = np.array([thumbnail(image) for image in images])
+    pictures = dict(zip("abcd", images, strict=True))
+    find_pairs(cells, thumbnails, pictures.__getitem__, lambda *numbers: told.append(numbers))
+    assert told == [(1, 2), (2, 2)]
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        find_pairs(cells, thumbnails, pictures.__getitem__, stop)
+
+
+def test_a_long_search_shows_that_it_goes_on(monkeypatch):
+    monkeypatch.setattr(duplicates, "BLOCK", 10)
+    thumbnails = np.random.default_rng(1).integers(0, 256, (25, 768)).astype(np.uint8)
+    told: list[tuple[int, int]] = []
+    candidates(thumbnails, lambda *numbers: told.append(numbers))
+    assert told == [(0, 1), (0, 1)]
 
 
 def _links(*pairs: tuple[str, str]) -> pd.DataFrame:

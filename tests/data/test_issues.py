@@ -18,6 +18,7 @@ from tests.factories.trees import KAGGLE, index_of, write_three_phases
 # A pattern for each defect, and whether it is serious.
 DEFECTS = {
     "classes": ("Folder .* counts as ALL", False),
+    "published": ("publisher's folders", True),
     "links": ("carry different subject ids", True),
     "unlabelled": ("preliminary test phase have no label", True),
     "nameless": ("subjects of .* are not known", True),
@@ -99,6 +100,20 @@ def _linked(cells: pd.DataFrame, a: int, b: int) -> Index:
     pair = (f"{a:05}.bmp", f"{b:05}.bmp", *subjects, "exact", 0)
     group = cells["subject"].where(~cells["subject"].isin(subjects), "+".join(subjects))
     return index_of(cells.assign(group=group), pd.DataFrame([pair], columns=PAIR_COLUMNS))
+
+
+@pytest.mark.parametrize(
+    ("subjects", "said"), [(True, "these keep subjects apart"), (False, "cannot keep patients")]
+)
+def test_the_publishers_own_parts_are_said_to_be_pooled(subjects: bool, said: str) -> None:
+    cells = _cells()
+    cells["image_id"] = [
+        f"{'Test' if n % 4 == 0 else 'train'}/{'ab'[n % 2]}/{n}.png" for n in range(len(cells))
+    ]
+    if not subjects:
+        cells["subject"] = None
+    told = _said(replace(index_of(cells), classes=("b", "a")))["published"].text
+    assert "Test (36) and train (108) are pooled, and BlastLens draws" in told and said in told
 
 
 def test_a_link_within_a_fold_is_not_said_to_cross_the_folds() -> None:

@@ -181,6 +181,22 @@ def _names(*paths: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
+    ("paths", "parts"),
+    [
+        (_names("train/a", "train/b", "test/a"), {"test": 3, "train": 6}),
+        (_names("x/Train/a/s", "x/val/b", "x/val/a"), {"Train": 3, "val": 6}),
+        (_names("train/a", "train/b"), {}),
+        (_names("a", "b"), {}),
+        (_names("a/train", "b/test"), {"test": 3, "train": 3}),
+        (["0.png"], {}),
+        ([], {}),
+    ],
+)
+def test_the_publishers_parts_are_named_and_counted(paths, parts):
+    assert layouts.published_parts(paths) == parts
+
+
+@pytest.mark.parametrize(
     ("paths", "where", "subject"),
     [
         (_names("blast", "normal"), "{}/0.png", None),

@@ -175,7 +175,7 @@ def test_the_operating_point_of_the_run_decides_and_review_says_why(
 def test_the_zip_holds_the_pictures_the_table_and_what_is_to_be_known(
     reader: Reader, files: list[Path]
 ) -> None:
-    given: list[batch.Item] = [("same.bmp", files[0]), ("same.bmp", files[1]), ("x.png", b"x")]
+    given: list[batch.Item] = [("same.bmp", files[0]), ("same.bmp", files[1]), ("=x.png", b"x")]
     moves: list[tuple[int, int]] = []
     buffer = io.BytesIO()
     table.write_zip([reader], given, buffer, lambda done, total: moves.append((done, total)))
@@ -190,7 +190,8 @@ def test_the_zip_holds_the_pictures_the_table_and_what_is_to_be_known(
             assert (decode(archive.read(f"{stem}_outline.png")) == cell.outlined).all()
             assert (f"{stem}_overlay.png" in names) == (cell.heat is not None)
         assert not any("0003" in name for name in names)
-        assert len(pd.read_csv(archive.open("readings.csv"))) == 3
+        listed = pd.read_csv(archive.open("readings.csv"))
+        assert listed["file"].tolist() == ["same.bmp", "same.bmp", "'=x.png"]
         assert "NOT BEEN JUDGED" in archive.read("README.txt").decode()
     other = Reader(run_store.get("run-cnn-dropout"))
     with zipfile.ZipFile(io.BytesIO(table.zipped([reader, other], given[:1]))) as archive:

@@ -260,11 +260,13 @@ def test_exports_hold_every_cell(
             assert len(polygon) >= 6 and len(polygon) % 2 == 0
             assert x - 1 <= min(polygon[::2]) and max(polygon[::2]) <= x + w + 1
             assert y - 1 <= min(polygon[1::2]) and max(polygon[1::2]) <= y + h + 1
-    packed = field_export.to_zip(reader, Whole(image), reading, image)
+    packed = field_export.to_zip(reader, Whole(image), replace(reading, image="=1+1.png"), image)
     with zipfile.ZipFile(io.BytesIO(packed)) as archive:
         names = archive.namelist()
         mask = decode(archive.read("mask.png"))
         drawn = decode(archive.read("overlay.png"))
+        table = archive.read("readings.csv").decode()
+    assert {row["image"] for row in csv.DictReader(io.StringIO(table))} == {"'=1+1.png"}
     np.testing.assert_array_equal(mask[:, :, 0], annotations.mask_image(reading.edited))
     assert len(np.unique(mask)) == 3 and mask.shape == image.shape
     assert 0 < (drawn != image).any(axis=2).mean() < 0.3

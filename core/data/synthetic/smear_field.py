@@ -4,8 +4,6 @@ Nothing here is a photograph. The white cells are those of `core.data.synthetic.
 one subject, on glass instead of on black: one lamp and one exposure light everything in a field.
 """
 
-import csv
-import io
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +17,7 @@ from core.data.synthetic.placement import CrowdedError
 from core.data.synthetic.smear import SCALE, FieldObject, Look, Smear
 from core.data.synthetic.style import subject_style
 from core.errors import ConfigError
+from core.tables import rows_to_csv
 
 GENERATOR = 4  # raise it whenever the same seed no longer gives the same bytes
 SIZE = (480, 640)
@@ -126,9 +125,7 @@ def write_fields(
         return root
     for stray in root.glob("field_*.png"):
         stray.unlink()  # left by an interrupted drawing
-    table = io.StringIO()
-    writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(["file", "kind", "x", "y", "w", "h", "cut", "touching"])
+    rows: list[tuple[object, ...]] = []
     for number in range(fields):
         own_seed = int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
         field = draw_field(seed=own_seed, look=look)
@@ -136,10 +133,11 @@ def write_fields(
         (root / f"{name}.png").write_bytes(encode(field.image))
         (root / f"{name}_mask.png").write_bytes(encode(field.mask))
         for it in field.objects:
-            writer.writerow([f"{name}.png", it.kind, *it.bbox, int(it.cut), int(it.touching)])
+            rows.append((f"{name}.png", it.kind, *it.bbox, int(it.cut), int(it.touching)))
         if progress is not None:
             progress(number + 1, fields)
-    (root / BOXES).write_text(table.getvalue(), encoding="utf-8", newline="")
+    table = rows_to_csv(["file", "kind", "x", "y", "w", "h", "cut", "touching"], rows)
+    (root / BOXES).write_text(table, encoding="utf-8", newline="")
     storage.write_json(root / FACTS, facts)
     (root / MARKER).unlink(missing_ok=True)
     return root

@@ -6,6 +6,8 @@ import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from core import tables
+
 MIME = {
     "csv": "text/csv",
     "html": "text/html",
@@ -52,4 +54,4 @@ def download_table(
     place: DeltaGenerator | None = None,
 ) -> None:
     """Shows a button that saves a table as CSV; `index` also saves the names of its rows."""
-    download(label, lambda: table.to_csv(index=index), name, key=key, place=place)
+    download(label, lambda: tables.to_csv(table, index=index), name, key=key, place=place)
