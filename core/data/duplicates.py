@@ -88,10 +88,8 @@ def find_pairs(
     for; what it raises stops the work.
     """
     rows = _exact(cells)
-    twins = {
-        members[0]: members for members in map(sorted, _twins(cells))
-    }  # identical files are looked at once
-    first = np.array(sorted(twins), dtype=int)
+    first = np.flatnonzero(~cells["sha256"].duplicated())  # identical files are looked at once
+    twins = {group[0]: group for group in _twins(cells)}
     pairs = first[candidates(thumbnails[first], progress)]
 
     @lru_cache(maxsize=2 * NEIGHBOURS)
@@ -102,9 +100,8 @@ def find_pairs(
     for done, (a, b) in enumerate(pairs.tolist(), start=1):
         changed = _changed_pixels(cut(a), cut(b))
         if changed is not None:
-            rows += [
-                (min(ends), max(ends), "near", changed) for ends in _between(twins[a], twins[b])
-            ]
+            ends = _between(twins.get(a, [a]), twins.get(b, [b]))
+            rows += [(min(pair), max(pair), "near", changed) for pair in ends]
         if progress:
             progress(done, len(pairs))
     return _table(cells, rows)
@@ -114,15 +111,17 @@ _Pair = tuple[int, int, str, int]
 
 
 def _twins(cells: pd.DataFrame) -> list[list[int]]:
-    """The rows of each different file."""
-    groups = cells.groupby("sha256", sort=True).indices.values()
-    return [rows.tolist() for rows in groups]
+    """The rows of identical files, in order, for each file that occurs more than once."""
+    codes = pd.factorize(cells["sha256"], sort=True)[0]
+    order = np.argsort(codes, kind="stable")
+    groups = np.split(order, np.flatnonzero(np.diff(codes[order])) + 1)
+    return [group.tolist() for group in groups if len(group) > 1]
 
 
 def _exact(cells: pd.DataFrame) -> list[_Pair]:
     return [
         (a, b, "exact", 0)
-        for twins in map(sorted, _twins(cells))
+        for twins in _twins(cells)
         for a, b in (pairwise(twins) if len(twins) > MOST_TWINS else combinations(twins, 2))
     ]
 
@@ -175,8 +174,9 @@ def candidates(
 
 def _projected(thumbnails: np.ndarray) -> np.ndarray:
     """Points, float (N, 20): components of the means over 4x4 pixels, each of weight 16."""
-    blocks = thumbnails.reshape(-1, 4, 4, 4, 4, 3).mean(axis=(2, 4), dtype=np.float32)
-    means = 4 * blocks.reshape(len(thumbnails), -1)
+    rows = thumbnails.reshape(-1, 4, 4, 16 * 3).sum(axis=2, dtype=np.uint16)
+    sums = rows.reshape(-1, 4, 4, 4, 3).sum(axis=3, dtype=np.uint16)
+    means = sums.reshape(len(thumbnails), -1).astype(np.float32) / 4
     means -= means.mean(axis=0)
     points: np.ndarray = means @ np.linalg.eigh(means.T @ means)[1][:, -COMPONENTS:]
     # A tree cannot split what lies in one point.

@@ -7,19 +7,24 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import cv2
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from core.data import formats
 from core.errors import TooSmallError, UploadError
 from core.settings import settings
 
 # The pixel format of classifier inputs, which a run keeps beside its geometry.
 PIXELS = "RGB, uint8"
-FORMATS = ("BMP", "PNG", "JPEG", "TIFF", "WEBP")
-SUFFIXES = ("bmp", "png", "jpg", "jpeg", "tif", "tiff", "webp")
+FORMATS = ("BMP", "PNG", "JPEG", "TIFF", "WEBP", "JPEG2000", "AVIF", "HEIF")
+_OWN_SUFFIXES = ("bmp", "png", "jpg", "jpeg", "tif", "tiff", "webp", "jp2", "j2k", "avif")
+SUFFIXES = (*_OWN_SUFFIXES, *formats.SUFFIXES)
+
+_A_PART = "Export a part of the scan."
 
 # Our own limit is checked on the header, before a pixel is decoded, and says what to do.
 Image.MAX_IMAGE_PIXELS = None
@@ -46,12 +51,21 @@ def decode(source: Path | bytes, name: str | None = None) -> np.ndarray:
     EXIF orientation is applied, transparency is laid on black (C-NMC's background), 16-bit
     greyscale keeps its upper 8 bits, CMYK and palettes are converted.
 
+    HEIC, DICOM and whole slides need the extra `formats`; see `core.data.formats`.
+
     Raises `UploadError` if the file is missing, empty, larger than `settings` allows, of another
     format, animated, broken, or of a pixel type without a defined 8-bit meaning.
     """
     name = name or (source.name if isinstance(source, Path) else "the upload")
     data = read_file(source, name)
+    formats.prepare(data, name)
     try:
+        if formats.is_dicom(data):
+            return formats.read_dicom(data, name, _size, partial(_check_size, name))
+        if formats.is_slide(data, name):
+            with formats.open_slide(source, name) as slide:
+                _check_size(name, (slide.width, slide.height))
+                return slide.crop((0, 0, slide.width, slide.height))
         with Image.open(io.BytesIO(data)) as image:
             _check_header(image, name)
             image.load()
@@ -65,17 +79,14 @@ def decode(source: Path | bytes, name: str | None = None) -> np.ndarray:
         raise
     except Exception as error:
         # On damaged bytes Pillow's decoders raise almost anything, struct.error to TypeError.
-        raise UploadError(
-            f"{name} is damaged or cut short ({str(error).rstrip('.') or type(error).__name__}). "
-            "Copy or export it again."
-        ) from None
+        raise _damaged(name, error) from None
 
 
 class LargeImage:
     """A decoded image that is too large for one array: regions of it are read as arrays."""
 
-    def __init__(self, image: Image.Image, name: str) -> None:
-        """Wraps a loaded RGB image; see `open_large_image`."""
+    def __init__(self, image: Image.Image | formats.Slide, name: str) -> None:
+        """Wraps a loaded RGB image or a slide; see `open_large_image`."""
         self._image, self.name = image, name
 
     @property
@@ -103,6 +114,13 @@ def open_large_image(path: Path, name: str | None = None) -> Iterator[LargeImage
                 f"{name} has {size / 2**20:.0f} MiB, more than the limit of "
                 f"{limits.max_scan_bytes / 2**20:.0f} MiB. Export a part of the scan."
             )
+        start = formats.first_bytes(path)
+        formats.prepare(start, name)
+        if formats.is_slide(start, name):
+            with formats.open_slide(path, name) as slide:
+                _check_size(name, (slide.width, slide.height), limits.max_scan_pixels, _A_PART)
+                yield LargeImage(slide, name)
+            return
         image = Image.open(path)
     except UnidentifiedImageError:
         raise UploadError(
@@ -112,7 +130,7 @@ def open_large_image(path: Path, name: str | None = None) -> Iterator[LargeImage
     except OSError as error:
         raise UploadError(f"{name} cannot be opened: {error.strerror or error}.") from None
     with image:
-        _check_header(image, name, limits.max_scan_pixels, "Export a part of the scan.")
+        _check_header(image, name, limits.max_scan_pixels, _A_PART)
         if image.mode not in ("RGB", "L") or image.has_transparency_data:
             raise UploadError(
                 f"{name} stores pixels as {image.mode}; a large scan has to be 8-bit RGB or grey "
@@ -121,10 +139,7 @@ def open_large_image(path: Path, name: str | None = None) -> Iterator[LargeImage
         try:
             image.load()
         except Exception as error:
-            raise UploadError(
-                f"{name} is damaged or cut short ({str(error).rstrip('.') or type(error).__name__})"
-                ". Copy or export it again."
-            ) from None
+            raise _damaged(name, error) from None
         yield LargeImage(image if image.mode == "RGB" else image.convert("RGB"), name)
 
 
@@ -132,6 +147,10 @@ def size_of(source: Path | bytes, name: str | None = None) -> tuple[int, int]:
     """Reads (H, W) from a file's header. Raises `UploadError` if the header cannot be read."""
     name = name or (source.name if isinstance(source, Path) else "the upload")
     try:
+        start = formats.first_bytes(source)
+        formats.prepare(start, name)
+        if formats.is_dicom(start):
+            return formats.dicom_size(read_file(source, name), name)
         with Image.open(source if isinstance(source, Path) else io.BytesIO(source)) as image:
             return image.height, image.width
     except UnidentifiedImageError:
@@ -141,6 +160,22 @@ def size_of(source: Path | bytes, name: str | None = None) -> tuple[int, int]:
         ) from None
     except OSError as error:
         raise UploadError(f"{name} cannot be opened: {error.strerror or error}.") from None
+    except UploadError:
+        raise
+    except Exception as error:
+        raise _damaged(name, error) from None
+
+
+def _damaged(name: str, error: Exception) -> UploadError:
+    return UploadError(
+        f"{name} is damaged or cut short ({str(error).rstrip('.') or type(error).__name__}). "
+        "Copy or export it again."
+    )
+
+
+def _size(data: bytes) -> tuple[int, int]:
+    with Image.open(io.BytesIO(data)) as image:
+        return image.size
 
 
 def read_file(source: Path | bytes, name: str) -> bytes:
@@ -167,9 +202,6 @@ def _check_header(
     most: int | None = None,
     remedy: str = "Crop it to the cell and try again.",
 ) -> None:
-    limits = settings()
-    most = most or limits.max_pixels
-    width, height = image.size
     if image.format not in FORMATS:
         raise UploadError(
             f"{name} is a {image.format} file; BlastLens reads {', '.join(FORMATS)}. "
@@ -180,6 +212,18 @@ def _check_header(
             f"{name} holds {getattr(image, 'n_frames', 1)} pictures; BlastLens reads one picture "
             "a file. Export the one to be read as PNG or BMP."
         )
+    _check_size(name, image.size, most, remedy)
+
+
+def _check_size(
+    name: str,
+    size: tuple[int, int],
+    most: int | None = None,
+    remedy: str = "Crop it to the cell and try again.",
+) -> None:
+    limits = settings()
+    most = most or limits.max_pixels
+    width, height = size
     if width * height > most:
         raise UploadError(
             f"{name} has {width} x {height} pixels, more than the limit of "
