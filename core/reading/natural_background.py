@@ -1,5 +1,7 @@
 """Pictures with a background: whether they show a smear, a field, or a cell to be cut out."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 
@@ -165,7 +167,11 @@ def centre(picture: CheckedPicture) -> None:
     black = image * mask[:, :, None].astype(np.uint8)
     top, left = (side - h) // 2, (side - w) // 2
     alone[top : top + h, left : left + w] = black[y : y + h, x : x + w]
-    picture.use(alone, Prepared(image, mask, ("Moved to the middle of the picture.",), True), black)
+    words = ("Moved to the middle of the picture.",)
+    if picture.prepared and picture.native:  # its picture and mask are those that came
+        picture.use(alone, replace(picture.prepared, words=words), picture.native[0])
+    else:
+        picture.use(alone, Prepared(image, mask, words, True), black)
 
 
 def _scene(picture: CheckedPicture) -> tuple[tuple[Cell, ...], float | None]:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from core.cells.masks import bounding_box, cell_mask, outline
 from core.compat import cached_property
-from core.data.images import decode, fit, read_file, window
+from core.data.images import decode_noted, fit, read_file, window
 from core.errors import RunError, TooSmallError, UploadError
 from core.explain import cam_methods
 from core.explain.dihedral import Aggregated, aggregate
@@ -24,7 +24,7 @@ from core.ood.reference import Reference, load
 from core.reading import neighbours
 from core.reading.checks import OF_FEATURES, OF_PIXELS
 from core.reading.description import Description, describe
-from core.reading.gate import CheckedPicture, Gate, Prepared, examine, refused
+from core.reading.gate import NOTHING_TOLD, CheckedPicture, Gate, Prepared, Told, examine, refused
 from core.reading.neighbours import Neighbour, Seen
 from core.runs.run_store import Run, require_model
 
@@ -171,32 +171,37 @@ class Reader:
         columns = ["sha256", "split", "image_id"]
         return neighbours.files(pd.read_parquet(self.run.path / "split.parquet", columns=columns))
 
-    def read(self, source: Path | bytes, name: str | None = None) -> Reading:
+    def read(
+        self, source: Path | bytes, name: str | None = None, told: Told = NOTHING_TOLD
+    ) -> Reading:
         """Reads a file or its bytes. A file that cannot be decoded is refused; nothing is raised.
 
-        Pixels are not accepted: they have to enter through `core.data.images`. Many files are read
-        faster by `core.reading.batch`.
+        `told` is what a person says of the picture. Pixels are not accepted: they have to enter
+        through `core.data.images`. Many files are read faster by `core.reading.batch`.
         """
         name = name or (str(source) if isinstance(source, Path) else "upload")
-        return self.read_together([(name, source)])[0]
+        return self.read_together([(name, source)], told)[0]
 
-    def read_together(self, files: Sequence[tuple[str, Path | bytes]]) -> list[Reading]:
+    def read_together(
+        self, files: Sequence[tuple[str, Path | bytes]], told: Told = NOTHING_TOLD
+    ) -> list[Reading]:
         """Reads files, or their bytes, with their names, by one call of the engine.
 
-        Threads may do so side by side.
+        Threads may do so side by side. `told` is what a person says of all of them.
         """
-        opened = [self._open(name, source) for name, source in files]
+        opened = [self._open(name, source, told) for name, source in files]
         self.run_together([item.picture for item in opened if isinstance(item, _Opened)])
         return [self._finish(item) if isinstance(item, _Opened) else item for item in opened]
 
-    def _open(self, name: str, source: Path | bytes) -> _Opened | Reading:
+    def _open(self, name: str, source: Path | bytes, told: Told) -> _Opened | Reading:
         try:
             data = read_file(source, name=Path(name).name)
-            image = decode(data, name=Path(name).name)
+            image, notes = decode_noted(data, name=Path(name).name)
         except UploadError as error:
             code = "too small" if isinstance(error, TooSmallError) else "unreadable"
             return Reading(name, "refused", str(error), (), refused(code, str(error)))
         picture = self.picture(image)
+        picture.notes, picture.told = notes, told
         gate = examine(picture, OF_PIXELS)
         if not gate.passed:
             return self._reading(name, picture, gate)
@@ -217,8 +222,8 @@ class Reader:
             reason=gate.sentence,
             cells=(cell,) if cell else (),
             gate=gate,
-            prepared=picture.prepared,
-            picture=self.window(picture.image) if picture.prepared else None,
+            prepared=picture.changed,
+            picture=self.window(picture.image) if picture.changed else None,
         )
 
     def many_at_once(self) -> AbstractContextManager[int]:
@@ -238,8 +243,7 @@ class Reader:
         if not pictures:
             return
         output = self._engine(np.stack([picture.pixels for picture in pictures]))
-        reference = self._reference
-        distances = None
+        reference, distances = self._reference, None
         if reference is not None:
             distances = reference.distances(output.features.mean(axis=(1, 2)))
         for row, picture in enumerate(pictures):
@@ -277,16 +281,15 @@ class Reader:
 
         Apart from the reading, because the engine reads some 60 more images for it.
         """
-        view = self._view(cell)
-        method = cam_methods.method(cell.method)
+        view, method = self._view(cell), cam_methods.method(cell.method)
         mask, metrics = cell_mask(view.pixels), self.run.metrics
         skill = metrics.skill if metrics else None
         return judge(view, cell.heat_map, method, cell.leaning, mask, skill)
 
     def explain(self, cell: CellReading, cam: str) -> CellReading:
         """The same reading with a heat map by another method; `ConfigError` if it is unknown."""
-        heat_map = cam_methods.method(cam)(self._view(cell), cell.leaning)
-        return replace(cell, method=cam, heat_map=heat_map)
+        drawn = cam_methods.method(cam)(self._view(cell), cell.leaning)
+        return replace(cell, method=cam, heat_map=drawn)
 
     def _view(self, cell: CellReading) -> View:
         return views(self._engine, fit(cell.image, self._geometry)[None])[0]

@@ -65,7 +65,7 @@ def read_as(reading: Reading) -> str:
         return FIELD
     if not reading.cells:
         return NOTHING
-    return CELL if reading.prepared is None else CUT_OUT
+    return CUT_OUT if reading.prepared and reading.prepared.cut_out else CELL
 
 
 def row(reading: Reading, model: str, calibration: Calibration) -> Row:
