@@ -18,6 +18,10 @@ BORDER_DEPTH = 0.05
 OUTLINE, OUTLINE_COLOUR = 0.008, (0, 158, 115)  # of the shorter side; stands off from purple
 
 
+# What a `CheckedPicture` computes once from its image.
+DERIVED = ("lit", "mask", "morphology", "pixels", "output", "distances", "black_border")
+
+
 @dataclass(frozen=True)
 class Told:
     """What a person says of a picture that its pixels do not.
@@ -60,7 +64,7 @@ class Gate:
     range in training. least_focus: in training. cut_off: the longest straight piece of the cell's
     outline on the picture's edge, over its diameter. foreign_colours, glass, white_cells and
     red_cells_across: of a picture with a background, see `Scene`. red_over_blue, red_varies: see
-    `core.reading.preparing.channels`. enlargement: what brought the
+    `core.reading.preparing.channels.Balance`. enlargement: what brought the
     cell to the scale of training. appearance, appearance_limit: distance in what is measured, in
     standard deviations. distance, distance_limit: in the model's features, 0 to 2.
 
@@ -160,7 +164,7 @@ class CheckedPicture:
         self.native = native, prepared.mask
         self.image = image
         self.prepared = replace(prepared, words=before + prepared.words)
-        for name in ("lit", "mask", "morphology", "pixels", "output", "distances"):
+        for name in DERIVED:
             self.__dict__.pop(name, None)
 
     @property
