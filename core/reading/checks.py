@@ -7,11 +7,12 @@ that cannot be decoded, or are too small, are refused earlier: "unreadable" and 
 import numpy as np
 
 from core.cells.morphology import measure
+from core.cells.scale import CNMC_SIDE
 from core.data import quality
 from core.ood.appearance import figures_of_cell
 from core.reading import natural_background
 from core.reading.gate import Check, CheckedPicture, Refusal, Told
-from core.reading.preparing import beside, channels, plain_background
+from core.reading.preparing import beside, channels, frame, plain_background
 
 # Of 55 real cells the border is all black, green is 0.37 to 0.51 of the weaker of red and blue, and
 # the texture is 0.012 or more.
@@ -68,6 +69,10 @@ def on_black(picture: CheckedPicture) -> Refusal | None:
     """Checks that it is cut out of its background; if not, cuts it out."""
     if picture.black_border < ON_BLACK:
         return natural_background.cut_out(picture)
+    if picture.told.um_per_px is not None:
+        refusal = frame.bring_to_scale(picture, picture.told.um_per_px)
+        if refusal is not None:
+            return refusal
     inside = np.count_nonzero(_middle(picture.mask, picture.geometry.window))
     if inside < MIN_INSIDE_WINDOW * np.count_nonzero(picture.mask):
         natural_background.centre(picture)
@@ -85,7 +90,7 @@ def in_order(picture: CheckedPicture) -> Refusal | None:
         "stain makes it.",
         "Export it again in the order red, green, blue, or have them swapped here "
         "(--swap-red-blue on the command line).",
-        Told(swap_red_blue=True),
+        Told(True, picture.told.um_per_px),
     )
 
 
@@ -104,6 +109,16 @@ def scale(picture: CheckedPicture) -> Refusal | None:
     if low <= diameter <= high:
         return None
     size = "smaller" if diameter < low else "larger"
+    if told := frame.proposed(picture):
+        side = picture.image.shape[0]
+        return Refusal(
+            f"The cell measures {diameter:.0f} pixels across, smaller than any cell the model "
+            f"knows ({low:.0f} to {high:.0f}).",
+            f"If this is a frame of {CNMC_SIDE} pixels that was made {side} pixels wide, have it "
+            f"read at that scale (--um-per-px {told.um_per_px:g} on the command line); detail is "
+            "lost. Better, export it at its full size.",
+            told,
+        )
     return Refusal(
         f"The cell measures {diameter:.0f} pixels across, {size} than any cell the model knows "
         f"({low:.0f} to {high:.0f}).",

@@ -155,6 +155,13 @@ class CheckedPicture:
     notes: tuple[str, ...] = ()
     told: Told = NOTHING_TOLD
 
+    def hear(self, told: Told, notes: tuple[str, ...]) -> None:
+        """Takes what a person, and what its file, says of the picture: before the checks."""
+        self.told, self.notes = told, notes
+        if told.swap_red_blue:
+            self.image = np.ascontiguousarray(self.image[:, :, ::-1])
+            self.notes += ("Red and blue were swapped, as told.",)
+
     def use(self, image: np.ndarray, prepared: Prepared, native: np.ndarray) -> None:
         """Continues with a cell that was cut out; `native` is the picture with all else black.
 

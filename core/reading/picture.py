@@ -20,6 +20,7 @@ from core.errors import ConfigError, UploadError
 from core.reading.field import FIELD, FieldCell, FieldReading, read_field, single
 from core.reading.field_picture import OVERVIEW, overlay
 from core.reading.field_summary import summarise
+from core.reading.gate import Told
 from core.reading.reader import Reader, Reading
 from core.settings import settings
 
@@ -117,19 +118,23 @@ def read_picture(
     *,
     as_field: bool = False,
     um_per_px: float | None = None,
+    swap_red_blue: bool = False,
     progress: Callable[[str], Progress] = lambda action: lambda done, total: None,
 ) -> Reading | FieldImage:
     """Reads an image file as a cell or as a field.
 
     `as_field` reads it as a field in any case. `um_per_px` is the scale of a field (None: by its
-    red cells). `progress` gets the name of each action and returns its progress function. A file
-    that cannot be decoded gives a refused `Reading`; raises `UploadError` for a damaged large one.
+    red cells), or of a cell on black (None: that of training). `swap_red_blue` says that the
+    picture's red and blue are swapped. `progress` gets the name of each action and returns its
+    progress function. A file that cannot be decoded gives a refused `Reading`; raises `UploadError`
+    for a damaged large one, and for a large one whose red and blue are swapped.
     """
     if not (as_field or is_large(path, name)):
-        reading = reader.read(path, name)
+        reading = reader.read(path, name, Told(swap_red_blue, um_per_px))
         if not is_field(reading):
             return reading
-    with open_field(path, name, um_per_px, progress("looking through tiles")) as (region, field):
+    tiles_done = progress("looking through tiles")
+    with open_field(path, name, um_per_px, tiles_done, swap_red_blue) as (region, field):
         reading_cells = progress("reading cells")
         result = read_field(
             reader, region, field, name, um_per_px=um_per_px, progress=reading_cells
@@ -140,17 +145,28 @@ def read_picture(
 
 @contextmanager
 def open_field(
-    path: Path, name: str, um_per_px: float | None, progress: Progress
+    path: Path,
+    name: str,
+    um_per_px: float | None,
+    progress: Progress,
+    swap_red_blue: bool = False,
 ) -> Iterator[tuple[Region, Field]]:
     """Opens an image file and detects its white cells: a large image by tiles, others at once.
 
-    Raises `UploadError` if the file cannot be read.
+    Raises `UploadError` if the file cannot be read, or is large and `swap_red_blue` is set.
     """
     if is_large(path, name):
+        if swap_red_blue:
+            raise UploadError(
+                f"{name} is too large to have its red and blue swapped here. Export it again in "
+                "the order red, green, blue."
+            )
         with open_large_image(path, name) as large:
             yield large, tiles.detect_tiled(large, um_per_px=um_per_px, progress=progress)
     else:
         image = decode(path, name)
+        if swap_red_blue:
+            image = np.ascontiguousarray(image[:, :, ::-1])
         yield Whole(image), detect(image, um_per_px=um_per_px)
 
 

@@ -99,6 +99,8 @@ def row(reading: Reading, model: str, calibration: Calibration) -> Row:
 
 def doubt(cell: CellReading, calibration: Calibration) -> str:
     """Why a cell went to review, or why its call is doubtful; empty if it is not."""
+    if cell.doubts:
+        return f"{' '.join(cell.doubts)} A person should look."
     band = calibration.band
     if cell.call == "review" and band:
         return (
