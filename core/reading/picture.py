@@ -15,7 +15,7 @@ import numpy as np
 from core.cells.detection import tiles
 from core.cells.detection.detect import Field, detect
 from core.cells.detection.tiles import SCAN_FROM, Region, Whole
-from core.data.images import decode, open_large_image, size_of
+from core.data.images import decode, decode_noted, open_large_image, size_of
 from core.errors import ConfigError, UploadError
 from core.reading.field import FIELD, FieldCell, FieldReading, read_field, single
 from core.reading.field_picture import OVERVIEW, overlay
@@ -58,11 +58,13 @@ class FieldImage:
 
     overlay: the field with the outlines of its cells, RGB uint8 (H, W, 3). judged: the verdict on
     the heat map of each cell, by number, as JSON; empty if there are more than `MOST_JUDGED` cells.
+    notes: what was assumed of its samples, in sentences.
     """
 
     reading: FieldReading
     overlay: np.ndarray
     judged: dict[int, dict[str, object]]
+    notes: tuple[str, ...] = ()
 
     @property
     def image(self) -> str:
@@ -88,6 +90,7 @@ class FieldImage:
             "reason": reading.question,
             "um_per_px": reading.um_per_px,
             "scale_by": reading.scale_by,
+            "prepared": list(self.notes) or None,
             "complete": reading.field.complete,
             "cells": [self._cell_to_json(cell) for cell in reading.cells],
             "summary": reading.summary.to_json(),
@@ -140,7 +143,8 @@ def read_picture(
             reader, region, field, name, um_per_px=um_per_px, progress=reading_cells
         )
         picture = overlay(_overview(region), result)
-        return FieldImage(result, picture, _judge_heat_maps(reader, region, result))
+        notes = () if is_large(path, name) else decode_noted(path, name)[1]
+        return FieldImage(result, picture, _judge_heat_maps(reader, region, result), notes)
 
 
 @contextmanager
