@@ -32,7 +32,10 @@ from core.storage import atomic
     "--cam", type=click.Choice(list(METHODS)), help="Default: the one that suits the network."
 )
 @click.option("--field", is_flag=True, help="Read each image as a whole field.")
-@click.option("--um-per-px", type=float, metavar="µm", help="Scale of a field.")
+@click.option(
+    "--um-per-px", type=float, metavar="µm", help="Scale of a field, or of a cell on black."
+)
+@click.option("--swap-red-blue", is_flag=True, help="Swap the red and blue of each image.")
 @click.option("--one-patient", is_flag=True, help="Add up the fields, which are of one patient.")
 @prints
 def read(
@@ -42,6 +45,7 @@ def read(
     cam: str | None,
     field: bool,
     um_per_px: float | None,
+    swap_red_blue: bool,
     one_patient: bool,
 ) -> list[dict[str, Any]]:
     """Reads images of cells or fields.
@@ -53,7 +57,13 @@ def read(
     reader = Reader(model, cam)
     readings = [
         read_picture(
-            reader, Path(name), name, as_field=field, um_per_px=um_per_px, progress=progress
+            reader,
+            Path(name),
+            name,
+            as_field=field,
+            um_per_px=um_per_px,
+            swap_red_blue=swap_red_blue,
+            progress=progress,
         )
         for name in images
     ]

@@ -7,17 +7,18 @@ that cannot be decoded, or are too small, are refused earlier: "unreadable" and 
 import numpy as np
 
 from core.cells.morphology import measure
+from core.cells.scale import CNMC_SIDE
 from core.data import quality
 from core.ood.appearance import figures_of_cell
 from core.reading import natural_background
-from core.reading.gate import Check, CheckedPicture, Refusal
+from core.reading.gate import Check, CheckedPicture, Refusal, Told
+from core.reading.preparing import beside, channels, frame, plain_background
 
 # Of 55 real cells the border is all black, green is 0.37 to 0.51 of the weaker of red and blue, and
 # the texture is 0.012 or more.
 ON_BLACK = 0.4
 MAX_GREEN = 0.8
 MIN_TEXTURE = 0.003
-MAX_OTHER_REGIONS = 0.1
 MIN_INSIDE_WINDOW = 0.98
 CELL_SHARE = (0.02, 0.7)  # of the window, where no training cells say better
 # A chord of 0.35 diameters: 3 % of the diameter lies beyond it. A tight crop leaves shorter ones.
@@ -27,12 +28,14 @@ MAX_CUT_OFF = 0.35
 def stained(picture: CheckedPicture) -> Refusal | None:
     """Checks that it is a stained cell or a smear at all."""
     picture.figures["black_border"] = picture.black_border
-    if picture.black_border < ON_BLACK:
+    if picture.black_border < ON_BLACK and not plain_background.take_away(picture):
         return natural_background.refuse_what_is_no_smear(picture)
     if not picture.mask.any():
         return Refusal(
             "There is no cell in it: the image is black.", "Upload a picture of a stained cell."
         )
+    if refusal := beside.leave_out(picture):
+        return refusal
     cell = picture.morphology
     green = cell.green / max(min(cell.red, cell.blue), 1.0)
     picture.figures |= {"green": green, "texture": cell.texture}
@@ -55,7 +58,7 @@ def single(picture: CheckedPicture) -> Refusal | None:
         return natural_background.refuse_a_field(picture)
     others = np.count_nonzero(picture.lit & ~picture.mask) / np.count_nonzero(picture.mask)
     picture.figures["other_regions"] = others
-    if others > MAX_OTHER_REGIONS:
+    if others > beside.MAX_OTHER_REGIONS:
         return Refusal(
             "It shows more than one region on black.", "Upload each cell in a picture of its own."
         )
@@ -66,10 +69,29 @@ def on_black(picture: CheckedPicture) -> Refusal | None:
     """Checks that it is cut out of its background; if not, cuts it out."""
     if picture.black_border < ON_BLACK:
         return natural_background.cut_out(picture)
+    if picture.told.um_per_px is not None:
+        refusal = frame.bring_to_scale(picture, picture.told.um_per_px)
+        if refusal is not None:
+            return refusal
     inside = np.count_nonzero(_middle(picture.mask, picture.geometry.window))
     if inside < MIN_INSIDE_WINDOW * np.count_nonzero(picture.mask):
         natural_background.centre(picture)
     return None
+
+
+def in_order(picture: CheckedPicture) -> Refusal | None:
+    """Checks that red and blue are not swapped."""
+    cell = channels.balance(*(picture.native or (picture.image, picture.mask)))
+    picture.figures |= {"red_over_blue": cell.red, "red_varies": cell.varies}
+    if not cell.swapped:
+        return None
+    return Refusal(
+        "Its red and blue are swapped: the nucleus is redder than it is blue, which no Romanowsky "
+        "stain makes it.",
+        "Export it again in the order red, green, blue, or have them swapped here "
+        "(--swap-red-blue on the command line).",
+        Told(True, picture.told.um_per_px),
+    )
 
 
 def scale(picture: CheckedPicture) -> Refusal | None:
@@ -87,6 +109,16 @@ def scale(picture: CheckedPicture) -> Refusal | None:
     if low <= diameter <= high:
         return None
     size = "smaller" if diameter < low else "larger"
+    if told := frame.proposed(picture):
+        side = picture.image.shape[0]
+        return Refusal(
+            f"The cell measures {diameter:.0f} pixels across, smaller than any cell the model "
+            f"knows ({low:.0f} to {high:.0f}).",
+            f"If this is a frame of {CNMC_SIDE} pixels that was made {side} pixels wide, have it "
+            f"read at that scale (--um-per-px {told.um_per_px:g} on the command line); detail is "
+            "lost. Better, export it at its full size.",
+            told,
+        )
     return Refusal(
         f"The cell measures {diameter:.0f} pixels across, {size} than any cell the model knows "
         f"({low:.0f} to {high:.0f}).",
@@ -163,6 +195,7 @@ OF_PIXELS: dict[str, Check] = {
     "stained": stained,
     "field": single,
     "natural background": on_black,
+    "channels": in_order,
     "scale": scale,
     "sharp": sharp,
     "appearance": familiar,

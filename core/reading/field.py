@@ -19,6 +19,7 @@ from core.reading.checks import OF_FEATURES, OF_PIXELS
 from core.reading.field_edits import Edit, Marked, mark
 from core.reading.field_summary import UNKNOWN, Counts, Summary, summarise
 from core.reading.gate import CheckedPicture, Gate, Refusal, examine, refused
+from core.reading.preparing.doubts import answer
 from core.reading.reader import Reader, Reading
 
 BATCH = 16  # cells whose windows and feature maps are in memory together
@@ -288,8 +289,8 @@ def _read(
     for item, picture, gate in passed:
         gate = examine(picture, OF_FEATURES, gate.checks)
         if gate.passed:
-            answer = reader.calibration.answer(float(picture.output.logit[0]))
-            results.append(FieldCell(item, gate, **vars(answer)))
+            answered, _ = answer(picture, reader.calibration)
+            results.append(FieldCell(item, gate, **vars(answered)))
         else:
             results.append(FieldCell(item, gate))
     return results

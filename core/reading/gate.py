@@ -1,7 +1,7 @@
 """A picture on its way through the checks that decide whether a model may read it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
@@ -20,12 +20,35 @@ BORDER_DEPTH = 0.05
 OUTLINE, OUTLINE_COLOUR = 0.008, (0, 158, 115)  # of the shorter side; stands off from purple
 
 
+# What a `CheckedPicture` computes once from its image.
+DERIVED = ("lit", "mask", "morphology", "pixels", "output", "distances", "black_border")
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a person says of a picture that its pixels do not.
+
+    swap_red_blue: that its red and blue are swapped. um_per_px: the micrometres that a pixel
+    covers.
+    """
+
+    swap_red_blue: bool = False
+    um_per_px: float | None = None
+
+
+NOTHING_TOLD = Told()
+
+
 @dataclass(frozen=True)
 class Refusal:
-    """Why a picture is not read, and what to do instead."""
+    """Why a picture is not read, and what to do instead.
+
+    offer: what a person could say of it for it to be read; None if nothing.
+    """
 
     reason: str
     way_out: str
+    offer: Told | None = None
 
 
 @dataclass(frozen=True)
@@ -42,10 +65,13 @@ class Gate:
     diameter_px, least_diameter_px, most_diameter_px: of the cell, at the scale of training, and its
     range in training. least_focus: in training. cut_off: the longest straight piece of the cell's
     outline on the picture's edge, over its diameter. foreign_colours, glass, white_cells and
-    red_cells_across: of a picture with a background, see `Scene`. enlargement: what brought the
-    cell to the scale of training. um_per_px: the scale of the picture as it came, if it is
-    known. appearance, appearance_limit: distance in what is measured, in
+    red_cells_across: of a picture with a background, see `Scene`. red_over_blue, red_varies: see
+    `core.reading.preparing.channels.Balance`. enlargement: what brought the cell to the scale of
+    training. um_per_px: the scale of the picture as it came, if it is known. appearance,
+    appearance_limit: distance in what is measured, in
     standard deviations. distance, distance_limit: in the model's features, 0 to 2.
+
+    offer: what a person could say of the picture for it to be read; None if nothing.
     """
 
     code: str | None
@@ -54,6 +80,7 @@ class Gate:
     checks: tuple[str, ...]
     unchecked: dict[str, str]
     figures: dict[str, float | None]
+    offer: Told | None = None
 
     @property
     def passed(self) -> bool:
@@ -98,12 +125,14 @@ class Prepared:
 
     original: the picture, RGB uint8 (H, W, 3). mask: the cell in it, bool (H, W). words: the
     changes, in sentences. size_known: whether the scale is measured, not assumed from the size.
+    cut_out: whether something was taken away around the cell, or it was moved.
     """
 
     original: np.ndarray
     mask: np.ndarray
     words: tuple[str, ...]
     size_known: bool
+    cut_out: bool = True
 
     @property
     def outlined(self) -> np.ndarray:
@@ -134,7 +163,8 @@ class CheckedPicture:
     """A picture on its way through the checks: what they measure, and what they record.
 
     image: RGB uint8 (H, W, 3), replaced by `use` if a cell is cut out of it. run: the engine.
-    scene: the contents of a picture with a background.
+    scene: the contents of a picture with a background. notes: what was assumed of the picture or
+    done to its colours, in sentences. told: what a person said of it.
     """
 
     image: np.ndarray
@@ -147,12 +177,26 @@ class CheckedPicture:
     prepared: Prepared | None = None
     # Sharpness and clipping are of the pixels as they came, before they are brought to scale.
     native: tuple[np.ndarray, np.ndarray] | None = None
+    notes: tuple[str, ...] = ()
+    told: Told = NOTHING_TOLD
+
+    def hear(self, told: Told, notes: tuple[str, ...]) -> None:
+        """Takes what a person, and what its file, says of the picture: before the checks."""
+        self.told, self.notes = told, notes
+        if told.swap_red_blue:
+            self.image = np.ascontiguousarray(self.image[:, :, ::-1])
+            self.notes += ("Red and blue were swapped, as told.",)
 
     def use(self, image: np.ndarray, prepared: Prepared, native: np.ndarray) -> None:
-        """Continues with a cell that was cut out; `native` is the picture with all else black."""
+        """Continues with a cell that was cut out; `native` is the picture with all else black.
+
+        The words of what was done before stay in front.
+        """
+        before = self.prepared.words if self.prepared else self.notes
         self.native = native, prepared.mask
-        self.image, self.prepared = image, prepared
-        for name in ("lit", "mask", "morphology", "pixels", "output", "distances"):
+        self.image = image
+        self.prepared = replace(prepared, words=before + prepared.words)
+        for name in DERIVED:
             self.__dict__.pop(name, None)
 
     @property
@@ -165,6 +209,13 @@ class CheckedPicture:
         if not (self.prepared and self.prepared.size_known and factor and red_cell):
             return None
         return factor * RED_CELL_UM / red_cell
+
+    @property
+    def changed(self) -> Prepared | None:
+        """How the picture was changed, or what was assumed of it; None if neither."""
+        if self.prepared is None and self.notes:
+            return Prepared(self.image, self.mask, self.notes, size_known=True, cut_out=False)
+        return self.prepared
 
     @cached_property
     def lit(self) -> np.ndarray:
@@ -239,6 +290,7 @@ def _gate(
         checks=tuple(passed),
         unchecked=dict(picture.unchecked),
         figures=figures,
+        offer=None if refusal is None else refusal.offer,
     )
 
 

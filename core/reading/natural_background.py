@@ -1,5 +1,7 @@
 """Pictures with a background: whether they show a smear, a field, or a cell to be cut out."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 
@@ -9,6 +11,7 @@ from core.cells.masks import bounding_box
 from core.cells.scale import UM_PER_PX, to_model
 from core.ood.reference import Reference
 from core.reading.gate import CheckedPicture, Prepared, Refusal, Scene
+from core.reading.preparing.frame import MAX_INVENTED
 
 # Dyes and haemoglobin absorb green light most: compared with the glass, no pixel of a smear lets
 # through clearly more green than red and blue, or absorbs clearly more of one of those than of
@@ -26,7 +29,6 @@ MANY = 3  # white cells and more are a field
 WIDEST = 9.0  # red cells across the shorter side of a close-up
 LEAST_SHARE = 0.15  # of that side, for a white cell: 1.35 red cells, a small lymphocyte, of nine
 RED_CELLS = "the red cells around it"
-MAX_INVENTED = 1.25  # pixels of the model's input for one of the picture
 
 
 def look(image: np.ndarray) -> Scene:
@@ -165,7 +167,11 @@ def centre(picture: CheckedPicture) -> None:
     black = image * mask[:, :, None].astype(np.uint8)
     top, left = (side - h) // 2, (side - w) // 2
     alone[top : top + h, left : left + w] = black[y : y + h, x : x + w]
-    picture.use(alone, Prepared(image, mask, ("Moved to the middle of the picture.",), True), black)
+    words = ("Moved to the middle of the picture.",)
+    if picture.prepared and picture.native:  # its picture and mask are those that came
+        picture.use(alone, replace(picture.prepared, words=words), picture.native[0])
+    else:
+        picture.use(alone, Prepared(image, mask, words, True), black)
 
 
 def _scene(picture: CheckedPicture) -> tuple[tuple[Cell, ...], float | None]:

@@ -15,11 +15,12 @@ import numpy as np
 from core.cells.detection import tiles
 from core.cells.detection.detect import Field, detect
 from core.cells.detection.tiles import SCAN_FROM, Region, Whole
-from core.data.images import decode, open_large_image, size_of
+from core.data.images import decode, decode_noted, open_large_image, size_of
 from core.errors import ConfigError, UploadError
 from core.reading.field import FIELD, FieldCell, FieldReading, read_field, single
 from core.reading.field_picture import OVERVIEW, overlay
 from core.reading.field_summary import summarise
+from core.reading.gate import Told
 from core.reading.reader import Reader, Reading
 from core.settings import settings
 
@@ -57,11 +58,13 @@ class FieldImage:
 
     overlay: the field with the outlines of its cells, RGB uint8 (H, W, 3). judged: the verdict on
     the heat map of each cell, by number, as JSON; empty if there are more than `MOST_JUDGED` cells.
+    notes: what was assumed of its samples, in sentences.
     """
 
     reading: FieldReading
     overlay: np.ndarray
     judged: dict[int, dict[str, object]]
+    notes: tuple[str, ...] = ()
 
     @property
     def image(self) -> str:
@@ -87,6 +90,7 @@ class FieldImage:
             "reason": reading.question,
             "um_per_px": reading.um_per_px,
             "scale_by": reading.scale_by,
+            "prepared": list(self.notes) or None,
             "complete": reading.field.complete,
             "cells": [self._cell_to_json(cell) for cell in reading.cells],
             "summary": reading.summary.to_json(),
@@ -117,25 +121,30 @@ def read_picture(
     *,
     as_field: bool = False,
     um_per_px: float | None = None,
+    swap_red_blue: bool = False,
     progress: Callable[[str], Progress] = lambda action: lambda done, total: None,
 ) -> Reading | FieldImage:
     """Reads an image file as a cell or as a field.
 
     `as_field` reads it as a field in any case. `um_per_px` is the scale of a field (None: by its
-    red cells). `progress` gets the name of each action and returns its progress function. A file
-    that cannot be decoded gives a refused `Reading`; raises `UploadError` for a damaged large one.
+    red cells), or of a cell on black (None: that of training). `swap_red_blue` says that the
+    picture's red and blue are swapped. `progress` gets the name of each action and returns its
+    progress function. A file that cannot be decoded gives a refused `Reading`; raises `UploadError`
+    for a damaged large one, and for a large one whose red and blue are swapped.
     """
     if not (as_field or is_large(path, name)):
-        reading = reader.read(path, name)
+        reading = reader.read(path, name, Told(swap_red_blue, um_per_px))
         if not is_field(reading):
             return reading
-    with open_field(path, name, um_per_px, progress("looking through tiles")) as (region, field):
+    tiles_done = progress("looking through tiles")
+    with open_field(path, name, um_per_px, tiles_done, swap_red_blue) as (region, field):
         reading_cells = progress("reading cells")
         result = read_field(
             reader, region, field, name, um_per_px=um_per_px, progress=reading_cells
         )
         picture = overlay(_overview(region), result)
-        return FieldImage(result, picture, _judge_heat_maps(reader, region, result))
+        notes = () if is_large(path, name) else decode_noted(path, name)[1]
+        return FieldImage(result, picture, _judge_heat_maps(reader, region, result), notes)
 
 
 def read_small_field(reader: Reader, source: Path | bytes, name: str) -> FieldReading:
@@ -149,17 +158,28 @@ def read_small_field(reader: Reader, source: Path | bytes, name: str) -> FieldRe
 
 @contextmanager
 def open_field(
-    path: Path, name: str, um_per_px: float | None, progress: Progress
+    path: Path,
+    name: str,
+    um_per_px: float | None,
+    progress: Progress,
+    swap_red_blue: bool = False,
 ) -> Iterator[tuple[Region, Field]]:
     """Opens an image file and detects its white cells: a large image by tiles, others at once.
 
-    Raises `UploadError` if the file cannot be read.
+    Raises `UploadError` if the file cannot be read, or is large and `swap_red_blue` is set.
     """
     if is_large(path, name):
+        if swap_red_blue:
+            raise UploadError(
+                f"{name} is too large to have its red and blue swapped here. Export it again in "
+                "the order red, green, blue."
+            )
         with open_large_image(path, name) as large:
             yield large, tiles.detect_tiled(large, um_per_px=um_per_px, progress=progress)
     else:
         image = decode(path, name)
+        if swap_red_blue:
+            image = np.ascontiguousarray(image[:, :, ::-1])
         yield Whole(image), detect(image, um_per_px=um_per_px)
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from core.cells.masks import bounding_box, cell_mask, outline
 from core.compat import cached_property
-from core.data.images import decode, fit, read_file, window
+from core.data.images import decode_noted, fit, read_file, window
 from core.errors import RunError, TooSmallError, UploadError
 from core.explain import cam_methods
 from core.explain.dihedral import Aggregated, aggregate
@@ -24,8 +24,9 @@ from core.ood.reference import Reference, load
 from core.reading import neighbours
 from core.reading.checks import OF_FEATURES, OF_PIXELS
 from core.reading.description import Description, describe
-from core.reading.gate import CheckedPicture, Gate, Prepared, examine, refused
+from core.reading.gate import NOTHING_TOLD, CheckedPicture, Gate, Prepared, Told, examine, refused
 from core.reading.neighbours import Neighbour, Seen
+from core.reading.preparing.doubts import answer as answered
 from core.runs.run_store import Run, require_model
 
 
@@ -40,7 +41,8 @@ class CellReading:
     part of the picture that was read, RGB uint8 (W, W, 3). heat_map: evidence for the leaning, at
     the resolution of the feature map, drawn by `method`; `Reader.judge` says whether to believe
     it. findings: the measures in words. similar: the nearest training cells, nearest first; None if
-    the run did not keep them. seen: whether the model knows this very cell.
+    the run did not keep them. seen: whether the model knows this very cell. doubts: why a person
+    should look at it whatever the model says; then the call is review.
     """
 
     bbox: tuple[int, int, int, int]
@@ -57,6 +59,7 @@ class CellReading:
     findings: tuple[Description, ...]
     similar: tuple[Neighbour, ...] | None
     seen: Seen | None
+    doubts: tuple[str, ...] = ()
 
     @property
     def undecided(self) -> bool:
@@ -94,6 +97,7 @@ class CellReading:
             "interval": None if self.interval is None else list(self.interval),
             "call": self.call,
             "leaning": self.leaning,
+            "doubts": list(self.doubts),
             "gate": asdict(self.gate),
             "cam": judgement.to_json(),
             "trust": judgement.details(),
@@ -108,8 +112,7 @@ class Reading:
     """The reading of one image. kind is "cell", or "refused" with the reason and a way out.
 
     gate: the checks of the picture, those of its one cell included. prepared and picture: how it
-    was changed before it was read, and what was or would have been read of it, RGB uint8 (W, W, 3);
-    None if the picture was taken as it is.
+    was changed before, and what was or would have been read, RGB uint8 (W, W, 3); None if as it is.
     """
 
     image: str
@@ -151,8 +154,7 @@ class Reader:
         None for the one that suits the run's architecture, see `core.explain.suited`. Raises
         `RunError` or `ModelError` if the run cannot read, `ConfigError` if the key is unknown.
         """
-        state = run.status.state
-        if state != "succeeded":
+        if (state := run.status.state) != "succeeded":
             raise RunError(f"Run {run.run_id} is {state}; only a run that succeeded can read.")
         require_model(run)
         self.run = run
@@ -168,35 +170,40 @@ class Reader:
 
     @cached_property
     def _files(self) -> dict[str, Seen]:
-        columns = ["sha256", "split", "image_id"]
-        return neighbours.files(pd.read_parquet(self.run.path / "split.parquet", columns=columns))
+        file, columns = self.run.path / "split.parquet", ["sha256", "split", "image_id"]
+        return neighbours.files(pd.read_parquet(file, columns=columns))
 
-    def read(self, source: Path | bytes, name: str | None = None) -> Reading:
+    def read(
+        self, source: Path | bytes, name: str | None = None, told: Told = NOTHING_TOLD
+    ) -> Reading:
         """Reads a file or its bytes. A file that cannot be decoded is refused; nothing is raised.
 
-        Pixels are not accepted: they have to enter through `core.data.images`. Many files are read
-        faster by `core.reading.batch`.
+        `told` is what a person says of the picture. Pixels are not accepted: they have to enter
+        through `core.data.images`. Many files are read faster by `core.reading.batch`.
         """
-        name = name or (str(source) if isinstance(source, Path) else "upload")
-        return self.read_together([(name, source)])[0]
+        named = name or (str(source) if isinstance(source, Path) else "upload")
+        return self.read_together([(named, source)], told)[0]
 
-    def read_together(self, files: Sequence[tuple[str, Path | bytes]]) -> list[Reading]:
-        """Reads files, or their bytes, with their names, by one call of the engine.
+    def read_together(
+        self, files: Sequence[tuple[str, Path | bytes]], told: Told = NOTHING_TOLD
+    ) -> list[Reading]:
+        """Reads files, or their bytes, with their names, by one call of the engine; see `read`.
 
         Threads may do so side by side.
         """
-        opened = [self._open(name, source) for name, source in files]
+        opened = [self._open(name, source, told) for name, source in files]
         self.run_together([item.picture for item in opened if isinstance(item, _Opened)])
         return [self._finish(item) if isinstance(item, _Opened) else item for item in opened]
 
-    def _open(self, name: str, source: Path | bytes) -> _Opened | Reading:
+    def _open(self, name: str, source: Path | bytes, told: Told) -> _Opened | Reading:
         try:
             data = read_file(source, name=Path(name).name)
-            image = decode(data, name=Path(name).name)
+            image, notes = decode_noted(data, name=Path(name).name)
         except UploadError as error:
             code = "too small" if isinstance(error, TooSmallError) else "unreadable"
             return Reading(name, "refused", str(error), (), refused(code, str(error)))
         picture = self.picture(image)
+        picture.hear(told, notes)
         gate = examine(picture, OF_PIXELS)
         if not gate.passed:
             return self._reading(name, picture, gate)
@@ -217,8 +224,8 @@ class Reader:
             reason=gate.sentence,
             cells=(cell,) if cell else (),
             gate=gate,
-            prepared=picture.prepared,
-            picture=self.window(picture.image) if picture.prepared else None,
+            prepared=picture.changed,
+            picture=self.window(picture.image) if picture.changed else None,
         )
 
     def many_at_once(self) -> AbstractContextManager[int]:
@@ -238,8 +245,7 @@ class Reader:
         if not pictures:
             return
         output = self._engine(np.stack([picture.pixels for picture in pictures]))
-        reference = self._reference
-        distances = None
+        reference, distances = self._reference, None
         if reference is not None:
             distances = reference.distances(output.features.mean(axis=(1, 2)))
         for row, picture in enumerate(pictures):
@@ -250,7 +256,8 @@ class Reader:
     def read_cell(self, picture: CheckedPicture, gate: Gate, sha256: str) -> CellReading:
         """Reads a picture that passed the checks; `sha256` is of its file or its pixels."""
         output, prepared = picture.output, picture.prepared
-        answer = self.calibration.answer(float(output.logit[0]))
+        size_known = prepared is None or prepared.size_known
+        answer, doubts = answered(picture, self.calibration)
         reference = self._reference
         similar = reference and neighbours.most_similar(self.run, reference, picture.distances)
         view = View(
@@ -260,13 +267,14 @@ class Reader:
             bbox=bounding_box(prepared.mask if prepared else picture.mask),
             **vars(answer),
             gate=gate,
+            doubts=doubts,
             image=self.window(picture.image),
             method=self._method.key,
             heat_map=self._method(view, answer.leaning),
             findings=describe(
                 picture.morphology,
                 reference,
-                size_known=prepared is None or prepared.size_known,
+                size_known=size_known,
                 diameter=gate.size("diameter_px"),
             ),
             similar=similar,
@@ -278,21 +286,20 @@ class Reader:
 
         Apart from the reading, because the engine reads some 60 more images for it.
         """
-        view = self._view(cell)
-        method = cam_methods.method(cell.method)
+        view, method = self._view(cell), cam_methods.method(cell.method)
         mask, metrics = cell_mask(view.pixels), self.run.metrics
         skill = metrics.skill if metrics else None
         return judge(view, cell.heat_map, method, cell.leaning, mask, skill)
 
     def explain(self, cell: CellReading, cam: str) -> CellReading:
         """The same reading with a heat map by another method; `ConfigError` if it is unknown."""
-        heat_map = cam_methods.method(cam)(self._view(cell), cell.leaning)
-        return replace(cell, method=cam, heat_map=heat_map)
+        drawn = cam_methods.method(cam)(self._view(cell), cell.leaning)
+        return replace(cell, method=cam, heat_map=drawn)
 
     def _view(self, cell: CellReading) -> View:
         return views(self._engine, fit(cell.image, self._geometry)[None])[0]
 
     def aggregate(self, cell: CellReading) -> Aggregated:
         """The heat map of a cell over its eight dihedral views, and how much they agree."""
-        pixels = fit(cell.image, self._geometry)
-        return aggregate(self._engine, pixels, cam_methods.method(cell.method), cell.leaning)
+        pixels, method = fit(cell.image, self._geometry), cam_methods.method(cell.method)
+        return aggregate(self._engine, pixels, method, cell.leaning)

@@ -74,7 +74,7 @@ def read_as(reading: Reading) -> str:
         return FIELD
     if not reading.cells:
         return NOTHING
-    return CELL if reading.prepared is None else CUT_OUT
+    return CUT_OUT if reading.prepared and reading.prepared.cut_out else CELL
 
 
 def row(reading: Reading, model: str, calibration: Calibration) -> Row:
@@ -146,6 +146,8 @@ def _of_field(reader: Reader, data: Path | bytes, name: str) -> Row:
 
 def doubt(cell: CellReading, calibration: Calibration) -> str:
     """Why a cell went to review, or why its call is doubtful; empty if it is not."""
+    if cell.doubts:
+        return f"{' '.join(cell.doubts)} A person should look."
     band = calibration.band
     if cell.call == "review" and band:
         return (

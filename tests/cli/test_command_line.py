@@ -14,11 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 
 from core import settings
 from core.cli import main
-from core.data.images import decode
+from core.data.images import decode, encode
 from core.tuning import search, sweep_store
 from core.tuning.sweep_store import Plan
 from tests.conftest import CELLS, PROJECT, SUBJECTS
@@ -174,6 +176,21 @@ def test_read_gives_a_list_with_one_entry_an_image(
     assert found["call"] in {"ALL", "HEM"} and 0 <= found["probability"] <= 1
     assert read[1]["cells"] == [] and "not an image" in read[1]["reason"]
     assert decode(overlays / f"{cell.stem}_overlay.png").shape == (448, 448, 3)
+
+
+def test_read_takes_what_is_told_of_a_picture(
+    workspace: Path, demo_root: Path, tmp_path: Path
+) -> None:
+    cell = decode(sorted(demo_root.rglob("*_hem.bmp"))[0])
+    swapped, small = tmp_path / "bgr.png", tmp_path / "half.png"
+    swapped.write_bytes(encode(np.ascontiguousarray(cell[:, :, ::-1])))
+    small.write_bytes(encode(cv2.resize(cell, (224, 224), interpolation=cv2.INTER_AREA)))
+    options = ("--run", "run-cnn-16")
+    for file, told in ((swapped, ["--swap-red-blue"]), (small, ["--um-per-px", "0.1205"])):
+        assert told[0] in run("read", str(file), *options, status=2).stderr
+        (entry,) = document("read", str(file), *options, *told)
+        assert entry["kind"] == "cell" and "told" in entry["prepared"][0]
+        assert entry["cells"][0]["doubts"] == []
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,14 @@
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pandas as pd
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from core.data.images import encode
+from core.data.images import decode, encode
 from core.data.synthetic.smear_field import draw_field
 from core.explain.trust import UNRELIABLE, Figures, Judgement
 from core.reading.reader import Reader
@@ -174,3 +175,25 @@ def test_the_table_says_of_a_field_what_is_shown_below_it(
     rows = app.dataframe[0].value.query("file == @name")
     assert set(rows["call"]) == {"⊘ not read"} and len(rows) == 2
     assert f"{name} was not read" in words(app)
+
+
+def test_a_picture_with_red_and_blue_swapped_can_be_swapped_beside_its_refusal(
+    workspace: Path, cells: list[Path]
+) -> None:
+    image = decode(cells[0])
+    app = upload([("bgr.png", encode(np.ascontiguousarray(image[:, :, ::-1])), "image/png")])
+    assert "red and blue are swapped" in words(app) and "The model suggests" not in words(app)
+    (offer,) = [toggle for toggle in app.toggle if "Swap red and blue" in toggle.label]
+    offer.set_value(True).run()
+    assert not app.exception
+    assert "The model suggests" in words(app) and "swapped, as told" in words(app)
+
+
+def test_a_frame_made_smaller_can_be_read_at_its_scale(workspace: Path, cells: list[Path]) -> None:
+    small = cv2.resize(decode(cells[0]), (224, 224), interpolation=cv2.INTER_AREA)
+    app = upload([("half.png", encode(small), "image/png")])
+    assert "smaller than any cell" in words(app) and "The model suggests" not in words(app)
+    (offer,) = [toggle for toggle in app.toggle if "made smaller" in toggle.label]
+    offer.set_value(True).run()
+    assert not app.exception
+    assert "The model suggests" in words(app) and "Scaled by 2.01" in words(app)

@@ -161,6 +161,7 @@ def test_the_order_is_the_one_that_is_promised() -> None:
         "stained",
         "field",
         "natural background",
+        "channels",
         "scale",
         "sharp",
         "appearance",

@@ -44,7 +44,9 @@ def test_a_cell_is_read_with_the_probability_its_run_stored(
         reading = reader.read(demo_root / str(image_id))
         assert reading.kind == "cell" and len(reading.cells) == 1
         assert reading.cells[0].probability == pytest.approx(row["probability"], abs=1e-5)
-        assert reading.cells[0].call == ("ALL" if row["probability"] >= 0.5 else "HEM")
+        side = "ALL" if row["probability"] >= 0.5 else "HEM"
+        assert reading.cells[0].leaning == side
+        assert reading.cells[0].call == ("review" if reading.cells[0].doubts else side)
 
 
 def test_the_box_holds_the_cell_and_the_heat_lies_on_the_picture(

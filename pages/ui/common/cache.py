@@ -1,6 +1,7 @@
 """The only module that uses Streamlit's caches."""
 
 import hashlib
+from dataclasses import astuple
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from core.explain.trust import Judgement
 from core.models import catalog, weights
 from core.reading import timing
 from core.reading.detection_job import load_field
+from core.reading.gate import NOTHING_TOLD, Told
 from core.reading.reader import CellReading, Reader, Reading
 from core.reading.table import Row
 from core.report import audits, track_record
@@ -71,6 +73,7 @@ _SAME: dict[str | type, Any] = {
     TestSet: lambda test_set: _identity_of_run(test_set.run),
     AblationRuns: _identity_of_ablation_runs,
     CellReading: _identity_of_cell,
+    Told: astuple,
 }
 
 
@@ -160,9 +163,9 @@ def scanned(path: str, written_ns: int) -> Field:
 
 
 @st.cache_data(max_entries=24, hash_funcs=_SAME, show_spinner="Reading the cell…")
-def reading(run: Run, data: bytes, name: str) -> Reading:
-    """Reads the bytes of an image file with a run."""
-    return reader(run).read(data, name)
+def reading(run: Run, data: bytes, name: str, told: Told = NOTHING_TOLD) -> Reading:
+    """Reads the bytes of an image file with a run; `told` is what the user says of it."""
+    return reader(run).read(data, name, told)
 
 
 @st.cache_data(max_entries=24, hash_funcs=_SAME, show_spinner="Drawing the heat map…")

@@ -2,6 +2,8 @@
 
 import streamlit as st
 
+from core.cells.scale import CNMC_SIDE
+from core.reading.gate import NOTHING_TOLD, Told
 from core.reading.picture import has_background, is_field, is_large
 from core.reading.reader import Reading
 from core.runs.run_store import Run
@@ -22,7 +24,7 @@ def show(runs: list[Run], upload: Upload) -> None:
         if is_large(data, upload.name):
             _show_field(runs[0], upload.name, data)
             return
-        readings = [cache.reading(run, data, upload.name) for run in runs]
+        readings = _read(runs, data, upload)
         if _as_field(readings[0], upload):
             if len(runs) > 1:
                 st.caption(f"A field is read with one model, here {plain(runs[0].run_id)}.")
@@ -39,6 +41,28 @@ def chosen_as_field(upload: Upload) -> bool | None:
 
 def _toggle(upload: Upload) -> str:
     return f"as_field_{upload.digest[:12]}"
+
+
+def _read(runs: list[Run], data: bytes, upload: Upload) -> list[Reading]:
+    """The readings of a picture, with what the user says of it wherever that would have it read."""
+    told = NOTHING_TOLD
+    while True:
+        readings = [cache.reading(run, data, upload.name, told) for run in runs]
+        offer = readings[0].gate.offer
+        if offer is None or offer == told or not _offer(offer, told, upload):
+            return readings
+        told = offer
+
+
+def _offer(offer: Told, told: Told, upload: Upload) -> bool:
+    """Lets the user say something of a picture that was refused; whether it is said."""
+    if offer.swap_red_blue and not told.swap_red_blue:
+        name, label = "swap", "Swap red and blue, and read it"
+        hint = "Some tools store blue first. The picture itself is not changed."
+    else:
+        name, label = "scale", f"Read it as a frame of {CNMC_SIDE} pixels that was made smaller"
+        hint = f"At {offer.um_per_px:g} µm a pixel. Detail that was lost does not come back."
+    return st.toggle(label, key=f"{name}_{upload.digest[:12]}", help=hint)
 
 
 def _show_field(run: Run, name: str, data: bytes) -> None:

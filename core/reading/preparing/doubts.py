@@ -1,0 +1,25 @@
+"""What sends a cell that passed every check to a person: what it is said in the data set, too."""
+
+from dataclasses import replace
+
+from core.data import quality
+from core.reading.gate import CheckedPicture
+from core.runs.calibration import Answer, Calibration
+
+
+def answer(picture: CheckedPicture, calibration: Calibration) -> tuple[Answer, tuple[str, ...]]:
+    """The answer of a model for a cell that it has seen, and why a person should look at it.
+
+    The call is "review" if there is a reason; reasons are sentences.
+    """
+    answered = calibration.answer(float(picture.output.logit[0]))
+    found = doubts(picture)
+    return (replace(answered, call="review") if found else answered), found
+
+
+def doubts(picture: CheckedPicture) -> tuple[str, ...]:
+    """Why a person should look at the cell whatever a model says of it, in sentences."""
+    share = picture.morphology.fragment_share
+    if share == 0:
+        return ()
+    return (f"{quality.FLAGS['attached fragment']} It is {share:.0%} of the area.",)
