@@ -226,7 +226,7 @@ def test_an_unreadable_image_is_one_line_on_standard_error(
             "'cam' is not one of 'grad-cam'",
         ),
         (("demo", "somewhere", "--cells", "5"), "cells is 5"),
-        (("cross-validate", "demo", "--architecture", "cnn-16", "--folds", "2"), "fold is 0 of 2"),
+        (("cross-validate", "demo", "--architecture", "cnn-16", "--folds", "2"), "folds is 2;"),
         (("cross-validate", "demo", "--architecture", "cnn-16", "--set", "folds=3"), "argument"),
         (("tune", "demo", "--architecture", "cnn-16", "--trials", "0"), "trials is 0"),
         (("tune", "demo", "--architecture", "cnn-16", "--search", "views"), "views cannot be"),
