@@ -9,13 +9,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
-from core.data import bit_depth, formats
+from core.data.image_formats import formats, pillow
 from core.errors import TooSmallError, UploadError
 from core.settings import settings
 
@@ -50,10 +49,10 @@ def decode(source: Path | bytes, name: str | None = None) -> np.ndarray:
 
     `source` is a file or its bytes; `name` is used in messages. Returns RGB uint8 (H, W, 3).
     EXIF orientation is applied, transparency is laid on black (C-NMC's background), 16-bit samples
-    keep the upper 8 of their significant bits (`core.data.bit_depth`), CMYK and palettes are
-    converted.
+    keep the upper 8 of their significant bits (`core.data.image_formats.bit_depth`), CMYK and
+    palettes are converted.
 
-    HEIC, DICOM and whole slides need the extra `formats`; see `core.data.formats`.
+    HEIC, DICOM and whole slides need the extra `formats`; see `core.data.image_formats.formats`.
 
     Raises `UploadError` if the file is missing, empty, larger than `settings` allows, of another
     format, animated, broken, or of a pixel type without a defined 8-bit meaning.
@@ -80,10 +79,10 @@ def decode_noted(
                 return slide.crop((0, 0, slide.width, slide.height)), ()
         with Image.open(io.BytesIO(data)) as image:
             _check_header(image, name)
-            deep = _is_deep(image)
+            deep = pillow.is_deep(image)
             image.load()
-            notes = _raise_to_16_bits(image, data) if deep else ()
-            return _to_rgb(image, name), notes
+            notes = pillow.raise_to_16_bits(image, data) if deep else ()
+            return pillow.to_rgb(image, name), notes
     except UnidentifiedImageError:
         raise UploadError(
             f"{name} is not an image BlastLens can read: its content is none of "
@@ -145,7 +144,7 @@ def open_large_image(path: Path, name: str | None = None) -> Iterator[LargeImage
         raise UploadError(f"{name} cannot be opened: {error.strerror or error}.") from None
     with image:
         _check_header(image, name, limits.max_scan_pixels, _A_PART)
-        deep = "16-bit " if _is_deep(image) else ""
+        deep = "16-bit " if pillow.is_deep(image) else ""
         if deep or image.mode not in ("RGB", "L") or image.has_transparency_data:
             raise UploadError(
                 f"{name} stores pixels as {deep}{image.mode}; a large scan has to be 8-bit "
@@ -249,56 +248,6 @@ def _check_size(
             f"{name} has {width} x {height} pixels; each side needs at least "
             f"{limits.min_side_pixels}. Export the cell at full resolution."
         )
-
-
-def _is_deep(image: Image.Image) -> bool:
-    """Whether a file that is not loaded yet stores more than 8 bits a sample."""
-    return image.mode.startswith("I;16") or any(
-        ";16" in str(tile[3]) for tile in getattr(image, "tile", ())
-    )
-
-
-def _raise_to_16_bits(image: Image.Image, data: bytes) -> tuple[str, ...]:
-    """Moves the significant bits of a loaded 16-bit image to the top, in place; says so if any are.
-
-    Pillow keeps the upper 8 bits of colour alone, so the samples are decoded again.
-    """
-    grey = image.mode.startswith("I;16")
-    samples: Any = np.asarray(image)
-    if not grey:
-        samples = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-        if samples is None or samples.dtype != np.uint16 or samples.ndim < 3:
-            return ()
-    colours = samples if grey else samples[:, :, :3]
-    stated = bit_depth.stated_by(getattr(image, "tag_v2", None), data, int(colours.max()))
-    bits = bit_depth.significant_bits(colours, stated)
-    if bits == bit_depth.STORED:
-        return ()
-    raised = colours << (bit_depth.STORED - bits)
-    if not grey:
-        # Pillow's own transparency is kept: it says of each pixel the same with fewer bits.
-        raised = cv2.cvtColor((raised >> 8).astype(np.uint8), cv2.COLOR_BGR2RGB)
-    alpha = image.getchannel("A") if "A" in image.getbands() else None
-    image.paste(Image.fromarray(raised).convert(image.mode))
-    if alpha is not None:
-        image.putalpha(alpha)
-    return (bit_depth.describe(colours, bits, stated),)
-
-
-def _to_rgb(image: Image.Image, name: str) -> np.ndarray:
-    ImageOps.exif_transpose(image, in_place=True)
-    if image.mode.startswith("I;16"):
-        grey = (np.asarray(image).astype(np.uint16) >> 8).astype(np.uint8)
-        return np.repeat(grey[:, :, None], 3, axis=2)
-    if image.mode in ("I", "F"):
-        raise UploadError(
-            f"{name} stores pixels as {image.mode} (32-bit), which has no fixed white. "
-            "Export it with 8 bits a channel."
-        )
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, (0, 0, 0, 255)), image)
-    return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
 
 
 def window(image: np.ndarray, side: int) -> np.ndarray:

@@ -157,8 +157,7 @@ class Reader:
         if (state := run.status.state) != "succeeded":
             raise RunError(f"Run {run.run_id} is {state}; only a run that succeeded can read.")
         require_model(run)
-        self.run = run
-        self.calibration = run.calibration
+        self.run, self.calibration = run, run.calibration
         self._geometry = run.geometry
         self.cam = suited(run.config.architecture).method if cam is None else cam
         self._method = cam_methods.method(self.cam)
@@ -245,9 +244,8 @@ class Reader:
         if not pictures:
             return
         output = self._engine(np.stack([picture.pixels for picture in pictures]))
-        reference, distances = self._reference, None
-        if reference is not None:
-            distances = reference.distances(output.features.mean(axis=(1, 2)))
+        reference = self._reference
+        distances = reference and reference.distances(output.features.mean(axis=(1, 2)))
         for row, picture in enumerate(pictures):
             picture.output = output.part(row)
             if distances is not None:
@@ -256,7 +254,7 @@ class Reader:
     def read_cell(self, picture: CheckedPicture, gate: Gate, sha256: str) -> CellReading:
         """Reads a picture that passed the checks; `sha256` is of its file or its pixels."""
         output, prepared = picture.output, picture.prepared
-        size_known = prepared is None or prepared.size_known
+        size_known, diameter = prepared is None or prepared.size_known, gate.size("diameter_px")
         answer, doubts = answered(picture, self.calibration)
         reference = self._reference
         similar = reference and neighbours.most_similar(self.run, reference, picture.distances)
@@ -272,10 +270,7 @@ class Reader:
             method=self._method.key,
             heat_map=self._method(view, answer.leaning),
             findings=describe(
-                picture.morphology,
-                reference,
-                size_known=size_known,
-                diameter=gate.size("diameter_px"),
+                picture.morphology, reference, size_known=size_known, diameter=diameter
             ),
             similar=similar,
             seen=neighbours.seen(self._files, sha256, similar or (), reference and reference.limit),

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.data.bit_depth import significant_bits
+from core.data.image_formats.bit_depth import significant_bits
 from core.data.images import decode, decode_noted, encode, open_large_image
 from core.data.synthetic.dataset import draw_cell
 from core.errors import UploadError

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.data import formats, images
+from core.data import images
+from core.data.image_formats import formats
 from core.data.images import SUFFIXES, decode, encode, open_large_image, size_of
 from core.data.indexing import index
 from core.data.synthetic.dataset import draw_cell
