@@ -12,7 +12,7 @@ MAX_OTHER_REGIONS = 0.1  # of the cell's area, of what could be cells
 # is bright as well, has not.
 USUAL, BRIGHTER = 85.0, 50.0  # percentile of the cell, and levels above it
 MIN_INK = 0.003, 60  # of the cell's area, and in pixels
-ONE_COLOUR = 0.3  # of the ink, within 8 levels
+ONE_COLOUR = 0.3  # of the ink: the very same; cytoplasm has the noise of a camera
 EDGE = 5  # pixels: what is drawn smoothly fades over two on either side
 
 
@@ -66,5 +66,6 @@ def _drawn_on(image: np.ndarray, mask: np.ndarray, limit: tuple[float, ...], lea
     bright = image[box][_over(image[box], limit) & mask[box]]
     if len(bright) < least:
         return False
-    red, green, blue = (bright // 8).astype(np.int32).T
-    return bool(np.bincount((red * 32 + green) * 32 + blue).max() >= ONE_COLOUR * len(bright))
+    red, green, blue = bright.astype(np.int32).T
+    counts = np.unique((red * 256 + green) * 256 + blue, return_counts=True)[1]
+    return bool(counts.max() >= max(ONE_COLOUR * len(bright), least / 2))
