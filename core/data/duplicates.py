@@ -178,7 +178,9 @@ def _projected(thumbnails: np.ndarray) -> np.ndarray:
     sums = rows.reshape(-1, 4, 4, 4, 3).sum(axis=3, dtype=np.uint16)
     means = sums.reshape(len(thumbnails), -1).astype(np.float32) / 4
     means -= means.mean(axis=0)
-    points: np.ndarray = means @ np.linalg.eigh(means.T @ means)[1][:, -COMPONENTS:]
+    some = means[:: max(1, len(means) // BLOCK)]  # any axes will do; these spread the points
+    axes = np.linalg.eigh(some.T @ some)[1][:, -COMPONENTS:]
+    points: np.ndarray = np.einsum("ij,jk->ik", means, np.ascontiguousarray(axes))
     # A tree cannot split what lies in one point.
     return points + np.random.default_rng(0).normal(0, 1e-3, points.shape)
 
