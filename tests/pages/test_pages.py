@@ -296,7 +296,7 @@ def test_a_finished_cross_validation_is_a_sentence_a_chart_and_tables(launched: 
     said = words(app)
     assert not app.exception and not app.error
     assert re.search(r"Balanced accuracy 0\.\d\d \(95% interval over folds", said)
-    assert "Over all 60 cells together" in said and "Bengio and Grandvalet" in said
+    assert "Over all 60 cells together" in said and "Nadeau and Bengio" in said
     (chart,) = app.get("plotly_chart")
     assert "each fold" in chart.proto.spec
     summary, folds = (frame.value for frame in app.dataframe)
