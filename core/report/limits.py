@@ -19,15 +19,17 @@ def limits(cell: CellReading, fitted: Calibration, record: RecordInWords) -> lis
     """Returns the limits of a reading; record: of the run, fitted: its calibration.
 
     What takes the whole meaning from a reading stands before what makes this call doubtful, and
-    that before what makes its figures less exact.
+    that before what makes its figures less exact. Why a cell was sent to review is its reading, and
+    comes before all but that.
     """
     seen = {} if cell.seen is None else {cell.seen.part: _seen(cell.seen)}
     unchecked = " ".join(dict.fromkeys(cell.gate.unchecked.values()))
     said = (
         seen.get("train"),
+        doubt(cell, fitted) if cell.call == "review" else "",
         record.real_cells,
         seen.get("validation"),
-        doubt(cell, fitted),
+        doubt(cell, fitted) if cell.call != "review" else "",
         f"Not all was checked. {unchecked}" if unchecked else "",
         record.probabilities,
         record.calls.get(cell.call),

@@ -26,23 +26,23 @@ def sentence(run: Run) -> str:
     if not real:
         return UNMEASURED
     largest = max(real, key=lambda row: row.metrics.images)
-    return f"{TRAINED}. {_found(run, largest)} {_USE}"
+    return f"{TRAINED}; {_found(run, largest)} {_USE}"
 
 
 def _found(run: Run, row: Evaluation) -> str:
     part, counts = row.metrics, row.metrics.confusion
     subjects = "unknown subjects" if row.subjects is None else f"{row.subjects:,} subjects"
     ranked = part.estimate("roc_auc")
-    order = ", all of one class, it"
+    order = "All are of one class."
     if ranked.value is not None:
         order = (
-            f" it ranked a blast above a healthy cell in {100 * ranked.value:.0f} of 100 pairs "
-            f"(ROC AUC {ranked.value:.2f}, {interval_of(ranked)}), and"
+            f"It ranked a blast above a healthy cell in {100 * ranked.value:.0f} of 100 pairs "
+            f"(ROC AUC {ranked.value:.2f}, {interval_of(ranked)})."
         )
     return (
-        f"On {part.images:,} real cells of {subjects} of {row.dataset}{order} found "
-        f"{counts.tp:,} of {part.all:,} blasts and {counts.tn:,} of {part.hem:,} healthy cells at "
-        f"{_threshold(run, row)}."
+        f"of {part.images:,} real cells of {subjects} of {row.dataset} it found {counts.tp:,} of "
+        f"{part.all:,} blasts and {counts.tn:,} of {part.hem:,} healthy cells at "
+        f"{_threshold(run, row)}. {order}"
     )
 
 

@@ -189,6 +189,18 @@ def test_a_picture_with_red_and_blue_swapped_can_be_swapped_beside_its_refusal(
     assert "The model suggests" in words(app) and "swapped, as told" in words(app)
 
 
+def test_the_table_has_what_was_read_after_red_and_blue_were_swapped(
+    workspace: Path, cells: list[Path]
+) -> None:
+    swapped = encode(np.ascontiguousarray(decode(cells[0])[:, :, ::-1]))
+    app = upload([("bgr.png", swapped, "image/png"), *given(cells[1])])
+    assert row_of(app, "bgr.png")["call"] == "⊘ not read"
+    (offer,) = [toggle for toggle in app.toggle if "Swap red and blue" in toggle.label]
+    offer.set_value(True).run()
+    assert not app.exception
+    assert row_of(app, "bgr.png")["call"] != "⊘ not read"
+
+
 def test_a_frame_made_smaller_can_be_read_at_its_scale(workspace: Path, cells: list[Path]) -> None:
     small = cv2.resize(decode(cells[0]), (224, 224), interpolation=cv2.INTER_AREA)
     app = upload([("half.png", encode(small), "image/png")])

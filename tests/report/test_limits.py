@@ -41,9 +41,9 @@ def test_the_gravest_is_first_and_all_are_said(cell: CellReading) -> None:
     fitted = Calibration(temperature=1.0, threshold=0.5, reason="", review=band)
     gate = replace(cell.gate, unchecked={"scale": "No scale.", "known": "No scale."})
     worst = replace(cell, gate=gate, interval=None, call="review")
-    for part, place in (("train", 0), ("validation", 1), ("test", -1)):
+    for part, place in (("train", 0), ("validation", 2), ("test", -1)):
         said = limits(with_seen(worst, part), fitted, RECORD)
         assert len(said) == 7 and "a.bmp" in said[place]
         rest = [text for text in said if "a.bmp" not in text]
-        assert rest[0] == "Real." and "review band" in rest[1]
+        assert "review band" in rest[0] and rest[1] == "Real."
         assert rest[2:] == ["Not all was checked. No scale.", "Off.", "Calls.", NO_INTERVAL]

@@ -12,6 +12,8 @@ from pages.ui.common.text import plain, shown_errors
 from pages.ui.common.uploads import Upload
 from pages.ui.reading import cell, field
 
+SWAP, SCALE = "swap", "scale"  # what a user can say of a refused picture
+
 
 def show(runs: list[Run], upload: Upload) -> None:
     """Shows the readings of one picture.
@@ -54,15 +56,39 @@ def _read(runs: list[Run], data: bytes, upload: Upload) -> list[Reading]:
         told = offer
 
 
+def read_as_told(runs: list[Run], upload: Upload) -> list[Reading] | None:
+    """The readings with what the user said of a refused picture; None while nothing is said."""
+    if not any(st.session_state.get(_offered(name, upload)) for name in (SWAP, SCALE)):
+        return None
+    told = NOTHING_TOLD
+    while True:
+        readings = [cache.reading(run, upload.data, upload.name, told) for run in runs]
+        offer = readings[0].gate.offer
+        if offer is None or offer == told:
+            return readings
+        if not st.session_state.get(_offered(_kind(offer, told), upload)):
+            return readings
+        told = offer
+
+
+def _kind(offer: Told, told: Told) -> str:
+    return SWAP if offer.swap_red_blue and not told.swap_red_blue else SCALE
+
+
+def _offered(kind: str, upload: Upload) -> str:
+    return f"{kind}_{upload.digest[:12]}"
+
+
 def _offer(offer: Told, told: Told, upload: Upload) -> bool:
     """Lets the user say something of a picture that was refused; whether it is said."""
-    if offer.swap_red_blue and not told.swap_red_blue:
-        name, label = "swap", "Swap red and blue, and read it"
+    kind = _kind(offer, told)
+    if kind == SWAP:
+        label = "Swap red and blue, and read it"
         hint = "Some tools store blue first. The picture itself is not changed."
     else:
-        name, label = "scale", f"Read it as a frame of {CNMC_SIDE} pixels that was made smaller"
+        label = f"Read it as a frame of {CNMC_SIDE} pixels that was made smaller"
         hint = f"At {offer.um_per_px:g} µm a pixel. Detail that was lost does not come back."
-    return st.toggle(label, key=f"{name}_{upload.digest[:12]}", help=hint)
+    return st.toggle(label, key=_offered(kind, upload), help=hint)
 
 
 def _show_field(run: Run, name: str, data: bytes) -> None:

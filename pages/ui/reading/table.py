@@ -94,7 +94,8 @@ def _rows(run: Run, uploads: Sequence[Upload]) -> Iterator[tuple[Upload, table.R
 def _rows_now(runs: list[Run], upload: Upload) -> list[table.Row]:
     """The rows of one picture, which say what is shown of it below the table.
 
-    A field is read with the first of the runs, with the scale and the edits that the user gave it.
+    A field is read with the first of the runs, with the scale and the edits that the user gave it;
+    a refused picture with what the user said of it.
     """
     kept = {
         run: row for run in runs if (row := cache.kept_rows(run).get((upload.digest, upload.name)))
@@ -102,6 +103,12 @@ def _rows_now(runs: list[Run], upload: Upload) -> list[table.Row]:
     first = kept.get(runs[0])
     if first is None:
         return list(kept.values())
+    told = picture.read_as_told(runs, upload)
+    if told is not None:
+        return [
+            table.row(reading, run.run_id, run.calibration)
+            for run, reading in zip(runs, told, strict=True)
+        ]
     chosen = picture.chosen_as_field(upload)
     if first.read_as == table.FIELD if chosen is None else chosen:
         shown = field.latest(runs[0], upload.digest)
