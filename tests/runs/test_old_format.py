@@ -92,4 +92,18 @@ def test_verbs_print_the_same_documents(verb: tuple[str, ...], artifacts: Path) 
     )
     assert done.returncode == 0, done.stderr
     printed = json.loads((OLD / "printed" / f"{verb[0]}.json").read_text(encoding="utf-8"))
-    assert json.loads(done.stdout) == printed
+    # What a verb measures anew has the intervals of today.
+    measured = verb[0] == "operating-point"
+    found, expected = json.loads(done.stdout), printed
+    if measured:
+        found, expected = without_intervals(found), without_intervals(expected)
+    assert found == expected
+
+
+def without_intervals(document: object) -> object:
+    """The document without what stands under `interval`, at any depth."""
+    if isinstance(document, dict):
+        return {k: without_intervals(v) for k, v in document.items() if k != "interval"}
+    if isinstance(document, list):
+        return [without_intervals(item) for item in document]
+    return document
