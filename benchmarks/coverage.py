@@ -80,7 +80,7 @@ def simulate(
     return Cells(labels, evidence + rng.normal(0, 1, len(member)), member)
 
 
-def case(groups: int, effect: float, rounds: int) -> list[dict[str, Trial]]:
+def metrics_of_part(groups: int, effect: float, rounds: int) -> list[dict[str, Trial]]:
     """The metrics of each round: truth, our interval, and the plain one."""
     share = 0.5 if groups <= 10 and groups % 2 == 0 else 0.6  # 3, 4 and 5 groups of each class
     truth, rng = true_metrics(effect, share), np.random.default_rng(groups)
@@ -275,9 +275,9 @@ def _held(pairs: list[tuple[float, tuple[float, float]]]) -> Iterator[tuple[str,
 
 def metrics(rounds: int) -> Figures:
     """Of a test part; and how wide intervals of many subjects are."""
-    many = summary(case(MANY, 0.8, max(1, rounds // 10)))
+    many = summary(metrics_of_part(MANY, 0.8, max(1, rounds // 10)))
     widest = max(row["width"] / row["plain_width"] for row in many.values())
-    return {**part(case, GROUPS, rounds), "many": many, "wide": WIDTH(widest, MANY)}
+    return {**part(metrics_of_part, GROUPS, rounds), "many": many, "wide": WIDTH(widest, MANY)}
 
 
 PARTS: dict[str, Callable[[int], Figures]] = {

@@ -21,7 +21,7 @@ MIN_GROUPS = 3
 ISOTONIC_IMAGES = 500
 ISOTONIC_GROUPS = 10
 FOLDS, TILT = 5, 0.99
-REFITS, LEVEL, KNOTS = 300, 0.95, 41
+REFITS, KNOTS = 300, 41
 BINS, NEWTON_STEPS = 128, 15
 # Log-odds on both sides of the threshold that are too close to call: 5 points at even odds.
 CLOSE = 0.2

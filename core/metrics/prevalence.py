@@ -32,14 +32,10 @@ class Rate:
 
 @dataclass(frozen=True)
 class CallRates:
-    """How often blasts, and other cells, of unseen patients are called ALL.
-
-    groups: of the class with fewer.
-    """
+    """How often blasts, and other cells, of unseen patients are called ALL."""
 
     sensitivity: Rate
     false_alarms: Rate
-    groups: int
 
 
 def call_rates(labels: np.ndarray, calls: np.ndarray, groups: np.ndarray) -> CallRates | None:
@@ -50,8 +46,7 @@ def call_rates(labels: np.ndarray, calls: np.ndarray, groups: np.ndarray) -> Cal
     sides = [labels == 1, labels == 0]
     if min(len(np.unique(groups[side])) for side in sides) < MIN_GROUPS:
         return None
-    sensitivity, false_alarms = (_rate(calls[side], groups[side]) for side in sides)
-    return CallRates(sensitivity, false_alarms, min(len(np.unique(groups[side])) for side in sides))
+    return CallRates(*(_rate(calls[side], groups[side]) for side in sides))
 
 
 def _rate(calls: np.ndarray, groups: np.ndarray) -> Rate:

@@ -1,5 +1,7 @@
 """How many patients a run told right, in words and tables."""
 
+from collections.abc import Mapping
+
 import pandas as pd
 
 from core.evaluation import patients
@@ -23,11 +25,10 @@ def sentence(found: Patients) -> str:
     )
 
 
-def table(runs: dict[str, TestSet]) -> pd.DataFrame:
+def table(measured: Mapping[str, Patients | None]) -> pd.DataFrame:
     """One row a run, by its name: counts with exact intervals, and the ROC AUC over patients."""
     rows = []
-    for name, test in runs.items():
-        found = patients.measure(test)
+    for name, found in measured.items():
         if found is None:
             rows.append({"Model": name, "Patients right": UNKNOWN})
             continue

@@ -3,8 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
 import pytest
 
 from core import storage
@@ -13,6 +11,7 @@ from core.jobs.job import Status
 from core.runs import config
 from core.runs.calibration import Choice
 from core.runs.run_store import HISTORY_COLUMNS, STAGES, Run
+from tests.factories import invented
 
 # Validation is lowest in the first epoch and climbs; training goes down all the way.
 FIRST = [0.612, 0.571, 0.548, 0.529, 0.509, 0.497, 0.478, 0.466, 0.452, 0.437]
@@ -69,12 +68,7 @@ def run_of(
         row |= {"loss": losses[0], "penalty": 0.0, "learning_rate": 1e-3}
         row |= {"cross_entropy": losses[0], "validation_cross_entropy": losses[1]}
         run.append_history(row)
-    parts = np.repeat(["train", "validation", "test"], 100)
-    table = pd.DataFrame({"image_id": np.arange(300).astype(str), "split": parts})
-    table["label"] = np.arange(300) % 2
-    table["group"] = [f"{part}{number % 4}" for number, part in enumerate(parts)]
-    table["subject"] = table["group"]
-    table.to_parquet(path / "split.parquet")
+    invented.write_split(path)
     return run
 
 

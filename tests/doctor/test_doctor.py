@@ -29,6 +29,7 @@ from core.runs import config, run_store
 from core.runs.metrics import Confusion, PartMetrics
 from core.runs.run_store import HISTORY_COLUMNS, Run
 from core.training import fit, network
+from tests.factories import invented
 from tests.factories.trees import index_of
 
 SIDE = 48
@@ -424,12 +425,7 @@ def by_hand(
             "learning_rate": 1e-3,
         }
         run.append_history(row)
-    parts = np.repeat(["train", "validation", "test"], 100)
-    table = pd.DataFrame({"image_id": np.arange(300).astype(str), "split": parts})
-    table["label"] = np.arange(300) % 2
-    table["group"] = [f"{part}{number % 4}" for number, part in enumerate(parts)]
-    table["subject"] = table["group"]
-    table.to_parquet(path / "split.parquet")
+    invented.write_split(path)
     return run
 
 

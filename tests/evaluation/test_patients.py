@@ -59,7 +59,7 @@ def test_a_run_counts_the_patients_of_its_test_part() -> None:
     assert found.right["ALL"].of + found.right["HEM"].of == found.right["all"].of
     assert found.right["all"].right == found.right["all"].of
     assert f"{found.right['all'].of} patients" in in_words.sentence(found)
-    assert in_words.table({"good": good})["Model"].tolist() == ["good"]
+    assert in_words.table({"good": found})["Model"].tolist() == ["good"]
     document = in_words.to_json(good)
     assert document is not None and document["right"]["all"]["of"] == found.right["all"].of
 

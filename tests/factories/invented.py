@@ -30,6 +30,16 @@ def cells(groups: int = 12, each: int = 8) -> pd.DataFrame:
     )
 
 
+def write_split(folder: Path) -> None:
+    """Writes a split of 300 cells into the folder of a run: 100 a part, of four groups each."""
+    parts = np.repeat(["train", "validation", "test"], 100)
+    table = pd.DataFrame({"image_id": np.arange(300).astype(str), "split": parts})
+    table["label"] = np.arange(300) % 2
+    table["group"] = [f"{part}{number % 4}" for number, part in enumerate(parts)]
+    table["subject"] = table["group"]
+    table.to_parquet(folder / "split.parquet")
+
+
 def logits(table: pd.DataFrame, skill: float, seed: int = 0, spread: float = 1.0) -> np.ndarray:
     """What a classifier of some skill might say; cells of a group err together."""
     rng = np.random.default_rng(seed)

@@ -14,14 +14,14 @@ from core.metrics.prevalence import (
     corrected_share,
 )
 
-GOOD = CallRates(Rate(0.9, 0.8, 0.95), Rate(0.1, 0.05, 0.2), 10)
+GOOD = CallRates(Rate(0.9, 0.8, 0.95), Rate(0.1, 0.05, 0.2))
 
 
 def test_rates_by_hand() -> None:
     """Groups of ten cells: of blasts 9, 8 and 7 are called, of other cells 1, 2 and 3."""
     calls = [[1] * n + [0] * (10 - n) for n in (9, 8, 7, 1, 2, 3)]
     found = call_rates(np.repeat([1, 0], 30), np.ravel(calls), np.arange(6).repeat(10))
-    assert found is not None and found.groups == 3
+    assert found is not None
     assert (found.sensitivity.mean, found.false_alarms.mean) == pytest.approx((0.8, 0.2))
     logits = logit(np.array([9.5, 8.5, 7.5]) / 11)
     half_width = students_t.ppf(0.985, 2) * logits.std(ddof=1) * np.sqrt(4 / 3)
@@ -60,6 +60,6 @@ def test_more_cells_narrow_the_interval_and_a_design_effect_widens_it() -> None:
 
 
 def test_what_cannot_be_told_says_why() -> None:
-    chance = CallRates(Rate(0.5, 0.4, 0.6), Rate(0.45, 0.4, 0.5), 10)
+    chance = CallRates(Rate(0.5, 0.4, 0.6), Rate(0.45, 0.4, 0.5))
     assert corrected_share(5, 10, chance).reason == TOO_NEAR_CHANCE
     assert corrected_share(5, 10, None, lack=LEAKING).reason == LEAKING

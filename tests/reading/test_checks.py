@@ -11,21 +11,9 @@ from core.data.images import decode, encode, window
 from core.reading.checks import CHECKS
 from core.reading.gate import CheckedPicture, Gate, examine
 from core.reading.reader import Reader
-from core.runs.run_store import Run
 from tests.conftest import PROJECT
 
 PURPLE = (90, 40, 110)
-
-
-@pytest.fixture
-def reader(finished_run: Run) -> Reader:
-    return Reader(finished_run)
-
-
-@pytest.fixture(scope="session")
-def cell(demo_root: Path) -> np.ndarray:
-    """A synthetic cell of usual size that no check refuses."""
-    return decode(sorted(demo_root.rglob("*_all.bmp"))[0])
 
 
 def judge(reader: Reader, image: np.ndarray) -> Gate:

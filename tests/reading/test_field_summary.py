@@ -14,7 +14,7 @@ from core.reading.field_summary import (
 )
 from core.report.share import of_cells, sentences
 
-RATES = CallRates(Rate(0.9, 0.8, 0.95), Rate(0.1, 0.05, 0.2), 10)
+RATES = CallRates(Rate(0.9, 0.8, 0.95), Rate(0.1, 0.05, 0.2))
 KNOWN = KnownRates(RATES)
 
 

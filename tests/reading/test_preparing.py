@@ -14,20 +14,8 @@ from core.reading.picture import FieldImage, read_picture
 from core.reading.preparing import beside, channels, doubts, plain_background
 from core.reading.reader import Reader, Reading
 from core.reading.table import CELL, doubt, read_as
-from core.runs.run_store import Run
 
 COLOURS = [(255, 255, 255), (255, 255, 0), (255, 0, 0), (0, 255, 0), (0, 0, 255), (128, 128, 128)]
-
-
-@pytest.fixture
-def reader(finished_run: Run) -> Reader:
-    return Reader(finished_run)
-
-
-@pytest.fixture(scope="session")
-def cell(demo_root: Path) -> np.ndarray:
-    """A synthetic cell of usual size that no check refuses."""
-    return decode(sorted(demo_root.rglob("*_all.bmp"))[0])
 
 
 @pytest.fixture(scope="session")

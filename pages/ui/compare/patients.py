@@ -10,12 +10,12 @@ from pages.ui.common import charts
 from pages.ui.common.downloads import download_table
 from pages.ui.common.text import plain
 from pages.ui.compare import subject_plots
+from pages.ui.compare.sections import protocols
 
 
 def show(runs: list[TestSet], rows: list[ComparedRun]) -> None:
     """Shows in words, as a strip of patients, and as a table what each run says of patients."""
-    named = {row.name: row.run for row in rows}
-    measured = {name: by_patient.measure(run) for name, run in named.items()}
+    measured = {row.name: by_patient.measure(row.run) for row in rows}
     for name, found in measured.items():
         words = patients.sentence(found) if found else patients.UNKNOWN
         st.markdown(f"- **{plain(name)}**: {words}")
@@ -26,11 +26,11 @@ def show(runs: list[TestSet], rows: list[ComparedRun]) -> None:
             alt="Share of each patient's cells called ALL, a strip for each run",
             key="patients",
         )
-    table = patients.table(named)
+    table = patients.table(measured)
     st.dataframe(table, hide_index=True, height="content", alt="Patients told right, by run")
     download_table("Patients as CSV", table, "patients.csv")
     st.caption(
         "Of the test part. In brackets exact 95% intervals (Clopper and Pearson 1934): they make "
         "plain how little a few patients say. The ROC AUC ranks patients by the mean log-odds of "
-        "their cells. None of this is a diagnosis."
+        "their cells. None of this is a diagnosis. " + protocols(rows)
     )

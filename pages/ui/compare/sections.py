@@ -143,7 +143,7 @@ def show_curves(runs: list[TestSet], rows: Rows) -> None:
     st.caption(
         "The area stands in brackets. A band is what resampled groups of subjects make likely at "
         "each place, not an interval that holds the whole curve; in the reliability diagram "
-        "larger marks are more cells. " + _protocols(rows)
+        "larger marks are more cells. " + protocols(rows)
     )
 
 
@@ -158,7 +158,7 @@ def show_subjects(runs: list[TestSet], rows: Rows) -> None:
         alt="Share of each subject's cells called rightly, a strip for each run",
         key="subjects",
     )
-    st.caption(_protocols(rows))
+    st.caption(protocols(rows))
     _table("Subjects", pd.concat(tables, names=["model"]).reset_index(level=0), shown=False)
     _show_kinds(runs, labels)
 
@@ -238,7 +238,8 @@ def show_literature(runs: list[TestSet], rows: Rows) -> None:
     st.caption("An open mark was measured on patients that stood on both sides of its split.")
 
 
-def _protocols(rows: Rows) -> str:
+def protocols(rows: Rows) -> str:
+    """What the runs were measured on, in a sentence."""
     protocols = dict.fromkeys(row.protocol for row in rows)
     return f"Measured on: {plain('; '.join(protocols))}."
 
