@@ -42,6 +42,11 @@ def demo_dir() -> Path:
     return settings().artifacts / "datasets" / "demo"
 
 
+def cut_cells_dir(source: Path) -> Path:
+    """Where the cells that are cut from the boxes of a folder of fields go."""
+    return settings().artifacts / "datasets" / f"{source.name}-cells"
+
+
 def examples_dir() -> Path:
     """Single synthetic cells to try a reading on."""
     return settings().artifacts / "examples"

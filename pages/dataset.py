@@ -156,12 +156,12 @@ with shown_errors():
     choice, adding = st.columns([4, 1], vertical_alignment="bottom")
     with choice:
         root = state.choose_dataset(link=False)
-    # A key of its own for each length of the list closes the popover when something was added.
     popover = adding.popover(
-        "Add data", icon=":material/add:", width="stretch", key=f"add_{len(datasets.known())}"
+        "Add data", icon=":material/add:", width="stretch", key=add_data.popover_key()
     )
     with popover, shown_errors():
         add_data.show()
+    add_data.ask_for_labels()
     if root:
         index = cache.index(root)
         show_findings(index)

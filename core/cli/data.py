@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,10 @@ import click
 from core import storage
 from core.cli.console import follow, prints, progress
 from core.data import datasets, summary
+from core.data.boxes.cut import cut_cells
 from core.data.fetch_job import Fetch, size_text
 from core.data.images import decode, encode
+from core.data.layouts import labelling, patterns
 from core.data.synthetic import dataset as demo_set
 from core.data.synthetic import smear_field
 from core.errors import DataError
@@ -75,18 +78,63 @@ def _show_fetched(status: Status) -> None:
 
 @click.command()
 @click.argument("dataset")
-@click.option("--positive", metavar="FOLDER", help="Class folder of ALL; it is remembered.")
+@click.option("--positive", metavar="NAMES", help="Classes that count as ALL, with commas.")
+@click.option("--negative", metavar="NAMES", help="Classes that count as HEM. Others: left out.")
+@click.option("--table", metavar="FILE", help="Table of labels: CSV, TSV or Parquet.")
+@click.option(
+    "--columns",
+    metavar="ROLE=COLUMN,...",
+    help="Its columns for file, class, subject and part, where they are not recognised.",
+)
+@click.option(
+    "--pattern",
+    metavar="EXPRESSION",
+    help="Expression over paths with groups (?P<class>...), (?P<subject>...), (?P<part>...), or "
+    f"one of {', '.join(patterns.PRESETS)}.",
+)
+@click.option("--class-folder", type=int, help="Folder that names the class, 1 for the first.")
+@click.option("--subject-folder", type=int, help="Folder that names the subject.")
 @prints
-def index(dataset: str, positive: str | None) -> dict[str, Any]:
+def index(dataset: str, **said: Any) -> dict[str, Any]:
     """Indexes a data set.
 
-    Prints labels, subjects, duplicates and rejected files of DATASET, a folder or "demo".
+    Prints classes, labels, subjects, duplicates and rejected files of DATASET, a folder or "demo".
+    What the options say of its labels is remembered.
     """
     started = time.perf_counter()
     root = datasets.resolve(dataset)
-    if positive:
-        datasets.add(str(root), progress("indexing"), positive)
+    if any(value is not None for value in said.values()):
+        datasets.add(str(root), progress("indexing"), labelling.from_texts(**said))
     return summary.summarise(datasets.index(root, progress("indexing")), started)
+
+
+@click.command()
+@click.argument("source", metavar="FOLDER")
+@click.argument("directory", metavar="DIR")
+@click.option("--classes", metavar="NAMES", help="Classes to cut, with commas. Default: all.")
+@click.option("--um-per-px", type=float, help="Scale of the fields, if red cells do not give it.")
+@prints
+def cut(
+    source: str, directory: str, classes: str | None, um_per_px: float | None
+) -> dict[str, object]:
+    """Cuts the cells in the boxes of a detection set.
+
+    FOLDER holds fields with boxes (Pascal VOC, COCO, YOLO or CSV). DIR gets one image a cell, on
+    black at C-NMC's scale, as CLASS/FIELD/NUMBER.png: a data set like any other.
+    """
+    wanted = None if classes is None else [name.strip() for name in classes.split(",")]
+    made = cut_cells(
+        Path(source), Path(directory), classes=wanted, um_per_px=um_per_px,
+        progress=progress("cutting fields"),
+    )  # fmt: skip
+    reasons = Counter(it.reason for it in made.left_out)
+    return {
+        "dataset": str(made.root.absolute()),
+        "fields": made.fields,
+        "cells": made.cells,
+        "left_out": len(made.left_out),
+        "reasons": [{"boxes": n, "reason": reason} for reason, n in reasons.most_common(10)],
+    }
 
 
 @click.command()
@@ -106,4 +154,4 @@ def examples(run: str) -> list[str]:
     return written
 
 
-VERBS = (demo, fields, fetch, index, examples)
+VERBS = (demo, fields, fetch, cut, index, examples)

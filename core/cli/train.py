@@ -81,7 +81,9 @@ def training_options(verb: Callable[..., Any]) -> Callable[..., Any]:
             ),
             click.option("--epochs", type=int),
             click.option("--sample", type=int, help="Number of cells to draw; default: all."),
-            click.option("--split", help="subject (default), folds, preliminary or image."),
+            click.option(
+                "--split", help="subject (default), folds, preliminary, published or image."
+            ),
             click.option("--seed", type=int),
             click.option("--set", "assignments", multiple=True, metavar="NAME=VALUE"),
         )

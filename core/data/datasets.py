@@ -6,8 +6,11 @@ from typing import Any
 from core import storage
 from core.data import indexing
 from core.data.indexing import Index
-from core.data.walk import DESCRIPTION, Progress
-from core.errors import DataError
+from core.data.layouts import Labelling
+from core.data.layouts.described import Described
+from core.data.layouts.layout import is_hidden
+from core.data.walk import DESCRIPTION, Progress, walk
+from core.errors import ConfigError, DataError
 
 DEMO = "demo"
 
@@ -32,7 +35,7 @@ def name(root: Path) -> str:
 
 
 def index(root: Path, progress: Progress | None = None) -> Index:
-    """Indexes a data set, with the positive class that it was added with."""
+    """Indexes a data set, with the labelling that it was added with."""
     return indexing.index(root, progress, _added().get(str(root.absolute())))
 
 
@@ -42,38 +45,64 @@ def known() -> list[Path]:
     return [*demo, *(root for root in map(Path, _added()) if root.is_dir())]
 
 
-def add(path: str, progress: Progress | None = None, positive: str | None = None) -> Path:
-    """Indexes a data set and remembers its root folder.
+def add(path: str, progress: Progress | None = None, labelling: Labelling | None = None) -> Path:
+    """Indexes a data set and remembers its root folder and what is said of its labels.
 
-    `positive` names the class folder that holds ALL, if file names do not give the class. Raises
-    `DataError` if `path` is not a folder or holds no cell, and
-    `core.data.layouts.ClassesUnknownError` if `positive` is needed.
+    Without a `labelling`, that of an earlier time holds. Raises `DataError` if `path` is not a
+    folder or holds no cell, and `core.data.layouts.ClassesUnknownError` if `labelling` must say
+    which classes are positive.
     """
-    root = Path(path).expanduser().absolute()
-    if not path.strip() or not root.is_dir():
-        raise DataError(f"{path!r} is not a folder on this machine. Give the data set's folder.")
-    positive = positive or _added().get(str(root))
-    indexing.index(root, progress, positive)
+    root = _folder(path)
+    labelling = labelling or _added().get(str(root))
+    indexing.index(root, progress, labelling)
     if root != storage.demo_dir():
-        _write(_added() | {str(root): positive})
+        _write(_added() | {str(root): labelling or Labelling()})
     return root
+
+
+def preview(path: str, labelling: Labelling) -> Described:
+    """Looks at the names of a folder's files: where classes stand, and how many images each has.
+
+    Reads no image. Raises `DataError` as `add` does, but not for classes without a label.
+    """
+    root = _folder(path)
+    return Described(names(path), lambda name: indexing.content(root / name), labelling)
+
+
+def names(path: str) -> list[str]:
+    """The names of a folder's files that are not hidden. Raises `DataError` if it is none."""
+    return [name for name, _, _ in walk(_folder(path)) if not is_hidden(name)]
 
 
 def forget(root: Path) -> None:
     """Removes a folder from the list; the folder itself stays as it is."""
-    _write({path: positive for path, positive in _added().items() if path != str(root)})
+    _write({path: said for path, said in _added().items() if path != str(root)})
 
 
-def _write(added: dict[str, str | None]) -> None:
-    rows = [{"path": path, "positive": positive} for path, positive in added.items()]
+def _folder(path: str) -> Path:
+    root = Path(path).expanduser().absolute()
+    if not path.strip() or not root.is_dir():
+        raise DataError(f"{path!r} is not a folder on this machine. Give the data set's folder.")
+    return root
+
+
+def _write(added: dict[str, Labelling]) -> None:
+    rows = [{"path": path, "labelling": said.to_json()} for path, said in added.items()]
     storage.write_json(storage.sources_file(), rows)
 
 
-def _added() -> dict[str, str | None]:
-    """Root folders with their positive class folders."""
+def _added() -> dict[str, Labelling]:
+    """Root folders with what is said of their labels."""
     file = storage.sources_file()
     try:
         rows: Any = storage.read_json(file) if file.exists() else []
-        return {str(row["path"]): row["positive"] for row in rows}
-    except (ValueError, TypeError, KeyError):
+        return {str(row["path"]): _labelling(row) for row in rows}
+    except (ValueError, TypeError, KeyError, ConfigError):
         raise DataError(f"{file} is damaged. Delete it, then add your data sets again.") from None
+
+
+def _labelling(row: Any) -> Labelling:
+    if "labelling" in row:
+        return Labelling.parse(row["labelling"], ConfigError)
+    positive = row["positive"]  # as version 1 wrote it: the name of a folder, or null
+    return Labelling.parse({"positive": (positive,) if positive else ()}, ConfigError)

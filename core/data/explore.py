@@ -30,12 +30,14 @@ ORDERS: dict[str, tuple[str, bool] | None] = {
 class Filters:
     """Conditions for a cell to be shown; an empty or None filter passes every cell.
 
-    `label` is one of `LABELS`, `flag` a name of `core.data.quality.FLAGS`, `ANY_FLAG` or `NO_FLAG`,
-    `copies` one of `COPIES`; `part` is a part of the split that is handed to `select`.
+    `label` is one of `LABELS`, `class_name` a class of the publisher, `flag` a name of
+    `core.data.quality.FLAGS`, `ANY_FLAG` or `NO_FLAG`, `copies` one of `COPIES`; `part` is a part
+    of the split that is handed to `select`.
     """
 
     phase: str | None = None
     label: str | None = None
+    class_name: str | None = None
     fold: int | None = None
     subjects: tuple[str, ...] = ()
     part: str | None = None
@@ -76,6 +78,8 @@ def select(
         keep &= cells["label"].isna().to_numpy()
     elif filters.label:
         keep &= (cells["label"] == layouts.LABELS[filters.label]).fillna(False).to_numpy(bool)
+    if filters.class_name is not None:
+        keep &= (cells["class_name"] == filters.class_name).to_numpy()
     if filters.fold is not None:
         keep &= (cells["fold"] == filters.fold).fillna(False).to_numpy(bool)
     if filters.subjects:

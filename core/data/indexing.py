@@ -11,15 +11,20 @@ import pandas as pd
 
 from core import storage
 from core.data import duplicates, images, layouts
-from core.data.layouts import Layout
+from core.data.layouts import Labelling, Layout
 from core.data.walk import DESCRIPTION, MEASURES, File, Look, Progress, as_text, look_into, walk
 from core.errors import DataError
+from core.settings import settings
 
-VERSION = 3  # of the tables and thumbnails; an older index is built anew
-FACTS = ["image_id", "phase", "subject", "group", "label", "fold", "bytes", "mtime_ns", "sha256"]
+VERSION = 4  # of the tables and thumbnails; an older index is built anew
+FACTS = [
+    *("image_id", "phase", "subject", "group", "label", "fold", "class_name", "part"),
+    *("bytes", "mtime_ns", "sha256"),
+]
 COLUMNS = [*FACTS, "quality", *MEASURES]
 # What an index was made of, by name; it holds as long as this stays the same.
 _State = dict[str, str | int | None]
+_TEXTS = ("phase", "subject", "class_name", "part", "sha256", "quality", "reason")
 
 
 @dataclass(frozen=True)
@@ -28,12 +33,14 @@ class Index:
 
     `cells`: one row an image, sorted by image_id (its path below the root, with "/"): image_id,
     phase ("training", "preliminary", "final"), subject, group, label (1 = ALL, 0 = HEM), fold,
-    bytes, mtime_ns, sha256, quality (names of `core.data.quality.FLAGS`, joined by ", ") and the
-    fields of `core.cells.morphology.Morphology`. Subject, group, label and fold are missing if
-    the data set does not give them; measures are missing if the image shows no cell.
+    class_name and part (the publisher's), bytes, mtime_ns, sha256, quality (names of
+    `core.data.quality.FLAGS`, joined by ", ") and the fields of `core.cells.morphology.Morphology`.
+    Subject to part are missing if the data set does not give them; measures are missing if the
+    image shows no cell.
     `pairs`: duplicates, as `core.data.duplicates.find_pairs` gives them.
     `rejected`: path, reason of each file that is not a cell of this data set.
-    `layout` is the title of its layout, `classes` the folders that mean HEM and ALL, if any.
+    `layout` is the title of its layout; `classes` gives the label of each of the publisher's
+    classes, None for one that is left out, and is empty if the file names give the label.
     `fingerprint`: 16 hex digits over names, contents, labels, subjects and phases of all cells.
     """
 
@@ -41,7 +48,7 @@ class Index:
     name: str
     synthetic: bool
     layout: str
-    classes: tuple[str, str] | None
+    classes: dict[str, int | None]
     cells: pd.DataFrame
     pairs: pd.DataFrame
     rejected: pd.DataFrame
@@ -70,17 +77,18 @@ class Index:
         return [sorted(subjects) for subjects in groups if len(subjects) > 1]
 
 
-def index(root: Path, progress: Progress | None = None, positive: str | None = None) -> Index:
+def index(
+    root: Path, progress: Progress | None = None, labelling: Labelling | None = None
+) -> Index:
     """Indexes the data set below `root`, or returns the stored index if no file has changed.
 
     A file is unchanged if its name, size and modification time are; only changed files are read.
     `progress` gets (files done, files to do), and then counts pairs of images that are compared on
-    top of both; what it raises stops the work. `positive` names the class folder that
-    holds ALL, for a data set whose names do not say it. Raises `DataError` if `root` is no folder,
-    of no known layout or holds no cell, `core.data.layouts.ClassesUnknownError` where `positive`
-    must be given.
+    top of both; what it raises stops the work. `labelling` is what the user says of its
+    labels. Raises `DataError` if `root` is no folder, of no known layout or holds no cell,
+    `core.data.layouts.ClassesUnknownError` where it must be said which classes are positive.
     """
-    root = root.absolute()
+    root, labelling = root.absolute(), labelling or Labelling()
     if str(root) != as_text(str(root)):
         raise DataError(f"{as_text(str(root))} has a name that is not Unicode. Rename it.")
     if not root.is_dir():
@@ -92,12 +100,12 @@ def index(root: Path, progress: Progress | None = None, positive: str | None = N
         state: _State = {
             "version": VERSION,
             "root": str(root),
-            "positive": positive,
+            "labelling": digest([labelling.model_dump_json(), _table_state(root, labelling)]),
             "files": digest(f"{path}\0{size}\0{time}" for path, size, time in files),
         }
         result = _load(root, folder, state)
         if result is None:
-            result, thumbnails = _build(root, files, progress, positive, _seen_before(folder))
+            result, thumbnails = _build(root, files, progress, labelling, _seen_before(folder))
             _save(result, thumbnails, folder, state)
     return result
 
@@ -111,7 +119,7 @@ def _build(
     root: Path,
     files: list[File],
     progress: Progress | None,
-    positive: str | None,
+    labelling: Labelling,
     before: dict[File, Look],
 ) -> tuple[Index, np.ndarray]:
     """Reads every new or changed file, on all cores.
@@ -120,11 +128,12 @@ def _build(
     """
     layout = layouts.recognise(
         [path for path, _, _ in files],
-        lambda path: _text(root / path),
-        positive,
+        lambda path: content(root / path),
+        labelling,
     )
     files = [file for file in files if file[0] not in layout.tables]
     rows, thumbnails = look_into(root, files, layout, before, progress)
+    rows += [{"image_id": path, "reason": reason} for path, reason in layout.absent.items()]
     cells, rejected = _sort_out(pd.DataFrame(rows, columns=[*COLUMNS, "reason"]), layout)
     if cells.empty:
         first = rejected.iloc[0].to_dict() if len(rejected) else dict.fromkeys(rejected, "none")
@@ -147,7 +156,7 @@ def _build(
         root,
         *_describe(root),
         layout=layout.title,
-        classes=layout.classes,
+        classes=dict(layout.classes),
         cells=cells,
         pairs=pairs,
         rejected=rejected,
@@ -161,17 +170,34 @@ def _after(files: int, progress: Progress | None) -> Progress | None:
     return progress and (lambda done, total: progress(files + done, files + total))
 
 
-def _text(file: Path) -> str:
+def content(file: Path) -> bytes:
+    """The content of a table. Raises `DataError` if it is longer than a file may be."""
     try:
-        return file.read_text(encoding="utf-8", errors="replace")
-    except OSError:
+        if file.stat().st_size > settings().max_file_bytes:
+            raise DataError(
+                f"{file.name} is larger than {settings().max_file_bytes >> 20} MiB. Give a table "
+                "of the labels alone."
+            )
+        return file.read_bytes()
+    except OSError as error:
+        raise DataError(f"{file.name} cannot be read: {error.strerror}.") from None
+
+
+def _table_state(root: Path, labelling: Labelling) -> str:
+    """The size and time of a named table, which need not lie in the data set's folder."""
+    if not labelling.table:
         return ""
+    try:
+        stat = (root / labelling.table).stat()
+    except OSError:
+        return "missing"
+    return f"{stat.st_size} {stat.st_mtime_ns}"
 
 
 def _sort_out(rows: pd.DataFrame, layout: Layout) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Separates cells from rejected files; of files with one name, the first counts."""
     rows = rows.astype(dict.fromkeys(("label", "fold"), "Int8"))
-    rows = rows.astype(dict.fromkeys(("phase", "subject", "sha256", "quality", "reason"), "str"))
+    rows = rows.astype(dict.fromkeys(_TEXTS, "str"))
     rows = rows.astype(dict.fromkeys(MEASURES, "float64"))
     if layout.unique:
         name = rows["image_id"].str.rsplit("/", n=1).str[-1].str.upper()
@@ -208,12 +234,11 @@ def _load(root: Path, folder: Path, state: _State) -> Index | None:
         document = storage.read_json(folder / "index.json")
         if document["state"] != state:
             return None
-        classes = document["classes"]
         return Index(
             root,
             *_describe(root),
             layout=document["layout"],
-            classes=tuple(classes) if classes else None,
+            classes=document["classes"],
             fingerprint=document["fingerprint"],
             **{name: pd.read_parquet(folder / f"{name}.parquet") for name in _TABLES},
         )

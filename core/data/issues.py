@@ -48,12 +48,14 @@ def findings(index: Index) -> list[DatasetIssue]:
 
 
 def _classes(index: Index) -> list[DatasetIssue]:
-    if not index.classes:
+    table = summary.by_class(index)
+    if table.empty or {name.upper() for name in table["class_name"]} == {"ALL", "HEM"}:
         return []
-    negative, positive = index.classes
-    if {negative.upper(), positive.upper()} == {"ALL", "HEM"}:
-        return []
-    text = f"Folder {positive} counts as ALL, the positive class, and {negative} as HEM."
+    named = {label: ", ".join(rows["class_name"]) for label, rows in table.groupby("counts_as")}
+    text = f"{named.get('ALL', 'No class')} counts as ALL, the positive class; "
+    text += f"{named.get('HEM', 'no class')} as HEM."
+    if "left out" in named:
+        text += f" Left out: {named['left out']}."
     return [DatasetIssue(text, serious=False)]
 
 

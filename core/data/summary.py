@@ -4,7 +4,7 @@ import time
 
 import pandas as pd
 
-from core.data import duplicates, layouts, quality, splits
+from core.data import duplicates, quality, splits
 from core.data.indexing import Index
 from core.data.layouts import LABELS, PHASES
 from core.errors import DataError
@@ -50,6 +50,22 @@ def by_phase(index: Index) -> pd.DataFrame:
     phases = phases.loc[[phase for phase in PHASES if phase in phases.index]]
     folds = counts(index.cells, "fold").set_index("fold").rename(index=lambda fold: f"fold_{fold}")
     return pd.concat([phases, folds]).rename_axis("part").reset_index()
+
+
+def by_class(index: Index) -> pd.DataFrame:
+    """Returns one row of each of the publisher's classes: class_name, counts_as, images, subjects.
+
+    counts_as: "ALL", "HEM" or "left out". Empty where the publisher has no other classes.
+    """
+    counts_as = {1: "ALL", 0: "HEM", None: "left out"}
+    cells = index.cells[index.cells["class_name"].notna()]
+    table = cells.groupby("class_name").agg(
+        images=("image_id", "size"), subjects=("subject", "nunique")
+    )
+    names = [name for name in index.classes if name in table.index]
+    table = table.loc[names]
+    table.insert(0, "counts_as", [counts_as[index.classes[name]] for name in names])
+    return table.reset_index()
 
 
 def by_subject(index: Index) -> pd.DataFrame:
@@ -138,22 +154,23 @@ def _only(values: pd.Series) -> str:
 
 
 def published_split(index: Index) -> str | None:
-    """One sentence on the publisher's own parts, which are pooled; None where there are none."""
-    if index.classes is None:
-        return None  # the phases of C-NMC are kept apart
-    parts = layouts.published_parts(index.cells["image_id"])
-    if not parts:
+    """One sentence on the publisher's own parts and what crosses; None where there are none."""
+    cells = index.labelled().dropna(subset="part")
+    counts = cells["part"].value_counts()
+    if len(counts) < 2:
         return None
-    counted = [f"{name} ({number:,})" for name, number in parts.items()]
-    kept = (
-        "the subjects are not known, so these cannot keep patients apart"
-        if index.cells["subject"].isna().all()
-        else "these keep subjects apart"
+    counted = [f"{part} ({counts[part]:,})" for part in splits.PARTS if part in counts]
+    leak = splits.audit(cells.rename(columns={"part": "split"}), index.pairs)
+    crossing = (
+        f"{leak.groups_crossing:,} groups of subjects and {leak.pairs_crossing:,} pairs of copies "
+        "stand in more than one of them"
+        if leak.groups_crossing or leak.pairs_crossing
+        else "no known subject and no copy stands in two of them"
     )
+    unknown = "; the subjects are not known" if cells["group"].isna().all() else ""
     return (
-        f"The cells of the publisher's folders {', '.join(counted[:-1])} and {counted[-1]} are "
-        "pooled, and BlastLens draws training, validation and test parts of its own; "
-        f"{kept}."
+        f"The publisher's parts are {', '.join(counted)}: {crossing}{unknown}. The split "
+        "'published' keeps them; the default split draws others by subject."
     )
 
 
@@ -174,7 +191,7 @@ def summarise(index: Index, started: float) -> dict[str, object]:
         "name": index.name,
         "synthetic": index.synthetic,
         "layout": index.layout,
-        "classes": dict(zip(("HEM", "ALL"), index.classes, strict=True)) if index.classes else None,
+        "classes": by_class(index).set_index("class_name").to_dict("index") or None,
         "published_split": published_split(index),
         "fingerprint": index.fingerprint,
         "images": len(cells),

@@ -30,16 +30,21 @@ def by_subject(run: TestSet) -> pd.DataFrame:
 
 
 def by_kind(run: TestSet, index: Index) -> pd.DataFrame:
-    """Returns results by official fold, quality flag and cell size of the index.
+    """Returns results by the publisher's class, official fold, quality flag and cell size.
 
     Columns: by, part, cells, groups, and value, low and high of each metric of `SHOWN` (missing if
     undefined). Sizes are thirds of the test cells by area, named with their limits. A cell with two
     flags counts in both. Cells that the index no longer has are left out.
     """
-    facts = index.cells[["image_id", "sha256", "fold", "quality", "area_px"]]
+    facts = index.cells[["image_id", "sha256", "class_name", "fold", "quality", "area_px"]]
     cells = run.cells.reset_index().merge(facts, on=["image_id", "sha256"]).set_index("index")
     rows = []
-    for by, part, chosen in (*_folds(cells), *_flags(cells), *_sizes(cells)):
+    for by, part, chosen in (
+        *_classes(cells, index),
+        *_folds(cells),
+        *_flags(cells),
+        *_sizes(cells),
+    ):
         of_part = replace(run, cells=run.cells.loc[chosen].reset_index(drop=True))
         row = {
             "by": by,
@@ -56,6 +61,13 @@ def by_kind(run: TestSet, index: Index) -> pd.DataFrame:
             }
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def _classes(cells: pd.DataFrame, index: Index) -> list[tuple[str, str, pd.Index]]:
+    """The publisher's classes, where they are finer than ALL and HEM."""
+    names = [name for name, label in index.classes.items() if label is not None]
+    parts = [("class", name, cells.index[cells["class_name"] == name]) for name in names]
+    return [part for part in parts if len(part[2])] if len(names) > 2 else []
 
 
 def _folds(cells: pd.DataFrame) -> list[tuple[str, str, pd.Index]]:

@@ -23,7 +23,9 @@ Interval = Annotated[tuple[Rate, Rate], AfterValidator(_rising)]
 class DatasetFacts(Section):
     """The data set that a run was trained on; None where an older version did not record it.
 
-    rejected: files that could not be used. linked_subjects: groups of subjects that share images.
+    classes: the label of each of the publisher's classes, None for one that is left out; None also
+    where the file names give the label. rejected: files that could not be used. linked_subjects:
+    groups of subjects that share images.
     """
 
     SPARSE: ClassVar[bool] = True
@@ -32,6 +34,7 @@ class DatasetFacts(Section):
     synthetic: bool
     fingerprint: str | None = None
     layout: str | None = None
+    classes: dict[str, int | None] | None = None
     images: int | None = None
     unlabelled: int | None = None
     phases: dict[str, int] | None = None

@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 
 from core import storage
-from core.data import datasets, indexing, layouts, splits
+from core.data import datasets, indexing, splits
 from core.data.images import PIXELS
+from core.data.layouts.cnmc import Cnmc
 from core.data.pixel_cache import pixels
 from core.errors import RunError
 from core.evaluation.evaluate import predict_parts
@@ -47,7 +48,7 @@ def train(run: Run, reporter: Reporter) -> None:
     logits, features, facts = _fit(run, reporter, parts, array)
 
     reporter.phase("measuring")
-    known_scale = index.layout == layouts.Cnmc.title
+    known_scale = index.layout == Cnmc.title
     reference.write(run, parts, features, reference.CNMC_RED_CELL if known_scale else None)
     audit = splits.audit(parts, index.pairs)
     test = parts.loc[parts["split"] == "test", "sha256"]
@@ -71,6 +72,7 @@ def _facts(index: indexing.Index) -> DatasetFacts:
             "synthetic": index.synthetic,
             "fingerprint": index.fingerprint,
             "layout": index.layout,
+            "classes": index.classes or None,
             "images": len(index.cells),
             "unlabelled": int(index.cells["label"].isna().sum()),
             "phases": {str(k): int(n) for k, n in index.cells["phase"].value_counts().items()},

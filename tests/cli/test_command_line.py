@@ -81,11 +81,14 @@ def test_index_of_a_folder_per_class_asks_once_which_is_positive(tmp_path: Path)
     folder = str(tmp_path / "set")
     done = run("index", folder, "--json", status=2)
     assert done.stdout == "" and len(done.stderr.splitlines()) == 1
-    assert "blast and normal" in done.stderr and "--positive" in done.stderr
+    assert "blast (1), normal (1)" in done.stderr and "--positive" in done.stderr
     done = run("index", folder, "--positive", "healthy", status=2)
-    assert "no class folder 'healthy'" in done.stderr
+    assert "no class 'healthy'" in done.stderr
     told = document("index", folder, "--positive", "blast")
-    assert told["classes"] == {"HEM": "normal", "ALL": "blast"}
+    assert {name: row["counts_as"] for name, row in told["classes"].items()} == {
+        "blast": "ALL",
+        "normal": "HEM",
+    }
     assert told["labels"] == {"ALL": 1, "HEM": 1, "unlabelled": 0}
     again = document("index", folder)
     assert again.pop("seconds") < 5 and told.pop("seconds") > 0
@@ -215,7 +218,7 @@ def test_an_unreadable_image_is_one_line_on_standard_error(
         (("train", "demo", "--architecture", "cnn-16", "--set", "recipe=original"), "recipe"),
         (("train", "demo"), "--architecture"),
         (("sing",), "No such command 'sing'"),
-        (("index", "core"), "neither C-NMC 2019 nor two class folders"),
+        (("index", "core"), "classes of these images are not known"),
         (("train", "demo", "--architecture", "resnet"), "'resnet' is not one of 'cnn-32'"),
         (("train", "demo", "--architecture", "cnn-16", "--set", "epochs"), "name=value"),
         (("compare", "missing"), "There is no run 'missing'"),

@@ -10,7 +10,7 @@ import pytest
 
 from core import storage
 from core.data import datasets
-from core.data.layouts import ClassesUnknownError
+from core.data.layouts import ClassesUnknownError, Labelling
 from core.data.walk import DESCRIPTION
 from core.errors import DataError
 from core.runs import config
@@ -31,7 +31,7 @@ def test_an_added_folder_is_remembered_once_until_it_is_forgotten_or_gone(
 ) -> None:
     folder = tmp_path / "my cells ä"
     folder.mkdir()
-    with pytest.raises(DataError, match="neither C-NMC 2019 nor two class folders"):
+    with pytest.raises(DataError, match="classes of these images are not known"):
         datasets.add(str(folder))
     assert datasets.known() == []
     shutil.copy(next(demo_root.rglob("*.bmp")), folder)
@@ -61,16 +61,16 @@ def per_class(tmp_path: Path) -> Path:
 def test_the_positive_class_is_asked_for_once_and_remembered(per_class: Path) -> None:
     with pytest.raises(ClassesUnknownError) as asked:
         datasets.add(str(per_class))
-    assert asked.value.classes == ("blast", "normal")
+    assert asked.value.classes == {"blast": 2, "normal": 2}
     assert datasets.known() == []
-    with pytest.raises(DataError, match="no class folder 'blasts'"):
-        datasets.add(str(per_class), positive="blasts")
+    with pytest.raises(DataError, match="no class 'blasts'"):
+        datasets.add(str(per_class), labelling=Labelling(positive=("blasts",)))
     assert datasets.known() == []
-    datasets.add(str(per_class), positive="normal")
-    assert datasets.index(per_class).classes == ("blast", "normal")
-    datasets.add(f"{per_class}/", positive="blast")
+    datasets.add(str(per_class), labelling=Labelling(positive=("normal",)))
+    assert datasets.index(per_class).classes == {"blast": 0, "normal": 1}
+    datasets.add(f"{per_class}/", labelling=Labelling(positive=("blast",)))
     assert datasets.known() == [per_class]
-    assert datasets.index(per_class).classes == ("normal", "blast")
+    assert datasets.index(per_class).classes == {"blast": 1, "normal": 0}
     datasets.forget(per_class)
     with pytest.raises(ClassesUnknownError):
         datasets.index(per_class)
@@ -80,7 +80,7 @@ def test_the_positive_class_is_asked_for_once_and_remembered(per_class: Path) ->
 def test_another_process_trains_with_the_remembered_positive_class(
     per_class: Path, artifacts: Path
 ) -> None:
-    datasets.add(str(per_class), positive="normal")
+    datasets.add(str(per_class), labelling=Labelling(positive=("normal",)))
     wanted = config.create("cnn-16", per_class, "recommended", split="image")
     script = (
         "import json, sys\nfrom core.data import datasets\nfrom core.runs.config import RunConfig\n"

@@ -14,7 +14,7 @@ import pytest
 from core import storage
 from core.data import images, indexing
 from core.data.indexing import Index, index
-from core.data.layouts import ClassesUnknownError
+from core.data.layouts import ClassesUnknownError, Labelling
 from core.errors import DataError
 from tests.factories.trees import HEADER, KAGGLE, NAMINGS, cell, save, write_three_phases
 
@@ -186,12 +186,15 @@ def test_only_files_that_are_new_or_changed_are_looked_into(root, decoded):
 def test_a_new_labels_csv_or_another_positive_class_decodes_nothing(tmp_path, per_class, decoded):
     root = write_three_phases(tmp_path / "cnmc", KAGGLE, b"")
     index(root)
-    index(per_class, positive="blast")
+    index(per_class, labelling=Labelling(positive=("blast",)))
     decoded.clear()
     rows = f"{HEADER}UID_H7_1_2_hem.bmp,1.bmp,0\n"
     (root / KAGGLE["labels"]).write_text(rows)
     assert len(index(root).labelled()) == 5
-    assert index(per_class, positive="normal").classes == ("blast", "normal")
+    assert index(per_class, labelling=Labelling(positive=("normal",))).classes == {
+        "blast": 0,
+        "normal": 1,
+    }
     assert decoded == []
 
 
@@ -250,7 +253,7 @@ def test_a_folder_without_cells_says_so_and_names_what_was_there(tmp_path):
     empty = tmp_path / "empty"
     empty.mkdir()
     for _ in range(2):
-        with pytest.raises(DataError, match="neither C-NMC 2019 nor two class folders"):
+        with pytest.raises(DataError, match="classes of these images are not known"):
             index(empty)
     (empty / "UID_1_1_1_all.bmp").write_text("x")
     for _ in range(2):
@@ -335,7 +338,7 @@ def test_all_three_phases_are_indexed_under_either_naming(tmp_path, naming):
         f"{names['final']}/1.bmp": ("final", None, None, None),
     }
     assert (len(found.rejected), len(found.pairs)) == (0, 0)
-    assert (found.layout, found.classes) == ("C-NMC 2019", None)
+    assert (found.layout, found.classes) == ("C-NMC 2019", {})
     assert list(found.labelled()["label"].value_counts()[[1, 0]]) == [3, 3]
     assert str(found.labelled()["label"].dtype) == "int64"
     assert found.cells["group"].equals(found.cells["subject"])
@@ -418,16 +421,16 @@ def test_one_number_in_two_phases_is_two_cells_but_twice_in_a_phase_is_one(tmp_p
 
 
 def test_a_folder_per_class_is_indexed_once_the_positive_one_is_named(per_class):
-    with pytest.raises(ClassesUnknownError, match="blast and normal"):
+    with pytest.raises(ClassesUnknownError, match=r"blast \(2\), normal \(2\)"):
         index(per_class)
-    found = index(per_class, positive="blast")
-    assert (found.layout, found.classes) == ("a folder per class", ("normal", "blast"))
+    found = index(per_class, labelling=Labelling(positive=("blast",)))
+    assert (found.layout, found.classes) == ("a folder per class", {"normal": 0, "blast": 1})
     assert list(found.cells["label"]) == [1, 1, 0, 0]
     for column in ("subject", "group", "fold"):
         assert found.cells[column].isna().all()
     assert found.linked_subjects() == [] and found.rejected.empty
-    _assert_equal(index(per_class, positive="blast"), found)
-    other = index(per_class, positive="normal")
+    _assert_equal(index(per_class, labelling=Labelling(positive=("blast",))), found)
+    other = index(per_class, labelling=Labelling(positive=("normal",)))
     assert list(other.cells["label"]) == [0, 0, 1, 1]
     assert other.fingerprint != found.fingerprint
 
@@ -436,7 +439,7 @@ def test_a_folder_in_a_class_folder_is_a_subject_and_copies_link_them(per_class)
     for name, subject, place in (("blast", "3", "A+B"), ("blast", "4", "C"), ("normal", "H3", "D")):
         save(per_class / name / place / "x.png", cell(subject), "PNG")
     shutil.copy(per_class / "blast/C/x.png", per_class / "normal/D/y.png")
-    found = index(per_class, positive="blast")
+    found = index(per_class, labelling=Labelling(positive=("blast",)))
     assert sorted(set(found.cells["subject"].dropna())) == ["A+B", "C", "D"]
     assert found.cells["subject"].isna().sum() == 4
     assert found.linked_subjects() == [["C", "D"]]
@@ -456,8 +459,8 @@ def test_every_strange_file_is_rejected_with_a_reason(root, tmp_path):
     (root / "a name\nof two lines").write_text("x")
     (root / "UID_8_1_1_all").write_text("x")
     found = index(root)
-    kept = {"1", "2", "H1", "3", "5"}
-    assert set(found.cells["subject"]) == kept and len(found.cells) == 5
+    kept = {"1", "2", "H1", "3", "5", "6"}
+    assert set(found.cells["subject"]) == kept and len(found.cells) == 6
     assert deep.relative_to(root).as_posix() in set(found.cells["image_id"])
     assert "fold_2/hem/UID_H1_1_1_hem.bmp" in set(found.cells["image_id"])
     reasons = dict(zip(found.rejected["path"], found.rejected["reason"], strict=True))
@@ -465,7 +468,6 @@ def test_every_strange_file_is_rejected_with_a_reason(root, tmp_path):
         "loop": "not an image file",
         "labels.csv": "not an image file",
         "UID_4_1_1_all.bmp": "cannot be read",
-        "UID_6_1_1_all.png": "suffix .png",
         "UID_7_1_1_all.bmp": "UID_7_1_1_all.bmp is",
         "a name\nof two lines": "not an image file",
         "UID_8_1_1_all": "not an image file",

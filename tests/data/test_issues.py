@@ -17,8 +17,8 @@ from tests.factories.trees import KAGGLE, index_of, write_three_phases
 
 # A pattern for each defect, and whether it is serious.
 DEFECTS = {
-    "classes": ("Folder .* counts as ALL", False),
-    "published": ("publisher's folders", True),
+    "classes": ("counts as ALL", False),
+    "published": ("publisher's parts", True),
     "links": ("carry different subject ids", True),
     "unlabelled": ("preliminary test phase have no label", True),
     "nameless": ("subjects of .* are not known", True),
@@ -103,17 +103,22 @@ def _linked(cells: pd.DataFrame, a: int, b: int) -> Index:
 
 
 @pytest.mark.parametrize(
-    ("subjects", "said"), [(True, "these keep subjects apart"), (False, "cannot keep patients")]
+    ("by", "said"),
+    [
+        ("cell", "24 groups of subjects and 0 pairs of copies stand in more than one"),
+        ("subject", "no known subject and no copy stands in two of them."),
+        ("unknown", "no known subject and no copy stands in two of them; the subjects are not"),
+    ],
 )
-def test_the_publishers_own_parts_are_said_to_be_pooled(subjects: bool, said: str) -> None:
+def test_the_publishers_own_parts_are_said_with_what_crosses(by: str, said: str) -> None:
     cells = _cells()
-    cells["image_id"] = [
-        f"{'Test' if n % 4 == 0 else 'train'}/{'ab'[n % 2]}/{n}.png" for n in range(len(cells))
-    ]
-    if not subjects:
+    number = np.arange(len(cells)) if by != "subject" else np.arange(len(cells)) // 6
+    cells["part"] = np.where(number % 4 == 0, "test", "train")
+    if by == "unknown":
         cells["subject"] = None
-    told = _said(replace(index_of(cells), classes=("b", "a")))["published"].text
-    assert "Test (36) and train (108) are pooled, and BlastLens draws" in told and said in told
+    told = _said(index_of(cells))["published"].text
+    assert "The publisher's parts are train (108), test (36)" in told and said in told
+    assert "'published' keeps them" in told
 
 
 def test_a_link_within_a_fold_is_not_said_to_cross_the_folds() -> None:
@@ -132,15 +137,24 @@ def test_a_copy_within_a_subject_is_no_link() -> None:
 
 
 @pytest.mark.parametrize(
-    ("classes", "said"), [(("b", "a"), True), (("hem", "All"), False), (None, False)]
+    ("classes", "said"),
+    [
+        ({"a": 1, "b": 0}, "a counts as ALL, the positive class; b as HEM."),
+        ({"a": 1, "b": 0, "c": 1, "d": None}, "a, c counts as ALL, the positive class; b as HEM."),
+        ({"hem": 0, "All": 1}, None),
+        ({}, None),
+    ],
 )
-def test_class_folders_are_told_unless_their_names_say_it(
-    classes: tuple[str, str] | None, said: bool
+def test_classes_are_told_unless_their_names_say_it(
+    classes: dict[str, int | None], said: str | None
 ) -> None:
-    told = _said(replace(index_of(_cells()), classes=classes))
+    cells = _cells()
+    if classes:
+        cells = cells.assign(class_name=np.resize(list(classes), len(cells)))
+    told = _said(replace(index_of(cells), classes=classes))
     assert told.keys() == ({"classes"} if said else set())
-    if said:
-        assert "Folder a counts as ALL, the positive class, and b as HEM" in told["classes"].text
+    assert said is None or said in told["classes"].text
+    assert (None not in classes.values()) or "Left out: d." in told["classes"].text
 
 
 def _with(**columns: object) -> Index:

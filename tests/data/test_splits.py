@@ -151,7 +151,7 @@ def test_a_cell_outside_the_three_folds_cannot_be_split_by_fold(demo_index, fold
 
 
 def test_an_unknown_method_is_refused_with_the_known_ones(demo_index):
-    with pytest.raises(ConfigError, match="'random'; it can be subject, folds, preliminary, image"):
+    with pytest.raises(ConfigError, match=f"'random'; it can be {', '.join(METHODS)}"):
         split(demo_index, "random", seed=0)
 
 
@@ -278,9 +278,10 @@ def _phased(seed: int = 0) -> Index:
         phase = "training" if number < 10 else "preliminary" if number < 16 else "final"
         label = number % 2 if phase != "final" else None
         subject = f"{'' if label else 'H'}{number}" if label is not None else None
-        rows += [(phase, subject, label, number % 3)] * int(rng.integers(3, 9))
-    rows += [("preliminary", None, None, None)] * 4
-    return index_of(pd.DataFrame(rows, columns=["phase", "subject", "label", "fold"]))
+        part = PARTS[number // 2 % 3]
+        rows += [(phase, subject, label, number % 3, part)] * int(rng.integers(3, 9))
+    rows += [("preliminary", None, None, None, None)] * 4
+    return index_of(pd.DataFrame(rows, columns=["phase", "subject", "label", "fold", "part"]))
 
 
 @given(seed=SEEDS)
@@ -485,3 +486,51 @@ def test_folds_that_cannot_be_are_refused(demo_index):
     few = _table({"a": (2, 9)})
     with pytest.raises(DataError, match=r"With 3 folds, one of .* lacks a class"):
         cross_validation(demo_index, "image", folds=3, cells=few, **options)
+
+
+def _with_parts(*parts: str) -> Index:
+    """Twelve subjects of two cells of each class, which the publisher dealt out in turn."""
+    return index_of(
+        pd.DataFrame(
+            {
+                "subject": [f"{label}{n}" for n in range(12) for label in (0, 0, 1, 1)],
+                "label": [0, 0, 1, 1] * 12,
+                "part": [parts[n % len(parts)] for n in range(12) for _ in range(4)],
+            }
+        )
+    )
+
+
+@pytest.mark.parametrize("parts", [("train", "validation", "test"), ("train", "train", "test")])
+def test_the_publishers_parts_are_kept(parts: tuple[str, ...]) -> None:
+    index = _with_parts(*parts)
+    result = split(index, "published", seed=3)
+    held_out = result["part"] == "test"
+    assert (result["split"][held_out] == "test").all()
+    assert (result["split"][~held_out] != "test").all()
+    if "validation" in parts:
+        assert (result["split"] == result["part"]).all()
+    else:
+        assert 4 <= (result["split"] == "validation").sum() <= 8
+    assert audit(result, index.pairs).groups_crossing == 0
+
+
+def test_without_a_published_test_part_the_validation_part_tests() -> None:
+    result = split(_with_parts("train", "train", "validation"), "published", seed=0)
+    assert ((result["split"] == "test") == (result["part"] == "validation")).all()
+    assert set(result["split"]) == set(PARTS)
+
+
+def test_without_subjects_the_published_training_part_is_dealt_by_image() -> None:
+    index = _with_parts("train", "train", "test")
+    index.cells["group"] = None
+    result = split(index, "published", seed=0)
+    counts = result.loc[result["part"] == "train", "split"].value_counts()
+    assert counts["validation"] == pytest.approx(counts.sum() * 0.15, abs=2)
+
+
+def test_cells_outside_the_published_parts_are_refused_by_number() -> None:
+    index = _with_parts("train", "test")
+    index.cells.loc[:4, "part"] = None
+    with pytest.raises(DataError, match="5 are in none"):
+        split(index, "published", seed=0)

@@ -165,10 +165,10 @@ def test_the_summary_lists_rejections_pairs_and_no_split_where_groups_are_too_fe
     assert json.loads(json.dumps(summary)) == summary
 
 
-def test_the_summary_names_the_publishers_parts_that_were_pooled(tmp_path: Path) -> None:
+def test_the_summary_names_the_publishers_parts(tmp_path: Path) -> None:
     for number, part in enumerate(("train", "train", "test", "test")):
         for name, label in (("all", str(number)), ("hem", f"H{number}")):
             save(tmp_path / f"{part}/{name}/{number}.png", cell(label), "PNG")
     found = summarise(index(tmp_path), time.perf_counter())
-    assert "folders test (4) and train (4) are pooled" in str(found["published_split"])
-    assert "cannot keep patients apart" in str(found["published_split"])
+    assert "parts are train (4), test (4): no known" in str(found["published_split"])
+    assert "the subjects are not known" in str(found["published_split"])

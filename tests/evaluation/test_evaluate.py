@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from core.data import datasets
+from core.data.layouts import Labelling
 from core.errors import DataError, RunError
 from core.evaluation.evaluate import evaluate_on, measure, predict_parts
 from core.metrics import classification
@@ -49,7 +50,7 @@ def test_a_folder_per_class_is_measured_with_its_positive_class_and_no_interval(
         for subject in subjects:
             save(tmp_path / f"set/{name}/{subject}.png", cell(subject), "PNG")
     for positive, blasts in (("blast", 4), ("normal", 2)):
-        datasets.add(str(tmp_path / "set"), positive=positive)
+        datasets.add(str(tmp_path / "set"), labelling=Labelling(positive=(positive,)))
         told = evaluate_on(run, str(tmp_path / "set")).metrics
         assert (told.images, told.all, told.groups) == (6, blasts, 0)
         assert told.intervals == dict.fromkeys(classification.NAMES)

@@ -16,6 +16,7 @@ class Found:
     """What `by_kind` needs of an index."""
 
     cells: pd.DataFrame
+    classes: dict[str, int | None]
 
 
 TABLE = invented.cells(groups=8, each=6)
@@ -48,14 +49,17 @@ def _found() -> Found:
             fold=pd.array([0, 1, None] * 16, "Int8"),
             quality=["", "too dark", "too dark, out of focus"] * 16,
             area_px=np.where(area < 3, np.nan, area),
-        )
+            class_name=np.where(TABLE["label"] == 0, "Benign", np.resize(["Pre", "Pro"], 48)),
+        ),
+        {"Benign": 0, "Pre": 1, "Pro": 1},
     )
 
 
-def test_kinds_are_folds_flags_and_thirds_by_size():
+def test_kinds_are_classes_folds_flags_and_thirds_by_size():
     run = invented.in_memory("r", TABLE, invented.logits(TABLE, 1))
     table = by_kind(run, _found())
     counts = dict(zip(zip(table["by"], table["part"], strict=True), table["cells"], strict=True))
+    assert counts[("class", "Benign")] == 24 and counts[("class", "Pre")] == 12
     assert counts[("official fold", "fold 0")] == counts[("official fold", "fold 1")] == 16
     assert counts[("quality", "no flag")] == counts[("quality", "out of focus")] == 16
     assert counts[("quality", "too dark")] == 32
@@ -65,7 +69,8 @@ def test_kinds_are_folds_flags_and_thirds_by_size():
 
 def test_a_part_is_measured_as_its_cells_alone():
     run = invented.in_memory("r", TABLE, invented.logits(TABLE, 1))
-    row = by_kind(run, _found()).iloc[0]
+    table = by_kind(run, _found())
+    row = table[table["part"] == "fold 0"].iloc[0]
     alone = TABLE[::3].reset_index(drop=True)
     expected = invented.in_memory("x", alone, run.cells["logit"].to_numpy()[::3])
     assert row["sensitivity"] == expected.estimate("sensitivity").value

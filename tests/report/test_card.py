@@ -175,6 +175,13 @@ def test_a_split_that_leaks_is_said_to(run: Run) -> None:
     assert "both sides" in item(card, "Split").value
 
 
+def test_the_publishers_classes_are_named_with_what_they_count_as(run: Run) -> None:
+    assert "leukemic blast" in item(model_card.build(run, []), "Classes").value
+    change(run, dataset={"classes": {"Benign": 0, "Early": 1, "Pro": 1, "Other": None}})
+    value = item(model_card.build(run, []), "Classes").value
+    assert value == "ALL (positive, 1) is Early, Pro. HEM (0) is Benign. Left out: Other."
+
+
 def test_a_path_of_this_machine_is_not_in_it(run: Run) -> None:
     document = storage.read_json(run.path / "config.json")
     storage.write_json(run.path / "config.json", document | {"dataset": "/home/someone/cells"})

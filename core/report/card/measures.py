@@ -22,6 +22,7 @@ _WORDS = {
     "folds": "C-NMC's official folds",
     "preliminary": "trained and validated on the training phase by group, tested on C-NMC's "
     "preliminary test phase",
+    "published": "the parts of the data set's publisher",
     "image": "by single image: cells of one patient stand on both sides",
 }
 _WORST = 5

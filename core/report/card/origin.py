@@ -105,5 +105,16 @@ def reference(context: CardContext) -> list[Item]:
     text = "The label is what the program was told to draw; there is no annotator and no doubt."
     return [
         context.text("reference", text if context.dataset.synthetic else None),
-        fact("Classes", "ALL (positive, 1): leukemic blast. HEM (0): healthy white cell."),
+        fact("Classes", _classes(context.dataset)),
     ]
+
+
+def _classes(dataset: DatasetFacts) -> str:
+    if not dataset.classes:
+        return "ALL (positive, 1): leukemic blast. HEM (0): healthy white cell."
+    named = {
+        label: ", ".join(name for name, own in dataset.classes.items() if own == label)
+        for label in (1, 0, None)
+    }
+    left_out = f" Left out: {named[None]}." if named[None] else ""
+    return f"ALL (positive, 1) is {named[1]}. HEM (0) is {named[0]}.{left_out}"

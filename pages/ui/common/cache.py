@@ -13,7 +13,12 @@ import streamlit as st
 from core.audit.ablations import AblationRuns
 from core.cells.detection.detect import Field, detect
 from core.data import datasets, images, issues, splits, summary
+from core.data.boxes.annotations import count_classes
 from core.data.indexing import Index
+from core.data.layouts import Labelling
+from core.data.layouts.described import Described
+from core.data.layouts.layout import is_image
+from core.data.layouts.tables import SUFFIXES
 from core.doctor import diagnoses
 from core.doctor.diagnoses import Diagnosis
 from core.errors import UploadError
@@ -82,6 +87,31 @@ def index(root: Path) -> Index:
     """The index of a data set; its files are looked at again after a minute, or `index.clear`."""
     with show_progress("Looking at the files", "images") as progress:
         return datasets.index(root, progress)
+
+
+@st.cache_resource(max_entries=8, ttl="1m", show_spinner=False)
+def described(path: str, said: str) -> Described:
+    """Where the classes of a folder's images stand; `said` is a labelling as JSON.
+
+    Raises `DataError`.
+    """
+    return datasets.preview(path, Labelling.model_validate_json(said))
+
+
+@st.cache_data(max_entries=4, ttl="1m", show_spinner=False)
+def names(path: str) -> tuple[list[str], list[str]]:
+    """The images below a folder, and the files that can be tables of labels."""
+    found = datasets.names(path)
+    return (
+        [name for name in found if is_image(name)],
+        [name for name in found if name.lower().endswith(SUFFIXES)],
+    )
+
+
+@st.cache_data(max_entries=4, ttl="10m", show_spinner=False)
+def box_classes(path: str) -> dict[str, int]:
+    """The number of boxes of each class of a detection set; empty for another folder."""
+    return count_classes(Path(path).expanduser(), datasets.names(path))
 
 
 _per_index = st.cache_data(max_entries=4, hash_funcs=_SAME, show_spinner=False)

@@ -14,6 +14,7 @@ SPLITS = {
     "subject": "by subject (honest)",
     "folds": "official folds (leak on C-NMC)",
     "preliminary": "official preliminary test",
+    "published": "the publisher's parts",
     "image": "by image (leaks; for demonstration)",
 }
 CLASSES = "ALL: leukemic blasts, of acute lymphoblastic leukemia. HEM: healthy white cells."

@@ -7,14 +7,15 @@ import streamlit as st
 from core import storage
 from core.data import datasets
 from core.data.fetch_job import LICENCE, UNPACKED_BYTES, Fetch, size_text
-from core.data.layouts import ClassesUnknownError
+from core.data.layouts import Labelling, UnlabelledError
 from core.data.synthetic import dataset
 from core.jobs.job import Status
 from pages.ui.common import monitor
 from pages.ui.common.progress import show_progress
 from pages.ui.common.text import duration, plain, sentence, shown_errors
+from pages.ui.dataset import labels_form
 
-_WAITING = "folder_without_classes"
+_ASKED = "folders_asked_about"
 
 
 def show() -> None:
@@ -27,30 +28,35 @@ def show() -> None:
         st.rerun()
     with st.form("add", border=False):
         path = st.text_input(
-            "Folder on this machine", help="C-NMC 2019 in any phase, or one folder for each class"
+            "Folder on this machine",
+            help="C-NMC 2019 in any phase; or images of any classes, which stand in folders, in "
+            "file names or in a table",
         )
         if st.form_submit_button("Add") and path:
             _add(path)
-    if _WAITING in st.session_state:
-        _ask_for_the_positive_class()
     st.divider()
     _fetch()
 
 
-def _ask_for_the_positive_class() -> None:
-    path, classes = st.session_state[_WAITING]
-    positive = st.segmented_control("Which folder holds ALL, the blasts?", classes)
-    if st.button("Add with this class", disabled=positive is None):
-        _add(path, positive)
+def ask_for_labels() -> None:
+    """Opens the dialog on classes if a folder was added whose labels are not known."""
+    if path := st.session_state.get(labels_form.UNLABELLED):
+        labels_form.ask(path, _add)
 
 
-def _add(path: str, positive: str | None = None) -> None:
-    st.session_state.pop(_WAITING, None)
+def popover_key() -> str:
+    """Another key, which closes the popover, after each data set that was added or asked about."""
+    return f"add_{len(datasets.known())}_{st.session_state.get(_ASKED, 0)}"
+
+
+def _add(path: str, labelling: Labelling | None = None) -> None:
+    st.session_state.pop(labels_form.UNLABELLED, None)
     try:
         with show_progress("Indexing", "files") as progress:
-            root: Path = datasets.add(path, progress, positive)
-    except ClassesUnknownError as error:
-        st.session_state[_WAITING] = (path, error.classes)
+            root: Path = datasets.add(path, progress, labelling)
+    except UnlabelledError:
+        st.session_state[labels_form.UNLABELLED] = path
+        st.session_state[_ASKED] = st.session_state.get(_ASKED, 0) + 1
     else:
         st.session_state["dataset"] = root
     st.rerun()

@@ -47,6 +47,13 @@ def _more_filters(index: Index) -> tuple[Filters, pd.Series | None]:
     phases, folds = _present(index, "phase"), sorted(index.cells["fold"].dropna().unique())
     phase = st.segmented_control("Phase", phases) if len(phases) > 1 else None
     fold = st.segmented_control("Official fold", folds, key="gallery_fold") if folds else None
+    names = (
+        st.selectbox(
+            "Publisher's class", list(index.classes), index=None, placeholder="All classes"
+        )
+        if len(index.classes) > 2
+        else None
+    )
     people = sorted(index.cells["subject"].dropna().unique(), key=summary.natural)
     subjects = tuple(st.multiselect("Subjects", people, placeholder="All subjects"))
     flags = [explore.ANY_FLAG, explore.NO_FLAG, *quality.FLAGS]
@@ -57,7 +64,15 @@ def _more_filters(index: Index) -> tuple[Filters, pd.Series | None]:
     left, right = st.columns(2)
     method = left.selectbox("Split", list(splits.METHODS), format_func=SPLITS.__getitem__)
     part = right.selectbox("Part", splits.PARTS, index=None, placeholder="All parts")
-    chosen = Filters(phase=phase, fold=fold, subjects=subjects, part=part, flag=flag, copies=copies)
+    chosen = Filters(
+        phase=phase,
+        class_name=names,
+        fold=fold,
+        subjects=subjects,
+        part=part,
+        flag=flag,
+        copies=copies,
+    )
     if not part:
         return chosen, None
     with shown_errors():

@@ -1,19 +1,15 @@
-"""Splits cells into training, validation and test parts, and samples them."""
+"""Splits cells into training, validation and test parts."""
 
 from collections.abc import Callable
-from typing import ClassVar
 
 import numpy as np
 import pandas as pd
-from pydantic import Field
 
 from core.data.indexing import Index
-from core.documents import Section
 from core.errors import ConfigError, DataError
 
 PARTS = ("train", "validation", "test")
 FRACTIONS = (0.7, 0.15, 0.15)
-BALANCES = ("natural", "balanced")
 # The methods that cross-validation can deal into folds.
 FOLDED = ("subject", "image")
 _TRAINING_FRACTIONS = (0.85, 0.15)
@@ -36,7 +32,8 @@ def split(
 
     `method`: "subject" keeps every group in one part and balances the classes (70/15/15);
     "folds" trains on C-NMC's fold_0, validates on fold_1 and tests on fold_2; "preliminary" tests
-    on C-NMC's preliminary test phase and splits the training phase by group (85/15); "image" deals
+    on C-NMC's preliminary test phase and splits the training phase by group (85/15); "published"
+    keeps the parts of the data set's publisher, see `_as_published`; "image" deals
     out single images, so that cells of one patient are in several parts: it leaks, and exists to
     show how much. `cells` restricts the split to a sample of its `pool`.
 
@@ -57,28 +54,6 @@ def split(
                 "Take more cells, another seed or another split."
             )
     return result
-
-
-def draw(
-    index: Index,
-    method: str,
-    *,
-    seed: int,
-    sample_of: int | None,
-    balance: str,
-    folds: int = 0,
-    fold: int = 0,
-) -> pd.DataFrame:
-    """Samples `sample_of` cells of the pool (None: all) and splits them.
-
-    With `folds`, the parts are those of one fold, see `cross_validation`.
-    """
-    cells = pool(index, method)
-    if sample_of is not None:
-        cells = sample(cells, sample_of, balance=balance, seed=seed)
-    if folds:
-        return cross_validation(index, method, seed=seed, folds=folds, fold=fold, cells=cells)
-    return split(index, method, seed=seed, cells=cells)
 
 
 def cross_validation(
@@ -225,102 +200,37 @@ def _by_fold(cells: pd.DataFrame, rng: np.random.Generator) -> np.ndarray:
     return values
 
 
+def _as_published(cells: pd.DataFrame, rng: np.random.Generator) -> np.ndarray:
+    """Keeps the publisher's parts.
+
+    Where there is no test part, the validation part tests; where none is left to validate, 15 % of
+    the training part do: whole groups, or single images if subjects are not known.
+    """
+    parts: np.ndarray = cells["part"].to_numpy(dtype=object, na_value=None)
+    nowhere = sum(part is None for part in parts)
+    if nowhere:
+        raise DataError(
+            "The split 'published' needs every cell in a part of the publisher's (folders or a "
+            f"column with train, validation, test); {nowhere:,} are in none. Use the split "
+            "'subject' or 'image'."
+        )
+    if "test" not in parts:
+        parts[parts == "validation"] = "test"
+    if "validation" not in parts:
+        training = parts == "train"
+        fractions = _TRAINING_FRACTIONS
+        if cells["group"][training].isna().any():
+            dealt = _deal_images(cells[training], rng, round(1 / fractions[1]))
+            parts[training] = np.where(dealt, "train", "validation")
+        else:
+            parts[training] = _by_group(cells[training], rng, fractions)
+    return parts
+
+
 METHODS: dict[str, Callable[[pd.DataFrame, np.random.Generator], np.ndarray]] = {
     "subject": _by_group,
     "folds": _by_fold,
     "preliminary": _by_phase,
+    "published": _as_published,
     "image": _by_image,
 }
-
-
-class PartCells(Section):
-    """How many cells, subjects and groups a part has, and how many cells of each class."""
-
-    images: int
-    subjects: int
-    groups: int
-    all: int
-    hem: int
-
-
-class SplitAudit(Section):
-    """What crosses between the parts of a split; None where an older version did not look.
-
-    leaking: something crosses, or cannot be known not to. groups_crossing: groups that stand in
-    more than one part. exact_pairs_crossing, near_pairs_crossing, and their sum pairs_crossing:
-    duplicates on both sides. unknown_subjects: cells whose subject is not known.
-    """
-
-    SPARSE: ClassVar[bool] = True
-
-    leaking: bool
-    groups_crossing: int | None = None
-    exact_pairs_crossing: int | None = None
-    near_pairs_crossing: int | None = None
-    pairs_crossing: int | None = None
-    unknown_subjects: int | None = None
-    parts: dict[str, PartCells] = Field(default_factory=dict)
-
-
-def audit(parts: pd.DataFrame, pairs: pd.DataFrame) -> SplitAudit:
-    """Measures the leakage of a split (as returned by `split`)."""
-    part_of = parts.set_index("image_id")["split"]
-    ends = pairs.assign(a=pairs["image_a"].map(part_of), b=pairs["image_b"].map(part_of))
-    ends = ends.dropna(subset=["a", "b"])
-    crossing = ends.loc[ends["a"] != ends["b"], "kind"].value_counts()
-    exact, near = (int(crossing.get(kind, 0)) for kind in ("exact", "near"))
-    groups = int((parts.groupby("group")["split"].nunique() > 1).sum())
-    unknown = int(parts["group"].isna().sum())
-    return SplitAudit(
-        leaking=bool(groups or exact or near or unknown),
-        groups_crossing=groups,
-        exact_pairs_crossing=exact,
-        near_pairs_crossing=near,
-        pairs_crossing=exact + near,
-        unknown_subjects=unknown,
-        parts={
-            str(part): PartCells(
-                images=len(rows),
-                subjects=int(rows["subject"].nunique()),
-                groups=int(rows["group"].nunique()),
-                all=int(rows["label"].sum()),
-                hem=int((rows["label"] == 0).sum()),
-            )
-            for part, rows in parts.groupby("split")
-        },
-    )
-
-
-def sample(cells: pd.DataFrame, images: int, *, balance: str, seed: int) -> pd.DataFrame:
-    """Draws `images` cells, stratified by class and spread over groups.
-
-    `balance`: "natural" keeps the class shares, "balanced" takes as many ALL as HEM. Within a
-    class, cells are taken round-robin over the groups until the class is full. Rows keep their
-    order. Raises `ConfigError` if there are fewer cells than `images`.
-    """
-    if balance not in BALANCES:
-        raise ConfigError(f"balance is {balance!r}; it can be {', '.join(BALANCES)}.")
-    available = cells["label"].value_counts().reindex([0, 1], fill_value=0)
-    if balance == "balanced":
-        counts = {1: images - images // 2, 0: images // 2}
-    else:
-        positives = round(images * available[1] / max(len(cells), 1))
-        counts = {1: positives, 0: images - positives}
-    rng = np.random.default_rng(seed)
-    chosen: list[int] = []
-    for label, number in counts.items():
-        name = "ALL" if label else "HEM"
-        if number < 1:
-            raise ConfigError(
-                f"A {balance} sample of {images} cells would hold no {name} cell. Ask for more."
-            )
-        if number > available[label]:
-            raise ConfigError(
-                f"A {balance} sample of {images} cells needs {number} {name} cells; the data set "
-                f"has {available[label]}. Ask for fewer, or for the other balance."
-            )
-        rows = rng.permutation(np.flatnonzero(cells["label"] == label))
-        groups = cells["group"].iloc[rows]
-        turn = groups.groupby(groups, dropna=False).cumcount().to_numpy()
-        chosen.extend(rows[np.argsort(turn, kind="stable")][:number])
-    return cells.iloc[sorted(chosen)]

@@ -1,0 +1,156 @@
+"""Data sets whose classes come from folders, file names or a table, and are mapped to labels."""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import PurePosixPath
+
+from core.data.layouts import tables
+from core.data.layouts.folders import Folders
+from core.data.layouts.labelling import Labelling, label_classes, natural
+from core.data.layouts.layout import (
+    PART_NAMES,
+    ColumnsUnknownError,
+    PathFacts,
+    UnlabelledError,
+    is_image,
+    visible,
+)
+from core.data.layouts.patterns import Pattern, recognise_preset
+from core.data.layouts.tables import Table
+from core.errors import DataError
+
+_MOST = 0.9  # of the images, for a pattern or a table that was not asked for
+_LISTED, _EXAMPLES = 6, 3
+Read = Callable[[str], bytes]
+
+
+class Described:
+    """Images of any number of classes; see `Labelling` for where their facts come from.
+
+    `counts` gives the number of images of each class, `examples` up to three of their paths,
+    `columns` the columns of the table by role, of `all_columns`. `levels` names the folders at each
+    depth. `classes` is empty if the labels are not known.
+    """
+
+    unique = False
+
+    def __init__(self, paths: Sequence[str], read: Read, labelling: Labelling) -> None:
+        """Finds the source of the classes; see `core.data.layouts.recognise`."""
+        images = [path for path in paths if is_image(path)]
+        self._pattern = Pattern(labelling.pattern) if labelling.pattern else None
+        self._folders = Folders(images, labelling.class_folder, labelling.subject_folder)
+        self._table, unread = self._find_table(paths, images, read, labelling)
+        self.levels = self._folders.levels
+        self._found = list(self.levels[0]) if self.levels else []
+        by_name = self._pattern is not None and "class" in self._pattern.roles
+        if not (self._table or by_name or self._folders.give_classes):
+            preset = recognise_preset(images, _MOST)
+            if preset is None or self._pattern:
+                raise unread or _unknown(self._found)
+            self._pattern, by_name = Pattern(preset), True
+        self._where = "table" if self._table else "pattern" if by_name else "folders"
+        self._listing = PurePosixPath(self._table[0]).name if self._table else ""
+        self.title, self.names = {
+            "table": (
+                f"a table of labels ({self._listing})",
+                f"an image that {self._listing} lists",
+            ),
+            "pattern": ("classes in the file names", "an image whose name gives its class"),
+            "folders": ("a folder per class", "an image in a class folder"),
+        }[self._where]
+        self.tables = frozenset({self._table[0]} if self._table else ())
+        table = self._table[1] if self._table else None
+        self.absent: Mapping[str, str] = table.absent if table else {}
+        self.columns: Mapping[str, str] = table.columns if table else {}
+        self.all_columns: Sequence[str] = table.all_columns if table else ()
+        self.counts, self.examples = self._count(images)
+        known = self._pattern.labels if self._pattern and by_name else None
+        self.classes: Mapping[str, int | None] = label_classes(self.counts, labelling, known) or {}
+
+    def facts(self, path: str) -> PathFacts:
+        """See `core.data.layouts.layout.Layout`."""
+        if not is_image(visible(path)[-1]):
+            raise DataError("not an image file")
+        facts = self._facts(path)
+        name = facts.get("class")
+        if name is None or name not in self.classes:
+            raise DataError(self._refusal())
+        part = PART_NAMES.get(facts.get("part", "").lower())
+        return PathFacts(
+            "training", facts.get("subject"), self.classes[name], class_name=name, part=part
+        )
+
+    def _facts(self, path: str) -> dict[str, str]:
+        facts = self._folders.facts(path)
+        if self._where != "folders":
+            facts.pop("class", None)
+        if self._pattern:
+            facts |= self._pattern.facts(path)
+        if self._table:
+            facts.pop("class", None)
+            facts |= self._table[1].facts(path)
+        return facts
+
+    def _refusal(self) -> str:
+        if self._table:
+            return f"not listed in {self._listing}, or without a class there"
+        if self._where == "pattern":
+            return "the pattern finds no class in its path"
+        return f"not in a class folder ({' or '.join(self.classes)})"
+
+    def _count(self, images: Sequence[str]) -> tuple[dict[str, int], dict[str, list[str]]]:
+        """The number of images of each class, and up to `_EXAMPLES` of their paths."""
+        paths: dict[str, list[str]] = defaultdict(list)
+        for path in images:
+            try:
+                name = self._facts(path).get("class")
+            except DataError:
+                continue  # said of this file when it is read
+            if name is not None:
+                paths[name].append(path)
+        if not paths:
+            raise _unknown(self._found)
+        order = sorted(paths, key=natural)
+        return (
+            {name: len(paths[name]) for name in order},
+            {name: paths[name][:_EXAMPLES] for name in order},
+        )
+
+    def _find_table(
+        self, paths: Sequence[str], images: Sequence[str], read: Read, labelling: Labelling
+    ) -> tuple[tuple[str, Table] | None, ColumnsUnknownError | None]:
+        """The named table of labels with its path, or one that lists most images.
+
+        Also returns the error of a table that lists images without a recognised column.
+        """
+        columns, unread = labelling.columns, None
+        if labelling.table:
+            name = PurePosixPath(labelling.table.replace("\\", "/")).name
+            rows = tables.read_table(read(labelling.table), name)
+            return (labelling.table, Table(rows, images, columns, name)), None
+        if self._pattern and "class" in self._pattern.roles:
+            return None, None
+        for path in paths:
+            if path.lower().endswith(tables.SUFFIXES):
+                name = PurePosixPath(path).name
+                try:
+                    table = Table(tables.read_table(read(path), name), images, columns, name)
+                except ColumnsUnknownError as error:
+                    unread = error if "file" in error.recognised else unread
+                except DataError:
+                    continue  # a file like any other
+                else:
+                    if images and len(table) >= _MOST * len(images):
+                        return (path, table), None
+        return None, unread
+
+
+def _unknown(found: Sequence[str]) -> UnlabelledError:
+    contents = f"the folders {', '.join(found[:_LISTED])}" if found else "no folders with images"
+    return UnlabelledError(
+        f"The classes of these images are not known: there are {contents}. Give a folder with a "
+        "folder for each class, C-NMC's files (UID_<subject>_<image>_<cell>_<all|hem>.bmp), or the "
+        "folder above that of a test phase; or say where the classes stand: in a table of labels "
+        "(--table FILE), in the file names (--pattern EXPRESSION), or in which level of folders "
+        "(--class-folder NUMBER)."
+    )

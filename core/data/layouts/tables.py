@@ -1,0 +1,158 @@
+"""Class, subject and part from a table of labels: CSV, TSV or Parquet."""
+
+import io
+import re
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from core.data.layouts.image_finder import ImageFinder
+from core.data.layouts.labelling import ROLES
+from core.data.layouts.layout import ColumnsUnknownError
+from core.errors import DataError
+
+SUFFIXES = (".csv", ".tsv", ".txt", ".parquet")
+# What columns are called, with everything but letters and digits taken out.
+_CALLED = {
+    "file": "file filename filepath image imageid imagename imagefile imagepath path img name",
+    "class": "class label labels diagnosis category target celltype type classname cellclass",
+    "subject": "subject subjectid patient patientid case caseid donor donorid person slideid",
+    "part": "part split set subset partition phase",
+}
+_SEPARATORS = (";", "\t", ",")
+_WHOLE = re.compile(r"([+-]?\d+)[.,]0*")
+
+
+class Table:
+    """Reads class, subject and part of each image from the rows of a table.
+
+    `columns` are those that are read, by role, of `all_columns`. `absent` gives a reason for each
+    image that is listed and not there.
+    """
+
+    def __init__(
+        self, rows: pd.DataFrame, images: Sequence[str], chosen: Mapping[str, str], name: str
+    ) -> None:
+        """Recognises the columns, where `chosen` names none for a role, and matches the files.
+
+        `rows` as `read_table` returns them; `images` the paths of all images. Raises
+        `core.data.layouts.layout.ColumnsUnknownError` if no column of files or of classes is
+        recognised, `DataError` if a chosen column does not exist.
+        """
+        finder = ImageFinder(images)
+        self.all_columns = list(rows.columns)
+        self.columns = _columns(rows, finder, chosen, name)
+        self.absent: dict[str, str] = {}
+        self._facts: dict[str, dict[str, str]] = {}
+        self._problems: dict[str, str] = {}
+        roles = {role: column for role, column in self.columns.items() if role != "file"}
+        for row in rows.to_dict("records"):
+            listed = row[self.columns["file"]]
+            facts = {role: value for role, c in roles.items() if (value := _plain(row[c]))}
+            self._add(listed, finder.find(listed), facts, name)
+
+    def _add(self, listed: str, found: list[str], facts: dict[str, str], name: str) -> None:
+        if not found and listed.strip():
+            self.absent[listed] = f"listed in {name}, but there is no such image"
+        for path in found:
+            if len(found) > 1:
+                self._problems[path] = (
+                    f"{name} lists {listed}, which can be any of {len(found)} images: write its "
+                    "folders too"
+                )
+            elif self._facts.setdefault(path, facts) != facts:
+                self._problems[path] = f"{name} lists {listed} twice, with other values"
+
+    def facts(self, path: str) -> dict[str, str]:
+        """The facts of one image by role; empty for one that the table does not list.
+
+        Raises `DataError` if rows contradict each other, or a row can be of several images.
+        """
+        if path in self._problems:
+            raise DataError(self._problems[path])
+        return self._facts.get(path, {})
+
+    def __len__(self) -> int:
+        """The number of images that the table lists."""
+        return len(self._facts)
+
+
+def read_table(data: bytes, name: str) -> pd.DataFrame:
+    """Reads a table as text: CSV with comma, semicolon or tab in UTF-8 or UTF-16, or Parquet.
+
+    Missing values are "". Raises `DataError` if it cannot be read, or has no row.
+    """
+    try:
+        if name.lower().endswith(".parquet"):
+            rows = pd.read_parquet(io.BytesIO(data))
+            rows = rows.astype(object).where(rows.notna(), "").astype(str)
+        else:
+            text = _text(data)
+            head = text.split("\n", 1)[0]
+            separator = max(_SEPARATORS, key=head.count)
+            rows = pd.read_csv(
+                io.StringIO(text), sep=separator, dtype=str, keep_default_na=False, na_filter=False
+            )
+    except UnicodeDecodeError:
+        raise DataError(f"{name} is neither UTF-8 nor UTF-16. Save it as UTF-8.") from None
+    except (ValueError, OSError) as error:  # pandas' own errors are ValueErrors
+        reason = str(error).splitlines()[0][:200]
+        raise DataError(f"{name} is no table that can be read: {reason}.") from None
+    rows.columns = [str(column).strip() for column in rows.columns]
+    if rows.empty or not rows.columns.is_unique:
+        raise DataError(f"{name} holds no row, or two columns of one name.")
+    return rows
+
+
+def _text(data: bytes) -> str:
+    """Text of a CSV, by its byte order mark or, without one, by the zeros of UTF-16."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        text = data.decode("utf-16")
+    elif b"\0" in data[:200]:
+        text = data.decode("utf-16-be" if data[0] == 0 else "utf-16-le")
+    else:
+        text = data.decode("utf-8-sig")
+    first, _, rest = text.partition("\n")  # a line "sep=;" tells Excel the separator
+    return rest if first.lower().startswith("sep=") else text
+
+
+def _columns(
+    rows: pd.DataFrame, finder: ImageFinder, chosen: Mapping[str, str], name: str
+) -> dict[str, str]:
+    have = list(rows.columns)
+    for role, asked in chosen.items():
+        if asked not in have:
+            raise DataError(f"{name} has no column {asked!r} for {role}; it has {', '.join(have)}.")
+    found = dict(chosen)
+    if "file" not in found and (column := _file_column(rows, finder)):
+        found["file"] = column
+    for role in ROLES[1:]:
+        free = [column for column in have if column not in found.values()]
+        named = next((c for c in free if _bare(c) in _CALLED[role].split()), None)
+        if role not in found and named:
+            found[role] = named
+    found = {role: found[role] for role in ROLES if role in found}
+    if not {"file", "class"} <= set(found):
+        raise ColumnsUnknownError(name, have, found)
+    return found
+
+
+def _file_column(rows: pd.DataFrame, finder: ImageFinder) -> str | None:
+    """The column whose first values are most often the names of images, or is called so."""
+    some = rows.head(200)
+    hits = {column: sum(len(finder.find(v)) > 0 for v in some[column]) for column in rows.columns}
+    best = max(hits, key=lambda column: hits[column])
+    if hits[best]:
+        return str(best)
+    return next((c for c in rows.columns if _bare(c) in _CALLED["file"].split()), None)
+
+
+def _bare(column: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", column.lower())
+
+
+def _plain(value: str) -> str:
+    """A value without blanks; a whole number without the decimals of a spreadsheet ("1,0")."""
+    value = value.strip()
+    whole = _WHOLE.fullmatch(value)
+    return whole[1] if whole else value

@@ -1,0 +1,140 @@
+"""Labels from tables: how they are saved, how columns are called, how files are named."""
+
+import io
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from core.data.layouts import ClassesUnknownError, PathFacts, recognise
+from core.data.layouts.described import Described
+from core.data.layouts.labelling import from_texts
+from core.data.layouts.layout import ColumnsUnknownError
+from core.data.layouts.tables import Table, read_table
+from core.errors import DataError
+
+IMAGES = [f"pictures/Cell {n}.PNG" for n in range(6)]
+ROWS = pd.DataFrame(
+    {
+        "Image": [f"Cell {n}.PNG" for n in range(6)],
+        "Diagnosis": ["Blast", "Blast", "Normal", "Normal", "Other", "Blast"],
+        "Patient ID": ["7", "7", "8", "9", "9", "10"],
+        "Split": ["train", "Training", "train", "valid", "test", "test"],
+        "Age": ["3,5"] * 6,
+    }
+)
+
+
+def _csv(separator: str, encoding: str, head: str = "") -> bytes:
+    return (head + ROWS.to_csv(sep=separator, index=False)).encode(encoding)
+
+
+def _parquet(rows: pd.DataFrame = ROWS) -> bytes:
+    file = io.BytesIO()
+    rows.to_parquet(file)
+    return file.getvalue()
+
+
+def _read(content: bytes, name: str = "labels.csv", **said: Any) -> Described:
+    layout = recognise([*IMAGES, name], lambda _: content, from_texts(**said))
+    assert isinstance(layout, Described)
+    return layout
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("labels.csv", _csv(",", "utf-8")),
+        ("labels.csv", _csv(";", "utf-8-sig")),
+        ("labels.csv", _csv(";", "utf-8", "sep=;\n")),
+        ("Labels.TSV", _csv("\t", "utf-16")),
+        ("labels.txt", _csv("\t", "utf-16-le")),
+        ("a/labels.csv", _csv(",", "utf-16-be")),
+        ("labels.parquet", _parquet()),
+    ],
+)
+def test_a_table_is_found_and_read_however_it_was_saved(name: str, content: bytes) -> None:
+    layout = _read(content, name, positive="Blast", negative="Normal")
+    assert layout.columns == {
+        "file": "Image",
+        "class": "Diagnosis",
+        "subject": "Patient ID",
+        "part": "Split",
+    }
+    assert layout.classes == {"Blast": 1, "Normal": 0, "Other": None}
+    assert layout.facts(IMAGES[1]) == PathFacts("training", "7", 1, None, "Blast", "train")
+    assert layout.facts(IMAGES[3]) == PathFacts("training", "9", 0, None, "Normal", "validation")
+    assert layout.facts(IMAGES[4]) == PathFacts("training", "9", None, None, "Other", "test")
+    assert layout.tables == {name} and not layout.absent
+
+
+def test_files_may_be_named_without_folder_suffix_or_case_and_with_backslashes() -> None:
+    listed = ["cell 0", "PICTURES\\Cell 1", "./pictures/cell 2.png", "/data/pictures/Cell 3.PNG"]
+    rows = pd.DataFrame({"file": [*listed, "Cell 9"], "class": list("ababa")})
+    table = Table(rows, IMAGES, {}, "t.csv")
+    assert [table.facts(path).get("class") for path in IMAGES] == ["a", "b", "a", "b", None, None]
+    assert len(table) == 4
+    assert table.absent == {"Cell 9": "listed in t.csv, but there is no such image"}
+
+
+def test_an_image_that_is_listed_twice_otherwise_or_not_alone_is_refused() -> None:
+    images = ["a/1.png", "b/1.png", "2.png", "3.png"]
+    rows = pd.DataFrame({"file": ["1.png", "2", "2", "3", "3"], "class": ["x", "x", "y", "y", "y"]})
+    table = Table(rows, images, {}, "t.csv")
+    for path in images[:2]:
+        with pytest.raises(DataError, match="any of 2 images: write its folders too"):
+            table.facts(path)
+    with pytest.raises(DataError, match="lists 2 twice, with other values"):
+        table.facts("2.png")
+    assert table.facts("3.png") == {"class": "y"}
+
+
+@pytest.mark.parametrize("one", ["1", "1,0", " 1.0 ", "1,"])
+def test_numbers_of_a_spreadsheet_are_classes_without_their_decimals(one: str) -> None:
+    content = "\n".join(["file;label", *(f"Cell {n};{one if n else '0'}" for n in range(6))])
+    layout = _read(content.encode(), positive="1")
+    assert layout.classes == {"0": 0, "1": 1} and layout.facts(IMAGES[5]).label == 1
+
+
+def test_columns_of_other_names_are_asked_for_and_can_be_named() -> None:
+    rows = ROWS.rename(columns={"Diagnosis": "Befund", "Image": "Bild"})
+    content = rows.to_csv(index=False).encode()
+    with pytest.raises(ColumnsUnknownError, match=r"none is recognised as class.*--columns") as e:
+        _read(content)
+    assert e.value.recognised == {"file": "Bild", "subject": "Patient ID", "part": "Split"}
+    layout = _read(content, columns="class=Befund", positive="Blast", negative="Normal")
+    assert layout.facts(IMAGES[0]).label == 1
+    with pytest.raises(DataError, match="has no column 'Grund' for class; it has Bild"):
+        _read(content, table="labels.csv", columns="class=Grund")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "no table that can be read"),
+        (b"a,b\n", "holds no row"),
+        (b"a,a \n1,2\n", "two columns of one name"),
+        (b"a,b\n1,2\n3,4,5,6\n", "no table that can be read"),
+        ("file;Größe\n1;2\n".encode("cp1252"), "neither UTF-8 nor UTF-16"),
+    ],
+)
+def test_what_is_no_table_is_refused_with_the_reason(content: bytes, words: str) -> None:
+    with pytest.raises(DataError, match=words):
+        read_table(content, "labels.csv")
+    with pytest.raises(DataError, match="no table that can be read"):
+        read_table(b"PAR1" + content, "labels.parquet")
+
+
+def test_a_table_of_other_things_is_a_file_like_any_other() -> None:
+    images = [f"{name}/{n}.png" for name in "ab" for n in range(3)]
+    layout = recognise([*images, "notes.csv"], lambda _: b"who,what\nme,this\n",
+                       from_texts(positive="a"))  # fmt: skip
+    assert layout.title == "a folder per class" and layout.tables == frozenset()
+
+
+def test_a_set_of_one_class_is_looked_at_once_its_side_is_said() -> None:
+    content = "\n".join(["file,class", *(f"Cell {n},WBC" for n in range(6))]).encode()
+    with pytest.raises(ClassesUnknownError, match=r"are WBC \(6\)"):
+        _read(content)
+    for side, label in (("positive", 1), ("negative", 0)):
+        assert _read(content, **{side: "WBC"}).classes == {"WBC": label}
