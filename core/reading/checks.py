@@ -7,7 +7,7 @@ that cannot be decoded, or are too small, are refused earlier: "unreadable" and 
 import numpy as np
 
 from core.cells.morphology import measure
-from core.cells.scale import CNMC_SIDE
+from core.cells.scale import CNMC_SIDE, size
 from core.data import quality
 from core.ood.appearance import figures_of_cell
 from core.reading import natural_background
@@ -69,10 +69,10 @@ def on_black(picture: CheckedPicture) -> Refusal | None:
     """Checks that it is cut out of its background; if not, cuts it out."""
     if picture.black_border < ON_BLACK:
         return natural_background.cut_out(picture)
-    if picture.told.um_per_px is not None:
-        refusal = frame.bring_to_scale(picture, picture.told.um_per_px)
-        if refusal is not None:
-            return refusal
+    if picture.told.um_per_px is None:
+        frame.note_the_scale(picture)
+    elif refusal := frame.bring_to_scale(picture, picture.told.um_per_px):
+        return refusal
     inside = np.count_nonzero(_middle(picture.mask, picture.geometry.window))
     if inside < MIN_INSIDE_WINDOW * np.count_nonzero(picture.mask):
         natural_background.centre(picture)
@@ -108,20 +108,22 @@ def scale(picture: CheckedPicture) -> Refusal | None:
         low, high = (2 * picture.geometry.window * np.sqrt(s / np.pi) for s in CELL_SHARE)
     if low <= diameter <= high:
         return None
-    size = "smaller" if diameter < low else "larger"
+    scale = frame.um_of_training(picture.reference)
+    across = f"The cell measures {size([diameter], scale)} across"
+    range_ = f"{low * scale:.1f} to {high * scale:.1f} µm"
     if told := frame.proposed(picture):
         side = picture.image.shape[0]
         return Refusal(
-            f"The cell measures {diameter:.0f} pixels across, smaller than any cell the model "
-            f"knows ({low:.0f} to {high:.0f}).",
+            f"{across}, smaller than any cell the model knows ({range_}), if a pixel is that of "
+            "the training images.",
             f"If this is a frame of {CNMC_SIDE} pixels that was made {side} pixels wide, have it "
             f"read at that scale (--um-per-px {told.um_per_px:g} on the command line); detail is "
             "lost. Better, export it at its full size.",
             told,
         )
     return Refusal(
-        f"The cell measures {diameter:.0f} pixels across, {size} than any cell the model knows "
-        f"({low:.0f} to {high:.0f}).",
+        f"{across}, {'smaller' if diameter < low else 'larger'} than any cell the model knows "
+        f"({range_}).",
         "Export it at the magnification of the training images; do not resize it.",
     )
 

@@ -43,11 +43,14 @@ SMUDGE = refused(
 )
 
 
+BAND = "Its probability lies too near to the threshold to be called."
+
+
 @dataclass(frozen=True)
 class FieldCell:
     """The result for one cell of a field; the numbers are None if it was not read.
 
-    call, leaning, close, interval: as `core.reading.reader.CellReading` has them.
+    call, leaning, close, interval, doubts: as `core.reading.reader.CellReading` has them.
     """
 
     marked: Marked
@@ -58,6 +61,7 @@ class FieldCell:
     call: str | None = None
     leaning: str | None = None
     close: bool = False
+    doubts: tuple[str, ...] = ()
 
     @property
     def number(self) -> int:
@@ -122,6 +126,12 @@ class FieldReading:
             if cell.state == NOT_READ:
                 first.setdefault(cell.gate.code or "", cell.gate.reason or "")
         return {first[code]: count for code, count in self.counts.refused.items()}
+
+    @property
+    def review_reasons(self) -> dict[str, int]:
+        """How many cells were sent to review, by reason."""
+        reviewed = [cell for cell in self.cells if cell.call == "review"]
+        return dict(Counter(cell.doubts[0] if cell.doubts else BAND for cell in reviewed))
 
     @property
     def summary(self) -> Summary:
@@ -289,8 +299,8 @@ def _read(
     for item, picture, gate in passed:
         gate = examine(picture, OF_FEATURES, gate.checks)
         if gate.passed:
-            answered, _ = answer(picture, reader.calibration)
-            results.append(FieldCell(item, gate, **vars(answered)))
+            answered, doubts = answer(picture, reader.calibration)
+            results.append(FieldCell(item, gate, **vars(answered), doubts=doubts))
         else:
             results.append(FieldCell(item, gate))
     return results

@@ -90,6 +90,7 @@ def test_each_whole_cell_is_read_or_refused_with_a_reason_and_the_counts_add_up(
     assert counts.found == 6 == counts.cut + counts.read + sum(counts.refused.values())
     assert counts.read > 0, states(reading)
     assert counts.blasts + counts.hem + counts.review == counts.read
+    assert sum(reading.review_reasons.values()) == counts.review
 
 
 def test_the_engine_says_of_a_cell_what_it_says_of_its_picture(

@@ -226,6 +226,15 @@ def test_a_frame_made_smaller_is_refused_with_the_scale_at_which_it_is_read(
     )
 
 
+def test_a_picture_smaller_than_a_frame_says_that_its_scale_is_assumed(
+    reader: Reader, cell: np.ndarray
+) -> None:
+    assert read(reader, cell).prepared is None
+    middle = read(reader, cell[75:375, 75:375])
+    assert middle.prepared is not None
+    assert "It is 300 x 300 pixels, smaller than a frame of 450" in middle.prepared.words[0]
+
+
 def test_a_scale_that_cannot_be_or_would_invent_pixels_is_refused(
     reader: Reader, cell: np.ndarray
 ) -> None:

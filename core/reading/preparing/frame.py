@@ -52,6 +52,18 @@ def bring_to_scale(picture: CheckedPicture, um_per_px: float) -> Refusal | None:
     return None
 
 
+def note_the_scale(picture: CheckedPicture) -> None:
+    """Notes that the scale is assumed, of a picture on black that is smaller than C-NMC's."""
+    height, width = picture.image.shape[:2]
+    if picture.prepared is None and max(height, width) < CLEARLY * CNMC_SIDE:
+        um_per_px = um_of_training(picture.reference)
+        picture.notes += (
+            f"It is {width} x {height} pixels, smaller than a frame of {CNMC_SIDE}. A pixel is "
+            f"taken to be {um_per_px:g} µm, as in the training images: if the picture was made "
+            "smaller, say its scale.",
+        )
+
+
 def proposed(picture: CheckedPicture) -> Told | None:
     """The scale of a square picture on black, if it is a whole frame of C-NMC made smaller.
 

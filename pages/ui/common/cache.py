@@ -175,15 +175,15 @@ def reader(run: Run) -> Reader:
 
 
 @st.cache_resource(max_entries=2, show_spinner="Opening the field…")
-def decoded(data: bytes, name: str) -> np.ndarray:
-    """A field's pixels, RGB uint8 (H, W, 3); not to be written to."""
-    return images.decode(data, name)
+def decoded(data: bytes, name: str) -> tuple[np.ndarray, tuple[str, ...]]:
+    """A field's pixels, RGB uint8 (H, W, 3), not to be written to; what was assumed of them."""
+    return images.decode_noted(data, name)
 
 
 @st.cache_resource(max_entries=4, show_spinner="Looking for white cells…")
 def white_cells(data: bytes, name: str, um_per_px: float | None) -> Field:
     """The white cells of a field that is searched at once."""
-    return detect(decoded(data, name), um_per_px=um_per_px)
+    return detect(decoded(data, name)[0], um_per_px=um_per_px)
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)

@@ -19,7 +19,7 @@ from core.runs.run_store import Run
 from core.workers import launcher
 from pages.ui.common import cache
 from pages.ui.common.progress import show_progress
-from pages.ui.common.text import shown_errors
+from pages.ui.common.text import plain, shown_errors
 from pages.ui.reading import cell, field_chart, field_parts
 from pages.ui.reading.field_inputs import FieldState, ask_for_scale, show_edits, show_scale
 
@@ -42,6 +42,8 @@ def show(run: Run, name: str, data: bytes) -> None:
         if reading.question is not None:
             ask_for_scale(reading, picture, key, state)
             return
+        for note in () if is_large(data, name) else cache.decoded(data, name)[1]:
+            st.caption(plain(note))
         field_parts.show_summary(reading)
         if reading.waiting:
             st.warning(
@@ -93,7 +95,7 @@ def _open(
 ) -> tuple[Region, np.ndarray, Field] | None:
     """Opens a field: its pixels, a picture to show, and its cells; None while it is searched."""
     if not is_large(data, name):
-        image = cache.decoded(data, name)
+        image, _ = cache.decoded(data, name)
         detected = cache.white_cells(data, name, state.um_per_px)
         return Whole(image), field_picture.overview(image), detected
     scale = "" if state.um_per_px is None else f"-{state.um_per_px:g}"

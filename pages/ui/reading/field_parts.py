@@ -34,10 +34,13 @@ def show_summary(reading: FieldReading) -> None:
         )
         return
     _show_sum(reading.summary)
-    reasons = reading.reasons
-    if reasons:
-        words = [f"{count} x {plain(reason)}" for reason, count in reasons.items()]
-        st.caption("**Why cells were refused:** " + " · ".join(words))
+    for heading, reasons in (
+        ("Why cells were refused", reading.reasons),
+        ("Why cells were sent to review", reading.review_reasons),
+    ):
+        if reasons:
+            words = [f"{count} x {plain(reason)}" for reason, count in reasons.items()]
+            st.caption(f"**{heading}:** " + " · ".join(words))
 
 
 def _show_sum(summary: Summary) -> None:
