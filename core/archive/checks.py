@@ -23,6 +23,7 @@ from core.runs.card_texts import CardTexts
 from core.runs.config import MAX_EPOCHS, RunConfig
 from core.runs.metrics import RunMetrics
 from core.runs.run_store import HISTORY_COLUMNS, STAGES, Run
+from core.runs.stain import Stain
 from core.settings import settings
 
 _JSON_BYTES = 16 * 2**20
@@ -45,6 +46,7 @@ def require(run: Run) -> None:
                 f"{name} is refused: it is damaged or of another version ({reason}). Export the "
                 "run again."
             ) from None
+    _ = run.stain  # raises if it is not what config.json asks for
 
 
 def _read(document: type[T], file: Path) -> T:
@@ -73,6 +75,10 @@ def _metrics(file: Path) -> None:
 
 def _calibration(file: Path) -> None:
     _read(Calibration, file)
+
+
+def _stain(file: Path) -> None:
+    _read(Stain, file)
 
 
 def _evaluations(file: Path) -> None:
@@ -207,5 +213,6 @@ FILES: dict[str, Callable[[Path], None]] = {
     "reference.npz": _arrays,
     "predictions.parquet": _predictions,
     "split.parquet": _split,
+    "stain.json": _stain,
     "status.json": _status,
 }

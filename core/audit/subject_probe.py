@@ -105,7 +105,8 @@ def measure(run: Run, progress: Progress | None = None, *, seed: int = 0) -> Sub
             "each, so there is nobody to tell apart. Train with more cells."
         )
     root = datasets.resolve(run.config.dataset)
-    array = pixels(root, cells, run.geometry, progress, inputs=run.config.inputs)
+    inputs, normaliser = run.config.inputs, run.normaliser
+    array = pixels(root, cells, run.geometry, progress, inputs=inputs, normaliser=normaliser)
     embedding = _embed(Engine(run.engine_file), array, progress)
     classes = cells.groupby(["part", "label"], sort=False)
     rows = []

@@ -43,13 +43,21 @@ def compare(runs: tuple[str, ...], prevalence: float | None) -> dict[str, Any]:
 @click.command()
 @click.argument("run")
 @click.option("--dataset", help='Measure on this data set: a folder, or "demo".')
+@click.option(
+    "--stain", is_flag=True, help="Measure what adapting cells of another stain costs, anew."
+)
 @prints
-def evaluate(run: str, dataset: str | None) -> dict[str, Any]:
+def evaluate(run: str, dataset: str | None, stain: bool) -> dict[str, Any]:
     """Measures a run.
 
     Prints the metrics of its test part, or those on another data set.
     """
     finished = run_store.get(run)
+    if stain:
+        from core.evaluation.staining import measure_again
+
+        measured = measure_again(finished, progress("re-colouring"))
+        return {"run": finished.run_id, **measured.to_json()}
     if dataset is None:
         if finished.metrics is None:
             raise RunError(f"Run {run} is {finished.status.state}; it has no metrics yet.")

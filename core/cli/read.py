@@ -36,6 +36,11 @@ from core.storage import atomic
     "--um-per-px", type=float, metavar="µm", help="Scale of a field, or of a cell on black."
 )
 @click.option("--swap-red-blue", is_flag=True, help="Swap the red and blue of each image.")
+@click.option(
+    "--adapt-stain",
+    is_flag=True,
+    help="Read a cell that only its appearance has refused as if stained like the training cells.",
+)
 @click.option("--one-patient", is_flag=True, help="Add up the fields, which are of one patient.")
 @prints
 def read(
@@ -46,6 +51,7 @@ def read(
     field: bool,
     um_per_px: float | None,
     swap_red_blue: bool,
+    adapt_stain: bool,
     one_patient: bool,
 ) -> list[dict[str, Any]]:
     """Reads images of cells or fields.
@@ -63,6 +69,7 @@ def read(
             as_field=field,
             um_per_px=um_per_px,
             swap_red_blue=swap_red_blue,
+            adapt_stain=adapt_stain,
             progress=progress,
         )
         for name in images
@@ -96,6 +103,8 @@ def _of_calls(reading: Reading | FieldImage, record: RecordInWords) -> RecordInW
     if not isinstance(reading, Reading):
         return record
     called = {cell.call for cell in reading.cells}
+    if any(cell.adapted for cell in reading.cells):
+        record = track_record.of_adapted(record)
     return replace(record, calls={call: w for call, w in record.calls.items() if call in called})
 
 
@@ -105,12 +114,12 @@ def _write_overlays(readings: list[Reading | FieldImage], folder: Path) -> dict[
     written: dict[int, str] = {}
     for number, reading in enumerate(readings):
         pictures = (
-            [cell.overlay for cell in reading.cells]
+            [(cell.overlay, "_adapted" if cell.adapted else "") for cell in reading.cells]
             if isinstance(reading, Reading)
-            else [reading.overlay]
+            else [(reading.overlay, "")]
         )
-        for picture in pictures:
-            file = folder / f"{Path(reading.image).stem}_overlay.png"
+        for picture, how in pictures:
+            file = folder / f"{Path(reading.image).stem}{how}_overlay.png"
             if str(file) in written.values():
                 file = file.with_stem(f"{file.stem}_{number}")
             file.write_bytes(encode(picture))

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from core.cells import staining
 from core.cli.console import epochs_of, follow, prints
 from core.data import datasets, splits
 from core.errors import ConfigError, RunError
@@ -17,7 +18,8 @@ from core.runs.run_store import Run
 from core.workers import launcher
 
 FOLDS, TRIALS = 5, 20
-_SETTINGS = ("split", "seed", "sample", "epochs")  # options that set a field of the config
+# Options that set a field of the config.
+_SETTINGS = ("split", "seed", "sample", "epochs", "stain_normalisation")
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,7 @@ class TrainingOptions:
     sample: int | None
     split: str | None
     seed: int | None
+    stain_normalisation: str | None
     assignments: tuple[str, ...]
 
 
@@ -85,6 +88,11 @@ def training_options(verb: Callable[..., Any]) -> Callable[..., Any]:
                 "--split", help="subject (default), folds, preliminary, published or image."
             ),
             click.option("--seed", type=int),
+            click.option(
+                "--stain-normalisation",
+                type=click.Choice(staining.METHODS),
+                help="Of every cell before the network sees it; default: none.",
+            ),
             click.option("--set", "assignments", multiple=True, metavar="NAME=VALUE"),
         )
     ):

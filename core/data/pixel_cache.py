@@ -15,7 +15,8 @@ import pandas as pd
 
 from core import storage
 from core.cells.masks import cell_mask
-from core.data.images import Geometry, decode, fit
+from core.cells.staining import Normaliser
+from core.data.images import Geometry, decode, fit, window
 from core.data.indexing import digest
 from core.data.walk import Progress
 from core.errors import ConfigError, DataError
@@ -32,24 +33,40 @@ def pixels(
     progress: Progress | None = None,
     *,
     inputs: str = "cell",
+    normaliser: Normaliser | None = None,
 ) -> np.ndarray:
     """The inputs of `cells`, in their order: a read-only memory map, uint8 (N, size, size, 3) RGB.
 
     `cells` has image_id (path below `root`) and sha256. The array is built once, on all cores,
-    and stored under a key of the cells' contents, the geometry and `inputs` (one of `INPUTS`, see
-    `shown`). `progress` gets (done, total). Raises `DataError` if a file is missing or has changed
-    since it was indexed.
+    and stored under a key of the cells' contents, the geometry, `inputs` (one of `INPUTS`, see
+    `shown`) and the `normaliser` of their stain. `progress` gets (done, total). Raises `DataError`
+    if a file is missing or has changed since it was indexed.
     """
-    key = [*cells["sha256"], repr(geometry), *([] if inputs == "cell" else [inputs])]
+    key = [*cells["sha256"], repr(geometry), *variant(inputs, normaliser)]
     folder = storage.pixels_dir(digest(key))
     file = folder / "pixels.npy"
     with storage.lock(folder):
         if not file.exists():
             storage.sweep(folder)
             with storage.atomic(file) as temporary:
-                _build(temporary, root, cells, geometry, progress, inputs)
+                _build(temporary, root, cells, geometry, progress, inputs, normaliser)
     pixels: np.ndarray = np.load(file, mmap_mode="r")
     return pixels
+
+
+def variant(inputs: str, normaliser: Normaliser | None) -> list[str]:
+    """What tells these inputs of cells from the cells as they are, for keys of caches."""
+    seen = [] if inputs == "cell" else [inputs]
+    return seen if normaliser is None else [*seen, repr(normaliser)]
+
+
+def prepare(image: np.ndarray, geometry: Geometry, normaliser: Normaliser | None) -> np.ndarray:
+    """What a network sees of a cell before it is resized by `core.data.images.fit`.
+
+    Cuts the window out and normalises its stain: RGB uint8 (H, W, 3) to (window, window, 3).
+    """
+    cut = window(image, geometry.window)
+    return cut if normaliser is None else normaliser(cut)
 
 
 def shown(image: np.ndarray, inputs: str) -> np.ndarray:
@@ -87,6 +104,7 @@ def _build(
     geometry: Geometry,
     progress: Progress | None,
     inputs: str,
+    normaliser: Normaliser | None,
 ) -> None:
     shape = (len(cells), geometry.size, geometry.size, 3)
     array = np.lib.format.open_memmap(file, mode="w+", dtype=np.uint8, shape=shape)
@@ -107,7 +125,8 @@ def _build(
             ) from None
         if hashlib.sha256(data).hexdigest() != digests[row]:
             raise DataError(f"{path} has changed since it was indexed. Index the data set again.")
-        array[row] = fit(shown(decode(data, path.name), inputs), geometry)
+        image = shown(decode(data, path.name), inputs)
+        array[row] = fit(prepare(image, geometry, normaliser), geometry)
 
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)  # the cells are what runs in parallel, not one cell's resize

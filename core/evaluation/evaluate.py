@@ -95,7 +95,8 @@ def evaluate_on(run: Run, dataset: str, progress: Progress | None = None) -> Eva
     cells = index.labelled()
     if cells.empty:
         raise DataError(f"{index.name} has no labelled cells to measure on.")
-    array = pixels(index.root, cells, run.geometry, progress, inputs=run.config.inputs)
+    inputs, normaliser = run.config.inputs, run.normaliser
+    array = pixels(index.root, cells, run.geometry, progress, inputs=inputs, normaliser=normaliser)
     logits = Engine(run.engine_file).logits(array)
     fitted = run.calibration
     rows = cells.assign(probability=fitted.probability(logits))

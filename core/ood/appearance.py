@@ -30,6 +30,10 @@ class Appearance:
         squares = np.einsum("ij,jk,ik->i", difference, self.inverse, difference)
         return np.asarray(np.sqrt(squares))
 
+    def of_cell(self, cell: Morphology) -> float:
+        """The distance of one cell."""
+        return float(self.distance(figures_of_cell(cell))[0])
+
 
 def figures_of(measures: pd.DataFrame) -> np.ndarray:
     """Computes the figures (N, 5) of measures, one row a cell; incomplete rows are dropped.

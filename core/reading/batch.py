@@ -10,6 +10,7 @@ from pathlib import Path
 
 from core.models.engine import AT_ONCE
 from core.models.runtime import MOST_AT_ONCE
+from core.reading.preparing.told import NOTHING_TOLD, Told
 from core.reading.reader import Reader, Reading
 
 # Two threads more than cores, which open files while the engine works.
@@ -21,7 +22,12 @@ MANY = 100
 Item = tuple[str, Path | bytes | Callable[[], bytes]]
 
 
-def read_many(reader: Reader, items: Sequence[Item], batch: int = AT_ONCE) -> Iterator[Reading]:
+def read_many(
+    reader: Reader,
+    items: Sequence[Item],
+    told: Told = NOTHING_TOLD,
+    batch: int = AT_ONCE,
+) -> Iterator[Reading]:
     """Yields the reading of each item, in their order; see `Reader.read`.
 
     Files are opened a few batches ahead, and a reading that was yielded is not kept: memory does
@@ -34,7 +40,7 @@ def read_many(reader: Reader, items: Sequence[Item], batch: int = AT_ONCE) -> It
         try:
             while True:
                 for next_items in islice(batches, THREADS + 1 - len(ahead)):
-                    ahead.append(pool.submit(_read, reader, next_items))
+                    ahead.append(pool.submit(_read, reader, next_items, told))
                 if not ahead:
                     return
                 yield from ahead.popleft().result()
@@ -42,7 +48,7 @@ def read_many(reader: Reader, items: Sequence[Item], batch: int = AT_ONCE) -> It
             pool.shutdown(cancel_futures=True)
 
 
-def _read(reader: Reader, items: Sequence[Item]) -> list[Reading]:
+def _read(reader: Reader, items: Sequence[Item], told: Told) -> list[Reading]:
     return reader.read_together(
-        [(name, data() if callable(data) else data) for name, data in items]
+        [(name, data() if callable(data) else data) for name, data in items], told
     )

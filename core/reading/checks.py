@@ -4,15 +4,22 @@ Each takes the `CheckedPicture`, records its measures in it, and returns a `Refu
 that cannot be decoded, or are too small, are refused earlier: "unreadable" and "too small".
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from core.cells.morphology import measure
 from core.cells.scale import CNMC_SIDE, size
 from core.data import quality
-from core.ood.appearance import figures_of_cell
-from core.reading import natural_background
-from core.reading.gate import Check, CheckedPicture, Refusal, Told
-from core.reading.preparing import beside, channels, frame, plain_background
+from core.reading.gate import Check, CheckedPicture, Refusal
+from core.reading.preparing import (
+    adapted,
+    beside,
+    channels,
+    frame,
+    natural_background,
+    plain_background,
+)
 
 # Of 55 real cells the border is all black, green is 0.37 to 0.51 of the weaker of red and blue, and
 # the texture is 0.012 or more.
@@ -90,7 +97,7 @@ def in_order(picture: CheckedPicture) -> Refusal | None:
         "stain makes it.",
         "Export it again in the order red, green, blue, or have them swapped here "
         "(--swap-red-blue on the command line).",
-        Told(True, picture.told.um_per_px),
+        replace(picture.told, swap_red_blue=True),
     )
 
 
@@ -162,15 +169,23 @@ def familiar(picture: CheckedPicture) -> Refusal | None:
             else "Its training cells are too few to say how such cells look."
         )
         return None
-    distance = float(reference.appearance.distance(figures_of_cell(picture.morphology))[0])
-    limit = reference.appearance_limit
+    looks, limit = reference.appearance, reference.appearance_limit
+    distance = looks.of_cell(picture.morphology)
+    if distance > limit and picture.stain and picture.told.adapt_stain:
+        picture.figures["own_appearance"] = distance
+        adapted.adapt(picture)
+        distance = looks.of_cell(picture.morphology)
     picture.figures |= {"appearance": distance, "appearance_limit": limit}
     if distance <= limit:
         return None
+    offer = adapted.offer(picture)
+    instead = "" if offer is None else f"{adapted.WAY_OUT}, "
     return Refusal(
-        f"In colour, light or chromatin it is unlike the training cells (distance {distance:.1f}, "
-        f"at most {limit:.1f}): another stain, another camera, or another kind of cell.",
-        "Have a person look at it, or use a model trained on cells of this stain.",
+        f"In colour, light or chromatin it is{adapted.even(picture)} unlike the training cells "
+        f"(distance {distance:.1f}, at most {limit:.1f}): another stain, another camera, or "
+        "another kind of cell.",
+        f"Have a person look at it, {instead}or use a model trained on cells of this stain.",
+        offer,
     )
 
 
@@ -186,8 +201,9 @@ def known(picture: CheckedPicture) -> Refusal | None:
     if distance <= reference.limit:
         return None
     return Refusal(
-        f"To this model it is unlike the cells it has learned from (distance {distance:.2f}, at "
-        f"most {reference.limit:.2f}): another kind of cell, another stain, or no cell.",
+        f"To this model it is{adapted.even(picture)} unlike the cells it has learned from "
+        f"(distance {distance:.2f}, at most {reference.limit:.2f}): another kind of cell, another "
+        "stain, or no cell.",
         "Have a person look at it, or use a model trained on such cells.",
     )
 

@@ -70,7 +70,6 @@ class Description:
 def describe(
     cell: Morphology,
     reference: Reference | None,
-    *,
     size_known: bool = True,
     diameter: str = "",
 ) -> tuple[Description, ...]:

@@ -14,15 +14,16 @@ from core.cells import annotations
 from core.cells.detection.detect import Field
 from core.cells.detection.tiles import Region
 from core.data.images import encode
-from core.reading.field import FieldReading, model_input
+from core.reading.field import model_input
 from core.reading.field_picture import overlay
+from core.reading.field_reading import FieldReading
 from core.reading.reader import Reader
 from core.tables import rows_to_csv
 
 ROWS = 512  # rows of a mask that are written at a time
 COLUMNS = (
     "image", "number", "x", "y", "w", "h", "area_px", "score", "touches_border", "drawn_by_person",
-    "state", "probability", "interval_low", "interval_high", "gate", "reason",
+    "state", "adapted_stain", "probability", "interval_low", "interval_high", "gate", "reason",
 )  # fmt: skip
 
 
@@ -35,7 +36,8 @@ def to_csv(readings: Sequence[FieldReading]) -> str:
             place = (*cell.bbox, cell.area_px, round(cell.score, 4), int(cell.touches_border))
             low, high = one.interval or ("", "")
             probability = "" if one.probability is None else one.probability
-            call = (int(one.marked.user_drawn), one.state, probability, low, high)
+            how = (int(one.marked.user_drawn), one.state, int(one.adapted))
+            call = (*how, probability, low, high)
             gate = (one.gate.code or "", one.gate.sentence or "")
             rows.append((reading.image, one.number, *place, *call, *gate))
     return rows_to_csv(COLUMNS, rows)
@@ -49,6 +51,7 @@ def to_coco(readings: Sequence[FieldReading]) -> annotations.Coco:
         annotation["attributes"] = {
             "number": cell.number,
             "state": cell.state,
+            "adapted_stain": cell.adapted,
             "probability": cell.probability,
             "drawn_by_person": cell.marked.user_drawn,
         }
@@ -71,8 +74,8 @@ def to_zip(reader: Reader, region: Region, reading: FieldReading, picture: np.nd
         for cell in reading.cells:
             pixels = model_input(reader, region, reading, cell.number)
             if pixels is not None:
-                name = f"cells/{cell.number:04d}_{cell.call or 'unread'}.png"
-                archive.writestr(name, encode(pixels))
+                how = f"{cell.call or 'unread'}{'_adapted' if cell.adapted else ''}"
+                archive.writestr(f"cells/{cell.number:04d}_{how}.png", encode(pixels))
     return buffer.getvalue()
 
 

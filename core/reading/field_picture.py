@@ -9,7 +9,7 @@ from core.cells.detection.detect import Cell
 from core.cells.detection.setting import resized
 from core.cells.detection.tiles import Region
 from core.cells.masks import contours, draw_lines
-from core.reading.field import CUT, NOT_READ, FieldCell, FieldReading
+from core.reading.field_reading import CUT, NOT_READ, FieldCell, FieldReading
 
 OVERVIEW = 1600  # pixels of the longer side, at most
 # Okabe-Ito; never alone: each comes with its word.
@@ -86,7 +86,8 @@ def overlay(image: np.ndarray, reading: FieldReading) -> np.ndarray:
         line = np.round(item.outline).astype(np.int32)
         width = thick if item.cell.call is not None else max(1, thick // 2)
         draw_lines(result, [line], colour, width)
-        text = f"{item.cell.number} {item.cell.call or '-'}"
+        how = " adapted" if item.cell.adapted else ""
+        text = f"{item.cell.number} {item.cell.call or '-'}{how}"
         place = max(0, int(line[:, 0].min())), max(12, int(line[:, 1].min()) - 3)
         font, size = cv2.FONT_HERSHEY_SIMPLEX, 0.4 * thick + 0.1
         cv2.putText(result, text, place, font, size, (255, 255, 255), 3 * thick, cv2.LINE_AA)

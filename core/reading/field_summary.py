@@ -20,6 +20,9 @@ BLOOD, MARROW = 200, 500
 FEWEST_FOR_PERCENT = 20
 UNKNOWN = KnownRates(None, NOT_MEASURED)
 NO_CELLS = "no cell was read"
+ADAPTED = KnownRates(
+    None, "colours of cells were adapted, and how often such cells are called wrongly is not known"
+)
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,8 @@ class Counts:
 
     cut: by the field's border, and so not read. refused: by the code of the gate. blasts and hem:
     called ALL and HEM; review: sent to review; these three were read. leaning: of those read, how
-    many lie at or above the threshold, whether called or sent to review. waiting: not read yet.
+    many lie at or above the threshold, whether called or sent to review. adapted: of those read,
+    how many had their colours adapted. waiting: not read yet.
     """
 
     found: int
@@ -39,6 +43,7 @@ class Counts:
     review: int = 0
     waiting: int = 0
     leaning: int = 0
+    adapted: int = 0
 
     @property
     def read(self) -> int:
@@ -58,7 +63,8 @@ class Counts:
             "not read yet": self.waiting,
         }
         said = ", ".join(f"{count} {name}" for name, count in parts.items() if count)
-        return f"{self.found} white cell{'' if self.found == 1 else 's'} found: {said}."
+        colours = f" Colours were adapted of {self.adapted} of those read." if self.adapted else ""
+        return f"{self.found} white cell{'' if self.found == 1 else 's'} found: {said}.{colours}"
 
 
 @dataclass(frozen=True)
@@ -104,6 +110,7 @@ class Summary:
             "refused_by": counts.refused,
             "review": counts.review,
             "waiting": counts.waiting,
+            "adapted_stain": counts.adapted,
             "called": {"ALL": counts.blasts, "HEM": counts.hem},
             "at_or_above_threshold": counts.leaning,
             "share_of_blasts": self.share,
@@ -123,9 +130,11 @@ def summarise(fields: Sequence[Counts], rates: KnownRates = UNKNOWN) -> Summary:
     refused: Counter[str] = Counter()
     for counts in fields:
         refused.update(counts.refused)
-    names = ("found", "cut", "blasts", "hem", "review", "waiting", "leaning")
+    names = ("found", "cut", "blasts", "hem", "review", "waiting", "leaning", "adapted")
     sums = {name: sum(getattr(counts, name) for counts in fields) for name in names}
     total = Counts(refused=dict(refused), **sums)
+    if total.adapted:
+        rates = ADAPTED
     effect = design_effect([(counts.leaning, counts.read) for counts in fields])
     share, corrected, if_review = None, Estimate(None, reason=NO_CELLS), None
     if total.read:

@@ -13,30 +13,18 @@ from core.cells.morphology import Morphology, measure
 from core.cells.scale import size
 from core.compat import cached_property
 from core.data.images import Geometry, fit
+from core.data.pixel_cache import prepare
 from core.models.engine import EngineOutput
 from core.ood.reference import Reference
+from core.reading.preparing.told import NOTHING_TOLD, Told
+from core.runs.stain import Stain
 
 BORDER_DEPTH = 0.05
 OUTLINE, OUTLINE_COLOUR = 0.008, (0, 158, 115)  # of the shorter side; stands off from purple
 
 
 # What a `CheckedPicture` computes once from its image.
-DERIVED = ("lit", "mask", "morphology", "pixels", "output", "distances", "black_border")
-
-
-@dataclass(frozen=True)
-class Told:
-    """What a person says of a picture that its pixels do not.
-
-    swap_red_blue: that its red and blue are swapped. um_per_px: the micrometres that a pixel
-    covers.
-    """
-
-    swap_red_blue: bool = False
-    um_per_px: float | None = None
-
-
-NOTHING_TOLD = Told()
+DERIVED = ("lit", "mask", "morphology", "shown", "pixels", "output", "distances", "black_border")
 
 
 @dataclass(frozen=True)
@@ -68,8 +56,8 @@ class Gate:
     red_cells_across: of a picture with a background, see `Scene`. red_over_blue, red_varies: see
     `core.reading.preparing.channels.Balance`. enlargement: what brought the cell to the scale of
     training. um_per_px: the scale of the picture as it came, if it is known. appearance,
-    appearance_limit: distance in what is measured, in
-    standard deviations. distance, distance_limit: in the model's features, 0 to 2.
+    appearance_limit: distance in what is measured, in standard deviations. own_appearance: that
+    distance before colours were adapted. distance, distance_limit: in the model's features, 0 to 2.
 
     offer: what a person could say of the picture for it to be read; None if nothing.
     """
@@ -163,14 +151,17 @@ class CheckedPicture:
     """A picture on its way through the checks: what they measure, and what they record.
 
     image: RGB uint8 (H, W, 3), replaced by `use` if a cell is cut out of it. run: the engine.
-    scene: the contents of a picture with a background. notes: what was assumed of the picture or
-    done to its colours, in sentences. told: what a person said of it.
+    stain: the colours of the training cells; None if the run did not keep them. scene: the contents
+    of a picture with a background. notes: what was assumed of the picture or done to its colours,
+    in sentences. told: what a person said of it. unadapted: what the model would have seen before
+    the colours were adapted to those of the training cells; None if they were not.
     """
 
     image: np.ndarray
     geometry: Geometry
     reference: Reference | None
     run: Callable[[np.ndarray], EngineOutput]
+    stain: Stain | None = None
     figures: dict[str, float | None] = field(default_factory=dict)
     unchecked: dict[str, str] = field(default_factory=dict)
     scene: Scene | None = None
@@ -179,6 +170,7 @@ class CheckedPicture:
     native: tuple[np.ndarray, np.ndarray] | None = None
     notes: tuple[str, ...] = ()
     told: Told = NOTHING_TOLD
+    unadapted: np.ndarray | None = None
 
     def hear(self, told: Told, notes: tuple[str, ...]) -> None:
         """Takes what a person, and what its file, says of the picture: before the checks."""
@@ -233,9 +225,14 @@ class CheckedPicture:
         return measure(self.image, self.mask)
 
     @cached_property
+    def shown(self) -> np.ndarray:
+        """What the model sees, before it is made smaller: RGB uint8 (W, W, 3)."""
+        return prepare(self.image, self.geometry, self.stain.normaliser if self.stain else None)
+
+    @cached_property
     def pixels(self) -> np.ndarray:
         """The input of the engine, uint8 (S, S, 3)."""
-        return fit(self.image, self.geometry)
+        return fit(self.shown, self.geometry)
 
     @cached_property
     def output(self) -> EngineOutput:

@@ -17,10 +17,11 @@ from core.cells.detection.detect import Field, detect
 from core.cells.detection.tiles import SCAN_FROM, Region, Whole
 from core.data.images import decode, decode_noted, open_large_image, size_of
 from core.errors import ConfigError, UploadError
-from core.reading.field import FIELD, FieldCell, FieldReading, read_field, single
+from core.reading.field import read_field, single
 from core.reading.field_picture import OVERVIEW, overlay
+from core.reading.field_reading import FIELD, FieldCell, FieldReading
 from core.reading.field_summary import summarise
-from core.reading.gate import Told
+from core.reading.preparing.told import NOTHING_TOLD, Told
 from core.reading.reader import Reader, Reading
 from core.settings import settings
 
@@ -109,6 +110,7 @@ class FieldImage:
             "interval": None if cell.interval is None else list(cell.interval),
             "call": cell.call,
             "leaning": cell.leaning,
+            "adapted_stain": cell.adapted,
             "gate": asdict(cell.gate),
             "cam": self.judged.get(cell.number),
         }
@@ -122,38 +124,50 @@ def read_picture(
     as_field: bool = False,
     um_per_px: float | None = None,
     swap_red_blue: bool = False,
+    adapt_stain: bool = False,
     progress: Callable[[str], Progress] = lambda action: lambda done, total: None,
 ) -> Reading | FieldImage:
     """Reads an image file as a cell or as a field.
 
     `as_field` reads it as a field in any case. `um_per_px` is the scale of a field (None: by its
-    red cells), or of a cell on black (None: that of training). `swap_red_blue` says that the
-    picture's red and blue are swapped. `progress` gets the name of each action and returns its
-    progress function. A file that cannot be decoded gives a refused `Reading`; raises `UploadError`
-    for a damaged large one, and for a large one whose red and blue are swapped.
+    red cells), or of a cell on black (None: that of training). `swap_red_blue` and `adapt_stain` as
+    in `Told`. `progress` gets the name of each action and returns its progress function. A file
+    that cannot be decoded gives a refused `Reading`; raises `UploadError` for a damaged large one,
+    and for a large one whose red and blue are swapped.
     """
     if not (as_field or is_large(path, name)):
-        reading = reader.read(path, name, Told(swap_red_blue, um_per_px))
+        reading = reader.read(path, name, Told(swap_red_blue, um_per_px, adapt_stain))
         if not is_field(reading):
             return reading
     tiles_done = progress("looking through tiles")
     with open_field(path, name, um_per_px, tiles_done, swap_red_blue) as (region, field):
         reading_cells = progress("reading cells")
         result = read_field(
-            reader, region, field, name, um_per_px=um_per_px, progress=reading_cells
+            reader,
+            region,
+            field,
+            name,
+            um_per_px=um_per_px,
+            adapt_stain=adapt_stain,
+            progress=reading_cells,
         )
         picture = overlay(_overview(region), result)
         notes = () if is_large(path, name) else decode_noted(path, name)[1]
         return FieldImage(result, picture, _judge_heat_maps(reader, region, result), notes)
 
 
-def read_small_field(reader: Reader, source: Path | bytes, name: str) -> FieldReading:
+def read_small_field(
+    reader: Reader, source: Path | bytes, name: str, told: Told = NOTHING_TOLD
+) -> FieldReading:
     """Finds and reads the white cells of a field that is not large, by the scale of its red cells.
+
+    Of what was `told`, only whether to adapt stain matters here.
 
     Raises `UploadError` if the file cannot be read.
     """
     image = decode(source, name)
-    return read_field(reader, Whole(image), detect(image), name)
+    adapt = told.adapt_stain
+    return read_field(reader, Whole(image), detect(image), name, adapt_stain=adapt)
 
 
 @contextmanager

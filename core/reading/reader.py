@@ -11,7 +11,7 @@ import pandas as pd
 
 from core.cells.masks import bounding_box, cell_mask, outline
 from core.compat import cached_property
-from core.data.images import decode_noted, fit, read_file, window
+from core.data.images import decode_noted, fit, read_file
 from core.errors import RunError, TooSmallError, UploadError
 from core.explain import cam_methods
 from core.explain.dihedral import Aggregated, aggregate
@@ -24,9 +24,10 @@ from core.ood.reference import Reference, load
 from core.reading import neighbours
 from core.reading.checks import OF_FEATURES, OF_PIXELS
 from core.reading.description import Description, describe
-from core.reading.gate import NOTHING_TOLD, CheckedPicture, Gate, Prepared, Told, examine, refused
+from core.reading.gate import CheckedPicture, Gate, Prepared, examine, refused
 from core.reading.neighbours import Neighbour, Seen
 from core.reading.preparing.doubts import answer as answered
+from core.reading.preparing.told import NOTHING_TOLD, Told
 from core.runs.run_store import Run, require_model
 
 
@@ -34,15 +35,13 @@ from core.runs.run_store import Run, require_model
 class CellReading:
     """The reading of one cell.
 
-    bbox: (x, y, w, h) in pixels of the picture. probability: P(ALL); logit: its log-odds before
-    calibration; interval: [low, high] of P(ALL), as `Calibration.interval_at` has it, or None.
-    call: ALL, HEM or review. leaning: ALL or HEM, the side of the threshold, which is the call
-    unless that is review. close: whether the threshold is too near to rely on the side. image: the
-    part of the picture that was read, RGB uint8 (W, W, 3). heat_map: evidence for the leaning, at
-    the resolution of the feature map, drawn by `method`; `Reader.judge` says whether to believe
-    it. findings: the measures in words. similar: the nearest training cells, nearest first; None if
-    the run did not keep them. seen: whether the model knows this very cell. doubts: why a person
-    should look at it whatever the model says; then the call is review.
+    bbox: (x, y, w, h) in pixels of the picture. probability to close: as `Answer` has them. image:
+    what the model saw of the picture, RGB uint8 (W, W, 3). unadapted: the same before its colours
+    were adapted to those of the training cells; None if they were not. heat_map: evidence for the
+    leaning, at the resolution of the feature map, drawn by `method`; `Reader.judge` says whether to
+    believe it. findings: the measures in words. similar: the nearest training cells, nearest first;
+    None if the run did not keep them. seen: whether the model knows this very cell. doubts: why a
+    person should look at it whatever the model says; then the call is review.
     """
 
     bbox: tuple[int, int, int, int]
@@ -60,6 +59,12 @@ class CellReading:
     similar: tuple[Neighbour, ...] | None
     seen: Seen | None
     doubts: tuple[str, ...] = ()
+    unadapted: np.ndarray | None = None
+
+    @property
+    def adapted(self) -> bool:
+        """Whether it was read as if it were stained like the training cells."""
+        return self.unadapted is not None
 
     @property
     def undecided(self) -> bool:
@@ -97,6 +102,7 @@ class CellReading:
             "interval": None if self.interval is None else list(self.interval),
             "call": self.call,
             "leaning": self.leaning,
+            "adapted_stain": self.adapted,
             "doubts": list(self.doubts),
             "gate": asdict(self.gate),
             "cam": judgement.to_json(),
@@ -111,8 +117,8 @@ class CellReading:
 class Reading:
     """The reading of one image. kind is "cell", or "refused" with the reason and a way out.
 
-    gate: the checks of the picture, those of its one cell included. prepared and picture: how it
-    was changed before, and what was or would have been read, RGB uint8 (W, W, 3); None if as it is.
+    gate: the checks of the picture and its one cell. prepared and picture: how it was changed
+    before, and what was or would have been read, RGB uint8 (W, W, 3); None if as it is.
     """
 
     image: str
@@ -158,7 +164,7 @@ class Reader:
             raise RunError(f"Run {run.run_id} is {state}; only a run that succeeded can read.")
         require_model(run)
         self.run, self.calibration = run, run.calibration
-        self._geometry = run.geometry
+        self._geometry, self._stain = run.geometry, run.stain
         self.cam = suited(run.config.architecture).method if cam is None else cam
         self._method = cam_methods.method(self.cam)
         self._engine = Engine(run.engine_file)
@@ -177,8 +183,7 @@ class Reader:
     ) -> Reading:
         """Reads a file or its bytes. A file that cannot be decoded is refused; nothing is raised.
 
-        `told` is what a person says of the picture. Pixels are not accepted: they have to enter
-        through `core.data.images`. Many files are read faster by `core.reading.batch`.
+        `told` is what a person says of it. Many files are read faster by `core.reading.batch`.
         """
         named = name or (str(source) if isinstance(source, Path) else "upload")
         return self.read_together([(named, source)], told)[0]
@@ -224,7 +229,7 @@ class Reader:
             cells=(cell,) if cell else (),
             gate=gate,
             prepared=picture.changed,
-            picture=self.window(picture.image) if picture.changed else None,
+            picture=picture.shown if picture.changed else None,
         )
 
     def many_at_once(self) -> AbstractContextManager[int]:
@@ -233,11 +238,7 @@ class Reader:
 
     def picture(self, image: np.ndarray) -> CheckedPicture:
         """A picture, RGB uint8 (H, W, 3), ready for the checks of this run."""
-        return CheckedPicture(image, self._geometry, self._reference, self._engine)
-
-    def window(self, image: np.ndarray) -> np.ndarray:
-        """The part of a picture that the model sees, RGB uint8 (W, W, 3)."""
-        return window(image, self._geometry.window)
+        return CheckedPicture(image, self._geometry, self._reference, self._engine, self._stain)
 
     def run_together(self, pictures: list[CheckedPicture]) -> None:
         """Runs the engine on pictures in one batch and stores its output in them."""
@@ -254,7 +255,7 @@ class Reader:
     def read_cell(self, picture: CheckedPicture, gate: Gate, sha256: str) -> CellReading:
         """Reads a picture that passed the checks; `sha256` is of its file or its pixels."""
         output, prepared = picture.output, picture.prepared
-        size_known, diameter = prepared is None or prepared.size_known, gate.size("diameter_px")
+        measured = prepared is None or prepared.size_known
         answer, doubts = answered(picture, self.calibration)
         reference = self._reference
         similar = reference and neighbours.most_similar(self.run, reference, picture.distances)
@@ -266,12 +267,11 @@ class Reader:
             **vars(answer),
             gate=gate,
             doubts=doubts,
-            image=self.window(picture.image),
+            image=picture.shown,
+            unadapted=picture.unadapted,
             method=self._method.key,
             heat_map=self._method(view, answer.leaning),
-            findings=describe(
-                picture.morphology, reference, size_known=size_known, diameter=diameter
-            ),
+            findings=describe(picture.morphology, reference, measured, gate.size("diameter_px")),
             similar=similar,
             seen=neighbours.seen(self._files, sha256, similar or (), reference and reference.limit),
         )

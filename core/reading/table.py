@@ -16,8 +16,9 @@ from core.data.walk import Progress
 from core.errors import UploadError
 from core.explain.cam_methods import METHODS
 from core.reading.batch import Item, read_many
-from core.reading.field import FieldReading
+from core.reading.field_reading import FieldReading
 from core.reading.picture import is_field, is_large, read_small_field
+from core.reading.preparing.told import NOTHING_TOLD, Told
 from core.reading.reader import CellReading, Reader, Reading
 from core.runs.calibration import Calibration
 
@@ -29,7 +30,8 @@ _FACTS = """Readings of BlastLens. For research use only, never a diagnosis.
 readings.csv: one row a file; of a field, what became of its cells. In pictures/, of each picture
 of one cell that was read: *_cell.png is what the model read, *_outline.png has the outline of what
 was measured, and *_overlay.png the heat map: evidence for the side of the threshold that the cell
-lies on, from weak (teal) to strong (yellow).
+lies on, from weak (teal) to strong (yellow). Of a cell whose colours were adapted to those of the
+training cells, *_original.png is what came, and the others are *_adapted_*.png.
 
 The heat maps were drawn by {method} and HAVE NOT BEEN JUDGED: whether one may be believed is said
 beside the cell on the Predict page, and by `python -m core read`.
@@ -42,7 +44,8 @@ class Row:
 
     call: ALL, HEM, review, `NOT_READ`, or `AS_FIELD` for a field of which cells were read. reason:
     why the picture was refused or sent to review, what makes the call doubtful, or what became of
-    the cells of a field. check: the code of the check that refused it. known_from: train,
+    the cells of a field. adapted_stain: whether it, or cells of the field, was read as if stained
+    like the training cells. check: the code of the check that refused it. known_from: train,
     validation or test if the model knows the very cell. diameter: in words.
     diameter_px: at the scale of training; diameter_um: NaN if the scale is not known.
     """
@@ -55,6 +58,7 @@ class Row:
     interval_low: float | None = None
     interval_high: float | None = None
     undecided: bool = False
+    adapted_stain: bool = False
     reason: str = ""
     check: str = ""
     diameter: str = ""
@@ -103,6 +107,7 @@ def row(reading: Reading, model: str, calibration: Calibration) -> Row:
         interval_low=low,
         interval_high=high,
         undecided=cell.undecided,
+        adapted_stain=cell.adapted,
         reason=doubt(cell, calibration),
         known_from=cell.seen.part if cell.seen else "",
     )
@@ -116,30 +121,34 @@ def field_row(reading: FieldReading, model: str) -> Row:
         model=model,
         read_as=FIELD,
         call=AS_FIELD if counts.read else NOT_READ,
+        adapted_stain=counts.adapted > 0,
         reason=reading.question or counts.sentence,
     )
 
 
-def rows(reader: Reader, items: Sequence[Item]) -> Iterator[tuple[Row, Reading]]:
+def rows(
+    reader: Reader, items: Sequence[Item], told: Told = NOTHING_TOLD
+) -> Iterator[tuple[Row, Reading]]:
     """Yields the row of each picture, in their order, with its reading as a cell.
 
-    Whether a picture is a field is decided as `core.reading.picture` does, and the cells of a field
-    are read as well, except in a large one, whose search takes minutes.
+    `told` holds for all of them. Whether a picture is a field is decided as `core.reading.picture`
+    does, and the cells of a field are read as well, except in a large one, whose search takes
+    minutes.
     """
     model, calibration = reader.run.run_id, reader.calibration
-    for (name, source), reading in zip(items, read_many(reader, items), strict=True):
+    for (name, source), reading in zip(items, read_many(reader, items, told), strict=True):
         data = source() if callable(source) else source
         if is_large(data, name):
             yield Row(name, model, FIELD, reason=LARGE), reading
         elif is_field(reading):
-            yield _of_field(reader, data, name), reading
+            yield _of_field(reader, data, name, told), reading
         else:
             yield row(reading, model, calibration), reading
 
 
-def _of_field(reader: Reader, data: Path | bytes, name: str) -> Row:
+def _of_field(reader: Reader, data: Path | bytes, name: str, told: Told) -> Row:
     try:
-        return field_row(read_small_field(reader, data, name), reader.run.run_id)
+        return field_row(read_small_field(reader, data, name, told), reader.run.run_id)
     except UploadError as error:
         return Row(name, reader.run.run_id, NOTHING, reason=str(error))
 
@@ -172,6 +181,7 @@ def write_zip(
     items: Sequence[Item],
     file: BinaryIO,
     progress: Progress | None = None,
+    told: Told = NOTHING_TOLD,
 ) -> None:
     """Reads files and writes a ZIP: readings.csv, the pictures of each cell, and README.txt.
 
@@ -182,7 +192,7 @@ def write_zip(
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:  # PNG is packed already
         for reader in readers:
             folder = f"pictures/{reader.run.run_id}" if len(readers) > 1 else "pictures"
-            for number, (made, reading) in enumerate(rows(reader, items), start=1):
+            for number, (made, reading) in enumerate(rows(reader, items, told), start=1):
                 done.append(made)
                 stem = f"{folder}/{number:04}_{PurePath(reading.image).stem}"
                 for cell in reading.cells:
@@ -195,13 +205,17 @@ def write_zip(
         archive.writestr("README.txt", _FACTS.format(method=" and ".join(sorted(methods))))
 
 
-def zipped(readers: Sequence[Reader], items: Sequence[Item]) -> bytes:
+def zipped(readers: Sequence[Reader], items: Sequence[Item], told: Told = NOTHING_TOLD) -> bytes:
     """Returns the file that `write_zip` writes."""
     buffer = io.BytesIO()
-    write_zip(readers, items, buffer)
+    write_zip(readers, items, buffer, told=told)
     return buffer.getvalue()
 
 
 def _pictures(cell: CellReading) -> list[tuple[str, np.ndarray]]:
     pictures = [("cell", cell.image), ("outline", cell.outlined)]
-    return pictures + ([] if cell.heat is None else [("overlay", cell.overlay)])
+    pictures += [] if cell.heat is None else [("overlay", cell.overlay)]
+    if cell.unadapted is None:
+        return pictures
+    marked = [(f"adapted_{name}", picture) for name, picture in pictures]
+    return [("original", cell.unadapted), *marked]

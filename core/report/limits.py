@@ -1,9 +1,10 @@
 """What limits the reading of a cell, in sentences, the gravest first."""
 
 from core.reading.neighbours import Seen
+from core.reading.preparing.adapted import ADAPTED, NOT_MEASURED, WIDER
 from core.reading.reader import CellReading
 from core.reading.table import doubt
-from core.report.track_record import RecordInWords
+from core.report.track_record import RecordInWords, of_adapted
 from core.runs.calibration import Calibration
 
 NO_INTERVAL = "Without an interval: this model was calibrated on too few subjects for one."
@@ -22,10 +23,13 @@ def limits(cell: CellReading, fitted: Calibration, record: RecordInWords) -> lis
     that before what makes its figures less exact. Why a cell was sent to review is its reading, and
     comes before all but that.
     """
+    if cell.adapted:
+        record = of_adapted(record)
     seen = {} if cell.seen is None else {cell.seen.part: _seen(cell.seen)}
     unchecked = " ".join(dict.fromkeys(cell.gate.unchecked.values()))
     said = (
         seen.get("train"),
+        f"{ADAPTED} {WIDER if cell.interval else ''}" if cell.adapted else "",
         doubt(cell, fitted) if cell.call == "review" else "",
         record.real_cells,
         seen.get("validation"),
@@ -33,7 +37,7 @@ def limits(cell: CellReading, fitted: Calibration, record: RecordInWords) -> lis
         f"Not all was checked. {unchecked}" if unchecked else "",
         record.probabilities,
         record.calls.get(cell.call),
-        "" if cell.interval is not None else NO_INTERVAL,
+        "" if cell.interval is not None or NOT_MEASURED in cell.doubts else NO_INTERVAL,
         seen.get("test"),
     )
     return [sentence for sentence in said if sentence]

@@ -1,6 +1,6 @@
 """What a model's calls and probabilities were worth, in sentences to stand beside a reading."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from core.errors import RunError
 from core.evaluation import track_record
@@ -11,6 +11,8 @@ from core.report import real_cells
 from core.report.phrases import interval_of
 from core.runs.metrics import RunMetrics
 from core.runs.run_store import Run
+
+NONE_OF_ADAPTED = "What its calls of cells are worth whose colours were adapted is not known."
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,12 @@ def tell(run: Run) -> RecordInWords:
     cells = _cells(test.facts)
     calls = {call: _of_call(found, record, cells) for call, found in record.calls.items()}
     return RecordInWords(calls, _of_probabilities(record, cells), real, record)
+
+
+def of_adapted(record: RecordInWords) -> RecordInWords:
+    """The record as it stands beside a cell whose colours were adapted: the calls have none."""
+    calls = dict.fromkeys(record.calls, NONE_OF_ADAPTED)
+    return replace(record, calls=calls, probabilities="")
 
 
 def _of_call(found: CallRecord, record: TrackRecord, cells: str) -> str:

@@ -17,6 +17,7 @@ SETTINGS = {
     "l2": "L2 penalty",
     "label_smoothing": "label smoothing",
     "class_balance": "class balance",
+    "stain_normalisation": "stain normalisation",
     "augmentation": "augmentation",
     "augmentation_strength": "augmentation strength",
     "views": "views of each cell",

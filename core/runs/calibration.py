@@ -94,7 +94,13 @@ class Choice:
 
 @dataclass(frozen=True)
 class Answer:
-    """The result of a model for one cell; fields are those of the methods of `Calibration`."""
+    """The result of a model for one cell.
+
+    logit: of ALL, before calibration. probability: P(ALL); interval: [low, high] of it, as
+    `Calibration.interval_at` has it, or None. call: ALL, HEM or review. leaning: ALL or HEM, the
+    side of the threshold, which is the call unless that is review. close: whether the threshold is
+    too near to rely on the side.
+    """
 
     logit: float
     probability: float
@@ -132,7 +138,7 @@ class Calibration(Document):
             return interpolate(values, self.knots.logit, self.knots.probability)
         return logistic(values / self.temperature)
 
-    def interval_at(self, logit: float) -> tuple[float, float] | None:
+    def interval_at(self, logit: float, spread: float = 0.0) -> tuple[float, float] | None:
         """95% interval [low, high] of a cell's calibrated probability.
 
         It is the uncertainty of the calibration from the choice of validation subjects: logistic
@@ -141,6 +147,9 @@ class Calibration(Document):
         interval (see `core.metrics.bootstrap`), which is widened to contain the probability. It is
         not the uncertainty of the label: that of a cell at exactly 0.5 is largest. None if the
         validation part had fewer than 3 groups of a class, or the file is older than intervals.
+
+        `spread` is how far another, independent uncertainty of the logit itself reaches either way;
+        the widths of both are added as squares, in log-odds.
         """
         if self.interval is None:
             return None
@@ -148,7 +157,14 @@ class Calibration(Document):
         knots = self.interval.logit
         low = float(np.interp(logit, knots, self.interval.low))
         high = float(np.interp(logit, knots, self.interval.high))
-        return min(low, probability), max(high, probability)
+        low, high = min(low, probability), max(high, probability)
+        if not spread:
+            return low, high
+        reaches = self.probability(np.array([logit - spread, logit + spread]))
+        middle, *ends = _log_odds(np.array([probability, low, high, *reaches]))
+        widths = np.hypot(np.subtract(ends[:2], middle), np.subtract(ends[2:], middle))
+        wider = logistic(middle + widths * [-1, 1])
+        return float(min(wider[0], low)), float(max(wider[1], high))
 
     @property
     def uncertain(self) -> tuple[float, float] | None:
@@ -169,13 +185,13 @@ class Calibration(Document):
         high = 1.0 if lows[-1] <= self.threshold else float(self.probability(last))
         return low, high
 
-    def answer(self, logit: float) -> Answer:
-        """Probability, interval and call of a logit."""
+    def answer(self, logit: float, spread: float = 0.0) -> Answer:
+        """Probability, interval and call of a logit; `spread` as in `interval_at`."""
         probability = float(self.probability(np.array(logit)))
         return Answer(
             logit=logit,
             probability=probability,
-            interval=self.interval_at(logit),
+            interval=self.interval_at(logit, spread),
             call=self.call(probability),
             leaning=self.leaning(probability),
             close=self.close(probability),
@@ -199,5 +215,10 @@ class Calibration(Document):
 
     def close(self, probability: float) -> bool:
         """Whether the log-odds differ from the threshold's by less than 0.2 (5 % near 0.5)."""
-        odds = [np.log(p / (1 - p)) for p in np.clip([probability, self.threshold], 1e-9, 1 - 1e-9)]
+        odds = _log_odds(np.array([probability, self.threshold]))
         return bool(abs(odds[0] - odds[1]) < CLOSE)
+
+
+def _log_odds(probabilities: np.ndarray) -> np.ndarray:
+    certain = np.clip(probabilities, 1e-9, 1 - 1e-9)
+    return np.asarray(np.log(certain / (1 - certain)))

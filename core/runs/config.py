@@ -6,6 +6,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
+from core.cells import staining
 from core.data import datasets, splits
 from core.data.pixel_cache import INPUTS
 from core.documents import Choices, Document
@@ -73,6 +74,8 @@ class RunConfig(Document):
     fine_tune_blocks, fine_tune_epochs: how many top blocks of a frozen backbone are trained after
     the head, and how many epochs, at fine_tune_rate (None: a tenth of the learning rate).
     weights and pixels: see `core.models.classifier.build`.
+    stain_normalisation: how the colours of each cell are brought to those of the training cells
+    before the network sees it; see `core.cells.staining`.
     inputs: what the network sees of a cell; see `core.data.pixel_cache.shown`. If it is not "cell",
     the run is a control, which is measured and never used for readings.
     """
@@ -107,6 +110,7 @@ class RunConfig(Document):
     fine_tune_rate: _Rate = None
     weights: Annotated[str, Choices(_WEIGHTS)] = "imagenet"
     pixels: Annotated[str, Choices(catalog.PIXELS)] = "own"
+    stain_normalisation: Annotated[str, Choices(staining.METHODS)] = "none"
     inputs: Annotated[str, Choices(INPUTS)] = "cell"
 
     @classmethod

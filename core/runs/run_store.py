@@ -15,6 +15,7 @@ from typing import TypeGuard
 import pandas as pd
 
 from core import storage
+from core.cells.staining import Normaliser
 from core.data.images import PIXELS, Geometry
 from core.documents import Document
 from core.errors import BlastLensError, RunError
@@ -24,6 +25,7 @@ from core.runs.calibration import Calibration
 from core.runs.config import RunConfig
 from core.runs.evaluations import Evaluation
 from core.runs.metrics import RunMetrics
+from core.runs.stain import Stain, kept
 
 # One row an epoch. loss is the minimised loss: the cross-entropy, weighted and smoothed as
 # configured, plus the penalty. cross_entropy is not weighted, smoothed or penalised, so that it is
@@ -135,6 +137,22 @@ class Run(Job):
         """Time of the calibration file, which changes with the operating point; 0 without it."""
         file = self.path / "calibration.json"
         return file.stat().st_mtime_ns if file.exists() else 0
+
+    @property
+    def stain_file(self) -> Path:
+        """The colours of the training cells."""
+        return self.path / "stain.json"
+
+    @property
+    def stain(self) -> Stain | None:
+        """The colours of the training cells, as `core.runs.stain.kept` has them."""
+        return kept(self.stain_file, self.config)
+
+    @property
+    def normaliser(self) -> Normaliser | None:
+        """What is done to the colours of a cell before the network sees it; None if nothing."""
+        stain = self.stain
+        return stain.normaliser if stain else None
 
     @property
     def evaluations(self) -> list[Evaluation]:

@@ -12,7 +12,9 @@ import keras
 import numpy as np
 
 from core import storage
+from core.cells.staining import Normaliser
 from core.data.indexing import digest
+from core.data.pixel_cache import variant
 from core.data.walk import Progress
 from core.models.catalog import Architecture
 from core.models.classifier import Classifier
@@ -32,17 +34,19 @@ def features(
     pixels: np.ndarray,
     cells: list[str],
     progress: Progress,
+    normaliser: Normaliser | None = None,
 ) -> tuple[list[np.ndarray], int]:
     """Returns pooled features of each cell, float32 (N, C), one array a view (`augment.turn`).
 
     Also returns how many views were computed now; the others came from the cache.
 
-    `pixels` uint8 (N, S, S, 3) are those of `cells`, named by their content's digests. Only what
-    is not kept yet is computed, and one view where the symmetries do not vary.
+    `pixels` uint8 (N, S, S, 3) are those of `cells`, named by their content's digests, as they were
+    made with `normaliser`. Only what is not kept yet is computed, and one view where the symmetries
+    do not vary.
     """
     backbone = _key(entry, config)
-    inputs = [] if config.inputs == "cell" else [config.inputs]
-    folder = storage.features_dir(digest([backbone, *inputs, *cells]))
+    shown = variant(config.inputs, normaliser)
+    folder = storage.features_dir(digest([backbone, *shown, *cells]))
     views = config.views if "dihedral" in config.augmentation else 1
     files = [folder / f"view_{symmetry}.npy" for symmetry in range(views)]
     with storage.lock(folder):

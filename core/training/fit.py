@@ -11,6 +11,7 @@ from core.data.images import PIXELS
 from core.data.layouts.cnmc import Cnmc
 from core.data.pixel_cache import pixels
 from core.errors import RunError
+from core.evaluation import staining
 from core.evaluation.evaluate import predict_parts
 from core.jobs.reporter import Reporter
 from core.models import catalog, weights
@@ -38,7 +39,16 @@ def train(run: Run, reporter: Reporter) -> None:
     save_split(run, parts)
 
     reporter.phase("decoding images", len(parts))
-    array = pixels(index.root, parts, entry.geometry, reporter.progress, inputs=config.inputs)
+    if not config.is_control:
+        staining.fit_stain(index.root, parts, config.stain_normalisation).write(run.stain_file)
+    array = pixels(
+        index.root,
+        parts,
+        entry.geometry,
+        reporter.progress,
+        inputs=config.inputs,
+        normaliser=run.normaliser,
+    )
 
     if entry.pretrained is not None and config.weights == "imagenet":
         reporter.phase("fetching ImageNet weights")
@@ -62,6 +72,9 @@ def train(run: Run, reporter: Reporter) -> None:
         training=facts,
         environment=environment.describe(),
     ).write(run.path / "metrics.json")
+    if (stain := run.stain) is not None:
+        reporter.phase("measuring what adapting stain costs", staining.STAINS)
+        staining.measure_cost(run, stain, index.root, parts, reporter.progress)
     run.checkpoint_file.unlink(missing_ok=True)
 
 

@@ -113,7 +113,7 @@ def _train_head(
     reporter.phase("computing features")
     started = time.perf_counter()
     views, computed = features.features(
-        trained.classifier, entry, config, array, cells, reporter.progress
+        trained.classifier, entry, config, array, cells, reporter.progress, run.normaliser
     )
     seconds = time.perf_counter() - started
     so_far = replace(so_far, seconds=so_far.seconds + seconds)

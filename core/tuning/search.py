@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from core.cells import staining
 from core.errors import ConfigError
 from core.models import catalog
 from core.runs import config
@@ -55,6 +56,7 @@ def space(base: RunConfig) -> dict[str, Dimension]:
         "l2": _with((0.0, 1e-5, 1e-4, 1e-3, 1e-2), base.l2),
         "label_smoothing": _with((0.0, 0.05, 0.1, 0.2), base.label_smoothing),
         "class_balance": Dimension(choices=config.CLASS_BALANCES),
+        "stain_normalisation": Dimension(choices=staining.METHODS),
     }
     if not frozen:
         most = ",".join(kind for kind in config.AUGMENTATIONS if kind != "fill")

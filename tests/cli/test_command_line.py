@@ -21,6 +21,7 @@ import pytest
 from core import settings
 from core.cli import main
 from core.data.images import decode, encode
+from core.evaluation.staining import recolour
 from core.tuning import search, sweep_store
 from core.tuning.sweep_store import Plan
 from tests.conftest import CELLS, PROJECT, SUBJECTS
@@ -194,6 +195,22 @@ def test_read_takes_what_is_told_of_a_picture(
         (entry,) = document("read", str(file), *options, *told)
         assert entry["kind"] == "cell" and "told" in entry["prepared"][0]
         assert entry["cells"][0]["doubts"] == []
+
+
+def test_read_adapts_a_cell_of_another_stain_if_told_to(
+    workspace: Path, demo_root: Path, tmp_path: Path
+) -> None:
+    cell = decode(sorted(demo_root.rglob("*_all.bmp"))[0])
+    file = tmp_path / "other.png"
+    file.write_bytes(encode(recolour(cell, np.diag([1.0, 1.0, 0.5]), np.zeros(3))))
+    options = ("--run", "run-cnn-16", "--overlay", str(tmp_path))
+    assert "--adapt-stain" in run("read", str(file), *options, status=2).stderr
+    (entry,) = document("read", str(file), *options, "--adapt-stain")
+    (found,) = entry["cells"]
+    assert found["adapted_stain"] is True and "Its colours were adapted" in entry["prepared"][0]
+    assert Path(entry["overlay"]).name == "other_adapted_overlay.png"
+    measured = document("evaluate", "run-cnn-16", "--stain")
+    assert measured["normalisation"] == "none" and measured["groups"] > 3
 
 
 @pytest.mark.parametrize(

@@ -21,8 +21,9 @@ from core.data.synthetic.smear_field import draw_field
 from core.errors import DataError
 from core.reading import field as fields
 from core.reading import field_export, field_picture
-from core.reading.field import CUT, NOT_READ, FieldReading, model_input, read_field
+from core.reading.field import model_input, read_field
 from core.reading.field_edits import Edit, mark
+from core.reading.field_reading import CUT, NOT_READ, FieldReading
 from core.reading.reader import Reader
 from core.runs.run_store import Run
 

@@ -10,9 +10,9 @@ import pytest
 from core.data.images import decode
 from core.data.synthetic.smear_field import SyntheticField, draw_field
 from core.ood.reference import Reference
-from core.reading import natural_background
 from core.reading.checks import CHECKS
 from core.reading.gate import CheckedPicture, Gate, examine
+from core.reading.preparing import natural_background
 from core.reading.reader import Reader
 from core.runs.run_store import Run
 

@@ -9,9 +9,10 @@ import pytest
 from core.cells.masks import bounding_box, cell_mask
 from core.cells.scale import CNMC_SIDE, UM_PER_PX
 from core.data.images import Geometry, decode, encode
-from core.reading.gate import CheckedPicture, Told
+from core.reading.gate import CheckedPicture
 from core.reading.picture import FieldImage, read_picture
 from core.reading.preparing import beside, channels, doubts, plain_background
+from core.reading.preparing.told import Told
 from core.reading.reader import Reader, Reading
 from core.reading.table import CELL, doubt, read_as
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from core.cells.staining import Densities, Normaliser
 from core.models import catalog
 from core.runs import config
 from core.runs.config import RunConfig
@@ -56,7 +57,9 @@ def test_they_are_kerass_and_computed_once_for_each_view_cell_and_backbone(
     monkeypatch.setattr(features, "_compute", count)
     told: list[tuple[int, int]] = []
 
-    def views(*, names: list[str] = NAMES, **changed: object) -> list[np.ndarray]:
+    def views(
+        *, names: list[str] = NAMES, normaliser: Normaliser | None = None, **changed: object
+    ) -> list[np.ndarray]:
         computed.clear()
         found, anew = features.features(
             classifier,
@@ -65,6 +68,7 @@ def test_they_are_kerass_and_computed_once_for_each_view_cell_and_backbone(
             pixels[: len(names)],
             names,
             lambda done, total: told.append((done, total)),
+            normaliser,
         )
         assert anew == len(computed)
         return found
@@ -91,6 +95,7 @@ def test_they_are_kerass_and_computed_once_for_each_view_cell_and_backbone(
         {"pixels": "original-study"},
         {"names": NAMES[:2]},
         {"inputs": "size"},
+        {"normaliser": Densities(mean=(1, 2, 1), deviation=(0.1, 0.2, 0.1))},
     ):
         views(views=1, **other)  # type: ignore[arg-type]
         assert computed == [0], other

@@ -14,7 +14,7 @@ import numpy as np
 from core import storage
 from core.data.images import encode
 from core.data.synthetic.output import MARKER, claim
-from core.data.synthetic.style import FIELD
+from core.data.synthetic.style import FIELD, HOME, Laboratory
 from core.data.synthetic.white_cell import draw_cell
 from core.data.walk import DESCRIPTION
 from core.errors import ConfigError
@@ -45,6 +45,7 @@ def write_dataset(
     cells: int = CELLS,
     subjects: int | None = None,
     seed: int = 0,
+    laboratory: Laboratory = HOME,
     progress: Callable[[int, int], object] | None = None,
 ) -> Path:
     """Write `cells` BMP files of `subjects` subjects under `root` and return `root`.
@@ -71,6 +72,7 @@ def write_dataset(
         "cells": cells,
         "subjects": subjects,
         "generator": GENERATOR,
+        **({} if laboratory == HOME else {"laboratory": repr(laboratory)}),
     }
     root = Path(root)
     if claim(root, DESCRIPTION, facts):
@@ -83,7 +85,13 @@ def write_dataset(
         folder.mkdir(parents=True, exist_ok=True)
 
     def draw(plan: _Plan) -> None:
-        image = draw_cell(subject=plan.subject, cell=plan.cell, label=plan.label, seed=seed)
+        image = draw_cell(
+            subject=plan.subject,
+            cell=plan.cell,
+            label=plan.label,
+            seed=seed,
+            laboratory=laboratory,
+        )
         if plan.near_copy:
             image = _retouched(image, plan.cell)
         (root / plan.path).write_bytes(encode(image, "BMP"))

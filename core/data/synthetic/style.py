@@ -24,14 +24,61 @@ class SubjectStyle:
     blur: float  # pixels
     tilt: float  # direction of uneven light, radians
     fringe: np.ndarray  # (2,) pixels by which the lens parts red from blue
+    eosin: np.ndarray  # (3,) hue of what lies between the chromatin, and half of the cytoplasm's
+    tone: float  # exponent of the camera's curve
 
 
-def subject_style(subject: str, seed: int) -> SubjectStyle:
-    """Return the look of `subject`, the same for every cell and process.
+@dataclass(frozen=True)
+class Laboratory:
+    """What all cells of one laboratory share: its dyes, lamp and camera; log factors or shifts.
+
+    light (3,): the lamp and white balance. azure (3,): what the chromatin's dye absorbs. eosin
+    (3,): what the dye between the chromatin absorbs, and half as much of the cytoplasm's. density:
+    of all dyes. tone: the exponent of the camera's curve, 1 for a linear one. blur: of the lens.
+    spread: how many times as much subjects differ in light, azure and density.
+    """
+
+    light: tuple[float, float, float] = (0, 0, 0)
+    azure: tuple[float, float, float] = (0, 0, 0)
+    eosin: tuple[float, float, float] = (0, 0, 0)
+    density: float = 0.0
+    tone: float = 1.0
+    blur: float = 0.0
+    spread: float = 1.0
+
+
+HOME = Laboratory()
+# Pale and bluish, seen by a brighter camera, and less alike from smear to smear.
+ELSEWHERE = Laboratory(
+    light=(0.12, 0.12, -0.10),
+    azure=(-0.35, -0.15, 0.5),
+    eosin=(0.0, 0.1, -0.4),
+    density=-0.15,
+    tone=0.85,
+    blur=0.1,
+    spread=2.5,
+)
+
+
+def subject_style(subject: str, seed: int, laboratory: Laboratory = HOME) -> SubjectStyle:
+    """Return the look of `subject` in a laboratory, the same for every cell and process.
 
     Subjects differ in colour about twice as much as those of one laboratory do: a few dozen of
     them, with some 25 cells each, must be as easy to recognise as C-NMC's with over 100.
     """
+    style, spread = _at_home(subject, seed), laboratory.spread
+    return replace(
+        style,
+        light=spread * style.light + laboratory.light,
+        azure=spread * style.azure + laboratory.azure,
+        density=spread * style.density + laboratory.density,
+        blur=style.blur * np.exp(laboratory.blur),
+        eosin=np.array(laboratory.eosin) + laboratory.density,
+        tone=laboratory.tone,
+    )
+
+
+def _at_home(subject: str, seed: int) -> SubjectStyle:
     rng = cell_rng(seed, subject, 0, 0)
     return SubjectStyle(
         maturity=rng.normal(0, 0.75),
@@ -46,6 +93,8 @@ def subject_style(subject: str, seed: int) -> SubjectStyle:
         blur=rng.uniform(0.8, 1.5),
         tilt=rng.uniform(0, 2 * np.pi),
         fringe=rng.normal(0, 0.5, 2),
+        eosin=np.zeros(3),
+        tone=1.0,
     )
 
 

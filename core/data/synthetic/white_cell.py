@@ -13,7 +13,15 @@ import cv2
 import numpy as np
 
 from core.data.synthetic.noise import ANGLES, ripple, smooth_noise, turn_from
-from core.data.synthetic.style import FIELD, SubjectStyle, cell_rng, field_style, subject_style
+from core.data.synthetic.style import (
+    FIELD,
+    HOME,
+    Laboratory,
+    SubjectStyle,
+    cell_rng,
+    field_style,
+    subject_style,
+)
 
 SIZE = 450
 
@@ -30,16 +38,19 @@ NOISE = np.array([0.66, 0.57, 0.60], np.float32)  # grey levels, independent in 
 MOSAIC = np.array([0.90, 0.40, 2.80], np.float32)  # and what the camera's colour mosaic spreads
 
 
-def draw_cell(*, subject: str, cell: int, label: int, seed: int = 0) -> np.ndarray:
+def draw_cell(
+    *, subject: str, cell: int, label: int, seed: int = 0, laboratory: Laboratory = HOME
+) -> np.ndarray:
     """Draw one segmented cell.
 
     Returns RGB uint8 of shape (450, 450, 3): the cell in the middle, one connected region with
     every channel in 1..255, and exactly 0, 0, 0 outside. `label` is 1 for a blast (ALL) and 0 for
-    a normal lymphocyte (HEM). `cell` counts the subject's cells from 0. The result depends on the
-    four arguments alone, never on what was drawn before. Raises ValueError for a negative `seed`
-    or `cell`.
+    a normal lymphocyte (HEM). `cell` counts the subject's cells from 0; it is the same cell in
+    every laboratory. The result depends on the arguments alone, never on what was drawn before.
+    Raises ValueError for a negative `seed` or `cell`.
     """
-    style = field_style(subject_style(subject, seed), cell_rng(seed, subject, 1, cell // FIELD))
+    at = cell_rng(seed, subject, 1, cell // FIELD)
+    style = field_style(subject_style(subject, seed, laboratory), at)
     rng = cell_rng(seed, subject, 2, cell)
     maturity = (-1.0 if label else 1.0) + style.maturity + rng.normal(0, 0.36)
 
@@ -60,6 +71,8 @@ def draw_cell(*, subject: str, cell: int, label: int, seed: int = 0) -> np.ndarr
         image *= draw_red_cell(rng, outline.mean(), towards, radius.shape)
     image *= draw_illumination(rng, style, radius.shape)[..., None]
     image = apply_focus(rng, style, image)
+    if style.tone != 1:
+        image = 255 * (np.maximum(image, 0) / 255) ** style.tone
 
     # Half-covered edge pixels keep part of their light, as in an outline that was resampled.
     cover = np.clip((mask_edge[angle] - radius) / 1.4 + 0.5, 0, 1)[..., None]
@@ -197,8 +210,9 @@ def apply_stain(
     )
     azure = CHROMATIN * np.exp(style.azure + rng.normal(0, 0.02, 3))
     maturing = np.multiply.outer(maturity, MATURING) + rng.normal(0, 0.1, 3)
-    between = NUCLEOPLASM * np.exp(maturing.astype(np.float32))
-    stains = ((chromatin, azure), (nucleoplasm, between), (cytoplasm, CYTOPLASM))
+    between = NUCLEOPLASM * np.exp(maturing.astype(np.float32)) * np.exp(style.eosin)
+    body = CYTOPLASM * np.exp(style.eosin / 2)
+    stains = ((chromatin, azure), (nucleoplasm, between), (cytoplasm, body))
     density = sum(amount[..., None] * colour for amount, colour in stains)
     lamp = LIGHT + style.light + rng.normal(0, 0.015)
     light: np.ndarray = np.exp((lamp - density).astype(np.float32))

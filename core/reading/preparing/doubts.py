@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from core.data import quality
 from core.reading.gate import CheckedPicture
+from core.reading.preparing import adapted
 from core.runs.calibration import Answer, Calibration
 
 
@@ -12,8 +13,12 @@ def answer(picture: CheckedPicture, calibration: Calibration) -> tuple[Answer, t
 
     The call is "review" if there is a reason; reasons are sentences.
     """
-    answered = calibration.answer(float(picture.output.logit[0]))
     found = doubts(picture)
+    if picture.unadapted is None:
+        answered = calibration.answer(float(picture.output.logit[0]))
+    else:
+        answered, of_colours = adapted.answer(picture, calibration)
+        found = of_colours + found
     return (replace(answered, call="review") if found else answered), found
 
 

@@ -1,12 +1,15 @@
 """A cell on black at another scale than training's, such as a frame that was made smaller."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 
 from core.cells.detection.red_cells import RED_CELL_UM
 from core.cells.scale import CAMERA_UM, CNMC_SIDE, UM_PER_PX
 from core.ood.reference import Reference
-from core.reading.gate import CheckedPicture, Prepared, Refusal, Told
+from core.reading.gate import CheckedPicture, Prepared, Refusal
+from core.reading.preparing.told import Told
 
 MAX_INVENTED = 1.25  # pixels of the model's input for one of the picture
 CLEARLY = 0.97  # a factor nearer to 1 changes nothing
@@ -78,4 +81,4 @@ def proposed(picture: CheckedPicture) -> Told | None:
     if not fits or factor * picture.geometry.size / picture.geometry.window > MAX_INVENTED:
         return None
     um_per_px = round(factor * um_of_training(picture.reference), 4)
-    return Told(picture.told.swap_red_blue, um_per_px)
+    return replace(picture.told, um_per_px=um_per_px)

@@ -7,11 +7,19 @@ from core.runs.metrics import RunMetrics
 
 _ORIGINAL = "original study's scaling, which is not what this network was made for"
 
+_NORMALISED = {
+    "none": "None: every cell is read in its own colours.",
+    "reinhard": "Each cell is brought to the training cells' means and deviations in lαβ (Reinhard "
+    "et al. 2001).",
+    "macenko": "Each cell is brought to the training cells' two stain vectors (Macenko et al. "
+    "2009).",
+}
+
 
 def model(context: CardContext) -> list[Item]:
     """The network and its weights."""
     entry, config, training = context.entry, context.config, context.metrics.training
-    geometry = context.run.geometry
+    geometry, stain = context.run.geometry, context.run.stain
     scaling = "as its network was made for"
     if config.pixels == "original-study" and entry.study_pixels:
         scaling = f"in the {_ORIGINAL}"
@@ -31,6 +39,16 @@ def model(context: CardContext) -> list[Item]:
             "Preprocessing",
             f"The middle {geometry.window} x {geometry.window} pixels, area-averaged to "
             f"{geometry.size} x {geometry.size}, RGB, scaled {scaling}.",
+        ),
+        fact("Stain normalisation", _NORMALISED[config.stain_normalisation]),
+        recorded(
+            stain.adaptation if stain else None,
+            "Cells of another stain",
+            lambda cost: (
+                f"Adapted to the training cells if a person asks for it. On {cost.cells} "
+                f"validation cells, re-coloured into {cost.stains} stains, that moved the logit by "
+                f"{cost.change:.2g} (root mean square over {cost.groups} groups)."
+            ),
         ),
         fact("Output", "One logit, the log-odds of ALL; the probability is that of Calibration."),
         recorded(

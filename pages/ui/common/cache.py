@@ -30,7 +30,7 @@ from core.explain.trust import Judgement
 from core.models import catalog, weights
 from core.reading import timing
 from core.reading.detection_job import load_field
-from core.reading.gate import NOTHING_TOLD, Told
+from core.reading.preparing.told import NOTHING_TOLD, Told
 from core.reading.reader import CellReading, Reader, Reading
 from core.reading.table import Row
 from core.report import audits, track_record
@@ -217,7 +217,7 @@ def aggregated(run: Run, cell: CellReading, cam: str) -> Aggregated:
 
 
 @st.cache_resource(max_entries=6, hash_funcs=_SAME, show_spinner=False)
-def _rows(run: Run) -> dict[tuple[str, str], Row]:
+def _rows(run: Run) -> dict[tuple[str, str, Told], Row]:
     return {}
 
 
@@ -244,8 +244,8 @@ audit = st.cache_data(max_entries=32, hash_funcs=_SAME, show_spinner="Comparing 
 )
 
 
-def kept_rows(run: Run) -> dict[tuple[str, str], Row]:
-    """The rows of what a run has read in batches, by (digest, name) of the file; add to it.
+def kept_rows(run: Run) -> dict[tuple[str, str, Told], Row]:
+    """The rows of what a run has read in batches, by (digest, name, told) of a file; add to it.
 
     A row is some 500 bytes, so the pictures of many files leave nothing else behind.
     """

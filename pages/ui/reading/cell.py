@@ -56,6 +56,7 @@ _FIGURES = {
     "red_over_blue": "Red over blue, in the nucleus",
     "red_varies": "Variation of red over that of blue",
     "enlargement": "Enlargement to the scale of training",
+    "own_appearance": "Distance in what is measured, before its colours were adapted",
     "appearance": "Distance in what is measured",
     "appearance_limit": "Its limit",
     "distance": "Distance to training cells, by the model",
@@ -136,6 +137,8 @@ def _show_refusal(reading: Reading) -> None:
 
 def _show_call(cell: CellReading) -> None:
     st.markdown(f"### The model suggests: {CALLS[cell.call]}")
+    if cell.adapted:
+        st.markdown(":material/palette: **Read as if stained like the training cells.**")
     if cell.call == "review":
         st.markdown(f"By its threshold it leans to {CALLS[cell.leaning]}.")
 
@@ -166,7 +169,8 @@ def _show_probability(cell: CellReading) -> None:
         low, high = cell.interval
         st.caption(
             f"95% interval of the probability of ALL: {low:.0%} to {high:.0%}, by how its "
-            "calibration varies with the subjects."
+            "calibration varies with the subjects"
+            + (" and by what adapting its colours costs." if cell.adapted else ".")
         )
 
 
@@ -175,7 +179,12 @@ def _show_images(cell: CellReading, alt: str, narrow: bool) -> None:
         (cell.image, "The cell, as the model reads it", alt),
         (cell.outlined, "Its outline: what was measured", f"{alt}, with its outline"),
     ]
-    if narrow:
+    if cell.unadapted is not None:
+        images = [
+            (cell.unadapted, "The cell, as it came", f"{alt}, as it came"),
+            (cell.image, "Adapted: as the model reads it", f"{alt}, its colours adapted"),
+        ]
+    elif narrow:
         st.image(cell.image, width="stretch", alt=alt)
         return
     for column, (image, caption, text) in zip(st.columns(2, gap="small"), images, strict=True):
@@ -194,6 +203,8 @@ def _show_prepared(reading: Reading) -> None:
     if reading.prepared is None or reading.picture is None:
         return
     st.markdown(f":material/content_cut: {plain(' '.join(reading.prepared.words))}")
+    if not reading.prepared.cut_out and any(cell.adapted for cell in reading.cells):
+        return  # both stand above already
     with st.container(horizontal=True, gap="small"):
         for picture, caption in (
             (reading.prepared.outlined, "As it came, the cell outlined"),

@@ -13,8 +13,10 @@ from core.cells.detection.tiles import Region, Whole
 from core.data.images import size_of
 from core.reading import field_picture
 from core.reading.detection_job import DetectionJob
-from core.reading.field import FieldReading, read_field, single
+from core.reading.field import read_field, single
+from core.reading.field_reading import FieldReading
 from core.reading.picture import is_large
+from core.reading.preparing.told import Told
 from core.runs.run_store import Run
 from core.workers import launcher
 from pages.ui.common import cache
@@ -28,8 +30,11 @@ _KEY = 20  # characters of the SHA-256 of a file that name its field
 STEP = 16  # cells that are read before the stop button is looked at again
 
 
-def show(run: Run, name: str, data: bytes) -> None:
-    """Finds the white cells in the bytes of an image, reads them with a run and shows them."""
+def show(run: Run, name: str, data: bytes, told: Told) -> None:
+    """Finds the white cells in the bytes of an image, reads them with a run and shows them.
+
+    Of what was `told`, only whether to adapt stain matters here.
+    """
     with shown_errors():
         key = _key(name, data)
         state: FieldState = st.session_state.setdefault(f"field_{key}", FieldState())
@@ -38,13 +43,17 @@ def show(run: Run, name: str, data: bytes) -> None:
         if opened is None:
             return
         region, picture, detected = opened
-        reading = _read(run, region, detected, name, state, working)
+        offer = f"field_adapt_{key}"
+        adapt = told.adapt_stain or bool(st.session_state.get(offer))
+        reading = _read(run, region, detected, name, state, working, adapt)
         if reading.question is not None:
             ask_for_scale(reading, picture, key, state)
             return
         for note in () if is_large(data, name) else cache.decoded(data, name)[1]:
             st.caption(plain(note))
         field_parts.show_summary(reading)
+        if not told.adapt_stain:
+            field_parts.offer_adapting(reading, offer)
         if reading.waiting:
             st.warning(
                 f"The reading was stopped: {reading.waiting} cells have not been read. What is "
@@ -124,6 +133,7 @@ def _read(
     name: str,
     state: FieldState,
     working: DeltaGenerator,
+    adapt_stain: bool,
 ) -> FieldReading:
     """Reads a few cells at a time, so that a press of the button stops it."""
     version = _version(run)
@@ -141,6 +151,7 @@ def _read(
                 detected,
                 name,
                 um_per_px=state.um_per_px,
+                adapt_stain=adapt_stain,
                 edits=state.edits,
                 before=before,
                 at_most=0 if state.stopped else STEP,

@@ -10,7 +10,7 @@ from core.cells.detection.tiles import Region
 from core.jobs.job import Status
 from core.reading import field_export, field_picture
 from core.reading.detection_job import DetectionJob
-from core.reading.field import CUT, NOT_READ, FieldCell, FieldReading
+from core.reading.field_reading import CUT, NOT_READ, FieldCell, FieldReading
 from core.reading.field_summary import Counts, Summary, summarise
 from core.reading.reader import Reader
 from core.report import share
@@ -41,6 +41,19 @@ def show_summary(reading: FieldReading) -> None:
         if reasons:
             words = [f"{count} x {plain(reason)}" for reason, count in reasons.items()]
             st.caption(f"**{heading}:** " + " · ".join(words))
+
+
+def offer_adapting(reading: FieldReading, key: str) -> None:
+    """Lets the user have the cells read that only their appearance has refused."""
+    if not (reading.adaptable or reading.adapt_stain):
+        return
+    cells = f"the {reading.adaptable} cells" if reading.adaptable else "cells"
+    st.toggle(
+        f"Read {cells} of another appearance as if stained like the training cells",
+        key=key,
+        help="Their colours are brought to those of the training cells before they are read. Each "
+        "is marked, its interval is held wider, and no corrected share of blasts is given.",
+    )
 
 
 def _show_sum(summary: Summary) -> None:
@@ -107,9 +120,10 @@ def show_gallery(
 
 def _said(one: FieldCell) -> str:
     own = " ✎" if one.marked.user_drawn else ""
+    adapted = ", adapted" if one.adapted else ""
     if one.probability is None:
-        return f"{SHAPES[one.state]}{own}"
-    return f"{SHAPES[one.state]} {one.probability:.0%}{own}"
+        return f"{SHAPES[one.state]}{adapted}{own}"
+    return f"{SHAPES[one.state]} {one.probability:.0%}{adapted}{own}"
 
 
 def show_patient(reading: FieldReading, key: str) -> None:

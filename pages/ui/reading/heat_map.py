@@ -44,9 +44,10 @@ def show(run: Run, cell: CellReading, name: str, key: str, *, compact: bool = Fa
                 alt = f"The cell {name}, with the evidence for {cell.leaning}"
                 st.image(image, width="stretch", alt=alt)
                 st.image(legend(), width="stretch", alt="Colour scale: weak to strong evidence")
+                adapted = ", on the cell with adapted colours" if cell.adapted else ""
                 st.caption(
                     f"From weak (left) to strong evidence for {cell.leaning}, "
-                    f"by {METHODS[cam].title}"
+                    f"by {METHODS[cam].title}{adapted}"
                 )
         suits = suited(run.config.architecture)
         st.caption(f"{suits.sentence(cam)} {suits.caution}")
@@ -78,7 +79,7 @@ def _show_settings(run: Run, cell: CellReading, judged: Judgement, name: str, ke
         download(
             "Download the overlay",
             images.encode(cell.overlay),
-            f"{PurePath(name).stem}_overlay.png",
+            f"{PurePath(name).stem}{'_adapted' if cell.adapted else ''}_overlay.png",
             key=f"download_{key}",
         )
 

@@ -3,8 +3,8 @@
 import streamlit as st
 
 from core.cells.scale import CNMC_SIDE
-from core.reading.gate import NOTHING_TOLD, Told
 from core.reading.picture import has_background, is_field, is_large
+from core.reading.preparing.told import NOTHING_TOLD, Told
 from core.reading.reader import Reading
 from core.runs.run_store import Run
 from pages.ui.common import cache
@@ -12,11 +12,22 @@ from pages.ui.common.text import plain, shown_errors
 from pages.ui.common.uploads import Upload
 from pages.ui.reading import cell, field
 
-SWAP, SCALE = "swap", "scale"  # what a user can say of a refused picture
+SWAP, SCALE, ADAPT = "swap", "scale", "adapt"  # what a user can say of a refused picture
+LABELS = {
+    SWAP: "Swap red and blue, and read it",
+    SCALE: f"Read it as a frame of {CNMC_SIDE} pixels that was made smaller",
+    ADAPT: "Read it as if stained like the training cells",
+}
+HINTS = {
+    SWAP: "Some tools store blue first. The picture itself is not changed.",
+    SCALE: "At {um_per_px:g} µm a pixel. Detail that was lost does not come back.",
+    ADAPT: "Its colours are brought to theirs before it is read. The reading says so, and its "
+    "interval is held wider.",
+}
 
 
-def show(runs: list[Run], upload: Upload) -> None:
-    """Shows the readings of one picture.
+def show(runs: list[Run], upload: Upload, told: Told = NOTHING_TOLD) -> None:
+    """Shows the readings of one picture, of which the user has `told` something already.
 
     `core.reading.picture` decides whether it is a cell or a field. A field is read with the first
     of the runs.
@@ -24,13 +35,13 @@ def show(runs: list[Run], upload: Upload) -> None:
     with shown_errors():
         data = upload.data  # once: of a large scan each copy is hundreds of megabytes
         if is_large(data, upload.name):
-            _show_field(runs[0], upload.name, data)
+            _show_field(runs[0], upload.name, data, told)
             return
-        readings = _read(runs, data, upload)
+        readings = _read(runs, data, upload, told)
         if _as_field(readings[0], upload):
             if len(runs) > 1:
                 st.caption(f"A field is read with one model, here {plain(runs[0].run_id)}.")
-            _show_field(runs[0], upload.name, data)
+            _show_field(runs[0], upload.name, data, told)
         else:
             _show_cell(runs, readings, upload)
 
@@ -45,9 +56,8 @@ def _toggle(upload: Upload) -> str:
     return f"as_field_{upload.digest[:12]}"
 
 
-def _read(runs: list[Run], data: bytes, upload: Upload) -> list[Reading]:
+def _read(runs: list[Run], data: bytes, upload: Upload, told: Told) -> list[Reading]:
     """The readings of a picture, with what the user says of it wherever that would have it read."""
-    told = NOTHING_TOLD
     while True:
         readings = [cache.reading(run, data, upload.name, told) for run in runs]
         offer = readings[0].gate.offer
@@ -56,11 +66,10 @@ def _read(runs: list[Run], data: bytes, upload: Upload) -> list[Reading]:
         told = offer
 
 
-def read_as_told(runs: list[Run], upload: Upload) -> list[Reading] | None:
-    """The readings with what the user said of a refused picture; None while nothing is said."""
-    if not any(st.session_state.get(_offered(name, upload)) for name in (SWAP, SCALE)):
+def read_as_told(runs: list[Run], upload: Upload, told: Told) -> list[Reading] | None:
+    """The readings with what the user said of this refused picture; None while nothing is said."""
+    if not any(st.session_state.get(_offered(name, upload)) for name in LABELS):
         return None
-    told = NOTHING_TOLD
     while True:
         readings = [cache.reading(run, upload.data, upload.name, told) for run in runs]
         offer = readings[0].gate.offer
@@ -72,6 +81,8 @@ def read_as_told(runs: list[Run], upload: Upload) -> list[Reading] | None:
 
 
 def _kind(offer: Told, told: Told) -> str:
+    if offer.adapt_stain and not told.adapt_stain:
+        return ADAPT
     return SWAP if offer.swap_red_blue and not told.swap_red_blue else SCALE
 
 
@@ -82,17 +93,12 @@ def _offered(kind: str, upload: Upload) -> str:
 def _offer(offer: Told, told: Told, upload: Upload) -> bool:
     """Lets the user say something of a picture that was refused; whether it is said."""
     kind = _kind(offer, told)
-    if kind == SWAP:
-        label = "Swap red and blue, and read it"
-        hint = "Some tools store blue first. The picture itself is not changed."
-    else:
-        label = f"Read it as a frame of {CNMC_SIDE} pixels that was made smaller"
-        hint = f"At {offer.um_per_px:g} µm a pixel. Detail that was lost does not come back."
-    return st.toggle(label, key=_offered(kind, upload), help=hint)
+    hint = HINTS[kind].format(um_per_px=offer.um_per_px or 0)
+    return st.toggle(LABELS[kind], key=_offered(kind, upload), help=hint)
 
 
-def _show_field(run: Run, name: str, data: bytes) -> None:
-    field.show(run, name, data)
+def _show_field(run: Run, name: str, data: bytes, told: Told) -> None:
+    field.show(run, name, data, told)
     cell.show_model(run)
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from core.reading import table
+from core.reading.preparing.told import Told
 from core.runs.run_store import Run
 from pages.ui.common import cache
 from pages.ui.common.downloads import download
@@ -30,24 +31,40 @@ _HEIGHT = 250  # of the table, so that the chosen cell begins above the fold
 def show(runs: list[Run], uploads: Sequence[Upload], key: str) -> None:
     """The table of all readings, and below it the one that is chosen."""
     with shown_errors():
-        found = _read(runs, uploads, key)
+        offer = st.container()
+        told = Told(adapt_stain=st.session_state.get(f"{key}_{picture.ADAPT}", False))
+        found = _read(runs, uploads, key, told)
         if found.empty:
             return
+        with offer:
+            _offer(found, key, told)
         chosen = _filter(found, key)
-        _download(runs, uploads, found)
+        _download(runs, uploads, found, told)
         place = _choose(chosen, key)
         if place is not None:
             _step(chosen, place, key)
-            picture.show(runs, uploads[place])
-            if _told(_rows_now(runs, uploads[place])) != _rows_in(found, place):
+            picture.show(runs, uploads[place], told)
+            if _told(_rows_now(runs, uploads[place], told)) != _rows_in(found, place):
                 st.rerun()  # what was changed or read below the table has changed its row
 
 
-def _read(runs: list[Run], uploads: Sequence[Upload], key: str) -> pd.DataFrame:
+def _offer(found: pd.DataFrame, key: str, told: Told) -> None:
+    """Lets the user have all cells read that only their appearance has refused."""
+    refused = int((found["check"] == "appearance").sum())
+    if refused or told.adapt_stain:
+        st.toggle(
+            "Read cells of another stain as if stained like the training cells",
+            key=f"{key}_{picture.ADAPT}",
+            help=f"{refused} were refused for their appearance alone. "
+            + picture.HINTS[picture.ADAPT],
+        )
+
+
+def _read(runs: list[Run], uploads: Sequence[Upload], key: str, told: Told) -> pd.DataFrame:
     """A row a picture and run, with its `place` among the uploads; of what has been read so far."""
     asked = tuple(upload.digest for upload in uploads)
     stopped = st.session_state.get(f"{key}_stopped") == asked
-    missing = {run.run_id: _missing(run, uploads) for run in runs}
+    missing = {run.run_id: _missing(run, uploads, told) for run in runs}
     left = sum(map(len, missing.values()))
     if left and not stopped:
         box = st.empty()
@@ -56,8 +73,8 @@ def _read(runs: list[Run], uploads: Sequence[Upload], key: str) -> pd.DataFrame:
             with show_progress("Reading", "pictures") as progress:
                 done = 0
                 for run in runs:
-                    for upload, row in _rows(run, missing[run.run_id]):
-                        cache.kept_rows(run)[upload.digest, upload.name] = row
+                    for upload, row in _rows(run, missing[run.run_id], told):
+                        cache.kept_rows(run)[upload.digest, upload.name, told] = row
                         done += 1
                         progress(done, left)
         box.empty()
@@ -66,7 +83,9 @@ def _read(runs: list[Run], uploads: Sequence[Upload], key: str) -> pd.DataFrame:
         st.info(f"Stopped with {left} readings to go.", icon=":material/pause:")
         st.button("Read the rest", key=f"{key}_go_on", on_click=_stop, args=(key, None))
     placed = [
-        (place, row) for place, upload in enumerate(uploads) for row in _rows_now(runs, upload)
+        (place, row)
+        for place, upload in enumerate(uploads)
+        for row in _rows_now(runs, upload, told)
     ]
     return table.table(row for _, row in placed).assign(place=[place for place, _ in placed])
 
@@ -80,34 +99,36 @@ def _rows_in(found: pd.DataFrame, place: int) -> list[tuple[str, str, str]]:
     return list(zip(rows["model"], rows["call"], rows["reason"], strict=True))
 
 
-def _missing(run: Run, uploads: Sequence[Upload]) -> list[Upload]:
+def _missing(run: Run, uploads: Sequence[Upload], told: Told) -> list[Upload]:
     kept = cache.kept_rows(run)
-    return [upload for upload in uploads if (upload.digest, upload.name) not in kept]
+    return [upload for upload in uploads if (upload.digest, upload.name, told) not in kept]
 
 
-def _rows(run: Run, uploads: Sequence[Upload]) -> Iterator[tuple[Upload, table.Row]]:
+def _rows(run: Run, uploads: Sequence[Upload], told: Told) -> Iterator[tuple[Upload, table.Row]]:
     items = [(upload.name, upload.load) for upload in uploads]
-    for upload, (row, _) in zip(uploads, table.rows(cache.reader(run), items), strict=True):
+    for upload, (row, _) in zip(uploads, table.rows(cache.reader(run), items, told), strict=True):
         yield upload, row
 
 
-def _rows_now(runs: list[Run], upload: Upload) -> list[table.Row]:
+def _rows_now(runs: list[Run], upload: Upload, told: Told) -> list[table.Row]:
     """The rows of one picture, which say what is shown of it below the table.
 
     A field is read with the first of the runs, with the scale and the edits that the user gave it;
     a refused picture with what the user said of it.
     """
     kept = {
-        run: row for run in runs if (row := cache.kept_rows(run).get((upload.digest, upload.name)))
+        run: row
+        for run in runs
+        if (row := cache.kept_rows(run).get((upload.digest, upload.name, told)))
     }
     first = kept.get(runs[0])
     if first is None:
         return list(kept.values())
-    told = picture.read_as_told(runs, upload)
-    if told is not None:
+    readings = picture.read_as_told(runs, upload, told)
+    if readings is not None:
         return [
             table.row(reading, run.run_id, run.calibration)
-            for run, reading in zip(runs, told, strict=True)
+            for run, reading in zip(runs, readings, strict=True)
         ]
     chosen = picture.chosen_as_field(upload)
     if first.read_as == table.FIELD if chosen is None else chosen:
@@ -156,6 +177,8 @@ def _choose(chosen: pd.DataFrame, key: str) -> int | None:
     columns = ["file", "read_as", "call", "probability_all", "interval", "diameter", "reason"]
     if chosen["model"].nunique() > 1:
         columns.insert(1, "model")
+    if chosen["adapted_stain"].any():
+        columns.insert(columns.index("call") + 1, "adapted_stain")
     st.dataframe(
         shown.assign(interval=_intervals(chosen))[columns],
         key=name,
@@ -169,6 +192,9 @@ def _choose(chosen: pd.DataFrame, key: str) -> int | None:
             "model": st.column_config.TextColumn("Model", width="medium"),
             "read_as": st.column_config.TextColumn("Read as", width="small"),
             "call": st.column_config.TextColumn("Call", width="small"),
+            "adapted_stain": st.column_config.CheckboxColumn(
+                "Adapted", width="small", help="Read as if stained like the training cells"
+            ),
             "probability_all": st.column_config.ProgressColumn(
                 "P(ALL)", format="percent", min_value=0.0, max_value=1.0
             ),
@@ -217,17 +243,17 @@ def _go(key: str, place: int) -> None:
     st.session_state[f"{key}_steps"] = st.session_state.get(f"{key}_steps", 0) + 1
 
 
-def _download(runs: list[Run], uploads: Sequence[Upload], found: pd.DataFrame) -> None:
+def _download(runs: list[Run], uploads: Sequence[Upload], found: pd.DataFrame, told: Told) -> None:
     with st.container(horizontal=True, gap="small"):
         download("Table as CSV", table.to_csv(found.drop(columns="place")), "readings.csv")
         download(
             "Pictures with overlays as ZIP",
-            partial(_zip, runs, uploads),
+            partial(_zip, runs, uploads, told),
             "readings.zip",
             help="Read again and drawn when you click. The heat maps in it have not been judged.",
         )
 
 
-def _zip(runs: list[Run], uploads: Sequence[Upload]) -> bytes:
+def _zip(runs: list[Run], uploads: Sequence[Upload], told: Told) -> bytes:
     readers = [cache.reader(run) for run in runs]
-    return table.zipped(readers, [(upload.name, upload.load) for upload in uploads])
+    return table.zipped(readers, [(upload.name, upload.load) for upload in uploads], told)

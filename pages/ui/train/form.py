@@ -37,6 +37,11 @@ _WORDS = {
         "weights": "weigh both classes the same",
         "sampling": "show as many cells of each",
     },
+    "stain_normalisation": {
+        "none": "as it is",
+        "reinhard": "each cell's colours to the training cells' (Reinhard)",
+        "macenko": "each cell's two dyes to the training cells' (Macenko)",
+    },
     "balance": {"natural": "as they occur", "balanced": "as many of each"},
 }
 _AUGMENTATIONS = {
@@ -167,7 +172,7 @@ class _Form:
         }
 
     def images(self) -> dict[str, Setting]:
-        """Augmentation."""
+        """Augmentation and stain."""
         kinds = st.pills(
             "Vary the images",
             AUGMENTATIONS,
@@ -176,15 +181,22 @@ class _Form:
             format_func=lambda kind: _AUGMENTATIONS.get(kind, kind),
             key=f"augmentation_{self._key}",
         )
-        a, b, _ = st.columns(3)
+        a, b, c = st.columns(3)
         strength = self._number(a, "Strength (1 is usual)", "augmentation_strength", step=0.25)
         settings: dict[str, Setting] = {
             "augmentation": tuple(kinds or ()),
             "augmentation_strength": strength,
+            "stain_normalisation": self._choice(
+                b,
+                "Stain",
+                "stain_normalisation",
+                help="What is done to the colours of every cell before the network sees it, in "
+                "training and in every reading.",
+            ),
         }
         if self.entry.pretrained is None:
             return settings
-        views = self._number(b, "Views computed of each cell", "views")
+        views = self._number(c, "Views computed of each cell", "views")
         st.caption(
             "The frozen layers see each cell once, in as many turned and mirrored views. Stain, "
             "brightness and rotation vary during fine-tuning only."

@@ -1,0 +1,66 @@
+"""A cell of another stain, read as if it were stained like the training cells.
+
+Only the appearance of a cell, its colour, light and contrast, may be the reason: what is blurred,
+badly exposed or no cell stays refused. The colours are brought to those of the training cells
+(`core.cells.staining`), and the checks go on with the result: what is still unlike the training
+cells is refused. It never happens unless a person asks for it, and every output says that it did.
+
+What remains of the other stain is not known for one cell, so its interval is held wider by what
+adapting cost on cells of the validation part (`core.evaluation.staining`), and its call is review
+wherever the interval reaches across the threshold.
+"""
+
+from dataclasses import replace
+
+from core.metrics import bootstrap
+from core.reading.gate import CheckedPicture, Prepared
+from core.reading.preparing.told import Told
+from core.runs.calibration import Answer, Calibration
+
+ADAPTED = "Its colours were adapted: it is read as if it were stained like the training cells."
+WAY_OUT = (
+    "have it read as if it were stained like the training cells (--adapt-stain on the command line)"
+)
+NOT_MEASURED = (
+    "What adapting its colours costs was not measured for this model, so the interval is not given."
+)
+WIDER = "The interval is held wider by what adapting cost on cells re-coloured for that."
+ACROSS = "Its interval, which allows for the adapted colours, reaches across the threshold."
+
+
+def offer(picture: CheckedPicture) -> Told | None:
+    """What a person could say for a cell of another appearance to be read; None if nothing."""
+    if picture.stain is None or picture.told.adapt_stain:
+        return None
+    return replace(picture.told, adapt_stain=True)
+
+
+def even(picture: CheckedPicture) -> str:
+    """What a refusal says of a cell that was adapted; "" for any other."""
+    return "" if picture.unadapted is None else ", even with its colours adapted,"
+
+
+def adapt(picture: CheckedPicture) -> None:
+    """Brings the cell to the colours of the training cells, which the run must have kept."""
+    if picture.stain is None:
+        raise ValueError("The model kept no colours to adapt the cell to.")
+    before, image, mask = picture.shown, picture.image, picture.mask
+    adapted, words = picture.stain.colours(image), (ADAPTED,)
+    if picture.prepared and picture.native:  # its picture and mask are those that came
+        picture.use(adapted, replace(picture.prepared, words=words), picture.native[0])
+    else:
+        picture.use(adapted, Prepared(image, mask, words, size_known=True, cut_out=False), image)
+    picture.unadapted = before
+
+
+def answer(picture: CheckedPicture, calibration: Calibration) -> tuple[Answer, tuple[str, ...]]:
+    """The answer for a cell that was adapted, and why a person should look at it, if so."""
+    logit = float(picture.output.logit[0])
+    cost = picture.stain.adaptation if picture.stain else None
+    if cost is None:
+        return replace(calibration.answer(logit), interval=None), (NOT_MEASURED,)
+    answered = calibration.answer(logit, spread=bootstrap.reach(cost.groups) * cost.change)
+    if answered.interval is None:
+        return answered, ()
+    low, high = answered.interval
+    return answered, (ACROSS,) if low <= calibration.threshold <= high else ()
