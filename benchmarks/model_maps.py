@@ -16,7 +16,8 @@ from core.errors import RunError
 from core.explain import trust
 from core.explain.trust import Judgement
 from core.reading.batch import read_many
-from core.reading.reader import CellReading, Reader
+from core.reading.cell_reading import CellReading
+from core.reading.reader import Reader
 from core.runs.run_store import Run
 
 SPREAD = "spread"  # of a map of evidence that lies everywhere, if `core.explain.trust` knows it

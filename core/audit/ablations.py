@@ -17,8 +17,8 @@ from core.runs.run_store import Run
 
 # The settings of each arm that replace those of the audited run.
 ARMS: dict[str, dict[str, str]] = {
-    "model": {"split": "subject", "inputs": "cell"},
-    "image": {"split": "image", "inputs": "cell"},
+    "model": {"split": "subject"},
+    "image": {"split": "image"},
     "silhouette": {"split": "subject", "inputs": "silhouette"},
     "size": {"split": "subject", "inputs": "size"},
 }
@@ -150,6 +150,11 @@ def require_auditable(run: Run, audit: str) -> pd.DataFrame:
         )
     if run.config.is_control:
         raise RunError(f"Run {run.run_id} is itself a control. Audit the run it belongs to.")
+    if run.config.sees_whole_images and audit == "controls":
+        raise RunError(
+            f"Run {run.run_id} sees whole images, which have no outline and no size to be compared "
+            "with. Its leakage can be audited."
+        )
     cells = pd.read_parquet(run.path / "split.parquet")
     unknown = int(cells["group"].isna().sum())
     if unknown:

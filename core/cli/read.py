@@ -16,8 +16,9 @@ from core.data.images import decode, encode
 from core.errors import ConfigError, UploadError
 from core.explain.cam_methods import METHODS
 from core.explain.suited import suited
+from core.reading.cell_reading import Reading
 from core.reading.picture import FieldImage, open_field, patient_to_json, read_picture
-from core.reading.reader import Reader, Reading
+from core.reading.reader import Reader
 from core.report import track_record
 from core.report.track_record import RecordInWords
 from core.runs import active_model, run_store

@@ -268,6 +268,17 @@ def window(image: np.ndarray, side: int) -> np.ndarray:
     return result
 
 
+def letterbox(image: np.ndarray, side: int) -> np.ndarray:
+    """The whole image in a square of `side` pixels, its longer side resized to it, the rest black.
+
+    RGB uint8 (H, W, 3) to (side, side, 3).
+    """
+    factor = side / max(image.shape[:2])
+    size = [max(1, round(length * factor)) for length in image.shape[1::-1]]
+    way = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
+    return window(cv2.resize(image, size, interpolation=way), side)
+
+
 def fit(image: np.ndarray, geometry: Geometry) -> np.ndarray:
     """A classifier's input: the centre window, resized by area. RGB uint8 (size, size, 3)."""
     cut = window(image, geometry.window)

@@ -16,13 +16,15 @@ import pandas as pd
 from core import storage
 from core.cells.masks import cell_mask
 from core.cells.staining import Normaliser
-from core.data.images import Geometry, decode, fit, window
+from core.data.images import Geometry, decode, fit, letterbox, window
 from core.data.indexing import digest
 from core.data.walk import Progress
 from core.errors import ConfigError, DataError
 
-# The cell; its outline, filled; a disc of its area. The last two are controls, never models.
-INPUTS = ("cell", "silhouette", "size")
+# The cell, at its scale; the whole image, whatever it shows; the cell's outline, filled; a disc of
+# its area.
+INPUTS = ("cell", "image", "silhouette", "size")
+CONTROLS = ("silhouette", "size")  # never models
 GREY = 128
 
 
@@ -60,24 +62,30 @@ def variant(inputs: str, normaliser: Normaliser | None) -> list[str]:
     return seen if normaliser is None else [*seen, repr(normaliser)]
 
 
-def prepare(image: np.ndarray, geometry: Geometry, normaliser: Normaliser | None) -> np.ndarray:
-    """What a network sees of a cell before it is resized by `core.data.images.fit`.
+def prepare(
+    image: np.ndarray, geometry: Geometry, normaliser: Normaliser | None, inputs: str = "cell"
+) -> np.ndarray:
+    """What a network sees of an image before it is resized by `core.data.images.fit`.
 
-    Cuts the window out and normalises its stain: RGB uint8 (H, W, 3) to (window, window, 3).
+    Cuts the window out, or makes the whole image fit into it, reduces it to `inputs` (see `shown`)
+    and normalises its stain: RGB uint8 (H, W, 3) to (window, window, 3).
     """
-    cut = window(image, geometry.window)
+    if inputs == "image":
+        cut = letterbox(image, geometry.window)
+    else:
+        cut = window(shown(image, inputs), geometry.window)
     return cut if normaliser is None else normaliser(cut)
 
 
 def shown(image: np.ndarray, inputs: str) -> np.ndarray:
     """Reduces a decoded image to what the network is shown: RGB uint8 (H, W, 3) to the same.
 
-    "cell": the image. "silhouette": the cell's outline filled with one grey, on black. "size": a
-    centred disc of as many pixels as the silhouette has, in the same grey. Raises `ConfigError`
-    if `inputs` is unknown.
+    "cell" and "image": the image. "silhouette": the cell's outline filled with one grey, on black.
+    "size": a centred disc of as many pixels as the silhouette has, in the same grey. Raises
+    `ConfigError` if `inputs` is unknown.
     """
     match inputs:
-        case "cell":
+        case "cell" | "image":
             return image
         case "silhouette":
             mask = cell_mask(image)
@@ -125,8 +133,8 @@ def _build(
             ) from None
         if hashlib.sha256(data).hexdigest() != digests[row]:
             raise DataError(f"{path} has changed since it was indexed. Index the data set again.")
-        image = shown(decode(data, path.name), inputs)
-        array[row] = fit(prepare(image, geometry, normaliser), geometry)
+        image = prepare(decode(data, path.name), geometry, normaliser, inputs)
+        array[row] = fit(image, geometry)
 
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)  # the cells are what runs in parallel, not one cell's resize

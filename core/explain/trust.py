@@ -81,13 +81,16 @@ def judge(
     call: str,
     mask: np.ndarray,
     skill: Estimate | None,
+    *,
+    image: np.ndarray | None = None,
 ) -> Judgement:
     """Judges the map `heat`, by `method` for `call`, of the cell in `mask`, bool (S, S).
 
-    `skill` is the model's ROC AUC on subjects that it has not seen, None if nobody knows it. A map
-    can be true to a model that has learned nothing: random weights draw maps that pass every test
-    of the map alone. Random orderings and shuffled heads are seeded: the same input gives the same
-    judgement. Raises `DataError` if the mask is empty.
+    For a model that sees whole images, `mask` is of all white cells in one and `image`, bool (S,
+    S), of what is not black around it. `skill` is the model's ROC AUC on subjects that it has not
+    seen, None if nobody knows it. A map can be true to a model that has learned nothing: random
+    weights draw maps that pass every test of the map alone. Random orderings and shuffled heads are
+    seeded: the same input gives the same judgement. Raises `DataError` if the mask is empty.
     """
     if not mask.any():
         raise DataError("The outline is empty: there is no cell to judge a heat map by.")
@@ -96,15 +99,22 @@ def judge(
         return Judgement(method.key, UNRELIABLE, reason, None)
     figures = Figures(
         inside_cell=faithfulness.inside_share(resize_heat(heat.values, mask.shape), mask),
-        off_cell_peak=faithfulness.off_cell_peak(heat, mask),
+        off_cell_peak=faithfulness.off_cell_peak(heat, mask if image is None else image),
         agreement=faithfulness.agreement_with_shuffled(view, heat, method, call, mask),
         deletion=faithfulness.deletion(view, heat, call, mask),
     )
-    badge, reason = _weigh(figures, call, skill)
+    badge, reason = _weigh(figures, call, skill, _ON_CELL if image is None else _ON_CELLS)
     return Judgement(method.key, badge, reason, figures)
 
 
-def _weigh(figures: Figures, call: str, skill: Estimate | None) -> tuple[str, str]:
+# Where the heat has to lie, and where it lies if it does not.
+_ON_CELL = ("the cell", "is on empty background")
+_ON_CELLS = ("the white cells", "lies beside them")
+
+
+def _weigh(
+    figures: Figures, call: str, skill: Estimate | None, places: tuple[str, str] = _ON_CELL
+) -> tuple[str, str]:
     """The badge and the gravest objection to the map, or what speaks for it."""
     ranking = skill.interval if skill else None
     auc = "{:.2f} to {:.2f}".format(*ranking) if ranking else "unknown"
@@ -120,7 +130,7 @@ def _weigh(figures: Figures, call: str, skill: Estimate | None) -> tuple[str, st
         (
             figures.inside_cell < INSIDE_CELL,
             UNRELIABLE,
-            f"Only {inside} lies on the cell; the rest is on empty background.",
+            f"Only {inside} lies on {places[0]}; the rest {places[1]}.",
         ),
         (
             figures.off_cell_peak > OFF_CELL,
@@ -171,5 +181,5 @@ def _weigh(figures: Figures, call: str, skill: Estimate | None) -> tuple[str, st
             return badge, reason
     return SUPPORTED, (
         f"Covering what it marks lowers the evidence for {call} more than all random orders do; "
-        f"{inside} lies on the cell, and a head that has learned nothing draws another map."
+        f"{inside} lies on {places[0]}, and a head that has learned nothing draws another map."
     )

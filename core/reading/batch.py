@@ -10,8 +10,9 @@ from pathlib import Path
 
 from core.models.engine import AT_ONCE
 from core.models.runtime import MOST_AT_ONCE
+from core.reading.cell_reading import Reading
 from core.reading.preparing.told import NOTHING_TOLD, Told
-from core.reading.reader import Reader, Reading
+from core.reading.reader import Reader
 
 # Two threads more than cores, which open files while the engine works.
 THREADS = min(os.cpu_count() or 1, MOST_AT_ONCE) + 2

@@ -181,9 +181,9 @@ def familiar(picture: CheckedPicture) -> Refusal | None:
     offer = adapted.offer(picture)
     instead = "" if offer is None else f"{adapted.WAY_OUT}, "
     return Refusal(
-        f"In colour, light or chromatin it is{adapted.even(picture)} unlike the training cells "
-        f"(distance {distance:.1f}, at most {limit:.1f}): another stain, another camera, or "
-        "another kind of cell.",
+        f"In colour, light or chromatin it is{adapted.even(picture)} unlike the training "
+        f"{_kind(picture)} (distance {distance:.1f}, at most {limit:.1f}): another stain, another "
+        "camera, or another kind of cell.",
         f"Have a person look at it, {instead}or use a model trained on cells of this stain.",
         offer,
     )
@@ -201,11 +201,18 @@ def known(picture: CheckedPicture) -> Refusal | None:
     if distance <= reference.limit:
         return None
     return Refusal(
-        f"To this model it is{adapted.even(picture)} unlike the cells it has learned from "
-        f"(distance {distance:.2f}, at most {reference.limit:.2f}): another kind of cell, another "
-        "stain, or no cell.",
+        f"To this model it is{adapted.even(picture)} unlike the {_kind(picture)} it has learned "
+        f"from (distance {distance:.2f}, at most {reference.limit:.2f}): another kind of cell, "
+        "another stain, or no cell.",
         "Have a person look at it, or use a model trained on such cells.",
     )
+
+
+def not_black(picture: CheckedPicture) -> Refusal | None:
+    """Checks that a whole image shows something."""
+    if picture.mask.any():
+        return None
+    return Refusal("There is nothing in it: the image is black.", "Upload a picture of a smear.")
 
 
 # The checks of pixels, which need no engine.
@@ -218,8 +225,15 @@ OF_PIXELS: dict[str, Check] = {
     "sharp": sharp,
     "appearance": familiar,
 }
+# The same for a model that sees whole images: whatever they show, it is like its training images.
+OF_WHOLE_IMAGES: dict[str, Check] = {"stained": not_black, "appearance": familiar}
 OF_FEATURES: dict[str, Check] = {"known": known}
 CHECKS = OF_PIXELS | OF_FEATURES
+
+
+def _kind(picture: CheckedPicture) -> str:
+    """What the model sees."""
+    return "images" if picture.whole_image else "cells"
 
 
 def _unknown(what: str) -> str:

@@ -11,7 +11,9 @@ from core.cells.detection.detect import Cell, Field
 from core.cells.detection.red_cells import RED_CELL_UM
 from core.cells.detection.tiles import Region
 from core.cells.scale import AskForMagnification, scale_of
+from core.errors import ModelError
 from core.evaluation.track_record import call_rates
+from core.reading.cell_reading import Reading
 from core.reading.checks import OF_FEATURES, OF_PIXELS
 from core.reading.field_edits import Edit, Marked, mark
 from core.reading.field_reading import BORDER, LATER, FieldCell, FieldReading
@@ -19,7 +21,7 @@ from core.reading.gate import CheckedPicture, Refusal, examine, refused
 from core.reading.preparing import adapted, natural_background
 from core.reading.preparing.doubts import answer
 from core.reading.preparing.told import Told
-from core.reading.reader import Reader, Reading
+from core.reading.reader import Reader
 
 BATCH = 16  # cells whose windows and feature maps are in memory together
 MARGIN = 0.4  # of a cell's longer side, that is cut out around it
@@ -54,7 +56,13 @@ def read_field(
     appearance alone read as if stained like the training cells. Cells that have not changed since
     `before`, an earlier reading of the same field with the same reader, are not read again. Once
     `at_most` cells have been read, the rest is left for the next call: `FieldReading.waiting`.
+    Raises `ModelError` if the run sees whole images.
     """
+    if reader.whole_images:
+        raise ModelError(
+            f"Run {reader.run.run_id} sees whole images, not the cells of a field. Take a run of "
+            "single cells, or read this one as an image."
+        )
     scale = scale_of(field, um_per_px)
     if isinstance(scale, AskForMagnification):
         return FieldReading(name, field, None, None, scale.reason, ())

@@ -25,8 +25,8 @@ BAND = "Its probability lies too near to the threshold to be called."
 class FieldCell:
     """The result for one cell of a field; the numbers are None if it was not read.
 
-    call, leaning, close, interval, doubts: as `core.reading.reader.CellReading` has them. adapted:
-    whether its colours were adapted to those of the training cells, read or not.
+    call, leaning, close, interval, doubts: as `core.reading.cell_reading.CellReading` has them.
+    adapted: whether its colours were adapted to those of the training cells, read or not.
     """
 
     marked: Marked

@@ -151,10 +151,11 @@ class CheckedPicture:
     """A picture on its way through the checks: what they measure, and what they record.
 
     image: RGB uint8 (H, W, 3), replaced by `use` if a cell is cut out of it. run: the engine.
-    stain: the colours of the training cells; None if the run did not keep them. scene: the contents
-    of a picture with a background. notes: what was assumed of the picture or done to its colours,
-    in sentences. told: what a person said of it. unadapted: what the model would have seen before
-    the colours were adapted to those of the training cells; None if they were not.
+    stain: the colours of the training cells; None if the run did not keep them. whole_image:
+    whether the model sees the image as it is, not one cell. scene: the contents of a picture with a
+    background. notes: what was assumed of the picture or done to its colours, in sentences. told:
+    what a person said of it. unadapted: what the model would have seen before the colours were
+    adapted to those of the training cells; None if they were not.
     """
 
     image: np.ndarray
@@ -162,6 +163,7 @@ class CheckedPicture:
     reference: Reference | None
     run: Callable[[np.ndarray], EngineOutput]
     stain: Stain | None = None
+    whole_image: bool = False
     figures: dict[str, float | None] = field(default_factory=dict)
     unchecked: dict[str, str] = field(default_factory=dict)
     scene: Scene | None = None
@@ -227,7 +229,9 @@ class CheckedPicture:
     @cached_property
     def shown(self) -> np.ndarray:
         """What the model sees, before it is made smaller: RGB uint8 (W, W, 3)."""
-        return prepare(self.image, self.geometry, self.stain.normaliser if self.stain else None)
+        normaliser = self.stain.normaliser if self.stain else None
+        inputs = "image" if self.whole_image else "cell"
+        return prepare(self.image, self.geometry, normaliser, inputs)
 
     @cached_property
     def pixels(self) -> np.ndarray:

@@ -17,12 +17,13 @@ from core.cells.detection.detect import Field, detect
 from core.cells.detection.tiles import SCAN_FROM, Region, Whole
 from core.data.images import decode, decode_noted, open_large_image, size_of
 from core.errors import ConfigError, UploadError
+from core.reading.cell_reading import Reading
 from core.reading.field import read_field, single
 from core.reading.field_picture import OVERVIEW, overlay
 from core.reading.field_reading import FIELD, FieldCell, FieldReading
 from core.reading.field_summary import summarise
 from core.reading.preparing.told import NOTHING_TOLD, Told
-from core.reading.reader import Reader, Reading
+from core.reading.reader import Reader
 from core.settings import settings
 
 MOST_JUDGED = 40  # cells of a field: each takes the model some 60 further looks

@@ -1,144 +1,37 @@
 """Reads an image with a finished run: call, probability, and what the call rests on."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pandas as pd
 
-from core.cells.masks import bounding_box, cell_mask, outline
+from core.cells.masks import bounding_box, cell_mask
 from core.compat import cached_property
 from core.data.images import decode_noted, fit, read_file
 from core.errors import RunError, TooSmallError, UploadError
 from core.explain import cam_methods
 from core.explain.dihedral import Aggregated, aggregate
-from core.explain.heat_map import HeatMap, View, views
-from core.explain.overlay import overlay, resize_heat
+from core.explain.heat_map import View, views
 from core.explain.suited import suited
-from core.explain.trust import Judgement, judge
+from core.explain.trust import WEAK, Judgement, judge
 from core.models.engine import Engine
 from core.ood.reference import Reference, load
 from core.reading import neighbours
-from core.reading.checks import OF_FEATURES, OF_PIXELS
-from core.reading.description import Description, describe
-from core.reading.gate import CheckedPicture, Gate, Prepared, examine, refused
-from core.reading.neighbours import Neighbour, Seen
+from core.reading.cell_reading import CellReading, Reading
+from core.reading.checks import OF_FEATURES, OF_PIXELS, OF_WHOLE_IMAGES
+from core.reading.description import describe
+from core.reading.gate import CheckedPicture, Gate, examine, refused
+from core.reading.neighbours import Seen
 from core.reading.preparing.doubts import answer as answered
 from core.reading.preparing.told import NOTHING_TOLD, Told
 from core.runs.run_store import Run, require_model
 
-
-@dataclass(frozen=True)
-class CellReading:
-    """The reading of one cell.
-
-    bbox: (x, y, w, h) in pixels of the picture. probability to close: as `Answer` has them. image:
-    what the model saw of the picture, RGB uint8 (W, W, 3). unadapted: the same before its colours
-    were adapted to those of the training cells; None if they were not. heat_map: evidence for the
-    leaning, at the resolution of the feature map, drawn by `method`; `Reader.judge` says whether to
-    believe it. findings: the measures in words. similar: the nearest training cells, nearest first;
-    None if the run did not keep them. seen: whether the model knows this very cell. doubts: why a
-    person should look at it whatever the model says; then the call is review.
-    """
-
-    bbox: tuple[int, int, int, int]
-    probability: float
-    logit: float
-    interval: tuple[float, float] | None
-    call: str
-    leaning: str
-    close: bool
-    gate: Gate
-    image: np.ndarray
-    method: str
-    heat_map: HeatMap
-    findings: tuple[Description, ...]
-    similar: tuple[Neighbour, ...] | None
-    seen: Seen | None
-    doubts: tuple[str, ...] = ()
-    unadapted: np.ndarray | None = None
-
-    @property
-    def adapted(self) -> bool:
-        """Whether it was read as if it were stained like the training cells."""
-        return self.unadapted is not None
-
-    @property
-    def undecided(self) -> bool:
-        """Whether a call of ALL or HEM lies so close to the threshold that it says little."""
-        return self.close and self.call != "review"
-
-    @property
-    def probability_hem(self) -> float:
-        return 1 - self.probability
-
-    @cached_property
-    def heat(self) -> np.ndarray | None:
-        """The heat map on the image, float32 (W, W), 0..1; None if no position has evidence."""
-        if not self.heat_map.has_evidence:
-            return None
-        return resize_heat(self.heat_map.values, self.image.shape[:2])
-
-    @property
-    def outlined(self) -> np.ndarray:
-        """The image with the outline of the region that was measured, RGB uint8 (W, W, 3)."""
-        return outline(self.image, cell_mask(self.image))
-
-    @property
-    def overlay(self) -> np.ndarray:
-        """The image with its heat map; without evidence, the image as it is."""
-        return self.image if self.heat is None else overlay(self.image, self.heat)
-
-    def to_json(self, judgement: Judgement) -> dict[str, object]:
-        """The document that the command line prints, with the judgement of the heat map."""
-        similar = self.similar
-        return {
-            "bbox": list(self.bbox),
-            "probability": self.probability,
-            "logit": self.logit,
-            "interval": None if self.interval is None else list(self.interval),
-            "call": self.call,
-            "leaning": self.leaning,
-            "adapted_stain": self.adapted,
-            "doubts": list(self.doubts),
-            "gate": asdict(self.gate),
-            "cam": judgement.to_json(),
-            "trust": judgement.details(),
-            "morphology": [asdict(finding) for finding in self.findings],
-            "similar": None if similar is None else [cell.to_json() for cell in similar],
-            "seen": None if self.seen is None else asdict(self.seen),
-        }
-
-
-@dataclass(frozen=True)
-class Reading:
-    """The reading of one image. kind is "cell", or "refused" with the reason and a way out.
-
-    gate: the checks of the picture and its one cell. prepared and picture: how it was changed
-    before, and what was or would have been read, RGB uint8 (W, W, 3); None if as it is.
-    """
-
-    image: str
-    kind: str
-    reason: str | None
-    cells: tuple[CellReading, ...]
-    gate: Gate
-    prepared: Prepared | None = None
-    picture: np.ndarray | None = None
-
-    def to_json(self, judge: Callable[[CellReading], Judgement]) -> dict[str, object]:
-        """The document that the command line prints."""
-        return {
-            "image": self.image,
-            "kind": self.kind,
-            "reason": self.reason,
-            "gate": asdict(self.gate),
-            "prepared": None if self.prepared is None else list(self.prepared.words),
-            "cells": [cell.to_json(judge(cell)) for cell in self.cells],
-        }
+NO_CELLS = "No white cell was found in the image, on which the heat map would have to lie."
 
 
 @dataclass(frozen=True)
@@ -168,6 +61,7 @@ class Reader:
         self.cam = suited(run.config.architecture).method if cam is None else cam
         self._method = cam_methods.method(self.cam)
         self._engine = Engine(run.engine_file)
+        self.whole_images = run.config.sees_whole_images
 
     @cached_property
     def _reference(self) -> Reference | None:
@@ -208,7 +102,7 @@ class Reader:
             return Reading(name, "refused", str(error), (), refused(code, str(error)))
         picture = self.picture(image)
         picture.hear(told, notes)
-        gate = examine(picture, OF_PIXELS)
+        gate = examine(picture, OF_WHOLE_IMAGES if self.whole_images else OF_PIXELS)
         if not gate.passed:
             return self._reading(name, picture, gate)
         return _Opened(name, picture, gate, hashlib.sha256(data).hexdigest())
@@ -238,7 +132,9 @@ class Reader:
 
     def picture(self, image: np.ndarray) -> CheckedPicture:
         """A picture, RGB uint8 (H, W, 3), ready for the checks of this run."""
-        return CheckedPicture(image, self._geometry, self._reference, self._engine, self._stain)
+        return CheckedPicture(
+            image, self._geometry, self._reference, self._engine, self._stain, self.whole_images
+        )
 
     def run_together(self, pictures: list[CheckedPicture]) -> None:
         """Runs the engine on pictures in one batch and stores its output in them."""
@@ -262,8 +158,10 @@ class Reader:
         view = View(
             picture.pixels, output.features[0], output.gradient[0], answer.logit, self._engine
         )
+        height, width = picture.image.shape[:2]
+        region = prepared.mask if prepared else picture.mask
         return CellReading(
-            bbox=bounding_box(prepared.mask if prepared else picture.mask),
+            bbox=(0, 0, width, height) if self.whole_images else bounding_box(region),
             **vars(answer),
             gate=gate,
             doubts=doubts,
@@ -271,8 +169,11 @@ class Reader:
             unadapted=picture.unadapted,
             method=self._method.key,
             heat_map=self._method(view, answer.leaning),
-            findings=describe(picture.morphology, reference, measured, gate.size("diameter_px")),
+            findings=()
+            if self.whole_images
+            else describe(picture.morphology, reference, measured, gate.size("diameter_px")),
             similar=similar,
+            whole_image=self.whole_images,
             seen=neighbours.seen(self._files, sha256, similar or (), reference and reference.limit),
         )
 
@@ -282,9 +183,15 @@ class Reader:
         Apart from the reading, because the engine reads some 60 more images for it.
         """
         view, method = self._view(cell), cam_methods.method(cell.method)
-        mask, metrics = cell_mask(view.pixels), self.run.metrics
+        lit, metrics = cell_mask(view.pixels), self.run.metrics
         skill = metrics.skill if metrics else None
-        return judge(view, cell.heat_map, method, cell.leaning, mask, skill)
+        if not self.whole_images:
+            return judge(view, cell.heat_map, method, cell.leaning, lit, skill)
+        side = view.pixels.shape[:2]
+        cells = cv2.resize(cell.region.view(np.uint8) * 255, side, interpolation=cv2.INTER_AREA)
+        if not (cells >= 128).any():
+            return Judgement(method.key, WEAK, NO_CELLS, None)
+        return judge(view, cell.heat_map, method, cell.leaning, cells >= 128, skill, image=lit)
 
     def explain(self, cell: CellReading, cam: str) -> CellReading:
         """The same reading with a heat map by another method; `ConfigError` if it is unknown."""

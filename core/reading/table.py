@@ -16,10 +16,11 @@ from core.data.walk import Progress
 from core.errors import UploadError
 from core.explain.cam_methods import METHODS
 from core.reading.batch import Item, read_many
+from core.reading.cell_reading import CellReading, Reading
 from core.reading.field_reading import FieldReading
 from core.reading.picture import is_field, is_large, read_small_field
 from core.reading.preparing.told import NOTHING_TOLD, Told
-from core.reading.reader import CellReading, Reader, Reading
+from core.reading.reader import Reader
 from core.runs.calibration import Calibration
 
 CELL, CUT_OUT, FIELD, NOTHING = "one cell", "cell cut out", "whole field", "nothing"

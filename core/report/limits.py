@@ -1,8 +1,8 @@
 """What limits the reading of a cell, in sentences, the gravest first."""
 
+from core.reading.cell_reading import CellReading
 from core.reading.neighbours import Seen
 from core.reading.preparing.adapted import ADAPTED, NOT_MEASURED, WIDER
-from core.reading.reader import CellReading
 from core.reading.table import doubt
 from core.report.track_record import RecordInWords, of_adapted
 from core.runs.calibration import Calibration

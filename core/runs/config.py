@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from core.cells import staining
 from core.data import datasets, splits
-from core.data.pixel_cache import INPUTS
+from core.data.pixel_cache import CONTROLS, INPUTS
 from core.documents import Choices, Document
 from core.errors import BlastLensError, ConfigError, DataError, ModelError
 from core.models import catalog, weights
@@ -76,8 +76,9 @@ class RunConfig(Document):
     weights and pixels: see `core.models.classifier.build`.
     stain_normalisation: how the colours of each cell are brought to those of the training cells
     before the network sees it; see `core.cells.staining`.
-    inputs: what the network sees of a cell; see `core.data.pixel_cache.shown`. If it is not "cell",
-    the run is a control, which is measured and never used for readings.
+    inputs: what the network sees: a cell at its scale, or the whole image; see
+    `core.data.pixel_cache.prepare`. "silhouette" and "size" make the run a control, which is
+    measured and never used for readings.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -177,9 +178,14 @@ class RunConfig(Document):
         return self.epochs + self.fine_tune_epochs
 
     @property
+    def sees_whole_images(self) -> bool:
+        """Whether the network sees images as they are, not single cells on black at one scale."""
+        return self.inputs == "image"
+
+    @property
     def is_control(self) -> bool:
         """Whether the network sees less than the cell; see `core.audit.controls`."""
-        return self.inputs != "cell"
+        return self.inputs in CONTROLS
 
 
 def create(architecture: str, dataset: Path, recipe: str, **settings: Any) -> RunConfig:

@@ -72,7 +72,7 @@ def train(run: Run, reporter: Reporter) -> None:
         training=facts,
         environment=environment.describe(),
     ).write(run.path / "metrics.json")
-    if (stain := run.stain) is not None:
+    if (stain := run.stain) is not None and not config.sees_whole_images:
         reporter.phase("measuring what adapting stain costs", staining.STAINS)
         staining.measure_cost(run, stain, index.root, parts, reporter.progress)
     run.checkpoint_file.unlink(missing_ok=True)

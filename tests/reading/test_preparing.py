@@ -9,11 +9,12 @@ import pytest
 from core.cells.masks import bounding_box, cell_mask
 from core.cells.scale import CNMC_SIDE, UM_PER_PX
 from core.data.images import Geometry, decode, encode
+from core.reading.cell_reading import Reading
 from core.reading.gate import CheckedPicture
 from core.reading.picture import FieldImage, read_picture
 from core.reading.preparing import beside, channels, doubts, plain_background
 from core.reading.preparing.told import Told
-from core.reading.reader import Reader, Reading
+from core.reading.reader import Reader
 from core.reading.table import CELL, doubt, read_as
 
 COLOURS = [(255, 255, 255), (255, 255, 0), (255, 0, 0), (0, 255, 0), (0, 0, 255), (128, 128, 128)]

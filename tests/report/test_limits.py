@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from core.reading.cell_reading import CellReading
 from core.reading.neighbours import Seen
-from core.reading.reader import CellReading, Reader
+from core.reading.reader import Reader
 from core.report.limits import NO_INTERVAL, limits
 from core.report.track_record import RecordInWords
 from core.runs.calibration import Calibration, Review

@@ -84,6 +84,15 @@ def detect(
     return Field(compared(cells), setting.ruler, image.shape[:2])
 
 
+def white_cells(image: np.ndarray) -> np.ndarray:
+    """The white cells of an image, RGB uint8 (H, W, 3): bool (H, W), all False if there is none."""
+    mask = np.zeros(image.shape[:2], bool)
+    for cell in detect(image).cells:
+        x, y, w, h = cell.bbox
+        mask[y : y + h, x : x + w] |= cell.mask
+    return mask
+
+
 def compared(cells: Sequence[Cell]) -> tuple[Cell, ...]:
     """The cells of one field, with the smudge cells marked."""
     table = np.array([(cell.purple, cell.red_share) for cell in cells]).reshape(-1, 2)

@@ -30,7 +30,7 @@ ACROSS = "Its interval, which allows for the adapted colours, reaches across the
 
 def offer(picture: CheckedPicture) -> Told | None:
     """What a person could say for a cell of another appearance to be read; None if nothing."""
-    if picture.stain is None or picture.told.adapt_stain:
+    if picture.stain is None or picture.told.adapt_stain or picture.whole_image:
         return None
     return replace(picture.told, adapt_stain=True)
 

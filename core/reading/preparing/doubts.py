@@ -24,7 +24,7 @@ def answer(picture: CheckedPicture, calibration: Calibration) -> tuple[Answer, t
 
 def doubts(picture: CheckedPicture) -> tuple[str, ...]:
     """Why a person should look at the cell whatever a model says of it, in sentences."""
-    share = picture.morphology.fragment_share
+    share = 0.0 if picture.whole_image else picture.morphology.fragment_share
     if share == 0:
         return ()
     return (f"{quality.FLAGS['attached fragment']} It is {share:.0%} of the area.",)

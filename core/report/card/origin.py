@@ -15,9 +15,7 @@ def identity(context: CardContext) -> list[Item]:
     items = [
         fact("Model", f"{context.entry.title}; run {run.run_id}"),
         fact("Trained", f"{date(status.started)} to {date(status.finished)}"),
-        fact(
-            "Task", "Calls one stained white cell on black ALL (leukemic blast) or HEM (healthy)."
-        ),
+        fact("Task", f"Calls {_sees(context.config)} ALL (leukemic blast) or HEM (healthy)."),
         fact("Code", "BlastLens, MIT licence."),
     ]
     if record is not None:
@@ -30,8 +28,7 @@ def use(context: CardContext) -> list[Item]:
     """Intended use and what is out of scope."""
     out_of_scope = (
         "Diagnosis, screening, triage or any decision on a patient. It is no medical device. It "
-        "knows single white cells on black in a Romanowsky stain, not whole smears, other stains, "
-        "other cells or other diseases; an image of anything else means nothing to it."
+        f"knows {_knows(context.config)}; an image of anything else means nothing to it."
     )
     return [
         fact("Intended use", "Research and teaching only, with every call checked by an expert."),
@@ -118,3 +115,21 @@ def _classes(dataset: DatasetFacts) -> str:
     }
     left_out = f" Left out: {named[None]}." if named[None] else ""
     return f"ALL (positive, 1) is {named[1]}. HEM (0) is {named[0]}.{left_out}"
+
+
+def _sees(config: RunConfig) -> str:
+    if config.sees_whole_images:
+        return "an image of stained white cells, as it is,"
+    return "one stained white cell on black"
+
+
+def _knows(config: RunConfig) -> str:
+    if config.sees_whole_images:
+        return (
+            "images like those it was trained on, at their magnification and in their stain, not "
+            "others"
+        )
+    return (
+        "single white cells on black in a Romanowsky stain, not whole smears, other stains, other "
+        "cells or other diseases"
+    )

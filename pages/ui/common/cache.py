@@ -29,9 +29,10 @@ from core.explain.dihedral import Aggregated
 from core.explain.trust import Judgement
 from core.models import catalog, weights
 from core.reading import timing
+from core.reading.cell_reading import CellReading, Reading
 from core.reading.detection_job import load_field
 from core.reading.preparing.told import NOTHING_TOLD, Told
-from core.reading.reader import CellReading, Reader, Reading
+from core.reading.reader import Reader
 from core.reading.table import Row
 from core.report import audits, track_record
 from core.report.card import sections

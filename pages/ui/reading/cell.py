@@ -13,10 +13,10 @@ from streamlit.delta_generator import DeltaGenerator
 from core.cells.scale import size
 from core.errors import UploadError
 from core.metrics.classification import NAMES
+from core.reading.cell_reading import CellReading, Reading
 from core.reading.checks import CHECKS
 from core.reading.gate import Gate
 from core.reading.neighbours import Neighbour
-from core.reading.reader import CellReading, Reading
 from core.report import operating_point, phrases
 from core.report.limits import limits
 from core.runs.run_store import Run

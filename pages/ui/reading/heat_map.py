@@ -9,7 +9,7 @@ from core.explain.cam_methods import METHODS
 from core.explain.overlay import OPACITY, legend, overlay
 from core.explain.suited import suited
 from core.explain.trust import SUPPORTED, UNRELIABLE, WEAK, Figures, Judgement
-from core.reading.reader import CellReading
+from core.reading.cell_reading import CellReading
 from core.runs.run_store import Run
 from pages.ui.common import cache
 from pages.ui.common.downloads import download

@@ -3,9 +3,9 @@
 import streamlit as st
 
 from core.cells.scale import CNMC_SIDE
+from core.reading.cell_reading import Reading
 from core.reading.picture import has_background, is_field, is_large
 from core.reading.preparing.told import NOTHING_TOLD, Told
-from core.reading.reader import Reading
 from core.runs.run_store import Run
 from pages.ui.common import cache
 from pages.ui.common.text import plain, shown_errors

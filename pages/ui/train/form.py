@@ -26,6 +26,10 @@ _WORDS = {
         "cosine": "falling (cosine)",
         "plateau": "halved when validation stalls",
     },
+    "inputs": {
+        "cell": "a cell on black, at its scale",
+        "image": "the whole image",
+    },
     "keep": {"best": "the best validation epoch", "last": "the last epoch"},
     "precision": {
         "auto": "whichever is faster here",
@@ -123,7 +127,7 @@ class _Form:
         return number(place, label, **options)
 
     def _choice(self, place: DeltaGenerator, label: str, name: str, **options: Any) -> str:
-        choices = RunConfig.choices_of(name)
+        choices = [choice for choice in RunConfig.choices_of(name) if choice in _WORDS[name]]
         chosen: str = place.selectbox(
             label,
             choices,
@@ -137,13 +141,14 @@ class _Form:
     def data(self, cells: int) -> dict[str, Setting]:
         """Split, sample and seed."""
         a, b, c = st.columns(3, vertical_alignment="bottom")
-        d, e, _ = st.columns(3, vertical_alignment="bottom")
+        d, e, f = st.columns(3, vertical_alignment="bottom")
         drawn = sample(cells, b, d)
         return {
             "split": self._choice(a, "Split", "split"),
             "seed": self._number(c, "Seed", "seed"),
             "sample": drawn,
             "balance": self._choice(e, "Classes", "balance", disabled=drawn is None),
+            "inputs": self._choice(f, "What the network sees", "inputs"),
         }
 
     def training(self) -> dict[str, Setting]:

@@ -1,0 +1,95 @@
+"""Models that see whole images: trained, read, and their heat maps held against the cells found."""
+
+import numpy as np
+import pytest
+
+from core.audit import ablations
+from core.cells.detection.detect import white_cells
+from core.data import datasets
+from core.data.images import Geometry, encode, fit, letterbox
+from core.data.pixel_cache import prepare
+from core.data.synthetic.smear_field import draw_field
+from core.errors import ModelError, RunError
+from core.explain.overlay import resize_heat
+from core.reading.picture import read_small_field
+from core.reading.reader import Reader
+from core.runs import config, run_store
+from core.runs.run_store import Run
+from tests.factories.training import train
+
+
+def _field(seed: int, blasts: int) -> np.ndarray:
+    return draw_field(
+        seed=seed, blasts=blasts, lymphocytes=2 - blasts, size=(300, 400), scale=0.5
+    ).image
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A network trained for two epochs on whole fields with two blasts, or with none."""
+    root = tmp_path_factory.mktemp("fields")
+    for number in range(24):
+        blasts = 2 * (number % 2)
+        file = root / ("all" if blasts else "hem") / f"p{number // 2}" / f"{number}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(encode(_field(number, blasts)))
+    datasets.add(str(root))
+    wanted = config.create("cnn-16", root, "recommended", epochs=2, inputs="image")
+    made = run_store.create(wanted, "whole-images")
+    train(made)
+    return made
+
+
+def test_an_image_fits_whole_into_the_square_and_keeps_its_proportions() -> None:
+    image = np.full((100, 200, 3), 90, np.uint8)
+    for side in (400, 64):
+        square = letterbox(image, side)
+        assert square.shape == (side, side, 3)
+        rows = square.any(axis=(1, 2))
+        assert rows.sum() == side // 2 and rows[side // 4] and not rows[side // 4 - 1]
+        assert (square[side // 2] == 90).all()
+
+
+def test_the_network_sees_the_whole_image(run: Run) -> None:
+    image, geometry = _field(3, 2), Geometry()
+    whole = prepare(image, geometry, None, "image")
+    assert np.array_equal(whole, letterbox(image, geometry.window))
+    assert not np.array_equal(whole, prepare(image, geometry, None))
+    reader = Reader(run)
+    picture = reader.picture(image)
+    assert np.array_equal(picture.pixels, fit(whole, run.geometry))
+
+
+def test_an_image_is_read_as_it_is_and_nothing_is_measured_on_it(run: Run) -> None:
+    reader = Reader(run)
+    reading = reader.read(encode(_field(101, 2)), "field.png")
+    assert reading.cells, reading.reason
+    cell = reading.cells[0]
+    assert cell.whole_image and cell.bbox == (0, 0, 400, 300)
+    assert cell.findings == () and cell.doubts == ()
+    assert reading.gate.checks[:1] == ("stained",) and "field" not in reading.gate.checks
+    black = reader.read(encode(np.zeros((300, 400, 3), np.uint8)), "black.png")
+    assert black.gate.code == "stained" and "the image is black" in black.reason
+
+
+def test_a_heat_map_is_judged_by_the_white_cells_that_are_found(run: Run) -> None:
+    reader = Reader(run)
+    cell = reader.read(encode(_field(101, 2)), "field.png").cells[0]
+    judged = reader.judge(cell)
+    assert cell.region.any() and np.array_equal(cell.region, white_cells(cell.image))
+    if cell.heat is not None:
+        side = (224, 224)
+        heat = resize_heat(cell.heat_map.values, side)
+        share = heat[cell.region[::2, ::2]].sum() / heat.sum()
+        assert judged.figures is not None
+        assert judged.figures.inside_cell == pytest.approx(share, abs=0.05)
+    empty = reader.read(encode(draw_field(seed=5, blasts=0, lymphocytes=0).image), "glass.png")
+    if empty.cells:
+        assert "No white cell was found" in reader.judge(empty.cells[0]).reason
+
+
+def test_the_cells_of_a_field_and_the_controls_are_refused(run: Run) -> None:
+    with pytest.raises(ModelError, match="sees whole images, not the cells of a field"):
+        read_small_field(Reader(run), encode(_field(7, 2)), "field.png")
+    with pytest.raises(RunError, match="no outline and no size"):
+        ablations.require_auditable(run, "controls")
