@@ -30,8 +30,8 @@ from core.data.images import decode
 from core.data.synthetic.smear import SCALE
 from core.data.synthetic.smear_field import SyntheticField, draw_field
 from core.ood.reference import CNMC_RED_CELL
-from core.reading.field import read_field
-from core.reading.field_reading import CUT
+from core.reading.fields.reader import read_field
+from core.reading.fields.reading import CUT
 from core.reading.reader import Reader
 from core.runs import run_store
 from core.runs.run_store import Run

@@ -10,7 +10,8 @@ import pytest
 
 from core import tables
 from core.cells import annotations
-from core.reading import field_export, table
+from core.reading import table
+from core.reading.fields import export
 from pages.ui.common import downloads
 
 BAD = [
@@ -82,7 +83,7 @@ def _by_a_read_field(name: str, _: pytest.MonkeyPatch) -> str:
         cell=cell, number=1, interval=None, probability=None, state="ALL",
         marked=SimpleNamespace(user_drawn=False), gate=SimpleNamespace(code=None, sentence=None),
     )  # fmt: skip
-    return field_export.to_csv([SimpleNamespace(image=name, cells=[one])])
+    return export.to_csv([SimpleNamespace(image=name, cells=[one])])
 
 
 def _by_found_cells(name: str, _: pytest.MonkeyPatch) -> str:

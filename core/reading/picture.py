@@ -18,10 +18,10 @@ from core.cells.detection.tiles import SCAN_FROM, Region, Whole
 from core.data.images import decode, decode_noted, open_large_image, size_of
 from core.errors import ConfigError, UploadError
 from core.reading.cell_reading import Reading
-from core.reading.field import read_field, single
-from core.reading.field_picture import OVERVIEW, overlay
-from core.reading.field_reading import FIELD, FieldCell, FieldReading
-from core.reading.field_summary import summarise
+from core.reading.fields.drawing import OVERVIEW, overlay
+from core.reading.fields.reader import read_field, single
+from core.reading.fields.reading import FIELD, FieldCell, FieldReading
+from core.reading.fields.summary import summarise
 from core.reading.preparing.told import NOTHING_TOLD, Told
 from core.reading.reader import Reader
 from core.settings import settings

@@ -17,7 +17,7 @@ from core.errors import UploadError
 from core.explain.cam_methods import METHODS
 from core.reading.batch import Item, read_many
 from core.reading.cell_reading import CellReading, Reading
-from core.reading.field_reading import FieldReading
+from core.reading.fields.reading import FieldReading
 from core.reading.picture import is_field, is_large, read_small_field
 from core.reading.preparing.told import NOTHING_TOLD, Told
 from core.reading.reader import Reader

@@ -1,7 +1,7 @@
 """The share of blasts of a field or a patient, in words."""
 
 from core.metrics.estimate import Estimate
-from core.reading.field_summary import FEWEST_FOR_PERCENT, Summary
+from core.reading.fields.summary import FEWEST_FOR_PERCENT, Summary
 
 
 def of_cells(summary: Summary) -> str:

@@ -13,8 +13,8 @@ from core import storage
 from core.cells.detection.tiles import detect_tiled
 from core.data.images import encode, open_large_image
 from core.jobs.reporter import Cancelled, Reporter
-from core.reading.detection_job import DetectionJob, save_field
-from core.reading.field_picture import OVERVIEW
+from core.reading.fields.detection_job import DetectionJob, save_field
+from core.reading.fields.drawing import OVERVIEW
 from core.workers import worker
 
 _ROWS = 16  # of the overview, that are made at a time

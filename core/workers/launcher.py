@@ -16,7 +16,7 @@ from core import storage
 from core.audit import ablations
 from core.data.fetch_job import Fetch
 from core.jobs.job import Job, Status
-from core.reading.detection_job import DetectionJob
+from core.reading.fields.detection_job import DetectionJob
 from core.runs import run_store
 from core.runs.config import RunConfig, require_inputs
 from core.runs.run_store import Run

@@ -10,7 +10,7 @@ from core.data.fetch_job import Fetch
 from core.errors import RunError
 from core.jobs.job import Job, Status, Taken
 from core.jobs.reporter import Reporter
-from core.reading.detection_job import DetectionJob
+from core.reading.fields.detection_job import DetectionJob
 from core.runs.run_store import Run
 from core.tuning.sweep_store import Sweep
 from core.workers import launcher, worker

@@ -18,9 +18,10 @@ from core.data.images import encode
 from core.data.synthetic.smear_field import draw_field
 from core.evaluation.staining import recolour
 from core.metrics.calibration import logistic
-from core.reading import field_export, table
+from core.reading import table
 from core.reading.checks import CHECKS
-from core.reading.field import model_input, read_field, single
+from core.reading.fields import export
+from core.reading.fields.reader import model_input, read_field, single
 from core.reading.gate import examine
 from core.reading.picture import read_picture
 from core.reading.preparing import adapted
@@ -165,9 +166,9 @@ def test_cells_of_a_field_are_read_so_and_marked_everywhere(
     assert alone.cells[0].adapted and adapted.ADAPTED in alone.prepared.words
     assert alone.cells[0].logit == pytest.approx(after.find(read[0]).logit, abs=1e-4)
     np.testing.assert_array_equal(model_input(reader, region, after, read[0]), alone.cells[0].image)
-    rows = list(csv.DictReader(io.StringIO(field_export.to_csv([after]))))
+    rows = list(csv.DictReader(io.StringIO(export.to_csv([after]))))
     assert [row["number"] for row in rows if row["adapted_stain"] == "1"] == list(map(str, marked))
-    annotations = field_export.to_coco([after])["annotations"]
+    annotations = export.to_coco([after])["annotations"]
     assert sum(one["attributes"]["adapted_stain"] for one in annotations) == len(marked)
     assert table.field_row(after, "model").adapted_stain
     assert "colours of cells were adapted" in after.summary.corrected.reason

@@ -19,11 +19,11 @@ from core.cli import main
 from core.data.images import decode, encode, fit
 from core.data.synthetic.smear_field import draw_field
 from core.errors import DataError
-from core.reading import field as fields
-from core.reading import field_export, field_picture
-from core.reading.field import model_input, read_field
-from core.reading.field_edits import Edit, mark
-from core.reading.field_reading import CUT, NOT_READ, FieldReading
+from core.reading.fields import drawing, export
+from core.reading.fields import reader as fields
+from core.reading.fields.edits import Edit, mark
+from core.reading.fields.reader import model_input, read_field
+from core.reading.fields.reading import CUT, NOT_READ, FieldReading
 from core.reading.reader import Reader
 from core.runs.run_store import Run
 
@@ -248,11 +248,11 @@ def test_a_cell_is_not_counted_twice_and_empty_glass_is_no_cell(
 def test_exports_hold_every_cell(
     reading: FieldReading, reader: Reader, image: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(field_export, "ROWS", 50)  # no cell lies within as few
-    rows = list(csv.DictReader(io.StringIO(field_export.to_csv([reading]))))
+    monkeypatch.setattr(export, "ROWS", 50)  # no cell lies within as few
+    rows = list(csv.DictReader(io.StringIO(export.to_csv([reading]))))
     assert [int(row["number"]) for row in rows] == [one.number for one in reading.cells]
     assert [row["state"] for row in rows] == [one.state for one in reading.cells]
-    coco = json.loads(field_export.as_json(field_export.to_coco([reading, reading])))
+    coco = json.loads(export.as_json(export.to_coco([reading, reading])))
     assert {image["id"] for image in coco["images"]} == {1, 2}
     assert len({one["id"] for one in coco["annotations"]}) == len(coco["annotations"]) == 12
     for one in coco["annotations"]:
@@ -262,7 +262,7 @@ def test_exports_hold_every_cell(
             assert len(polygon) >= 6 and len(polygon) % 2 == 0
             assert x - 1 <= min(polygon[::2]) and max(polygon[::2]) <= x + w + 1
             assert y - 1 <= min(polygon[1::2]) and max(polygon[1::2]) <= y + h + 1
-    packed = field_export.to_zip(reader, Whole(image), replace(reading, image="=1+1.png"), image)
+    packed = export.to_zip(reader, Whole(image), replace(reading, image="=1+1.png"), image)
     with zipfile.ZipFile(io.BytesIO(packed)) as archive:
         names = archive.namelist()
         mask = decode(archive.read("mask.png"))
@@ -278,9 +278,9 @@ def test_exports_hold_every_cell(
 def test_places_in_the_shown_picture_and_in_the_field_are_each_others(
     reading: FieldReading,
 ) -> None:
-    box = field_picture.in_field((30.0, 10.0), (5.0, 25.0), reading, 320)
+    box = drawing.in_field((30.0, 10.0), (5.0, 25.0), reading, 320)
     assert box == (20, 10, 40, 40)
-    for one in field_picture.shown(reading, 320):
+    for one in drawing.shown(reading, 320):
         x, y, w, h = one.cell.cell.bbox
         assert one.middle == pytest.approx(((x + w / 2) / 2, (y + h / 2) / 2))
         assert one.outline[:, 0].min() >= x / 2 - 1 and one.outline[:, 0].max() <= (x + w) / 2 + 1

@@ -4,7 +4,7 @@ import pytest
 
 from core.evaluation.track_record import KnownRates
 from core.metrics.prevalence import CallRates, Rate, corrected_share
-from core.reading.field_summary import (
+from core.reading.fields.summary import (
     BLOOD,
     FEWEST_FOR_PERCENT,
     MARROW,

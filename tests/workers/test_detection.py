@@ -13,7 +13,7 @@ from core.data.images import encode
 from core.data.synthetic.smear_field import draw_field
 from core.errors import DataError
 from core.jobs.job import Status
-from core.reading.detection_job import DetectionJob, load_field, save_field
+from core.reading.fields.detection_job import DetectionJob, load_field, save_field
 from core.workers import launcher
 
 

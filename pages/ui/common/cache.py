@@ -30,7 +30,7 @@ from core.explain.trust import Judgement
 from core.models import catalog, weights
 from core.reading import timing
 from core.reading.cell_reading import CellReading, Reading
-from core.reading.detection_job import load_field
+from core.reading.fields.detection_job import load_field
 from core.reading.preparing.told import NOTHING_TOLD, Told
 from core.reading.reader import Reader
 from core.reading.table import Row

@@ -11,10 +11,10 @@ from streamlit.delta_generator import DeltaGenerator
 from core.cells.detection.detect import Field
 from core.cells.detection.tiles import Region, Whole
 from core.data.images import size_of
-from core.reading import field_picture
-from core.reading.detection_job import DetectionJob
-from core.reading.field import read_field, single
-from core.reading.field_reading import FieldReading
+from core.reading.fields import drawing
+from core.reading.fields.detection_job import DetectionJob
+from core.reading.fields.reader import read_field, single
+from core.reading.fields.reading import FieldReading
 from core.reading.picture import is_large
 from core.reading.preparing.told import Told
 from core.runs.run_store import Run
@@ -106,7 +106,7 @@ def _open(
     if not is_large(data, name):
         image, _ = cache.decoded(data, name)
         detected = cache.white_cells(data, name, state.um_per_px)
-        return Whole(image), field_picture.overview(image), detected
+        return Whole(image), drawing.overview(image), detected
     scale = "" if state.um_per_px is None else f"-{state.um_per_px:g}"
     job = DetectionJob.of(f"{key}{scale}")
     status = job.status
@@ -190,7 +190,7 @@ def _show_chart(picture: np.ndarray, reading: FieldReading, key: str, state: Fie
         if selection.get("box"):
             box = selection["box"][-1]
             across, down = tuple(box["x"][:2]), tuple(box["y"][:2])
-            state.box = field_picture.in_field(across, down, reading, width)
+            state.box = drawing.in_field(across, down, reading, width)
             for name, value in zip("xywh", state.box, strict=True):
                 st.session_state[f"field_box_{name}_{key}"] = max(0, value)
         elif selection.get("points"):

@@ -6,8 +6,8 @@ import numpy as np
 import plotly.graph_objects as go
 
 from core.data.images import encode
-from core.reading.field_picture import COLOURS, Shown, rgb, shown
-from core.reading.field_reading import CUT, NOT_READ, STATES, FieldReading
+from core.reading.fields.drawing import COLOURS, Shown, rgb, shown
+from core.reading.fields.reading import CUT, NOT_READ, STATES, FieldReading
 
 WORDS = {
     "ALL": "▲ suggested ALL",

@@ -8,8 +8,8 @@ import streamlit as st
 from core.cells.detection.tiles import Region
 from core.cells.scale import CAMERA_UM
 from core.reading.cell_reading import Reading
-from core.reading.field_edits import Edit, mark
-from core.reading.field_reading import FieldReading
+from core.reading.fields.edits import Edit, mark
+from core.reading.fields.reading import FieldReading
 from pages.ui.common.numbers import number, within
 from pages.ui.common.text import plain, shown_errors
 

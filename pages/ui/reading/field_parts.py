@@ -8,10 +8,10 @@ import streamlit as st
 
 from core.cells.detection.tiles import Region
 from core.jobs.job import Status
-from core.reading import field_export, field_picture
-from core.reading.detection_job import DetectionJob
-from core.reading.field_reading import CUT, NOT_READ, FieldCell, FieldReading
-from core.reading.field_summary import Counts, Summary, summarise
+from core.reading.fields import drawing, export
+from core.reading.fields.detection_job import DetectionJob
+from core.reading.fields.reading import CUT, NOT_READ, FieldCell, FieldReading
+from core.reading.fields.summary import Counts, Summary, summarise
 from core.reading.reader import Reader
 from core.report import share
 from core.runs.cost import pace
@@ -105,7 +105,7 @@ def show_gallery(
     page = foot.pagination(pages, key=f"field_page_{key}") if pages > 1 else 1
     for one in cells[(page - 1) * PER_PAGE : page * PER_PAGE]:
         with pictures, st.container(width=TILE, gap="xxsmall"):
-            picture = field_picture.thumbnail(region, one.cell)
+            picture = drawing.thumbnail(region, one.cell)
             st.image(picture, width="stretch", alt=f"Cell No. {one.number}, {SHAPES[one.state]}")
             st.button(
                 f"No. {one.number}",
@@ -154,19 +154,19 @@ def show_downloads(
     with st.container(horizontal=True):
         download(
             "Boxes (CSV)",
-            lambda: field_export.to_csv([reading]),
+            lambda: export.to_csv([reading]),
             f"{stem}_readings.csv",
             key=f"field_csv_{key}",
         )
         download(
             "Boxes (COCO JSON)",
-            lambda: field_export.as_json(field_export.to_coco([reading])),
+            lambda: export.as_json(export.to_coco([reading])),
             f"{stem}_coco.json",
             key=f"field_coco_{key}",
         )
         download(
             "Masks, overlay and cells (ZIP)",
-            lambda: field_export.to_zip(reader, region, reading, picture),
+            lambda: export.to_zip(reader, region, reading, picture),
             f"{stem}_cells.zip",
             key=f"field_zip_{key}",
         )

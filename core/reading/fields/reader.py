@@ -15,8 +15,8 @@ from core.errors import ModelError
 from core.evaluation.track_record import call_rates
 from core.reading.cell_reading import Reading
 from core.reading.checks import OF_FEATURES, OF_PIXELS
-from core.reading.field_edits import Edit, Marked, mark
-from core.reading.field_reading import BORDER, LATER, FieldCell, FieldReading
+from core.reading.fields.edits import Edit, Marked, mark
+from core.reading.fields.reading import BORDER, LATER, FieldCell, FieldReading
 from core.reading.gate import CheckedPicture, Refusal, examine, refused
 from core.reading.preparing import adapted, natural_background
 from core.reading.preparing.doubts import answer

@@ -14,9 +14,9 @@ from core.cells import annotations
 from core.cells.detection.detect import Field
 from core.cells.detection.tiles import Region
 from core.data.images import encode
-from core.reading.field import model_input
-from core.reading.field_picture import overlay
-from core.reading.field_reading import FieldReading
+from core.reading.fields.drawing import overlay
+from core.reading.fields.reader import model_input
+from core.reading.fields.reading import FieldReading
 from core.reading.reader import Reader
 from core.tables import rows_to_csv
 

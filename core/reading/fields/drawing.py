@@ -9,7 +9,7 @@ from core.cells.detection.detect import Cell
 from core.cells.detection.setting import resized
 from core.cells.detection.tiles import Region
 from core.cells.masks import contours, draw_lines
-from core.reading.field_reading import CUT, NOT_READ, FieldCell, FieldReading
+from core.reading.fields.reading import CUT, NOT_READ, FieldCell, FieldReading
 
 OVERVIEW = 1600  # pixels of the longer side, at most
 # Okabe-Ito; never alone: each comes with its word.

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from core.cells.detection.detect import Cell, Field
 from core.errors import DataError
 from core.evaluation.track_record import KnownRates
-from core.reading.field_edits import Marked
-from core.reading.field_summary import UNKNOWN, Counts, Summary, summarise
+from core.reading.fields.edits import Marked
+from core.reading.fields.summary import UNKNOWN, Counts, Summary, summarise
 from core.reading.gate import Gate, refused
 
 FIELD = "field"  # the gate's code

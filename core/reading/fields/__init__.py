@@ -1,0 +1,1 @@
+"""Whole smear fields: their cells read one by one, edited, summed up and exported."""
