@@ -18,7 +18,7 @@ from benchmarks.tree import tree
 from benchmarks.visit import Visitor, serve
 from benchmarks.workbench import artifacts, temporary_folder
 from core import storage
-from core.data import datasets
+from core.data import datasets, measures
 from core.settings import PROJECT
 
 ROUNDS = 2
@@ -40,8 +40,8 @@ def measure(options: Options) -> Figures:
         temporary_folder() as folder,
     ):
         storage.sources_file().unlink(missing_ok=True)
-        say("indexing")
-        datasets.add(str(drawn.root))
+        say("indexing and measuring")
+        measures.measure(datasets.index(datasets.add(str(drawn.root))))
         empty = folder / "empty.py"
         empty.write_text(EMPTY, encoding="utf-8")
         with (

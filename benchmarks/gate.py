@@ -24,7 +24,7 @@ import pandas as pd
 from benchmarks import not_cells
 from benchmarks.measure import Figures, Options, at_least, at_most, measure_parts
 from benchmarks.workbench import artifacts, real_data, real_weights, synthetic_cells, train
-from core.data import datasets
+from core.data import datasets, measures
 from core.data.images import decode, encode, fit
 from core.data.synthetic.smear_field import draw_field
 from core.models.engine import Engine
@@ -66,7 +66,7 @@ def cells(run: Run, real: Path | None) -> Figures:
     """The share of cells that pass the gate of a model that kept nothing of their group."""
     index = datasets.index(datasets.resolve(run.config.dataset))
     engine, geometry = Engine(run.engine_file), run.geometry
-    table = index.labelled().reset_index(drop=True)
+    table = index.labelled().merge(measures.measure(index), on="image_id")
     pictures = [decode(index.path(image_id)) for image_id in table["image_id"]]
     pooled = np.concatenate(
         [engine.predict(fit(picture, geometry)[None])[1] for picture in pictures]

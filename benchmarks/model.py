@@ -49,7 +49,7 @@ from benchmarks.workbench import (
     train,
 )
 from core.audit.controls import CONTROLS
-from core.data import datasets
+from core.data import datasets, measures
 from core.data.synthetic.dataset import CELLS
 from core.errors import RunError
 from core.evaluation.evaluate import evaluate_on
@@ -153,7 +153,8 @@ def score(run: Run, real: Path | None) -> Row:
 
 def area_alone(root: Path) -> float:
     """The ROC AUC of calling the larger cell ALL."""
-    cells = datasets.index(root).labelled().dropna(subset="area_px")
+    index = datasets.index(root)
+    cells = index.labelled().merge(measures.measure(index), on="image_id").dropna(subset="area_px")
     return classification.roc_auc(cells["label"].to_numpy(), cells["area_px"].to_numpy()) or 0.0
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.workbench import measured, run_python
-from core.data import datasets
+from core.data import datasets, measures
 from core.data.pixel_cache import pixels
 from core.evaluation.evaluate import measure_parts, predict_parts
 from core.models import catalog
@@ -43,7 +43,7 @@ def forget(run: Run) -> None:
     config = run.config
     entry = catalog.architecture(config.architecture)
     index = datasets.index(datasets.resolve(config.dataset))
-    parts = choose(index, run)
+    parts = choose(index, run).merge(measures.measure(index), on="image_id")
     array = pixels(index.root, parts, entry.geometry, inputs=config.inputs)
     keras.utils.set_random_seed(config.seed)
     classifier = build(entry, weights_choice=config.weights, pixels=config.pixels)

@@ -11,7 +11,7 @@ from core.report.dataset import parts_table, split_verdict
 from pages.ui.common import cache, charts, state
 from pages.ui.common.downloads import download_table
 from pages.ui.common.text import CLASSES, SPLITS, citation, plain, shown_errors, title
-from pages.ui.dataset import add_data, counts, gallery
+from pages.ui.dataset import add_data, counts, gallery, measuring
 
 ROWS = 400  # pixels: the height of a long table
 HEADINGS = {
@@ -40,16 +40,16 @@ HEADINGS = {
 SHARES = ("share", "nucleus_share", "fragment_share")
 
 
-def show_findings(index: Index) -> None:
+def show_findings(index: Index, measured: pd.DataFrame | None) -> None:
     """What stands out: what would mislead first, then the rest."""
-    issues = cache.findings(index)
+    issues = cache.findings(index, measured)
     for box, icon, serious in ((st.warning, "warning", True), (st.info, "info", False)):
         lines = [plain(issue.text) for issue in issues if issue.serious == serious]
         if lines:
             box("  \n".join(lines), icon=f":material/{icon}:")
 
 
-def show_counts(index: Index) -> None:
+def show_counts(index: Index, _measured: pd.DataFrame | None) -> None:
     """The figures of the data set, its phases and folds."""
     parts = cache.by_phase(index)
     phases = parts[~parts["part"].str.startswith("fold_")]
@@ -66,9 +66,9 @@ def show_counts(index: Index) -> None:
     show_table("Phases and folds", parts)
 
 
-def show_subjects(index: Index) -> None:
+def show_subjects(index: Index, measured: pd.DataFrame | None) -> None:
     """Who gave how many cells, and how their typical cell looks."""
-    table = cache.by_subject(index)
+    table = cache.by_subject(index, measured)
     if table.empty:
         st.info("This data set names no subjects.")
         return
@@ -77,12 +77,13 @@ def show_subjects(index: Index) -> None:
         alt="Number of cells by subject and class",
         key="subjects",
     )
-    st.caption("Diameter, nucleus, stain density, texture and focus: the median over its cells.")
+    looks = "Diameter, nucleus, stain density, texture and focus: the median over its cells"
+    st.caption(f"{looks}." if measured is not None else f"{looks}, once all are measured.")
     show_table("Subjects", table)
     show_table("Subjects that share images", summary.links(index))
 
 
-def show_splits(index: Index) -> None:
+def show_splits(index: Index, _measured: pd.DataFrame | None) -> None:
     """What each way to split would let cross from training to test."""
     audits = {}
     for method in splits.METHODS:
@@ -103,9 +104,10 @@ def show_splits(index: Index) -> None:
         )
 
 
-def show_files(index: Index) -> None:
+def show_files(index: Index, measured: pd.DataFrame | None) -> None:
     """Everything known of the files, to look through and to take away."""
-    show_table("Cells", index.cells)
+    known = index.cells if measured is None else index.cells.merge(measured, on="image_id")
+    show_table("Cells", known)
     show_table("Duplicates", index.pairs)
     show_table("Rejected files", index.rejected)
     with st.container(horizontal=True):
@@ -124,7 +126,7 @@ def show_table(label: str, table: pd.DataFrame) -> None:
     st.markdown(f"**{label}**: {len(table) or 'none'}")
     if table.empty:
         return
-    shown = table.drop(columns="mtime_ns", errors="ignore").round(3)
+    shown = table.drop(columns=["mtime_ns", "visible"], errors="ignore").round(3)
     shown = shown.round({name: 2 for name in SHARES})
     if "label" in shown:
         shown["label"] = shown["label"].map({label: name for name, label in LABELS.items()})
@@ -164,11 +166,16 @@ with shown_errors():
     add_data.ask_for_labels()
     if root:
         index = cache.index(root)
-        show_findings(index)
+        measured = cache.all_measures(index)
+        show_findings(index, measured)
+        below_findings = st.container()
         # Only the open tab is computed.
         tabs = st.tabs(list(VIEWS), on_change="rerun", key="dataset_view")
         for tab, show in zip(tabs, VIEWS.values(), strict=True):
             if tab.open:
                 with tab, shown_errors():
-                    show(index)
+                    show(index, measured)
         citation(index)
+        if measured is None:
+            with below_findings:
+                measuring.show(index)

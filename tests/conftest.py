@@ -13,7 +13,7 @@ from _pytest.mark.expression import Expression
 from filelock import FileLock
 
 from core import storage
-from core.data import indexing
+from core.data import indexing, measures
 from core.data.indexing import Index
 from core.data.synthetic import dataset
 from core.runs import config, run_store
@@ -111,6 +111,7 @@ def _workspace(tmp_path_factory: pytest.TempPathFactory, demo_root: Path, _train
         _link_demo(demo_root)
         shutil.copytree(_trained / "runs", storage.runs_dir())
         shutil.copytree(PROJECT / "artifacts" / "examples", storage.examples_dir())
+        measures.measure(indexing.index(storage.demo_dir()))
     return folder
 
 

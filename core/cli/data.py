@@ -10,7 +10,7 @@ import click
 
 from core import storage
 from core.cli.console import follow, prints, progress
-from core.data import datasets, summary
+from core.data import datasets, measures, summary
 from core.data.boxes.cut import cut_cells
 from core.data.fetch_job import Fetch, size_text
 from core.data.images import decode, encode
@@ -94,8 +94,9 @@ def _show_fetched(status: Status) -> None:
 )
 @click.option("--class-folder", type=int, help="Folder that names the class, 1 for the first.")
 @click.option("--subject-folder", type=int, help="Folder that names the subject.")
+@click.option("--quality", is_flag=True, help="Measure the cells too and count quality flags.")
 @prints
-def index(dataset: str, **said: Any) -> dict[str, Any]:
+def index(dataset: str, quality: bool, **said: Any) -> dict[str, Any]:
     """Indexes a data set.
 
     Prints classes, labels, subjects, duplicates and rejected files of DATASET, a folder or "demo".
@@ -105,7 +106,9 @@ def index(dataset: str, **said: Any) -> dict[str, Any]:
     root = datasets.resolve(dataset)
     if any(value is not None for value in said.values()):
         datasets.add(str(root), progress("indexing"), labelling.from_texts(**said))
-    return summary.summarise(datasets.index(root, progress("indexing")), started)
+    found = datasets.index(root, progress("indexing"))
+    measured = measures.measure(found, progress("measuring")) if quality else None
+    return summary.summarise(found, started, measured)
 
 
 @click.command()

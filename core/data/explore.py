@@ -7,6 +7,7 @@ import pandas as pd
 
 from core.data import duplicates, layouts, quality
 from core.data.indexing import Index
+from core.data.measures import MEASURES
 from core.errors import ConfigError
 
 LABELS = ("ALL", "HEM", "unlabelled")
@@ -60,17 +61,32 @@ _WORDS = {
 }
 
 
+def needs_measures(filters: Filters, order: str) -> bool:
+    """Whether the choice of cells depends on what `core.data.measures` measures."""
+    rule = ORDERS[order]
+    return filters.flag is not None or (rule is not None and rule[0] in MEASURES)
+
+
 def select(
-    index: Index, filters: Filters, order: str = "mixed subjects", parts: pd.Series | None = None
+    index: Index,
+    filters: Filters,
+    order: str = "mixed subjects",
+    parts: pd.Series | None = None,
+    measured: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Returns the cells that pass all filters, in one of `ORDERS`; missing measures come last.
 
     `parts` gives the part of each image_id under a split; cells outside the split pass no filter
-    by part. Raises `ConfigError` if `order` is unknown.
+    by part. `measured` has the measures of all cells, see `core.data.measures.measure`. Raises
+    `ConfigError` if `order` is unknown, or the measures are needed and None.
     """
     if order not in ORDERS:
         raise ConfigError(f"order is {order!r}; it can be {', '.join(ORDERS)}.")
     cells = index.cells
+    if needs_measures(filters, order):
+        if measured is None:
+            raise ConfigError("This order or filter needs the cells' measures. Measure them first.")
+        cells = cells.join(measured.set_index("image_id"), on="image_id")
     keep = np.ones(len(cells), bool)
     if filters.phase:
         keep &= (cells["phase"] == filters.phase).to_numpy()
@@ -91,7 +107,7 @@ def select(
         keep &= _has_flag(cells["quality"], filters.flag)
     if filters.copies:
         keep &= _has_copy(index, filters.copies)
-    return _sort(cells[keep], order)
+    return _sort(cells[keep], order)[index.cells.columns]
 
 
 def _has_flag(flags: pd.Series, flag: str) -> np.ndarray:

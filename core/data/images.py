@@ -79,6 +79,9 @@ def decode_noted(
                 return slide.crop((0, 0, slide.width, slide.height)), ()
         with Image.open(io.BytesIO(data)) as image:
             _check_header(image, name)
+            pixels = pillow.uncompressed(image, data)
+            if pixels is not None:
+                return pixels, ()
             deep = pillow.is_deep(image)
             image.load()
             notes = pillow.raise_to_16_bits(image, data) if deep else ()

@@ -1,4 +1,4 @@
-"""The index of a data set: every cell image with its subject, label, hash, group and measures."""
+"""The index of a data set: every cell image with its subject, label, hash and group."""
 
 import hashlib
 from collections.abc import Iterable
@@ -12,19 +12,18 @@ import pandas as pd
 from core import storage
 from core.data import duplicates, images, layouts
 from core.data.layouts import Labelling, Layout
-from core.data.walk import DESCRIPTION, MEASURES, File, Look, Progress, as_text, look_into, walk
+from core.data.walk import DESCRIPTION, File, Look, Progress, as_text, look_into, walk
 from core.errors import DataError
 from core.settings import settings
 
-VERSION = 4  # of the tables and thumbnails; an older index is built anew
+VERSION = 5  # of the tables and thumbnails; an older index is built anew
 FACTS = [
     *("image_id", "phase", "subject", "group", "label", "fold", "class_name", "part"),
-    *("bytes", "mtime_ns", "sha256"),
+    *("bytes", "mtime_ns", "sha256", "visible"),
 ]
-COLUMNS = [*FACTS, "quality", *MEASURES]
 # What an index was made of, by name; it holds as long as this stays the same.
 _State = dict[str, str | int | None]
-_TEXTS = ("phase", "subject", "class_name", "part", "sha256", "quality", "reason")
+_TEXTS = ("phase", "subject", "class_name", "part", "sha256", "reason")
 
 
 @dataclass(frozen=True)
@@ -33,10 +32,9 @@ class Index:
 
     `cells`: one row an image, sorted by image_id (its path below the root, with "/"): image_id,
     phase ("training", "preliminary", "final"), subject, group, label (1 = ALL, 0 = HEM), fold,
-    class_name and part (the publisher's), bytes, mtime_ns, sha256, quality (names of
-    `core.data.quality.FLAGS`, joined by ", ") and the fields of `core.cells.morphology.Morphology`.
-    Subject to part are missing if the data set does not give them; measures are missing if the
-    image shows no cell.
+    class_name and part (the publisher's), bytes, mtime_ns, sha256 and visible (False for a black
+    image). Subject to part are missing if the data set does not give them. What is measured on the
+    cells is a table of its own: `core.data.measures`.
     `pairs`: duplicates, as `core.data.duplicates.find_pairs` gives them.
     `rejected`: path, reason of each file that is not a cell of this data set.
     `layout` is the title of its layout; `classes` gives the label of each of the publisher's
@@ -53,6 +51,11 @@ class Index:
     pairs: pd.DataFrame
     rejected: pd.DataFrame
     fingerprint: str
+
+    @property
+    def folder(self) -> Path:
+        """Where the index and the measures of its cells are kept."""
+        return _folder(self.root)
 
     def path(self, image_id: str) -> Path:
         """The file of one image."""
@@ -93,7 +96,7 @@ def index(
         raise DataError(f"{as_text(str(root))} has a name that is not Unicode. Rename it.")
     if not root.is_dir():
         raise DataError(f"{root} is not a folder. Give the folder that holds the data set.")
-    folder = storage.index_dir(digest([str(root)]))
+    folder = _folder(root)
     with storage.lock(folder):
         storage.sweep(folder)
         files = walk(root)
@@ -108,6 +111,10 @@ def index(
             result, thumbnails = _build(root, files, progress, labelling, _seen_before(folder))
             _save(result, thumbnails, folder, state)
     return result
+
+
+def _folder(root: Path) -> Path:
+    return storage.index_dir(digest([str(root)]))
 
 
 def digest(lines: Iterable[str]) -> str:
@@ -134,7 +141,7 @@ def _build(
     files = [file for file in files if file[0] not in layout.tables]
     rows, thumbnails = look_into(root, files, layout, before, progress)
     rows += [{"image_id": path, "reason": reason} for path, reason in layout.absent.items()]
-    cells, rejected = _sort_out(pd.DataFrame(rows, columns=[*COLUMNS, "reason"]), layout)
+    cells, rejected = _sort_out(pd.DataFrame(rows, columns=[*FACTS, "reason"]), layout)
     if cells.empty:
         first = rejected.iloc[0].to_dict() if len(rejected) else dict.fromkeys(rejected, "none")
         raise DataError(
@@ -142,7 +149,7 @@ def _build(
             f"{layout.names}. The first, {first['path']}: {first['reason']}."
         )
     matrix = np.array([thumbnails[image_id] for image_id in cells["image_id"]])
-    visible = cells["area_px"].notna().to_numpy()  # black images do not count as copies
+    visible = cells["visible"].to_numpy()  # black images do not count as copies
     pairs = duplicates.find_pairs(
         cells[visible],
         matrix[visible],
@@ -198,7 +205,6 @@ def _sort_out(rows: pd.DataFrame, layout: Layout) -> tuple[pd.DataFrame, pd.Data
     """Separates cells from rejected files; of files with one name, the first counts."""
     rows = rows.astype(dict.fromkeys(("label", "fold"), "Int8"))
     rows = rows.astype(dict.fromkeys(_TEXTS, "str"))
-    rows = rows.astype(dict.fromkeys(MEASURES, "float64"))
     if layout.unique:
         name = rows["image_id"].str.rsplit("/", n=1).str[-1].str.upper()
         good = rows["reason"].isna()
@@ -207,7 +213,8 @@ def _sort_out(rows: pd.DataFrame, layout: Layout) -> tuple[pd.DataFrame, pd.Data
         rows.loc[twice, "reason"] = "has the same name as " + first[twice]
     bad = rows["reason"].notna()
     rejected = rows.loc[bad, ["image_id", "reason"]].rename(columns={"image_id": "path"})
-    return rows.loc[~bad, COLUMNS].reset_index(drop=True), rejected.reset_index(drop=True)
+    cells = rows.loc[~bad, FACTS].astype({"visible": bool})
+    return cells.reset_index(drop=True), rejected.reset_index(drop=True)
 
 
 def _describe(root: Path) -> tuple[str, bool]:
@@ -255,7 +262,7 @@ def _seen_before(folder: Path) -> dict[File, Look]:
         thumbnails = np.load(folder / _THUMBNAILS)
     except (OSError, EOFError, ValueError, TypeError, KeyError):
         return {}
-    rows = cells[["sha256", "quality", *MEASURES]].to_dict("records")
+    rows = cells[["sha256", "visible"]].to_dict("records")
     files = zip(cells["image_id"], cells["bytes"], cells["mtime_ns"], strict=True)
     return dict(zip(files, zip(rows, thumbnails, strict=True), strict=True))
 

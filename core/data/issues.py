@@ -31,8 +31,12 @@ class DatasetIssue:
     serious: bool
 
 
-def findings(index: Index) -> list[DatasetIssue]:
-    """Lists the issues of a data set, serious ones first."""
+def findings(index: Index, measured: pd.DataFrame | None = None) -> list[DatasetIssue]:
+    """Lists the issues of a data set, serious ones first.
+
+    `measured` has the measures of all cells, as `core.data.measures.measure` gives them; without
+    them nothing is said of how the cells look.
+    """
     issues = [
         *_classes(index),
         *_published(index),
@@ -41,9 +45,9 @@ def findings(index: Index) -> list[DatasetIssue]:
         *_rejections(index),
         *_balance(index),
         *_share(index),
-        *_outliers(index),
-        *_quality(index),
     ]
+    if measured is not None:
+        issues += [*_outliers(index, measured), *_quality(measured)]
     return sorted(issues, key=lambda finding: not finding.serious)
 
 
@@ -156,9 +160,9 @@ def _share(index: Index) -> list[DatasetIssue]:
     return issues
 
 
-def _outliers(index: Index) -> list[DatasetIssue]:
+def _outliers(index: Index, measured: pd.DataFrame) -> list[DatasetIssue]:
     """Subjects whose typical cell differs from that of the other subjects of their class."""
-    table = summary.by_subject(index)
+    table = summary.by_subject(index, measured)
     table = table[table["cells"] >= _MIN_CELLS].set_index("subject")
     table = table[table.groupby("class")["cells"].transform("size") >= _MIN_SUBJECTS]
     odd: dict[str, list[str]] = {}
@@ -175,14 +179,14 @@ def _outliers(index: Index) -> list[DatasetIssue]:
     return [DatasetIssue(text, serious=False)]
 
 
-def _quality(index: Index) -> list[DatasetIssue]:
-    flagged = int((index.cells["quality"] != "").sum())
+def _quality(measured: pd.DataFrame) -> list[DatasetIssue]:
+    flagged = int((measured["quality"] != "").sum())
     if not flagged:
         return []
-    counts = {flag: summary.flagged(index.cells, flag) for flag in quality.FLAGS}
+    counts = {flag: summary.flagged(measured, flag) for flag in quality.FLAGS}
     names = ", ".join(f"{flag} {number:,}" for flag, number in counts.items() if number)
     text = f"{_count(flagged, 'cell')} with a quality flag: {names}. The gallery can show them."
-    return [DatasetIssue(text, serious=flagged > len(index.cells) / 4)]
+    return [DatasetIssue(text, serious=flagged > len(measured) / 4)]
 
 
 def _count(number: int, noun: str) -> str:

@@ -4,12 +4,9 @@ This module alone decides what a network is shown, so training, cached features,
 every measurement see the same: the cell, or, in a control run, less than the cell.
 """
 
-import hashlib
 import os
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pandas as pd
 
@@ -18,8 +15,8 @@ from core.cells.masks import cell_mask
 from core.cells.staining import Normaliser
 from core.data.images import Geometry, decode, fit, letterbox, window
 from core.data.indexing import digest
-from core.data.walk import Progress
-from core.errors import ConfigError, DataError
+from core.data.walk import Progress, on_all_cores, read_unchanged
+from core.errors import ConfigError
 
 # The cell, at its scale; the whole image, whatever it shows; the cell's outline, filled; a disc of
 # its area.
@@ -125,24 +122,9 @@ def _build(
 
     def place(row: int) -> None:
         path = root / files[row]
-        try:
-            data = path.read_bytes()
-        except OSError as error:
-            raise DataError(
-                f"{path} cannot be read ({error.strerror}). Bring the file back or index again."
-            ) from None
-        if hashlib.sha256(data).hexdigest() != digests[row]:
-            raise DataError(f"{path} has changed since it was indexed. Index the data set again.")
-        image = prepare(decode(data, path.name), geometry, normaliser, inputs)
-        array[row] = fit(image, geometry)
+        data = read_unchanged(path, digests[row])
+        array[row] = fit(prepare(decode(data, path.name), geometry, normaliser, inputs), geometry)
 
-    threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)  # the cells are what runs in parallel, not one cell's resize
-    try:
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            for done, _ in enumerate(pool.map(place, range(len(cells))), start=1):
-                if progress and (done % 50 == 0 or done == len(cells)):
-                    progress(done, len(cells))
-    finally:
-        cv2.setNumThreads(threads)
+    for _ in on_all_cores(place, range(len(cells)), progress):
+        pass
     array.flush()

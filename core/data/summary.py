@@ -26,6 +26,7 @@ MEASURES = {
     "focus": ("Focus", "{:.2f}"),
     "fragment_share": ("Attached fragment, share", "{:.0%}"),
 }
+TYPICAL = ("diameter_px", "nucleus_share", "density", "texture", "focus")
 
 
 def counts(cells: pd.DataFrame, by: str) -> pd.DataFrame:
@@ -68,22 +69,26 @@ def by_class(index: Index) -> pd.DataFrame:
     return table.reset_index()
 
 
-def by_subject(index: Index) -> pd.DataFrame:
+def by_subject(index: Index, measured: pd.DataFrame | None = None) -> pd.DataFrame:
     """Returns one row a known subject, in natural order.
 
-    Columns: subject, group, phase, fold, class, cells, share (of all cells with a subject),
-    flagged (cells with a quality flag), copies (cells that have a duplicate), and the medians of
-    diameter_px, nucleus_share, density, texture and focus.
+    Columns: subject, group, phase, fold, class, cells, share (of all cells with a subject) and
+    copies (cells that have a duplicate). With the measures of all cells, as
+    `core.data.measures.measure` gives them, also flagged (cells with a quality flag) and the
+    medians of `TYPICAL`.
     """
     cells = index.cells[index.cells["subject"].notna()]
     copied = set(index.pairs["image_a"]) | set(index.pairs["image_b"])
+    looks: dict[str, str] = {}
+    if measured is not None:
+        cells = cells.join(measured.set_index("image_id"), on="image_id")
+        cells = cells.assign(flagged=cells["quality"].ne("").astype(int))
+        looks = {"flagged": "sum", **dict.fromkeys(TYPICAL, "median")}
     cells = cells.assign(
-        flagged=cells["quality"].ne("").astype(int),
         copies=cells["image_id"].isin(copied).astype(int),
         label=cells["label"].map({label: name for name, label in LABELS.items()}),
         cells=1,
     )
-    measures = ["diameter_px", "nucleus_share", "density", "texture", "focus"]
     table = cells.groupby("subject").agg(
         {
             "group": "first",
@@ -91,9 +96,8 @@ def by_subject(index: Index) -> pd.DataFrame:
             "fold": _only,
             "label": _only,
             "cells": "sum",
-            "flagged": "sum",
             "copies": "sum",
-            **dict.fromkeys(measures, "median"),
+            **looks,
         }
     )
     table.insert(5, "share", table["cells"] / max(len(cells), 1))
@@ -120,25 +124,26 @@ def links(index: Index) -> pd.DataFrame:
     return pd.DataFrame(rows).sort_values("group", ignore_index=True) if rows else pd.DataFrame()
 
 
-def measures_of(index: Index, image_id: str) -> pd.DataFrame:
-    """One cell's measures beside the data set's: measure, cell, median, middle_half (texts)."""
-    cells = index.cells
-    cell = cells.set_index("image_id").loc[image_id]
+def measures_of(cell: pd.Series, measured: pd.DataFrame | None) -> pd.DataFrame:
+    """One cell's measures beside those of all: measure, cell, median, middle_half (texts).
+
+    `cell` is a row of `core.data.measures.measure`, `measured` all its rows; without them the
+    texts of median and middle_half are empty.
+    """
     rows = []
     for column, (name, form) in MEASURES.items():
-        low, median, high = cells[column].quantile([0.25, 0.5, 0.75])
         value = "not visible" if pd.isna(cell[column]) else form.format(cell[column])
-        middle = f"{form.format(low)} to {form.format(high)}"
-        if pd.isna(median):
-            rows.append((name, value, "", ""))
-        else:
-            rows.append((name, value, form.format(median), middle))
+        median = middle = ""
+        if measured is not None and measured[column].notna().any():
+            low, half, high = measured[column].quantile([0.25, 0.5, 0.75])
+            median, middle = form.format(half), f"{form.format(low)} to {form.format(high)}"
+        rows.append((name, value, median, middle))
     return pd.DataFrame(rows, columns=["measure", "cell", "median", "middle_half"])
 
 
-def flagged(cells: pd.DataFrame, flag: str) -> int:
+def flagged(measured: pd.DataFrame, flag: str) -> int:
     """How many cells carry a quality flag."""
-    return sum(flag in flags.split(", ") for flags in cells["quality"])
+    return sum(flag in flags.split(", ") for flags in measured["quality"])
 
 
 def natural(subject: str) -> tuple[str, int, str]:
@@ -174,11 +179,14 @@ def published_split(index: Index) -> str | None:
     )
 
 
-def summarise(index: Index, started: float) -> dict[str, object]:
+def summarise(
+    index: Index, started: float, measured: pd.DataFrame | None = None
+) -> dict[str, object]:
     """Returns the facts of an index as the command line prints them.
 
     `started` is `time.perf_counter()` before the indexing began. `splits` counts the images of
-    each part under the default split (subject-disjoint, seed 0).
+    each part under the default split (subject-disjoint, seed 0). `quality` counts the cells with
+    each flag, if `measured` has the measures of all cells; else it is None.
     """
     cells, pairs = index.cells, index.pairs
     try:
@@ -202,7 +210,9 @@ def summarise(index: Index, started: float) -> dict[str, object]:
         "phases": by_phase(index).set_index("part").to_dict("index"),
         "subjects": int(cells["subject"].nunique()),
         "groups": int(cells["group"].nunique()),
-        "quality": {flag: flagged(cells, flag) for flag in quality.FLAGS},
+        "quality": None
+        if measured is None
+        else {flag: flagged(measured, flag) for flag in quality.FLAGS},
         "duplicates": {
             "exact_pairs": int((pairs["kind"] == "exact").sum()),
             "near_pairs": int((pairs["kind"] == "near").sum()),

@@ -1,23 +1,22 @@
-"""Walks a folder and reads each file on its own: its facts, hash, quality and morphology."""
+"""Walks a folder and reads each file on its own: its facts, hash and thumbnail."""
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import numpy as np
 
-from core.cells.masks import cell_mask
-from core.cells.morphology import Morphology, measure
-from core.data import duplicates, images, quality
+from core.cells.masks import BLACK_LEVEL
+from core.data import duplicates, images
 from core.data.layouts import Layout
 from core.errors import DataError, UploadError
 
 DESCRIPTION = "dataset.json"  # describes the data set as a whole; not a file of the set
-MEASURES = [field.name for field in fields(Morphology)]
 
 # Path below the root (with "/"), bytes and mtime_ns.
 File = tuple[str, int, int]
@@ -73,10 +72,46 @@ def _stat(entry: os.DirEntry[str]) -> tuple[int, int]:
 
 
 # What the index holds of a file, by column.
-Row = dict[str, str | int | float | None]
+Row = dict[str, str | int | bool | None]
 # The row and the thumbnail of a file, from an earlier reading of it.
 Look = tuple[Row, np.ndarray | None]
 Progress = Callable[[int, int], object]
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def on_all_cores(
+    action: Callable[[Item], Result], items: Sequence[Item], progress: Progress | None = None
+) -> Iterator[Result]:
+    """Yields the action's results in order, by one thread a core; OpenCV keeps to that thread.
+
+    `progress` gets (done, to do) every 50 results and at the end; what it raises stops the work at
+    once.
+    """
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    pool = ThreadPoolExecutor(os.cpu_count())
+    try:
+        for done, result in enumerate(pool.map(action, items), start=1):
+            yield result
+            if progress and (done % 50 == 0 or done == len(items)):
+                progress(done, len(items))
+    finally:
+        pool.shutdown(cancel_futures=True)
+        cv2.setNumThreads(threads)
+
+
+def read_unchanged(file: Path, sha256: str) -> bytes:
+    """Reads an indexed file. Raises `DataError` if it is missing or its SHA-256 is another now."""
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise DataError(
+            f"{file} cannot be read ({error.strerror}). Bring the file back or index again."
+        ) from None
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise DataError(f"{file} has changed since it was indexed. Index the data set again.")
+    return data
 
 
 def look_into(
@@ -88,24 +123,15 @@ def look_into(
 ) -> tuple[list[Row], dict[str, np.ndarray]]:
     """Reads files on all cores; results in `before` are reused.
 
-    Returns one row a file, in their order (facts, sha256, quality and measures, or the reason why
-    it is not a cell), and the thumbnails of the cells, uint8 (768,), by path.
+    Returns one row a file, in their order (facts, sha256 and visible, or the reason why it is not
+    a cell), and the thumbnails of the cells, uint8 (768,), by path.
     """
     rows, thumbnails = [], {}
-    threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)  # the files are what runs in parallel, not one file's filters
-    pool = ThreadPoolExecutor(os.cpu_count())
-    try:
-        looks = pool.map(lambda file: _look(root, file, layout, before), files)
-        for done, (row, thumbnail) in enumerate(looks, start=1):
-            rows.append(row)
-            if thumbnail is not None:
-                thumbnails[str(row["image_id"])] = thumbnail
-            if progress and (done % 50 == 0 or done == len(files)):
-                progress(done, len(files))
-    finally:
-        pool.shutdown(cancel_futures=True)  # what `progress` raises stops the work at once
-        cv2.setNumThreads(threads)
+    looks = on_all_cores(lambda file: _look(root, file, layout, before), files, progress)
+    for row, thumbnail in looks:
+        rows.append(row)
+        if thumbnail is not None:
+            thumbnails[str(row["image_id"])] = thumbnail
     return rows, thumbnails
 
 
@@ -127,8 +153,5 @@ def _look(root: Path, file: File, layout: Layout, before: dict[File, Look]) -> L
     except (DataError, UploadError) as error:
         return row | {"reason": str(error)}, None
     row["sha256"] = hashlib.sha256(data).hexdigest()
-    mask = cell_mask(image)
-    morphology = measure(image, mask) if mask.any() else None
-    row["quality"] = ", ".join(quality.flags(image, mask, morphology))
-    row |= asdict(morphology) if morphology else {}
+    row["visible"] = bool(image.max() > BLACK_LEVEL)
     return row, duplicates.thumbnail(image)

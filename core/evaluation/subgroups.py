@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 
 from core.data.indexing import Index
+from core.data.measures import measure
+from core.data.walk import Progress
 from core.evaluation.test_set import TestSet
 
 SHOWN = ("sensitivity", "specificity", "balanced_accuracy")
@@ -29,15 +31,20 @@ def by_subject(run: TestSet) -> pd.DataFrame:
     ]
 
 
-def by_kind(run: TestSet, index: Index) -> pd.DataFrame:
+def by_kind(run: TestSet, index: Index, progress: Progress | None = None) -> pd.DataFrame:
     """Returns results by the publisher's class, official fold, quality flag and cell size.
 
     Columns: by, part, cells, groups, and value, low and high of each metric of `SHOWN` (missing if
     undefined). Sizes are thirds of the test cells by area, named with their limits. A cell with two
     flags counts in both. Cells that the index no longer has are left out.
+
+    The test cells are measured if they are not yet; `progress` and what it raises are those of
+    `core.data.measures.measure`.
     """
-    facts = index.cells[["image_id", "sha256", "class_name", "fold", "quality", "area_px"]]
+    facts = index.cells[["image_id", "sha256", "class_name", "fold"]]
     cells = run.cells.reset_index().merge(facts, on=["image_id", "sha256"]).set_index("index")
+    looks = measure(index, progress, cells["image_id"]).set_index("image_id")
+    cells = cells.join(looks[["quality", "area_px"]], on="image_id")
     rows = []
     for by, part, chosen in (
         *_classes(cells, index),

@@ -14,7 +14,7 @@ from core import storage
 from core.cells.detection.red_cells import RED_CELL_UM
 from core.cells.scale import UM_PER_PX
 from core.compat import cached_property
-from core.data.walk import MEASURES
+from core.data.measures import MEASURES
 from core.errors import ModelError
 from core.ood import appearance
 from core.ood.appearance import MIN_GROUPS, Appearance
@@ -123,8 +123,9 @@ def unit(features: np.ndarray) -> np.ndarray:
 def write(run: Run, parts: pd.DataFrame, pooled: np.ndarray, red_cell: float | None) -> None:
     """Writes `reference.npz` of a run.
 
-    `parts` has the cells with their split and measures, `pooled` (N, C) the features of each,
-    averaged over the feature map. The training cells are in the order of split.parquet.
+    `parts` has the cells with their split, and of the training cells the measures; `pooled` (N, C)
+    has the features of each, averaged over the feature map. The training cells are in the order of
+    split.parquet.
     """
     with storage.atomic(run.path / FILE) as temporary:
         np.savez(temporary, **build(parts, pooled, red_cell))  # type: ignore[arg-type]

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from core import storage
-from core.data import datasets, indexing, splits
+from core.data import datasets, indexing, measures, splits
 from core.data.images import PIXELS
 from core.data.layouts.cnmc import Cnmc
 from core.data.pixel_cache import pixels
@@ -38,6 +38,10 @@ def train(run: Run, reporter: Reporter) -> None:
     _require_same_split(run, parts)
     save_split(run, parts)
 
+    training = parts.loc[parts["split"] == "train", "image_id"]
+    reporter.phase("measuring the training cells", len(training))
+    looks = measures.measure(index, reporter.progress, training)
+
     reporter.phase("decoding images", len(parts))
     if not config.is_control:
         staining.fit_stain(index.root, parts, config.stain_normalisation).write(run.stain_file)
@@ -59,7 +63,8 @@ def train(run: Run, reporter: Reporter) -> None:
 
     reporter.phase("measuring")
     known_scale = index.layout == Cnmc.title
-    reference.write(run, parts, features, reference.CNMC_RED_CELL if known_scale else None)
+    red_cell = reference.CNMC_RED_CELL if known_scale else None
+    reference.write(run, parts.merge(looks, on="image_id", how="left"), features, red_cell)
     audit = splits.audit(parts, index.pairs)
     test = parts.loc[parts["split"] == "test", "sha256"]
     RunMetrics(

@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks import gate, not_cells, workbench
 from benchmarks.__main__ import main
-from core.data import datasets
+from core.data import datasets, measures
 from core.data.images import decode, fit
 from core.models.engine import Engine
 from core.runs import run_store
@@ -29,7 +29,7 @@ def test_the_pictures_are_many_different_and_the_same_each_time(name: str) -> No
 
 def test_a_model_without_a_group_holds_no_cell_of_it(finished_run: Run) -> None:
     found = datasets.index(datasets.resolve("demo"))
-    table = found.labelled().reset_index(drop=True)
+    table = found.labelled().merge(measures.measure(found), on="image_id")
     engine, geometry = Engine(finished_run.engine_file), finished_run.geometry
     some = [decode(found.path(image_id)) for image_id in table["image_id"]]
     pooled = np.concatenate([engine.predict(fit(image, geometry)[None])[1] for image in some])

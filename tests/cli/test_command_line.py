@@ -20,7 +20,10 @@ import pytest
 
 from core import settings
 from core.cli import main
+from core.data import indexing
 from core.data.images import decode, encode
+from core.data.measures import measure
+from core.data.quality import FLAGS
 from core.evaluation.staining import recolour
 from core.tuning import search, sweep_store
 from core.tuning.sweep_store import Plan
@@ -74,6 +77,11 @@ def test_index_tells_what_is_in_a_data_set(demo_root: Path) -> None:
     assert told["rejected"] == [] and told["linked_subjects"] == []
     assert told["duplicates"] == {"exact_pairs": 0, "near_pairs": 0, "cross_subject_pairs": 0}
     assert told["seconds"] > 0
+    assert told["quality"] is None
+    flagged = document("index", str(demo_root), "--quality")["quality"]
+    table = measure(indexing.index(demo_root))
+    assert flagged["empty"] == 0 and flagged.keys() == FLAGS.keys()
+    assert max(flagged.values()) <= (table["quality"] != "").sum() <= sum(flagged.values())
 
 
 def test_index_of_a_folder_per_class_asks_once_which_is_positive(tmp_path: Path) -> None:

@@ -21,13 +21,13 @@ from core.data.explore import (
 )
 from core.data.indexing import Index
 from core.errors import ConfigError
-from tests.factories.trees import index_of
+from tests.factories.trees import index_of, measures_of
 
 PHASES = ("training", "preliminary", "final")
 FLAGS = ("", "", "too dark", "out of focus", "out of focus, too dark", "touches the border")
 
 
-def _drawn(cells: int, seed: int = 0) -> Index:
+def _drawn(cells: int, seed: int = 0) -> tuple[Index, pd.DataFrame]:
     """Random cells of nine subjects; a tenth is unlabelled, a tenth is of unknown subjects."""
     rng = np.random.default_rng(seed)
     subjects = np.array([None, *"123456", "H1", "H2", "H3"], dtype=object)
@@ -50,11 +50,12 @@ def _drawn(cells: int, seed: int = 0) -> Index:
         for a, b in ends
         if a != b
     ]
-    return index_of(table, pd.DataFrame(rows, columns=PAIR_COLUMNS))
+    return index_of(table, pd.DataFrame(rows, columns=PAIR_COLUMNS)), measures_of(table)
 
 
-FOUND = _drawn(300)
-CELLS = FOUND.cells.astype(object).where(FOUND.cells.notna(), None).to_dict("records")
+FOUND, MEASURED = _drawn(300)
+KNOWN = FOUND.cells.merge(MEASURED, on="image_id")
+CELLS = KNOWN.astype(object).where(KNOWN.notna(), None).to_dict("records")
 PAIRS = FOUND.pairs.to_dict("records")
 PARTS = pd.Series(
     dict(zip(FOUND.cells["image_id"][::2], itertools.cycle(["train", "validation", "test"])))
@@ -107,7 +108,7 @@ def _plain(filters: Filters) -> set[str]:
 )
 def test_each_filter_alone_lets_the_right_cells_through(name, value):
     filters = replace(Filters(), **{name: value})
-    shown = select(FOUND, filters, parts=PARTS)
+    shown = select(FOUND, filters, parts=PARTS, measured=MEASURED)
     assert sorted(shown["image_id"]) == sorted(_plain(filters))
     assert list(shown.columns) == list(FOUND.cells.columns)
 
@@ -119,7 +120,7 @@ def test_filters_combine_and_the_order_only_orders():
         some = rng.choice(list(CHOICES), 2 + rng.integers(0, 2), replace=False)
         chosen = {name: CHOICES[name][rng.integers(0, len(CHOICES[name]))] for name in some}
         filters = Filters(**chosen)
-        shown = select(FOUND, filters, order, PARTS)
+        shown = select(FOUND, filters, order, PARTS, MEASURED)
         assert sorted(shown["image_id"]) == sorted(_plain(filters)), chosen
         sizes.add(len(shown))
     assert len(sizes) > 10
@@ -128,7 +129,8 @@ def test_filters_combine_and_the_order_only_orders():
 @pytest.mark.parametrize(("order", "rule"), [(o, rule) for o, rule in ORDERS.items() if rule])
 def test_an_order_follows_its_measure_and_what_has_none_comes_last(order, rule):
     column, rising = rule
-    values = select(FOUND, Filters(), order)[column]
+    shown = select(FOUND, Filters(), order, measured=MEASURED)
+    values = shown[["image_id"]].merge(KNOWN, on="image_id")[column]
     known = values.dropna()
     assert len(values) == len(FOUND.cells)
     assert known.is_monotonic_increasing if rising else known.is_monotonic_decreasing
@@ -136,7 +138,9 @@ def test_an_order_follows_its_measure_and_what_has_none_comes_last(order, rule):
 
 
 def test_equal_cells_keep_their_order():
-    shown = select(FOUND, Filters(), "largest first").dropna(subset="area_px")
+    shown = select(FOUND, Filters(), "largest first", measured=MEASURED)
+    shown = shown[["image_id"]].merge(MEASURED, on="image_id").dropna(subset="area_px")
+    assert shown["area_px"].nunique() < len(shown)
     for _, equal in shown.groupby("area_px"):
         assert equal["image_id"].is_monotonic_increasing
 
@@ -166,13 +170,26 @@ def test_without_a_split_no_cell_is_in_a_part():
 
 def test_an_empty_selection_can_be_ordered_in_every_way():
     for order in ORDERS:
-        assert select(FOUND, Filters(subjects=("nobody",)), order).empty
+        assert select(FOUND, Filters(subjects=("nobody",)), order, measured=MEASURED).empty
+
+
+def test_without_measures_only_what_follows_them_is_refused():
+    for order, rule in ORDERS.items():
+        if rule is None or rule[0] == "image_id":
+            assert len(select(FOUND, Filters(), order)) == len(FOUND.cells)
+        else:
+            with pytest.raises(ConfigError, match="Measure them first"):
+                select(FOUND, Filters(), order)
+    for flag in CHOICES["flag"][1:]:
+        with pytest.raises(ConfigError, match="Measure them first"):
+            select(FOUND, Filters(flag=flag))
 
 
 def test_a_full_size_set_is_filtered_and_ordered_completely():
-    found = _drawn(15_000, seed=3)
+    found, measured = _drawn(15_000, seed=3)
+    filters = Filters(label="ALL", flag=ANY_FLAG, copies="has a copy")
     for order in ORDERS:
-        shown = select(found, Filters(label="ALL", flag=ANY_FLAG, copies="has a copy"), order)
+        shown = select(found, filters, order, measured=measured)
         assert 100 < len(shown) < 15_000
         assert shown["image_id"].is_unique
     assert sorted(spread(found.cells).index) == list(range(15_000))

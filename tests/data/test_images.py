@@ -147,6 +147,29 @@ def test_lossless_formats_round_trip_exactly_from_file_and_from_bytes(tmp_path, 
         np.testing.assert_array_equal(found, cell)
 
 
+@pytest.mark.parametrize("width", [40, 41, 42, 43])
+@pytest.mark.parametrize("top_down", [False, True])
+def test_a_bmp_of_any_width_and_direction_comes_out_as_pillow_reads_it(width, top_down):
+    rng = np.random.default_rng(width)
+    shown = rng.integers(0, 256, (37, width, 3), np.uint8)
+    data = bytearray(_encode(Image.fromarray(shown[::-1] if top_down else shown), "BMP"))
+    if top_down:
+        data[22:26] = (-37).to_bytes(4, "little", signed=True)
+    with Image.open(io.BytesIO(data)) as read:
+        np.testing.assert_array_equal(np.asarray(read.convert("RGB")), shown)
+    np.testing.assert_array_equal(decode(bytes(data)), shown)
+    with pytest.raises(UploadError, match="damaged or cut short"):
+        decode(bytes(data[:-4]))
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "P", "L", "1"])
+def test_a_bmp_of_another_depth_goes_through_pillow(mode):
+    image = _small().convert(mode)
+    found = decode(_encode(image, "BMP"))
+    with Image.open(io.BytesIO(_encode(image, "BMP"))) as read:
+        np.testing.assert_array_equal(found, np.asarray(read.convert("RGB")))
+
+
 def test_encode_round_trips_colour_and_grey(cell):
     np.testing.assert_array_equal(decode(encode(cell)), cell)
     grey = cell[:, :, 0]

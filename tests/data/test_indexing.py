@@ -15,6 +15,7 @@ from core import storage
 from core.data import images, indexing
 from core.data.indexing import Index, index
 from core.data.layouts import ClassesUnknownError, Labelling
+from core.data.measures import measure
 from core.errors import DataError
 from tests.factories.trees import HEADER, KAGGLE, NAMINGS, cell, save, write_three_phases
 
@@ -351,7 +352,8 @@ def test_a_final_cell_has_the_scale_of_the_others(tmp_path):
     found = index(root)
     twins = found.cells[found.cells["image_id"].str.contains("final|UID_9")]
     assert len(twins) == 2 and twins["bytes"].nunique() == 2
-    assert twins["area_px"].nunique() == twins["focus"].nunique() == 1
+    looks = measure(found, image_ids=twins["image_id"])
+    assert looks["area_px"].nunique() == looks["focus"].nunique() == 1
     (pair,) = found.pairs.to_dict("records")
     assert (pair["kind"], pair["changed_pixels"]) == ("near", 0)
     assert found.linked_subjects() == []  # one of the two subjects is not known
@@ -496,14 +498,13 @@ def test_a_folder_of_one_black_image_a_subject_links_nobody(root):
         save(root / f"UID_{subject}_1_1_all.bmp", black)
     found = index(root)
     assert found.pairs.empty and found.linked_subjects() == []
-    empty = found.cells[found.cells["quality"] == "empty"]
-    assert list(empty["subject"]) == ["5", "6"]
-    assert empty[indexing.MEASURES].isna().all(axis=None)
+    black = found.cells[~found.cells["visible"]]
+    assert list(black["subject"]) == ["5", "6"]
 
 
 def test_a_set_of_black_images_alone_can_be_indexed(tmp_path):
     save(tmp_path / "set/UID_1_1_1_all.bmp", np.zeros((450, 450, 3), np.uint8))
-    assert list(index(tmp_path / "set").cells["quality"]) == ["empty"]
+    assert list(index(tmp_path / "set").cells["visible"]) == [False]
 
 
 def test_copies_are_found_from_either_side(root):

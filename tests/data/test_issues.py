@@ -13,7 +13,7 @@ from core.data import indexing
 from core.data.duplicates import PAIR_COLUMNS
 from core.data.indexing import Index
 from core.data.issues import DatasetIssue, findings
-from tests.factories.trees import KAGGLE, index_of, write_three_phases
+from tests.factories.trees import KAGGLE, index_of, measures_of, write_three_phases
 
 # A pattern for each defect, and whether it is serious.
 DEFECTS = {
@@ -50,9 +50,9 @@ def _cells(subjects: int = 24, each: int = 6, seed: int = 0) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _said(found: Index) -> dict[str, DatasetIssue]:
-    """The defects that are told, by their names in `DEFECTS`."""
-    told = findings(found)
+def _said(found: Index, looks: pd.DataFrame | None = None) -> dict[str, DatasetIssue]:
+    """The defects that are told, by their names in `DEFECTS`; `looks` are cells with measures."""
+    told = findings(found, None if looks is None else measures_of(looks))
     serious = [finding.serious for finding in told]
     assert serious == sorted(serious, reverse=True)
     said = {}
@@ -67,7 +67,7 @@ def _said(found: Index) -> dict[str, DatasetIssue]:
 
 def test_a_clean_set_has_no_defect_and_says_so() -> None:
     found = index_of(_cells())
-    assert _said(found) == {}
+    assert _said(found, _cells()) == {}
     words = " ".join(finding.text for finding in findings(found))
     assert "No image occurs under two subjects" in words
     assert "near balance: 50% ALL" in words
@@ -175,7 +175,7 @@ def test_missing_labels_and_subjects_are_told_by_phase() -> None:
 def test_a_missing_labels_csv_is_found_on_disk_and_a_complete_one_is_not(tmp_path: Path) -> None:
     for labels, keys in ((b"", {"unlabelled", "final", "rejected"}), (None, {"final"})):
         found = indexing.index(write_three_phases(tmp_path / "set", KAGGLE, labels))
-        assert _said(found).keys() - {"flags"} == keys
+        assert _said(found).keys() == keys
 
 
 def test_no_label_at_all_is_told() -> None:
@@ -209,11 +209,13 @@ def test_a_class_in_the_majority_is_told_with_its_accuracy(label: int) -> None:
 
 @pytest.mark.parametrize("subjects", [4, 6, 8, 18])
 def test_of_few_subjects_none_stands_out_for_being_one_of_few(subjects: int) -> None:
-    assert _said(index_of(_cells(subjects))) == {}
+    cells = _cells(subjects)
+    assert _said(index_of(cells), cells) == {}
 
 
 def test_noise_alone_seldom_makes_an_outlier_of_many_subjects() -> None:
-    told = [_said(index_of(_cells(72, seed=seed))).keys() for seed in range(20)]
+    drawn = [_cells(72, seed=seed) for seed in range(20)]
+    told = [_said(index_of(cells), cells).keys() for cells in drawn]
     assert sum("outlier" in names for names in told) <= 2
 
 
@@ -229,14 +231,14 @@ def test_a_subject_that_dominates_its_class_is_named() -> None:
 def test_a_look_that_a_whole_class_shares_is_no_outlier() -> None:
     cells = _cells()
     cells.loc[cells["label"] == 1, ["diameter_px", "density"]] *= 1.3
-    assert _said(index_of(cells)) == {}
+    assert _said(index_of(cells), cells) == {}
 
 
 def test_many_outliers_are_named_up_to_a_number() -> None:
     cells = _cells(40)
     odd = cells["subject"].isin([f"H{number}" for number in range(0, 16, 2)])
     cells.loc[odd, "focus"] *= 0.5
-    told = _said(index_of(cells))["outlier"].text
+    told = _said(index_of(cells), cells)["outlier"].text
     assert told.count("(sharpness)") == 6 and told.endswith("and 2 more.")
 
 
@@ -250,20 +252,21 @@ def test_a_subject_that_looks_unlike_the_others_is_named_with_what_differs(
 ) -> None:
     cells = _cells()
     cells.loc[cells["subject"] == "H6", column] *= factor
-    told = _said(index_of(cells))
+    assert _said(index_of(cells)) == {}  # not before the cells are measured
+    told = _said(index_of(cells), cells)
     assert told.keys() == {"outlier"}
     assert told["outlier"].text.endswith(f"their class: H6 ({word}).")
     few = cells[(cells["subject"] != "H6") | (cells.index % 3 == 0)].reset_index(drop=True)
-    assert _said(index_of(few)) == {}  # two cells are no typical look
+    assert _said(index_of(few), few) == {}  # two cells are no typical look
 
 
 def test_flagged_cells_are_counted_by_flag_and_many_are_serious() -> None:
     cells = _cells().assign(quality="")
     cells.loc[[3, 4], "quality"] = ["too dark", "out of focus, too dark"]
-    told = _said(index_of(cells))
+    told = _said(index_of(cells), cells)
     assert told.keys() == {"flags"} and not told["flags"].serious
     assert "2 cells with a quality flag: out of focus 1, too dark 2." in told["flags"].text
-    assert _said(index_of(cells.assign(quality="empty")))["flags"].serious
+    assert _said(index_of(cells), cells.assign(quality="empty"))["flags"].serious
 
 
 def test_the_real_cells_leak_across_folds(real_data: Path) -> None:

@@ -21,6 +21,7 @@ from core.data.summary import (
     natural,
     summarise,
 )
+from tests.factories import trees
 from tests.factories.trees import KAGGLE, cell, index_of, save, write_three_phases
 
 ROWS = [
@@ -40,6 +41,7 @@ PAIRS = pd.DataFrame(
     columns=PAIR_COLUMNS,
 )
 FOUND = index_of(pd.DataFrame(ROWS, columns=COLUMNS), PAIRS)
+MEASURED = trees.measures_of(pd.DataFrame(ROWS, columns=COLUMNS))
 
 
 def test_phases_come_in_their_order_and_folds_below():
@@ -61,7 +63,7 @@ def test_phases_that_are_not_there_are_not_told():
     assert by_phase(final)["part"].tolist() == ["final"]
 
 
-@pytest.mark.parametrize("column", ["subject", "group", "label", "phase", "fold", "quality"])
+@pytest.mark.parametrize("column", ["subject", "group", "label", "phase", "fold"])
 def test_counts_add_up_by_any_column(column):
     table = counts(FOUND.cells, column)
     known = FOUND.cells[column].notna() | (column in ("subject", "group"))
@@ -77,7 +79,7 @@ def test_cells_of_unknown_subjects_are_counted_as_such():
 
 
 def test_subjects_come_in_natural_order_with_their_facts():
-    table = by_subject(FOUND).set_index("subject")
+    table = by_subject(FOUND, MEASURED).set_index("subject")
     assert list(table.index) == ["2", "10", "H3", "H4"]
     ten = table.loc["10"].to_dict()
     facts = ("group", "phase", "fold", "class", "cells", "flagged", "copies", "diameter_px")
@@ -101,6 +103,13 @@ def test_without_subjects_the_table_is_empty_with_its_columns():
     assert table.empty and {"subject", "class", "share"} <= set(table)
 
 
+def test_before_the_cells_are_measured_a_subject_has_its_other_facts():
+    table = by_subject(FOUND)
+    assert not {"flagged", "diameter_px"} & set(table)
+    whole = by_subject(FOUND, MEASURED)
+    pd.testing.assert_frame_equal(table, whole[table.columns])
+
+
 def test_subjects_sort_as_people_count():
     subjects = ["H10", "10", "h2", "9", "H1", "1", "ward 3", "²", "A-1"]
     wanted = ["1", "9", "10", "H1", "h2", "H10", "A-1", "ward 3", "²"]
@@ -108,22 +117,24 @@ def test_subjects_sort_as_people_count():
 
 
 def test_a_flag_is_counted_by_its_whole_name():
-    assert [flagged(FOUND.cells, flag) for flag in ("empty", "too dark", "out of focus")] == [
+    assert [flagged(MEASURED, flag) for flag in ("empty", "too dark", "out of focus")] == [
         1,
         2,
         1,
     ]
-    assert flagged(FOUND.cells, "dark") == 0
+    assert flagged(MEASURED, "dark") == 0
 
 
-def test_measures_stand_beside_the_sets_middle(demo_index):
-    image_id = demo_index.cells["image_id"].iat[7]
-    table = measures_of(demo_index, image_id).set_index("measure")
-    assert len(table) > 3 and not table.isna().any(axis=None)
-    nucleus = demo_index.cells.assign(nucleus_share=None)
-    assert "not visible" in set(
-        measures_of(index_of(nucleus.astype({"nucleus_share": float})), image_id)["cell"]
-    )
+def test_measures_stand_beside_the_sets_middle():
+    measured = trees.measures_of(pd.DataFrame({"diameter_px": [90.0, 100, 110, 130, 200]}))
+    measured["nucleus_share"] = [0.5, None, 0.7, 0.8, 1.0]
+    table = measures_of(measured.iloc[1], measured).set_index("measure")
+    assert table.loc["Diameter, pixels"].tolist() == ["100", "110", "100 to 130"]
+    assert table.loc["Nucleus, share of the cell"].tolist() == ["not visible", "75%", "65% to 85%"]
+    alone = measures_of(measured.iloc[0], None).set_index("measure")
+    assert alone.loc["Diameter, pixels"].tolist() == ["90", "", ""]
+    nothing = measures_of(measured.iloc[1], measured.assign(diameter_px=None))
+    assert nothing.set_index("measure").loc["Diameter, pixels"].tolist() == ["100", "", ""]
 
 
 def test_the_summary_has_the_facts_the_command_line_promises(demo_index):
@@ -141,11 +152,17 @@ def test_the_summary_has_the_facts_the_command_line_promises(demo_index):
         "synthetic": True,
     }
     assert {key: summary[key] for key in promised} == promised
-    assert set(summary["quality"]) == set(FLAGS)
+    assert summary["quality"] is None
     assert set(summary["splits"]) == set(splits.PARTS)
     assert sum(summary["splits"].values()) == 120
     assert 0 <= summary["seconds"] < 5
     assert json.loads(json.dumps(summary)) == summary
+
+
+def test_the_summary_counts_flags_once_the_cells_are_measured():
+    counted = summarise(FOUND, time.perf_counter(), MEASURED)["quality"]
+    wanted = dict.fromkeys(FLAGS, 0) | {"empty": 1, "too dark": 2, "out of focus": 1}
+    assert counted == wanted
 
 
 def test_the_summary_lists_rejections_pairs_and_no_split_where_groups_are_too_few(tmp_path: Path):

@@ -1,25 +1,26 @@
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from core.data.indexing import Index
+from core.evaluation import subgroups
 from core.evaluation.subgroups import by_kind, by_subject
 from core.metrics.estimate import Estimate
 from core.report.comparison_tables import worst_subject
 from core.report.phrases import brief
 from tests.factories import invented
-
-
-@dataclass
-class Found:
-    """What `by_kind` needs of an index."""
-
-    cells: pd.DataFrame
-    classes: dict[str, int | None]
-
+from tests.factories.trees import index_of
 
 TABLE = invented.cells(groups=8, each=6)
+LOOKS = pd.DataFrame(
+    {
+        "image_id": TABLE["image_id"],
+        "quality": ["", "too dark", "too dark, out of focus"] * 16,
+        "area_px": [np.nan] * 3 + list(range(3, len(TABLE))),
+    }
+)
 
 
 def test_subjects_are_counted_by_hand_and_the_worst_comes_first():
@@ -42,20 +43,31 @@ def test_unknown_subjects_have_no_row():
     assert "not known" in worst_subject("CNN", by_subject(run))
 
 
-def _found() -> Found:
-    area = np.arange(len(TABLE), dtype=float)
-    return Found(
-        TABLE[["image_id", "sha256"]].assign(
-            fold=pd.array([0, 1, None] * 16, "Int8"),
-            quality=["", "too dark", "too dark, out of focus"] * 16,
-            area_px=np.where(area < 3, np.nan, area),
-            class_name=np.where(TABLE["label"] == 0, "Benign", np.resize(["Pre", "Pro"], 48)),
-        ),
-        {"Benign": 0, "Pre": 1, "Pro": 1},
+@pytest.fixture(autouse=True)
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The image_ids of the cells that were to be measured, of which there are no files."""
+    image_ids: list[str] = []
+
+    def measure(index: Index, progress: object, wanted: pd.Series) -> pd.DataFrame:
+        image_ids.extend(wanted)
+        return LOOKS.set_index("image_id").loc[wanted].reset_index()
+
+    monkeypatch.setattr(subgroups, "measure", measure)
+    return image_ids
+
+
+def _found() -> Index:
+    """The index of the test cells and of one more."""
+    cells = TABLE[["image_id", "sha256"]].assign(
+        fold=pd.array([0, 1, None] * 16, "Int8"),
+        class_name=np.where(TABLE["label"] == 0, "Benign", np.resize(["Pre", "Pro"], 48)),
     )
+    more = pd.DataFrame([{"image_id": "untested.bmp", "sha256": "0", "fold": 0}])
+    found = index_of(pd.concat([cells, more], ignore_index=True))
+    return replace(found, classes={"Benign": 0, "Pre": 1, "Pro": 1})
 
 
-def test_kinds_are_classes_folds_flags_and_thirds_by_size():
+def test_kinds_are_classes_folds_flags_and_thirds_by_size(asked):
     run = invented.in_memory("r", TABLE, invented.logits(TABLE, 1))
     table = by_kind(run, _found())
     counts = dict(zip(zip(table["by"], table["part"], strict=True), table["cells"], strict=True))
@@ -65,6 +77,7 @@ def test_kinds_are_classes_folds_flags_and_thirds_by_size():
     assert counts[("quality", "too dark")] == 32
     sizes = [number for (by, _), number in counts.items() if by == "cell size"]
     assert sizes == [15, 15, 15]
+    assert asked == TABLE["image_id"].tolist()
 
 
 def test_a_part_is_measured_as_its_cells_alone():

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from core.data import measures
 from core.data.indexing import Index
 from core.data.synthetic.dataset import draw_cell
 
@@ -65,6 +66,13 @@ def write_three_phases(root: Path, names: dict[str, str], labels: bytes | None =
     return root
 
 
+def measures_of(cells: pd.DataFrame) -> pd.DataFrame:
+    """The measures of `index_of` the same cells, as given; the others are unremarkable."""
+    rows = {"image_id": index_of(cells).cells["image_id"], "quality": ""}
+    given = {name: cells[name].array for name in cells if name in measures.COLUMNS}
+    return pd.DataFrame({**rows, **dict.fromkeys(measures.MEASURES, 1.0), **given})
+
+
 def index_of(cells: pd.DataFrame, pairs: pd.DataFrame | None = None) -> Index:
     """An index without files, of cells given with some columns; the others are unremarkable."""
     number = len(cells)
@@ -79,11 +87,10 @@ def index_of(cells: pd.DataFrame, pairs: pd.DataFrame | None = None) -> Index:
         "bytes": 1,
         "mtime_ns": 1,
         "sha256": [f"{n:064x}" for n in range(number)],
-        "quality": "",
-        **dict.fromkeys(("area_px", "diameter_px", "roundness", "nucleus_share"), 1.0),
-        **dict.fromkeys(("density", "texture", "focus"), 1.0),
+        "visible": True,
     }
-    table = pd.DataFrame({**rows, **{name: cells[name].array for name in cells}})
+    given = [name for name in cells if name not in measures.COLUMNS]
+    table = pd.DataFrame({**rows, **{name: cells[name].array for name in given}})
     if "group" not in cells:
         table["group"] = table["subject"]
     table = table.astype({"label": "Int8", "fold": "Int8", "subject": "str", "group": "str"})

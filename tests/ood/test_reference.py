@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from core.data.images import decode, fit
-from core.data.walk import MEASURES
+from core.data.measures import MEASURES
 from core.errors import ModelError
 from core.models.engine import Engine
 from core.ood import reference

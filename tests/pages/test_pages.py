@@ -17,6 +17,7 @@ from core.runs import active_model, config, presets, run_store
 from core.tuning import search, sweep_store
 from core.tuning.sweep_store import Plan, Sweep
 from core.workers import launcher
+from pages.ui.dataset import measuring
 from tests.conftest import CELLS, PROJECT
 from tests.factories import executor
 from tests.factories.app import button, downloads, labels, open_page, words
@@ -151,6 +152,65 @@ def test_the_inspector_shows_measures_and_leads_to_a_similar_cell(workspace: Pat
     assert {"Area, pixels", "Roundness (disc 1)"} <= set(table["measure"])
     like = next(button for button in app.button if button.key.startswith("like_"))
     assert like.key != tile.key
+
+
+@pytest.fixture
+def slowly(monkeypatch: pytest.MonkeyPatch, artifacts: Path) -> None:
+    """Ten cells are measured each time that a page is drawn."""
+    monkeypatch.setattr(measuring, "SECONDS", 0)
+    monkeypatch.setattr(measuring, "CELLS", 10)
+
+
+def test_before_the_cells_are_measured_the_page_shows_them_and_says_what_is_to_come(
+    slowly: None, demo_root: Path
+) -> None:
+    datasets.add(str(demo_root))
+    app = open_page("dataset")
+    (bar,) = app.get("progress")
+    assert re.search(rf"Measuring .*: 10 of {CELLS} cells, .* left", bar.proto.text)
+    assert f"{CELLS} of {CELLS} cells" in words(app) and "quality flag" not in words(app)
+    order = next(box for box in app.selectbox if box.label == "Order")
+    order.select("largest first").run()
+    assert "works once all cells are measured" in words(app) and not app.error
+    order.select("file name").run()
+    next(button for button in app.button if "No." in button.label).click().run()
+    table = next(frame.value for frame in app.dataframe if "measure" in frame.value)
+    assert (table["cell"] != "").all() and (table["median"] == "").all()
+    assert "stand here once all are measured" in words(app) and not app.error
+    for view, said in (("Subjects", "once all are measured"), ("Files", "Cells")):
+        app.session_state["dataset_view"] = view
+        app.run()
+        assert said in words(app) and not app.error and not app.exception
+
+
+def test_measuring_is_stopped_and_goes_on_when_asked_to(
+    slowly: None, demo_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    datasets.add(str(demo_root))
+    app = open_page("dataset")
+    app.button(key="measuring_stop").click().run()
+    assert f"Measuring was stopped; {CELLS - 10} of {CELLS} cells are left" in words(app)
+    assert not app.get("progress")
+    monkeypatch.setattr(measuring, "CELLS", CELLS)
+    monkeypatch.setattr(measuring, "SECONDS", 60)
+    button(app, "Go on measuring").click().run()
+    assert not app.get("progress") and not app.exception
+    next(box for box in app.selectbox if box.label == "Order").select("largest first").run()
+    assert f"{CELLS} of {CELLS} cells" in words(app)
+
+
+def test_a_file_that_cannot_be_measured_is_named_and_the_gallery_stays(
+    slowly: None, demo_root: Path, tmp_path: Path
+) -> None:
+    root = tmp_path / "set"
+    shutil.copytree(demo_root, root)
+    datasets.add(str(root))
+    app = open_page("dataset")
+    gone = sorted(root.rglob("*.bmp"))[15]
+    gone.unlink()
+    app.run()
+    assert f"{gone.name} cannot be read" in words(app) and not app.exception
+    assert f"{CELLS} of {CELLS} cells" in words(app) and "Go on measuring" in labels(app)
 
 
 def test_the_classes_of_a_folder_are_asked_for_and_those_not_named_are_left_out(

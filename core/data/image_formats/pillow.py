@@ -17,6 +17,26 @@ def is_deep(image: Image.Image) -> bool:
     )
 
 
+def uncompressed(image: Image.Image, data: bytes) -> np.ndarray | None:
+    """The pixels of a BMP file of 24 bits a pixel, RGB uint8 (H, W, 3), which need no decoder.
+
+    `image` is the file `data`, opened and not loaded. Pillow takes several times as long, over
+    copies of its own. None for any other file, and one that is cut short.
+    """
+    tiles: Any = getattr(image, "tile", ())
+    if image.format != "BMP" or image.mode != "RGB" or len(tiles) != 1:
+        return None
+    codec, box, offset, (kind, stride, direction) = tiles[0]
+    width, height = image.size
+    whole = box == (0, 0, width, height) and offset + stride * height <= len(data)
+    if codec != "raw" or kind != "BGR" or not whole:
+        return None
+    rows = np.frombuffer(data, np.uint8, stride * height, offset).reshape(height, stride)
+    pixels = rows[:, : 3 * width].reshape(height, width, 3)
+    pixels = cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
+    return np.asarray(cv2.flip(pixels, 0) if direction < 0 else pixels)
+
+
 def raise_to_16_bits(image: Image.Image, data: bytes) -> tuple[str, ...]:
     """Moves the significant bits of a loaded 16-bit image to the top, in place; says so if any are.
 

@@ -12,7 +12,7 @@ import streamlit as st
 
 from core.audit.ablations import AblationRuns
 from core.cells.detection.detect import Field, detect
-from core.data import datasets, images, issues, splits, summary
+from core.data import datasets, images, issues, measures, splits, summary
 from core.data.boxes.annotations import count_classes
 from core.data.indexing import Index
 from core.data.layouts import Labelling
@@ -115,10 +115,19 @@ def box_classes(path: str) -> dict[str, int]:
     return count_classes(Path(path).expanduser(), datasets.names(path))
 
 
-_per_index = st.cache_data(max_entries=4, hash_funcs=_SAME, show_spinner=False)
+# A table is that of the measures of all cells of the index, so its length tells it well enough.
+_per_index = st.cache_data(
+    max_entries=4, hash_funcs=_SAME | {pd.DataFrame: len}, show_spinner=False
+)
+_measures = _per_index(measures.measure)
 findings = _per_index(issues.findings)
 by_phase = _per_index(summary.by_phase)
 by_subject = _per_index(summary.by_subject)
+
+
+def all_measures(index: Index) -> pd.DataFrame | None:
+    """The measures of all cells of an index; None while some are missing."""
+    return None if measures.missing(index) else _measures(index)
 
 
 @st.cache_data(max_entries=16, hash_funcs=_SAME, show_spinner=False)
@@ -273,9 +282,13 @@ def curves(run: TestSet) -> tuple[Curve | None, Curve | None, list[Bin]]:
     return roc(run), precision_recall(run), reliability(run)
 
 
-by_kind = st.cache_data(max_entries=32, hash_funcs=_SAME, show_spinner="Resampling the parts…")(
-    subgroups.by_kind
-)
+@st.cache_data(max_entries=32, hash_funcs=_SAME, show_spinner="Resampling the parts…")
+def by_kind(run: TestSet, index: Index) -> pd.DataFrame:
+    """The results of a run by fold, quality and size; its test cells are measured for that."""
+    with show_progress("Measuring", "test cells") as progress:
+        return subgroups.by_kind(run, index, progress)
+
+
 milliseconds = st.cache_data(max_entries=64, hash_funcs=_SAME, show_spinner="Reading cells…")(
     timing.milliseconds
 )

@@ -41,13 +41,24 @@ def follow(
 ) -> None:
     """Calls `draw` every few seconds, alone; draws the page anew once all or `any` jobs ended."""
 
+    def over() -> bool:
+        if until(job.deleted or not job.status.unfinished for job in jobs):
+            if ended:
+                ended()
+            return True
+        draw()
+        return False
+
+    repeat(over, every)
+
+
+def repeat(step: Callable[[], bool], every: float) -> None:
+    """Calls `step` every few seconds, alone, until it returns True; then draws the page anew."""
+
     def live() -> None:
         with shown_errors():
-            if until(job.deleted or not job.status.unfinished for job in jobs):
-                if ended:
-                    ended()
+            if step():
                 st.rerun()  # the page as a whole, which then no longer refreshes itself
-            draw()
 
     st.fragment(live, run_every=every)()
 

@@ -20,14 +20,19 @@ def show_progress(doing: str, things: str) -> Iterator[Progress]:
     started = time.monotonic()
 
     def move(done: int, total: int) -> None:
-        rate, left = pace(done, total, time.monotonic() - started)
-        text = f"{doing}: {done:,} of {total:,} {things}, {rate:,.0f} a second"
-        bar.progress(done / max(total, 1), text=f"{text}, {duration(left)} left")
+        text = f"{doing}: {done:,} of {total:,} {things}"
+        bar.progress(done / max(total, 1), text=f"{text}, {speed(done, total, started)}")
 
     try:
         yield move
     finally:
         bar.empty()
+
+
+def speed(done: int, total: int, started: float) -> str:
+    """The rate, and the time left, of work that began at a time of `time.monotonic`."""
+    rate, left = pace(done, total, time.monotonic() - started)
+    return f"{rate:,.0f} a second, {duration(left)} left"
 
 
 def run_progress(status: Status) -> str:

@@ -17,7 +17,7 @@ from pages.ui.dataset import inspector
 PER_PAGE = 14
 
 
-def show(index: Index) -> None:
+def show(index: Index, measured: pd.DataFrame | None) -> None:
     """Filters, then a page of the pictures; a button under each opens the inspector."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         label = st.segmented_control(
@@ -29,8 +29,12 @@ def show(index: Index) -> None:
         order = st.selectbox("Order", list(explore.ORDERS), width=220)
         with st.popover("More filters", icon=":material/filter_list:"):
             filters, parts = _more_filters(index)
+    filters = replace(filters, label=label)
+    if measured is None and explore.needs_measures(filters, order):
+        st.info("This order or filter works once all cells are measured; see above.")
+        return
     with shown_errors():
-        _pictures(index, explore.select(index, replace(filters, label=label), order, parts))
+        _pictures(index, explore.select(index, filters, order, parts, measured))
 
 
 def _present(index: Index, what: str) -> list[str]:
@@ -91,4 +95,5 @@ def _pictures(index: Index, cells: pd.DataFrame) -> None:
     for cell in cells.iloc[(page - 1) * PER_PAGE : page * PER_PAGE].itertuples():
         with pictures:
             if tile(index, cell, key=f"tile_{cell.image_id}"):
-                inspector.open_cell(index, cell.image_id)
+                inspector.open_cell(cell.image_id)
+    inspector.show(index)

@@ -7,8 +7,9 @@ import streamlit as st
 
 from core.cells.masks import cell_mask, outline
 from core.cells.nucleus import fragment_mask, nucleus_mask
-from core.data import images, quality, similar, summary
+from core.data import images, measures, quality, similar, summary
 from core.data.indexing import Index
+from pages.ui.common import cache
 from pages.ui.common.text import plain, shown_errors
 from pages.ui.common.tiles import class_name, tile
 
@@ -22,13 +23,22 @@ SIMILAR = 6
 _CELL = "inspected_cell"
 
 
-def open_cell(index: Index, image_id: str) -> None:
-    """Opens the inspector on a cell."""
+def open_cell(image_id: str) -> None:
+    """Opens the inspector on a cell, the next time it is shown."""
     st.session_state[_CELL] = image_id
-    _dialog(index)
 
 
-@st.dialog("Cell", width="large")
+def show(index: Index) -> None:
+    """Shows the inspector if it is open: it stays so when the page is drawn anew."""
+    if (index.cells["image_id"] == st.session_state.get(_CELL)).any():
+        _dialog(index)
+
+
+def _close() -> None:
+    st.session_state.pop(_CELL, None)
+
+
+@st.dialog("Cell", width="large", on_dismiss=_close)
 def _dialog(index: Index) -> None:
     image_id = st.session_state[_CELL]
     cell = index.cells.set_index("image_id", drop=False).loc[image_id]
@@ -39,8 +49,10 @@ def _dialog(index: Index) -> None:
         with facts:
             _show_facts(index, cell)
         _show_tiles(index, "Copies of it", index.copies(image_id)["image_id"], "copy")
-        like = similar.nearest(index.cells, image_id, SIMILAR)["image_id"]
-        _show_tiles(index, "Most similar in size, shape, colour and chromatin", like, "like")
+        measured = cache.all_measures(index)
+        if measured is not None:
+            like = similar.nearest(measured, image_id, SIMILAR)["image_id"]
+            _show_tiles(index, "Most similar in size, shape, colour and chromatin", like, "like")
 
 
 def _show_picture(index: Index, cell: Any) -> None:
@@ -78,9 +90,11 @@ def _show_facts(index: Index, cell: Any) -> None:
     }
     words = [f"{name} **{plain(str(v))}**" for name, v in known.items() if not pd.isna(v)]
     st.markdown(" · ".join(words))
-    for flag in filter(None, cell.quality.split(", ")):
+    looks = measures.measure(index, image_ids=[cell.image_id]).iloc[0]
+    for flag in filter(None, looks["quality"].split(", ")):
         st.warning(f"**{flag}**: {quality.FLAGS[flag]}")
-    table = summary.measures_of(index, cell.image_id)
+    measured = cache.all_measures(index)
+    table = summary.measures_of(looks, measured)
     st.dataframe(
         table,
         hide_index=True,
@@ -92,6 +106,8 @@ def _show_facts(index: Index, cell: Any) -> None:
             "middle_half": "Middle half",
         },
     )
+    if measured is None:
+        st.caption("The medians and the most similar cells stand here once all are measured.")
 
 
 def _show_tiles(index: Index, heading: str, image_ids: pd.Series, key: str) -> None:
