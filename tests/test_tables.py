@@ -80,7 +80,7 @@ def _by_readings(name: str, _: pytest.MonkeyPatch) -> str:
 def _by_a_read_field(name: str, _: pytest.MonkeyPatch) -> str:
     cell = SimpleNamespace(bbox=(1, 2, 3, 4), area_px=5, score=0.5, touches_border=False)
     one = SimpleNamespace(
-        cell=cell, number=1, interval=None, probability=None, state="ALL",
+        cell=cell, number=1, interval=None, probability=None, state="ALL", adapted=False,
         marked=SimpleNamespace(user_drawn=False), gate=SimpleNamespace(code=None, sentence=None),
     )  # fmt: skip
     return export.to_csv([SimpleNamespace(image=name, cells=[one])])

@@ -24,7 +24,7 @@ def test_companions_differ_from_the_run_in_split_inputs_and_fold_alone():
         made = ablations.configs(wanted, audit, arm)
         assert [one.fold for one in made] == list(range(ablations.FOLDS[audit]))
         for one in made:
-            assert (one.split, one.inputs) == (setting["split"], setting["inputs"])
+            assert (one.split, one.inputs) == (setting["split"], setting.get("inputs", "cell"))
             back = one.replace(split=wanted.split, inputs=wanted.inputs, folds=0, fold=0)
             assert back == wanted
     assert len(ablations.configs(wanted.replace(folds=4), "leakage", "model")) == 4
@@ -156,5 +156,7 @@ def test_a_control_is_never_the_model_that_reads(artifacts):
 def test_inputs_are_a_setting_like_any_other_and_checked():
     assert config.change(base(), {"inputs": "size"}).is_control
     assert not base().is_control
-    with pytest.raises(config.ConfigError, match="inputs is 'shadow'; it can be cell, silhouette"):
+    with pytest.raises(
+        config.ConfigError, match="inputs is 'shadow'; it can be cell, image, silhouette"
+    ):
         config.change(base(), {"inputs": "shadow"})
