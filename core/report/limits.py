@@ -2,7 +2,7 @@
 
 from core.reading.cell_reading import CellReading
 from core.reading.neighbours import Seen
-from core.reading.preparing.adapted import ADAPTED, NOT_MEASURED, WIDER
+from core.reading.preparing.adapted import LEFT, NOT_MEASURED, WIDER
 from core.reading.table import doubt
 from core.report.track_record import RecordInWords, of_adapted
 from core.runs.calibration import Calibration
@@ -29,7 +29,7 @@ def limits(cell: CellReading, fitted: Calibration, record: RecordInWords) -> lis
     unchecked = " ".join(dict.fromkeys(cell.gate.unchecked.values()))
     said = (
         seen.get("train"),
-        f"{ADAPTED} {WIDER if cell.interval else ''}" if cell.adapted else "",
+        f"{LEFT} {WIDER if cell.interval else ''}" if cell.adapted else "",
         doubt(cell, fitted) if cell.call == "review" else "",
         record.real_cells,
         seen.get("validation"),

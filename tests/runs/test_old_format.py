@@ -95,6 +95,9 @@ def test_verbs_print_the_same_documents(verb: tuple[str, ...], artifacts: Path) 
     # What a verb measures anew has the intervals of today.
     measured = verb[0] == "operating-point"
     found, expected = json.loads(done.stdout), printed
+    if verb[0] == "sweeps":
+        for sweep in expected:
+            sweep["base"]["stain_normalisation"] = "none"  # a setting that came later
     if measured:
         found, expected = without_intervals(found), without_intervals(expected)
     assert found == expected

@@ -17,14 +17,15 @@ from core.reading.gate import CheckedPicture, Prepared
 from core.reading.preparing.told import Told
 from core.runs.calibration import Answer, Calibration
 
-ADAPTED = "Its colours were adapted: it is read as if it were stained like the training cells."
+ADAPTED = "Its colours were adapted to those of the training cells."
 WAY_OUT = (
     "have it read as if it were stained like the training cells (--adapt-stain on the command line)"
 )
 NOT_MEASURED = (
     "What adapting its colours costs was not measured for this model, so the interval is not given."
 )
-WIDER = "The interval is held wider by what adapting cost on cells re-coloured for that."
+LEFT = "It is read as if stained like the training cells; what is left of its stain is not known."
+WIDER = "Its interval is wider by what adapting cost on validation cells that were re-coloured."
 ACROSS = "Its interval, which allows for the adapted colours, reaches across the threshold."
 
 

@@ -17,6 +17,7 @@ from core.reading.cell_reading import CellReading, Reading
 from core.reading.checks import CHECKS
 from core.reading.gate import Gate
 from core.reading.neighbours import Neighbour
+from core.reading.preparing.adapted import ADAPTED
 from core.report import operating_point, phrases
 from core.report.limits import limits
 from core.runs.run_store import Run
@@ -202,13 +203,14 @@ def _show_prepared(reading: Reading) -> None:
     """Shows the picture as it came beside the part that was read of it, if they differ."""
     if reading.prepared is None or reading.picture is None:
         return
-    st.markdown(f":material/content_cut: {plain(' '.join(reading.prepared.words))}")
-    if not reading.prepared.cut_out and any(cell.adapted for cell in reading.cells):
+    if reading.cells and reading.prepared.words == (ADAPTED,):
         return  # both stand above already
+    how = "Adapted: what" if ADAPTED in reading.prepared.words else "What"
+    st.markdown(f":material/content_cut: {plain(' '.join(reading.prepared.words))}")
     with st.container(horizontal=True, gap="small"):
         for picture, caption in (
             (reading.prepared.outlined, "As it came, the cell outlined"),
-            (reading.picture, "What the model reads"),
+            (reading.picture, f"{how} the model reads"),
         ):
             with st.container(width=240):
                 st.image(picture, width="stretch", caption=caption)

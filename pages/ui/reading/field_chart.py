@@ -137,5 +137,5 @@ def _hover(one: Shown) -> str:
     across = cell.gate.size("diameter_px")
     return (
         f"No. {cell.number}: {WORDS[cell.state]}, probability of ALL {cell.probability:.0%}, "
-        f"{across} across"
+        f"{across} across{', adapted' if cell.adapted else ''}"
     )
