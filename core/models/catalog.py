@@ -268,9 +268,24 @@ ARCHITECTURES = {
     )
 }
 
+# A model from elsewhere, which nobody builds: its engine is made of its own graph.
+ADOPTED = Architecture(
+    key="adopted",
+    title="Adopted model",
+    backbone="",
+    head="adopted",
+    learning_rate=0.0,
+    source="trained elsewhere",
+)
+
 
 def architecture(key: str) -> Architecture:
-    """Returns the entry of a key. Raises `ConfigError` with the known keys if it is unknown."""
+    """Returns the entry of a key, that of a run that was adopted included.
+
+    Raises `ConfigError` with the keys that can be trained if it is unknown.
+    """
+    if key == ADOPTED.key:
+        return ADOPTED
     try:
         return ARCHITECTURES[key]
     except KeyError:

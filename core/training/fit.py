@@ -1,24 +1,18 @@
 """Trains a run, from its config to its metrics. TensorFlow is imported lazily."""
 
-from dataclasses import asdict
-
 import numpy as np
 import pandas as pd
 
-from core import storage
-from core.data import datasets, indexing, layouts, splits
-from core.data.images import PIXELS
+from core.data import datasets
 from core.data.pixel_cache import pixels
 from core.errors import RunError
-from core.evaluation.evaluate import predict_parts
 from core.jobs.reporter import Reporter
 from core.models import catalog, weights
 from core.models.engine import Engine
-from core.ood import reference
-from core.runs import environment
 from core.runs.config import require_inputs
-from core.runs.metrics import DatasetFacts, Protocol, RunMetrics, Training
+from core.runs.metrics import Training
 from core.runs.run_store import STAGES, Run
+from core.training import results
 
 
 def train(run: Run, reporter: Reporter) -> None:
@@ -32,9 +26,9 @@ def train(run: Run, reporter: Reporter) -> None:
 
     reporter.phase("indexing the data set")
     index = datasets.index(datasets.resolve(config.dataset), reporter.progress)
-    parts = choose(index, run)
+    parts = results.choose(index, run)
     _require_same_split(run, parts)
-    save_split(run, parts)
+    results.save_split(run, parts)
 
     reporter.phase("decoding images", len(parts))
     array = pixels(index.root, parts, entry.geometry, reporter.progress, inputs=config.inputs)
@@ -47,59 +41,8 @@ def train(run: Run, reporter: Reporter) -> None:
     logits, features, facts = _fit(run, reporter, parts, array)
 
     reporter.phase("measuring")
-    known_scale = index.layout == layouts.Cnmc.title
-    reference.write(run, parts, features, reference.CNMC_RED_CELL if known_scale else None)
-    audit = splits.audit(parts, index.pairs)
-    test = parts.loc[parts["split"] == "test", "sha256"]
-    RunMetrics(
-        dataset=_facts(index),
-        protocol=Protocol(
-            split=config.split, test_cells=indexing.digest(sorted(test)), **dict(audit)
-        ),
-        preprocessing={**asdict(entry.geometry), "pixels": PIXELS},
-        parts=predict_parts(run, parts, logits),
-        training=facts,
-        environment=environment.describe(),
-    ).write(run.path / "metrics.json")
+    results.write(run, index, parts, entry.geometry, logits, features, facts)
     run.checkpoint_file.unlink(missing_ok=True)
-
-
-def _facts(index: indexing.Index) -> DatasetFacts:
-    return DatasetFacts.parse(
-        {
-            "name": index.name,
-            "synthetic": index.synthetic,
-            "fingerprint": index.fingerprint,
-            "layout": index.layout,
-            "images": len(index.cells),
-            "unlabelled": int(index.cells["label"].isna().sum()),
-            "phases": {str(k): int(n) for k, n in index.cells["phase"].value_counts().items()},
-            "rejected": len(index.rejected),
-            "duplicate_pairs": len(index.pairs),
-            "linked_subjects": index.linked_subjects(),
-        }
-    )
-
-
-def choose(index: indexing.Index, run: Run) -> pd.DataFrame:
-    """Samples and splits the cells of a run, as its config says."""
-    config = run.config
-    return splits.draw(
-        index,
-        config.split,
-        seed=config.seed,
-        sample_of=config.sample,
-        balance=config.balance,
-        folds=config.folds,
-        fold=config.fold,
-    )
-
-
-def save_split(run: Run, parts: pd.DataFrame) -> None:
-    """Writes split.parquet: image_id, subject, group, label, sha256 and split of each cell."""
-    columns = ["image_id", "subject", "group", "label", "sha256", "split"]
-    with storage.atomic(run.path / "split.parquet") as temporary:
-        parts[columns].to_parquet(temporary, index=False)
 
 
 def _require_same_split(run: Run, parts: pd.DataFrame) -> None:

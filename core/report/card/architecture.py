@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from core.report.card import adopted
 from core.report.card.items import RETRAIN, CardContext, Item, fact, gap, recorded, table
 from core.runs.metrics import RunMetrics
 
@@ -10,6 +11,8 @@ _ORIGINAL = "original study's scaling, which is not what this network was made f
 
 def model(context: CardContext) -> list[Item]:
     """The network and its weights."""
+    if adoption := context.run.adoption:
+        return adopted.model(context, adoption)
     entry, config, training = context.entry, context.config, context.metrics.training
     geometry = context.run.geometry
     scaling = "as its network was made for"
@@ -43,6 +46,8 @@ def model(context: CardContext) -> list[Item]:
 
 def training(context: CardContext) -> list[Item]:
     """The training, its settings and its versions."""
+    if adoption := context.run.adoption:
+        return [*adopted.training(context, adoption), *_environment(context.metrics)]
     training = context.metrics.training
     settings = context.config.to_json()
     settings["dataset"] = context.dataset.name  # not its path on this machine
