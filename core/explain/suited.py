@@ -60,7 +60,6 @@ _BY_HEAD = {
 _BY_HEAD["adopted"] = SuitedMethod(
     "hires-cam",
     "this network was trained elsewhere, and HiResCAM is right to first order for any head",
-    "Where its head keeps no places, the map is one square and cannot be believed.",
 )
 
 

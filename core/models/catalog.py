@@ -4,12 +4,13 @@ This module does not import TensorFlow: pages and the command line read it.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 from core.data.images import Geometry
 from core.errors import ConfigError
+from core.models import own
 
 # Whose pixel scaling a classifier gets: what its backbone was made for, or what the study used.
 PIXELS = ("own", "original-study")
@@ -53,7 +54,8 @@ class Architecture:
     backbone's blocks that fine-tuning can open, the top one first. `additivity` is the weight of
     the loss by which the evidence of its places learns to add up (`core.training.covering`); it
     needs the head "linear" and a backbone with the layer of `core.training.whitening`.
-    `black_background`: whether it finds the cell by what is not black.
+    `black_background`: whether it finds the cell by what is not black. `own`: whether its backbone
+    is a graph that the user brings (`core.models.own`).
     """
 
     key: str
@@ -71,6 +73,7 @@ class Architecture:
     geometry: Geometry = field(default_factory=Geometry)
     additivity: float = 0.0
     black_background: bool = False
+    own: bool = False
 
 
 _STUDY = "the original study of five networks on 1,000 C-NMC images"
@@ -286,9 +289,40 @@ def architecture(key: str) -> Architecture:
     """
     if key == ADOPTED.key:
         return ADOPTED
+    if key.startswith(own.PREFIX):
+        return _own(key)
     try:
         return ARCHITECTURES[key]
     except KeyError:
-        raise ConfigError(
-            f"architecture is {key!r}; it can be {', '.join(ARCHITECTURES)}."
-        ) from None
+        raise ConfigError(f"architecture is {key!r}; it can be {', '.join(trainable())}.") from None
+
+
+def trainable() -> dict[str, Architecture]:
+    """All architectures that can be trained now, by key: the user's own ones come last."""
+    return ARCHITECTURES | {key: _own(key) for key in own.files()}
+
+
+def _own(key: str) -> Architecture:
+    """The entry of a backbone that the user brings, whether its files are here or not."""
+    name, described = key.removeprefix(own.PREFIX), own.describe(key)
+    entry = Architecture(
+        key=key,
+        title=f"{name} (own, frozen)",
+        backbone="",
+        head="pooled",
+        learning_rate=1e-3,
+        source="a backbone of the user, whose description is not on this machine",
+        pretrained=Pretrained(file=name, folder="", md5="", mebibytes=0),
+        own=True,
+    )
+    if described is None:
+        return entry
+    file = own.require(key)
+    return replace(
+        entry,
+        title=f"{described.title or name} (own, frozen)",
+        source=f"{described.source}; {described.licence}",
+        backbone_options=described.to_json(),
+        geometry=Geometry(max(Geometry.window, described.size), described.size),
+        pretrained=Pretrained(file=file.name, folder="", md5="", mebibytes=0),
+    )

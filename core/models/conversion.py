@@ -19,6 +19,7 @@ from core.errors import ModelError
 from core.models.classifier import Classifier
 from core.models.engine import Engine
 from core.models.graph import assembly
+from core.models.graph.backbone import GraphBackbone
 from core.models.runtime import Compiled
 
 # Logits of engine and Keras may differ by float32 rounding only.
@@ -32,24 +33,32 @@ def to_engine(classifier: Classifier, file: Path) -> None:
     the logit's derivative by the features (N, h, w, c); float32 all.
     """
 
-    def graph(pixels: tf.Tensor) -> dict[str, tf.Tensor]:
-        features = classifier.backbone(tf.cast(pixels, tf.float32), training=False)
+    def judged(features: tf.Tensor) -> dict[str, tf.Tensor]:
         with tf.GradientTape() as tape:
             tape.watch(features)
             logit = classifier.head(features, training=False)
-        return {
-            "features": tf.identity(features),
-            "logit": tf.reshape(logit, [-1]),
-            "gradient": tape.gradient(logit, features),
-        }
+        return {"logit": tf.reshape(logit, [-1]), "gradient": tape.gradient(logit, features)}
 
-    model = _convert(_concrete(graph, classifier), file.parent)
+    def graph(pixels: tf.Tensor) -> dict[str, tf.Tensor]:
+        features = classifier.backbone(tf.cast(pixels, tf.float32), training=False)
+        return {"features": tf.identity(features), **judged(features)}
+
+    if isinstance(classifier.backbone, GraphBackbone):
+        features = tf.TensorSpec((None, *classifier.backbone.shape), tf.float32)
+        head = tf.function(judged, input_signature=[features]).get_concrete_function()
+        model = classifier.backbone.with_head(_convert(head, file.parent))
+    else:
+        model = _convert(_concrete(graph, classifier), file.parent)
     _share_dense_weights(model)
     assembly.save(model, file)
 
 
 def export_features(classifier: Classifier, file: Path) -> None:
     """Writes the backbone alone: uint8 (N, S, S, 3) to its globally pooled features, (N, C)."""
+
+    if isinstance(classifier.backbone, GraphBackbone):
+        assembly.save(classifier.backbone.pooled(), file)
+        return
 
     def graph(pixels: tf.Tensor) -> dict[str, tf.Tensor]:
         features = classifier.backbone(tf.cast(pixels, tf.float32), training=False)
@@ -156,11 +165,16 @@ def _relu_gradient(node: openvino.frontend.NodeContext) -> list[openvino.Output]
 def disagreement(classifier: Classifier, engine: Engine, pixels: np.ndarray) -> float:
     """Returns the largest difference in logit of Keras and engine on `pixels`, uint8 (N, S, S, 3).
 
+    Of a backbone that Keras does not know, its head is compared, on the engine's features.
+
     Raises `ModelError` above `TOLERANCE` (relative for logits beyond 1): the engine would read
     differently from the trained model.
     """
-    expected = classifier.model.predict_on_batch(pixels.astype(np.float32))[:, 0]
-    difference = np.abs(engine(pixels).logit - expected)
+    output = engine(pixels)
+    graph = isinstance(classifier.backbone, GraphBackbone)
+    given = output.features if graph else pixels.astype(np.float32)
+    expected = classifier.model.predict_on_batch(given)[:, 0]
+    difference = np.abs(output.logit - expected)
     if np.any(difference > TOLERANCE * np.maximum(1.0, np.abs(expected))):
         raise ModelError(
             f"The exported engine differs from the trained model by {difference.max():.2g} in "

@@ -85,7 +85,8 @@ def _key(entry: Architecture, config: RunConfig) -> str:
         weights = hashlib.sha256(require(entry).read_bytes()).hexdigest()
     else:
         weights = f"random, seed {config.seed}"
-    return digest([entry.key, repr(entry.geometry), config.pixels, weights])
+    made = [repr(dict(entry.backbone_options))] if entry.own else []
+    return digest([entry.key, repr(entry.geometry), config.pixels, weights, *made])
 
 
 def _engine(classifier: Classifier, key: str) -> Any:

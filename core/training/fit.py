@@ -86,7 +86,7 @@ def _fit(
         seconds=round(last.seconds, 1),
         images_per_second=_speed(run.history),
         features_per_second=trained.features_per_second,
-        parameters=int(trained.classifier.model.count_params()),
+        parameters=trained.classifier.parameters,
         learning_rate=network.learning_rate(config),
         precision=trained.precision,
         probed_images_per_second=trained.probed,

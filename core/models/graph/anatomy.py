@@ -16,6 +16,7 @@ from core.errors import ModelError
 
 # What may follow the activation of the last layer without changing a number.
 _TRIVIAL = ("Convert", "Reshape", "Squeeze", "Unsqueeze")
+_MOST_OTHERS = 8  # a class token and some registers
 _ACTIVATIONS = {"Sigmoid": "sigmoid", "Softmax": "softmax"}
 
 
@@ -23,13 +24,15 @@ _ACTIVATIONS = {"Sigmoid": "sigmoid", "Softmax": "softmax"}
 class Features:
     """What a model has computed at one place of its graph, which every path leads through.
 
-    at: float32 (N, c, h, w), (N, h, w, c), (N, h * w, c) or (N, c). shape: (h, w, c); of a vector
-    h = w = 1. channels_first: of the first of these forms.
+    at: float32 (N, c, h, w), (N, h, w, c), (N, others + h * w, c) or (N, c). shape: (h, w, c); of a
+    vector h = w = 1. channels_first: of the first of these forms. others: tokens of a transformer
+    that are no patches of the image, such as that of the class; they come first.
     """
 
     at: openvino.Output
     shape: tuple[int, int, int]
-    channels_first: bool
+    channels_first: bool = False
+    others: int = 0
 
     @property
     def is_map(self) -> bool:
@@ -39,16 +42,25 @@ class Features:
     def separate(self) -> openvino.Output:
         """Makes the graph compute with a copy, float32 (N, h, w, c), and returns that."""
         readers = [target for target in self.at.get_target_inputs()]
+        found = self.as_map()
         if self.channels_first:
-            found = ops.transpose(self.at, ops.constant([0, 2, 3, 1]))
             back = ops.transpose(found, ops.constant([0, 3, 1, 2]))
         else:
-            found = ops.reshape(self.at, ops.constant([-1, *self.shape]), False)
             shape = [d.get_length() for d in list(self.at.get_partial_shape())[1:]]
             back = ops.reshape(found, ops.constant([-1, *shape]), False)
         for target in readers:
             target.replace_source_output(back.output(0))
         return found.output(0)
+
+    def as_map(self) -> openvino.Node:
+        """Float32 (N, h, w, c), without the tokens that are no patches."""
+        if self.channels_first:
+            return ops.transpose(self.at, ops.constant([0, 2, 3, 1]))
+        patches = self.at
+        if self.others:
+            ends = (ops.constant([n]) for n in (self.others, 2**31 - 1, 1, 1))
+            patches = ops.slice(patches, *ends).output(0)
+        return ops.reshape(patches, ops.constant([-1, *self.shape]), False)
 
 
 @dataclass(frozen=True)
@@ -74,12 +86,16 @@ class Anatomy:
 
     def features(self) -> Iterator[Features]:
         """The last feature map, if there is one, then the vectors behind it, the last first."""
-        described = filter(None, map(_describe, self._cuts()))
-        found = [features for features in described if features.shape[2] > self.outputs]
+        described = filter(None, map(describe, self.cuts()))
+        found = [
+            features
+            for features in described
+            if features.shape[2] > self.outputs and not features.others
+        ]
         yield from [features for features in found if features.is_map][:1]
         yield from [features for features in found if not features.is_map]
 
-    def _cuts(self) -> Iterator[openvino.Node]:
+    def cuts(self) -> Iterator[openvino.Node]:
         """The nodes that every path from the input to the scores passes, the last first."""
         order, fed = self.up_to_scores().get_ordered_ops(), {self.pixels.get_name()}
         for node in order:
@@ -96,7 +112,7 @@ class Anatomy:
                 waiting = (waiting - {name}) | (sources & fed)
 
 
-def _describe(node: openvino.Node) -> Features | None:
+def describe(node: openvino.Node) -> Features | None:
     """The features that a node computes; None if it has neither places nor channels."""
     if node.get_output_size() != 1 or node.get_type_name() == "Parameter":
         return None
@@ -106,12 +122,13 @@ def _describe(node: openvino.Node) -> Features | None:
         return None
     match [dimension.get_length() for dimension in list(shape)[1:]]:
         case [channels]:
-            return Features(at, (1, 1, channels), channels_first=False)
-        case [tokens, channels] if tokens > 1 and math.isqrt(tokens) ** 2 == tokens:
-            side = math.isqrt(tokens)
-            return Features(at, (side, side, channels), channels_first=False)
+            return Features(at, (1, 1, channels))
+        case [tokens, channels] if (side := math.isqrt(tokens)) > 1:
+            others = tokens - side**2
+            if others <= _MOST_OTHERS:
+                return Features(at, (side, side, channels), others=others)
         case [h, w, c] if h == w and h > 1 and not (w == c and _channels_first(node)):
-            return Features(at, (h, w, c), channels_first=False)
+            return Features(at, (h, w, c))
         case [c, h, w] if h == w and h > 1:
             return Features(at, (h, w, c), channels_first=True)
     return None
@@ -136,20 +153,20 @@ def last_line(error: Exception) -> str:
     return lines[-1][:300] if lines else type(error).__name__
 
 
-def require_pixels(model: openvino.Model, size: int | None = None) -> int:
-    """Makes a model take any number of images, and returns their side in pixels.
+def take_images(model: openvino.Model, size: int | None = None) -> tuple[openvino.Model, int]:
+    """The model with the input float32 (N, S, S, 3), for any N, and S.
 
-    Its input must be (N, S, S, 3); where S is open it becomes `size`. Raises `ModelError` that
-    names the input and what is wrong with it.
+    It may take its images channels first. Where S is open it becomes `size`. Raises `ModelError`
+    that names the input and what is wrong with it.
     """
     if len(model.inputs) != 1:
         raise ModelError(f"It has {len(model.inputs)} inputs; BlastLens gives it one, the pixels.")
     shape = model.input(0).get_partial_shape()
-    sides = list(shape)[1:3] if shape.rank.is_static and len(list(shape)) == 4 else []
-    if not sides or list(shape)[3] != 3:
-        raise ModelError(
-            f"Its input is {shape}; BlastLens gives it colour images, (N, S, S, 3), channels last."
-        )
+    sides = list(shape) if shape.rank.is_static else []
+    first = len(sides) == 4 and sides[1] == 3 and sides[3] != 3
+    if len(sides) != 4 or sides[1 if first else 3] != 3:
+        raise ModelError(f"Its input is {shape}; BlastLens gives it colour images, (N, S, S, 3).")
+    sides = sides[2:] if first else sides[1:3]
     known = {side.get_length() for side in sides if side.is_static} or {size}
     if None in known:
         raise ModelError("It takes images of any size. Say which: --size 224.")
@@ -157,15 +174,23 @@ def require_pixels(model: openvino.Model, size: int | None = None) -> int:
         raise ModelError(f"Its input is {shape}; BlastLens gives it square images of its own size.")
     (side,) = known
     try:
-        model.reshape([-1, side, side, 3])
+        model.reshape([-1, 3, side, side] if first else [-1, side, side, 3])
     except RuntimeError as error:
         raise ModelError(f"It cannot read several images at once ({last_line(error)}).") from None
-    return int(side or 0)
+    before = model.get_parameters()[0]
+    readers = before.output(0).get_target_inputs()
+    given = ops.parameter([-1, side, side, 3], np.float32, name="images")
+    value = ops.convert(given, before.get_element_type().to_dtype())
+    if first:
+        value = ops.transpose(value, ops.constant([0, 3, 1, 2]))
+    for target in readers:
+        target.replace_source_output(value.output(0))
+    return openvino.Model(model.get_results(), [given], "classifier"), int(side or 0)
 
 
 def examine(model: openvino.Model, size: int | None = None) -> Anatomy:
     """The anatomy of a classifier. Raises `ModelError` that says why a model is none."""
-    side = require_pixels(model, size)
+    model, side = take_images(model, size)
     if len(model.outputs) != 1:
         raise ModelError(f"It has {len(model.outputs)} outputs; a classifier has one.")
     end = model.output(0).get_node().input_value(0)

@@ -19,7 +19,12 @@ def model(context: CardContext) -> list[Item]:
     if config.pixels == "original-study" and entry.study_pixels:
         scaling = f"in the {_ORIGINAL}"
     origin = "Random; every weight was trained here."
-    if entry.pretrained is not None and config.weights == "imagenet":
+    if entry.own and entry.pretrained is not None:
+        origin = (
+            f"Of the user: {entry.pretrained.file}, {entry.source}. The backbone stayed as it was; "
+            "the head was trained here."
+        )
+    elif entry.pretrained is not None and config.weights == "imagenet":
         file = entry.pretrained
         origin = f"ImageNet weights {file.publisher} ({file.file}, MD5 {file.md5})."
         if not config.fine_tune_blocks:

@@ -57,7 +57,7 @@ def _draw(run: Run, status: Status) -> None:
 def show_findings(adoption: Adoption) -> None:
     """Shows how a model is fed, and how the other ways did."""
     st.markdown(f":material/tune: {plain(words.feeding(adoption))}")
-    with st.expander("All ways that were tried"):
+    with st.popover("All ways that were tried", icon=":material/list:", type="tertiary"):
         table = [dict(zip(words.COLUMNS, row, strict=True)) for row in words.rows(adoption)]
         st.dataframe(table, hide_index=True)
         st.caption("Not right? Adopt the model again, and say how it is to be fed.")
@@ -75,8 +75,9 @@ def _form(root: Path) -> None:
             "or a file or folder on this machine",
             help="A SavedModel folder, OpenVINO's .xml with its .bin beside it, or any other.",
         )
-        name = right.text_input("Name here", placeholder="date and time", max_chars=100)
-        said = st.text_input(
+        left, right = st.columns(2)
+        name = left.text_input("Name here", placeholder="date and time", max_chars=100)
+        said = right.text_input(
             "Trained elsewhere, on",
             placeholder="not known",
             max_chars=MAX_WORDS,
@@ -131,7 +132,8 @@ def show_origin(run: Run) -> None:
         return
     icon = "warning" if adoption.statement is None else "fact_check"
     st.markdown(f":material/{icon}: {plain(words.training(adoption))}")
-    with st.expander("What was it trained on?"), st.form(f"state_{run.run_id}", border=False):
+    said_what = st.popover("What was it trained on?", icon=":material/edit:", type="tertiary")
+    with said_what, st.form(f"state_{run.run_id}", border=False):
         said = st.text_area(
             "Trained on other patients than these, namely",
             adoption.statement or "",

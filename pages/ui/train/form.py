@@ -49,7 +49,7 @@ _AUGMENTATIONS = {
 
 def architecture_and_recipe(left: DeltaGenerator, right: DeltaGenerator) -> tuple[str, str]:
     """The select boxes of the architecture and the recipe."""
-    architectures = list(catalog.ARCHITECTURES)
+    architectures = list(catalog.trainable())
     key = left.selectbox(
         "Architecture",
         architectures,
@@ -201,7 +201,9 @@ class _Form:
         }
         if self.entry.pretrained is None:
             return settings
-        random = st.toggle("Random instead of ImageNet weights", key=f"random_{self._key}")
+        random = not self.entry.own and st.toggle(
+            "Random instead of ImageNet weights", key=f"random_{self._key}"
+        )
         a, b, c = st.columns(3)
         blocks = self._number(
             a,
