@@ -1,7 +1,7 @@
 """Backbones that a user brings: an ONNX or OpenVINO file in the weights folder, a JSON beside it.
 
-`NAME.json` describes `NAME.onnx`, or `NAME.xml` with its `NAME.bin`; the architecture is `own-NAME`.
-This module reads the descriptions only, without OpenVINO.
+`NAME.json` describes `NAME.onnx`, or `NAME.xml` with its `NAME.bin`, and the architecture is
+`own-NAME`. This module reads the descriptions only, without OpenVINO.
 """
 
 from pathlib import Path

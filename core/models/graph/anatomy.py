@@ -71,7 +71,6 @@ class Anatomy:
     the last layer, which is "sigmoid", "softmax" or "none".
     """
 
-    model: openvino.Model
     pixels: openvino.Node
     size: int
     scores: openvino.Output
@@ -86,16 +85,22 @@ class Anatomy:
 
     def features(self) -> Iterator[Features]:
         """The last feature map, if there is one, then the vectors behind it, the last first."""
-        described = filter(None, map(describe, self.cuts()))
         found = [
             features
-            for features in described
+            for features in self.all_features()
             if features.shape[2] > self.outputs and not features.others
         ]
         yield from [features for features in found if features.is_map][:1]
         yield from [features for features in found if not features.is_map]
 
-    def cuts(self) -> Iterator[openvino.Node]:
+    def all_features(self) -> Iterator[Features]:
+        """What it has computed wherever every path leads through, the last first."""
+        for node in self._cuts():
+            described = _describe(node)
+            if described and described.shape != (self.size, self.size, 3):  # the pixels themselves
+                yield described
+
+    def _cuts(self) -> Iterator[openvino.Node]:
         """The nodes that every path from the input to the scores passes, the last first."""
         order, fed = self.up_to_scores().get_ordered_ops(), {self.pixels.get_name()}
         for node in order:
@@ -112,7 +117,7 @@ class Anatomy:
                 waiting = (waiting - {name}) | (sources & fed)
 
 
-def describe(node: openvino.Node) -> Features | None:
+def _describe(node: openvino.Node) -> Features | None:
     """The features that a node computes; None if it has neither places nor channels."""
     if node.get_output_size() != 1 or node.get_type_name() == "Parameter":
         return None
@@ -208,7 +213,7 @@ def examine(model: openvino.Model, size: int | None = None) -> Anatomy:
         )
     flat = ops.reshape(scores, ops.constant([-1, outputs]), False)
     flat = ops.convert(flat, np.float32).output(0)
-    return Anatomy(model, model.get_parameters()[0], side, flat, outputs, activation)
+    return Anatomy(model.get_parameters()[0], side, flat, outputs, activation)
 
 
 def _before_activation(end: openvino.Output) -> tuple[openvino.Output, str]:

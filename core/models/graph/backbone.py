@@ -84,11 +84,8 @@ def _one_output(model: openvino.Model, name: str | None) -> openvino.Model:
 def _features(model: openvino.Model, size: int) -> Features:
     """The last feature map, or else the output itself, as a map of one place."""
     end = model.output(0).get_node().input_value(0)
-    graph = Anatomy(model, model.get_parameters()[0], size, end, 0, "none")
-    found = [features for node in graph.cuts() if (features := anatomy.describe(node))]
-    for features in found:
-        if features.is_map:
-            return features
+    graph = Anatomy(model.get_parameters()[0], size, end, 0, "none")
+    found = list(graph.all_features())
     if not found:
         raise ModelError(f"Its output is {end.get_partial_shape()}, which is no features.")
-    return found[0]
+    return next((features for features in found if features.is_map), found[0])

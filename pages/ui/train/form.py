@@ -199,11 +199,9 @@ class _Form:
             "dropout": self._number(a, "Dropout", "dropout", **usual),
             "l2": self._number(b, "L2 penalty", "l2", format="%g"),
         }
-        if self.entry.pretrained is None:
+        if self.entry.pretrained is None or self.entry.own:
             return settings
-        random = not self.entry.own and st.toggle(
-            "Random instead of ImageNet weights", key=f"random_{self._key}"
-        )
+        random = st.toggle("Random instead of ImageNet weights", key=f"random_{self._key}")
         a, b, c = st.columns(3)
         blocks = self._number(
             a,
