@@ -3,77 +3,15 @@
 This module does not import TensorFlow: pages and the command line read it.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
 
 from core.data.images import Geometry
 from core.errors import ConfigError
 from core.models import own
+from core.models.architecture import Architecture, Pretrained
 
 # Whose pixel scaling a classifier gets: what its backbone was made for, or what the study used.
 PIXELS = ("own", "original-study")
-
-
-@dataclass(frozen=True)
-class Pretrained:
-    """ImageNet weights: without the top, as Keras publishes them, or as a package brings them.
-
-    folder is the path below Keras's public weights, md5 the digest that Keras checks. Where
-    `module` names the module of a package, folder is the path within it.
-    """
-
-    file: str
-    folder: str
-    md5: str
-    mebibytes: int
-    module: str = ""
-
-    @property
-    def publisher(self) -> str:
-        """Whose file it is, after "ImageNet weights"."""
-        if self.module:
-            return f"of the package {self.module.replace('_', '-')}"
-        return "as Keras publishes them"
-
-    @property
-    def url(self) -> str:
-        """Where Keras downloads its file from."""
-        return f"https://storage.googleapis.com/{self.folder}/{self.file}"
-
-
-@dataclass(frozen=True)
-class Architecture:
-    """A design: a backbone (image to feature map) and a head (feature map to one logit).
-
-    `backbone` and `head` name functions of `core.models.builders`; the options are their keyword
-    arguments. `learning_rate` is Adam's. `study_pixels` names the pixel scaling of the original
-    study, if it differs from the architecture's own; `study` has the settings of its recipe for
-    this architecture. `blocks` are the name prefixes of a pretrained
-    backbone's blocks that fine-tuning can open, the top one first. `additivity` is the weight of
-    the loss by which the evidence of its places learns to add up (`core.training.covering`); it
-    needs the head "linear" and a backbone with the layer of `core.training.whitening`.
-    `black_background`: whether it finds the cell by what is not black. `own`: whether its backbone
-    is a graph that the user brings (`core.models.own`).
-    """
-
-    key: str
-    title: str
-    backbone: str
-    head: str
-    learning_rate: float
-    source: str
-    backbone_options: Mapping[str, Any] = field(default_factory=dict)
-    head_options: Mapping[str, Any] = field(default_factory=dict)
-    pretrained: Pretrained | None = None
-    study_pixels: str = ""
-    study: Mapping[str, Any] = field(default_factory=dict)
-    blocks: tuple[str, ...] = ()
-    geometry: Geometry = field(default_factory=Geometry)
-    additivity: float = 0.0
-    black_background: bool = False
-    own: bool = False
 
 
 _STUDY = "the original study of five networks on 1,000 C-NMC images"
@@ -290,7 +228,7 @@ def architecture(key: str) -> Architecture:
     if key == ADOPTED.key:
         return ADOPTED
     if key.startswith(own.PREFIX):
-        return _own(key)
+        return own.architecture(key)
     try:
         return ARCHITECTURES[key]
     except KeyError:
@@ -299,30 +237,4 @@ def architecture(key: str) -> Architecture:
 
 def trainable() -> dict[str, Architecture]:
     """All architectures that can be trained now, by key: the user's own ones come last."""
-    return ARCHITECTURES | {key: _own(key) for key in own.files()}
-
-
-def _own(key: str) -> Architecture:
-    """The entry of a backbone that the user brings, whether its files are here or not."""
-    name, described = key.removeprefix(own.PREFIX), own.describe(key)
-    entry = Architecture(
-        key=key,
-        title=f"{name} (own, frozen)",
-        backbone="",
-        head="pooled",
-        learning_rate=1e-3,
-        source="a backbone of the user, whose description is not on this machine",
-        pretrained=Pretrained(file=name, folder="", md5="", mebibytes=0),
-        own=True,
-    )
-    if described is None:
-        return entry
-    file = own.require(key)
-    return replace(
-        entry,
-        title=f"{described.title or name} (own, frozen)",
-        source=f"{described.source}; {described.licence}",
-        backbone_options=described.to_json(),
-        geometry=Geometry(max(Geometry.window, described.size), described.size),
-        pretrained=Pretrained(file=file.name, folder="", md5="", mebibytes=0),
-    )
+    return ARCHITECTURES | {key: own.architecture(key) for key in own.files()}

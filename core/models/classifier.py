@@ -13,7 +13,7 @@ import keras
 
 from core.errors import ConfigError
 from core.models import builders, catalog, own, weights
-from core.models.catalog import Architecture
+from core.models.architecture import Architecture
 from core.models.graph.backbone import GraphBackbone
 from core.models.graph.backbone import read as read_backbone
 from core.models.own import OwnBackbone

@@ -4,13 +4,16 @@
 `own-NAME`. This module reads the descriptions only, without OpenVINO.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
+from core.data.images import Geometry
 from core.documents import Choices, Document
 from core.errors import ConfigError, ModelError
+from core.models.architecture import Architecture, Pretrained
 from core.models.inputs import CHANNELS
 from core.settings import settings
 
@@ -65,6 +68,32 @@ def describe(key: str) -> OwnBackbone | None:
             "pixels of 0..255, such as 123.7 and 58.4, and a scale is at least 1."
         )
     return described
+
+
+def architecture(key: str) -> Architecture:
+    """The entry of a backbone that the user brings, whether its files are here or not."""
+    name, described = key.removeprefix(PREFIX), describe(key)
+    entry = Architecture(
+        key=key,
+        title=f"{name} (own, frozen)",
+        backbone="",
+        head="pooled",
+        learning_rate=1e-3,
+        source="a backbone of the user, whose description is not on this machine",
+        pretrained=Pretrained(file=name, folder="", md5="", mebibytes=0),
+        own=True,
+    )
+    if described is None:
+        return entry
+    file = require(key)
+    return replace(
+        entry,
+        title=f"{described.title or name} (own, frozen)",
+        source=f"{described.source}; {described.licence}",
+        backbone_options=described.to_json(),
+        geometry=Geometry(max(Geometry.window, described.size), described.size),
+        pretrained=Pretrained(file=file.name, folder="", md5="", mebibytes=0),
+    )
 
 
 def require(key: str) -> Path:

@@ -12,7 +12,7 @@ from core import extras, storage
 from core.data.walk import Progress
 from core.errors import ModelError
 from core.models import own
-from core.models.catalog import Architecture, Pretrained
+from core.models.architecture import Architecture, Pretrained
 from core.settings import settings
 
 CHOICES = ("imagenet", "random")

@@ -14,7 +14,7 @@ import numpy as np
 from core import storage
 from core.data.indexing import digest
 from core.data.walk import Progress
-from core.models.catalog import Architecture
+from core.models.architecture import Architecture
 from core.models.classifier import Classifier
 from core.models.conversion import export_features
 from core.models.weights import require

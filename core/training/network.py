@@ -14,7 +14,7 @@ from core import storage
 from core.data import splits
 from core.jobs.reporter import Reporter
 from core.models import catalog
-from core.models.catalog import Architecture
+from core.models.architecture import Architecture
 from core.models.classifier import Classifier, build
 from core.models.conversion import disagreement, to_engine
 from core.models.engine import Engine

@@ -14,6 +14,7 @@ from core.explain.cam_methods import method
 from core.explain.heat_map import views
 from core.explain.trust import NO_PLACES, judge
 from core.models import catalog, weights
+from core.models.architecture import Architecture
 from core.models.engine import Engine
 from core.reading.reader import Reader
 from core.report.card import render, sections
@@ -52,7 +53,7 @@ def engine_of(key: str, file: Path) -> Engine:
     return engine
 
 
-def noise(entry: catalog.Architecture) -> np.ndarray:
+def noise(entry: Architecture) -> np.ndarray:
     side = entry.geometry.size
     return np.random.default_rng(0).integers(0, 256, (4, side, side, 3), np.uint8)
 
