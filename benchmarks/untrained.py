@@ -19,7 +19,7 @@ from core.models.engine import Engine
 from core.ood import reference
 from core.runs import run_store
 from core.runs.run_store import Run
-from core.training.fit import choose
+from core.training.results import choose
 
 
 def untrained(run: Run) -> Run:

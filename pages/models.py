@@ -13,7 +13,7 @@ from core.runs.run_store import Run
 from pages.ui.common import cache
 from pages.ui.common.downloads import download
 from pages.ui.common.text import plain, research_notice, shown_errors, title
-from pages.ui.models import card_view, import_run, operating_point
+from pages.ui.models import adopt, card_view, import_run, operating_point
 from pages.ui.reading import cell
 
 
@@ -131,20 +131,26 @@ VIEWS: dict[str, Callable[[Run], None]] = {
     "Fill in": card_view.fill_in,
     "History": show_history,
     "Import a run": lambda _: import_run.show(),
+    "Adopt a model": lambda _: adopt.show(),
 }
+
+_FIRST = (import_run.show, adopt.show)  # before there is any run
 
 title("Models", "Which model reads, what it is made of, and how far to believe it.")
 with shown_errors():
     finished = run_store.models()
     if not finished:
-        st.info("No run has finished yet. Train a model, or import a run from an archive.")
+        st.info("No run has finished yet. Train a model, import a run, or adopt a model.")
         st.page_link("pages/train.py", label="Train a model", icon=":material/model_training:")
-        import_run.show()
+        for tab, view in zip(st.tabs(["Import a run", "Adopt a model"]), _FIRST, strict=True):
+            with tab:
+                view()
     else:
         active = active_run()
         show_active(active)
         run = choose(finished, active)
         show_downloads(run)
+        adopt.show_origin(run)
         # Only the open tab is computed.
         tabs = st.tabs(list(VIEWS), on_change="rerun", key="models_view")
         for tab, show in zip(tabs, VIEWS.values(), strict=True):

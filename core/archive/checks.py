@@ -17,12 +17,14 @@ from core.data.splits import PARTS
 from core.documents import Document
 from core.errors import BlastLensError, RunError
 from core.jobs.job import Status
+from core.models.catalog import ADOPTED
 from core.runs import evaluations
+from core.runs.adoption import Adoption
 from core.runs.calibration import Calibration
 from core.runs.card_texts import CardTexts
 from core.runs.config import MAX_EPOCHS, RunConfig
 from core.runs.metrics import RunMetrics
-from core.runs.run_store import HISTORY_COLUMNS, STAGES, Run
+from core.runs.run_store import ADOPTION, HISTORY_COLUMNS, STAGES, Run
 from core.runs.stain import Stain
 from core.settings import settings
 
@@ -55,8 +57,14 @@ def _read(document: type[T], file: Path) -> T:
     return document.read(file)
 
 
+def _adoption(file: Path) -> None:
+    _read(Adoption, file)
+
+
 def _config(file: Path) -> None:
-    _read(RunConfig, file)
+    adopted = _read(RunConfig, file).architecture == ADOPTED.key
+    if adopted != (file.parent / ADOPTION).exists():
+        raise RunError(f"An adopted run has {ADOPTION}, and no other does.")
 
 
 def _status(file: Path) -> None:
@@ -95,6 +103,8 @@ def _history(file: Path) -> None:
     table = Run(file.parent).history
     if tuple(table.columns) != HISTORY_COLUMNS or len(table) > 2 * MAX_EPOCHS:
         raise ValueError(f"its columns are not {', '.join(HISTORY_COLUMNS)}")
+    if table.empty:  # of a model that was trained elsewhere
+        return
     numbers = table.drop(columns="stage")
     if not set(table["stage"]) <= set(STAGES) or not all(k.kind in "if" for k in numbers.dtypes):
         raise ValueError("a column holds what is no number")
@@ -201,6 +211,7 @@ REQUIRED = (
 )
 # In the order of the checks: a file comes after those that its check reads.
 FILES: dict[str, Callable[[Path], None]] = {
+    ADOPTION: _adoption,
     "calibration.json": _calibration,
     "card.json": _texts,
     "config.json": _config,

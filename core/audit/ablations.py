@@ -148,6 +148,10 @@ def require_auditable(run: Run, audit: str) -> pd.DataFrame:
         raise RunError(
             f"Run {run.run_id} is {run.status.state}; only one that succeeded is audited."
         )
+    if run.adoption:
+        raise RunError(
+            f"Run {run.run_id} was trained elsewhere, so its training cannot be repeated."
+        )
     if run.config.is_control:
         raise RunError(f"Run {run.run_id} is itself a control. Audit the run it belongs to.")
     if run.config.sees_whole_images and audit == "controls":

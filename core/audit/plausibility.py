@@ -8,6 +8,7 @@ from core.evaluation import literature
 from core.evaluation.test_set import TestSet, split_of
 from core.metrics import classification
 from core.metrics.bootstrap import MIN_GROUPS
+from core.runs.adoption import MAY_HAVE_SEEN
 
 FEW_GROUPS = 10
 
@@ -68,6 +69,7 @@ def _recorded(run: TestSet) -> tuple[Check, ...]:
     protocol = run.facts.protocol
     near, unknown = protocol.near_pairs_crossing, protocol.unknown_subjects
     synthetic = "The cells are synthetic: the number says nothing of patients."
+    untold = f"Nobody has said what it was trained on: {MAY_HAVE_SEEN}."
     return (
         Check(not run.synthetic, synthetic if run.synthetic else "The cells are not synthetic."),
         Check(
@@ -90,6 +92,7 @@ def _recorded(run: TestSet) -> tuple[Check, ...]:
             if unknown
             else "All subjects are known.",
         ),
+        *([Check(False, untold)] if protocol.training_unknown else []),
     )
 
 

@@ -74,7 +74,9 @@ def training_options(verb: Callable[..., Any]) -> Callable[..., Any]:
         (
             click.argument("dataset"),
             click.option(
-                "--architecture", type=click.Choice(list(catalog.ARCHITECTURES)), required=True
+                "--architecture",
+                required=True,
+                help=f"{', '.join(catalog.ARCHITECTURES)}, or own-NAME of a backbone of yours.",
             ),
             click.option(
                 "--recipe",

@@ -153,6 +153,10 @@ ILLNESSES = (
 )
 
 
+# Those of a model that was trained elsewhere: its training was not seen.
+_OF_ADOPTED = ("leaking-split", "no-better-than-always-all", "one-class-missed", "too-good")
+
+
 def examine(run: Run) -> list[Diagnosis]:
     """Returns the diagnoses of a run, the most serious first; [] while it is unfinished.
 
@@ -162,18 +166,27 @@ def examine(run: Run) -> list[Diagnosis]:
     if run.status.unfinished:
         return []
     run_record = record.read(run)
+    illnesses = [i for i in ILLNESSES if run.adoption is None or i.key in _OF_ADOPTED]
     try:
         present = [
-            (illness, evidence) for illness in ILLNESSES if (evidence := illness.look(run_record))
+            (illness, evidence) for illness in illnesses if (evidence := illness.look(run_record))
         ]
     except KeyError as error:
         raise RunError(f"Metrics of run {run.run_id} lack {error}; train it again.") from None
+    if run.adoption:
+        present = [(illness, _without_training(evidence)) for illness, evidence in present]
     explained = {key for illness, _ in present for key in illness.explains}
     return [
         Diagnosis(illness.key, illness.title, evidence.evidence, evidence.advice, evidence.repair)
         for illness, evidence in present
         if illness.key not in explained
     ]
+
+
+def _without_training(evidence: Evidence) -> Evidence:
+    """Evidence about a model that cannot be trained again here."""
+    advice = "" if evidence.repair is None else "Check how it is fed, or take another model."
+    return Evidence(evidence.evidence, advice or evidence.advice)
 
 
 def repaired(run: Run) -> RunConfig | None:

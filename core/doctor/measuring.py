@@ -11,6 +11,7 @@ from core.doctor.record import Evidence, Record
 from core.metrics import calibration
 from core.report.dataset import split_verdict
 from core.report.phrases import interval_of
+from core.runs.adoption import MAY_HAVE_SEEN
 from core.runs.metrics import PartMetrics
 
 # Of the 95 % interval of a normal distribution.
@@ -37,6 +38,11 @@ def leaking_split(record: Record) -> Evidence | None:
         return None
     if not audit.leaking:
         return None
+    if record.metrics and record.metrics.protocol.training_unknown:
+        return Evidence(
+            f"Nobody has said what it was trained on: {MAY_HAVE_SEEN}. {split_verdict(audit)}",
+            "State on the Models page what it was trained on, or measure it on new patients.",
+        )
     if audit.unknown_subjects:
         advice = "Give the data set with the subject of each cell, and train by subject."
         return Evidence(split_verdict(audit), advice)

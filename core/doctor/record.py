@@ -15,7 +15,7 @@ from core.documents import Section
 from core.errors import RunError
 from core.jobs.job import Status
 from core.models import catalog
-from core.models.catalog import Architecture
+from core.models.architecture import Architecture
 from core.runs.calibration import Calibration
 from core.runs.config import RunConfig, Setting
 from core.runs.metrics import PartMetrics, RunMetrics

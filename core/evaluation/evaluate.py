@@ -111,10 +111,14 @@ def evaluate_on(run: Run, dataset: str, progress: Progress | None = None) -> Eva
         metrics=measure(rows, fitted.threshold),
         trained_on=int(trained_on.sum()),
         of_subjects_trained_on=int(known.sum()),
-        leaking=bool(known.any()),
+        leaking=bool(known.any()) or _training_unknown(run),
     )
     _store(run, evaluation.replace(dataset=index.name, fingerprint=index.fingerprint))
     return evaluation
+
+
+def _training_unknown(run: Run) -> bool:
+    return run.metrics is not None and run.metrics.protocol.training_unknown
 
 
 def _store(run: Run, evaluation: Evaluation) -> None:

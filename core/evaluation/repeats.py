@@ -68,6 +68,8 @@ def find(runs: Sequence[TestSet]) -> list[Repeat]:
     """Finds the sets of two or more runs whose configurations differ only in seed and fold."""
     by_config: dict[Any, list[TestSet]] = {}
     for run in runs:
+        if run.run.adoption:
+            continue  # of the training of another model nothing is known
         by_config.setdefault(run.run.config.replace(seed=0, fold=0), []).append(run)
     repeats = []
     for members in by_config.values():

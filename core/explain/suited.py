@@ -55,6 +55,13 @@ _BY_HEAD = {
     ),
 }
 
+# HiResCAM is right to first order behind any feature map, and is the class activation map where the
+# head averages.
+_BY_HEAD["adopted"] = SuitedMethod(
+    "hires-cam",
+    "this network was trained elsewhere, and HiResCAM is right to first order for any head",
+)
+
 
 def suited(architecture: str) -> SuitedMethod:
     """The method that suits an architecture of the catalogue.

@@ -11,6 +11,7 @@ from core.explain.heat_map import HeatMap, HeatMapMethod, View
 from core.explain.overlay import resize_heat
 from core.metrics.estimate import Estimate
 
+NO_PLACES = "The features of this network have no places, so no heat map can be drawn of them."
 SUPPORTED, WEAK, UNRELIABLE = "supported", "weak", "do not rely on it"
 
 # The share of 20 random orderings that a map beats; one that marks nothing in particular beats all
@@ -94,6 +95,8 @@ def judge(
     """
     if not mask.any():
         raise DataError("The outline is empty: there is no cell to judge a heat map by.")
+    if view.features.shape[:2] == (1, 1):
+        return Judgement(method.key, UNRELIABLE, NO_PLACES, None)
     if not heat.has_evidence:
         reason = f"No part of the image speaks for {call} in this layer."
         return Judgement(method.key, UNRELIABLE, reason, None)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 # Why a number has no interval.
 UNDEFINED = "the value is undefined"
 TOO_FEW_GROUPS = "a class has cells of fewer than 3 groups of subjects"
-LEAKING = "the model was trained on cells of some of these subjects"
+LEAKING = "the model was, or may have been, trained on cells of some of these subjects"
 NOT_MEASURED = "the run has no test part that can be read"
 UNKNOWN_SUBJECTS = "the subjects of some cells are not known"
 UNDEFINED_RESAMPLES = "most resamples leave it undefined"

@@ -3,74 +3,15 @@
 This module does not import TensorFlow: pages and the command line read it.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 
 from core.data.images import Geometry
 from core.errors import ConfigError
+from core.models import own
+from core.models.architecture import Architecture, Pretrained
 
 # Whose pixel scaling a classifier gets: what its backbone was made for, or what the study used.
 PIXELS = ("own", "original-study")
-
-
-@dataclass(frozen=True)
-class Pretrained:
-    """ImageNet weights: without the top, as Keras publishes them, or as a package brings them.
-
-    folder is the path below Keras's public weights, md5 the digest that Keras checks. Where
-    `module` names the module of a package, folder is the path within it.
-    """
-
-    file: str
-    folder: str
-    md5: str
-    mebibytes: int
-    module: str = ""
-
-    @property
-    def publisher(self) -> str:
-        """Whose file it is, after "ImageNet weights"."""
-        if self.module:
-            return f"of the package {self.module.replace('_', '-')}"
-        return "as Keras publishes them"
-
-    @property
-    def url(self) -> str:
-        """Where Keras downloads its file from."""
-        return f"https://storage.googleapis.com/{self.folder}/{self.file}"
-
-
-@dataclass(frozen=True)
-class Architecture:
-    """A design: a backbone (image to feature map) and a head (feature map to one logit).
-
-    `backbone` and `head` name functions of `core.models.builders`; the options are their keyword
-    arguments. `learning_rate` is Adam's. `study_pixels` names the pixel scaling of the original
-    study, if it differs from the architecture's own; `study` has the settings of its recipe for
-    this architecture. `blocks` are the name prefixes of a pretrained
-    backbone's blocks that fine-tuning can open, the top one first. `additivity` is the weight of
-    the loss by which the evidence of its places learns to add up (`core.training.covering`); it
-    needs the head "linear" and a backbone with the layer of `core.training.whitening`.
-    `black_background`: whether it finds the cell by what is not black.
-    """
-
-    key: str
-    title: str
-    backbone: str
-    head: str
-    learning_rate: float
-    source: str
-    backbone_options: Mapping[str, Any] = field(default_factory=dict)
-    head_options: Mapping[str, Any] = field(default_factory=dict)
-    pretrained: Pretrained | None = None
-    study_pixels: str = ""
-    study: Mapping[str, Any] = field(default_factory=dict)
-    blocks: tuple[str, ...] = ()
-    geometry: Geometry = field(default_factory=Geometry)
-    additivity: float = 0.0
-    black_background: bool = False
 
 
 _STUDY = "the original study of five networks on 1,000 C-NMC images"
@@ -268,12 +209,32 @@ ARCHITECTURES = {
     )
 }
 
+# A model from elsewhere, which nobody builds: its engine is made of its own graph.
+ADOPTED = Architecture(
+    key="adopted",
+    title="Adopted model",
+    backbone="",
+    head="adopted",
+    learning_rate=0.0,
+    source="trained elsewhere",
+)
+
 
 def architecture(key: str) -> Architecture:
-    """Returns the entry of a key. Raises `ConfigError` with the known keys if it is unknown."""
+    """Returns the entry of a key, that of a run that was adopted included.
+
+    Raises `ConfigError` with the keys that can be trained if it is unknown.
+    """
+    if key == ADOPTED.key:
+        return ADOPTED
+    if key.startswith(own.PREFIX):
+        return own.architecture(key)
     try:
         return ARCHITECTURES[key]
     except KeyError:
-        raise ConfigError(
-            f"architecture is {key!r}; it can be {', '.join(ARCHITECTURES)}."
-        ) from None
+        raise ConfigError(f"architecture is {key!r}; it can be {', '.join(trainable())}.") from None
+
+
+def trainable() -> dict[str, Architecture]:
+    """All architectures that can be trained now, by key: the user's own ones come last."""
+    return ARCHITECTURES | {key: own.architecture(key) for key in own.files()}

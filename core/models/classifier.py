@@ -12,19 +12,31 @@ from pathlib import Path
 import keras
 
 from core.errors import ConfigError
-from core.models import builders, catalog, weights
-from core.models.catalog import Architecture
+from core.models import builders, catalog, own, weights
+from core.models.architecture import Architecture
+from core.models.graph.backbone import GraphBackbone
+from core.models.graph.backbone import read as read_backbone
+from core.models.own import OwnBackbone
 
 _POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 
 
 @dataclass(frozen=True)
 class Classifier:
-    """An instance of an architecture. `model` is head(backbone(pixels)): (N, S, S, 3) to (N, 1)."""
+    """An instance of an architecture. `model` is head(backbone(pixels)): (N, S, S, 3) to (N, 1).
+
+    Where the backbone is a `GraphBackbone`, which Keras does not know, `model` is the head alone.
+    """
 
     backbone: keras.Model
     head: keras.Model
     model: keras.Model
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers it has learned."""
+        of_graph = self.backbone.parameters if isinstance(self.backbone, GraphBackbone) else 0
+        return int(self.model.count_params()) + of_graph
 
 
 def build(
@@ -55,6 +67,8 @@ def build(
     ):
         if value not in choices:
             raise ConfigError(f"{name} is {value!r}; it can be {', '.join(choices)}.")
+    if entry.own:
+        return _on_graph(entry, dropout=dropout, l2=l2)
     options = dict(entry.backbone_options)
     if entry.pretrained is not None:
         options["weights"] = weights.require(entry) if weights_choice == "imagenet" else None
@@ -72,6 +86,14 @@ def build(
         inputs = keras.Input((size, size, 3), name="pixels")
         model = keras.Model(inputs, head(backbone(inputs)), name="classifier")
     return Classifier(backbone, head, model)
+
+
+def _on_graph(entry: Architecture, **options: float | None) -> Classifier:
+    """A head on a backbone that the user brings."""
+    file = own.require(entry.key)
+    backbone = read_backbone(file, OwnBackbone.parse(entry.backbone_options))
+    head = getattr(builders, entry.head)(backbone.shape, **options)
+    return Classifier(backbone, head, head)
 
 
 @contextmanager

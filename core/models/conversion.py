@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import openvino
 import tensorflow as tf
@@ -17,6 +18,9 @@ from core import compat, storage
 from core.errors import ModelError
 from core.models.classifier import Classifier
 from core.models.engine import Engine
+from core.models.graph import assembly
+from core.models.graph.backbone import GraphBackbone
+from core.models.runtime import Compiled
 
 # Logits of engine and Keras may differ by float32 rounding only.
 TOLERANCE = 1e-4
@@ -29,43 +33,84 @@ def to_engine(classifier: Classifier, file: Path) -> None:
     the logit's derivative by the features (N, h, w, c); float32 all.
     """
 
-    def graph(pixels: tf.Tensor) -> dict[str, tf.Tensor]:
-        features = classifier.backbone(tf.cast(pixels, tf.float32), training=False)
+    def judged(features: tf.Tensor) -> dict[str, tf.Tensor]:
         with tf.GradientTape() as tape:
             tape.watch(features)
             logit = classifier.head(features, training=False)
-        return {
-            "features": tf.identity(features),
-            "logit": tf.reshape(logit, [-1]),
-            "gradient": tape.gradient(logit, features),
-        }
+        return {"logit": tf.reshape(logit, [-1]), "gradient": tape.gradient(logit, features)}
 
-    model = _convert(_concrete(graph, classifier), file.parent)
+    def graph(pixels: tf.Tensor) -> dict[str, tf.Tensor]:
+        features = classifier.backbone(tf.cast(pixels, tf.float32), training=False)
+        return {"features": tf.identity(features), **judged(features)}
+
+    if isinstance(classifier.backbone, GraphBackbone):
+        features = tf.TensorSpec((None, *classifier.backbone.shape), tf.float32)
+        head = tf.function(judged, input_signature=[features]).get_concrete_function()
+        model = classifier.backbone.with_head(_convert(head, file.parent))
+    else:
+        model = _convert(_concrete(graph, classifier), file.parent)
     _share_dense_weights(model)
-    _save(model, file)
+    assembly.save(model, file)
 
 
 def export_features(classifier: Classifier, file: Path) -> None:
     """Writes the backbone alone: uint8 (N, S, S, 3) to its globally pooled features, (N, C)."""
 
+    if isinstance(classifier.backbone, GraphBackbone):
+        assembly.save(classifier.backbone.pooled(), file)
+        return
+
     def graph(pixels: tf.Tensor) -> dict[str, tf.Tensor]:
         features = classifier.backbone(tf.cast(pixels, tf.float32), training=False)
         return {"features": tf.reduce_mean(features, [1, 2])}
 
-    _save(_convert(_concrete(graph, classifier), file.parent), file)
+    assembly.save(_convert(_concrete(graph, classifier), file.parent), file)
+
+
+def of_model(model: keras.Model, folder: Path) -> openvino.Model:
+    """The graph of any Keras model, from its input to its output as they are.
+
+    Raises `ModelError` if it has an operation that OpenVINO lacks. `folder` is for scratch files.
+    """
+
+    def graph(pixels: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"output": tf.identity(model(pixels, training=False))}
+
+    pixels = tf.TensorSpec(model.input_shape, tf.float32)
+    try:
+        return _convert(
+            tf.function(graph, input_signature=[pixels]).get_concrete_function(), folder
+        )
+    except (RuntimeError, ValueError, TypeError) as error:
+        raise ModelError(f"It cannot be converted to OpenVINO ({error!s:.300}).") from None
+
+
+def require_agreement(expected: np.ndarray, file: Path, inputs: np.ndarray) -> float:
+    """Returns the largest difference of a graph's output from `expected`, for the same inputs.
+
+    Outputs from 0.01 to 0.99 are compared as log-odds. Raises `ModelError` above `TOLERANCE`.
+    """
+    found = Compiled(openvino.Core().read_model(file))(inputs)["output"]
+    tame = (np.minimum(expected, found) > 0.01) & (np.maximum(expected, found) < 0.99)
+    compared = [np.where(tame, _log_odds(np.where(tame, y, 0.5)), y) for y in (expected, found)]
+    difference = np.abs(compared[0] - compared[1])
+    if np.any(difference > TOLERANCE * np.maximum(1.0, np.abs(compared[0]))):
+        raise ModelError(
+            f"Its OpenVINO graph differs from the Keras model by {difference.max():.2g}, more than "
+            f"{TOLERANCE}, so it cannot be adopted."
+        )
+    return float(difference.max())
+
+
+def _log_odds(probabilities: np.ndarray) -> np.ndarray:
+    odds: np.ndarray = np.log(probabilities) - np.log1p(-probabilities)
+    return odds
 
 
 def _concrete(graph: Callable[[tf.Tensor], dict[str, tf.Tensor]], classifier: Classifier) -> Any:
     size = classifier.model.input_shape[1]
     pixels = tf.TensorSpec((None, size, size, 3), tf.uint8)
     return tf.function(graph, input_signature=[pixels]).get_concrete_function()
-
-
-def _save(model: openvino.Model, file: Path) -> None:
-    """Writes weights and graph atomically; the graph comes last."""
-    with storage.atomic(file) as graph, storage.atomic(file.with_suffix(".bin")) as weights:
-        openvino.save_model(model, graph, compress_to_fp16=False)
-        graph.with_suffix(".bin").replace(weights)
 
 
 def _convert(function: Any, folder: Path) -> openvino.Model:
@@ -120,11 +165,16 @@ def _relu_gradient(node: openvino.frontend.NodeContext) -> list[openvino.Output]
 def disagreement(classifier: Classifier, engine: Engine, pixels: np.ndarray) -> float:
     """Returns the largest difference in logit of Keras and engine on `pixels`, uint8 (N, S, S, 3).
 
+    Of a backbone that Keras does not know, its head is compared, on the engine's features.
+
     Raises `ModelError` above `TOLERANCE` (relative for logits beyond 1): the engine would read
     differently from the trained model.
     """
-    expected = classifier.model.predict_on_batch(pixels.astype(np.float32))[:, 0]
-    difference = np.abs(engine(pixels).logit - expected)
+    output = engine(pixels)
+    graph = isinstance(classifier.backbone, GraphBackbone)
+    given = output.features if graph else pixels.astype(np.float32)
+    expected = classifier.model.predict_on_batch(given)[:, 0]
+    difference = np.abs(output.logit - expected)
     if np.any(difference > TOLERANCE * np.maximum(1.0, np.abs(expected))):
         raise ModelError(
             f"The exported engine differs from the trained model by {difference.max():.2g} in "

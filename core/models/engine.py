@@ -170,7 +170,7 @@ class Engine:
             return list(pool.map(read, parts))
 
     def _infer(self, pixels: np.ndarray) -> EngineOutput:
-        return EngineOutput(**self._outputs(pixels))
+        return EngineOutput(**self._outputs(pixels, "features", "logit", "gradient"))
 
     def _outputs(self, pixels: np.ndarray, *names: str) -> dict[str, np.ndarray]:
         outputs = self._ready()(pixels, *names)

@@ -47,7 +47,7 @@ class Head:
                 f"The head takes features (N, {', '.join(map(str, expected))}), not "
                 f"{features.shape}. Give it what its own engine returns."
             )
-        return HeadOutput(**self._model(features))
+        return HeadOutput(**self._model(features, "logit", "gradient"))
 
 
 def cut(model: Any) -> Any:

@@ -69,7 +69,8 @@ class Compiled:
         except Empty:
             request = self._model.create_infer_request()
         results = request.infer([np.ascontiguousarray(given, np.float32)])
-        by_name = {output.get_any_name(): result for output, result in results.items()}
+        # An output may also have the name that it had in a file from elsewhere.
+        by_name = {name: result for output, result in results.items() for name in output.names}
         copies = {name: by_name[name].copy() for name in names or by_name}
         self._idle.put(request)
         return copies

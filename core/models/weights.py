@@ -11,7 +11,8 @@ from pathlib import Path
 from core import extras, storage
 from core.data.walk import Progress
 from core.errors import ModelError
-from core.models.catalog import Architecture, Pretrained
+from core.models import own
+from core.models.architecture import Architecture, Pretrained
 from core.settings import settings
 
 CHOICES = ("imagenet", "random")
@@ -25,6 +26,8 @@ def find(entry: Architecture) -> Path | None:
     """The architecture's weight file on this machine; None if it is not here, or there is none."""
     if entry.pretrained is None:
         return None
+    if entry.own:
+        return own.files().get(entry.key)
     files = (folder / entry.pretrained.file for folder in _folders(entry.pretrained))
     return next((file for file in files if file.is_file()), None)
 
@@ -39,6 +42,8 @@ def _folders(published: Pretrained) -> Iterator[Path]:
 
 def require(entry: Architecture) -> Path:
     """As `find`, but raises `ModelError` that names the file, the place and the alternative."""
+    if entry.own:
+        return own.require(entry.key)
     file = find(entry)
     if file is None:
         raise ModelError(missing(entry))
@@ -53,7 +58,7 @@ def available(entry: Architecture) -> bool:
     """
     if entry.pretrained is None or find(entry) is not None:
         return True
-    if entry.pretrained.module:
+    if entry.pretrained.module or entry.own:
         return False
     import pooch  # here, since a page seldom needs it
 
@@ -74,7 +79,7 @@ def obtain(entry: Architecture, progress: Progress | None = None) -> Path:
 
     assert entry.pretrained is not None
     file = find(entry)
-    if file is not None or entry.pretrained.module:
+    if file is not None or entry.pretrained.module or entry.own:
         return file or require(entry)
     target = settings().weights / entry.pretrained.file
     with storage.lock(target), storage.atomic(target) as temporary:
@@ -117,7 +122,10 @@ class _Bar:
 
 def missing(*entries: Architecture) -> str:
     """What to tell a user who lacks the weights of these architectures."""
-    pretrained = [(entry.title, entry.pretrained) for entry in entries if entry.pretrained]
+    lost = [own.missing(entry.key) for entry in entries if entry.own]
+    pretrained = [(e.title, e.pretrained) for e in entries if e.pretrained and not e.own]
+    if not pretrained:
+        return " ".join(lost)
     sentences = [
         extras.missing(needed.module, "weights", title)
         for title, needed in pretrained
@@ -138,4 +146,4 @@ def missing(*entries: Architecture) -> str:
         "You may also choose random weights (in the settings, or --set weights=random), which a "
         "frozen backbone learns little from."
     )
-    return " ".join(sentences)
+    return " ".join(lost + sentences)

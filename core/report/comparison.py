@@ -13,6 +13,7 @@ from core.metrics import classification
 from core.metrics.estimate import Estimate
 from core.models import catalog
 from core.report import patients, phrases
+from core.runs.adoption import MAY_HAVE_SEEN
 from core.runs.config import RunConfig, Setting
 from core.runs.run_store import Run
 
@@ -58,6 +59,8 @@ class ComparedRun:
 
     def cost(self, name: str) -> float | None:
         """Returns one of `_COSTS` of its training; None if unknown."""
+        if name == "epochs" and self.run.run.adoption:
+            return None
         value: float | None = getattr(self.run.facts.training, name)
         return value
 
@@ -117,7 +120,7 @@ def _always_all(run: TestSet, prevalence: float | None) -> dict[str, float | Non
 def names(runs: Sequence[Run]) -> dict[str, str]:
     """Returns a short name of each run: its architecture, and the settings that differ."""
     configs = {run.run_id: run.config for run in runs}
-    titles = {run.run_id: catalog.architecture(run.config.architecture).title for run in runs}
+    titles = {run.run_id: _title(run) for run in runs}
     names = {}
     for run_id, title in titles.items():
         same_title = [configs[other] for other in configs if titles[other] == title]
@@ -132,6 +135,11 @@ def names(runs: Sequence[Run]) -> dict[str, str]:
         if all_names.count(name) > 1
     }
     return names if len(set(names.values())) == len(names) else {name: name for name in names}
+
+
+def _title(run: Run) -> str:
+    title = catalog.architecture(run.config.architecture).title
+    return f"{title} {run.run_id}" if run.adoption else title
 
 
 def _setting(name: str, config: RunConfig) -> str:
@@ -173,7 +181,7 @@ def against_the_best(runs: Sequence[TestSet]) -> dict[str, str]:
     """Compares each run with the best one in the headline metric, in a few words."""
     ranked = compare.ranked(runs)
     standing = {run.run_id: "not comparable: other test cells" for run in runs}
-    standing |= {run.run_id: "not comparable: leaks" for run in runs if run.leaking}
+    standing |= {run.run_id: f"not comparable: {_leak(run)}" for run in runs if run.leaking}
     if len(ranked) < 2:
         return standing | {run.run_id: "nothing to compare with" for run in ranked}
     undefined = f"{classification.NAMES[METRIC]} is undefined".lower()
@@ -185,6 +193,10 @@ def against_the_best(runs: Sequence[TestSet]) -> dict[str, str]:
         standing[leader] = "better than the others" if ahead else "ahead, not beyond chance"
         standing |= {pair.b: _behind(pair) for pair in pairs if pair.a == leader}
     return standing
+
+
+def _leak(run: TestSet) -> str:
+    return MAY_HAVE_SEEN if run.facts.protocol.training_unknown else "leaks"
 
 
 def _behind(pair: Difference) -> str:

@@ -7,6 +7,7 @@ from core.reading.table import doubt
 from core.report.track_record import RecordInWords, of_adapted
 from core.runs.calibration import Calibration
 
+_ADOPTED = "This cell is of the data set that this model was adopted and measured with."
 NO_INTERVAL = "Without an interval: this model was calibrated on too few subjects for one."
 _SEEN = {
     "train": "This model was trained on this very cell, so what it says of it proves nothing.",
@@ -25,13 +26,14 @@ def limits(cell: CellReading, fitted: Calibration, record: RecordInWords) -> lis
     """
     if cell.adapted:
         record = of_adapted(record)
-    seen = {} if cell.seen is None else {cell.seen.part: _seen(cell.seen)}
+    seen = {} if cell.seen is None else {cell.seen.part: _seen(cell.seen, record)}
     unchecked = " ".join(dict.fromkeys(cell.gate.unchecked.values()))
     said = (
         seen.get("train"),
         f"{LEFT} {WIDER if cell.interval else ''}" if cell.adapted else "",
         doubt(cell, fitted) if cell.call == "review" else "",
         record.real_cells,
+        record.adopted,
         seen.get("validation"),
         doubt(cell, fitted) if cell.call != "review" else "",
         f"Not all was checked. {unchecked}" if unchecked else "",
@@ -43,6 +45,7 @@ def limits(cell: CellReading, fitted: Calibration, record: RecordInWords) -> lis
     return [sentence for sentence in said if sentence]
 
 
-def _seen(seen: Seen) -> str:
+def _seen(seen: Seen, record: RecordInWords) -> str:
     copy = "" if seen.exact else " The picture is practically the same."
-    return f"{_SEEN[seen.part]}{copy} It is {seen.image_id} of its data set."
+    told = _ADOPTED if record.adopted else _SEEN[seen.part]
+    return f"{told}{copy} It is {seen.image_id} of its data set."

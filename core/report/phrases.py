@@ -6,6 +6,7 @@ import numpy as np
 
 from core.evaluation.test_set import TestSet
 from core.metrics.estimate import TOO_FEW_GROUPS, Estimate
+from core.runs.adoption import MAY_HAVE_SEEN
 
 _PROTOCOLS = {
     "subject": "held-out subjects",
@@ -67,6 +68,8 @@ def protocol(run: TestSet) -> str:
     if run.facts.protocol.unknown_subjects:
         words = "unknown subjects"
     leak = ", leaks" if run.leaking else ""
+    if run.facts.protocol.training_unknown:
+        leak = f"; {MAY_HAVE_SEEN}"
     return words + leak + (", synthetic" if run.synthetic else "")
 
 

@@ -7,6 +7,7 @@ from core.runs.run_store import Run
 
 TRAINED = "Trained on synthetic cells"
 UNMEASURED = f"{TRAINED} and not measured on real ones: what it says of a real cell means nothing."
+ADOPTED = "Adopted on synthetic cells: its numbers say nothing of real ones."
 _USE = "Use it to learn the tool; train on real data for anything else."
 
 
@@ -24,9 +25,10 @@ def sentence(run: Run) -> str:
     except RunError as error:
         return f"{UNMEASURED} {error}"
     if not real:
-        return UNMEASURED
+        return ADOPTED if run.adoption else UNMEASURED
     largest = max(real, key=lambda row: row.metrics.images)
-    return f"{TRAINED}; {_found(run, largest)} {_USE}"
+    trained = "Adopted on synthetic cells" if run.adoption else TRAINED
+    return f"{trained}; {_found(run, largest)} {_USE}"
 
 
 def _found(run: Run, row: Evaluation) -> str:

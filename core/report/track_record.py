@@ -7,8 +7,9 @@ from core.evaluation import track_record
 from core.evaluation.test_set import TestSet
 from core.evaluation.track_record import CALLS, CallRecord, TrackRecord
 from core.metrics.estimate import Estimate
-from core.report import real_cells
+from core.report import adoption, real_cells
 from core.report.phrases import interval_of
+from core.runs.adoption import MAY_HAVE_SEEN
 from core.runs.metrics import RunMetrics
 from core.runs.run_store import Run
 
@@ -22,26 +23,29 @@ class RecordInWords:
     calls: what each call was worth, or why that is not known. probabilities: in which direction
     they were off, "" if that is not shown. real_cells: what a model that was trained on synthetic
     cells makes of real ones, "" for another model. figures: None if the test part cannot be read.
+    adopted: what is known of the training of a model from elsewhere, "" if it was trained here.
     """
 
     calls: dict[str, str]
     probabilities: str
     real_cells: str
     figures: TrackRecord | None
+    adopted: str = ""
 
 
 def tell(run: Run) -> RecordInWords:
     """The track record of a finished run."""
     real = real_cells.sentence(run)
+    adopted = adoption.training(run.adoption) if run.adoption else ""
     try:
         test = TestSet.load(run)
     except RunError as error:
         missing = f"Its calls have no record. {error}"
-        return RecordInWords(dict.fromkeys(CALLS, missing), "", real, None)
+        return RecordInWords(dict.fromkeys(CALLS, missing), "", real, None, adopted)
     record = track_record.measure(test)
     cells = _cells(test.facts)
     calls = {call: _of_call(found, record, cells) for call, found in record.calls.items()}
-    return RecordInWords(calls, _of_probabilities(record, cells), real, record)
+    return RecordInWords(calls, _of_probabilities(record, cells), real, record, adopted)
 
 
 def of_adapted(record: RecordInWords) -> RecordInWords:
@@ -70,6 +74,8 @@ def _of_probabilities(record: TrackRecord, cells: str) -> str:
 
 def _cells(measured: RunMetrics) -> str:
     kind = "synthetic cells" if measured.dataset.synthetic else "cells"
+    if measured.protocol.training_unknown:
+        return f"{kind} ({MAY_HAVE_SEEN})"
     if measured.protocol.unknown_subjects:
         return f"{kind} of unknown subjects (it may have trained on them)"
     if measured.protocol.leaking:

@@ -143,6 +143,8 @@ class RunConfig(Document):
     @model_validator(mode="after")
     def _require_consistent(self) -> Self:
         entry = catalog.architecture(self.architecture)
+        if entry.own and self.weights == "random":
+            raise ConfigError(f"weights is 'random'; {entry.title} has those of its file alone.")
         if 0 < self.folds < MIN_FOLDS:
             raise ConfigError(
                 f"folds is {self.folds}; there are 0 (one split) or at least {MIN_FOLDS} of them."

@@ -46,11 +46,22 @@ class DatasetFacts(Section):
 class Protocol(SplitAudit):
     """How the cells were split, and what the parts share.
 
-    test_cells: a digest of the contents of the test cells.
+    test_cells: a digest of the contents of the test cells. training_unknown: whether nobody has
+    said on which patients the model was trained elsewhere, so that it counts as leaking.
     """
 
     split: str | None = None
     test_cells: str | None = None
+    training_unknown: bool = False
+
+    def with_training_unknown(self) -> "Protocol":
+        """The protocol of a model that may have trained on any of the patients."""
+        return self.replace(training_unknown=True, leaking=True)
+
+    def with_training_elsewhere(self) -> "Protocol":
+        """The protocol of a model not trained on these patients: the split alone counts."""
+        crossing = (self.groups_crossing, self.pairs_crossing, self.unknown_subjects)
+        return self.replace(training_unknown=False, leaking=any(crossing))
 
 
 class Confusion(Section):

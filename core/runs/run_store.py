@@ -21,6 +21,7 @@ from core.documents import Document
 from core.errors import BlastLensError, RunError
 from core.jobs.job import Job, Status
 from core.runs import evaluations
+from core.runs.adoption import Adoption
 from core.runs.calibration import Calibration
 from core.runs.config import RunConfig
 from core.runs.evaluations import Evaluation
@@ -44,6 +45,7 @@ HISTORY_COLUMNS = (
     "seconds",
 )
 STAGES = ("training", "fine-tuning")
+ADOPTION = "adoption.json"
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 MOST_SIDE = 1024  # pixels: above the input of any network here, and within memory
 
@@ -182,6 +184,12 @@ class Run(Job):
         """The record of the import; None if the run was trained here."""
         file = self.path / "import.json"
         return ImportRecord.read(file) if file.exists() else None
+
+    @property
+    def adoption(self) -> Adoption | None:
+        """What is known of a model that was trained elsewhere; None if BlastLens trained it."""
+        file = self.path / ADOPTION
+        return Adoption.read(file) if file.exists() else None
 
     @property
     def arrived(self) -> float:

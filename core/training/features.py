@@ -16,7 +16,7 @@ from core.cells.staining import Normaliser
 from core.data.indexing import digest
 from core.data.pixel_cache import variant
 from core.data.walk import Progress
-from core.models.catalog import Architecture
+from core.models.architecture import Architecture
 from core.models.classifier import Classifier
 from core.models.conversion import export_features
 from core.models.weights import require
@@ -89,7 +89,8 @@ def _key(entry: Architecture, config: RunConfig) -> str:
         weights = hashlib.sha256(require(entry).read_bytes()).hexdigest()
     else:
         weights = f"random, seed {config.seed}"
-    return digest([entry.key, repr(entry.geometry), config.pixels, weights])
+    made = [repr(dict(entry.backbone_options))] if entry.own else []
+    return digest([entry.key, repr(entry.geometry), config.pixels, weights, *made])
 
 
 def _engine(classifier: Classifier, key: str) -> Any:

@@ -1,26 +1,19 @@
 """Trains a run, from its config to its metrics. TensorFlow is imported lazily."""
 
-from dataclasses import asdict
-
 import numpy as np
 import pandas as pd
 
-from core import storage
-from core.data import datasets, indexing, measures, splits
-from core.data.images import PIXELS
-from core.data.layouts.cnmc import Cnmc
+from core.data import datasets
 from core.data.pixel_cache import pixels
 from core.errors import RunError
 from core.evaluation import staining
-from core.evaluation.evaluate import predict_parts
 from core.jobs.reporter import Reporter
 from core.models import catalog, weights
 from core.models.engine import Engine
-from core.ood import reference
-from core.runs import environment
 from core.runs.config import require_inputs
-from core.runs.metrics import DatasetFacts, Protocol, RunMetrics, Training
+from core.runs.metrics import Training
 from core.runs.run_store import STAGES, Run
+from core.training import results
 
 
 def train(run: Run, reporter: Reporter) -> None:
@@ -34,13 +27,9 @@ def train(run: Run, reporter: Reporter) -> None:
 
     reporter.phase("indexing the data set")
     index = datasets.index(datasets.resolve(config.dataset), reporter.progress)
-    parts = choose(index, run)
+    parts = results.choose(index, run)
     _require_same_split(run, parts)
-    save_split(run, parts)
-
-    training = parts.loc[parts["split"] == "train", "image_id"]
-    reporter.phase("measuring the training cells", len(training))
-    looks = measures.measure(index, reporter.progress, training)
+    results.save_split(run, parts)
 
     reporter.phase("decoding images", len(parts))
     if not config.is_control:
@@ -61,65 +50,8 @@ def train(run: Run, reporter: Reporter) -> None:
     reporter.phase("loading TensorFlow")
     logits, features, facts = _fit(run, reporter, parts, array)
 
-    reporter.phase("measuring")
-    known_scale = index.layout == Cnmc.title
-    red_cell = reference.CNMC_RED_CELL if known_scale else None
-    reference.write(run, parts.merge(looks, on="image_id", how="left"), features, red_cell)
-    audit = splits.audit(parts, index.pairs)
-    test = parts.loc[parts["split"] == "test", "sha256"]
-    RunMetrics(
-        dataset=_facts(index),
-        protocol=Protocol(
-            split=config.split, test_cells=indexing.digest(sorted(test)), **dict(audit)
-        ),
-        preprocessing={**asdict(entry.geometry), "pixels": PIXELS},
-        parts=predict_parts(run, parts, logits),
-        training=facts,
-        environment=environment.describe(),
-    ).write(run.path / "metrics.json")
-    if (stain := run.stain) is not None and not config.sees_whole_images:
-        reporter.phase("measuring what adapting stain costs", staining.STAINS)
-        staining.measure_cost(run, stain, index.root, parts, reporter.progress)
+    results.write(run, index, parts, entry.geometry, logits, features, facts, reporter)
     run.checkpoint_file.unlink(missing_ok=True)
-
-
-def _facts(index: indexing.Index) -> DatasetFacts:
-    return DatasetFacts.parse(
-        {
-            "name": index.name,
-            "synthetic": index.synthetic,
-            "fingerprint": index.fingerprint,
-            "layout": index.layout,
-            "classes": index.classes or None,
-            "images": len(index.cells),
-            "unlabelled": int(index.cells["label"].isna().sum()),
-            "phases": {str(k): int(n) for k, n in index.cells["phase"].value_counts().items()},
-            "rejected": len(index.rejected),
-            "duplicate_pairs": len(index.pairs),
-            "linked_subjects": index.linked_subjects(),
-        }
-    )
-
-
-def choose(index: indexing.Index, run: Run) -> pd.DataFrame:
-    """Samples and splits the cells of a run, as its config says."""
-    config = run.config
-    return splits.draw(
-        index,
-        config.split,
-        seed=config.seed,
-        sample_of=config.sample,
-        balance=config.balance,
-        folds=config.folds,
-        fold=config.fold,
-    )
-
-
-def save_split(run: Run, parts: pd.DataFrame) -> None:
-    """Writes split.parquet: image_id, subject, group, label, sha256 and split of each cell."""
-    columns = ["image_id", "subject", "group", "label", "sha256", "split"]
-    with storage.atomic(run.path / "split.parquet") as temporary:
-        parts[columns].to_parquet(temporary, index=False)
 
 
 def _require_same_split(run: Run, parts: pd.DataFrame) -> None:
@@ -163,7 +95,7 @@ def _fit(
         seconds=round(last.seconds, 1),
         images_per_second=_speed(run.history),
         features_per_second=trained.features_per_second,
-        parameters=int(trained.classifier.model.count_params()),
+        parameters=trained.classifier.parameters,
         learning_rate=network.learning_rate(config),
         precision=trained.precision,
         probed_images_per_second=trained.probed,

@@ -14,10 +14,11 @@ from core import storage
 from core.data import splits
 from core.jobs.reporter import Reporter
 from core.models import catalog
-from core.models.catalog import Architecture
+from core.models.architecture import Architecture
 from core.models.classifier import Classifier, build
 from core.models.conversion import disagreement, to_engine
 from core.models.engine import Engine
+from core.models.graph.backbone import GraphBackbone
 from core.runs.config import RunConfig
 from core.runs.run_store import Run
 from core.training import batches, checkpoint, features, loop, precision, whitening
@@ -172,7 +173,10 @@ def open_blocks(classifier: Classifier, first: str) -> None:
 
 
 def export(run: Run, classifier: Classifier, array: np.ndarray) -> float:
-    """Writes model.keras and the engine; returns how far their logits differ."""
+    """Writes the engine, and model.keras if Keras knows all of it; returns how far they differ."""
+    if isinstance(classifier.backbone, GraphBackbone):
+        to_engine(classifier, run.engine_file)
+        return disagreement(classifier, Engine(run.engine_file), np.asarray(array[:16]))
     with storage.atomic(run.path / "model.keras") as temporary:
         classifier.model.save(temporary)
     to_engine(classifier, run.engine_file)

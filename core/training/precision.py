@@ -15,7 +15,7 @@ import tensorflow as tf
 from core import storage
 from core.data.indexing import digest
 from core.models import classifier
-from core.models.catalog import Architecture
+from core.models.architecture import Architecture
 from core.runs.config import RunConfig
 from core.training.step import make_step
 

@@ -1,4 +1,7 @@
-"""The process that trains a run: `python -m core.workers.trainer FOLDER`, started by its worker."""
+"""The process that trains or adopts a run: `python -m core.workers.trainer FOLDER`.
+
+Its worker starts it.
+"""
 
 import os
 import sys
@@ -6,20 +9,24 @@ import threading
 from pathlib import Path
 
 from core import storage
+from core.adoption.adopt import adopt
 from core.jobs.reporter import Reporter
 from core.runs.run_store import Run
-from core.workers import worker
+from core.workers import conversion, worker
 
 
 def work(run: Run, reporter: Reporter) -> None:
-    """Trains as soon as no other trainer does."""
+    """Trains, or adopts, as soon as no other trainer does."""
     # Set before TensorFlow is imported, which reads it once.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     worker.step_back()
     # The trainer of a worker that was killed may take a moment to notice.
     with storage.lock(storage.runs_dir() / ".trainer", reporter.check_stop):
         reporter.update(now=True, state="running")
-        from core.training.fit import train
+        if run.adoption is not None:
+            adopt(run, reporter, conversion.convert)
+            return
+        from core.training.fit import train  # it imports TensorFlow, and adopting does not
 
         train(run, reporter)
 

@@ -66,7 +66,7 @@ def explain(problem: Exception, job: Job) -> str:
     log.error("%s failed.", job.title, exc_info=problem)
     if isinstance(problem, OSError) and storage.is_full(problem):
         return f"The disk is full ({problem.filename or job.path}). Free some space. {job.remedy}"
-    if _is_out_of_memory(problem):
+    if is_out_of_memory(problem):
         return f"The machine ran out of memory. {job.LESS_MEMORY}"
     if isinstance(problem, OSError):
         return f"{problem.filename or 'A file'}: {problem.strerror or problem}. {job.remedy}"
@@ -76,7 +76,8 @@ def explain(problem: Exception, job: Job) -> str:
     )
 
 
-def _is_out_of_memory(problem: Exception) -> bool:
+def is_out_of_memory(problem: Exception) -> bool:
+    """Whether an error of Python, of the system or of TensorFlow says that memory is lacking."""
     if isinstance(problem, OSError):
         return problem.errno == errno.ENOMEM
     if isinstance(problem, ImportError):  # the words of the loader of shared libraries

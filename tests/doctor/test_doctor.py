@@ -23,7 +23,7 @@ from core.jobs.job import Status
 from core.jobs.reporter import Reporter
 from core.models import builders, catalog
 from core.models import classifier as classifiers
-from core.models.catalog import Architecture, Pretrained
+from core.models.architecture import Architecture, Pretrained
 from core.models.classifier import Classifier
 from core.runs import config, run_store
 from core.runs.metrics import Confusion, PartMetrics

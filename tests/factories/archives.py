@@ -10,7 +10,8 @@ from typing import Any
 from core import storage
 from core.archive import archive, checks
 from core.runs import run_store
-from core.runs.run_store import Run
+from core.runs.adoption import Adoption
+from core.runs.run_store import ADOPTION, Run
 from tests.conftest import PROJECT
 
 SHIPPED = PROJECT / "artifacts" / "runs"
@@ -25,6 +26,22 @@ def shipped_run(name: str = "demo-cnn-16", as_name: str | None = None) -> Run:
     left_out = shutil.ignore_patterns(".*", "worker*", "evaluations*")
     shutil.copytree(SHIPPED / name, target, ignore=left_out)
     return run_store.get(target.name)
+
+
+def adopted_run(name: str = "demo-cnn-16") -> Run:
+    """A copy of a shipped run, as if its model had been trained elsewhere."""
+    run = shipped_run(name, "theirs")
+    settings = storage.read_json(run.path / "config.json")
+    storage.write_json(run.path / "config.json", settings | {"architecture": "adopted"})
+    way = {"pixels": "0..1", "channels": "rgb", "positive": [1], "negative": [0]}
+    trial = way | {"roc_auc": 0.9, "balanced_accuracy": 0.8, "cross_entropy": 0.4}
+    known = {"file": "theirs.keras", "form": "keras", "sha256": "0" * 64, "cells": 160}
+    found = {"chosen": trial, "trials": [trial], "outputs": 1, "activation": "sigmoid"}
+    Adoption.parse(known | found).write(run.path / ADOPTION)
+    assert run.metrics is not None
+    protocol = run.metrics.protocol.with_training_unknown()
+    run.metrics.replace(protocol=protocol).write(run.path / "metrics.json")
+    return Run(run.path)
 
 
 def files_of(run: Run) -> dict[str, bytes]:

@@ -14,7 +14,7 @@ from core.explain.cam_methods import method
 from core.explain.heat_map import views
 from core.explain.suited import suited
 from core.models import catalog, weights
-from core.models.catalog import Architecture
+from core.models.architecture import Architecture
 
 if TYPE_CHECKING:
     from core.models.classifier import Classifier

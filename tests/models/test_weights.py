@@ -11,7 +11,7 @@ import pytest
 
 from core.errors import ModelError
 from core.models import catalog, weights
-from core.models.catalog import Architecture, Pretrained
+from core.models.architecture import Architecture, Pretrained
 from core.runs import config
 from core.settings import settings
 

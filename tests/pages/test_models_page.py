@@ -3,16 +3,21 @@
 import io
 import tomllib
 import zipfile
+from pathlib import Path
 
+import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.archive import archive
+from core.data import datasets
 from core.report.card import texts
 from core.runs import active_model, run_store
+from core.runs.adoption import Wanted
+from core.runs.run_store import Run
 from core.settings import settings
 from tests.conftest import PROJECT
 from tests.factories.app import button, open_page, words
-from tests.factories.archives import files_of, pack, shipped_run
+from tests.factories.archives import SHIPPED, adopted_run, files_of, pack, shipped_run
 
 
 def tab(app: AppTest, name: str) -> AppTest:
@@ -100,3 +105,44 @@ def test_an_archive_that_was_changed_is_refused_on_the_page() -> None:
 def test_the_server_lets_a_whole_run_through() -> None:
     server = tomllib.loads((PROJECT / ".streamlit/config.toml").read_text())["server"]
     assert server["maxUploadSize"] * 2**20 >= settings().max_archive_bytes
+
+
+def test_a_model_from_elsewhere_is_asked_for_with_what_the_user_knows(
+    demo_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    launched: list[Run] = []
+    monkeypatch.setattr("core.workers.launcher.launch", launched.append)
+    datasets.add(str(demo_root))
+    shipped_run()
+    (tmp_path / "notes.keras").write_text("just some words", encoding="utf-8")
+    app = tab(open_page("models"), "Adopt a model")
+    button(app, "Adopt").click().run()
+    assert "Choose a model file" in words(app)
+    fields = {field.label: field for field in app.text_input}
+    fields["or a file or folder on this machine"].set_value(str(tmp_path / "notes.keras"))
+    button(app, "Adopt").click().run()
+    assert "no model that BlastLens opens" in words(app) and not launched
+    fields = {field.label: field for field in app.text_input}
+    model = SHIPPED / "demo-cnn-16" / "model.keras"
+    fields["or a file or folder on this machine"].set_value(str(model))
+    fields["Name here"].set_value("theirs")
+    fields["Trained elsewhere, on"].set_value("cells of Lyon")
+    fields["Outputs that mean a blast"].set_value("1")
+    next(box for box in app.selectbox if box.label == "Pixels").set_value("0..255")
+    button(app, "Adopt").click().run()
+    (run,) = launched
+    assert run.run_id == "theirs" and run.adoption is not None and not app.exception
+    assert run.adoption.statement == "cells of Lyon"
+    assert run.adoption.wanted == Wanted(pixels="0..255", positive=(1,))
+    assert (run.path / "original.keras").read_bytes() == model.read_bytes()
+    assert "Adopting: waiting for its turn" in words(app)
+
+
+def test_an_adopted_model_is_not_believed_until_its_user_says_more() -> None:
+    run = adopted_run()
+    app = open_page("models")
+    assert words(app).count("may have trained on") >= 2 and "Pixels 0 to 1, RGB" in words(app)
+    app.text_area[0].set_value("cells of Lyon")
+    button(app, "State it").click().run()
+    assert not app.exception and run.metrics is not None and not run.metrics.protocol.leaking
+    assert "cells of Lyon" in words(app) and "may have trained on" not in words(app)

@@ -10,7 +10,7 @@ import pytest
 from core import storage
 from core.data import datasets
 from core.data.images import decode
-from core.models.catalog import Pretrained
+from core.models.architecture import Pretrained
 from core.reading.reader import Reader
 from core.report.tuning import describe
 from core.runs import active_model, config, presets, run_store

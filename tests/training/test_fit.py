@@ -132,10 +132,10 @@ def test_a_run_does_not_go_on_with_cells_that_were_held_out_before(demo_root: Pa
     run = make_run("cnn-16", demo_root)
     other = make_run("cnn-16", demo_root, "other", seed=1)
     from core.data import datasets
-    from core.training import fit
+    from core.training import results
 
-    parts = fit.choose(datasets.index(demo_root), other)
-    fit.save_split(run, parts)
+    parts = results.choose(datasets.index(demo_root), other)
+    results.save_split(run, parts)
     checkpoint.save(Checkpoint(epoch=1), run.checkpoint_file)
     with pytest.raises(RunError, match="start a new run"):
         train(run)

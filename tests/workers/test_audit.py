@@ -14,7 +14,7 @@ from core.errors import RunError
 from core.jobs.job import Status
 from core.runs import run_store
 from core.runs.run_store import Run
-from core.training import fit
+from core.training import results
 from core.workers import launcher
 from tests.factories.ablation_runs import base, finish, skilled
 
@@ -28,7 +28,7 @@ def audited(finished_run: Run, demo_index: Index) -> Iterator[Run]:
             if (side, wanted.fold) == ("image", ablations.FOLDS["leakage"] - 1):
                 continue
             run = finish(wanted, skilled(1), contents=demo_index.fingerprint, table=None)
-            table = fit.choose(demo_index, run)
+            table = results.choose(demo_index, run)
             shutil.rmtree(run.path)
             finish(wanted, skilled(1), contents=demo_index.fingerprint, table=table)
     yield finished_run

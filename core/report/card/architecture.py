@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from core.report.card import adopted
 from core.report.card.items import RETRAIN, CardContext, Item, fact, gap, recorded, table
 from core.runs.metrics import RunMetrics
 
@@ -18,13 +19,20 @@ _NORMALISED = {
 
 def model(context: CardContext) -> list[Item]:
     """The network and its weights."""
+    if adoption := context.run.adoption:
+        return adopted.model(context, adoption)
     entry, config, training = context.entry, context.config, context.metrics.training
     geometry, stain = context.run.geometry, context.run.stain
     scaling = "as its network was made for"
     if config.pixels == "original-study" and entry.study_pixels:
         scaling = f"in the {_ORIGINAL}"
     origin = "Random; every weight was trained here."
-    if entry.pretrained is not None and config.weights == "imagenet":
+    if entry.own and entry.pretrained is not None:
+        origin = (
+            f"Of the user: {entry.pretrained.file}, {entry.source}. The backbone stayed as it was; "
+            "the head was trained here."
+        )
+    elif entry.pretrained is not None and config.weights == "imagenet":
         file = entry.pretrained
         origin = f"ImageNet weights {file.publisher} ({file.file}, MD5 {file.md5})."
         if not config.fine_tune_blocks:
@@ -61,6 +69,8 @@ def model(context: CardContext) -> list[Item]:
 
 def training(context: CardContext) -> list[Item]:
     """The training, its settings and its versions."""
+    if adoption := context.run.adoption:
+        return [*adopted.training(context, adoption), *_environment(context.metrics)]
     training = context.metrics.training
     settings = context.config.to_json()
     settings["dataset"] = context.dataset.name  # not its path on this machine

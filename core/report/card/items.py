@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Protocol, TypeVar
 
-from core.models.catalog import Architecture
+from core.models.architecture import Architecture
 from core.report.card import texts
 from core.runs.config import RunConfig
 from core.runs.metrics import DatasetFacts, RunMetrics

@@ -13,6 +13,7 @@ from core.report.card.failures import by_fold, worst_calls
 from core.report.card.items import Item, date, fact, gap, table
 from core.report.dataset import split_verdict
 from core.report.phrases import span
+from core.runs.adoption import MAY_HAVE_SEEN
 from core.runs.evaluations import Evaluation
 from core.runs.metrics import PartMetrics, RunMetrics
 from core.runs.run_store import Run
@@ -35,14 +36,25 @@ def protocol(run: Run, measured: RunMetrics) -> list[Item]:
     if config.folds:
         sentence += f" Fold {config.fold + 1} of {config.folds} of a cross-validation."
     leak = "It leaks: do not compare its numbers with honest ones. " if split.leaking else ""
+    roles = (
+        "Training fits the weights; validation chooses the epoch, the temperature and any "
+        "threshold; the test part chooses nothing."
+    )
+    if run.adoption:
+        roles = (
+            "Training is the reference for cells that are like it; validation chooses the "
+            "temperature and any threshold; how to feed the model was tried on both; the test "
+            "part chooses nothing."
+        )
+    if split.training_unknown:
+        leak = f"{MAY_HAVE_SEEN.capitalize()}: do not compare its numbers with honest ones. "
     return [
         fact("Split", sentence),
         fact("Audit for leakage", leak + split_verdict(split)),
         fact("Test cells", f"Digest of their contents: {split.test_cells}"),
         fact(
             "Roles of the parts",
-            "Training fits the weights; validation chooses the epoch, the temperature and any "
-            "threshold; the test part chooses nothing.",
+            roles,
         ),
     ]
 
@@ -175,7 +187,9 @@ def external(run: Run, measured: RunMetrics) -> list[Item]:
 def _evaluation(row: Evaluation) -> Item:
     part = row.metrics
     title = f"{row.dataset}, {date(row.at)[:10]}: {part.images:,} cells of {part.groups:,} groups"
-    if row.leaking:
+    if row.leaking and not row.of_subjects_trained_on:
+        title += f"; {MAY_HAVE_SEEN}"
+    elif row.leaking:
         seen = row.of_subjects_trained_on
         title += f"; not external, {seen:,} cells are of subjects it was trained on"
     return table(title, ("Metric", "Value", "95% interval", "Always ALL"), _rows(part))

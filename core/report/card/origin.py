@@ -14,7 +14,10 @@ def identity(context: CardContext) -> list[Item]:
     record = run.imported
     items = [
         fact("Model", f"{context.entry.title}; run {run.run_id}"),
-        fact("Trained", f"{date(status.started)} to {date(status.finished)}"),
+        fact(
+            "Adopted" if run.adoption else "Trained",
+            f"{date(status.started)} to {date(status.finished)}",
+        ),
         fact("Task", f"Calls {_sees(context.config)} ALL (leukemic blast) or HEM (healthy)."),
         fact("Code", "BlastLens, MIT licence."),
     ]

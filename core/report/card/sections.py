@@ -44,6 +44,7 @@ def build(run: Run, diagnoses: Sequence[CardDiagnosis]) -> Card:
         raise RunError(f"Run {run.run_id} has lost its metrics.json; train it again.")
     entry = catalog.architecture(run.config.architecture)
     context = CardContext(run, run.config, entry, metrics, texts.read(run), diagnoses)
+    how = "adopted" if run.adoption else "trained"
     try:
         sections = [
             CardSection(title, after, tuple(make(context))) for title, after, make in SECTIONS
@@ -53,7 +54,7 @@ def build(run: Run, diagnoses: Sequence[CardDiagnosis]) -> Card:
             f"The files of run {run.run_id} do not say what a model card needs ({error}): damaged, "
             "or of another version. Train it again."
         ) from None
-    return Card(run.run_id, f"{entry.title}, trained on {context.dataset.name}", tuple(sections))
+    return Card(run.run_id, f"{entry.title}, {how} on {context.dataset.name}", tuple(sections))
 
 
 def _limits(context: CardContext) -> list[Item]:

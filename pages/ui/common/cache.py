@@ -52,8 +52,9 @@ def _identity_of_index(index: Index) -> tuple[Any, ...]:
 
 
 def _identity_of_run(run: Run) -> tuple[Any, ...]:
-    """Changes when the engine, the calibration or the predictions of a run are replaced."""
-    files = (run.path / name for name in ("engine.xml", "calibration.json", "predictions.parquet"))
+    """Changes when the engine, the calibration, the predictions or the metrics are replaced."""
+    names = ("engine.xml", "calibration.json", "predictions.parquet", "metrics.json")
+    files = (run.path / name for name in names)
     return str(run.path), *(file.stat().st_mtime_ns if file.exists() else 0 for file in files)
 
 

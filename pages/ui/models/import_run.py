@@ -48,6 +48,11 @@ def _remember(run: Run, *, compared: bool) -> None:
     also = "; its Keras file agrees with its engine" if compared else ""
     st.session_state["import_said"] = f"{plain(run.run_id)} is verified{also} and imported."
     st.session_state["imports"] = st.session_state.get("imports", 0) + 1
+    select_next(run)
+
+
+def select_next(run: Run) -> None:
+    """Has `select_imported` select a run."""
     st.session_state[_IMPORTED] = run.run_id
 
 

@@ -114,7 +114,9 @@ def protocol(run: Run) -> str:
     test, rules = measured.test, measured.protocol
     kind = "synthetic cells" if measured.dataset.synthetic else "cells"
     where = "of patients it had also trained on" if rules.leaking else "of held-out subjects"
-    if rules.unknown_subjects:
+    if rules.training_unknown:
+        where = "of patients that it may have trained on"
+    elif rules.unknown_subjects:
         where = "of unknown patients, whom it may have trained on"
     estimate = test.estimate(HEADLINE)
     score = "undefined" if estimate.value is None else phrases.full(estimate)

@@ -58,7 +58,7 @@ _AUGMENTATIONS = {
 
 def architecture_and_recipe(left: DeltaGenerator, right: DeltaGenerator) -> tuple[str, str]:
     """The select boxes of the architecture and the recipe."""
-    architectures = list(catalog.ARCHITECTURES)
+    architectures = list(catalog.trainable())
     key = left.selectbox(
         "Architecture",
         architectures,
@@ -216,7 +216,7 @@ class _Form:
             "dropout": self._number(a, "Dropout", "dropout", **usual),
             "l2": self._number(b, "L2 penalty", "l2", format="%g"),
         }
-        if self.entry.pretrained is None:
+        if self.entry.pretrained is None or self.entry.own:
             return settings
         random = st.toggle("Random instead of ImageNet weights", key=f"random_{self._key}")
         a, b, c = st.columns(3)

@@ -87,7 +87,7 @@ def _draw(run: Run, status: Status) -> None:
     monitor.show_error(status)
     if len(run.history):
         _curves(run)
-    elif status.unfinished:
+    elif status.unfinished and run.adoption is None:
         st.caption("The curves begin with the end of the first epoch.")
     if status.state == "succeeded":
         with shown_errors():

@@ -1,0 +1,80 @@
+"""Asks for an adoption: the folder of its run, with a copy of the model file."""
+
+import shutil
+from pathlib import Path
+
+from core.archive import model_file
+from core.data import datasets
+from core.errors import RunError
+from core.models.catalog import ADOPTED
+from core.runs import config, run_store
+from core.runs.adoption import Adoption, Wanted
+from core.runs.config import RunConfig, Setting
+from core.runs.run_store import ADOPTION, Run
+
+
+def create(
+    model: Path,
+    dataset: Path,
+    run_id: str | None = None,
+    *,
+    wanted: Wanted | None = None,
+    **settings: Setting,
+) -> Run:
+    """Makes the queued run of a model file or SavedModel folder on a labelled data set.
+
+    settings: those of `RunConfig` that say which cells are in which part. Raises `ModelError` for a
+    file of another form, `DataError` for a missing data set, `ConfigError` for a wrong setting,
+    `RunError` for a name that is taken.
+    """
+    form = model_file.recognise(model)
+    sha256 = model_file.sha256(model)
+    asked = Adoption(file=model.name, form=form, sha256=sha256, wanted=wanted or Wanted())
+    requested = RunConfig.parse(
+        {
+            "architecture": ADOPTED.key,
+            "dataset": datasets.name(dataset),
+            **{name: value for name, value in settings.items() if value is not None},
+        }
+    )
+    config.require_inputs(requested)
+    run = run_store.create(requested, run_id)
+    try:
+        _copy(model, run.path / original(form))
+        asked.write(run.path / ADOPTION)
+    except OSError:
+        shutil.rmtree(run.path)
+        raise
+    return run
+
+
+def original(form: str) -> str:
+    """The name that the copy of a model file of a form has in its run until it is adopted."""
+    return model_file.FORMS[form].copy
+
+
+def _copy(model: Path, target: Path) -> None:
+    for part in model_file.parts(model):
+        if model.is_dir():
+            copy = target / part.relative_to(model)
+        else:
+            copy = target.with_suffix(part.suffix if part.suffix == ".bin" else target.suffix)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(part, copy)
+
+
+def of(run: Run) -> Adoption:
+    """The adoption that a run was asked for. Raises `RunError` if it is a training."""
+    adoption = run.adoption
+    if adoption is None:
+        raise RunError(f"Run {run.run_id} was trained here; it was not adopted.")
+    return adoption
+
+
+def discard_original(run: Run) -> None:
+    """Deletes the copy of the model file, which the engine replaces."""
+    for file in run.path.glob("original*"):
+        if file.is_dir():
+            shutil.rmtree(file)
+        else:
+            file.unlink()

@@ -1,0 +1,113 @@
+"""Backbones that a user brings: an ONNX or OpenVINO file in the weights folder, a JSON beside it.
+
+`NAME.json` describes `NAME.onnx`, or `NAME.xml` with its `NAME.bin`, and the architecture is
+`own-NAME`. This module reads the descriptions only, without OpenVINO.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import ConfigDict, Field
+
+from core.data.images import Geometry
+from core.documents import Choices, Document
+from core.errors import ConfigError, ModelError
+from core.models.architecture import Architecture, Pretrained
+from core.models.inputs import CHANNELS
+from core.settings import settings
+
+PREFIX = "own-"
+_SUFFIXES = (".onnx", ".xml")
+
+
+class OwnBackbone(Document):
+    """The description of a backbone.
+
+    size: of its images, pixels a side. mean, scale: subtracted from red, green and blue of 0..255,
+    and what that is divided by. channels: their order. output: the name of the output to use, where
+    it has several. licence and source: of the weights, for the model card.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    size: Annotated[int, Field(ge=8, le=1024)]
+    mean: tuple[float, float, float]
+    scale: tuple[float, float, float]
+    licence: str
+    source: str
+    title: str | None = None
+    channels: Annotated[str, Choices(CHANNELS)] = "rgb"
+    output: str | None = None
+
+
+def files() -> dict[str, Path]:
+    """The graph file of each backbone in the weights folder, by architecture."""
+    folder = settings().weights
+    found = {}
+    for description in sorted(folder.glob("*.json")):
+        for suffix in _SUFFIXES:
+            if (graph := description.with_suffix(suffix)).is_file():
+                found[PREFIX + description.stem] = graph
+    return found
+
+
+def describe(key: str) -> OwnBackbone | None:
+    """The description of an architecture; None if its files are not on this machine.
+
+    Raises `ConfigError` for a damaged description.
+    """
+    graph = files().get(key)
+    if graph is None:
+        return None
+    described = OwnBackbone.read(graph.with_suffix(".json"), ConfigError)
+    small = [value for value in described.scale if value < 1]
+    if small or any(-1 < value < 0 for value in described.mean):
+        raise ConfigError(
+            f"{graph.stem}.json has the scale {described.scale}; mean and scale are those of "
+            "pixels of 0..255, such as 123.7 and 58.4, and a scale is at least 1."
+        )
+    return described
+
+
+def architecture(key: str) -> Architecture:
+    """The entry of a backbone that the user brings, whether its files are here or not."""
+    name, described = key.removeprefix(PREFIX), describe(key)
+    entry = Architecture(
+        key=key,
+        title=f"{name} (own, frozen)",
+        backbone="",
+        head="pooled",
+        learning_rate=1e-3,
+        source="a backbone of the user, whose description is not on this machine",
+        pretrained=Pretrained(file=name, folder="", md5="", mebibytes=0),
+        own=True,
+    )
+    if described is None:
+        return entry
+    file = require(key)
+    return replace(
+        entry,
+        title=f"{described.title or name} (own, frozen)",
+        source=f"{described.source}; {described.licence}",
+        backbone_options=described.to_json(),
+        geometry=Geometry(max(Geometry.window, described.size), described.size),
+        pretrained=Pretrained(file=file.name, folder="", md5="", mebibytes=0),
+    )
+
+
+def require(key: str) -> Path:
+    """The graph file of an architecture. Raises `ModelError` if it is not on this machine."""
+    try:
+        return files()[key]
+    except KeyError:
+        raise ModelError(missing(key)) from None
+
+
+def missing(key: str) -> str:
+    """What to tell a user who lacks the files of an architecture."""
+    name = key.removeprefix(PREFIX)
+    return (
+        f"The backbone {name} is not on this machine. Put {name}.onnx (or .xml and .bin) and "
+        f"{name}.json into {settings().weights}."
+    )

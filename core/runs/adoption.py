@@ -1,0 +1,97 @@
+"""What is known of a model that was trained elsewhere: adoption.json of its run."""
+
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field, field_validator
+
+from core.documents import Choices, Document, Section
+from core.models.inputs import CHANNELS, SCALINGS, InputContract
+
+MAX_WORDS = 2000
+MAY_HAVE_SEEN = "it may have trained on these patients"
+_Output = Annotated[int, Field(ge=0, le=999)]
+_Pixels = Annotated[str, Choices(tuple(SCALINGS))]
+_Channels = Annotated[str, Choices(CHANNELS)]
+
+
+class Converted(Section):
+    """What was found as a model file was converted to an OpenVINO graph; None where not known.
+
+    difference: the largest between the outputs of file and graph, in log-odds where they are
+    probabilities.
+    """
+
+    difference: float | None = None
+    parameters: int | None = None
+    tensorflow: str | None = None
+    keras: str | None = None
+
+
+class Wanted(Section):
+    """What the user says of a model; None where BlastLens is to find it out.
+
+    size: pixels a side, where the model takes any. pixels and channels: see `InputContract`.
+    positive and negative: the outputs that mean ALL and HEM, counted from 0. Of one output, 1 is
+    its upper end and 0 its lower; of several, those not named are negative.
+    """
+
+    size: Annotated[int | None, Field(ge=8, le=1024)] = None
+    pixels: _Pixels | None = None
+    channels: _Channels | None = None
+    positive: tuple[_Output, ...] | None = None
+    negative: tuple[_Output, ...] | None = None
+
+    @field_validator("positive", "negative", mode="before")
+    @classmethod
+    def _numbers(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        return tuple(value.split(",")) if value.strip() else None
+
+
+class ContractTrial(Section):
+    """How well a model ranks labelled cells if it is fed and read in one way.
+
+    roc_auc: of the blasts among the cells; balanced_accuracy: at even odds.
+    """
+
+    pixels: _Pixels
+    channels: _Channels
+    positive: tuple[_Output, ...]
+    negative: tuple[_Output, ...]
+    roc_auc: float | None
+    balanced_accuracy: float | None
+    cross_entropy: float
+
+    @property
+    def contract(self) -> InputContract:
+        """How the pixels are fed."""
+        return InputContract(self.pixels, self.channels)
+
+
+class Adoption(Document):
+    """adoption.json.
+
+    file: the name of the model file, form: one of `core.archive.model_file.FORMS`, sha256: of its
+    content. wanted: what the user said. The rest is found: chosen, one of `trials` on so many
+    `cells`; outputs and activation ("sigmoid", "softmax", "none") of the network; no_map: why there
+    is no heat map, "" where there is.
+
+    statement: the user's words on what it was trained on, which say that the patients of its data
+    set were not among it; None as long as nobody has said so. stated: Unix time of that.
+    """
+
+    SPARSE: ClassVar[bool] = True
+
+    file: str
+    form: str
+    sha256: str
+    wanted: Wanted = Wanted()
+    chosen: ContractTrial | None = None
+    trials: tuple[ContractTrial, ...] = ()
+    cells: int = 0
+    outputs: int | None = None
+    activation: str | None = None
+    no_map: str = ""
+    statement: Annotated[str | None, Field(min_length=1, max_length=MAX_WORDS)] = None
+    stated: float | None = None

@@ -1,0 +1,148 @@
+"""Opens a model file from elsewhere and converts it to an OpenVINO graph, in a process of its own.
+
+`python -m core.workers.conversion FILE FOLDER` writes FOLDER/model.xml and .bin. The process has
+limits of memory and time, since a small file can ask for a large network, and it alone imports
+TensorFlow.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from contextlib import suppress
+from pathlib import Path
+
+from core.adoption.adopt import GRAPH
+from core.archive import model_file
+from core.errors import BlastLensError, ModelError
+from core.runs.adoption import Converted
+from core.settings import PROJECT, settings
+from core.workers import worker
+from core.workers.launcher import environment
+
+_IMAGES = 4
+_SIDE = 224  # to compare a network of any size at
+
+
+def convert(file: Path, folder: Path) -> Converted:
+    """Writes `folder`/model.xml, the graph of a model file that `model_file.recognise` knows.
+
+    Raises `ModelError` if it holds code, cannot be read, or takes too much memory or time.
+    """
+    limits = settings()
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "core.workers.conversion", str(file), str(folder)],
+            cwd=PROJECT,
+            env=environment() | {"TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1"},
+            capture_output=True,
+            text=True,
+            timeout=limits.conversion_seconds,
+        )
+        answer = json.loads(done.stdout.splitlines()[-1])
+    except subprocess.TimeoutExpired:
+        raise ModelError(
+            f"{file.name} took over {limits.conversion_seconds} s to open and was stopped."
+        ) from None
+    except (ValueError, IndexError):
+        raise ModelError(
+            f"{file.name} cannot be opened: its process ended, most often because the network "
+            f"needs more memory than the limit of {limits.conversion_bytes / 2**30:.0f} GiB."
+        ) from None
+    if "error" in answer:
+        raise ModelError(str(answer["error"]))
+    return Converted.parse(answer, ModelError)
+
+
+def work(file: Path, folder: Path) -> Converted:
+    """As `convert`, in this process."""
+    form = model_file.recognise(file)
+    model_file.require_plain(file, form)
+    if form in ("keras", "h5"):
+        return _convert_keras(file, folder)
+    import openvino
+
+    from core.models.graph import anatomy, assembly
+
+    if form == "saved-model":
+        try:
+            graph = openvino.convert_model(file)
+        except Exception as error:  # OpenVINO's own errors are of many kinds
+            reason = anatomy.last_line(error)
+            raise ModelError(f"The SavedModel cannot be converted ({reason}).") from None
+    else:
+        graph = anatomy.read(file)
+    assembly.save(graph, folder / GRAPH)
+    return Converted()
+
+
+def _convert_keras(file: Path, folder: Path) -> Converted:
+    import keras
+    import numpy as np
+    import tensorflow as tf
+
+    from core.models import conversion
+    from core.models.graph import assembly
+
+    try:
+        model = keras.saving.load_model(file, compile=False, safe_mode=True)
+    except Exception as error:  # Keras's errors are of many kinds
+        if worker.is_out_of_memory(error):
+            raise MemoryError from None
+        raise ModelError(
+            f"{file.name} cannot be loaded in Keras's safe mode: {_short(error)}"
+        ) from None
+    shapes = model.input_shape
+    if not isinstance(shapes, tuple) or len(shapes) != 4:
+        raise ModelError(f"Its input is {shapes}; BlastLens gives it one batch of colour images.")
+    if len(model.outputs) != 1:
+        raise ModelError(f"It has {len(model.outputs)} outputs; a classifier has one.")
+    graph = conversion.of_model(model, folder)
+    assembly.save(graph, folder / GRAPH)
+    sides = [side or _SIDE for side in shapes[1:]]
+    images = np.random.default_rng(0).random((_IMAGES, *sides), dtype=np.float32)
+    expected = np.asarray(model.predict_on_batch(images))
+    return Converted(
+        difference=conversion.require_agreement(expected, folder / GRAPH, images),
+        parameters=int(model.count_params()),
+        tensorflow=tf.__version__,
+        keras=keras.__version__,
+    )
+
+
+def _short(error: Exception) -> str:
+    return " ".join(str(error).split())[:300] or type(error).__name__
+
+
+def _limit_memory() -> None:
+    """Limits the data of this process, where the system can."""
+    with suppress(ImportError, ValueError, OSError):
+        import resource
+
+        limit = settings().conversion_bytes
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+
+
+def _end_with_the_caller() -> None:
+    while os.getppid() == _CALLER:
+        threading.Event().wait(0.5)
+    os._exit(1)
+
+
+_CALLER = os.getppid()
+
+if __name__ == "__main__":
+    threading.Thread(target=_end_with_the_caller, daemon=True).start()
+    _limit_memory()
+    said: dict[str, object]
+    try:
+        said = work(Path(sys.argv[1]), Path(sys.argv[2])).to_json()
+    except BlastLensError as problem:
+        said = {"error": str(problem)}
+    except MemoryError:
+        said = {
+            "error": "The network needs more memory than the limit of "
+            f"{settings().conversion_bytes / 2**30:.0f} GiB (conversion_bytes in core/settings.py)."
+        }
+    print(json.dumps(said))

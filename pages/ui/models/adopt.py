@@ -1,0 +1,147 @@
+"""Adopts a model that was trained elsewhere: the form, its progress, and what was found."""
+
+from pathlib import Path, PurePath
+
+import streamlit as st
+
+from core import storage
+from core.adoption import request, statement
+from core.data import splits
+from core.errors import ConfigError, ModelError
+from core.jobs.job import Status
+from core.models.inputs import CHANNELS, SCALINGS
+from core.report import adoption as words
+from core.runs import run_store
+from core.runs.adoption import MAX_WORDS, Adoption, Wanted
+from core.runs.run_store import ADOPTION, Run
+from core.settings import settings
+from core.workers import launcher
+from pages.ui.common import monitor, state
+from pages.ui.common.progress import run_progress
+from pages.ui.common.text import SPLITS, plain, shown_errors
+from pages.ui.models import import_run
+
+_ADOPTING = "adopting"
+_FIND_OUT = "find out"
+
+
+def show() -> None:
+    """Shows the adoption under way or done last, and the form of the next one."""
+    name = st.session_state.get(_ADOPTING)
+    if name in {run.run_id for run in run_store.runs()}:
+        with st.container(border=True), shown_errors():
+            monitor.show(run_store.get(name), _draw)
+    st.caption(
+        "A Keras file, a SavedModel folder, ONNX or OpenVINO. No code in it is run: custom layers, "
+        "Lambda layers and pickles are refused. How to feed it, and which output is the blast, is "
+        "found by trying on labelled cells."
+    )
+    if root := state.choose_dataset():
+        with shown_errors():
+            _form(root)
+
+
+def _draw(run: Run, status: Status) -> None:
+    monitor.header(run, status, "Adopting", plain(run.run_id))
+    if status.unfinished:
+        st.progress(status.share_done, text=run_progress(status))
+    monitor.show_error(status)
+    if status.state == "succeeded" and run.adoption:
+        show_findings(run.adoption)
+        if st.button("Look at it", type="primary", icon=":material/visibility:"):
+            import_run.select_next(run)
+            del st.session_state[_ADOPTING]
+            st.rerun()
+
+
+def show_findings(adoption: Adoption) -> None:
+    """Shows how a model is fed, and how the other ways did."""
+    st.markdown(f":material/tune: {plain(words.feeding(adoption))}")
+    with st.popover("All ways that were tried", icon=":material/list:", type="tertiary"):
+        table = [dict(zip(words.COLUMNS, row, strict=True)) for row in words.rows(adoption)]
+        st.dataframe(table, hide_index=True)
+        st.caption("Not right? Adopt the model again, and say how it is to be fed.")
+
+
+def _form(root: Path) -> None:
+    with st.form("adopt", border=False):
+        left, right = st.columns(2)
+        upload = left.file_uploader(
+            "Model file",
+            type=["keras", "h5", "hdf5", "onnx"],
+            max_upload_size=settings().max_archive_bytes // 2**20,
+        )
+        path = right.text_input(
+            "or a file or folder on this machine",
+            help="A SavedModel folder, OpenVINO's .xml with its .bin beside it, or any other.",
+        )
+        left, right = st.columns(2)
+        name = left.text_input("Name here", placeholder="date and time", max_chars=100)
+        said = right.text_input(
+            "Trained elsewhere, on",
+            placeholder="not known",
+            max_chars=MAX_WORDS,
+            help="State it only if none of the patients of this data set were among those that it "
+            "was trained on. Until someone does, every number says that it may have.",
+        )
+        with st.expander("How it is fed, and which cells test it"):
+            wanted, split = _options()
+        pressed = st.form_submit_button("Adopt", type="primary", icon=":material/input:")
+    if pressed:
+        with storage.scratch(storage.imports_dir()) as folder:
+            model = Path(path.strip()).expanduser()
+            if upload is not None:
+                model = folder / PurePath(upload.name).name
+                model.write_bytes(upload.getbuffer())
+            elif not path.strip():
+                raise ModelError("Choose a model file, or name one on this machine.")
+            run = request.create(model, root, name.strip() or None, wanted=wanted, split=split)
+        if said.strip():
+            statement.stated(request.of(run), said).write(run.path / ADOPTION)
+        launcher.launch(run)
+        st.session_state[_ADOPTING] = run.run_id
+        st.rerun()
+
+
+def _options() -> tuple[Wanted, str]:
+    """What the user says of the model, and the split."""
+    columns = st.columns(4)
+    pixels = columns[0].selectbox("Pixels", [_FIND_OUT, *SCALINGS])
+    channels = columns[1].selectbox("Channels", [_FIND_OUT, *CHANNELS])
+    positive = columns[2].text_input(
+        "Outputs that mean a blast",
+        placeholder=_FIND_OUT,
+        help="Numbers from 0, such as 0,2. Of a single output, 1 is its upper end and 0 its lower. "
+        "With more than two outputs it has to be said.",
+    )
+    size = columns[3].text_input(
+        "Pixels a side",
+        placeholder="its own",
+        help="Only where the model takes images of any size.",
+    )
+    split = st.selectbox("Split", list(splits.METHODS), format_func=SPLITS.__getitem__)
+    chosen = {"pixels": pixels, "channels": channels, "positive": positive, "size": size.strip()}
+    told = {key: value for key, value in chosen.items() if value not in (_FIND_OUT, "")}
+    return Wanted.parse(told, ConfigError), split
+
+
+def show_origin(run: Run) -> None:
+    """Shows of an adopted model how it is fed and what it may have seen; takes a statement."""
+    adoption = run.adoption
+    if adoption is None:
+        return
+    icon = "warning" if adoption.statement is None else "fact_check"
+    st.markdown(f":material/{icon}: {plain(words.training(adoption))}")
+    said_what = st.popover("What was it trained on?", icon=":material/edit:", type="tertiary")
+    with said_what, st.form(f"state_{run.run_id}", border=False):
+        said = st.text_area(
+            "Trained on other patients than these, namely",
+            adoption.statement or "",
+            max_chars=MAX_WORDS,
+            help="Empty, if it is not known.",
+        )
+        if st.form_submit_button("State it", icon=":material/save:"):
+            with shown_errors():
+                statement.state(run, said)
+                st.rerun()
+    show_findings(adoption)

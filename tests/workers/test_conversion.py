@@ -1,0 +1,75 @@
+"""Model files from elsewhere, opened in a process that has limits."""
+
+import shutil
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.adoption.adopt import GRAPH
+from core.errors import ModelError
+from core.models.graph import anatomy
+from core.settings import Settings, settings
+from core.workers import conversion
+from tests.archive.test_keras_file import MODEL, rebuilt
+from tests.factories import foreign
+
+
+def test_the_process_converts_a_file_and_compares_the_two(tmp_path: Path) -> None:
+    found = conversion.convert(MODEL, tmp_path)
+    assert found.difference is not None and found.difference <= 1e-4
+    assert found.parameters and found.keras
+    assert anatomy.examine(anatomy.read(tmp_path / GRAPH)).size == 224
+
+
+def test_the_process_says_why_it_refuses_a_file(tmp_path: Path) -> None:
+    layer = {"module": "keras.layers", "class_name": "Lambda", "config": {}}
+    with pytest.raises(ModelError, match=r"keras\.layers\.Lambda, which could run code"):
+        conversion.convert(rebuilt(tmp_path / "m.keras", layer=layer), tmp_path)
+
+
+@pytest.mark.parametrize("form", ["keras", "h5", "saved-model"])
+def test_every_form_of_a_model_gives_the_same_graph(form: str, tmp_path: Path) -> None:
+    model = foreign.made("nested")
+    file = tmp_path / {"keras": "m.keras", "h5": "m.h5", "saved-model": "saved"}[form]
+    if form == "saved-model":
+        model.export(file, verbose=False)
+    else:
+        model.save(file)
+    conversion.work(file, tmp_path / "graph")
+    graph = anatomy.examine(anatomy.read(tmp_path / "graph" / GRAPH))
+    pixels = np.random.default_rng(0).random((3, 64, 64, 3), dtype=np.float32)
+    from core.models.runtime import Compiled
+
+    scores = Compiled(graph.up_to_scores())(pixels)["scores"]
+    said = np.log(np.asarray(model(pixels, training=False)))
+    np.testing.assert_allclose(
+        scores[:, 1] - scores[:, 0], said[:, 1] - said[:, 0], atol=1e-4, rtol=1e-5
+    )
+
+
+def test_a_graph_that_differs_from_its_model_is_refused(tmp_path: Path) -> None:
+    from core.models import conversion as of_networks
+    from core.models.graph import assembly
+
+    assembly.save(of_networks.of_model(foreign.made("nested"), tmp_path), tmp_path / GRAPH)
+    inputs = np.zeros((2, 64, 64, 3), np.float32)
+    with pytest.raises(ModelError, match="differs from the Keras model by"):
+        of_networks.require_agreement(np.array([[0.3, 0.7]] * 2), tmp_path / GRAPH, inputs)
+
+
+def test_a_network_that_needs_too_much_memory_ends_in_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some kilobytes of a config ask for a matrix of terabytes."""
+    with zipfile.ZipFile(MODEL) as archive:
+        network = archive.read("config.json").replace(b'"units": 128', b'"units": 1073741824')
+    file = rebuilt(tmp_path / "vast.keras", config__json=network)
+    with pytest.raises(ModelError, match="memory"):
+        conversion.convert(file, tmp_path)
+    slow = Settings(settings().artifacts, settings().weights, conversion_seconds=1)
+    monkeypatch.setattr(conversion, "settings", lambda: slow)
+    shutil.copy(MODEL, tmp_path / "m.keras")
+    with pytest.raises(ModelError, match="took over 1 s to open"):
+        conversion.convert(tmp_path / "m.keras", tmp_path)
