@@ -25,7 +25,8 @@ from benchmarks import not_cells
 from benchmarks.measure import Figures, Options, at_least, at_most, measure_parts
 from benchmarks.workbench import artifacts, real_data, real_weights, synthetic_cells, train
 from core.data import datasets, measures
-from core.data.images import decode, encode, fit
+from core.data.geometry import fit
+from core.data.images import decode, encode
 from core.data.synthetic.smear_field import draw_field
 from core.models.engine import Engine
 from core.ood import reference

@@ -14,7 +14,8 @@ import pandas as pd
 from benchmarks.tree import LISTING, listing
 from benchmarks.workbench import real_data, run_python
 from core.data import datasets, duplicates
-from core.data.images import decode, fit
+from core.data.geometry import fit
+from core.data.images import decode
 from core.data.indexing import Index
 from core.metrics import classification
 from core.models import catalog

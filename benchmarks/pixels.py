@@ -21,7 +21,7 @@ from benchmarks.index import read, read_and_hash
 from benchmarks.measure import Figures, Options, alternate, at_most
 from benchmarks.tree import part, tree
 from benchmarks.workbench import artifacts, on_all_cores
-from core.data.images import Geometry
+from core.data.geometry import Geometry
 from core.data.pixel_cache import pixels
 from core.errors import DataError
 

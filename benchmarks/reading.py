@@ -48,7 +48,8 @@ from benchmarks.workbench import (
 )
 from core import storage
 from core.cells.masks import cell_mask
-from core.data.images import decode, encode, fit
+from core.data.geometry import fit
+from core.data.images import decode, encode
 from core.errors import RunError
 from core.explain import cam_methods, faithfulness
 from core.explain.heat_map import views
@@ -232,7 +233,8 @@ _PREDICT = """
 import sys
 from pathlib import Path
 import keras, numpy as np
-from core.data.images import Geometry, decode, fit
+from core.data.geometry import Geometry, fit
+from core.data.images import decode
 model = keras.saving.load_model(Path(sys.argv[1]) / "model.keras", compile=False)
 pixels = fit(decode(Path(sys.argv[2])), Geometry(size=model.input_shape[1]))
 print(model.predict(pixels[None].astype(np.float32), verbose=0))

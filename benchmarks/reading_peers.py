@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.workbench import variable
-from core.data.images import decode, fit
+from core.data.geometry import fit
+from core.data.images import decode
 from core.errors import RunError
 from core.runs.run_store import Run
 

@@ -19,7 +19,8 @@ import pandas as pd
 from benchmarks.measure import say
 from benchmarks.workbench import on_all_cores, require_real_data, temporary_folder
 from core import storage
-from core.data.images import Geometry, encode
+from core.data.geometry import Geometry
+from core.data.images import encode
 from core.data.synthetic.white_cell import SIZE, draw_cell
 from core.errors import DataError
 

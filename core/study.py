@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from core.data import datasets, splits
-from core.data.images import Geometry
+from core.data.geometry import Geometry
 from core.data.pixel_cache import pixels
 from core.errors import ConfigError
 from core.models import catalog, classifier

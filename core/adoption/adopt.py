@@ -9,7 +9,7 @@ import pandas as pd
 from core import storage
 from core.adoption import request, trial
 from core.data import datasets, splits
-from core.data.images import Geometry
+from core.data.geometry import Geometry
 from core.data.pixel_cache import pixels
 from core.evaluation import staining
 from core.jobs.reporter import Reporter

@@ -21,7 +21,8 @@ from core import storage
 from core.archive import checks
 from core.errors import RunError
 from core.runs import run_store
-from core.runs.run_store import ImportRecord, Run
+from core.runs.import_record import ImportRecord
+from core.runs.run_store import Run
 from core.settings import settings
 
 FORMAT, VERSION = "blastlens-run", 1

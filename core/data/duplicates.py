@@ -10,7 +10,7 @@ import pandas as pd
 
 from core.cells.masks import BLACK_LEVEL
 from core.cells.scale import CNMC_SIDE
-from core.data.images import window
+from core.data.geometry import window
 
 THUMBNAIL = 16
 SAMPLES = 6  # a side of a pixel of the thumbnail

@@ -13,7 +13,8 @@ import pandas as pd
 from core import storage
 from core.cells.masks import cell_mask
 from core.cells.staining import Normaliser
-from core.data.images import Geometry, decode, fit, letterbox, window
+from core.data.geometry import Geometry, fit, letterbox, window
+from core.data.images import decode
 from core.data.indexing import digest
 from core.data.walk import Progress, on_all_cores, read_unchanged
 from core.errors import ConfigError
@@ -62,7 +63,7 @@ def variant(inputs: str, normaliser: Normaliser | None) -> list[str]:
 def prepare(
     image: np.ndarray, geometry: Geometry, normaliser: Normaliser | None, inputs: str = "cell"
 ) -> np.ndarray:
-    """What a network sees of an image before it is resized by `core.data.images.fit`.
+    """What a network sees of an image before it is resized by `core.data.geometry.fit`.
 
     Cuts the window out, or makes the whole image fit into it, reduces it to `inputs` (see `shown`)
     and normalises its stain: RGB uint8 (H, W, 3) to (window, window, 3).

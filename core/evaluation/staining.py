@@ -25,7 +25,8 @@ import pandas as pd
 from core.cells.masks import lit_mask
 from core.cells.staining import NORMALISERS, Densities
 from core.data import datasets
-from core.data.images import decode, fit
+from core.data.geometry import fit
+from core.data.images import decode
 from core.data.pixel_cache import prepare
 from core.data.walk import Progress
 from core.errors import DataError, RunError

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from core.data.images import Geometry
+from core.data.geometry import Geometry
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ This module does not import TensorFlow: pages and the command line read it.
 
 from functools import partial
 
-from core.data.images import Geometry
+from core.data.geometry import Geometry
 from core.errors import ConfigError
 from core.models import own
 from core.models.architecture import Architecture, Pretrained

@@ -140,7 +140,7 @@ class Engine:
         if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[1:] != expected:
             raise ModelError(
                 f"The engine takes uint8 pixels (N, {', '.join(map(str, expected))}), not "
-                f"{pixels.dtype} {pixels.shape}. Prepare images with core.data.images.fit."
+                f"{pixels.dtype} {pixels.shape}. Prepare images with core.data.geometry.fit."
             )
         return pixels
 

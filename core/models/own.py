@@ -10,7 +10,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
-from core.data.images import Geometry
+from core.data.geometry import Geometry
 from core.documents import Choices, Document
 from core.errors import ConfigError, ModelError
 from core.models.architecture import Architecture, Pretrained

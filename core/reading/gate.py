@@ -12,7 +12,7 @@ from core.cells.masks import largest_region, lit_mask, outline
 from core.cells.morphology import Morphology, measure
 from core.cells.scale import size
 from core.compat import cached_property
-from core.data.images import Geometry, fit
+from core.data.geometry import Geometry, fit
 from core.data.pixel_cache import prepare
 from core.models.engine import EngineOutput
 from core.ood.reference import Reference

@@ -12,7 +12,8 @@ import pandas as pd
 
 from core.cells.masks import bounding_box, cell_mask
 from core.compat import cached_property
-from core.data.images import decode_noted, fit, read_file
+from core.data.geometry import fit
+from core.data.images import decode_noted, read_file
 from core.errors import RunError, TooSmallError, UploadError
 from core.explain import cam_methods
 from core.explain.dihedral import Aggregated, aggregate

@@ -16,8 +16,8 @@ import pandas as pd
 
 from core import storage
 from core.cells.staining import Normaliser
-from core.data.images import PIXELS, Geometry
-from core.documents import Document
+from core.data.geometry import Geometry
+from core.data.images import PIXELS
 from core.errors import BlastLensError, RunError
 from core.jobs.job import Job, Status
 from core.runs import evaluations
@@ -25,6 +25,7 @@ from core.runs.adoption import Adoption
 from core.runs.calibration import Calibration
 from core.runs.config import RunConfig
 from core.runs.evaluations import Evaluation
+from core.runs.import_record import ImportRecord
 from core.runs.metrics import RunMetrics
 from core.runs.stain import Stain, kept
 
@@ -48,17 +49,6 @@ STAGES = ("training", "fine-tuning")
 ADOPTION = "adoption.json"
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 MOST_SIDE = 1024  # pixels: above the input of any network here, and within memory
-
-
-class ImportRecord(Document):
-    """The import of a run, import.json.
-
-    at: Unix time. archive: SHA-256 of its manifest. run: the name of the run before the import.
-    """
-
-    at: float
-    archive: str
-    run: str
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ import pandas as pd
 
 from core import storage
 from core.data import indexing, measures, splits
-from core.data.images import PIXELS, Geometry
+from core.data.geometry import Geometry
+from core.data.images import PIXELS
 from core.data.layouts.cnmc import Cnmc
 from core.evaluation import staining
 from core.evaluation.evaluate import predict_parts

@@ -16,7 +16,7 @@ import pytest
 
 from core import storage
 from core.archive import archive, checks
-from core.data.images import Geometry
+from core.data.geometry import Geometry
 from core.errors import BlastLensError, RunError
 from core.jobs.job import Status
 from core.models import catalog

@@ -11,7 +11,8 @@ import pytest
 from benchmarks import gate, not_cells, workbench
 from benchmarks.__main__ import main
 from core.data import datasets, measures
-from core.data.images import decode, fit
+from core.data.geometry import fit
+from core.data.images import decode
 from core.models.engine import Engine
 from core.runs import run_store
 from core.runs.run_store import Run

@@ -16,7 +16,8 @@ from benchmarks import training, tree
 from benchmarks.__main__ import main
 from benchmarks.measure import bars_of, plain
 from core.data import duplicates, indexing
-from core.data.images import decode, window
+from core.data.geometry import window
+from core.data.images import decode
 from core.errors import DataError
 from core.runs.run_store import Run
 

@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from core.data import images
-from core.data.images import Geometry, decode, encode, fit, window
+from core.data.geometry import Geometry, fit, window
+from core.data.images import decode, encode
 from core.data.synthetic.dataset import draw_cell
 from core.errors import UploadError
 from tests.factories.bad_images import write_bad_images

@@ -5,7 +5,8 @@ import pytest
 
 from core.cells.masks import cell_mask
 from core.data import pixel_cache
-from core.data.images import Geometry, decode, fit
+from core.data.geometry import Geometry, fit
+from core.data.images import decode
 from core.data.pixel_cache import INPUTS, pixels
 from core.errors import ConfigError, DataError
 

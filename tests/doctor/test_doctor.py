@@ -15,7 +15,8 @@ from keras import layers
 
 from core import storage
 from core.data import datasets
-from core.data.images import Geometry, encode
+from core.data.geometry import Geometry
+from core.data.images import encode
 from core.data.indexing import Index
 from core.doctor import diagnoses, fitting, measuring, record, setup
 from core.errors import BlastLensError, RunError

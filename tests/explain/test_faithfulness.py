@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from core.data.images import decode, fit
+from core.data.geometry import fit
+from core.data.images import decode
 from core.explain import faithfulness
 from core.explain.cam_methods import METHODS
 from core.explain.faithfulness import (

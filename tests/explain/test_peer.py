@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.data.images import decode, fit
+from core.data.geometry import fit
+from core.data.images import decode
 from core.explain.cam_methods import GradCam, GradCamPlusPlus, LayerCam, ScoreCam
 from core.explain.heat_map import SIGNS, View, views
 from core.models import catalog

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from core.cells.masks import cell_mask
-from core.data.images import decode, fit
+from core.data.geometry import fit
+from core.data.images import decode
 from core.errors import DataError
 from core.explain.cam_methods import METHODS
 from core.explain.faithfulness import Deletion

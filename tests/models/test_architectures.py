@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from core.archive import engine_file, keras_file
-from core.data.images import Geometry, decode, fit
+from core.data.geometry import Geometry, fit
+from core.data.images import decode
 from core.errors import ConfigError, ModelError
 from core.explain.cam_methods import method
 from core.explain.heat_map import views

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_sample_image
 
-from core.data.images import Geometry, fit
+from core.data.geometry import Geometry, fit
 from core.errors import ModelError
 from core.models import catalog, weights
 

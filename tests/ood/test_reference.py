@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core.data.images import decode, fit
+from core.data.geometry import fit
+from core.data.images import decode
 from core.data.measures import MEASURES
 from core.errors import ModelError
 from core.models.engine import Engine

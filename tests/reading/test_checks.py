@@ -7,7 +7,8 @@ import cv2
 import numpy as np
 import pytest
 
-from core.data.images import decode, encode, window
+from core.data.geometry import window
+from core.data.images import decode, encode
 from core.reading.checks import CHECKS
 from core.reading.gate import CheckedPicture, Gate, examine
 from core.reading.reader import Reader

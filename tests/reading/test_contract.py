@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core.data.images import Geometry, decode, encode, fit
+from core.data.geometry import Geometry, fit
+from core.data.images import decode, encode
 from core.errors import ModelError, RunError
 from core.models import catalog
 from core.models.engine import Engine

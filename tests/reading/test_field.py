@@ -16,7 +16,8 @@ from core.cells.detection.detect import Cell, Field
 from core.cells.detection.red_cells import Ruler
 from core.cells.detection.tiles import Whole
 from core.cli import main
-from core.data.images import decode, encode, fit
+from core.data.geometry import fit
+from core.data.images import decode, encode
 from core.data.synthetic.smear_field import draw_field
 from core.errors import DataError
 from core.reading.fields import drawing, export

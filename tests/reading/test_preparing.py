@@ -8,7 +8,8 @@ import pytest
 
 from core.cells.masks import bounding_box, cell_mask
 from core.cells.scale import CNMC_SIDE, UM_PER_PX
-from core.data.images import Geometry, decode, encode
+from core.data.geometry import Geometry
+from core.data.images import decode, encode
 from core.reading.cell_reading import Reading
 from core.reading.gate import CheckedPicture
 from core.reading.picture import FieldImage, read_picture

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.data.images import Geometry, decode, encode, fit, window
+from core.data.geometry import Geometry, fit, window
+from core.data.images import decode, encode
 from core.errors import ConfigError, RunError
 from core.explain.cam_methods import METHODS
 from core.reading.reader import Reader

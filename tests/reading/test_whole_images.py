@@ -6,7 +6,8 @@ import pytest
 from core.audit import ablations
 from core.cells.detection.detect import white_cells
 from core.data import datasets
-from core.data.images import Geometry, encode, fit, letterbox
+from core.data.geometry import Geometry, fit, letterbox
+from core.data.images import encode
 from core.data.pixel_cache import prepare
 from core.data.synthetic.smear_field import draw_field
 from core.errors import ModelError, RunError

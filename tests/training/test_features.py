@@ -36,7 +36,8 @@ def classifier() -> "Classifier":
 
 @pytest.fixture(scope="module")
 def pixels(demo_root: Path) -> np.ndarray:
-    from core.data.images import decode, fit
+    from core.data.geometry import fit
+    from core.data.images import decode
 
     files = sorted(demo_root.rglob("*.bmp"))[:: 120 // len(NAMES)]
     return np.stack([fit(decode(file), ENTRY.geometry) for file in files])

@@ -9,7 +9,8 @@ import pytest
 from core import storage
 from core.archive import archive
 from core.data import datasets
-from core.data.images import decode, fit
+from core.data.geometry import fit
+from core.data.images import decode
 from core.data.pixel_cache import pixels, prepare
 from core.errors import RunError
 from core.evaluation.evaluate import evaluate_on

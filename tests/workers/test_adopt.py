@@ -11,7 +11,7 @@ from core.adoption import request, statement
 from core.adoption.adopt import adopt
 from core.archive import archive
 from core.data import datasets
-from core.data.images import Geometry
+from core.data.geometry import Geometry
 from core.data.indexing import Index
 from core.data.pixel_cache import pixels
 from core.doctor import diagnoses

@@ -56,7 +56,8 @@ def test_metrics_follow_from_the_stored_predictions(finished_run: Run) -> None:
 def test_the_kept_model_and_its_engine_agree_within_1e_4(
     finished_run: Run, demo_root: Path
 ) -> None:
-    from core.data.images import Geometry, decode, fit
+    from core.data.geometry import Geometry, fit
+    from core.data.images import decode
     from core.models import classifier
 
     files = sorted(demo_root.rglob("*.bmp"))[::10]

@@ -14,6 +14,7 @@ from core.audit.ablations import AblationRuns
 from core.cells.detection.detect import Field, detect
 from core.data import datasets, images, issues, measures, splits, summary
 from core.data.boxes.annotations import count_classes
+from core.data.geometry import Geometry, fit
 from core.data.indexing import Index
 from core.data.layouts import Labelling
 from core.data.layouts.described import Described
@@ -42,7 +43,7 @@ from core.runs.config import RunConfig
 from core.runs.run_store import Run
 from pages.ui.common.progress import show_progress
 
-_THUMBNAIL = images.Geometry(size=180)
+_THUMBNAIL = Geometry(size=180)
 _PREVIEW = 480  # pixels of the longer side, about
 _MOST_ROWS = 20_000
 
@@ -158,7 +159,7 @@ def weights_available(architecture: str) -> bool:
 @st.cache_data(max_entries=2000, show_spinner=False)
 def thumbnail(path: str, mtime_ns: int) -> bytes:
     """A small PNG of a cell image."""
-    return images.encode(images.fit(images.decode(Path(path)), _THUMBNAIL))
+    return images.encode(fit(images.decode(Path(path)), _THUMBNAIL))
 
 
 @st.cache_data(max_entries=5000, show_spinner=False)

@@ -1,0 +1,14 @@
+"""Where an imported run came from."""
+
+from core.documents import Document
+
+
+class ImportRecord(Document):
+    """The import of a run, import.json.
+
+    at: Unix time. archive: SHA-256 of its manifest. run: the name of the run before the import.
+    """
+
+    at: float
+    archive: str
+    run: str
