@@ -73,3 +73,18 @@ def test_a_network_that_needs_too_much_memory_ends_in_a_sentence(
     shutil.copy(MODEL, tmp_path / "m.keras")
     with pytest.raises(ModelError, match="took over 1 s to open"):
         conversion.convert(tmp_path / "m.keras", tmp_path)
+
+
+def test_a_saved_model_that_reads_files_is_refused(tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    class Spy(tf.Module):  # type: ignore[misc]
+        @tf.function(input_signature=[tf.TensorSpec((None, 8, 8, 3), tf.float32)])  # type: ignore[untyped-decorator]
+        def __call__(self, images: tf.Tensor) -> tf.Tensor:
+            secret = tf.cast(tf.strings.length(tf.io.read_file("/etc/passwd")), tf.float32)
+            return tf.reduce_mean(images, [1, 2])[:, :1] + secret
+
+    spy = Spy()
+    tf.saved_model.save(spy, tmp_path / "saved", signatures=spy.__call__)
+    with pytest.raises(ModelError, match="SavedModel cannot be converted"):
+        conversion.work(tmp_path / "saved", tmp_path / "graph")
