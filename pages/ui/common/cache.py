@@ -53,8 +53,8 @@ def _identity_of_index(index: Index) -> tuple[Any, ...]:
 
 
 def _identity_of_run(run: Run) -> tuple[Any, ...]:
-    """Changes when the engine, the calibration, the predictions or the metrics are replaced."""
-    names = ("engine.xml", "calibration.json", "predictions.parquet", "metrics.json")
+    """Changes when a file that readings and comparisons rest on is replaced."""
+    names = ("engine.xml", "calibration.json", "stain.json", "predictions.parquet", "metrics.json")
     files = (run.path / name for name in names)
     return str(run.path), *(file.stat().st_mtime_ns if file.exists() else 0 for file in files)
 
