@@ -29,7 +29,7 @@ from core.models.classifier import Classifier
 from core.runs import config, run_store
 from core.runs.metrics import Confusion, PartMetrics
 from core.runs.run_store import HISTORY_COLUMNS, Run
-from core.training import fit, network
+from core.training import fit, network, results
 from tests.factories import invented
 from tests.factories.trees import index_of
 
@@ -132,7 +132,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         # Training is real; the engine, which takes longer than it, is not what is examined.
         patch.setattr(network, "export", save)
         patch.setattr(fit, "Engine", KerasLogits)
-        patch.setattr(fit.reference, "write", lambda *about: None)
+        patch.setattr(results.reference, "write", lambda *about: None)
+        patch.setattr(results.staining, "measure_cost", lambda *about: None)
         yield root
 
 
