@@ -13,7 +13,6 @@ drawn; nor does it say whether the model is right about cells from elsewhere. Th
 higher: `python -m benchmarks stain` compares it with cells that were drawn in another stain.
 """
 
-import hashlib
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -28,8 +27,8 @@ from core.data import datasets
 from core.data.geometry import fit
 from core.data.images import decode
 from core.data.pixel_cache import prepare
-from core.data.walk import Progress
-from core.errors import DataError, RunError
+from core.data.walk import Progress, read_unchanged
+from core.errors import RunError
 from core.models.engine import Engine
 from core.runs.run_store import Run, require_model
 from core.runs.stain import AdaptationCost, Stain
@@ -137,14 +136,8 @@ def _evenly(cells: pd.DataFrame, most: int) -> pd.DataFrame:
 def _images(root: Path, cells: pd.DataFrame) -> list[np.ndarray]:
     """The pictures of cells; raises `DataError` if a file is missing or has changed."""
 
-    def image(image_id: str, digest: str) -> np.ndarray:
-        try:
-            data = (root / image_id).read_bytes()
-        except OSError as error:
-            raise DataError(f"{root / image_id} cannot be read ({error.strerror}).") from None
-        if hashlib.sha256(data).hexdigest() != digest:
-            raise DataError(f"{root / image_id} is not the cell of this run any more.")
-        return decode(data, image_id)
+    def image(image_id: str, sha256: str) -> np.ndarray:
+        return decode(read_unchanged(root / image_id, sha256), image_id)
 
     with ThreadPoolExecutor() as pool:
         return list(pool.map(image, cells["image_id"], cells["sha256"]))

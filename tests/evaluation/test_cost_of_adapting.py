@@ -48,7 +48,7 @@ def test_a_large_part_is_sampled_with_as_many_cells_of_each_group(
 
 
 def test_a_cell_that_has_changed_is_not_taken(demo_index: Index, parts: pd.DataFrame) -> None:
-    with pytest.raises(DataError, match="not the cell of this run any more"):
+    with pytest.raises(DataError, match="has changed since it was indexed"):
         staining.fit_stain(demo_index.root, parts.assign(sha256="0"), "none")
     with pytest.raises(DataError, match="cannot be read"):
         staining.fit_stain(demo_index.root / "elsewhere", parts, "none")
