@@ -38,8 +38,8 @@ def train(run: Run) -> None:
 
 def require_agreement(run: Run, root: Path) -> None:
     """The Keras file, the engine and the stored predictions give the same logits."""
+    from core.data.geometry import fit as fit_image
     from core.data.images import decode
-    from core.data.images import fit as fit_image
     from core.models import catalog, classifier
 
     table = run.predictions[::4]
