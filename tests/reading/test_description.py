@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from core.cells.morphology import Morphology
-from core.data.walk import MEASURES
+from core.data.measures import MEASURES
 from core.ood import reference
 from core.ood.reference import Reference
 from core.reading.description import describe
