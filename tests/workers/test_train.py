@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.data import datasets, splits
+from core.data import datasets
+from core.data.layouts import Labelling, splits
 from core.metrics import classification
 from core.models.engine import Engine
 from core.runs import config, run_store
@@ -78,7 +79,7 @@ def test_a_folder_per_class_trains_by_image_and_says_what_is_not_known(
         (tmp_path / "set" / name).mkdir(parents=True)
         for file in sorted(demo_root.rglob(f"*_{label}.bmp"))[:30]:
             shutil.copy(file, tmp_path / "set" / name / file.name.replace("UID", "cell"))
-    datasets.add(str(tmp_path / "set"), positive="blast")
+    datasets.add(str(tmp_path / "set"), labelling=Labelling(positive=("blast",)))
     run = start(tmp_path / "set", epochs=1, split="image")
     status = launcher.follow(run)
     assert status.state == "succeeded", status.error
