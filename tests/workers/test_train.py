@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.data import datasets
-from core.data.layouts import Labelling, splits
+from core.data import datasets, splits
+from core.data.layouts import Labelling
 from core.metrics import classification
 from core.models.engine import Engine
 from core.runs import config, run_store
