@@ -273,7 +273,7 @@ def test_pairs_of_an_unknown_subject_cross_none_and_link_none():
 
 def test_the_whole_release_links_the_groups_that_are_known_by_hash(real_data):
     listed = pd.read_csv(real_data / "cnmc_full_listing.csv")
-    layout = recognise(listed["path"], lambda _: "")
+    layout = recognise(listed["path"], lambda _: b"")
     images = listed[listed["path"].str.endswith(".bmp")]
     facts = pd.DataFrame([layout.facts(path) for path in images["path"]])
     cells = facts.assign(image_id=images["path"].array, sha256=images["sha256"].array)
