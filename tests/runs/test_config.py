@@ -100,7 +100,7 @@ def test_augmentation_is_named_as_text_or_as_a_list(given: object, kinds: tuple[
         ("epochs", "many", "whole number between 1 and 1000"),
         ("learning_rate", 2000.0, "between"),
         ("learning_rate", "nan", "between"),
-        ("split", "patient", "subject, folds, preliminary, image"),
+        ("split", "patient", "subject, folds, preliminary, published, image"),
         ("weights", "mine", "imagenet, random"),
         ("augmentation", "dihedral,perhaps", "position, scale, fill, or none"),
         ("augmentation_strength", 3.5, "between 0.0 and 3.0"),
