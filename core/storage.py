@@ -43,8 +43,13 @@ def demo_dir() -> Path:
 
 
 def cut_cells_dir(source: Path) -> Path:
-    """Where the cells that are cut from the boxes of a folder of fields go."""
-    return settings().artifacts / "datasets" / f"{source.name}-cells"
+    """A free place for the cells that are cut from the boxes of a folder of fields."""
+    folder = settings().artifacts / "datasets" / f"{source.name}-cells"
+    number = 2
+    while folder.exists():
+        folder = folder.with_name(f"{source.name}-cells-{number}")
+        number += 1
+    return folder
 
 
 def examples_dir() -> Path:

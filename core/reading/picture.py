@@ -136,7 +136,7 @@ def read_picture(
     that cannot be decoded gives a refused `Reading`; raises `UploadError` for a damaged large one,
     and for a large one whose red and blue are swapped.
     """
-    if not (as_field or is_large(path, name)):
+    if not (as_field or (is_large(path, name) and not reader.whole_images)):
         reading = reader.read(path, name, Told(swap_red_blue, um_per_px, adapt_stain))
         if not is_field(reading):
             return reading

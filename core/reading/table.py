@@ -139,7 +139,9 @@ def rows(
     model, calibration = reader.run.run_id, reader.calibration
     for (name, source), reading in zip(items, read_many(reader, items, told), strict=True):
         data = source() if callable(source) else source
-        if is_large(data, name):
+        if reader.whole_images:
+            yield row(reading, model, calibration), reading
+        elif is_large(data, name):
             yield Row(name, model, FIELD, reason=LARGE), reading
         elif is_field(reading):
             yield _of_field(reader, data, name, told), reading

@@ -1,5 +1,7 @@
 """Models that see whole images: trained, read, and their heat maps held against the cells found."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -12,8 +14,10 @@ from core.data.pixel_cache import prepare
 from core.data.synthetic.smear_field import draw_field
 from core.errors import ModelError, RunError
 from core.explain.overlay import resize_heat
-from core.reading.picture import read_small_field
+from core.reading.cell_reading import Reading
+from core.reading.picture import is_large, read_picture, read_small_field
 from core.reading.reader import Reader
+from core.reading.table import rows
 from core.runs import config, run_store
 from core.runs.run_store import Run
 from tests.factories.training import train
@@ -34,10 +38,12 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
         file = root / ("all" if blasts else "hem") / f"p{number // 2}" / f"{number}.png"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(encode(_field(number, blasts)))
-    datasets.add(str(root))
-    wanted = config.create("cnn-16", root, "recommended", epochs=2, inputs="image")
-    made = run_store.create(wanted, "whole-images")
-    train(made)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BLASTLENS_ARTIFACTS", str(tmp_path_factory.mktemp("artifacts")))
+        datasets.add(str(root))
+        wanted = config.create("cnn-16", root, "recommended", epochs=2, inputs="image")
+        made = run_store.create(wanted)
+        train(made)
     return made
 
 
@@ -87,6 +93,19 @@ def test_a_heat_map_is_judged_by_the_white_cells_that_are_found(run: Run) -> Non
     empty = reader.read(encode(draw_field(seed=5, blasts=0, lymphocytes=0).image), "glass.png")
     if empty.cells:
         assert "No white cell was found" in reader.judge(empty.cells[0]).reason
+
+
+def test_a_large_image_is_read_whole_too_and_no_field_is_looked_for(
+    run: Run, tmp_path: Path
+) -> None:
+    reader, image = Reader(run), _field(101, 2)
+    steps = [-(-3600 // side) for side in image.shape[:2]]
+    file = tmp_path / "large.png"
+    file.write_bytes(encode(np.tile(image, (*steps, 1))))
+    assert is_large(file, file.name)
+    assert isinstance(read_picture(reader, file, file.name), Reading)
+    ((row, reading),) = rows(reader, [(file.name, file)])
+    assert row.read_as != "field" and reading.kind in ("cell", "refused")
 
 
 def test_the_cells_of_a_field_and_the_controls_are_refused(run: Run) -> None:

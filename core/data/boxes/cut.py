@@ -1,10 +1,9 @@
 """Cuts the cells in the boxes of a detection set: a data set of single cells on black."""
 
-import os
 import re
-from collections.abc import Collection, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from core.cells.detection.tiles import Region, Whole
 from core.cells.scale import AskForMagnification, scale_of, to_model
 from core.data import images
 from core.data.boxes.annotations import Box, read_boxes
-from core.data.walk import DESCRIPTION, Progress, walk
+from core.data.walk import DESCRIPTION, Progress, on_all_cores, walk
 from core.errors import BlastLensError, DataError
 from core.tables import rows_to_csv
 
@@ -72,51 +71,67 @@ def cut_cells(
     cells of its field, or by `um_per_px`, micrometres a pixel, and put on black, 450 x 450 pixels.
     The field is the subject: cells of one field never stand on both sides of a split.
     `classes` limits the classes that are cut. Two boxes of different classes around one cell are
-    both left out. `progress` gets (fields done, fields to do); what it raises stops the work.
+    both left out. `progress` gets (fields done, fields to do); what it raises stops the
+    work, and then nothing is written.
 
     Raises `DataError` if `source` holds no boxes, `target` is not empty, or no cell can be cut.
     """
     if target.exists() and any(target.iterdir()):
         raise DataError(f"{target} is not empty. Give another folder for the cells.")
     boxes = read_boxes(source, [name for name, _, _ in walk(source)])
+    with storage.scratch(target.parent) as scratch:
+        folder = scratch / target.name
+        folder.mkdir()
+        made = _cut_all(source, boxes, folder, classes, um_per_px, progress)
+        if not made.cells:
+            first = (
+                f"The first box: {made.left_out[0].reason}"
+                if made.left_out
+                else f"No box is of the classes {', '.join(classes or ())}."
+            )
+            raise DataError(f"No cell of {source} can be cut. {first}")
+        storage.write_json(
+            folder / DESCRIPTION,
+            {
+                "name": f"{source.name}, cells cut from boxes",
+                "source": source.name,
+                "left_out": [
+                    {"field": it.field, "box": it.box and list(it.box), "reason": it.reason}
+                    for it in made.left_out
+                ],
+            },
+        )
+        folder.replace(target)
+    return replace(made, root=target)
+
+
+def _cut_all(
+    source: Path,
+    boxes: Mapping[str, list[Box]],
+    folder: Path,
+    classes: Collection[str] | None,
+    um_per_px: float | None,
+    progress: Progress | None,
+) -> CutSet:
+    """Writes the cells and labels.csv into an empty folder."""
     work = partial(_cut_field, source, classes=classes, um_per_px=um_per_px)
-    counts: dict[str, int] = {}
+    counts: Counter[str] = Counter()
     left_out: list[LeftOut] = []
     rows: list[tuple[str, str, str]] = []
-    pool = ThreadPoolExecutor(os.cpu_count())
-    try:
-        for done, found in enumerate(pool.map(work, boxes.items()), start=1):
-            for number, (box, image) in enumerate(found.cells, start=1):
-                kind = _folder_name(box.class_name)
-                file = (
-                    target / kind / _folder_name(found.name.rpartition(".")[0]) / f"{number:03}.png"
-                )
-                file.parent.mkdir(parents=True, exist_ok=True)
-                with storage.atomic(file) as temporary:
-                    temporary.write_bytes(images.encode(image))
-                rows.append((file.relative_to(target).as_posix(), box.class_name, found.name))
-                counts[kind] = counts.get(kind, 0) + 1
-            left_out += found.left_out
-            if progress:
-                progress(done, len(boxes))
-    finally:
-        pool.shutdown(cancel_futures=True)
-    if not counts:
-        raise DataError(f"No cell of {source} can be cut. The first box: {left_out[0].reason}")
-    with storage.atomic(target / "labels.csv") as temporary:
-        temporary.write_text(rows_to_csv(("file", "class", "subject"), rows), "utf-8", newline="")
-    storage.write_json(
-        target / DESCRIPTION,
-        {
-            "name": f"{source.name}, cells cut from boxes",
-            "source": source.name,
-            "left_out": [
-                {"field": it.field, "box": it.box and list(it.box), "reason": it.reason}
-                for it in left_out
-            ],
-        },
-    )
-    return CutSet(target, dict(sorted(counts.items())), len(boxes), tuple(left_out))
+    for done, found in enumerate(on_all_cores(work, list(boxes.items())), start=1):
+        for number, (box, image) in enumerate(found.cells, start=1):
+            kind, field = _folder_name(box.class_name), _folder_name(found.name.rpartition(".")[0])
+            file = folder / kind / field / f"{number:03}.png"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(images.encode(image))
+            rows.append((file.relative_to(folder).as_posix(), box.class_name, found.name))
+            counts[kind] += 1
+        left_out += found.left_out
+        if progress:
+            progress(done, len(boxes))
+    table = rows_to_csv(("file", "class", "subject"), rows)
+    (folder / "labels.csv").write_text(table, "utf-8", newline="")
+    return CutSet(folder, dict(sorted(counts.items())), len(boxes), tuple(left_out))
 
 
 def _cut_field(

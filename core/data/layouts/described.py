@@ -134,7 +134,10 @@ class Described:
             if path.lower().endswith(tables.SUFFIXES):
                 name = PurePosixPath(path).name
                 try:
-                    table = Table(tables.read_table(read(path), name), images, columns, name)
+                    rows = tables.read_table(read(path), name)
+                    if len(rows) < _MOST * len(images):
+                        continue
+                    table = Table(rows, images, columns, name)
                 except ColumnsUnknownError as error:
                     unread = error if "file" in error.recognised else unread
                 except DataError:

@@ -34,7 +34,7 @@ def show(runs: list[Run], upload: Upload, told: Told = NOTHING_TOLD) -> None:
     """
     with shown_errors():
         data = upload.data  # once: of a large scan each copy is hundreds of megabytes
-        if is_large(data, upload.name):
+        if is_large(data, upload.name) and not runs[0].config.sees_whole_images:
             _show_field(runs[0], upload.name, data, told)
             return
         readings = _read(runs, data, upload, told)

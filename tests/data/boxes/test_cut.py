@@ -64,6 +64,15 @@ def test_a_box_without_a_nucleus_and_a_cell_of_two_classes_are_left_out(
     )
     with pytest.raises(DataError, match="No cell of"):
         cut_cells(source, tmp_path / "cells")
+    with pytest.raises(DataError, match="No box is of the classes nothing"):
+        cut_cells(source, tmp_path / "cells", classes=("nothing",))
+
+    def stop(*_: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        cut_cells(source, tmp_path / "cells", classes=(cell[1],), progress=stop)
+    assert [path.name for path in tmp_path.iterdir()] == ["some"]
     made = cut_cells(source, tmp_path / "cells", classes=("red cell", cell[1]))
     assert made.cells == {cell[1]: 1}
     assert [it.box and it.box.class_name for it in made.left_out] == ["red cell"]
