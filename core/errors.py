@@ -13,6 +13,10 @@ class ConfigError(BlastLensError):
     """A setting of a run is unknown or out of range."""
 
 
+class NotAllowedError(BlastLensError):
+    """A person lacks the role that an action takes."""
+
+
 class RunError(BlastLensError):
     """A run folder is missing, unfinished or broken."""
 
