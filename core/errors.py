@@ -31,3 +31,11 @@ class UploadError(BlastLensError):
 
 class TooSmallError(UploadError):
     """An image has too few pixels to show a cell."""
+
+
+class CaseError(BlastLensError):
+    """A case, or the database of cases, cannot be used as asked."""
+
+
+class StaleError(CaseError):
+    """Somebody else has changed a case since it was looked at; nothing was written."""

@@ -18,12 +18,14 @@ class Settings:
     """Settings from the environment, and the limits of the code.
 
     Environment: `BLASTLENS_ARTIFACTS` (folder for runs, caches and the demo set; default
-    `artifacts` in a clone, the user's data folder for an installed package) and
-    `BLASTLENS_WEIGHTS` (folder searched first for ImageNet weights; default `artifacts/weights`).
+    `artifacts` in a clone, the user's data folder for an installed package),
+    `BLASTLENS_WEIGHTS` (folder searched first for ImageNet weights; default `artifacts/weights`)
+    and `BLASTLENS_DATABASE_URL` (of cases; default SQLite in the artifacts folder).
     """
 
     artifacts: Path
     weights: Path
+    database_url: str | None = None
     max_file_bytes: int = 64 * 2**20
     max_pixels: int = 40_000_000
     min_side_pixels: int = 32
@@ -42,13 +44,15 @@ class Settings:
 
 def settings() -> Settings:
     """The settings as the environment has them now."""
-    return _made(os.environ.get("BLASTLENS_ARTIFACTS"), os.environ.get("BLASTLENS_WEIGHTS"))
+    names = ("ARTIFACTS", "WEIGHTS", "DATABASE_URL")
+    return _made(*(os.environ.get(f"BLASTLENS_{name}") for name in names))
 
 
 @cache  # asked for several times a picture
-def _made(artifacts: str | None, weights: str | None) -> Settings:
+def _made(artifacts: str | None, weights: str | None, database_url: str | None) -> Settings:
     folder = Path(artifacts or _default_artifacts()).absolute()
-    return Settings(artifacts=folder, weights=Path(weights or folder / "weights").absolute())
+    weights_folder = Path(weights or folder / "weights").absolute()
+    return Settings(folder, weights_folder, database_url or None)
 
 
 def _default_artifacts() -> Path:

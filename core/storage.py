@@ -92,6 +92,11 @@ def downloads_dir() -> Path:
     return settings().artifacts / "downloads"
 
 
+def cases_dir() -> Path:
+    """The folder of the case database and its pictures."""
+    return settings().artifacts / "cases"
+
+
 def sources_file() -> Path:
     """The list of data sets the user has added by path."""
     return settings().artifacts / "sources.json"

@@ -1,5 +1,6 @@
 """The training cells most similar to a cell, to a model, and whether it knows that very cell."""
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from core.errors import DataError
 from core.ood.reference import Reference
 from core.runs.run_store import Run
 
-COUNT = 3
+COUNT, OF_EACH = 3, 2
 LABELS = {1: "ALL", 0: "HEM"}
 # Of the limit: the same picture in another file format lies within 0.002 of it, a copy with some
 # changed pixels within 0.03; other cells lie from 0.14 on.
@@ -50,11 +51,32 @@ class Seen:
 
 def most_similar(run: Run, reference: Reference, distances: np.ndarray) -> tuple[Neighbour, ...]:
     """The three training cells nearest to a cell, nearest first, from its distances (N,)."""
-    nearest = np.argpartition(distances, min(COUNT, len(distances)) - 1)[:COUNT]
-    nearest = nearest[np.argsort(distances[nearest], kind="stable")]
+    return _neighbours(run, reference, distances, _nearest(distances, COUNT))
+
+
+def nearest_of_each_class(
+    run: Run, reference: Reference, distances: np.ndarray
+) -> tuple[Neighbour, ...]:
+    """The two training cells of each class nearest to a cell, blasts first."""
+    labels = np.array([label for _, label, _, _ in reference.records])
+    rows: list[int] = []
+    for label in LABELS:
+        own = np.flatnonzero(labels == label)
+        rows += own[_nearest(distances[own], OF_EACH)].tolist() if len(own) else []
+    return _neighbours(run, reference, distances, rows)
+
+
+def _nearest(distances: np.ndarray, count: int) -> np.ndarray:
+    nearest = np.argpartition(distances, min(count, len(distances)) - 1)[:count]
+    return nearest[np.argsort(distances[nearest], kind="stable")]
+
+
+def _neighbours(
+    run: Run, reference: Reference, distances: np.ndarray, rows: Iterable[int]
+) -> tuple[Neighbour, ...]:
     root = _root(run)
     similar = []
-    for row in nearest:
+    for row in rows:
         image_id, label, subject, group = reference.records[row]
         file = root / image_id if root else None
         similar.append(

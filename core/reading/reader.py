@@ -27,7 +27,7 @@ from core.reading.cell_reading import CellReading, Reading
 from core.reading.checks import OF_FEATURES, OF_PIXELS, OF_WHOLE_IMAGES
 from core.reading.description import describe
 from core.reading.gate import CheckedPicture, Gate, examine, refused
-from core.reading.neighbours import Seen
+from core.reading.neighbours import Neighbour, Seen
 from core.reading.preparing.doubts import answer as answered
 from core.reading.preparing.told import NOTHING_TOLD, Told
 from core.runs.run_store import Run, require_model
@@ -201,6 +201,17 @@ class Reader:
 
     def _view(self, cell: CellReading) -> View:
         return views(self._engine, fit(cell.image, self._geometry)[None])[0]
+
+    def nearest_of_each_class(self, cell: CellReading) -> tuple[Neighbour, ...]:
+        """The two training cells of each class most like a cell, blasts first.
+
+        () if the run did not keep its training cells.
+        """
+        if (reference := self._reference) is None:
+            return ()
+        features = self._engine(fit(cell.image, self._geometry)[None]).features
+        distances = reference.distances(features[0].mean(axis=(0, 1)))
+        return neighbours.nearest_of_each_class(self.run, reference, distances)
 
     def aggregate(self, cell: CellReading) -> Aggregated:
         """The heat map of a cell over its eight dihedral views, and how much they agree."""

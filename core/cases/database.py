@@ -1,0 +1,139 @@
+"""The case database: SQLite in the artifacts folder, or PostgreSQL by `BLASTLENS_DATABASE_URL`."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from filelock import FileLock
+from sqlalchemy import Connection, Engine, create_engine, event, select
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.orm import Session
+
+from core import storage
+from core.cases.tables import HeadRow
+from core.errors import CaseError
+from core.settings import settings
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+WAIT_SECONDS = 30  # for another writer
+WRITES = "writes"  # the execution option of a transaction that writes
+DRIVERS = {"postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
+
+
+def url() -> str:
+    """The database in SQLAlchemy's form, with the password."""
+    given = settings().database_url
+    if given is None:
+        return f"sqlite:///{storage.cases_dir() / 'cases.sqlite'}"
+    scheme, colon, rest = given.partition("://")
+    return DRIVERS.get(scheme, scheme) + colon + rest
+
+
+@contextmanager
+def reading() -> Iterator[Session]:
+    """A session that sees one state of the database and changes nothing."""
+    engine = _engine(url())
+    if engine.dialect.name == "postgresql":
+        engine = engine.execution_options(isolation_level="REPEATABLE READ")
+    with _session(engine) as session:
+        yield session
+
+
+@contextmanager
+def writing() -> Iterator[tuple[Session, HeadRow]]:
+    """A transaction and the locked end of the chain: one writer at a time, all or nothing."""
+    engine = _engine(url()).execution_options(**{WRITES: True})
+    with _session(engine) as session, session.begin():
+        # SQLite has locked the whole database by now; PostgreSQL locks this row.
+        head = session.scalars(select(HeadRow).with_for_update()).one()
+        yield session, head
+
+
+@contextmanager
+def _session(engine: Engine) -> Iterator[Session]:
+    try:
+        with Session(engine, expire_on_commit=False, autoflush=False) as session:
+            yield session
+    except DBAPIError as error:
+        raise CaseError(f"The case database cannot be used: {_cause(error)}.") from error
+
+
+@lru_cache(maxsize=4)
+def _engine(address: str) -> Engine:
+    """Connects, and brings the tables to the version of this BlastLens."""
+    try:
+        engine = _sqlite(address) if address.startswith("sqlite") else _postgresql(address)
+        with FileLock(storage.cases_dir() / "upgrade.lock"):
+            upgrade(engine)
+    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
+        raise CaseError(
+            f"BLASTLENS_DATABASE_URL cannot be used ({error}). Give postgresql://user@host/name; "
+            "PostgreSQL needs the extra blastlens[postgresql]."
+        ) from error
+    except DBAPIError as error:
+        raise CaseError(f"The case database cannot be opened: {_cause(error)}.") from error
+    return engine
+
+
+def _sqlite(address: str) -> Engine:
+    storage.cases_dir().mkdir(parents=True, exist_ok=True)
+    engine = create_engine(address, connect_args={"timeout": WAIT_SECONDS})
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: sqlite3.Connection, _: Any) -> None:
+        # The driver must not begin transactions by itself: see `begin`.
+        connection.isolation_level = None
+        for setting in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+            connection.execute(f"PRAGMA {setting}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # A transaction that reads first and locks later could find the database changed meanwhile.
+        writes = connection.get_execution_options().get(WRITES)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+def _postgresql(address: str) -> Engine:
+    wait = {"options": f"-c lock_timeout={WAIT_SECONDS}s"}
+    return create_engine(address, connect_args=wait, pool_pre_ping=True)
+
+
+def upgrade(engine: Engine, version: str = "head") -> None:
+    """Runs the Alembic migrations that a database has not had yet, in one transaction."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with engine.execution_options(**{WRITES: True}).begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, version)
+
+
+def forget() -> None:
+    """Closes the connections of this process."""
+    for_address = url()
+    _engine(for_address).dispose()
+    _engine.cache_clear()
+
+
+def backup(target: Path) -> None:
+    """Copies a SQLite database, consistent while others write.
+
+    Raises `CaseError` for PostgreSQL, which has pg_dump for that.
+    """
+    if not url().startswith("sqlite"):
+        raise CaseError("Back up PostgreSQL by pg_dump, and the folder of pictures beside it.")
+    with _engine(url()).connect() as connection:
+        source = connection.connection.driver_connection
+        assert isinstance(source, sqlite3.Connection)
+        with storage.atomic(target) as temporary, sqlite3.connect(temporary) as copy:
+            source.backup(copy)
+
+
+def _cause(error: DBAPIError) -> str:
+    return " ".join(str(error.orig or error).split())[:300]
