@@ -1,0 +1,206 @@
+"""Verbs on cases: a patient's pictures, readings and decisions."""
+
+import getpass
+import json
+import re
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import click
+
+from core.cases import case_store, chain, database, intake, retention, signing
+from core.cases.agreement import agreements
+from core.cases.tables import CaseRow
+from core.cases.verdict import verdict
+from core.cli.console import prints, progress, wants_json
+from core.errors import CaseError, ConfigError
+from core.people import Person, own_machine
+from core.reading.fields.summary import BLOOD
+from core.reading.preparing.told import Told
+from core.reading.reader import Reader
+from core.runs import active_model, run_store
+
+by_person = click.option("--person", help="Who does it; default: the user of this machine.")
+
+
+@click.group()
+def cases() -> None:
+    """Cases: a patient's pictures, readings, decisions, signatures and report."""
+
+
+@cases.command("list")
+@prints
+def list_cases() -> list[dict[str, Any]]:
+    """Lists all cases, the one changed last first."""
+    return [vars(case) for case in case_store.cases()]
+
+
+@cases.command()
+@click.argument("case")
+@prints
+def show(case: str) -> dict[str, Any]:
+    """Shows a case: its verdict, its pictures, who signed, and what is in the way of that."""
+    return _document(case_store.get(_find(case)))
+
+
+@cases.command()
+@click.argument("name")
+@click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
+@click.option("--run", help="Default: the active model.")
+@click.option("--blind", is_flag=True, help="Readers decide before they see the model's calls.")
+@click.option("--minimum", type=int, default=BLOOD, show_default=True, help="Cells it rests on.")
+@click.option("--adapt-stain", is_flag=True, help="Read cells of another stain as if adapted.")
+@click.option("--um-per-px", type=float, metavar="µm", help="Scale of the fields.")
+@by_person
+@prints
+def new(
+    name: str,
+    images: tuple[str, ...],
+    run: str | None,
+    blind: bool,
+    minimum: int,
+    adapt_stain: bool,
+    um_per_px: float | None,
+    person: str | None,
+) -> dict[str, Any]:
+    """Reads images, cells and fields mixed, and keeps them as a case."""
+    reader = Reader(run_store.get(run) if run else active_model.active())
+    missing = [image for image in images if not Path(image).is_file()]
+    if missing:
+        raise ConfigError(f"There is no file {missing[0]}.")
+    shown = progress("reading")
+    read = []
+    for done, image in enumerate(images, start=1):
+        data, told = Path(image).read_bytes(), Told(adapt_stain=adapt_stain)
+        read.append(intake.read(reader, Path(image).name, data, told, um_per_px=um_per_px))
+        shown(done, len(images))
+    who = _person(person)
+    case_id = case_store.create(who, name, minimum_cells=minimum, blind=blind)
+    case_store.add(who, case_id, read)
+    return _document(case_store.get(case_id))
+
+
+@cases.command()
+@click.option(
+    "--head",
+    multiple=True,
+    metavar="NUMBER:HASH",
+    help="The hash of an event, as an earlier verification or a report has it.",
+)
+@prints
+def verify(head: tuple[str, ...]) -> dict[str, Any]:
+    """Checks that no event and no row was changed, dropped, reordered or back-dated.
+
+    The end of the chain that it prints, written down elsewhere and given as --head later, also
+    proves that nothing before it was written anew.
+    """
+    with database.reading() as session:
+        found = chain.verify(session, [_head(text) for text in head])
+    findings = [f"{one.where}: {one.what}" for one in found.findings]
+    document = {
+        "events": found.length,
+        "head": f"{found.length}:{found.head}",
+        "findings": findings,
+    }
+    if findings:
+        if wants_json():
+            click.echo(json.dumps(document, ensure_ascii=False, indent=1))
+            sys.exit(2)
+        raise CaseError(f"The chain does not hold. {'; '.join(findings)}.")
+    return document
+
+
+@cases.command()
+@click.option("--older-than", required=True, metavar="DAYS", help="Such as 90d.")
+@click.option("--dry-run", is_flag=True, help="Say what would be deleted, and delete nothing.")
+@by_person
+@prints
+def purge(older_than: str, dry_run: bool, person: str | None) -> dict[str, Any]:
+    """Deletes cases that nobody has changed for so long, with their pictures."""
+    days = re.fullmatch(r"(\d+)d?", older_than)
+    if days is None:
+        raise ConfigError(f"--older-than is {older_than!r}; it must be days, such as 90d.")
+    if dry_run:
+        old = retention.older_than(int(days[1]))
+    else:
+        old = retention.purge(_person(person), int(days[1]))
+    return {"deleted": not dry_run, "cases": [vars(case) for case in old]}
+
+
+@cases.command()
+@click.argument("case")
+@click.confirmation_option(prompt="Its pictures and decisions cannot be brought back. Delete it?")
+@by_person
+@prints
+def delete(case: str, person: str | None) -> dict[str, Any]:
+    """Deletes a case; that it was deleted, when and by whom, stays in the chain."""
+    case_id = _find(case)
+    case_store.delete(_person(person), case_id)
+    return {"deleted": case_id}
+
+
+@cases.command()
+@click.argument("folder")
+@prints
+def backup(folder: str) -> dict[str, Any]:
+    """Copies database and pictures into a new FOLDER, consistent while the app runs."""
+    target = retention.backup(Path(folder))
+    return {"folder": str(target), "files": sum(path.is_file() for path in target.rglob("*"))}
+
+
+def _document(case: CaseRow) -> dict[str, Any]:
+    calls = Counter(cell.state for cell in case.cells)
+    return {
+        "id": case.id,
+        "name": case.name,
+        "state": case.state,
+        "created": case.created,
+        "created_by": case.created_by,
+        "changed": case.changed,
+        "blind": case.blind,
+        "version": case.version,
+        "pictures": [
+            {
+                "name": picture.name,
+                "kind": picture.kind,
+                "input_sha256": picture.input_sha256,
+                "run": picture.model["run"],
+                "reason": picture.reason,
+            }
+            for picture in case.pictures
+        ],
+        "cells": len(case.cells),
+        "states": dict(calls),
+        "verdict": verdict(case).to_json(),
+        "agreement": agreements(case),
+        "signatures": [
+            {"person": one.person, "verified": one.verified, "time": one.time}
+            for one in case.signatures
+        ],
+        "in_the_way_of_signing": signing.hindrances(case),
+    }
+
+
+def _find(case: str) -> str:
+    """The identifier of a case by its beginning, or by its name. Raises `CaseError`."""
+    known = case_store.cases()
+    found = [one.id for one in known if one.id.startswith(case) or one.name == case]
+    if len(found) != 1:
+        how = "No case has" if not found else f"{len(found)} cases have"
+        raise CaseError(f"{how} the name or identifier {case!r}. See: blastlens cases list")
+    return found[0]
+
+
+def _head(text: str) -> tuple[int, str]:
+    if (match := re.fullmatch(r"(\d+):([0-9a-f]{64})", text)) is None:
+        raise ConfigError(f"--head is {text!r}; it must be a number, a colon and 64 hex digits.")
+    return int(match[1]), match[2]
+
+
+def _person(name: str | None) -> Person:
+    return own_machine(name or getpass.getuser())
+
+
+VERBS = (cases,)
