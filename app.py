@@ -1,30 +1,52 @@
-"""BlastLens: `streamlit run app.py`."""
+"""BlastLens: `streamlit run app.py`.
 
+Streamlit imports this file once, as `app`, before it serves anything, and runs it as a script for
+each view of a page.
+"""
+
+import sys
 from pathlib import Path
 
 import streamlit as st
 
 from core import memory, storage
-from pages.ui.common import compat
+from core.errors import ConfigError
+from pages.ui.common import compat, login, server
+
+
+def show_page() -> None:
+    """Shows the page that the address names, to whoever is let in."""
+    st.set_page_config(
+        page_title="BlastLens",
+        page_icon=str(Path(__file__).parent / "pages/ui/icon.svg"),
+        layout="wide",
+    )
+    page = st.navigation(
+        [
+            st.Page("pages/home.py", title="Home", icon=":material/home:", default=True),
+            st.Page("pages/dataset.py", title="Dataset", icon=":material/grid_view:"),
+            st.Page("pages/train.py", title="Train", icon=":material/model_training:"),
+            st.Page("pages/tune.py", title="Tune", icon=":material/tune:"),
+            st.Page("pages/compare.py", title="Compare", icon=":material/balance:"),
+            st.Page("pages/predict.py", title="Predict", icon=":material/biotech:"),
+            st.Page("pages/models.py", title="Models", icon=":material/inventory_2:"),
+        ],
+        position="top",
+    )
+    if login.let_in():
+        compat.enter_app()
+        page.run()
+
 
 memory.keep_little()
 storage.seed_artifacts()
 compat.share_upload_bytes()
-compat.enter_app()
-st.set_page_config(
-    page_title="BlastLens",
-    page_icon=str(Path(__file__).parent / "pages/ui/icon.svg"),
-    layout="wide",
-)
-st.navigation(
-    [
-        st.Page("pages/home.py", title="Home", icon=":material/home:", default=True),
-        st.Page("pages/dataset.py", title="Dataset", icon=":material/grid_view:"),
-        st.Page("pages/train.py", title="Train", icon=":material/model_training:"),
-        st.Page("pages/tune.py", title="Tune", icon=":material/tune:"),
-        st.Page("pages/compare.py", title="Compare", icon=":material/balance:"),
-        st.Page("pages/predict.py", title="Predict", icon=":material/biotech:"),
-        st.Page("pages/models.py", title="Models", icon=":material/inventory_2:"),
-    ],
-    position="top",
-).run()
+if __name__ == "__main__":
+    show_page()
+else:
+    try:
+        server.require_safe(local=server.is_bound_locally())
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        raise SystemExit(2) from None
+    app = st.App(__file__)

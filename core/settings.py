@@ -21,11 +21,21 @@ class Settings:
     `artifacts` in a clone, the user's data folder for an installed package),
     `BLASTLENS_WEIGHTS` (folder searched first for ImageNet weights; default `artifacts/weights`)
     and `BLASTLENS_DATABASE_URL` (of cases; default SQLite in the artifacts folder).
+    Of the app alone, see docs/people.md: `BLASTLENS_DATA_ROOTS`, `BLASTLENS_ALLOW_ANONYMOUS`,
+    `BLASTLENS_ROLES_CLAIM`, `BLASTLENS_READERS`, `BLASTLENS_SUPERVISORS`,
+    `BLASTLENS_ADMINISTRATORS`.
     """
 
     artifacts: Path
     weights: Path
     database_url: str | None = None
+    data_roots: tuple[Path, ...] | None = None  # None: not named, which is not the same as none
+    allow_anonymous: bool = False
+    roles_claim: str = ""
+    readers: tuple[str, ...] = ()
+    supervisors: tuple[str, ...] = ()
+    administrators: tuple[str, ...] = ()
+    login_seconds: int = 12 * 3600  # after that a person logs in again
     max_file_bytes: int = 64 * 2**20
     max_pixels: int = 40_000_000
     min_side_pixels: int = 32
@@ -44,15 +54,56 @@ class Settings:
 
 def settings() -> Settings:
     """The settings as the environment has them now."""
-    names = ("ARTIFACTS", "WEIGHTS", "DATABASE_URL")
-    return _made(*(os.environ.get(f"BLASTLENS_{name}") for name in names))
+    return _made(*map(os.environ.get, _VARIABLES))
+
+
+_VARIABLES = tuple(
+    f"BLASTLENS_{name}"
+    for name in (
+        "ARTIFACTS",
+        "WEIGHTS",
+        "DATABASE_URL",
+        "DATA_ROOTS",
+        "ALLOW_ANONYMOUS",
+        "ROLES_CLAIM",
+        "READERS",
+        "SUPERVISORS",
+        "ADMINISTRATORS",
+    )
+)
 
 
 @cache  # asked for several times a picture
-def _made(artifacts: str | None, weights: str | None, database_url: str | None) -> Settings:
+def _made(
+    artifacts: str | None,
+    weights: str | None,
+    database_url: str | None,
+    roots: str | None,
+    anonymous: str | None,
+    claim: str | None,
+    *people: str | None,
+) -> Settings:
     folder = Path(artifacts or _default_artifacts()).absolute()
-    weights_folder = Path(weights or folder / "weights").absolute()
-    return Settings(folder, weights_folder, database_url or None)
+    readers, supervisors, administrators = (_listed(names, ",") for names in people)
+    return Settings(
+        artifacts=folder,
+        weights=Path(weights or folder / "weights").absolute(),
+        database_url=database_url or None,
+        data_roots=None if roots is None else tuple(map(_folder, _listed(roots, os.pathsep))),
+        allow_anonymous=anonymous == "1",
+        roles_claim=(claim or "").strip(),
+        readers=readers,
+        supervisors=supervisors,
+        administrators=administrators,
+    )
+
+
+def _listed(text: str | None, separator: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in (text or "").split(separator) if part.strip())
+
+
+def _folder(path: str) -> Path:
+    return Path(path).expanduser().absolute()
 
 
 def _default_artifacts() -> Path:

@@ -27,7 +27,8 @@ def test_someone_without_a_role_may_nothing_and_the_owner_of_a_machine_everythin
 
 def test_a_refusal_says_who_what_and_whom_to_ask() -> None:
     Person("Ada").require(people.DECIDE)
-    with pytest.raises(NotAllowedError, match="sign cases[.] It takes a supervisor"):
+    assert people.who_may(people.ADD_DATA) == "Only an administrator may add data sets."
+    with pytest.raises(NotAllowedError, match="a supervisor or an administrator may sign cases"):
         Person("Ada").require(people.SIGN)
 
 

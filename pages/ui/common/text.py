@@ -8,7 +8,8 @@ import streamlit as st
 
 from core.data.indexing import Index
 from core.errors import BlastLensError
-from pages.ui.common import compat
+from core.people import MAX_NAME
+from pages.ui.common import compat, people, server
 
 SPLITS = {
     "subject": "by subject (honest)",
@@ -26,10 +27,34 @@ CALLS = {
 
 
 def title(name: str, sentence: str) -> None:
-    """A page's title and its one sentence: the first thing each page calls."""
+    """A page's title with its one sentence, and who uses it: the first thing each page calls."""
     compat.require_app()
-    st.title(name, anchor=False)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.title(name, anchor=False, width="stretch")
+        _person()
     st.markdown(sentence)
+
+
+def _person() -> None:
+    """Who uses the page: whoever has logged in, and the way out; else a name to type."""
+    person = people.current()
+    logged_in = bool(server.providers())
+    label = plain(person.name) if person else "Your name"
+    with st.popover(label, icon=":material/person:", type="tertiary"):
+        if logged_in and person:
+            st.caption(f"Logged in as {', '.join(sorted(person.roles))}.")
+            st.button("Log out", icon=":material/logout:", on_click=st.logout)
+            return
+        with st.form("your_name", border=False), shown_errors():
+            typed = st.text_input(
+                "Your name",
+                person.name if person else "",
+                max_chars=MAX_NAME,
+                help="Recorded with what you decide here, as a name that nobody has verified.",
+            )
+            if st.form_submit_button("Keep it"):
+                people.call_me(typed)
+                st.rerun()
 
 
 def research_notice() -> None:

@@ -1,0 +1,64 @@
+"""Who uses the pages, what they may do, and which paths they may name."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from core import people, roots
+from core.people import Person, who_may
+from core.settings import settings
+from pages.ui.common import server
+
+_TYPED = "typed_name"
+
+
+def current() -> Person | None:
+    """The person who has logged in or typed a name; None before.
+
+    Raises `ConfigError` if the claims of the provider are not usable.
+    """
+    if clients := server.providers():
+        claims = st.user.to_dict()
+        return people.from_claims(claims) if _logged_in(claims, {*clients.values()}) else None
+    name = st.session_state.get(_TYPED)
+    return people.own_machine(name) if name else None
+
+
+def _logged_in(claims: Mapping[str, Any], clients: set[str]) -> bool:
+    """Whether there is a fresh log-in that was made for this app."""
+    audience = claims.get("aud") or ()
+    meant_for = {audience} if isinstance(audience, str) else set(audience)
+    fresh = time.time() - claims.get("iat", 0) < settings().login_seconds
+    return claims.get("is_logged_in") is True and bool(meant_for & clients) and fresh
+
+
+def call_me(name: str) -> None:
+    """Keeps a typed name for the session. Raises `ConfigError` if it cannot be recorded."""
+    st.session_state[_TYPED] = people.own_machine(name).name
+
+
+def may(action: str) -> bool:
+    """Whether whoever uses the page may do an action; without log-in everyone may."""
+    person = current()
+    return not server.providers() if person is None else person.may(action)
+
+
+def require(action: str) -> None:
+    """Raises `NotAllowedError` if whoever uses the page may not do an action."""
+    if not may(action):
+        (current() or Person("Someone not logged in", roles=frozenset())).require(action)
+
+
+def lacks(action: str) -> bool:
+    """Whether the control that follows is to be disabled; says then who may use it."""
+    if may(action):
+        return False
+    st.caption(f":material/lock: {who_may(action)}")
+    return True
+
+
+def require_path(path: str) -> None:
+    """Raises `NotAllowedError` if users of the pages may not name this path of the server."""
+    roots.require_below(path, roots.allowed(local=server.is_local()))
