@@ -206,8 +206,7 @@ def test_only_one_module_writes_csv_for_others() -> None:
 
 
 def test_only_one_module_uses_streamlits_caches() -> None:
-    users = [f for f in sources("pages") if "st.cache_" in f.read_text(encoding="utf-8")]
-    assert [module_name(file) for file in users] == ["pages.ui.common.cache"]
+    assert users("st.cache_", "pages") == ["pages.ui.common.cache"]
 
 
 def test_only_one_module_makes_download_buttons() -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import delete as sql_delete
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, selectinload
 
-from core.cases import chain, database, pictures
+from core.cases import chain, database, drawing, pictures
 from core.cases.intake import ReadPicture
 from core.cases.labels import ALL, COUNTED
 from core.cases.tables import CaseRow, CellRow, EventRow, HeadRow, PictureRow
@@ -111,6 +111,7 @@ def _keep(case_id: str, read: ReadPicture) -> tuple[PictureRow, list[CellRow]]:
         id=uuid.uuid4().hex,
         case_id=case_id,
         file=pictures.keep(case_id, read.image),
+        overview=pictures.keep(case_id, drawing.overview(read.image)),
         **read.columns,
     )
     cells = []

@@ -54,7 +54,8 @@ class CaseRow(Tracked):
 class PictureRow(Tracked):
     """A picture of a case: one cell, a field, or one that could not be read.
 
-    file: the SHA-256 of the kept picture, see `core.cases.pictures`. input_sha256: of the file as
+    file: the SHA-256 of the kept picture, see `core.cases.pictures`; overview: of a smaller one.
+    input_sha256: of the file as
     it came. scale_by: the source of the scale. reason: why nothing was read of it. model: what read
     it, see `core.cases.intake.model_of`.
     """
@@ -66,6 +67,7 @@ class PictureRow(Tracked):
     name: Mapped[str] = mapped_column(NAME)
     kind: Mapped[str] = mapped_column(String(16))
     file: Mapped[str] = mapped_column(SHA256)
+    overview: Mapped[str] = mapped_column(SHA256)
     input_sha256: Mapped[str] = mapped_column(SHA256)
     width: Mapped[int]
     height: Mapped[int]

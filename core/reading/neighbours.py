@@ -74,11 +74,9 @@ def _nearest(distances: np.ndarray, count: int) -> np.ndarray:
 def _neighbours(
     run: Run, reference: Reference, distances: np.ndarray, rows: Iterable[int]
 ) -> tuple[Neighbour, ...]:
-    root = _root(run)
     similar = []
     for row in rows:
         image_id, label, subject, group = reference.records[row]
-        file = root / image_id if root else None
         similar.append(
             Neighbour(
                 image_id=image_id,
@@ -86,10 +84,17 @@ def _neighbours(
                 subject=subject,
                 group=group,
                 distance=float(distances[row]),
-                file=file if file and file.is_file() else None,
+                file=file_of(run, image_id),
             )
         )
     return tuple(similar)
+
+
+def file_of(run: Run, image_id: str) -> Path | None:
+    """The file of a training cell of a run; None if it is not on this machine."""
+    root = _root(run)
+    file = root / image_id if root else None
+    return file if file and file.is_file() else None
 
 
 def files(split: pd.DataFrame) -> dict[str, Seen]:

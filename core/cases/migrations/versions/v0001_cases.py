@@ -54,6 +54,7 @@ def upgrade() -> None:
         sa.Column("name", sa.String(length=200), nullable=False),
         sa.Column("kind", sa.String(length=16), nullable=False),
         sa.Column("file", sa.String(length=64), nullable=False),
+        sa.Column("overview", sa.String(length=64), nullable=False),
         sa.Column("input_sha256", sa.String(length=64), nullable=False),
         sa.Column("width", sa.Integer(), nullable=False),
         sa.Column("height", sa.Integer(), nullable=False),

@@ -1,0 +1,71 @@
+"""Cases: a patient's pictures, gone through cell by cell, signed and reported."""
+
+import streamlit as st
+
+from core.cases import case_store
+from core.cases.case_store import SIGNED
+from core.cases.tables import CaseRow
+from core.errors import CaseError
+from core.people import MAX_NAME, Person
+from pages.ui.cases import events, new_case, review, verdict
+from pages.ui.cases import list as case_list
+from pages.ui.common import people
+from pages.ui.common.text import plain, research_notice, shown_errors, title
+
+CASE = "case"  # of the address: which case is open
+REVIEW, VERDICT, PICTURES, EVENTS = "Review", "Verdict and signature", "Pictures", "What happened"
+
+
+def ask_for_name() -> None:
+    """Asks for the name that decisions are recorded with."""
+    with st.form("name", border=False), shown_errors():
+        st.markdown("What you decide here is recorded with your name.")
+        name = st.text_input("Your name", max_chars=MAX_NAME)
+        if st.form_submit_button("Go on", type="primary"):
+            people.call_me(name)
+            st.rerun()
+
+
+def show_case(case: CaseRow, person: Person) -> None:
+    """Shows one part of a case."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.button("All cases", icon=":material/arrow_back:", on_click=st.query_params.clear)
+        state = " :green-badge[signed]" if case.state == SIGNED else ""
+        blind = " :gray-badge[read blind]" if case.blind else ""
+        st.subheader(f"{plain(case.name)}{state}{blind}", anchor=False)
+    part = st.segmented_control(
+        "Part",
+        (REVIEW, VERDICT, PICTURES, EVENTS),
+        default=REVIEW if case.cells else PICTURES,
+        required=True,
+        label_visibility="collapsed",
+        key=f"part_{case.id}",
+    )
+    if part == REVIEW:
+        review.show(case.id, person)
+    elif part == VERDICT:
+        verdict.show(case, person)
+    elif part == PICTURES:
+        new_case.show_pictures(case, person)
+    else:
+        events.show(case)
+
+
+title("Cases", "A patient's cells: gone through by a reader, summed up, signed.")
+with shown_errors():
+    opened = st.query_params.get(CASE)
+    person = people.current()
+    if person is None:
+        ask_for_name()
+    elif opened is None:
+        new_case.show(person)
+        case_list.show(case_store.cases(), person)
+    else:
+        try:
+            case = case_store.get(opened)
+        except CaseError as error:
+            st.error(plain(str(error)), icon=":material/error:")
+            st.button("All cases", on_click=st.query_params.clear)
+        else:
+            show_case(case, person)
+research_notice()

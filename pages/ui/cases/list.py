@@ -1,0 +1,50 @@
+"""The list of cases, each a click away."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+import streamlit as st
+
+from core.cases.case_store import CaseSummary
+from core.people import Person
+
+_KEY = "case_list"
+
+
+def show(cases: Sequence[CaseSummary], person: Person) -> None:
+    """Shows all cases; a row that is clicked opens its case."""
+    if not cases:
+        st.info(
+            "There is no case yet. Drop pictures of one patient above, or keep a reading on "
+            "Predict as a case."
+        )
+        return
+    table = pd.DataFrame(
+        {
+            "Case": [case.name for case in cases],
+            "State": [case.state for case in cases],
+            "Changed": pd.to_datetime([case.changed for case in cases], utc=True),
+            "Readers": [", ".join(case.readers) for case in cases],
+            "Cells": [case.cells for case in cases],
+            "Counted": [case.counted for case in cases],
+            "Blasts": [case.blasts for case in cases],
+        }
+    )
+    chosen = st.dataframe(
+        table,
+        key=_KEY,
+        hide_index=True,
+        on_select="rerun",
+        selection_mode="single-row",
+        column_config={
+            "Changed": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm", timezone="UTC"),
+            "Counted": st.column_config.NumberColumn(
+                help="White cells that were read, or decided by a reader"
+            ),
+        },
+        alt="All cases, a row each; choose one to open it",
+    )
+    if rows := chosen["selection"]["rows"]:
+        st.query_params["case"] = cases[rows[0]].id
+        st.rerun()
+    st.caption("Click the box before a row to open its case. Times are UTC.")

@@ -1,0 +1,103 @@
+"""New cases, and pictures added to one: cells and fields mixed."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+from streamlit.typing import UploadedFile
+
+from core.cases import case_store, intake
+from core.cases.case_store import MAX_NAME, MOST_CELLS, SIGNED
+from core.cases.tables import CaseRow
+from core.data import images
+from core.errors import CaseError, UploadError
+from core.people import Person
+from core.reading.fields.summary import BLOOD, MARROW
+from core.reading.preparing.told import Told
+from core.runs import active_model
+from pages.ui.cases import cache as case_cache
+from pages.ui.common import cache, compat
+from pages.ui.common.progress import show_progress
+from pages.ui.common.text import plain, shown_errors
+
+_MINIMUM = f"A differential of blood counts {BLOOD} cells, one of marrow {MARROW}."
+
+
+def show(person: Person) -> None:
+    """A form that makes a case of dropped pictures."""
+    unfolded = not case_store.cases()
+    with (
+        st.expander("New case", icon=":material/add:", expanded=unfolded),
+        st.form("new_case", border=False),
+        shown_errors(),
+    ):
+        name = st.text_input("Name of the case", max_chars=MAX_NAME, placeholder="Smear 12/3")
+        files = _uploader("new_case_files")
+        left, middle, right = st.columns(3, vertical_alignment="bottom")
+        minimum = left.number_input("Cells it should rest on", 1, MOST_CELLS, BLOOD, help=_MINIMUM)
+        blind = middle.toggle(
+            "Read blind", help="Readers decide a cell before they see what the model says."
+        )
+        adapt = right.toggle("Adapt cells of another stain", help=_ADAPT)
+        if st.form_submit_button("Read and keep", type="primary"):
+            case_id = case_store.create(person, name, minimum_cells=minimum, blind=blind)
+            _add(case_id, person, files, adapt)
+            st.query_params["case"] = case_id
+            st.rerun()
+
+
+_ADAPT = (
+    "Cells refused for their appearance alone are read as if stained like the training cells, "
+    "marked so, and with a wider interval."
+)
+
+
+def show_pictures(case: CaseRow, person: Person) -> None:
+    """The pictures of a case, and a form to add more."""
+    if case.state != SIGNED:
+        with st.form(f"add_{case.id}", border=False, clear_on_submit=True), shown_errors():
+            files = _uploader(f"files_{case.id}")
+            adapt = st.toggle("Adapt cells of another stain", help=_ADAPT, key=f"adapt_{case.id}")
+            if st.form_submit_button("Read and add"):
+                _add(case.id, person, files, adapt)
+                st.rerun()
+    counts: dict[str, int] = {}
+    for cell in case.cells:
+        counts[cell.picture_id] = counts.get(cell.picture_id, 0) + 1
+    with st.container(horizontal=True, gap="medium"):
+        for picture in case.pictures:
+            with st.container(width=280, gap="xxsmall"):
+                place = case_cache.place(case.id, picture.overview, picture.width, ())
+                st.image(place, width="stretch", alt=f"The picture {picture.name}")
+                cells = counts.get(picture.id, 0)
+                st.caption(
+                    f"{plain(picture.name)}: {picture.kind}, {cells} "
+                    f"{'cell' if cells == 1 else 'cells'}, read by {plain(picture.model['run'])}"
+                )
+                if picture.reason:
+                    st.caption(f":material/warning: {plain(picture.reason)}")
+
+
+def _uploader(key: str) -> list[UploadedFile]:
+    files = st.file_uploader(
+        "Pictures of one patient: cells and fields mixed",
+        type=list(images.SUFFIXES),
+        accept_multiple_files=True,
+        key=key,
+    )
+    compat.unclip_file_list()
+    return files
+
+
+def _add(case_id: str, person: Person, files: Sequence[UploadedFile], adapt: bool) -> None:
+    """Reads the files with the active model and adds them; those that cannot be read are named."""
+    reader, read = cache.reader(active_model.active()), []
+    with show_progress("Reading", "pictures") as progress:
+        for done, file in enumerate(files, start=1):
+            try:
+                told = Told(adapt_stain=adapt)
+                read.append(intake.read(reader, file.name, file.getvalue(), told))
+            except (UploadError, CaseError) as error:
+                st.toast(plain(str(error)), icon=":material/error:", duration="infinite")
+            progress(done, len(files))
+    if read:
+        case_store.add(person, case_id, read)

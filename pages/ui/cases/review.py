@@ -1,0 +1,135 @@
+"""Goes through the cells of a case: the board beside the cell that is looked at."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+import streamlit as st
+
+from core.cases import board as case_board
+from core.cases import intake, review
+from core.cases.board import BY_CALL, ORDERS, Listed, ListedCell
+from core.cases.case_store import SIGNED
+from core.errors import BlastLensError
+from core.people import Person
+from pages.ui.cases import board, cache, cell
+from pages.ui.cases.board import BoardCell
+from pages.ui.common.text import plain, shown_errors
+
+_HEIGHT = 560  # pixels of the board
+_AHEAD = 2  # cells whose pictures are loaded before they are looked at
+
+
+@dataclass
+class ReviewState:
+    """What a browser session knows of a case that is gone through.
+
+    acknowledged: the last action that was taken. versions: of the cells as last shown. problem: why
+    the last action was refused.
+    """
+
+    current: str | None = None
+    acknowledged: int = 0
+    versions: dict[str, int] = field(default_factory=dict)
+    problem: str = ""
+
+
+@st.fragment
+def show(case_id: str, person: Person) -> None:
+    """Shows board and cell; a decision runs this part of the page alone."""
+    with shown_errors():
+        state: ReviewState = st.session_state.setdefault(f"review_{case_id}", ReviewState())
+        listed = case_board.listed(case_id, person.name)
+        if not listed.cells:
+            st.info("The case has no cell yet. Add pictures.")
+            return
+        state.versions = {one.id: one.version for one in listed.cells}
+        left, right = st.columns([5, 4], gap="medium")
+        with left:
+            if state.problem:
+                st.warning(plain(state.problem), icon=":material/sync_problem:")
+            cells = _show_board(listed, person, state)
+        place = next((at for at, one in enumerate(cells) if one.id == state.current), 0)
+        current = cells[place]
+        with right:
+            hidden = listed.case.blind and not current.own
+            cell.show(case_board.whole(current.id), hidden=hidden, blind=listed.case.blind)
+        for one in cells[place + 1 : place + 1 + _AHEAD]:
+            cache.ahead(cell.load, one.id)
+        if (
+            current.state == review.REVIEW
+            and current.seen_by is None
+            and listed.case.state != SIGNED
+        ):
+            review.see(person, case_id, [current.id])
+
+
+def _show_board(listed: Listed, person: Person, state: ReviewState) -> list[ListedCell]:
+    """Shows the board and returns the cells in its order."""
+    case, order = listed.case, BY_CALL
+    if not case.blind and len(ORDERS) > 1:
+        order = st.segmented_control(
+            "Order",
+            list(ORDERS),
+            default=BY_CALL,
+            required=True,
+            label_visibility="collapsed",
+            key=f"order_{case.id}",
+        )
+    rows = case_board.rows(listed, order)
+    key = f"board_{case.id}"
+    board.show(
+        [(title, [_tile(listed, one) for one in cells]) for title, cells in rows],
+        partial(_tiles, case.id, listed.cells),
+        key,
+        person=person.name,
+        current=state.current,
+        acknowledged=state.acknowledged,
+        locked=case.state == SIGNED,
+        blind=case.blind,
+        height=_HEIGHT,
+        on_said=partial(_take, case.id, person, state, key),
+    )
+    st.caption(
+        "Arrows move, with Shift they select; 1 to 5 decide, Enter confirms the model's call, U "
+        "undoes. Click, Shift-click and Ctrl-click select too."
+        + (f" {ORDERS[order]}" if ORDERS[order] else "")
+    )
+    return [one for _, cells in rows for one in cells]
+
+
+def _tile(listed: Listed, one: ListedCell) -> BoardCell:
+    blind = listed.case.blind
+    hidden = blind and not one.own
+    return BoardCell(
+        id=one.id,
+        name=f"No. {one.number} of {one.picture}",
+        note="" if hidden or one.probability is None else f"{one.probability:.0%}",
+        call=None if hidden else one.leaning,
+        label=one.own if blind else one.label,
+        by=None if blind else one.label_by,
+    )
+
+
+def _tiles(case_id: str, cells: Sequence[ListedCell]) -> dict[str, str]:
+    pictures = cache.tiles(case_id, tuple(one.files[intake.CONTEXT] for one in cells))
+    return dict(zip((one.id for one in cells), pictures, strict=True))
+
+
+def _take(case_id: str, person: Person, state: ReviewState, key: str) -> None:
+    """Does what the reader has said on the board, in its order, each once."""
+    said = board.said(key)
+    state.current = said.current
+    for action in said.actions:
+        if action.n <= state.acknowledged:
+            continue
+        state.acknowledged = action.n
+        state.problem = ""
+        try:
+            if action.kind == board.UNDO:
+                state.versions |= review.undo(person, case_id)
+            else:
+                seen = {one: state.versions[one] for one in action.cells if one in state.versions}
+                state.versions |= review.decide(person, case_id, action.label, seen)
+        except BlastLensError as error:
+            state.problem = str(error)
