@@ -3,6 +3,7 @@
 import streamlit as st
 
 from core.runs import active_model, run_store
+from pages.ui.cases import keep
 from pages.ui.common import uploads
 from pages.ui.common.text import research_notice, shown_errors, title
 from pages.ui.reading import cell, picture, table
@@ -42,7 +43,9 @@ with shown_errors():
                 "2019 or on its natural background, or a whole field of a smear."
             )
         elif len(chosen) == 1:
+            keep.offer(runs, chosen)
             picture.show(runs, chosen[0])
         else:
+            keep.offer(runs, chosen, table.told("predict"))
             table.show(runs, chosen, "predict")
 research_notice()

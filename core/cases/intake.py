@@ -72,15 +72,17 @@ def read(
     data: bytes,
     told: Told = NOTHING_TOLD,
     *,
+    as_field: bool | None = None,
     known: FieldReading | None = None,
     um_per_px: float | None = None,
     progress: Progress | None = None,
 ) -> ReadPicture:
     """Reads the bytes of an image file, a cell or a field.
 
-    `known` is the reading of this field by this reader, if there is one, with its edits;
-    `um_per_px` the scale of a field if a person gave it. Raises `UploadError` if the file cannot be
-    decoded, and `CaseError` if it is a scan, which is too large to be kept.
+    `as_field` says whether it is a field; None: by what it shows. `known` is the reading of this
+    field by this reader, if there is one, with its edits; `um_per_px` the scale of a field if a
+    person gave it. Raises `UploadError` if the file cannot be decoded, and `CaseError` if it is a
+    scan, which is too large to be kept.
     """
     if is_large(data, name):
         raise CaseError(
@@ -89,11 +91,10 @@ def read(
         )
     facts: dict[str, Any] = {"name": name[:200], "input_sha256": hashlib.sha256(data).hexdigest()}
     facts |= {"model": model_of(reader.run)}
-    if known is None:
-        reading = reader.read(data, name, told)
-        if not is_field(reading):
-            return _single(reader, decode(data, name), reading, facts)
     image = decode(data, name)
+    reading = reader.read(data, name, told)
+    if not (is_field(reading) if as_field is None else as_field):
+        return _single(reader, image, reading, facts)
     region = Whole(image)
     if known is None:
         found = detect(image, um_per_px=um_per_px)

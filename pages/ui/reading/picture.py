@@ -70,13 +70,18 @@ def read_as_told(runs: list[Run], upload: Upload, told: Told) -> list[Reading] |
     """The readings with what the user said of this refused picture; None while nothing is said."""
     if not any(st.session_state.get(_offered(name, upload)) for name in LABELS):
         return None
+    said = told_of(runs[0], upload, told)
+    return [cache.reading(run, upload.data, upload.name, said) for run in runs]
+
+
+def told_of(run: Run, upload: Upload, told: Told) -> Told:
+    """What the user has said of a picture, beside what was `told` of all."""
     while True:
-        readings = [cache.reading(run, upload.data, upload.name, told) for run in runs]
-        offer = readings[0].gate.offer
+        offer = cache.reading(run, upload.data, upload.name, told).gate.offer
         if offer is None or offer == told:
-            return readings
+            return told
         if not st.session_state.get(_offered(_kind(offer, told), upload)):
-            return readings
+            return told
         told = offer
 
 

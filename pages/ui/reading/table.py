@@ -32,20 +32,25 @@ def show(runs: list[Run], uploads: Sequence[Upload], key: str) -> None:
     """The table of all readings, and below it the one that is chosen."""
     with shown_errors():
         offer = st.container()
-        told = Told(adapt_stain=st.session_state.get(f"{key}_{picture.ADAPT}", False))
-        found = _read(runs, uploads, key, told)
+        said = told(key)
+        found = _read(runs, uploads, key, said)
         if found.empty:
             return
         with offer:
-            _offer(found, key, told)
+            _offer(found, key, said)
         chosen = _filter(found, key)
-        _download(runs, uploads, found, told)
+        _download(runs, uploads, found, said)
         place = _choose(chosen, key)
         if place is not None:
             _step(chosen, place, key)
-            picture.show(runs, uploads[place], told)
-            if _told(_rows_now(runs, uploads[place], told)) != _rows_in(found, place):
+            picture.show(runs, uploads[place], said)
+            if _told(_rows_now(runs, uploads[place], said)) != _rows_in(found, place):
                 st.rerun()  # what was changed or read below the table has changed its row
+
+
+def told(key: str) -> Told:
+    """What the user has said of all pictures of the table with that key."""
+    return Told(adapt_stain=st.session_state.get(f"{key}_{picture.ADAPT}", False))
 
 
 def _offer(found: pd.DataFrame, key: str, told: Told) -> None:

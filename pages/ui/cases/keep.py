@@ -1,0 +1,62 @@
+"""Keeps what is read on Predict as a case."""
+
+from collections.abc import Sequence
+from pathlib import PurePath
+
+import streamlit as st
+
+from core.cases import case_store, intake
+from core.cases.intake import ReadPicture
+from core.errors import CaseError, UploadError
+from core.people import DECIDE
+from core.reading.preparing.told import NOTHING_TOLD, Told
+from core.runs.run_store import Run
+from pages.ui.common import cache, people
+from pages.ui.common.progress import show_progress
+from pages.ui.common.text import plain, shown_errors
+from pages.ui.common.uploads import Upload
+from pages.ui.reading import field, picture
+
+
+def offer(runs: Sequence[Run], uploads: Sequence[Upload], told: Told = NOTHING_TOLD) -> None:
+    """A button that keeps pictures, with what the user has said of them, and opens their case."""
+    person = people.current()
+    pressed = st.button(
+        "Keep as a case",
+        icon=":material/folder_shared:",
+        disabled=person is None or not people.may(DECIDE),
+        help="Keeps pictures and readings, to be gone through and signed on the Cases page."
+        if person
+        else "First type your name, at the top right: it is recorded with the case.",
+    )
+    if pressed and person is not None:
+        with shown_errors():
+            read = _read(runs[0], uploads, told)
+            name = PurePath(uploads[0].name).stem
+            case_id = case_store.create(person, name[: case_store.MAX_NAME])
+            case_store.add(person, case_id, read)
+            st.switch_page("pages/cases.py", query_params={"case": case_id})
+
+
+def _read(run: Run, uploads: Sequence[Upload], told: Told) -> list[ReadPicture]:
+    """The readings as the page shows them; a file that cannot be kept is named and left out."""
+    read = []
+    with show_progress("Keeping", "pictures") as progress:
+        for done, upload in enumerate(uploads, start=1):
+            try:
+                read.append(
+                    intake.read(
+                        cache.reader(run),
+                        upload.name,
+                        upload.data,
+                        picture.told_of(run, upload, told),
+                        as_field=picture.chosen_as_field(upload),
+                        known=field.latest(run, upload.digest),
+                    )
+                )
+            except (UploadError, CaseError) as error:
+                st.toast(plain(str(error)), icon=":material/error:", duration="infinite")
+            progress(done, len(uploads))
+    if not read:
+        raise CaseError("None of the pictures can be kept.")
+    return read
