@@ -40,7 +40,7 @@ def place(data: bytes, width: int, outline: Sequence[Sequence[int]]) -> bytes:
 
     `outline` is in pixels of the original, which is `width` pixels wide.
     """
-    image = decode(data)
+    image = decode(data).copy()
     if len(outline):
         points = (np.array(outline) * (image.shape[1] / width)).astype(np.float32)
         (x, y), radius = cv2.minEnclosingCircle(points)

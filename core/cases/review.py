@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from sqlalchemy import select
@@ -63,34 +63,28 @@ def undo(person: Person, case_id: str) -> dict[str, int]:
         if event is None:
             return {}
         changes = json.loads(event.payload or "{}")["changes"]
-        versions = {
-            change["id"]: change["after"]["version"]
-            for change in changes
-            if change["table"] == CellRow.__tablename__
-        }
-        rows = _cells(session, case_id, versions)
-        _require_versions(session, case, person, rows, versions)
-        by_id = {row.id: row for row in rows}
+        decided = {one["id"]: one for one in changes if one["table"] == CellRow.__tablename__}
+        rows = _cells(session, case_id, decided)
+        # A cell is as the decision left it, or as an undone later one of the same person did.
+        stands = {row.id: row.label_at == decided[row.id]["after"]["label_at"] for row in rows}
+        if not case.blind and (stale := [row for row in rows if not stands[row.id]]):
+            raise _stale(session, case, stale)
+        for row in rows:
+            if stands[row.id]:  # else another reader's decision is the last one by now
+                _restore(row, decided[row.id]["before"])
+            row.version += 1
         for change in changes:
-            if change["table"] == CellRow.__tablename__:
-                row = by_id[change["id"]]
-                if case.blind and row.label_by != person.name:
-                    continue  # another reader's decision is the last one by now
-                for name in ("label", "label_by", "label_at", "settled"):
-                    if name in change["before"]:
-                        setattr(row, name, change["before"][name])
-                row.version += 1
-            elif change["table"] == DecisionRow.__tablename__:
+            if change["table"] == DecisionRow.__tablename__:
                 decision = session.get(DecisionRow, change["id"])
                 assert decision is not None
-                decision.label = (change["before"] or {}).get("label", None)
+                decision.label = (change["before"] or {}).get("label")
         return _record(session, head, case, person, UNDONE, rows, undoes=event.number)
 
 
-def see(person: Person, case_id: str, cells: Iterable[str]) -> None:
+def see(person: Person, case_id: str, cells: Collection[str]) -> None:
     """Records that the person has looked at cells that were sent to review."""
     with case_store.changing(case_id) as (session, head, case):
-        found = _cells(session, case_id, dict.fromkeys(cells, 0))
+        found = _cells(session, case_id, cells)
         rows = [row for row in found if row.state == REVIEW and row.seen_by is None]
         for row in rows:
             row.seen_by = person.name
@@ -111,7 +105,7 @@ def disagreements(case: CaseRow) -> list[CellRow]:
     ]
 
 
-def _cells(session: Session, case_id: str, cells: Mapping[str, int]) -> list[CellRow]:
+def _cells(session: Session, case_id: str, cells: Collection[str]) -> list[CellRow]:
     found = select(CellRow).where(CellRow.id.in_(cells), CellRow.case_id == case_id)
     rows = list(session.scalars(found))
     if not rows or len(rows) != len(cells):
@@ -146,6 +140,12 @@ def _stale(session: Session, case: CaseRow, rows: list[CellRow]) -> StaleError:
         f"Somebody has decided since you looked: {'; '.join(said)}. Nothing was written. Look "
         "again."
     )
+
+
+def _restore(row: CellRow, before: Mapping[str, Any]) -> None:
+    for name in ("label", "label_by", "label_at", "settled"):
+        if name in before:
+            setattr(row, name, before[name])
 
 
 def _set(session: Session, case: CaseRow, person: Person, row: CellRow, label: str) -> None:
