@@ -4,6 +4,7 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +17,7 @@ SERVERS = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 
 
 @pytest.fixture(scope="session")
-def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgresql() -> Iterator[str]:
     """The address of a PostgreSQL server that this session starts on the loopback."""
     folder = Path(shutil.which("pg_ctl") or (SERVERS[-1] / "pg_ctl" if SERVERS else "none")).parent
     if not (folder / "pg_ctl").is_file():
@@ -24,14 +25,14 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    data = tmp_path_factory.mktemp("postgresql")
     as_user: list[str] = []
     if os.geteuid() == 0:  # the server refuses to run as root
         if shutil.which("runuser") is None:
             pytest.skip("PostgreSQL does not run as root, and there is no runuser")
         as_user = ["runuser", "-u", "postgres", "--"]
-        for parent in [data, *data.parents][:3]:
-            parent.chmod(0o755)
+    # Not in pytest's folders, which are for their owner alone.
+    data = Path(tempfile.mkdtemp(prefix="postgresql"))
+    if as_user:
         shutil.chown(data, "postgres")
 
     def run(program: str, *options: str) -> None:
@@ -48,6 +49,7 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     upgraded.dispose()
     yield server
     run("pg_ctl", "-D", f"{data}/db", "-m", "immediate", "stop")
+    shutil.rmtree(data)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"], autouse=True)
