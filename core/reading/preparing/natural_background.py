@@ -133,7 +133,7 @@ def _scale(
         factor = trained / red_cell
         words = (
             f"Scaled by {factor:.2f} to the training images, by {ruler}: red cells are "
-            f"{red_cell:.0f} pixels across here, assumed to be {trained:.0f} there."
+            f"{red_cell:.0f} pixels across here, taken to be {trained:.0f} there."
         )
         return factor, words, True
     factor = reference.typical_diameter / _diameter(cell)
