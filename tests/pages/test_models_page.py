@@ -50,7 +50,7 @@ def test_an_engine_that_changed_is_said_and_a_lost_model_leaves_a_way_out() -> N
     text = run.engine_file.read_text(encoding="utf-8")
     run.engine_file.write_text(text + "\n", encoding="utf-8")
     app = open_page("models")
-    assert "not the one that was chosen" in app.warning[0].value
+    assert "Changed since: engine." in app.warning[0].value
     button(app, "Use for readings").click().run()
     assert not app.warning and not app.exception
     shipped_run("demo-cnn-dropout")
