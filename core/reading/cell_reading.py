@@ -22,9 +22,9 @@ class CellReading:
 
     bbox: (x, y, w, h) in pixels of the picture. probability to close: as `Answer` has them. image:
     what the model saw of the picture, RGB uint8 (W, W, 3). unadapted: the same before its colours
-    were adapted to those of the training cells; None if they were not. heat_map: evidence for the
+    were adapted to those of the reference cells; None if they were not. heat_map: evidence for the
     leaning, at the resolution of the feature map, drawn by `method`; `Reader.judge` says whether to
-    believe it. findings: the measures in words. similar: the nearest training cells, nearest first;
+    believe it. findings: the measures in words. similar: nearest reference cells, nearest first;
     None if the run did not keep them. seen: whether the model knows this very cell. doubts: why a
     person should look at it whatever the model says; then the call is review. whole_image: whether
     it is of the image as it is, whatever cells it shows; then nothing is measured.
@@ -50,7 +50,7 @@ class CellReading:
 
     @property
     def adapted(self) -> bool:
-        """Whether it was read as if it were stained like the training cells."""
+        """Whether it was read as if it were stained like the reference cells."""
         return self.unadapted is not None
 
     @property

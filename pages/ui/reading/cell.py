@@ -34,8 +34,8 @@ _CHECKS = {
     "channels": "Red and blue are in their order",
     "scale": "The cell is of a size that the model knows",
     "sharp": "It is whole, in focus and well exposed",
-    "appearance": "Colour, light and chromatin are those of training cells",
-    "known": "To the model it is like the cells it has learned from",
+    "appearance": "Colour, light and chromatin are those of its reference cells",
+    "known": "To the model it is like its reference cells",
 }
 _FIGURES = {
     "black_border": "Black share of the border",
@@ -44,8 +44,8 @@ _FIGURES = {
     "green": "Green over the weaker of red and blue",
     "texture": "Chromatin texture",
     "diameter_px": "Diameter",
-    "least_diameter_px": "Least diameter in training",
-    "most_diameter_px": "Largest diameter in training",
+    "least_diameter_px": "Least diameter of reference cells",
+    "most_diameter_px": "Largest diameter of reference cells",
     "um_per_px": "Micrometres a pixel of the picture",
     "focus": "Focus",
     "least_focus": "Least focus",
@@ -56,11 +56,11 @@ _FIGURES = {
     "red_cells_across": "Red cells across the picture",
     "red_over_blue": "Red over blue, in the nucleus",
     "red_varies": "Variation of red over that of blue",
-    "enlargement": "Enlargement to the scale of training",
+    "enlargement": "Enlargement to the scale of reference cells",
     "own_appearance": "Distance in what is measured, before its colours were adapted",
     "appearance": "Distance in what is measured",
     "appearance_limit": "Its limit",
-    "distance": "Distance to training cells, by the model",
+    "distance": "Distance to reference cells, by the model",
     "distance_limit": "Limit of that distance",
 }
 
@@ -141,7 +141,7 @@ def _show_refusal(reading: Reading) -> None:
 def _show_call(cell: CellReading) -> None:
     st.markdown(f"### The model suggests: {CALLS[cell.call]}")
     if cell.adapted:
-        st.markdown(":material/palette: **Read as if stained like the training cells.**")
+        st.markdown(":material/palette: **Read as if stained like the reference cells.**")
     if cell.call == "review":
         st.markdown(f"By its threshold it leans to {CALLS[cell.leaning]}.")
 
@@ -219,15 +219,18 @@ def _show_prepared(reading: Reading) -> None:
 
 
 def _show_similar(cell: CellReading) -> None:
-    st.markdown("**The training cells most like it, to this model**")
+    st.markdown("**The reference cells most like it, to this model**")
     if cell.similar is None:
-        st.caption("This model did not keep its training cells. Train it again to see them.")
+        st.caption("This model did not keep its reference cells. Train it again to see them.")
         return
     with st.container(horizontal=True, gap="small"):
         for neighbour in cell.similar:
             with st.container(width=_TILE, gap="xxsmall"):
                 _show_neighbour(neighbour)
-    st.caption("By the model's features, the nearest first. Their labels are no vote.")
+    st.caption(
+        "Of the training part of its data, the nearest first by the model's features. Their labels "
+        "are no vote."
+    )
 
 
 def _show_neighbour(neighbour: Neighbour) -> None:
@@ -238,7 +241,7 @@ def _show_neighbour(neighbour: Neighbour) -> None:
         try:
             changed = neighbour.file.stat().st_mtime_ns
             picture = cache.thumbnail(str(neighbour.file), changed)
-            alt = f"Training cell {neighbour.image_id}, labelled {neighbour.label}"
+            alt = f"Reference cell {neighbour.image_id}, labelled {neighbour.label}"
             st.image(picture, width="stretch", alt=alt)
         except (OSError, UploadError) as error:
             st.caption(plain(str(error)))
