@@ -24,6 +24,7 @@ from core.reading.reader import Reader
 from core.runs.calibration import Calibration
 
 CELL, CUT_OUT, FIELD, NOTHING = "one cell", "cell cut out", "whole field", "nothing"
+WHOLE = "whole image"
 NOT_READ, AS_FIELD = "not read", "field"
 LARGE = "A large image: its white cells are searched for when it is opened."
 _FACTS = """Readings of BlastLens. For research use only, never a diagnosis.
@@ -74,11 +75,13 @@ _DTYPES = {field.name: float if field.type == float | None else field.type for f
 
 
 def read_as(reading: Reading) -> str:
-    """How a picture was read: as `CELL`, `CUT_OUT`, `FIELD` or `NOTHING`."""
+    """How a picture was read: as `CELL`, `CUT_OUT`, `WHOLE`, `FIELD` or `NOTHING`."""
     if is_field(reading):
         return FIELD
     if not reading.cells:
         return NOTHING
+    if reading.cells[0].whole_image:
+        return WHOLE
     return CUT_OUT if reading.prepared and reading.prepared.cut_out else CELL
 
 
