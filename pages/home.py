@@ -13,7 +13,7 @@ _PARTS = (
     "**The model suggests** its call: ALL, HEM or, where it is not sure, review. The "
     "**probability** stands with how sure it is. The **heat map** shows what speaks for the call, "
     "and its badge whether the map has passed its own tests. Below stand the cell in words, the "
-    "training cells most like it, and the checks made before the reading."
+    "reference cells most like it, and the checks made before the reading."
 )
 
 title(

@@ -44,8 +44,9 @@ def show_active(active: Run | None) -> None:
         )
     if active is not None and (before := active_model.changed_since(active)):
         st.warning(
-            f"The engine of {plain(active.run_id)} is not the one that was chosen{day(before.at)}: "
-            "its files have changed since. If that was meant, choose it again.",
+            f"{plain(active.run_id)} does not read as it did when it was chosen{day(before.at)}. "
+            f"Changed since: {', '.join(active_model.changes(before, active))}. If that was meant, "
+            "choose it again.",
             icon=":material/warning:",
         )
     if undo:

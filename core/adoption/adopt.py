@@ -69,7 +69,6 @@ def adopt(run: Run, reporter: Reporter, convert: Converter) -> None:
         keras=found.keras,
     )
     results.write(run, index, parts, geometry, logits, features, facts, reporter)
-    request.discard_original(run)
 
 
 def _try(

@@ -1,13 +1,17 @@
-"""Asks for an adoption: the folder of its run, with a copy of the model file."""
+"""Asks for an adoption: the folder of its run, with a copy of the model file.
+
+The copy stays until a person has agreed to how the model is fed, so that it can be adopted anew.
+"""
 
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 from core.archive import model_file
 from core.data import datasets
 from core.errors import RunError
 from core.models.catalog import ADOPTED
-from core.runs import config, run_store
+from core.runs import active_model, config, run_store
 from core.runs.adoption import Adoption, Wanted
 from core.runs.config import RunConfig, Setting
 from core.runs.run_store import ADOPTION, Run
@@ -43,7 +47,7 @@ def create(
         _copy(model, run.path / original(form))
         asked.write(run.path / ADOPTION)
     except OSError:
-        shutil.rmtree(run.path)
+        delete(run)
         raise
     return run
 
@@ -71,9 +75,48 @@ def of(run: Run) -> Adoption:
     return adoption
 
 
+def is_open(run: Run) -> bool:
+    """Whether the copy of the model file is still there, so that `repeat` is possible."""
+    return any(map(_is_copy, run.path.iterdir()))
+
+
+def repeat(run: Run, wanted: Wanted) -> None:
+    """Withdraws an adoption that has ended; resumed, it is fed and read as `wanted`.
+
+    What was found before is deleted. Raises `RunError` if the run is unfinished, its model file is
+    no longer kept, or it has been chosen for readings.
+    """
+    adoption = of(run)
+    chosen = run.run_id in {entry.run for entry in active_model.history()}
+    if run.status.unfinished or chosen or not is_open(run):
+        raise RunError(
+            f"Run {run.run_id} is under way, has been chosen for readings, or no longer has its "
+            "model file, so it stays as it is. Adopt the model again, under another name."
+        )
+    status = run.status.replace(state="cancelled")
+    kept = {run.REQUEST, ADOPTION, run.log_file.name}
+    _delete(file for file in run.path.glob("[!.]*") if file.name not in kept and not _is_copy(file))
+    run.write_status(status)
+    again = adoption.replace(wanted=wanted, chosen=None, trials=(), cells=0, no_map="")
+    again.write(run.path / ADOPTION)
+
+
+def delete(run: Run) -> None:
+    """Deletes a run whose adoption has failed or is given up."""
+    shutil.rmtree(run.path)
+
+
 def discard_original(run: Run) -> None:
     """Deletes the copy of the model file, which the engine replaces."""
-    for file in run.path.glob("original*"):
+    _delete(filter(_is_copy, run.path.iterdir()))
+
+
+def _is_copy(file: Path) -> bool:
+    return file.name.startswith("original")
+
+
+def _delete(files: Iterable[Path]) -> None:
+    for file in list(files):
         if file.is_dir():
             shutil.rmtree(file)
         else:

@@ -91,6 +91,7 @@ def adopt(
     status = follow(run, phases_of(run.run_id))
     if status.state != "succeeded":
         raise RunError(f"Run {run.run_id} {status.state}. {status.error or ''}".strip())
+    request.discard_original(run)
     return AdoptedRun(run.run_id, status.state, run.adoption, run.metrics)
 
 

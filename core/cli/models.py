@@ -43,8 +43,10 @@ class ImportedRun:
 def promote(run: str) -> dict[str, Any]:
     """Makes a run the active model, which reads."""
     promoted = run_store.get(run)
-    changed = active_model.changed_since(promoted)
-    return active_model.promote(promoted).to_json() | {"engine_changed": changed is not None}
+    before = active_model.changed_since(promoted)
+    changed = active_model.changes(before, promoted) if before else []
+    told = {"engine_changed": "engine" in changed, "changed": changed}
+    return active_model.promote(promoted).to_json() | told
 
 
 @click.command("undo-promotion")

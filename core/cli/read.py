@@ -40,7 +40,7 @@ from core.storage import atomic
 @click.option(
     "--adapt-stain",
     is_flag=True,
-    help="Read a cell that only its appearance has refused as if stained like the training cells.",
+    help="Read a cell that only its appearance has refused as if stained like the reference cells.",
 )
 @click.option("--one-patient", is_flag=True, help="Add up the fields, which are of one patient.")
 @prints

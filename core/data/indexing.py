@@ -4,15 +4,19 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
+from pydantic import Field
 
 from core import storage
+from core.cells.scale import CAMERA_UM, UM_PER_PX
 from core.data import duplicates, images, layouts
 from core.data.layouts import Labelling, Layout
+from core.data.layouts.cnmc import Cnmc
 from core.data.walk import DESCRIPTION, File, Look, Progress, as_text, look_into, walk
+from core.documents import Section
 from core.errors import DataError
 from core.settings import settings
 
@@ -39,12 +43,15 @@ class Index:
     `rejected`: path, reason of each file that is not a cell of this data set.
     `layout` is the title of its layout; `classes` gives the label of each of the publisher's
     classes, None for one that is left out, and is empty if the file names give the label.
+    `um_per_px`: the micrometres that a pixel of its cells covers, by its description, or as assumed
+    for C-NMC; None if unknown.
     `fingerprint`: 16 hex digits over names, contents, labels, subjects and phases of all cells.
     """
 
     root: Path
     name: str
     synthetic: bool
+    um_per_px: float | None
     layout: str
     classes: dict[str, int | None]
     cells: pd.DataFrame
@@ -161,7 +168,7 @@ def _build(
     known = ["image_id", "sha256", "label", "subject", "phase"]
     index = Index(
         root,
-        *_describe(root),
+        *_describe(root, layout.title),
         layout=layout.title,
         classes=dict(layout.classes),
         cells=cells,
@@ -217,18 +224,25 @@ def _sort_out(rows: pd.DataFrame, layout: Layout) -> tuple[pd.DataFrame, pd.Data
     return cells.reset_index(drop=True), rejected.reset_index(drop=True)
 
 
-def _describe(root: Path) -> tuple[str, bool]:
-    """Returns the name and kind of a data set, from its description if there is one."""
+class _Description(Section):
+    """What `DESCRIPTION` says of a data set."""
+
+    name: str | None = None
+    synthetic: bool = False
+    um_per_px: Annotated[float | None, Field(ge=CAMERA_UM[0], le=CAMERA_UM[1])] = None
+
+
+def _describe(root: Path, layout: str) -> tuple[str, bool, float | None]:
+    """Name, kind and scale of a data set, from its description if there is one."""
     file = root / DESCRIPTION
-    about: Any = {}
-    if file.exists():
-        try:
-            about = storage.read_json(file)
-        except (OSError, ValueError):
-            about = None
-        if not isinstance(about, dict):
-            raise DataError(f"{file} is damaged. Delete it, or draw the synthetic set again.")
-    return str(about.get("name", root.name)), bool(about.get("synthetic", False))
+    try:
+        about = _Description.parse(storage.read_json(file) if file.exists() else {}, DataError)
+    except (OSError, ValueError, DataError) as error:
+        raise DataError(
+            f"{file} is damaged ({error}). Correct or delete it, or draw the synthetic set again."
+        ) from None
+    assumed = UM_PER_PX if layout == Cnmc.title else None
+    return about.name or root.name, about.synthetic, about.um_per_px or assumed
 
 
 _TABLES = ("cells", "pairs", "rejected")
@@ -243,7 +257,7 @@ def _load(root: Path, folder: Path, state: _State) -> Index | None:
             return None
         return Index(
             root,
-            *_describe(root),
+            *_describe(root, document["layout"]),
             layout=document["layout"],
             classes=document["classes"],
             fingerprint=document["fingerprint"],

@@ -56,7 +56,11 @@ def _classes(index: Index) -> list[DatasetIssue]:
     if table.empty or {name.upper() for name in table["class_name"]} == {"ALL", "HEM"}:
         return []
     named = {label: ", ".join(rows["class_name"]) for label, rows in table.groupby("counts_as")}
-    text = f"{named.get('ALL', 'No class')} counts as ALL, the positive class; "
+    several = (table["counts_as"] == "ALL").sum() > 1
+    text = (
+        f"{named.get('ALL', 'No class')} {'count' if several else 'counts'} as ALL, the positive "
+    )
+    text += "class; "
     text += f"{named.get('HEM', 'no class')} as HEM."
     if "left out" in named:
         text += f" Left out: {named['left out']}."
@@ -184,6 +188,13 @@ def _quality(measured: pd.DataFrame) -> list[DatasetIssue]:
     if not flagged:
         return []
     counts = {flag: summary.flagged(measured, flag) for flag in quality.FLAGS}
+    if (reaching := counts["touches the border"]) > len(measured) / 2:
+        text = (
+            f"{reaching:,} of {len(measured):,} images are filled to their border, so they are no "
+            "single cells on black: what is measured on them means little. Train on whole images "
+            "(Inputs on the Train page, or --set inputs=image), or cut the cells out first."
+        )
+        return [DatasetIssue(text, serious=True)]
     names = ", ".join(f"{flag} {number:,}" for flag, number in counts.items() if number)
     text = f"{_count(flagged, 'cell')} with a quality flag: {names}. The gallery can show them."
     return [DatasetIssue(text, serious=flagged > len(measured) / 4)]

@@ -170,7 +170,7 @@ def find_limit(
     if len(distances) < ENOUGH:
         distances = np.concatenate([distances, _distances(training, groups, training, groups)])
         cell_groups = np.concatenate([cell_groups, groups])
-        cells += f" and {len(distances) - len(validation)} training cells"
+        cells += f" and {len(distances) - len(validation)} reference cells"
     usable = np.isfinite(distances) & (distances > 0)
     distances, number = distances[usable], len(np.unique(cell_groups[usable].astype(str)))
     if number < MIN_GROUPS:
@@ -179,7 +179,7 @@ def find_limit(
             "say how far one of another subject may lie from them."
         )
     limit = appearance.prediction_limit(distances, number)
-    return limit, f"{cells} of {number} groups, each against the training cells of other groups"
+    return limit, f"{cells} of {number} groups, each against the reference cells of other groups"
 
 
 def _distances(

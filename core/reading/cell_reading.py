@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from core.cells.detection.detect import white_cells
-from core.cells.masks import cell_mask, outline
+from core.cells.masks import BLACK_LEVEL, bounding_box, cell_mask, outline
 from core.compat import cached_property
 from core.explain.heat_map import HeatMap
 from core.explain.overlay import overlay, resize_heat
@@ -22,9 +22,9 @@ class CellReading:
 
     bbox: (x, y, w, h) in pixels of the picture. probability to close: as `Answer` has them. image:
     what the model saw of the picture, RGB uint8 (W, W, 3). unadapted: the same before its colours
-    were adapted to those of the training cells; None if they were not. heat_map: evidence for the
+    were adapted to those of the reference cells; None if they were not. heat_map: evidence for the
     leaning, at the resolution of the feature map, drawn by `method`; `Reader.judge` says whether to
-    believe it. findings: the measures in words. similar: the nearest training cells, nearest first;
+    believe it. findings: the measures in words. similar: nearest reference cells, nearest first;
     None if the run did not keep them. seen: whether the model knows this very cell. doubts: why a
     person should look at it whatever the model says; then the call is review. whole_image: whether
     it is of the image as it is, whatever cells it shows; then nothing is measured.
@@ -50,7 +50,7 @@ class CellReading:
 
     @property
     def adapted(self) -> bool:
-        """Whether it was read as if it were stained like the training cells."""
+        """Whether it was read as if it were stained like the reference cells."""
         return self.unadapted is not None
 
     @property
@@ -77,7 +77,13 @@ class CellReading:
     @cached_property
     def region(self) -> np.ndarray:
         """The cell, or all white cells found in a whole image: bool (W, W)."""
-        return white_cells(self.image) if self.whole_image else cell_mask(self.image)
+        if not self.whole_image:
+            return cell_mask(self.image)
+        # The search takes black bars beside the image for part of the field.
+        x, y, w, h = bounding_box(self.image.max(axis=2) > BLACK_LEVEL)
+        region = np.zeros(self.image.shape[:2], bool)
+        region[y : y + h, x : x + w] = white_cells(self.image[y : y + h, x : x + w])
+        return region
 
     @property
     def overlay(self) -> np.ndarray:

@@ -27,7 +27,7 @@ ON_BLACK = 0.4
 MAX_GREEN = 0.8
 MIN_TEXTURE = 0.003
 MIN_INSIDE_WINDOW = 0.98
-CELL_SHARE = (0.02, 0.7)  # of the window, where no training cells say better
+CELL_SHARE = (0.02, 0.7)  # of the window, where no reference cells say better
 # A chord of 0.35 diameters: 3 % of the diameter lies beyond it. A tight crop leaves shorter ones.
 MAX_CUT_OFF = 0.35
 
@@ -102,7 +102,7 @@ def in_order(picture: CheckedPicture) -> Refusal | None:
 
 
 def scale(picture: CheckedPicture) -> Refusal | None:
-    """Checks that the diameter is within that of training cells."""
+    """Checks that the diameter is within that of reference cells."""
     share = np.count_nonzero(picture.mask) / picture.geometry.window**2
     diameter = picture.morphology.diameter_px
     picture.figures |= {"cell_share": share, "diameter_px": diameter}
@@ -122,7 +122,7 @@ def scale(picture: CheckedPicture) -> Refusal | None:
         side = picture.image.shape[0]
         return Refusal(
             f"{across}, smaller than any cell the model knows ({range_}), if a pixel is that of "
-            "the training images.",
+            "the reference cells.",
             f"If this is a frame of {CNMC_SIDE} pixels that was made {side} pixels wide, have it "
             f"read at that scale (--um-per-px {told.um_per_px:g} on the command line); detail is "
             "lost. Better, export it at its full size.",
@@ -131,7 +131,7 @@ def scale(picture: CheckedPicture) -> Refusal | None:
     return Refusal(
         f"{across}, {'smaller' if diameter < low else 'larger'} than any cell the model knows "
         f"({range_}).",
-        "Export it at the magnification of the training images; do not resize it.",
+        "Export it at the magnification of the reference cells; do not resize it.",
     )
 
 
@@ -143,7 +143,7 @@ def sharp(picture: CheckedPicture) -> Refusal | None:
     known = picture.reference and picture.reference.focus
     least = known or quality.MIN_FOCUS
     if not known:
-        picture.unchecked["sharp"] = _unknown("how sharp its training cells are")
+        picture.unchecked["sharp"] = _unknown("how sharp its reference cells are")
     picture.figures |= {"focus": cell.focus, "least_focus": least, "cut_off": cut_off}
     if cut_off > MAX_CUT_OFF:
         return Refusal(
@@ -160,13 +160,13 @@ def sharp(picture: CheckedPicture) -> Refusal | None:
 
 
 def familiar(picture: CheckedPicture) -> Refusal | None:
-    """Checks that colour, light and chromatin are those of training cells."""
+    """Checks that colour, light and chromatin are those of reference cells."""
     reference = picture.reference
     if reference is None or reference.appearance is None or reference.appearance_limit is None:
         picture.unchecked["appearance"] = (
-            _unknown("how its training cells look")
+            _unknown("how its reference cells look")
             if reference is None
-            else "Its training cells are too few to say how such cells look."
+            else "Its reference cells are too few to say how such cells look."
         )
         return None
     looks, limit = reference.appearance, reference.appearance_limit
@@ -181,7 +181,7 @@ def familiar(picture: CheckedPicture) -> Refusal | None:
     offer = adapted.offer(picture)
     instead = "" if offer is None else f"{adapted.WAY_OUT}, "
     return Refusal(
-        f"In colour, light or chromatin it is{adapted.even(picture)} unlike the training "
+        f"In colour, light or chromatin it is{adapted.even(picture)} unlike the reference "
         f"{_kind(picture)} (distance {distance:.1f}, at most {limit:.1f}): another stain, another "
         "camera, or another kind of cell.",
         f"Have a person look at it, {instead}or use a model trained on cells of this stain.",
@@ -190,10 +190,10 @@ def familiar(picture: CheckedPicture) -> Refusal | None:
 
 
 def known(picture: CheckedPicture) -> Refusal | None:
-    """Checks that the model finds it similar to its training cells."""
+    """Checks that the model finds it similar to its reference cells."""
     reference = picture.reference
     if reference is None or reference.limit is None:
-        reason = _unknown("its training cells") if reference is None else reference.reason
+        reason = _unknown("its reference cells") if reference is None else reference.reason
         picture.unchecked["known"] = reason
         return None
     distance = reference.distance(picture.distances)
@@ -201,8 +201,8 @@ def known(picture: CheckedPicture) -> Refusal | None:
     if distance <= reference.limit:
         return None
     return Refusal(
-        f"To this model it is{adapted.even(picture)} unlike the {_kind(picture)} it has learned "
-        f"from (distance {distance:.2f}, at most {reference.limit:.2f}): another kind of cell, "
+        f"To this model it is{adapted.even(picture)} unlike the reference {_kind(picture)} "
+        f"(distance {distance:.2f}, at most {reference.limit:.2f}): another kind of cell, "
         "another stain, or no cell.",
         "Have a person look at it, or use a model trained on such cells.",
     )
@@ -225,7 +225,7 @@ OF_PIXELS: dict[str, Check] = {
     "sharp": sharp,
     "appearance": familiar,
 }
-# The same for a model that sees whole images: whatever they show, it is like its training images.
+# The same for a model that sees whole images: whatever they show, it is like its reference images.
 OF_WHOLE_IMAGES: dict[str, Check] = {"stained": not_black, "appearance": familiar}
 OF_FEATURES: dict[str, Check] = {"known": known}
 CHECKS = OF_PIXELS | OF_FEATURES

@@ -1,4 +1,4 @@
-"""The measures of a cell in short sentences, compared with the training cells of its model.
+"""The measures of a cell in short sentences, compared with the reference cells of its model.
 
 None of them is a call: a sentence says where a measure lies among the cells of each class.
 """
@@ -11,7 +11,7 @@ from core.cells.morphology import Morphology
 from core.cells.scale import size
 from core.ood.reference import Reference
 
-TAIL = 0.1  # share of the training cells on either side beyond which a measure is unusual
+TAIL = 0.1  # share of the reference cells on either side beyond which a measure is unusual
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ MEASURES = (
 class Description:
     """One sentence on a cell, and the numbers in it.
 
-    measure: the field of `Morphology`. above_all, above_hem: the share of training cells of each
+    measure: the field of `Morphology`. above_all, above_hem: the share of reference cells of each
     class whose value is lower, 0 to 1, None if it is not known.
     """
 
@@ -114,7 +114,7 @@ def _describe(
         for share, label in ((above_all, "ALL"), (above_hem, "HEM"))
         if share is not None
     ]
-    words = f"{word}: {written}, above {' and '.join(places)} training cells."
+    words = f"{word}: {written}, above {' and '.join(places)} reference cells."
     return Description(measure.field, value, words, above_all, above_hem)
 
 
@@ -123,7 +123,7 @@ def _no_cytoplasm(reference: Reference | None) -> str:
     if reference is None or reference.measures.empty:
         return f"{words}."
     cells, measured = len(reference.measures), len(reference.in_order("nucleus_share")[0])
-    return f"{words}, as in {(cells - measured) / cells:.0%} of training cells."
+    return f"{words}, as in {(cells - measured) / cells:.0%} of reference cells."
 
 
 def _share_below(values: np.ndarray, value: float) -> float | None:

@@ -151,11 +151,11 @@ class CheckedPicture:
     """A picture on its way through the checks: what they measure, and what they record.
 
     image: RGB uint8 (H, W, 3), replaced by `use` if a cell is cut out of it. run: the engine.
-    stain: the colours of the training cells; None if the run did not keep them. whole_image:
+    stain: the colours of the reference cells; None if the run did not keep them. whole_image:
     whether the model sees the image as it is, not one cell. scene: the contents of a picture with a
     background. notes: what was assumed of the picture or done to its colours, in sentences. told:
     what a person said of it. unadapted: what the model would have seen before the colours were
-    adapted to those of the training cells; None if they were not.
+    adapted to those of the reference cells; None if they were not.
     """
 
     image: np.ndarray
@@ -244,9 +244,9 @@ class CheckedPicture:
 
     @cached_property
     def distances(self) -> np.ndarray:
-        """The distance to each training cell, (N,); see `Reference.distances`."""
+        """The distance to each reference cell, (N,); see `Reference.distances`."""
         if self.reference is None:
-            raise ValueError("The model kept no training cells to measure a distance to.")
+            raise ValueError("The model kept no reference cells to measure a distance to.")
         return self.reference.distances(self.output.features[0].mean(axis=(0, 1)))
 
     @cached_property

@@ -1,4 +1,4 @@
-"""The training cells most similar to a cell, to a model, and whether it knows that very cell."""
+"""The reference cells most similar to a cell, to a model, and whether it knows that very cell."""
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -21,7 +21,7 @@ SAME = 0.1
 
 @dataclass(frozen=True)
 class Neighbour:
-    """A training cell: its label ("ALL" or "HEM"), subject and group (None if unknown).
+    """A reference cell: its label ("ALL" or "HEM"), subject and group (None if unknown).
 
     distance: in the model's features, 0 to 2. file: its picture, None if it is missing.
     """
@@ -50,14 +50,14 @@ class Seen:
 
 
 def most_similar(run: Run, reference: Reference, distances: np.ndarray) -> tuple[Neighbour, ...]:
-    """The three training cells nearest to a cell, nearest first, from its distances (N,)."""
+    """The three reference cells nearest to a cell, nearest first, from its distances (N,)."""
     return _neighbours(run, reference, distances, _nearest(distances, COUNT))
 
 
 def nearest_of_each_class(
     run: Run, reference: Reference, distances: np.ndarray
 ) -> tuple[Neighbour, ...]:
-    """The two training cells of each class nearest to a cell, blasts first."""
+    """The two reference cells of each class nearest to a cell, blasts first."""
     labels = np.array([label for _, label, _, _ in reference.records])
     rows: list[int] = []
     for label in LABELS:
@@ -115,7 +115,7 @@ def seen(
     similar: tuple[Neighbour, ...] = (),
     limit: float | None = None,
 ) -> Seen | None:
-    """The run's cell, of `files`, that a file is, or the training cell that it is a copy of.
+    """The run's cell, of `files`, that a file is, or the reference cell that it is a copy of.
 
     A copy is recognised by its distance, which needs the limit of `Reference`.
     """

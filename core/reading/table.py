@@ -24,6 +24,7 @@ from core.reading.reader import Reader
 from core.runs.calibration import Calibration
 
 CELL, CUT_OUT, FIELD, NOTHING = "one cell", "cell cut out", "whole field", "nothing"
+WHOLE = "whole image"
 NOT_READ, AS_FIELD = "not read", "field"
 LARGE = "A large image: its white cells are searched for when it is opened."
 _FACTS = """Readings of BlastLens. For research use only, never a diagnosis.
@@ -32,7 +33,7 @@ readings.csv: one row a file; of a field, what became of its cells. In pictures/
 of one cell that was read: *_cell.png is what the model read, *_outline.png has the outline of what
 was measured, and *_overlay.png the heat map: evidence for the side of the threshold that the cell
 lies on, from weak (teal) to strong (yellow). Of a cell whose colours were adapted to those of the
-training cells, *_original.png is what came, and the others are *_adapted_*.png.
+reference cells, *_original.png is what came, and the others are *_adapted_*.png.
 
 The heat maps were drawn by {method} and HAVE NOT BEEN JUDGED: whether one may be believed is said
 beside the cell on the Predict page, and by `python -m core read`.
@@ -46,7 +47,7 @@ class Row:
     call: ALL, HEM, review, `NOT_READ`, or `AS_FIELD` for a field of which cells were read. reason:
     why the picture was refused or sent to review, what makes the call doubtful, or what became of
     the cells of a field. adapted_stain: whether it, or cells of the field, was read as if stained
-    like the training cells. check: the code of the check that refused it. known_from: train,
+    like the reference cells. check: the code of the check that refused it. known_from: train,
     validation or test if the model knows the very cell. diameter: in words.
     diameter_px: at the scale of training; diameter_um: NaN if the scale is not known.
     """
@@ -74,11 +75,13 @@ _DTYPES = {field.name: float if field.type == float | None else field.type for f
 
 
 def read_as(reading: Reading) -> str:
-    """How a picture was read: as `CELL`, `CUT_OUT`, `FIELD` or `NOTHING`."""
+    """How a picture was read: as `CELL`, `CUT_OUT`, `WHOLE`, `FIELD` or `NOTHING`."""
     if is_field(reading):
         return FIELD
     if not reading.cells:
         return NOTHING
+    if reading.cells[0].whole_image:
+        return WHOLE
     return CUT_OUT if reading.prepared and reading.prepared.cut_out else CELL
 
 

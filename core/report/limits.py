@@ -7,13 +7,14 @@ from core.reading.table import doubt
 from core.report.track_record import RecordInWords, of_adapted
 from core.runs.calibration import Calibration
 
-_ADOPTED = "This cell is of the data set that this model was adopted and measured with."
+_ADOPTED = "This picture is of the data set that this model was adopted and measured with."
 NO_INTERVAL = "Without an interval: this model was calibrated on too few subjects for one."
 _SEEN = {
-    "train": "This model was trained on this very cell, so what it says of it proves nothing.",
-    "validation": "This cell was used to choose and calibrate this model, so what it says of it "
+    "train": "This model was trained on this very picture, so what it says of it proves nothing.",
+    "validation": "This picture was used to choose and calibrate this model, so what it says of it "
     "proves little.",
-    "test": "This cell is one of those that this model was measured on; it was not trained on it.",
+    "test": "This picture is one of those that this model was measured on; it was not trained on "
+    "it.",
 }
 
 

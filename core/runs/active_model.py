@@ -5,14 +5,21 @@ that the file says which model was in use on which day.
 """
 
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, ClassVar
+
+from pydantic import Field
 
 from core import storage
 from core.documents import Document, Section
 from core.errors import RunError
 from core.runs import run_store
 from core.runs.run_store import Run
+
+# What a run reads with, beside its engine: the colours of its cells, its calibration with the
+# operating point, and the cells that readings are compared with.
+FILES = ("stain.json", "calibration.json", "reference.npz")
 
 
 class Promotion(Section):
@@ -21,13 +28,16 @@ class Promotion(Section):
     run: the run in use from then on; None if every promotion has been undone, so that the run that
     arrived first is in use. at: Unix time, None in files of version 1. previous: the run in use
     before, None if there was none. engine: the `Run.engine_digest` of the run at that time, None if
-    unknown. undone: whether the entry undoes promotions. depth: promotions in force after it.
+    unknown. files: the SHA-256 of each of `FILES` at that time, None where there was none; older
+    entries have no files. undone: whether the entry undoes promotions. depth: promotions in force
+    after it.
     """
 
     run: str | None
     at: float | None
     previous: str | None
     engine: str | None
+    files: dict[str, str | None] = Field(default_factory=dict)
     undone: bool = False
     depth: int = 1
 
@@ -98,25 +108,22 @@ def _require(run_id: str) -> Run:
 def promote(run: Run) -> Promotion:
     """Makes `run` the one that readings use, and returns its entry.
 
-    Changes nothing if the run is in use already, with the engine it was promoted with. A damaged
+    Changes nothing if the run is in use already and reads as when it was promoted. A damaged
     history is replaced. Raises `RunError` if the run has not succeeded or is a control.
     """
     if run.status.state != "succeeded":
         raise RunError(f"Run {run.run_id} has not succeeded, so it cannot read images.")
     run_store.require_model(run)
-    digest = run.engine_digest
     with storage.lock(storage.active_file()):
         try:
             before = history()
         except RunError:
             before = []
         last = before[-1] if before else None
-        if last and last.run == run.run_id and last.engine == digest and not last.undone:
+        if last and last.run == run.run_id and not (last.undone or changes(last, run)):
             return last
         depth = len(_in_force(before)) + 1
-        entry = Promotion(
-            run=run.run_id, at=time.time(), previous=_run_in_use(), engine=digest, depth=depth
-        )
+        entry = _entry(run, previous=_run_in_use(), depth=depth)
         _write([*before, entry])
     return entry
 
@@ -137,28 +144,45 @@ def undo() -> Promotion:
         while in_force and not _is_model(in_force[-1].run):
             in_force = in_force[:-1]
         run_id = in_force[-1].run if in_force else None
-        digest = run_store.get(run_id).engine_digest if run_id else None
-        entry = Promotion(
-            run=run_id,
-            at=time.time(),
-            previous=previous,
-            engine=digest,
-            undone=True,
-            depth=len(in_force),
-        )
+        run = run_store.get(run_id) if run_id else None
+        entry = _entry(run, previous=previous, undone=True, depth=len(in_force))
         _write([*entries, entry])
     return entry
 
 
+def _entry(run: Run | None, *, previous: str | None, depth: int, undone: bool = False) -> Promotion:
+    """An entry of now, with the digests of what the run reads with."""
+    return Promotion(
+        run=run.run_id if run else None,
+        at=time.time(),
+        previous=previous,
+        engine=run.engine_digest if run else None,
+        files={name: _digest(run, name) for name in FILES} if run else {},
+        undone=undone,
+        depth=depth,
+    )
+
+
+def _digest(run: Run, name: str) -> str | None:
+    file = run.path / name
+    return storage.sha256(file) if file.is_file() else None
+
+
+def changes(entry: Promotion, run: Run) -> list[str]:
+    """What of a run is not as it was at an entry: "engine", or some of `FILES`."""
+    engine = ["engine"] if entry.engine != run.engine_digest else []
+    return engine + [name for name, was in entry.files.items() if _digest(run, name) != was]
+
+
 def changed_since(run: Run) -> Promotion | None:
-    """Returns the latest promotion of `run` if its engine has changed since; else None."""
+    """Returns the latest promotion of `run` if there are `changes` since; else None."""
     known = [entry for entry in history() if entry.run == run.run_id and entry.engine]
-    return known[-1] if known and known[-1].engine != run.engine_digest else None
+    return known[-1] if known and changes(known[-1], run) else None
 
 
 def table_rows() -> list[dict[str, datetime | str | None]]:
     """The history as rows of a table with readable columns, the newest first."""
-    digests = {run.run_id: run.engine_digest for run in run_store.finished()}
+    finished = {run.run_id: run for run in run_store.finished()}
     return [
         {
             "When": None if entry.at is None else datetime.fromtimestamp(entry.at, UTC),
@@ -166,20 +190,22 @@ def table_rows() -> list[dict[str, datetime | str | None]]:
             "Model": entry.run or "the first run",
             "Before": entry.previous,
             "Engine": (entry.engine or "")[:12] or None,
-            "Engine now": _engine_state(entry, digests),
+            "Now": _state(entry, finished),
         }
         for entry in reversed(history())
     ]
 
 
-def _engine_state(entry: Promotion, digests: dict[str, str | None]) -> str | None:
+def _state(entry: Promotion, finished: Mapping[str, Run]) -> str | None:
+    """Whether a run reads as it did at an entry."""
     if entry.run is None:
         return None
-    if entry.run not in digests:
+    if entry.run not in finished:
         return "gone"
     if entry.engine is None:
         return "unknown"
-    return "the same" if digests[entry.run] == entry.engine else "changed"
+    changed = changes(entry, finished[entry.run])
+    return f"changed: {', '.join(changed)}" if changed else "the same"
 
 
 def can_undo() -> bool:

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 
 from core import storage
+from core.cells.detection.red_cells import RED_CELL_UM
 from core.data import indexing, measures, splits
 from core.data.geometry import Geometry
 from core.data.images import PIXELS
-from core.data.layouts.cnmc import Cnmc
 from core.evaluation import staining
 from core.evaluation.evaluate import predict_parts
 from core.jobs.reporter import Reporter
@@ -60,7 +60,7 @@ def write(
     reporter.phase("measuring the training cells", len(cells))
     looks = measures.measure(index, reporter.progress, cells)
     reporter.phase("measuring")
-    red_cell = reference.CNMC_RED_CELL if index.layout == Cnmc.title else None
+    red_cell = RED_CELL_UM / index.um_per_px if index.um_per_px else None
     reference.write(run, parts.merge(looks, on="image_id", how="left"), features, red_cell)
     RunMetrics(
         dataset=_facts(index),

@@ -297,6 +297,19 @@ def test_a_new_description_is_read_without_reading_pixels(root, no_decoding):
     assert (index(root).name, index(root).synthetic) == ("Ward 7", True)
 
 
+def test_the_scale_is_that_of_the_description_and_else_only_c_nmc_s_is_known(root, tmp_path):
+    assert index(root).um_per_px == 0.06
+    (root / "dataset.json").write_text('{"um_per_px": 0.1}')
+    assert index(root).um_per_px == 0.1
+    (root / "dataset.json").write_text('{"um_per_px": 6}')
+    with pytest.raises(DataError, match=r"um_per_px is 6.*between 0\.02 and 1\.0\.\).*Correct"):
+        index(root)
+    for name in ("a/1.png", "b/2.png"):
+        save(tmp_path / "other" / name, cell(name), "PNG")
+    labelling = Labelling(positive=("a",), negative=("b",))
+    assert index(tmp_path / "other", labelling=labelling).um_per_px is None
+
+
 @pytest.mark.parametrize("content", ["{", "[]", "null"])
 def test_a_damaged_description_does_not_stop_the_index(root, content):
     (root / "dataset.json").write_text(content)

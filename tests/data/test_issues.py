@@ -17,7 +17,7 @@ from tests.factories.trees import KAGGLE, index_of, measures_of, write_three_pha
 
 # A pattern for each defect, and whether it is serious.
 DEFECTS = {
-    "classes": ("counts as ALL", False),
+    "classes": ("counts? as ALL", False),
     "published": ("publisher's parts", True),
     "links": ("carry different subject ids", True),
     "unlabelled": ("preliminary test phase have no label", True),
@@ -140,7 +140,7 @@ def test_a_copy_within_a_subject_is_no_link() -> None:
     ("classes", "said"),
     [
         ({"a": 1, "b": 0}, "a counts as ALL, the positive class; b as HEM."),
-        ({"a": 1, "b": 0, "c": 1, "d": None}, "a, c counts as ALL, the positive class; b as HEM."),
+        ({"a": 1, "b": 0, "c": 1, "d": None}, "a, c count as ALL, the positive class; b as HEM."),
         ({"hem": 0, "All": 1}, None),
         ({}, None),
     ],
@@ -267,6 +267,8 @@ def test_flagged_cells_are_counted_by_flag_and_many_are_serious() -> None:
     assert told.keys() == {"flags"} and not told["flags"].serious
     assert "2 cells with a quality flag: out of focus 1, too dark 2." in told["flags"].text
     assert _said(index_of(cells), cells.assign(quality="empty"))["flags"].serious
+    whole = findings(index_of(cells), measures_of(cells.assign(quality="touches the border")))
+    assert whole[0].serious and "144 of 144 images are filled to their border" in whole[0].text
 
 
 def test_the_real_cells_leak_across_folds(real_data: Path) -> None:

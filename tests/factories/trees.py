@@ -99,6 +99,7 @@ def index_of(cells: pd.DataFrame, pairs: pd.DataFrame | None = None) -> Index:
         root=Path("nowhere"),
         name="a set",
         synthetic=False,
+        um_per_px=0.06,
         layout="C-NMC 2019",
         classes={},
         cells=table,

@@ -62,7 +62,7 @@ def test_a_cell_is_never_compared_with_its_own_group() -> None:
     found = reference._distances(features, groups, features, groups)
     assert found == pytest.approx(1, abs=1e-3)
     limit, reason = reference.find_limit(features, groups, features[:0], groups[:0])
-    assert limit == pytest.approx(1, abs=1e-2) and "18 training cells of 3 groups" in reason
+    assert limit == pytest.approx(1, abs=1e-2) and "18 reference cells of 3 groups" in reason
 
 
 def test_the_limit_is_that_of_the_validation_part_where_it_is_large() -> None:

@@ -50,7 +50,7 @@ def test_an_engine_that_changed_is_said_and_a_lost_model_leaves_a_way_out() -> N
     text = run.engine_file.read_text(encoding="utf-8")
     run.engine_file.write_text(text + "\n", encoding="utf-8")
     app = open_page("models")
-    assert "not the one that was chosen" in app.warning[0].value
+    assert "Changed since: engine." in app.warning[0].value
     button(app, "Use for readings").click().run()
     assert not app.warning and not app.exception
     shipped_run("demo-cnn-dropout")
@@ -136,6 +136,34 @@ def test_a_model_from_elsewhere_is_asked_for_with_what_the_user_knows(
     assert run.adoption.wanted == Wanted(pixels="0..255", positive=(1,))
     assert (run.path / "original.keras").read_bytes() == model.read_bytes()
     assert "Adopting: waiting for its turn" in words(app)
+
+
+def test_how_a_model_is_fed_is_overruled_before_it_is_kept(
+    monkeypatch: pytest.MonkeyPatch, demo_root: Path
+) -> None:
+    launched: list[Run] = []
+    monkeypatch.setattr("core.workers.launcher.launch", launched.append)
+    datasets.add(str(demo_root))
+    shipped_run("demo-cnn-dropout")
+    run = adopted_run()
+    (run.path / "original.keras").write_bytes(b"the model file")
+    app = tab(open_page("models"), "Adopt a model")
+    assert "Pixels 0 to 1, RGB" in words(app)
+    box = next(box for box in app.selectbox if box.label == "Pixels")
+    assert box.value == "0..1"  # as it was found
+    box.set_value("-1..1")
+    button(app, "Adopt it so").click().run()
+    assert launched == [run] and run.status.state == "queued" and not app.exception
+    assert run.adoption is not None and not run.adoption.trials
+    assert run.adoption.wanted == Wanted(pixels="-1..1", channels="rgb", positive=(1,))
+    run.finish("failed", "It has 3 outputs.")
+    button(tab(app, "Adopt a model"), "Delete it").click().run()
+    assert not run.path.exists() and not app.exception
+    run = adopted_run()
+    (run.path / "original.keras").write_bytes(b"the model file")
+    button(tab(app, "Adopt a model"), "Keep it so").click().run()
+    assert not (run.path / "original.keras").exists() and not app.exception
+    assert app.session_state["models_run"] == run.run_id
 
 
 def test_an_adopted_model_is_not_believed_until_its_user_says_more() -> None:

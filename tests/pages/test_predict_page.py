@@ -217,7 +217,7 @@ def test_a_cell_of_another_stain_can_be_read_as_if_stained_like_the_training_cel
     offer.set_value(True).run()
     assert not app.exception
     shown = words(app)
-    assert "The model suggests" in shown and "Read as if stained like the training cells" in shown
+    assert "The model suggests" in shown and "Read as if stained like the reference cells" in shown
     assert "The cell, as it came" in shown and "Adapted: as the model reads it" in shown
     assert "the interval is not given" in shown  # the small run has too few groups for a cost
 

@@ -46,9 +46,9 @@ def test_a_reading_shows_three_training_cells_and_words_and_warns_of_one_that_wa
 ) -> None:
     app = upload(training_cell.name, training_cell.read_bytes())
     said = words(app)
-    assert "trained on this very cell" in said and training_cell.name in said
+    assert "trained on this very picture" in said and training_cell.name in said
     assert said.count("; distance ") == 3 and "labels are no vote" in said
-    assert "px across" in said and "of ALL" in said and "of HEM training cells" in said
+    assert "px across" in said and "of ALL" in said and "of HEM reference cells" in said
 
 
 def test_a_run_that_kept_nothing_says_what_was_not_checked(
@@ -58,7 +58,7 @@ def test_a_run_that_kept_nothing_says_what_was_not_checked(
     st.cache_data.clear()
     with aside(finished_run.path / reference.FILE):
         said = words(upload("older.bmp", training_cell.read_bytes() + b" "))
-    assert "Not all was checked" in said and "did not keep its training cells" in said
+    assert "Not all was checked" in said and "did not keep its reference cells" in said
     st.cache_resource.clear()
     assert "Train it again to see them" in said and "; distance " not in said
 

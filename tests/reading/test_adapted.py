@@ -1,4 +1,4 @@
-"""Cells of another stain, read as if they were stained like the training cells."""
+"""Cells of another stain, read as if they were stained like the reference cells."""
 
 import csv
 import io

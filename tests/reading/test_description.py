@@ -58,7 +58,7 @@ def said(cell: Morphology, kept: Reference | None, field: str) -> str:
 
 def test_a_figure_is_placed_among_the_cells_of_each_class(kept: Reference) -> None:
     words = said(CELL, kept, "diameter_px")
-    expected = "200 px across, above 0% of ALL and 100% of HEM training cells."
+    expected = "200 px across, above 0% of ALL and 100% of HEM reference cells."
     assert words == f"Of usual size: {expected}"
     assert said(replace(CELL, diameter_px=300.0), kept, "diameter_px").startswith("Large: 300")
     small = describe(replace(CELL, diameter_px=152.0), kept)[0]
@@ -75,7 +75,7 @@ def test_nothing_is_compared_where_no_training_cells_are_kept() -> None:
 
 def test_what_cannot_be_measured_is_said_so_and_never_guessed(kept: Reference) -> None:
     words = said(replace(CELL, nucleus_share=None), kept, "nucleus_share")
-    assert words == "No cytoplasm can be told from the nucleus, as in 50% of training cells."
+    assert words == "No cytoplasm can be told from the nucleus, as in 50% of reference cells."
     fields = [finding.measure for finding in describe(CELL, kept, size_known=False)]
     assert "diameter_px" not in fields and "roundness" in fields
     empty = replace(kept, measures=kept.measures.assign(texture=np.nan))

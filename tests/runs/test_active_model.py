@@ -94,10 +94,36 @@ def test_an_engine_that_has_changed_since_is_told(runs: dict[str, Run]) -> None:
     assert active_model.changed_since(runs["second"]) is None
     runs["second"].engine_file.with_suffix(".bin").write_bytes(b"other weights")
     assert active_model.changed_since(runs["second"]) == chosen
-    assert active_model.table_rows()[0]["Engine now"] == "changed"
+    assert active_model.table_rows()[0]["Now"] == "changed: engine"
     active_model.promote(runs["second"])  # that is what is wanted now
     assert active_model.changed_since(runs["second"]) is None
     assert len(active_model.history()) == 2
+
+
+@pytest.mark.parametrize("name", active_model.FILES)
+def test_a_changed_file_that_a_run_reads_with_counts_like_its_engine(
+    runs: dict[str, Run], name: str
+) -> None:
+    run = runs["second"]
+    chosen = active_model.promote(run)
+    (run.path / name).write_text("{}")
+    assert active_model.changed_since(run) == chosen
+    assert active_model.changes(chosen, run) == [name]
+    assert active_model.table_rows()[0]["Now"] == f"changed: {name}"
+    again = active_model.promote(run)
+    assert again != chosen and active_model.changed_since(run) is None
+    (run.path / name).unlink()
+    assert active_model.changed_since(run) == again
+
+
+def test_an_entry_that_knows_the_engine_alone_is_held_against_it_alone(
+    runs: dict[str, Run],
+) -> None:
+    entry = active_model.promote(runs["second"]).to_json()
+    del entry["files"]  # as an earlier version wrote it
+    storage.write_json(storage.active_file(), {"version": 2, "history": [entry]})
+    (runs["second"].path / "stain.json").write_text("{}")
+    assert active_model.changed_since(runs["second"]) is None
 
 
 def test_the_format_of_before_is_read_and_goes_on(runs: dict[str, Run]) -> None:

@@ -127,6 +127,30 @@ def test_bfloat16_trains_and_float32_is_what_is_exported(demo_root: Path) -> Non
     assert row["loss"] > row["penalty"]
 
 
+def test_a_run_knows_the_scale_that_its_data_set_states(demo_root: Path, tmp_path: Path) -> None:
+    """As of a set that was cut from boxes; a red cell of 7.5 µm is then 75 pixels across."""
+    from core import storage
+    from core.data import datasets
+    from core.data.layouts import Labelling
+    from core.data.walk import DESCRIPTION
+    from core.ood import reference
+    from core.reading.preparing.frame import um_of_training
+
+    root = tmp_path / "cut"
+    for file in demo_root.rglob("*.bmp"):
+        subject = file.name.split("_")[1]
+        copy = root / file.parent.name / subject / f"{file.stem}_a.bmp"
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.hardlink_to(file)
+    storage.write_json(root / DESCRIPTION, {"um_per_px": 0.1})
+    datasets.add(str(root), labelling=Labelling(positive=("all",), negative=("hem",)))
+    run = make_run("cnn-16", root)
+    train(run)
+    kept = reference.load(run)
+    assert kept is not None and kept.red_cell == pytest.approx(75)
+    assert um_of_training(kept) == pytest.approx(0.1)
+
+
 def test_a_run_does_not_go_on_with_cells_that_were_held_out_before(demo_root: Path) -> None:
     """Its weights would have seen them; TensorFlow is not needed to say so."""
     run = make_run("cnn-16", demo_root)

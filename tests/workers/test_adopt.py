@@ -22,6 +22,7 @@ from core.ood import reference
 from core.reading.reader import Reader
 from core.report import comparison, limits, track_record
 from core.report.card import render, sections
+from core.runs import active_model
 from core.runs.adoption import MAY_HAVE_SEEN, Wanted
 from core.runs.run_store import Run
 from core.workers import conversion, worker
@@ -54,7 +55,9 @@ def test_it_is_fed_as_it_was_trained_and_may_not_be_believed_until_someone_says_
     assert adoption.chosen.roc_auc == max(trial.roc_auc or 0 for trial in adoption.trials) > 0.8
     assert (adoption.outputs, adoption.activation, adoption.no_map) == (1, "sigmoid", "")
     assert run.geometry.size == 64 and measured.training.parameters
-    assert not list(run.path.glob("original*")) and not list(run.path.glob(".*"))
+    assert request.is_open(run) and not list(run.path.glob(".*"))
+    request.discard_original(run)
+    assert not list(run.path.glob("original*")) and run.engine_file.is_file()
     # As good as the model is if Keras reads the test cells.
     assert measured.test.roc_auc is not None and measured.test.roc_auc > 0.8
     assert set(measured.parts) == {"train", "validation", "test"}
@@ -113,7 +116,7 @@ def _goes_out_and_in(run: Run, tmp_path: Path) -> None:
         archive.import_run(tmp_path / "without.zip", "without")
 
 
-def test_what_the_user_says_is_done_and_a_missing_word_is_asked_for(
+def test_what_the_user_says_is_done_and_can_be_overruled_until_it_is_kept(
     model_file: Path, demo_root: Path
 ) -> None:
     wanted = Wanted(pixels="0..1", channels="rgb", positive=(1,))
@@ -126,3 +129,18 @@ def test_what_the_user_says_is_done_and_a_missing_word_is_asked_for(
     assert datasets.resolve(run.config.dataset) == demo_root
     with pytest.raises(RunError, match="There is a run told already"):
         request.create(model_file, demo_root, "told")
+    digest = run.engine_digest
+    (run.path / "evaluations.json").write_text("[]")
+    request.repeat(run, Wanted(pixels="-1..1", channels="bgr", positive=(0,)))
+    assert run.status.state == "cancelled" and run.metrics is None
+    assert {file.name for file in run.path.iterdir() if file.name[0] != "."} <= {
+        *("config.json", "adoption.json", "status.json", "worker.log", "original.h5")
+    }
+    run.requeue()
+    worker.carry_out(run, lambda job, reporter: adopt(job, reporter, conversion.work))
+    adoption = run.adoption
+    assert adoption is not None and adoption.chosen is not None, run.status.error
+    assert adoption.chosen.contract == CONTRACT and run.engine_digest != digest
+    active_model.promote(run)
+    with pytest.raises(RunError, match="chosen for readings"):
+        request.repeat(run, Wanted())

@@ -14,7 +14,7 @@ from core.cells.detection.box import with_box
 from core.cells.detection.detect import Cell, Field
 from core.cells.detection.setting import read_setting
 from core.cells.detection.tiles import Region, Whole
-from core.cells.scale import AskForMagnification, scale_of, to_model
+from core.cells.scale import UM_PER_PX, AskForMagnification, scale_of, to_model
 from core.data import images
 from core.data.boxes.annotations import Box, read_boxes
 from core.data.walk import DESCRIPTION, Progress, on_all_cores, walk
@@ -95,6 +95,7 @@ def cut_cells(
             {
                 "name": f"{source.name}, cells cut from boxes",
                 "source": source.name,
+                "um_per_px": UM_PER_PX,
                 "left_out": [
                     {"field": it.field, "box": it.box and list(it.box), "reason": it.reason}
                     for it in made.left_out

@@ -134,7 +134,10 @@ class Described:
             if path.lower().endswith(tables.SUFFIXES):
                 name = PurePosixPath(path).name
                 try:
-                    rows = tables.read_table(read(path), name)
+                    data = read(path)
+                    if not tables.may_have_rows(data, name, _MOST * len(images)):
+                        continue  # such as the boxes of one image, of thousands
+                    rows = tables.read_table(data, name)
                     if len(rows) < _MOST * len(images):
                         continue
                     table = Table(rows, images, columns, name)

@@ -53,7 +53,7 @@ def read_field(
     """Reads a field's cells; if its scale is unknown, asks for it and reads none.
 
     `um_per_px` is the scale if a person gave it. `adapt_stain` has cells that are refused for their
-    appearance alone read as if stained like the training cells. Cells that have not changed since
+    appearance alone read as if stained like the reference cells. Cells that have not changed since
     `before`, an earlier reading of the same field with the same reader, are not read again. Once
     `at_most` cells have been read, the rest is left for the next call: `FieldReading.waiting`.
     Raises `ModelError` if the run sees whole images.

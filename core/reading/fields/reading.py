@@ -26,7 +26,7 @@ class FieldCell:
     """The result for one cell of a field; the numbers are None if it was not read.
 
     call, leaning, close, interval, doubts: as `core.reading.cell_reading.CellReading` has them.
-    adapted: whether its colours were adapted to those of the training cells, read or not.
+    adapted: whether its colours were adapted to those of the reference cells, read or not.
     """
 
     marked: Marked
@@ -69,7 +69,7 @@ class FieldReading:
     um_per_px: the scale; None if it is unknown: the `question` asks for it, and nothing was read.
     scale_by: the source of the scale. cells: in the order of their numbers. rates: how often the
     model calls cells wrongly. adapt_stain: whether cells refused for their appearance alone were
-    read as if stained like the training cells.
+    read as if stained like the reference cells.
     """
 
     image: str

@@ -1,7 +1,7 @@
-"""A cell of another stain, read as if it were stained like the training cells.
+"""A cell of another stain, read as if it were stained like the reference cells.
 
 Only the appearance of a cell, its colour, light and contrast, may be the reason: what is blurred,
-badly exposed or no cell stays refused. The colours are brought to those of the training cells
+badly exposed or no cell stays refused. The colours are brought to those of the reference cells
 (`core.cells.staining`), and the checks go on with the result: what is still unlike the training
 cells is refused. It never happens unless a person asks for it, and every output says that it did.
 
@@ -17,14 +17,12 @@ from core.reading.gate import CheckedPicture, Prepared
 from core.reading.preparing.told import Told
 from core.runs.calibration import Answer, Calibration
 
-ADAPTED = "Its colours were adapted to those of the training cells."
-WAY_OUT = (
-    "have it read as if it were stained like the training cells (--adapt-stain on the command line)"
-)
+ADAPTED = "Its colours were adapted to those of the reference cells."
+WAY_OUT = "have it read as if stained like the reference cells (--adapt-stain on the command line)"
 NOT_MEASURED = (
     "What adapting its colours costs was not measured for this model, so the interval is not given."
 )
-LEFT = "It is read as if stained like the training cells; what is left of its stain is not known."
+LEFT = "It is read as if stained like the reference cells; what is left of its stain is not known."
 WIDER = "Its interval is wider by what adapting cost on validation cells that were re-coloured."
 ACROSS = "Its interval, which allows for the adapted colours, reaches across the threshold."
 
@@ -42,7 +40,7 @@ def even(picture: CheckedPicture) -> str:
 
 
 def adapt(picture: CheckedPicture) -> None:
-    """Brings the cell to the colours of the training cells, which the run must have kept."""
+    """Brings the cell to the colours of the reference cells, which the run must have kept."""
     if picture.stain is None:
         raise ValueError("The model kept no colours to adapt the cell to.")
     before, image, mask = picture.shown, picture.image, picture.mask

@@ -48,7 +48,7 @@ def bring_to_scale(picture: CheckedPicture, um_per_px: float) -> Refusal | None:
     inside = cv2.resize(mask.view(np.uint8) * 255, scaled.shape[1::-1]) >= 128
     scaled[~inside] = 0  # a cubic rings beside the cell
     lost = " Detail that the smaller picture had lost is missing." if factor > 1 else ""
-    words = f"Scaled by {factor:.2f} to the training images, by the scale that was told.{lost}"
+    words = f"Scaled by {factor:.2f} to the reference cells, by the scale that was told.{lost}"
     original = picture.prepared.original if picture.prepared else image
     cut_out = picture.prepared is not None and picture.prepared.cut_out
     picture.use(scaled, Prepared(original, mask, (words,), True, cut_out), image)
@@ -62,7 +62,7 @@ def note_the_scale(picture: CheckedPicture) -> None:
         um_per_px = um_of_training(picture.reference)
         picture.notes += (
             f"It is {width} x {height} pixels, smaller than a frame of {CNMC_SIDE}. A pixel is "
-            f"taken to be {um_per_px:g} µm, as in the training images: if the picture was made "
+            f"taken to be {um_per_px:g} µm, as of the reference cells: if the picture was made "
             "smaller, say its scale.",
         )
 

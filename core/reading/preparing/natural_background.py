@@ -108,7 +108,7 @@ def cut(
     if reference is None or reference.diameter is None:
         return Refusal(
             "The cell stands on its natural background, and this model did not keep the scale of "
-            "its training cells, to which it would have to be brought.",
+            "its reference cells, to which it would have to be brought.",
             "Train the model again, or cut the cell out yourself: black around it, same scale.",
         )
     factor, words, size_known = _scale(cell, red_cell, reference, ruler)
@@ -132,14 +132,14 @@ def _scale(
     if red_cell and trained:
         factor = trained / red_cell
         words = (
-            f"Scaled by {factor:.2f} to the training images, by {ruler}: red cells are "
-            f"{red_cell:.0f} pixels across here, assumed to be {trained:.0f} there."
+            f"Scaled by {factor:.2f} to the reference cells, by {ruler}: red cells are "
+            f"{red_cell:.0f} pixels across here, taken to be {trained:.0f} there."
         )
         return factor, words, True
     factor = reference.typical_diameter / _diameter(cell)
-    missing = "are too few red cells around it" if trained else "is no scale known of its training"
+    missing = "are too few red cells around it" if trained else "is no scale known of them"
     words = (
-        f"Scaled by {factor:.2f} to the diameter of a typical training cell, as there {missing}: "
+        f"Scaled by {factor:.2f} to the diameter of a typical reference cell, as there {missing}: "
         "its size says nothing here."
     )
     return factor, words, False

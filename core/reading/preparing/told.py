@@ -9,7 +9,7 @@ class Told:
 
     swap_red_blue: that its red and blue are swapped. um_per_px: the micrometres that a pixel
     covers. adapt_stain: that a cell whose appearance alone has it refused shall be read as if it
-    were stained like the training cells, see `core.reading.preparing.adapted`.
+    were stained like the reference cells, see `core.reading.preparing.adapted`.
     """
 
     swap_red_blue: bool = False

@@ -53,7 +53,7 @@ def model(context: CardContext) -> list[Item]:
             stain.adaptation if stain else None,
             "Cells of another stain",
             lambda cost: (
-                f"Adapted to the training cells if a person asks for it. On {cost.cells} "
+                f"Adapted to the reference cells if a person asks for it. On {cost.cells} "
                 f"validation cells, re-coloured into {cost.stains} stains, that moved the logit by "
                 f"{cost.change:.2g} (root mean square over {cost.groups} groups)."
             ),

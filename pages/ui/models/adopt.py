@@ -1,5 +1,6 @@
 """Adopts a model that was trained elsewhere: the form, its progress, and what was found."""
 
+from collections.abc import Callable
 from pathlib import Path, PurePath
 
 import streamlit as st
@@ -21,16 +22,15 @@ from pages.ui.common.progress import run_progress
 from pages.ui.common.text import SPLITS, plain, shown_errors
 from pages.ui.models import import_run
 
-_ADOPTING = "adopting"
 _FIND_OUT = "find out"
 
 
 def show() -> None:
-    """Shows the adoption under way or done last, and the form of the next one."""
-    name = st.session_state.get(_ADOPTING)
-    if name in {run.run_id for run in run_store.runs()}:
-        with st.container(border=True), shown_errors():
-            monitor.show(run_store.get(name), _draw)
+    """Shows each adoption that is under way or not settled yet, and the form of the next one."""
+    for run in run_store.runs():
+        if request.is_open(run):
+            with st.container(border=True), shown_errors():
+                monitor.show(run, _draw)
     st.caption(
         "A Keras file, a SavedModel folder, ONNX or OpenVINO. No code in it is run: custom layers, "
         "Lambda layers and pickles are refused. How to feed it, and which output is the blast, is "
@@ -45,22 +45,41 @@ def _draw(run: Run, status: Status) -> None:
     monitor.header(run, status, "Adopting", plain(run.run_id))
     if status.unfinished:
         st.progress(status.share_done, text=run_progress(status))
+        return
     monitor.show_error(status)
-    if status.state == "succeeded" and run.adoption:
-        show_findings(run.adoption)
-        if st.button("Look at it", type="primary", icon=":material/visibility:"):
-            import_run.select_next(run)
-            del st.session_state[_ADOPTING]
+    adoption = request.of(run)
+    if adoption.trials:
+        _show_findings(adoption)
+    with st.expander("Feed it otherwise", expanded=status.state == "failed"):
+        _overrule(run, adoption)
+    if status.state != "succeeded":
+        if st.button("Delete it", key=f"delete_{run.run_id}", icon=":material/delete:"):
+            request.delete(run)
             st.rerun()
+    elif st.button("Keep it so", key=f"keep_{run.run_id}", type="primary", icon=":material/check:"):
+        request.discard_original(run)
+        import_run.select_next(run)
+        st.rerun()
 
 
-def show_findings(adoption: Adoption) -> None:
+def _show_findings(adoption: Adoption) -> None:
     """Shows how a model is fed, and how the other ways did."""
     st.markdown(f":material/tune: {plain(words.feeding(adoption))}")
     with st.popover("All ways that were tried", icon=":material/list:", type="tertiary"):
         table = [dict(zip(words.COLUMNS, row, strict=True)) for row in words.rows(adoption)]
         st.dataframe(table, hide_index=True)
-        st.caption("Not right? Adopt the model again, and say how it is to be fed.")
+
+
+def _overrule(run: Run, adoption: Adoption) -> None:
+    """Adopts a model anew in its run, fed as the user says; what is known is filled in."""
+    with st.form(f"overrule_{run.run_id}", border=False):
+        wanted = _options(adoption)
+        st.caption("It is adopted anew under the same name, on the same data.")
+        pressed = st.form_submit_button("Adopt it so", icon=":material/replay:")
+    if pressed:
+        request.repeat(run, wanted())
+        launcher.resume(run)
+        st.rerun()
 
 
 def _form(root: Path) -> None:
@@ -85,7 +104,8 @@ def _form(root: Path) -> None:
             "was trained on. Until someone does, every number says that it may have.",
         )
         with st.expander("How it is fed, and which cells test it"):
-            wanted, split = _options()
+            wanted = _options()
+            split = st.selectbox("Split", list(splits.METHODS), format_func=SPLITS.__getitem__)
         pressed = st.form_submit_button("Adopt", type="primary", icon=":material/input:")
     if pressed:
         with storage.scratch(storage.imports_dir()) as folder:
@@ -95,34 +115,40 @@ def _form(root: Path) -> None:
                 model.write_bytes(upload.getbuffer())
             elif not path.strip():
                 raise ModelError("Choose a model file, or name one on this machine.")
-            run = request.create(model, root, name.strip() or None, wanted=wanted, split=split)
+            run = request.create(model, root, name.strip() or None, wanted=wanted(), split=split)
         if said.strip():
             statement.stated(request.of(run), said).write(run.path / ADOPTION)
         launcher.launch(run)
-        st.session_state[_ADOPTING] = run.run_id
         st.rerun()
 
 
-def _options() -> tuple[Wanted, str]:
-    """What the user says of the model, and the split."""
+def _options(known: Adoption | None = None) -> Callable[[], Wanted]:
+    """What the user says of the model, with what is known filled in; raises `ConfigError`."""
+    said = known and (known.chosen or known.wanted)
     columns = st.columns(4)
-    pixels = columns[0].selectbox("Pixels", [_FIND_OUT, *SCALINGS])
-    channels = columns[1].selectbox("Channels", [_FIND_OUT, *CHANNELS])
+    pixels, channels = (
+        column.selectbox(label, [_FIND_OUT, *choices], index=choices.index(was) + 1 if was else 0)
+        for column, label, choices, was in (
+            (columns[0], "Pixels", list(SCALINGS), said and said.pixels),
+            (columns[1], "Channels", list(CHANNELS), said and said.channels),
+        )
+    )
     positive = columns[2].text_input(
         "Outputs that mean a blast",
+        ",".join(map(str, (said and said.positive) or ())),
         placeholder=_FIND_OUT,
         help="Numbers from 0, such as 0,2. Of a single output, 1 is its upper end and 0 its lower. "
         "With more than two outputs it has to be said.",
     )
     size = columns[3].text_input(
         "Pixels a side",
+        str((known and known.wanted.size) or ""),
         placeholder="its own",
         help="Only where the model takes images of any size.",
     )
-    split = st.selectbox("Split", list(splits.METHODS), format_func=SPLITS.__getitem__)
     chosen = {"pixels": pixels, "channels": channels, "positive": positive, "size": size.strip()}
     told = {key: value for key, value in chosen.items() if value not in (_FIND_OUT, "")}
-    return Wanted.parse(told, ConfigError), split
+    return lambda: Wanted.parse(told, ConfigError)
 
 
 def show_origin(run: Run) -> None:
@@ -144,4 +170,6 @@ def show_origin(run: Run) -> None:
             with shown_errors():
                 statement.state(run, said)
                 st.rerun()
-    show_findings(adoption)
+    _show_findings(adoption)
+    again = "Say so in the tab 'Adopt a model'" if request.is_open(run) else "Adopt the model again"
+    st.caption(f"Fed wrongly? {again}, and how it is to be fed.")

@@ -34,8 +34,8 @@ _CHECKS = {
     "channels": "Red and blue are in their order",
     "scale": "The cell is of a size that the model knows",
     "sharp": "It is whole, in focus and well exposed",
-    "appearance": "Colour, light and chromatin are those of training cells",
-    "known": "To the model it is like the cells it has learned from",
+    "appearance": "Colour, light and chromatin are those of its reference cells",
+    "known": "To the model it is like its reference cells",
 }
 _FIGURES = {
     "black_border": "Black share of the border",
@@ -44,8 +44,8 @@ _FIGURES = {
     "green": "Green over the weaker of red and blue",
     "texture": "Chromatin texture",
     "diameter_px": "Diameter",
-    "least_diameter_px": "Least diameter in training",
-    "most_diameter_px": "Largest diameter in training",
+    "least_diameter_px": "Least diameter of reference cells",
+    "most_diameter_px": "Largest diameter of reference cells",
     "um_per_px": "Micrometres a pixel of the picture",
     "focus": "Focus",
     "least_focus": "Least focus",
@@ -56,11 +56,11 @@ _FIGURES = {
     "red_cells_across": "Red cells across the picture",
     "red_over_blue": "Red over blue, in the nucleus",
     "red_varies": "Variation of red over that of blue",
-    "enlargement": "Enlargement to the scale of training",
+    "enlargement": "Enlargement to the scale of reference cells",
     "own_appearance": "Distance in what is measured, before its colours were adapted",
     "appearance": "Distance in what is measured",
     "appearance_limit": "Its limit",
-    "distance": "Distance to training cells, by the model",
+    "distance": "Distance to reference cells, by the model",
     "distance_limit": "Limit of that distance",
 }
 
@@ -75,7 +75,7 @@ def show(run: Run, reading: Reading, key: str, *, narrow: bool = False) -> None:
         _show_refusal(reading)
         return
     (cell,) = reading.cells
-    alt = f"The cell {reading.image}, " + (
+    alt = f"The {'image' if cell.whole_image else 'cell'} {reading.image}, " + (
         "to be reviewed" if cell.call == "review" else f"called {cell.call}"
     )
     with st.container(border=True):
@@ -91,7 +91,8 @@ def show(run: Run, reading: Reading, key: str, *, narrow: bool = False) -> None:
     with right:
         heat_map.show(run, cell, reading.image, key, compact=narrow)
     with st.container() if narrow else left:
-        st.markdown("**The cell in words**")
+        if cell.findings:
+            st.markdown("**The cell in words**")
         st.markdown("\n".join(f"- {plain(finding.words)}" for finding in cell.findings))
         st.caption(protocol(run))
     _show_prepared(reading)
@@ -112,7 +113,8 @@ def protocol(run: Run) -> str:
     if measured is None:
         return "This model has not been measured."
     test, rules = measured.test, measured.protocol
-    kind = "synthetic cells" if measured.dataset.synthetic else "cells"
+    kind = "images" if run.config.sees_whole_images else "cells"
+    kind = f"synthetic {kind}" if measured.dataset.synthetic else kind
     where = "of patients it had also trained on" if rules.leaking else "of held-out subjects"
     if rules.training_unknown:
         where = "of patients that it may have trained on"
@@ -141,7 +143,7 @@ def _show_refusal(reading: Reading) -> None:
 def _show_call(cell: CellReading) -> None:
     st.markdown(f"### The model suggests: {CALLS[cell.call]}")
     if cell.adapted:
-        st.markdown(":material/palette: **Read as if stained like the training cells.**")
+        st.markdown(":material/palette: **Read as if stained like the reference cells.**")
     if cell.call == "review":
         st.markdown(f"By its threshold it leans to {CALLS[cell.leaning]}.")
 
@@ -178,9 +180,12 @@ def _show_probability(cell: CellReading) -> None:
 
 
 def _show_images(cell: CellReading, alt: str, narrow: bool) -> None:
+    kind, found = "cell", "Its outline: what was measured"
+    if cell.whole_image:
+        kind, found = "image", "The white cells found in it"
     images = [
-        (cell.image, "The cell, as the model reads it", alt),
-        (cell.outlined, "Its outline: what was measured", f"{alt}, with its outline"),
+        (cell.image, f"The {kind}, as the model reads it", alt),
+        (cell.outlined, found, f"{alt}, with its outline"),
     ]
     if cell.unadapted is not None:
         images = [
@@ -219,15 +224,19 @@ def _show_prepared(reading: Reading) -> None:
 
 
 def _show_similar(cell: CellReading) -> None:
-    st.markdown("**The training cells most like it, to this model**")
+    kind = "images" if cell.whole_image else "cells"
+    st.markdown(f"**The reference {kind} most like it, to this model**")
     if cell.similar is None:
-        st.caption("This model did not keep its training cells. Train it again to see them.")
+        st.caption("This model did not keep its reference cells. Train it again to see them.")
         return
     with st.container(horizontal=True, gap="small"):
         for neighbour in cell.similar:
             with st.container(width=_TILE, gap="xxsmall"):
                 _show_neighbour(neighbour)
-    st.caption("By the model's features, the nearest first. Their labels are no vote.")
+    st.caption(
+        "Of the training part of its data, the nearest first by the model's features. Their labels "
+        "are no vote."
+    )
 
 
 def _show_neighbour(neighbour: Neighbour) -> None:
@@ -238,7 +247,7 @@ def _show_neighbour(neighbour: Neighbour) -> None:
         try:
             changed = neighbour.file.stat().st_mtime_ns
             picture = cache.thumbnail(str(neighbour.file), changed)
-            alt = f"Training cell {neighbour.image_id}, labelled {neighbour.label}"
+            alt = f"Reference cell {neighbour.image_id}, labelled {neighbour.label}"
             st.image(picture, width="stretch", alt=alt)
         except (OSError, UploadError) as error:
             st.caption(plain(str(error)))
@@ -274,14 +283,18 @@ def _figure(gate: Gate, name: str, value: float | None) -> str:
 def _show_origin(run: Run, reading: Reading, cell: CellReading) -> None:
     with st.expander("How this was read"):
         x, y, w, h = cell.bbox
+        what = (
+            f"the whole image of {size((w, h), None)}"
+            if cell.whole_image
+            else f"cell of {size((w, h), cell.gate.um_per_px)} at ({x}, {y}), filling "
+            f"{cell.gate.cell_share:.0%} of the model's window"
+        )
         calibration = run.calibration
         rule = f"Threshold {calibration.threshold:.3g}"
         if band := calibration.band:
             rule += f", review from {band.low:.3g} to {band.high:.3g}"
         st.markdown(
-            f"- File {plain(reading.image)}; cell of {size((w, h), cell.gate.um_per_px)} at "
-            f"({x}, {y}), filling "
-            f"{cell.gate.cell_share:.0%} of the model's window\n"
+            f"- File {plain(reading.image)}; {what}\n"
             f"- Model {run.run_id} ({run.config.architecture}); log-odds of ALL {cell.logit:+.3f}\n"
             f"- {rule}. {operating_point.rule(calibration)} {sentence(calibration.reason)}."
         )

@@ -49,9 +49,9 @@ def offer_adapting(reading: FieldReading, key: str) -> None:
         return
     cells = f"the {reading.adaptable} cells" if reading.adaptable else "cells"
     st.toggle(
-        f"Read {cells} of another appearance as if stained like the training cells",
+        f"Read {cells} of another appearance as if stained like the reference cells",
         key=key,
-        help="Their colours are brought to those of the training cells before they are read. Each "
+        help="Their colours are brought to those of the reference cells before they are read. Each "
         "is marked, its interval is held wider, and no corrected share of blasts is given.",
     )
 

@@ -16,7 +16,7 @@ SWAP, SCALE, ADAPT = "swap", "scale", "adapt"  # what a user can say of a refuse
 LABELS = {
     SWAP: "Swap red and blue, and read it",
     SCALE: f"Read it as a frame of {CNMC_SIDE} pixels that was made smaller",
-    ADAPT: "Read it as if stained like the training cells",
+    ADAPT: "Read it as if stained like the reference cells",
 }
 HINTS = {
     SWAP: "Some tools store blue first. The picture itself is not changed.",

@@ -58,7 +58,7 @@ def _offer(found: pd.DataFrame, key: str, told: Told) -> None:
     refused = int((found["check"] == "appearance").sum())
     if refused or told.adapt_stain:
         st.toggle(
-            "Read cells of another stain as if stained like the training cells",
+            "Read cells of another stain as if stained like the reference cells",
             key=f"{key}_{picture.ADAPT}",
             help=f"{refused} were refused for their appearance alone. "
             + picture.HINTS[picture.ADAPT],
@@ -198,7 +198,7 @@ def _choose(chosen: pd.DataFrame, key: str) -> int | None:
             "read_as": st.column_config.TextColumn("Read as", width="small"),
             "call": st.column_config.TextColumn("Call", width="small"),
             "adapted_stain": st.column_config.CheckboxColumn(
-                "Adapted", width="small", help="Read as if stained like the training cells"
+                "Adapted", width="small", help="Read as if stained like the reference cells"
             ),
             "probability_all": st.column_config.ProgressColumn(
                 "P(ALL)", format="percent", min_value=0.0, max_value=1.0

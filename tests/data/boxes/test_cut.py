@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from core.cells.masks import cell_mask, diameter
-from core.cells.scale import CNMC_SIDE
+from core.cells.scale import CNMC_SIDE, UM_PER_PX
 from core.data import indexing
 from core.data.boxes.cut import cut_cells
 from core.data.images import decode
@@ -46,6 +46,7 @@ def test_each_whole_white_cell_is_cut_at_scale_and_grouped_by_its_field(
     assert index.name == "fields, cells cut from boxes" and index.rejected.empty
     assert set(index.cells["subject"]) <= {f"field_{n:03}.png" for n in range(3)}
     assert index.classes == {"blast": 1, "lymphocyte": 0}
+    assert index.um_per_px == UM_PER_PX
 
 
 def test_a_box_without_a_nucleus_and_a_cell_of_two_classes_are_left_out(

@@ -10,7 +10,7 @@ from core.data.layouts import ClassesUnknownError, PathFacts, recognise
 from core.data.layouts.described import Described
 from core.data.layouts.labelling import from_texts
 from core.data.layouts.layout import ColumnsUnknownError
-from core.data.layouts.tables import Table, read_table
+from core.data.layouts.tables import Table, may_have_rows, read_table
 from core.errors import DataError
 
 IMAGES = [f"pictures/Cell {n}.PNG" for n in range(6)]
@@ -138,3 +138,10 @@ def test_a_set_of_one_class_is_looked_at_once_its_side_is_said() -> None:
         _read(content)
     for side, label in (("positive", 1), ("negative", 0)):
         assert _read(content, **{side: "WBC"}).classes == {"WBC": label}
+
+
+def test_a_short_file_is_told_from_a_table_of_all_images_by_its_lines() -> None:
+    for data in (b"file,class\na,b\nc,d", b"file,class\ra,b\rc,d\r", b"f\n\0a\n\0b\n\0"):
+        assert may_have_rows(data, "labels.csv", 2)
+        assert not may_have_rows(data, "labels.csv", 4)
+    assert may_have_rows(b"", "labels.parquet", 4)
