@@ -45,8 +45,10 @@ compat.share_upload_bytes()
 if __name__ == "__main__":
     show_page()
 else:
+    # Another server than Streamlit's binds to an address of its own choice.
+    by_streamlit = Path(sys.argv[0]).resolve() == Path(__file__).resolve()
     try:
-        server.require_safe(local=server.is_bound_locally())
+        server.require_safe(local=by_streamlit and server.is_local())
     except ConfigError as error:
         print(error, file=sys.stderr)
         raise SystemExit(2) from None

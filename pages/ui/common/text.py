@@ -35,17 +35,21 @@ def title(name: str, sentence: str) -> None:
     st.markdown(sentence)
 
 
+@st.fragment
 def _person() -> None:
     """Who uses the page: whoever has logged in, and the way out; else a name to type."""
     person = people.current()
-    logged_in = bool(server.providers())
     label = plain(person.name) if person else "Your name"
-    with st.popover(label, icon=":material/person:", type="tertiary"):
-        if logged_in and person:
-            st.caption(f"Logged in as {', '.join(sorted(person.roles))}.")
+    # Its content is made when it is opened.
+    popover = st.popover(label, icon=":material/person:", type="tertiary", on_change="rerun")
+    if not popover.open:
+        return
+    with popover, shown_errors():
+        if server.providers():
+            st.caption(f"Roles: {', '.join(sorted(person.roles)) if person else 'none'}.")
             st.button("Log out", icon=":material/logout:", on_click=st.logout)
             return
-        with st.form("your_name", border=False), shown_errors():
+        with st.form("your_name", border=False):
             typed = st.text_input(
                 "Your name",
                 person.name if person else "",
