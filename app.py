@@ -21,6 +21,7 @@ def show_page() -> None:
         page_icon=str(Path(__file__).parent / "pages/ui/icon.svg"),
         layout="wide",
     )
+    inside = login.let_in()
     page = st.navigation(
         [
             st.Page("pages/home.py", title="Home", icon=":material/home:", default=True),
@@ -32,9 +33,9 @@ def show_page() -> None:
             st.Page("pages/cases.py", title="Cases", icon=":material/folder_shared:"),
             st.Page("pages/models.py", title="Models", icon=":material/inventory_2:"),
         ],
-        position="top",
+        position="top" if inside else "hidden",
     )
-    if login.let_in():
+    if inside:
         compat.enter_app()
         page.run()
 

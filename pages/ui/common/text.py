@@ -31,7 +31,8 @@ def title(name: str, sentence: str) -> None:
     compat.require_app()
     with st.container(horizontal=True, vertical_alignment="center"):
         st.title(name, anchor=False, width="stretch")
-        _person()
+        with st.container(width="content"):
+            _person()
     st.markdown(sentence)
 
 
