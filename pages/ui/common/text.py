@@ -42,7 +42,9 @@ def _person() -> None:
     person = people.current()
     label = plain(person.name) if person else "Your name"
     # Its content is made when it is opened.
-    popover = st.popover(label, icon=":material/person:", type="tertiary", on_change="rerun")
+    popover = st.popover(
+        label, icon=":material/person:", type="tertiary", on_change="rerun", key="person"
+    )
     if not popover.open:
         return
     with popover, shown_errors():
