@@ -53,18 +53,19 @@ def test_people_log_in_with_their_roles_and_a_forged_identity_does_not(tmp_path:
             assert roles(boss, "Bo (bo@lab.example)") == "Roles: administrator."
             boss.get_by_role("button", name="Log out").click()
             expect(boss.get_by_role("button", name="Log in")).to_be_visible(timeout=30_000)
-            visitor = log_in(sub="u-4", name="Eve")
-            expect(visitor.get_by_text("who has no role here")).to_be_visible(timeout=30_000)
 
-            published = provider.key
-            for spoilt in ("signature", "audience", "audience of a partner"):
-                forging = spoilt == "signature"
-                provider.signing_key = RSAKey.generate_key(2048) if forging else published
-                claims = {"signature": {}, "audience": {"aud": "other"}}.get(
-                    spoilt, {"aud": "other", "azp": oidc_server.CLIENT}
-                )
-                page = log_in(**BOSS, **claims)
-                again = page.get_by_role("button", name="Log in")
+            page = browser.new_page()
+            page.goto(url)
+            again = page.get_by_role("button", name="Log in")
+            other_key = RSAKey.generate_key(2048)
+            for key, spoilt in (
+                (other_key, {}),
+                (None, {"aud": "another-app"}),
+                (None, {"aud": "another-app", "azp": oidc_server.CLIENT}),
+            ):
+                provider.signing_key, provider.claims = key, BOSS | spoilt
+                with page.expect_navigation(url=f"{url}/"):
+                    again.click(timeout=30_000)
                 expect(again).to_be_visible(timeout=30_000)
                 expect(page.get_by_text("Bo (", exact=False)).to_have_count(0)
             browser.close()
