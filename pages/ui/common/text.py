@@ -8,7 +8,6 @@ import streamlit as st
 
 from core.data.indexing import Index
 from core.errors import BlastLensError
-from core.people import MAX_NAME
 from pages.ui.common import compat, people, server
 
 SPLITS = {
@@ -56,7 +55,7 @@ def _person() -> None:
             typed = st.text_input(
                 "Your name",
                 person.name if person else "",
-                max_chars=MAX_NAME,
+                width=320,  # so that Streamlit's hint does not lie on the name
                 help="Recorded with what you decide here, as a name that nobody has verified.",
             )
             if st.form_submit_button("Keep it"):
