@@ -1,5 +1,6 @@
 """Who is let in, and what a reader, a supervisor and an administrator find on the pages."""
 
+import ast
 import time
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,17 @@ from pages.ui.common import people, server
 from tests.conftest import PROJECT
 from tests.factories.app import AUTH, button, labels, logged_in, open_page, words
 from tests.factories.archives import shipped_run
+from tests.test_architecture import module_name, sources
 
+# What core does on behalf of a page, and not everyone may have done.
+ACTS = {
+    *(f"launcher.{name}" for name in ("launch", "start", "start_audit", "resume")),
+    *("active_model.promote", "active_model.undo", "archive.import_run", "operating_point.use"),
+    *(f"request.{name}" for name in ("create", "delete", "repeat", "discard_original")),
+    *("statement.state", "texts.write", "job.request_stop"),
+    *("datasets.add", "datasets.forget", "dataset.write_dataset", "cut_cells"),
+}
+FOR_ALL = {"pages.ui.reading.field"}  # the cells of a large image are searched for a reading
 DRAW = "Draw the synthetic demo set"
 
 
@@ -155,6 +166,18 @@ def test_a_supervisor_trains_and_a_reader_does_not(
     if role == SUPERVISOR:
         button(app, "Start training").click().run()
     assert len(launched) == len(run_store.runs()) == (role == SUPERVISOR)
+
+
+def test_the_right_is_required_where_the_act_is() -> None:
+    for file in sources("pages"):
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        scopes = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+        for scope in (tree, *scopes):
+            calls = {
+                ast.unparse(node.func) for node in ast.walk(scope) if isinstance(node, ast.Call)
+            }
+            if calls & ACTS and module_name(file) not in FOR_ALL:
+                assert "people.require" in calls, f"{file}: {calls & ACTS}"
 
 
 @pytest.fixture
