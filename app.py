@@ -21,6 +21,7 @@ def show_page() -> None:
         page_icon=str(Path(__file__).parent / "pages/ui/icon.svg"),
         layout="wide",
     )
+    inside = login.let_in()
     page = st.navigation(
         [
             st.Page("pages/home.py", title="Home", icon=":material/home:", default=True),
@@ -32,9 +33,9 @@ def show_page() -> None:
             st.Page("pages/cases.py", title="Cases", icon=":material/folder_shared:"),
             st.Page("pages/models.py", title="Models", icon=":material/inventory_2:"),
         ],
-        position="top",
+        position="top" if inside else "hidden",
     )
-    if login.let_in():
+    if inside:
         compat.enter_app()
         page.run()
 
@@ -45,8 +46,10 @@ compat.share_upload_bytes()
 if __name__ == "__main__":
     show_page()
 else:
+    # Another server than Streamlit's binds to an address of its own choice.
+    by_streamlit = Path(sys.argv[0]).resolve() == Path(__file__).resolve()
     try:
-        server.require_safe(local=server.is_bound_locally())
+        server.require_safe(local=by_streamlit and server.is_local())
     except ConfigError as error:
         print(error, file=sys.stderr)
         raise SystemExit(2) from None

@@ -7,8 +7,9 @@ from core.data import datasets, splits, summary
 from core.data.indexing import Index
 from core.data.layouts import LABELS
 from core.errors import BlastLensError
+from core.people import ADD_DATA
 from core.report.dataset import parts_table, split_verdict
-from pages.ui.common import cache, charts, state
+from pages.ui.common import cache, charts, people, state
 from pages.ui.common.downloads import download_table
 from pages.ui.common.text import CLASSES, SPLITS, citation, plain, shown_errors, title
 from pages.ui.dataset import add_data, counts, gallery, measuring
@@ -115,8 +116,12 @@ def show_files(index: Index, measured: pd.DataFrame | None) -> None:
             cache.index.clear()
             st.rerun()
         if datasets.name(index.root) != datasets.DEMO and st.button(
-            "Forget this folder", icon=":material/close:", help="The folder itself is left alone."
+            "Forget this folder",
+            icon=":material/close:",
+            disabled=not people.may(ADD_DATA),
+            help="The folder itself is left alone.",
         ):
+            people.require(ADD_DATA)
             datasets.forget(index.root)
             st.rerun()
 

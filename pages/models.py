@@ -7,10 +7,11 @@ import streamlit as st
 
 from core.archive import archive
 from core.errors import RunError
+from core.people import PROMOTE
 from core.report.card import render
 from core.runs import active_model, run_store
 from core.runs.run_store import Run
-from pages.ui.common import cache
+from pages.ui.common import cache, people
 from pages.ui.common.downloads import download
 from pages.ui.common.text import plain, research_notice, shown_errors, title
 from pages.ui.models import adopt, card_view, import_run, operating_point
@@ -35,11 +36,13 @@ def show_active(active: Run | None) -> None:
                 st.markdown(f":material/biotech: **{plain(active.run_id)}** reads now")
                 st.markdown(cell.protocol(active))
                 st.caption(since(active))
+        with words:
+            locked = people.lacks(PROMOTE)
         undo = back.button(
             "Undo",
             icon=":material/undo:",
             width="stretch",
-            disabled=not can_undo(),
+            disabled=locked or not can_undo(),
             help="Goes back to the model that was chosen before; the history keeps both.",
         )
     if active is not None and (before := active_model.changed_since(active)):
@@ -50,6 +53,7 @@ def show_active(active: Run | None) -> None:
             icon=":material/warning:",
         )
     if undo:
+        people.require(PROMOTE)
         active_model.undo()
         st.rerun()
 
@@ -94,10 +98,11 @@ def choose(finished: list[Run], active: Run | None) -> Run:
         "Used for readings" if used else "Use for readings",
         type="primary",
         icon=":material/check:",
-        disabled=used,
+        disabled=used or not people.may(PROMOTE),
         width="stretch",
     )
     if pressed:
+        people.require(PROMOTE)
         active_model.promote(chosen)
         st.rerun()
     return chosen

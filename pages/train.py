@@ -6,11 +6,12 @@ import streamlit as st
 
 from core.data import splits
 from core.models import catalog
+from core.people import TRAIN
 from core.report.dataset import split_verdict
 from core.runs import config, cost, presets, run_store
 from core.runs.config import RunConfig
 from core.workers import launcher
-from pages.ui.common import cache, state
+from pages.ui.common import cache, people, state
 from pages.ui.common.text import duration, shown_errors, title
 from pages.ui.train import form, run_monitor
 
@@ -91,13 +92,15 @@ with shown_errors():
             configs: list[RunConfig] = []
             with shown_errors():
                 configs = choose(root)
+            locked = people.lacks(TRAIN)
             start = st.button(
                 "Start training" if len(configs) < 2 else f"Queue {len(configs)} runs",
                 type="primary",
                 icon=":material/play_arrow:",
-                disabled=not configs,
+                disabled=locked or not configs,
             )
             if start:
+                people.require(TRAIN)
                 runs = [run_store.create(run_config) for run_config in configs]
                 for run in runs:
                     launcher.launch(run)

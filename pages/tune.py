@@ -6,6 +6,7 @@ import streamlit as st
 
 from core.data import splits
 from core.models import catalog
+from core.people import TRAIN
 from core.report.dataset import split_verdict
 from core.report.tuning import SETTINGS
 from core.runs import config, cost
@@ -13,7 +14,7 @@ from core.runs.config import MIN_FOLDS, RunConfig, Setting
 from core.tuning import search, sweep_store
 from core.tuning.sweep_store import Plan
 from core.workers import launcher
-from pages.ui.common import cache, state
+from pages.ui.common import cache, people, state
 from pages.ui.common.numbers import number
 from pages.ui.common.text import SPLITS, duration, shown_errors, title
 from pages.ui.train import form
@@ -151,10 +152,12 @@ def start() -> None:
     plan = None
     with shown_errors():
         plan = choose(root)
+    locked = people.lacks(TRAIN)
     pressed = st.button(
-        "Start", type="primary", icon=":material/play_arrow:", disabled=plan is None
+        "Start", type="primary", icon=":material/play_arrow:", disabled=locked or plan is None
     )
     if pressed and plan:
+        people.require(TRAIN)
         config.require_inputs(plan.base)
         launcher.launch(sweep_store.create(plan))
         st.rerun()

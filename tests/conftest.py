@@ -37,9 +37,18 @@ PROCESS_FILES |= {"test_storage.py", "test_study.py"}
 
 
 @pytest.fixture(autouse=True)
-def artifacts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty artifacts folder for each test: no test sees or touches the real one."""
+def artifacts(tmp_path: Path, shared_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty artifacts folder for each test: no test sees or touches the real one.
+
+    The pages may read from the project, the folders of this test session and the real data.
+    """
     folder = tmp_path / "artifacts"
+    roots = [
+        str(PROJECT),
+        str(shared_folder),
+        *filter(None, [os.environ.get("BLASTLENS_REAL_DATA")]),
+    ]
+    monkeypatch.setenv("BLASTLENS_DATA_ROOTS", os.pathsep.join(roots))
     monkeypatch.setenv("BLASTLENS_ARTIFACTS", str(folder))
     monkeypatch.delenv("BLASTLENS_WEIGHTS", raising=False)
     return folder

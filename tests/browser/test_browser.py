@@ -1,11 +1,5 @@
 """The whole way in a real browser: start the app, upload a cell, see probability and overlay."""
 
-import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,19 +8,7 @@ import numpy as np
 import pytest
 
 from core.data.images import encode
-from tests.conftest import PROJECT
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-# No sandbox, because CI runs as root; no background traffic, because tests reach only localhost.
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+from tests.factories.served import CHROMIUM, FLAGS, free_port, serve
 
 pytestmark = pytest.mark.skipif(
     CHROMIUM is None, reason="the system has no chromium; install it to run the browser test"
@@ -36,28 +18,8 @@ pytestmark = pytest.mark.skipif(
 @pytest.fixture
 def app_url(workspace: Path, tmp_path: Path) -> Iterator[str]:
     """The app served from a process of its own, on a free port."""
-    with socket.socket() as probe:
-        probe.bind(("localhost", 0))
-        port = probe.getsockname()[1]
-    with (tmp_path / "server.log").open("wb") as log:
-        command = [sys.executable, "-m", "streamlit", "run", "app.py"]
-        options = ["--server.headless=true", f"--server.port={port}"]
-        server = subprocess.Popen(
-            command + options, cwd=PROJECT, stdout=log, stderr=subprocess.STDOUT
-        )
-        try:
-            deadline = time.monotonic() + 60
-            while True:
-                try:
-                    urllib.request.urlopen(f"http://localhost:{port}/_stcore/health", timeout=2)
-                    break
-                except OSError:
-                    assert server.poll() is None and time.monotonic() < deadline
-                    time.sleep(0.2)
-            yield f"http://localhost:{port}"
-        finally:
-            server.terminate()
-            server.wait(20)
+    with serve(tmp_path / "server.log", free_port()) as url:
+        yield url
     said = (tmp_path / "server.log").read_text(encoding="utf-8")
     assert "Traceback" not in said, said[-2000:]
 

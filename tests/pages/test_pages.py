@@ -298,10 +298,10 @@ def test_a_split_that_cannot_be_made_stops_training_before_it_starts(
 
 
 def test_a_folder_is_added_by_path_and_a_wrong_one_is_named(
-    workspace: Path, demo_root: Path
+    workspace: Path, demo_root: Path, tmp_path: Path
 ) -> None:
     app = open_page("dataset")
-    app.text_input[0].set_value("/nowhere/at/all")
+    app.text_input[0].set_value(str(tmp_path / "nowhere"))
     app.button[0].click().run()
     assert "is not a folder" in app.error[0].value
     try:

@@ -7,7 +7,9 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from core.jobs.job import Job, Status
+from core.people import TRAIN, who_may
 from core.workers import launcher
+from pages.ui.common import people
 from pages.ui.common.text import plain, shown_errors
 
 STATES = {
@@ -97,24 +99,30 @@ def stop_button(
     *,
     label: str = "Stop",
     help: str | None = None,
+    action: str = TRAIN,
 ) -> None:
-    """Asks the jobs to stop when it is pressed; says so until they have."""
+    """Asks the jobs to stop when it is pressed; says so until they have.
+
+    `action` is what a person must be allowed to do, to stop or start such jobs.
+    """
     asked = all(job.stop_requested for job in jobs)
     (place or st).button(
         "Stopping…" if asked else label,
         icon=":material/stop:",
-        disabled=asked or not any(job.status.unfinished for job in jobs),
+        disabled=asked or not any(job.status.unfinished for job in jobs) or not people.may(action),
         width="stretch" if place else "content",
         key=key,
         on_click=_stop,
-        args=(jobs,),
-        help=help,
+        args=(jobs, action),
+        help=help if people.may(action) else who_may(action),
     )
 
 
-def _stop(jobs: Sequence[Job]) -> None:
-    for job in jobs:
-        job.request_stop()
+def _stop(jobs: Sequence[Job], action: str) -> None:
+    with shown_errors():
+        people.require(action)
+        for job in jobs:
+            job.request_stop()
 
 
 def start_button(
@@ -125,11 +133,18 @@ def start_button(
     *,
     icon: str,
     help: str | None = None,
+    action: str = TRAIN,
 ) -> None:
     """Starts or resumes the job when it is pressed, and draws the page anew."""
     pressed = (place or st).button(
-        label, icon=icon, width="stretch" if place else "content", key=key, help=help
+        label,
+        icon=icon,
+        width="stretch" if place else "content",
+        key=key,
+        help=help if people.may(action) else who_may(action),
+        disabled=not people.may(action),
     )
     if pressed:
+        people.require(action)
         launcher.start(job)
         st.rerun()

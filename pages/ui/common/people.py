@@ -46,9 +46,14 @@ def may(action: str) -> bool:
 
 
 def require(action: str) -> None:
-    """Raises `NotAllowedError` if whoever uses the page may not do an action."""
-    if not may(action):
-        (current() or Person("Someone not logged in", roles=frozenset())).require(action)
+    """Raises `NotAllowedError` if whoever uses the page may not do an action.
+
+    Called where the action is done: a control that is disabled is no protection.
+    """
+    if person := current():
+        person.require(action)
+    elif server.providers():
+        Person("Someone who has not logged in", roles=frozenset()).require(action)
 
 
 def lacks(action: str) -> bool:

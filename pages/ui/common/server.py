@@ -27,15 +27,9 @@ def require_safe(*, local: bool) -> None:
         )
 
 
-def is_bound_locally() -> bool:
+def is_local() -> bool:
     """Whether Streamlit was told to serve this machine alone."""
     return is_loopback(st.get_option("server.address"))
-
-
-def is_local() -> bool:
-    """Whether the app serves this machine alone, and the page's user is on it."""
-    caller = st.context.ip_address  # None: this machine
-    return is_bound_locally() and (caller is None or is_loopback(caller))
 
 
 def is_loopback(address: str | None) -> bool:

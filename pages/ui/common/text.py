@@ -8,7 +8,6 @@ import streamlit as st
 
 from core.data.indexing import Index
 from core.errors import BlastLensError
-from core.people import MAX_NAME
 from pages.ui.common import compat, people, server
 
 SPLITS = {
@@ -31,25 +30,32 @@ def title(name: str, sentence: str) -> None:
     compat.require_app()
     with st.container(horizontal=True, vertical_alignment="center"):
         st.title(name, anchor=False, width="stretch")
-        _person()
+        with st.container(width="content"):
+            _person()
     st.markdown(sentence)
 
 
+@st.fragment
 def _person() -> None:
     """Who uses the page: whoever has logged in, and the way out; else a name to type."""
     person = people.current()
-    logged_in = bool(server.providers())
     label = plain(person.name) if person else "Your name"
-    with st.popover(label, icon=":material/person:", type="tertiary"):
-        if logged_in and person:
-            st.caption(f"Logged in as {', '.join(sorted(person.roles))}.")
+    # Its content is made when it is opened.
+    popover = st.popover(
+        label, icon=":material/person:", type="tertiary", on_change="rerun", key="person"
+    )
+    if not popover.open:
+        return
+    with popover, shown_errors():
+        if server.providers():
+            st.caption(f"Roles: {', '.join(sorted(person.roles)) if person else 'none'}.")
             st.button("Log out", icon=":material/logout:", on_click=st.logout)
             return
-        with st.form("your_name", border=False), shown_errors():
+        with st.form("your_name", border=False):
             typed = st.text_input(
                 "Your name",
                 person.name if person else "",
-                max_chars=MAX_NAME,
+                width=320,  # so that Streamlit's hint does not lie on the name
                 help="Recorded with what you decide here, as a name that nobody has verified.",
             )
             if st.form_submit_button("Keep it"):

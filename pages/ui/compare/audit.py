@@ -6,12 +6,13 @@ import streamlit as st
 from core.audit import ablations, subject_probe
 from core.audit.ablations import AblationRuns
 from core.errors import BlastLensError
+from core.people import TRAIN
 from core.report import audits
 from core.report.audits import AuditResult
 from core.runs import run_store
 from core.runs.run_store import Run
 from core.workers import launcher
-from pages.ui.common import cache, monitor
+from pages.ui.common import cache, monitor, people
 from pages.ui.common.downloads import download_table
 from pages.ui.common.progress import show_progress
 from pages.ui.common.text import duration, plain, shown_errors
@@ -118,6 +119,7 @@ def _offer(run: Run, audit: str, ablation_runs: AblationRuns) -> None:
     for other in ablation_runs.ended[:1]:
         status = other.status
         st.warning(plain(f"{other.run_id} was {status.state}. {status.error or ''}"))
+    locked = people.lacks(TRAIN)
     st.button(
         "Go on" if ablation_runs.ended else _BUTTONS[audit],
         icon=":material/play_arrow:",
@@ -125,6 +127,7 @@ def _offer(run: Run, audit: str, ablation_runs: AblationRuns) -> None:
         width="stretch",
         on_click=_start,
         args=(run, audit),
+        disabled=locked,
     )
     st.caption(
         f"{ablation_runs.to_train} trainings one after another, {about}; {ablation_runs.done} have "
@@ -134,6 +137,7 @@ def _offer(run: Run, audit: str, ablation_runs: AblationRuns) -> None:
 
 def _start(run: Run, audit: str) -> None:
     with shown_errors():
+        people.require(TRAIN)
         launcher.start_audit(run, audit)
 
 

@@ -7,10 +7,11 @@ from core.data import datasets
 from core.evaluation import compare, literature, repeats, subgroups
 from core.evaluation.test_set import TestSet
 from core.metrics import classification
+from core.people import PROMOTE
 from core.report import comparison, comparison_tables
 from core.report.comparison import ComparedRun
 from core.runs import active_model
-from pages.ui.common import cache, charts
+from pages.ui.common import cache, charts, people
 from pages.ui.common.downloads import download_table
 from pages.ui.common.text import plain, shown_errors
 from pages.ui.compare import gallery, overview, plots, subject_plots
@@ -72,7 +73,12 @@ def _active() -> str | None:
 
 def _promote_button(run: TestSet, *, active: bool) -> None:
     words = "Used for readings" if active else "Use for readings"
-    if st.button(words, disabled=active, key=f"use_{run.run_id}", icon=":material/biotech:"):
+    locked = people.lacks(PROMOTE)
+    pressed = st.button(
+        words, disabled=locked or active, key=f"use_{run.run_id}", icon=":material/biotech:"
+    )
+    if pressed:
+        people.require(PROMOTE)
         active_model.promote(run.run)
         st.rerun()
 

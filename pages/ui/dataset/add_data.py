@@ -10,7 +10,8 @@ from core.data.fetch_job import LICENCE, UNPACKED_BYTES, Fetch, size_text
 from core.data.layouts import Labelling, UnlabelledError
 from core.data.synthetic import dataset
 from core.jobs.job import Status
-from pages.ui.common import monitor
+from core.people import ADD_DATA
+from pages.ui.common import monitor, people
 from pages.ui.common.progress import show_progress
 from pages.ui.common.text import duration, plain, sentence, shown_errors
 from pages.ui.dataset import labels_form
@@ -20,19 +21,23 @@ _ASKED = "folders_asked_about"
 
 def show() -> None:
     """All the ways, one below the other; a data set that was added is the chosen one."""
+    locked = people.lacks(ADD_DATA)
     if storage.demo_dir() not in datasets.known() and st.button(
-        "Draw the synthetic demo set", type="primary", icon=":material/add:"
+        "Draw the synthetic demo set", type="primary", icon=":material/add:", disabled=locked
     ):
+        people.require(ADD_DATA)
         with show_progress("Drawing", "synthetic cells") as progress:
             dataset.write_dataset(storage.demo_dir(), progress=progress)
         st.rerun()
     with st.form("add", border=False):
         path = st.text_input(
             "Folder on this machine",
+            disabled=locked,
             help="C-NMC 2019 in any phase; or images of any classes, which stand in folders, in "
             "file names or in a table",
         )
-        if st.form_submit_button("Add") and path:
+        if st.form_submit_button("Add", disabled=locked) and path:
+            people.require_path(path)
             _add(path)
     st.divider()
     _fetch()
@@ -50,6 +55,7 @@ def popover_key() -> str:
 
 
 def _add(path: str, labelling: Labelling | None = None) -> None:
+    people.require(ADD_DATA)
     st.session_state.pop(labels_form.UNLABELLED, None)
     try:
         with show_progress("Indexing", "files") as progress:
@@ -80,20 +86,23 @@ def _draw_fetch(job: Fetch, status: Status) -> None:
         "fetch_stop",
         label="Stop fetching",
         help="What has arrived is kept. Leaving this page does not stop it.",
+        action=ADD_DATA,
     )
 
 
 def _ended_fetch(job: Fetch, status: Status) -> None:
     if status.root:
         st.success(f"C-NMC 2019 is in {plain(str(status.root))}", icon=":material/check_circle:")
-        if st.button("Use this data set", type="primary", key="fetch_use"):
+        if st.button(
+            "Use this data set", type="primary", key="fetch_use", disabled=not people.may(ADD_DATA)
+        ):
             _add(str(status.root))
         return
     monitor.show_error(status)
     if status.state == "cancelled":
         st.info("Fetching was stopped. What has arrived is kept.", icon=":material/cancel:")
     label = "Fetch C-NMC 2019 from Kaggle" if status.state == "none" else "Try again"
-    monitor.start_button(job, label, "fetch_start", icon=":material/download:")
+    monitor.start_button(job, label, "fetch_start", icon=":material/download:", action=ADD_DATA)
     st.caption(
         f"About {size_text(UNPACKED_BYTES)}, and twice that while it is unpacked. Licence: "
         f"{LICENCE}. It goes to {plain(str(job.path))}"

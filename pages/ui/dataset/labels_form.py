@@ -16,7 +16,8 @@ from core.data.layouts.labelling import ROLES, label_classes
 from core.data.layouts.layout import ColumnsUnknownError
 from core.data.layouts.patterns import PRESETS, Pattern
 from core.errors import DataError, UploadError
-from pages.ui.common import cache
+from core.people import ADD_DATA
+from pages.ui.common import cache, people
 from pages.ui.common.progress import show_progress
 from pages.ui.common.text import plain, shown_errors
 
@@ -96,6 +97,7 @@ def _cut(path: str, boxes: dict[str, int], add: Add) -> None:
         f"its field counts as its subject. The cells go to {plain(str(target))}"
     )
     if st.button("Cut the cells out", type="primary", disabled=not classes):
+        people.require(ADD_DATA)
         with show_progress("Cutting", "fields") as progress:
             made = cut_cells(source, target, classes=classes, progress=progress)
         st.toast(f"{sum(made.cells.values()):,} cells cut, {len(made.left_out):,} left out.")
@@ -150,6 +152,7 @@ def _table(path: str) -> Labelling | None:
     table = other.strip() or below
     if not table:
         return None
+    people.require_path(str(Path(path).expanduser() / table))
     try:
         found = cache.described(path, Labelling(table=table).model_dump_json())
         columns, recognised = list(found.all_columns), dict(found.columns)

@@ -11,13 +11,14 @@ from core.data import splits
 from core.errors import ConfigError, ModelError
 from core.jobs.job import Status
 from core.models.inputs import CHANNELS, SCALINGS
+from core.people import ADOPT_MODEL
 from core.report import adoption as words
 from core.runs import run_store
 from core.runs.adoption import MAX_WORDS, Adoption, Wanted
 from core.runs.run_store import ADOPTION, Run
 from core.settings import settings
 from core.workers import launcher
-from pages.ui.common import monitor, state
+from pages.ui.common import monitor, people, state
 from pages.ui.common.progress import run_progress
 from pages.ui.common.text import SPLITS, plain, shown_errors
 from pages.ui.models import import_run
@@ -52,11 +53,22 @@ def _draw(run: Run, status: Status) -> None:
         _show_findings(adoption)
     with st.expander("Feed it otherwise", expanded=status.state == "failed"):
         _overrule(run, adoption)
+    locked = not people.may(ADOPT_MODEL)
     if status.state != "succeeded":
-        if st.button("Delete it", key=f"delete_{run.run_id}", icon=":material/delete:"):
+        if st.button(
+            "Delete it", key=f"delete_{run.run_id}", icon=":material/delete:", disabled=locked
+        ):
+            people.require(ADOPT_MODEL)
             request.delete(run)
             st.rerun()
-    elif st.button("Keep it so", key=f"keep_{run.run_id}", type="primary", icon=":material/check:"):
+    elif st.button(
+        "Keep it so",
+        key=f"keep_{run.run_id}",
+        type="primary",
+        icon=":material/check:",
+        disabled=locked,
+    ):
+        people.require(ADOPT_MODEL)
         request.discard_original(run)
         import_run.select_next(run)
         st.rerun()
@@ -75,23 +87,28 @@ def _overrule(run: Run, adoption: Adoption) -> None:
     with st.form(f"overrule_{run.run_id}", border=False):
         wanted = _options(adoption)
         st.caption("It is adopted anew under the same name, on the same data.")
-        pressed = st.form_submit_button("Adopt it so", icon=":material/replay:")
+        locked = people.lacks(ADOPT_MODEL)
+        pressed = st.form_submit_button("Adopt it so", icon=":material/replay:", disabled=locked)
     if pressed:
+        people.require(ADOPT_MODEL)
         request.repeat(run, wanted())
         launcher.resume(run)
         st.rerun()
 
 
 def _form(root: Path) -> None:
+    locked = people.lacks(ADOPT_MODEL)
     with st.form("adopt", border=False):
         left, right = st.columns(2)
         upload = left.file_uploader(
             "Model file",
             type=["keras", "h5", "hdf5", "onnx"],
             max_upload_size=settings().max_archive_bytes // 2**20,
+            disabled=locked,
         )
         path = right.text_input(
             "or a file or folder on this machine",
+            disabled=locked,
             help="A SavedModel folder, OpenVINO's .xml with its .bin beside it, or any other.",
         )
         left, right = st.columns(2)
@@ -106,8 +123,11 @@ def _form(root: Path) -> None:
         with st.expander("How it is fed, and which cells test it"):
             wanted = _options()
             split = st.selectbox("Split", list(splits.METHODS), format_func=SPLITS.__getitem__)
-        pressed = st.form_submit_button("Adopt", type="primary", icon=":material/input:")
+        pressed = st.form_submit_button(
+            "Adopt", type="primary", icon=":material/input:", disabled=locked
+        )
     if pressed:
+        people.require(ADOPT_MODEL)
         with storage.scratch(storage.imports_dir()) as folder:
             model = Path(path.strip()).expanduser()
             if upload is not None:
@@ -115,6 +135,8 @@ def _form(root: Path) -> None:
                 model.write_bytes(upload.getbuffer())
             elif not path.strip():
                 raise ModelError("Choose a model file, or name one on this machine.")
+            else:
+                people.require_path(path.strip())
             run = request.create(model, root, name.strip() or None, wanted=wanted(), split=split)
         if said.strip():
             statement.stated(request.of(run), said).write(run.path / ADOPTION)
@@ -166,8 +188,10 @@ def show_origin(run: Run) -> None:
             max_chars=MAX_WORDS,
             help="Empty, if it is not known.",
         )
-        if st.form_submit_button("State it", icon=":material/save:"):
+        locked = people.lacks(ADOPT_MODEL)
+        if st.form_submit_button("State it", icon=":material/save:", disabled=locked):
             with shown_errors():
+                people.require(ADOPT_MODEL)
                 statement.state(run, said)
                 st.rerun()
     _show_findings(adoption)

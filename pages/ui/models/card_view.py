@@ -3,10 +3,11 @@
 import pandas as pd
 import streamlit as st
 
+from core.people import PROMOTE
 from core.report.card import render, texts
 from core.report.card.items import CardSection, Item
 from core.runs.run_store import Run
-from pages.ui.common import cache
+from pages.ui.common import cache, people
 from pages.ui.common.text import plain
 
 OPEN = "Performance"
@@ -64,6 +65,8 @@ def fill_in(run: Run) -> None:
             max_chars=texts.MAX_CHARACTERS,
             help="It goes into the card as your words, and travels with the run.",
         )
-        if st.form_submit_button("Save", icon=":material/save:"):
+        locked = people.lacks(PROMOTE)
+        if st.form_submit_button("Save", icon=":material/save:", disabled=locked):
+            people.require(PROMOTE)
             texts.write(run, name, text)
             st.rerun()

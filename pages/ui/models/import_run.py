@@ -3,9 +3,11 @@
 import streamlit as st
 
 from core.archive import archive
+from core.people import IMPORT_RUN
 from core.runs.run_store import Run
 from core.settings import settings
 from core.workers import verification
+from pages.ui.common import people
 from pages.ui.common.text import plain, shown_errors
 
 _IMPORTED = "imported_run"
@@ -15,12 +17,14 @@ def show() -> None:
     """Shows the uploader, its options, and the result of the last import."""
     if message := st.session_state.pop("import_said", None):
         st.success(message, icon=":material/check_circle:")
+    locked = people.lacks(IMPORT_RUN)
     # A new key after each import empties the uploader.
     upload = st.file_uploader(
         "Archive of a run",
         type=["zip"],
         key=f"archive_{st.session_state.get('imports', 0)}",
         max_upload_size=settings().max_archive_bytes // 2**20,
+        disabled=locked,
     )
     st.caption(
         "Every file is checked against its hash and its kind before the run is placed among the "
@@ -31,9 +35,10 @@ def show() -> None:
         "Also load the Keras file, in safe mode, and compare it with the engine",
         help="In a process of its own; about 15 seconds. Readings use the engine alone.",
     )
-    pressed = st.button("Import", icon=":material/upload:", disabled=upload is None)
+    pressed = st.button("Import", icon=":material/upload:", disabled=locked or upload is None)
     if pressed and upload is not None:
         with shown_errors(), st.spinner("Verifying the archive…"):
+            people.require(IMPORT_RUN)
             check = _check if compare else None
             run = archive.import_run(upload, name.strip() or None, check=check)
             _remember(run, compared=compare)

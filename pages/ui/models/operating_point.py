@@ -8,6 +8,7 @@ from core.errors import BlastLensError
 from core.evaluation import operating_point
 from core.evaluation.decision import Outcome, Preview, Reliability
 from core.metrics.calibration import METHODS
+from core.people import PROMOTE
 from core.report.operating_point import (
     as_share,
     from_percents,
@@ -19,7 +20,7 @@ from core.report.operating_point import (
 from core.report.operating_point import sentence as outcome_sentence
 from core.runs.calibration import Calibration, Choice
 from core.runs.run_store import Run
-from pages.ui.common import cache, charts
+from pages.ui.common import cache, charts, people
 from pages.ui.common.charts import GREY, SERIES, empty
 from pages.ui.common.numbers import number
 from pages.ui.common.text import plain, sentence, shown_errors
@@ -109,26 +110,28 @@ def _outcome(run: Run, choice: Choice, prevalence: float | None, stored: Preview
 
 
 def _buttons(run: Run, choice: Choice, proposed: Preview | None, calibration: Calibration) -> None:
+    locked = people.lacks(PROMOTE)
     use, back = st.columns(2)
     in_use = proposed is not None and proposed.calibration == calibration
     pressed = use.button(
         "In use" if in_use else "Use this operating point",
         type="primary",
         icon=":material/check:",
-        disabled=proposed is None or in_use,
+        disabled=locked or proposed is None or in_use,
         width="stretch",
         key=f"use_point_{run.run_id}",
     )
     undone = back.button(
         "Back to the default",
         icon=":material/undo:",
-        disabled=calibration.default is None,
+        disabled=locked or calibration.default is None,
         width="stretch",
         key=f"default_point_{run.run_id}",
     )
     if not (pressed or undone):
         return
     with shown_errors():
+        people.require(PROMOTE)
         with st.spinner("Storing it and measuring the model anew…"):
             operating_point.use(run, choice if pressed else Choice())
         st.rerun()  # the whole page: its other figures follow the operating point

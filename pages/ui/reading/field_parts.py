@@ -8,6 +8,7 @@ import streamlit as st
 
 from core.cells.detection.tiles import Region
 from core.jobs.job import Status
+from core.people import DECIDE
 from core.reading.fields import drawing, export
 from core.reading.fields.detection_job import DetectionJob
 from core.reading.fields.reading import CUT, NOT_READ, FieldCell, FieldReading
@@ -184,7 +185,9 @@ def _draw_search(job: DetectionJob, name: str, shape: tuple[int, int]) -> None:
     )
     status = job.status
     st.progress(status.share_done, text=_progress(status))
-    monitor.stop_button([job], "field_stop", help="What has been found so far is kept.")
+    monitor.stop_button(
+        [job], "field_stop", help="What has been found so far is kept.", action=DECIDE
+    )
     st.caption(
         "It goes on if you leave this page. Drop the same file again to see what has been found."
     )
@@ -204,4 +207,6 @@ def show_ended(job: DetectionJob, status: Status, partly: bool) -> None:
     else:
         rest = " What it found so far is below; the rest was not looked through." if partly else ""
         st.info(f"The search was stopped.{rest}", icon=":material/cancel:")
-    monitor.start_button(job, "Search again", "field_again", icon=":material/refresh:")
+    monitor.start_button(
+        job, "Search again", "field_again", icon=":material/refresh:", action=DECIDE
+    )

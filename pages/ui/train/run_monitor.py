@@ -8,11 +8,12 @@ import streamlit as st
 
 from core.jobs.job import Status
 from core.models import catalog
+from core.people import TRAIN
 from core.runs import run_store
 from core.runs.config import RunConfig
 from core.runs.run_store import Run
 from core.workers import launcher
-from pages.ui.common import cache, charts, monitor
+from pages.ui.common import cache, charts, monitor, people
 from pages.ui.common.downloads import download_table
 from pages.ui.common.progress import run_progress
 from pages.ui.common.text import SPLITS, plain, sentence, shown_errors
@@ -147,6 +148,7 @@ def _show_diagnoses(run: Run) -> None:
         if repaired is not None:
             before, after = run.config.to_json(), repaired.to_json()
             changes = [f"{n} {before[n]} → {after[n]}" for n in after if after[n] != before[n]]
+            locked = people.lacks(TRAIN)
             st.button(
                 "Train it repaired",
                 icon=":material/build:",
@@ -154,14 +156,17 @@ def _show_diagnoses(run: Run) -> None:
                 key=f"repair_{run.run_id}",
                 on_click=_train,
                 args=(repaired,),
+                disabled=locked,
             )
             st.caption(f"The same run with {plain(', '.join(changes))}.")
 
 
 def _train(repaired: RunConfig) -> None:
-    run = run_store.create(repaired)
-    launcher.launch(run)
-    look_at(run.run_id)
+    with shown_errors():
+        people.require(TRAIN)
+        run = run_store.create(repaired)
+        launcher.launch(run)
+        look_at(run.run_id)
 
 
 def _loss_parts(history: pd.DataFrame) -> go.Figure:

@@ -8,6 +8,7 @@ import streamlit as st
 
 from core.jobs.job import Status
 from core.metrics.classification import NAMES
+from core.people import TRAIN
 from core.report import tuning
 from core.runs import config, run_store
 from core.runs.config import RunConfig
@@ -15,7 +16,7 @@ from core.tuning import search, sweep_store
 from core.tuning.results import CrossValidationResults, SearchResults, Trial
 from core.tuning.sweep_store import Plan, Sweep
 from core.workers import launcher
-from pages.ui.common import charts, monitor
+from pages.ui.common import charts, monitor, people
 from pages.ui.common.charts import GREY, SERIES, empty
 from pages.ui.common.downloads import download_table
 from pages.ui.common.numbers import number
@@ -126,10 +127,13 @@ def _train_best(sweep: Sweep, plan: Plan, best: Trial) -> None:
         epochs = number(place, "Epochs", RunConfig.bounds("epochs"), longest)
         whole = plan.base.sample is not None and st.checkbox("On all cells", value=True)
         asked = st.form_submit_button(
-            "Train it with these settings", icon=":material/model_training:"
+            "Train it with these settings",
+            icon=":material/model_training:",
+            disabled=people.lacks(TRAIN),
         )
     with shown_errors():
         if asked:
+            people.require(TRAIN)
             run = run_store.create(
                 search.final_config(plan, best.settings, epochs=int(epochs), whole=whole)
             )
