@@ -29,6 +29,8 @@ CATEGORY = {
     ],
     "text": "Hematology, research use only",
 }
+COUNTED = "Share of blasts, as counted"
+CORRECTED = "Share of blasts, corrected for wrong calls"
 PERCENT = {"unit": "%", "system": "http://unitsofmeasure.org", "code": "%"}
 
 
@@ -89,16 +91,10 @@ def _urn(report: CaseReport) -> str:
 
 def _observations(figures: ReportedFigures) -> dict[str, Resource]:
     """The share as counted and as corrected, and the counts that they rest on."""
-    missing = figures.not_corrected_because or ""
-    corrected = _share(
-        "Share of blasts, corrected for wrong calls", figures.corrected_share, missing
-    )
-    if figures.interval is not None:
-        low, high = figures.interval
-        corrected["component"] = [
-            _share("Lower end of the 95% interval", low),
-            _share("Upper end of the 95% interval", high),
-        ]
+    if words.in_percent(figures):
+        counted, corrected = _share(COUNTED, figures.share), _corrected(figures)
+    else:
+        counted, corrected = (_share(name, None, words.TOO_FEW) for name in (COUNTED, CORRECTED))
     counts = {"Cells that count": figures.cells, "Of these blasts": figures.blasts}
     basis = {
         "Cells that a verdict should rest on": figures.minimum_cells,
@@ -108,11 +104,20 @@ def _observations(figures: ReportedFigures) -> dict[str, Resource]:
     }
     decided = {f"Decided by readers: {label}": figures.decided.get(label, 0) for label in LABELS}
     return {
-        "share": _share("Share of blasts, as counted", figures.share, "no cell counts"),
+        "share": counted,
         "corrected-share": corrected,
         "counts": {"code": {"text": "Counts of cells"}, "component": _counts(counts | basis)},
         "decisions": {"code": {"text": "Decisions of readers"}, "component": _counts(decided)},
     }
+
+
+def _corrected(figures: ReportedFigures) -> Resource:
+    corrected = _share(CORRECTED, figures.corrected_share, figures.not_corrected_because or "")
+    if figures.interval is None:
+        return corrected
+    low, high = figures.interval
+    ends = {"Lower end of the 95% interval": low, "Upper end of the 95% interval": high}
+    return corrected | {"component": [_share(name, end) for name, end in ends.items()]}
 
 
 def _share(name: str, share: float | None, missing: str = "") -> Resource:

@@ -33,6 +33,7 @@ CELLS = (
     "of the disc of equal area. Times are UTC."
 )
 NOT_READ = "not read"
+TOO_FEW = f"fewer than {FEWEST_FOR_PERCENT} cells are too few for a percentage"
 
 
 def when(time: str) -> str:
@@ -87,7 +88,7 @@ def conclusion(figures: ReportedFigures) -> str:
     """The verdict in one sentence, which is no diagnosis."""
     if not figures.cells:
         return "No cell counts, so there is no share of blasts."
-    share = f" ({figures.share:.0%})" if _in_percent(figures) else ""
+    share = f" ({figures.share:.0%})" if in_percent(figures) else ""
     return (
         f"Blasts: {figures.blasts:,} of {counted(figures.cells, 'cell')} that count{share}, as "
         "readers decided them and, where none did, as a model called them."
@@ -118,15 +119,16 @@ def _alike(refused: dict[str, int]) -> dict[str, int]:
     return counts
 
 
-def _in_percent(figures: ReportedFigures) -> bool:
+def in_percent(figures: ReportedFigures) -> bool:
+    """Whether the cells are enough for percentages."""
     return figures.share is not None and figures.cells >= FEWEST_FOR_PERCENT
 
 
 def _corrected(figures: ReportedFigures) -> str:
     if figures.corrected_share is None:
         return f"not known: {figures.not_corrected_because}."
-    if not _in_percent(figures):
-        return f"fewer than {FEWEST_FOR_PERCENT} cells are too few for a percentage."
+    if not in_percent(figures):
+        return f"{TOO_FEW}."
     if figures.interval is None:
         return f"{figures.corrected_share:.0%}, without an interval."
     low, high = figures.interval

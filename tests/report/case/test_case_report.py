@@ -157,17 +157,24 @@ def test_every_picture_of_the_page_is_a_kept_file() -> None:
 
 
 def test_fhir_is_valid_and_says_what_the_verdict_says() -> None:
-    report = signed(cases.make())
+    report = signed(cases.make([cases.field(("ALL", "HEM", "review") * 8)]))
     parsed = DiagnosticReport.model_validate_json(export(report, "fhir"))
     observations = [one for one in parsed.contained if isinstance(one, Observation)]
     share, corrected, counts, _ = observations
     assert float(share.valueQuantity.value) == pytest.approx(100 * 2 / 3, abs=0.01)
     assert corrected.dataAbsentReason.text == "the run drawn is gone"
-    assert {one.code.text: one.valueInteger for one in counts.component}["Cells that count"] == 3
+    assert {one.code.text: one.valueInteger for one in counts.component}["Cells that count"] == 24
     assert {one.reference for one in parsed.result} == {f"#{one.id}" for one in observations}
     assert {one.status for one in observations} == {"final"}
-    assert words.NOTICE in parsed.conclusion and "Blasts: 2 of 3" in parsed.conclusion
+    assert words.NOTICE in parsed.conclusion and "Blasts: 16 of 24" in parsed.conclusion
     assert parsed.resultsInterpreter[0].display == "reader two (verified by the provider)"
+
+
+def test_fhir_has_counts_in_place_of_percentages_of_few_cells() -> None:
+    parsed = DiagnosticReport.model_validate_json(export(build(cases.make()), "fhir"))
+    share, corrected = parsed.contained[1:3]
+    assert share.valueQuantity is None and corrected.valueQuantity is None
+    assert share.dataAbsentReason.text == words.TOO_FEW
 
 
 def test_geojson_has_the_outlines_that_were_kept() -> None:
