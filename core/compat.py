@@ -26,7 +26,13 @@ else:
             return instance.__dict__.setdefault(self._name, self._make(instance))
 
 
-__all__ = ["cached_property", "frozen", "progress_bars", "silence_openvino_telemetry"]
+__all__ = [
+    "attach_to_pdf",
+    "cached_property",
+    "frozen",
+    "progress_bars",
+    "silence_openvino_telemetry",
+]
 
 
 def silence_openvino_telemetry() -> None:
@@ -54,3 +60,24 @@ def frozen(function: Any) -> Any:
     from tensorflow.python.framework import convert_to_constants
 
     return convert_to_constants.convert_variables_to_constants_v2(function)
+
+
+def attach_to_pdf(canvas: Any, name: str, data: bytes) -> None:
+    """Attaches a file, as it is, to the PDF that a ReportLab canvas is about to save.
+
+    ReportLab offers no public way to it. After ISO 32000-1, 7.11.4.
+    """
+    from reportlab.pdfbase.pdfdoc import PDFArray, PDFDictionary, PDFName, PDFStream, PDFString
+
+    document = canvas._doc
+    kind = PDFDictionary({"Type": PDFName("EmbeddedFile")})
+    stream = document.Reference(PDFStream(kind, data, filters=[]))
+    file = {
+        "Type": PDFName("Filespec"),
+        "F": PDFString(name),
+        "UF": PDFString(name),
+        "EF": PDFDictionary({"F": stream, "UF": stream}),
+    }
+    files = PDFArray([PDFString(name), document.Reference(PDFDictionary(file))])
+    names = PDFDictionary({"EmbeddedFiles": PDFDictionary({"Names": files})})
+    document.Catalog.Names = names

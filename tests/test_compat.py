@@ -1,9 +1,12 @@
 """Each trick on the insides of Python and of libraries works, and what it leans on is there."""
 
+import io
+import re
 import subprocess
 import sys
 
 import pytest
+from reportlab.pdfgen.canvas import Canvas
 
 from core import compat
 from tests.conftest import PROJECT
@@ -42,3 +45,16 @@ def test_a_cached_property_is_worked_out_once() -> None:
     circle = Circle()
     assert (circle.area, circle.area, circle.calls) == (3.14, 3.14, 1)
     assert Circle.area.__doc__ == "Its area."
+
+
+def test_a_file_is_attached_to_a_pdf_as_it_is() -> None:
+    canvas = Canvas(buffer := io.BytesIO())
+    canvas.drawString(0, 0, "A page.")
+    compat.attach_to_pdf(canvas, "data.json", b'\n{"a": "<&>"}\n')
+    canvas.save()
+    file = buffer.getvalue()
+    form = rb"(\d+ 0) obj\n<<[^>]*/EmbeddedFile[^>]*>>\nstream\n(.*?)endstream"
+    stream = re.search(form, file, re.DOTALL)
+    assert stream is not None and stream[2] == b'\n{"a": "<&>"}\n'
+    assert re.search(rb"/EF <<\s*/F %b R" % stream[1], file)
+    assert b"/EmbeddedFiles" in file and b"(data.json)" in file

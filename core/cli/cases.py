@@ -42,7 +42,7 @@ def list_cases() -> list[dict[str, Any]]:
 @prints
 def show(case: str) -> dict[str, Any]:
     """Shows a case: its verdict, its pictures, who signed, and what is in the way of that."""
-    return _document(case_store.get(_find(case)))
+    return _document(case_store.get(find(case)))
 
 
 @cases.command()
@@ -136,7 +136,7 @@ def purge(older_than: str, dry_run: bool, person: str | None) -> dict[str, Any]:
 @prints
 def delete(case: str, person: str | None) -> dict[str, Any]:
     """Deletes a case; that it was deleted, when and by whom, stays in the chain."""
-    case_id = _find(case)
+    case_id = find(case)
     case_store.delete(_person(person), case_id)
     return {"deleted": case_id}
 
@@ -183,7 +183,7 @@ def _document(case: CaseRow) -> dict[str, Any]:
     }
 
 
-def _find(case: str) -> str:
+def find(case: str) -> str:
     """The identifier of a case by its beginning, or by its name. Raises `CaseError`."""
     known = case_store.cases()
     found = [one.id for one in known if one.id.startswith(case) or one.name == case]

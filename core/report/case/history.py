@@ -1,0 +1,30 @@
+"""What an event of a case did, in words."""
+
+import json
+from collections import Counter
+
+from core.cases.case_store import ADDED
+from core.cases.review import DECIDED, SETTLED
+from core.cases.tables import CellRow, EventRow, PictureRow
+
+
+def said(event: EventRow) -> str:
+    """What happened, such as "decided: 2 cells, 1 ALL, 1 HEM"."""
+    changes = json.loads(event.payload or "{}").get("changes", ())
+    cells = [change for change in changes if change["table"] == CellRow.__tablename__]
+    parts = []
+    if event.kind == ADDED:
+        added = sum(change["table"] == PictureRow.__tablename__ for change in changes)
+        parts.append(counted(added, "picture"))
+    if cells:
+        parts.append(counted(len(cells), "cell"))
+    if event.kind in (DECIDED, SETTLED):
+        # A decision that is made again leaves the label as it was.
+        labels = Counter(change["after"].get("label", "as before") for change in cells)
+        parts += [f"{count} {label}" for label, count in sorted(labels.items())]
+    return f"{event.kind}: {', '.join(parts)}" if parts else event.kind
+
+
+def counted(number: int, noun: str) -> str:
+    """A number of things: "1 cell", "1,200 cells"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
