@@ -80,7 +80,7 @@ def _append(
     kind: str,
     case: CaseRow,
     time: str,
-    facts: dict[str, Any],
+    facts: dict[str, object],
 ) -> EventRow:
     payload = canonical(facts | {"salt": secrets.token_hex(16)})
     event = EventRow(
@@ -107,7 +107,7 @@ def hash_of(event: EventRow) -> str:
     return hashlib.sha256(canonical([getattr(event, name) for name in HEADER])).hexdigest()
 
 
-def _changes(session: Session) -> list[dict[str, Any]]:
+def _changes(session: Session) -> list[dict[str, object]]:
     """The new, changed and deleted rows of a session: before (None if new) and after."""
     changes = []
     for row in [*session.new, *session.dirty, *session.deleted]:
@@ -124,7 +124,7 @@ def _changes(session: Session) -> list[dict[str, Any]]:
     return sorted(changes, key=lambda change: (change["table"], change["id"]))
 
 
-def _before(row: Tracked) -> dict[str, Any]:
+def _before(row: Tracked) -> dict[str, object]:
     """The values that a row had when it was read."""
     values = row.values()
     for key in values:
@@ -154,7 +154,7 @@ class _Replay:
     """What the events add up to: the rows of all tables, by table and identifier."""
 
     def __init__(self) -> None:
-        self.rows: dict[tuple[str, str], dict[str, Any]] = {}
+        self.rows: dict[tuple[str, str], dict[str, object]] = {}
         self.erased: dict[str, int] = {}  # the first event without payload of a case
         self._versions: dict[str, int] = {}
         self._number, self.last, self._time = 0, START, ""
@@ -189,7 +189,7 @@ class _Replay:
                 del self.rows[key]
 
     def _apply(
-        self, table: str, id: str, before: dict[str, Any] | None, after: dict[str, Any] | None
+        self, table: str, id: str, before: dict[str, object] | None, after: dict[str, object] | None
     ) -> Iterator[str]:
         row = self.rows.get((table, id))
         if (row is None) != (before is None):
@@ -245,5 +245,5 @@ def verify(session: Session, known: Sequence[tuple[int, str]] = ()) -> Verificat
     return Verification(length, replay.last, (*findings, *replay.compare(session)))
 
 
-def _case_of(key: tuple[str, str], row: dict[str, Any]) -> str:
+def _case_of(key: tuple[str, str], row: dict[str, object]) -> str:
     return key[1] if key[0] == CaseRow.__tablename__ else str(row.get("case_id"))

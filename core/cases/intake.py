@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 import cv2
 import numpy as np
@@ -40,7 +39,7 @@ class ReadCell:
     heat: with its heat map, if that may be believed.
     """
 
-    columns: dict[str, Any]
+    columns: dict[str, object]
     images: dict[str, np.ndarray] = field(default_factory=dict)
 
 
@@ -49,14 +48,14 @@ class ReadPicture:
     """A picture that was read, RGB uint8 (H, W, 3), and its cells: the columns of its row."""
 
     image: np.ndarray
-    columns: dict[str, Any]
+    columns: dict[str, object]
     cells: tuple[ReadCell, ...]
 
 
 Progress = Callable[[int, int], object]
 
 
-def model_of(run: Run) -> dict[str, Any]:
+def model_of(run: Run) -> dict[str, object]:
     """What reads, so that it can be told apart later: run, engine, calibration, version."""
     return {
         "run": run.run_id,
@@ -89,8 +88,12 @@ def read(
             f"{name} is a scan; a case keeps single fields and cells. Export the fields that "
             "matter from it, and add those."
         )
-    facts: dict[str, Any] = {"name": name[:200], "input_sha256": hashlib.sha256(data).hexdigest()}
-    facts |= {"model": model_of(reader.run)}
+    digest = hashlib.sha256(data).hexdigest()
+    facts: dict[str, object] = {
+        "name": name[:200],
+        "input_sha256": digest,
+        "model": model_of(reader.run),
+    }
     image = decode(data, name)
     reading = reader.read(data, name, told)
     if not (is_field(reading) if as_field is None else as_field):
@@ -110,13 +113,13 @@ def read(
     return _picture(image, facts | {"reason": known.question}, cells)
 
 
-def _picture(image: np.ndarray, facts: dict[str, Any], cells: list[ReadCell]) -> ReadPicture:
+def _picture(image: np.ndarray, facts: dict[str, object], cells: list[ReadCell]) -> ReadPicture:
     height, width = image.shape[:2]
     return ReadPicture(image, facts | {"width": width, "height": height}, tuple(cells))
 
 
 def _single(
-    reader: Reader, image: np.ndarray, reading: Reading, facts: dict[str, Any]
+    reader: Reader, image: np.ndarray, reading: Reading, facts: dict[str, object]
 ) -> ReadPicture:
     mask = reading.prepared.mask if reading.prepared else cell_mask(image)
     lines = contours(mask)
@@ -160,7 +163,7 @@ def _of_field(reader: Reader, region: Region, field: FieldReading, cell: FieldCe
     return _finish(reader, columns, images, single(reader, region, field, cell.number))
 
 
-def _place(number: int, bbox: tuple[int, ...], line: np.ndarray, area_px: int) -> dict[str, Any]:
+def _place(number: int, bbox: tuple[int, ...], line: np.ndarray, area_px: int) -> dict[str, object]:
     simple = cv2.approxPolyDP(line.astype(np.float32)[:, None], OUTLINE_ERROR, True)[:, 0]
     outline = [[round(float(x)), round(float(y))] for x, y in (*simple, *simple[:1])]
     empty = dict.fromkeys(("leaning", "probability", "low", "high", "logit", "code", "distance"))
@@ -176,7 +179,7 @@ def _place(number: int, bbox: tuple[int, ...], line: np.ndarray, area_px: int) -
     }
 
 
-def _called(cell: CellReading) -> dict[str, Any]:
+def _called(cell: CellReading) -> dict[str, object]:
     low, high = cell.interval or (None, None)
     reason = ""
     if cell.call == "review":
@@ -195,7 +198,7 @@ def _called(cell: CellReading) -> dict[str, Any]:
 
 def _finish(
     reader: Reader,
-    columns: dict[str, Any],
+    columns: dict[str, object],
     images: dict[str, np.ndarray],
     reading: Reading | None,
 ) -> ReadCell:
@@ -211,6 +214,6 @@ def _finish(
     return ReadCell(columns, images)
 
 
-def _reference(neighbour: Neighbour) -> dict[str, Any]:
+def _reference(neighbour: Neighbour) -> dict[str, object]:
     document = neighbour.to_json()
     return {key: document[key] for key in ("image_id", "label", "subject", "distance")}

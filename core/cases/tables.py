@@ -3,8 +3,6 @@
 Times are UTC in ISO 8601 with microseconds, which sort as text. Identifiers are UUIDs in hex.
 """
 
-from typing import Any
-
 from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
@@ -22,7 +20,7 @@ class Tracked(Base):
 
     id: Mapped[str] = mapped_column(ID, primary_key=True)
 
-    def values(self) -> dict[str, Any]:
+    def values(self) -> dict[str, object]:
         """The columns by name, as JSON has them."""
         return {column.key: getattr(self, column.key) for column in self.__table__.columns}
 
@@ -74,7 +72,12 @@ class PictureRow(Tracked):
     um_per_px: Mapped[float | None]
     scale_by: Mapped[str | None] = mapped_column(NAME)
     reason: Mapped[str | None] = mapped_column(Text)
-    model: Mapped[dict[str, Any]] = mapped_column(JSON)
+    model: Mapped[dict[str, object]] = mapped_column(JSON)
+
+    @property
+    def run_id(self) -> str:
+        """The run that read it."""
+        return str(self.model["run"])
 
 
 class CellRow(Tracked):
@@ -109,7 +112,7 @@ class CellRow(Tracked):
     distance: Mapped[float | None]
     files: Mapped[dict[str, str]] = mapped_column(JSON)
     badge: Mapped[str] = mapped_column(Text)
-    similar: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+    similar: Mapped[list[dict[str, object]]] = mapped_column(JSON)
     seen_by: Mapped[str | None] = mapped_column(NAME)
     label: Mapped[str | None] = mapped_column(String(16))
     label_by: Mapped[str | None] = mapped_column(NAME)
@@ -149,7 +152,7 @@ class SignatureRow(Tracked):
     time: Mapped[str] = mapped_column(TIME)
     version: Mapped[int]
     head: Mapped[str] = mapped_column(SHA256)
-    verdict: Mapped[dict[str, Any]] = mapped_column(JSON)
+    verdict: Mapped[dict[str, object]] = mapped_column(JSON)
 
 
 class EventRow(Base):

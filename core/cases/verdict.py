@@ -106,13 +106,13 @@ def rates_of(case: CaseRow) -> KnownRates:
         return SEVERAL_MODELS
     if any(cell.adapted and cell.label is None for cell in case.cells):
         return ADAPTED
-    model = case.pictures[0].model
+    picture = case.pictures[0]
     try:
-        run = run_store.get(model["run"])
+        run = run_store.get(picture.run_id)
     except RunError:
-        return KnownRates(None, f"the run {model['run']} is gone")
-    if run.engine_digest != model["engine_sha256"]:
-        return KnownRates(None, f"the run {model['run']} is another model by now")
+        return KnownRates(None, f"the run {picture.run_id} is gone")
+    if run.engine_digest != picture.model["engine_sha256"]:
+        return KnownRates(None, f"the run {picture.run_id} is another model by now")
     return call_rates(run)
 
 

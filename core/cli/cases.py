@@ -6,7 +6,6 @@ import re
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -32,7 +31,7 @@ def cases() -> None:
 
 @cases.command("list")
 @prints
-def list_cases() -> list[dict[str, Any]]:
+def list_cases() -> list[dict[str, object]]:
     """Lists all cases, the one changed last first."""
     return [vars(case) for case in case_store.cases()]
 
@@ -40,7 +39,7 @@ def list_cases() -> list[dict[str, Any]]:
 @cases.command()
 @click.argument("case")
 @prints
-def show(case: str) -> dict[str, Any]:
+def show(case: str) -> dict[str, object]:
     """Shows a case: its verdict, its pictures, who signed, and what is in the way of that."""
     return _document(case_store.get(find(case)))
 
@@ -64,7 +63,7 @@ def new(
     adapt_stain: bool,
     um_per_px: float | None,
     person: str | None,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Reads images, cells and fields mixed, and keeps them as a case."""
     reader = Reader(run_store.get(run) if run else active_model.active())
     missing = [image for image in images if not Path(image).is_file()]
@@ -90,7 +89,7 @@ def new(
     help="The hash of an event, as an earlier verification or a report has it.",
 )
 @prints
-def verify(head: tuple[str, ...]) -> dict[str, Any]:
+def verify(head: tuple[str, ...]) -> dict[str, object]:
     """Checks that no event and no row was changed, dropped, reordered or back-dated.
 
     The end of the chain that it prints, written down elsewhere and given as --head later, also
@@ -117,7 +116,7 @@ def verify(head: tuple[str, ...]) -> dict[str, Any]:
 @click.option("--dry-run", is_flag=True, help="Say what would be deleted, and delete nothing.")
 @by_person
 @prints
-def purge(older_than: str, dry_run: bool, person: str | None) -> dict[str, Any]:
+def purge(older_than: str, dry_run: bool, person: str | None) -> dict[str, object]:
     """Deletes cases that nobody has changed for so long, with their pictures."""
     days = re.fullmatch(r"(\d+)d?", older_than)
     if days is None:
@@ -134,7 +133,7 @@ def purge(older_than: str, dry_run: bool, person: str | None) -> dict[str, Any]:
 @click.confirmation_option(prompt="Its pictures and decisions cannot be brought back. Delete it?")
 @by_person
 @prints
-def delete(case: str, person: str | None) -> dict[str, Any]:
+def delete(case: str, person: str | None) -> dict[str, object]:
     """Deletes a case; that it was deleted, when and by whom, stays in the chain."""
     case_id = find(case)
     case_store.delete(_person(person), case_id)
@@ -144,13 +143,13 @@ def delete(case: str, person: str | None) -> dict[str, Any]:
 @cases.command()
 @click.argument("folder")
 @prints
-def backup(folder: str) -> dict[str, Any]:
+def backup(folder: str) -> dict[str, object]:
     """Copies database and pictures into a new FOLDER, consistent while the app runs."""
     target = retention.backup(Path(folder))
     return {"folder": str(target), "files": sum(path.is_file() for path in target.rglob("*"))}
 
 
-def _document(case: CaseRow) -> dict[str, Any]:
+def _document(case: CaseRow) -> dict[str, object]:
     calls = Counter(cell.state for cell in case.cells)
     return {
         "id": case.id,

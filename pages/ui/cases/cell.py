@@ -47,7 +47,7 @@ def load(cell_id: str) -> None:
     for digest in cell.files.values():
         cache.picture(cell.case_id, digest)
     for reference in cell.similar:
-        cache.training_cell(cell.picture.model["run"], reference["image_id"])
+        cache.training_cell(cell.picture.run_id, str(reference["image_id"]))
 
 
 def _pictures(cell: CellRow) -> tuple[bytes, bytes | None]:
@@ -93,14 +93,14 @@ def _show_references(cell: CellRow) -> None:
     with st.container(horizontal=True, gap="small"):
         for reference in cell.similar:
             with st.container(width=_REFERENCE, gap="xxsmall"):
-                _show_reference(cell.picture.model["run"], reference)
+                _show_reference(cell.picture.run_id, reference)
 
 
-def _show_reference(run_id: str, reference: dict[str, str]) -> None:
-    name = reference["image_id"]
+def _show_reference(run_id: str, reference: dict[str, object]) -> None:
+    name = str(reference["image_id"])
     picture = cache.training_cell(run_id, name)
     if picture is None:
         st.caption(f"{plain(PurePosixPath(name).name)} is not here now.")
     else:
         st.image(picture, width="stretch", alt=f"Training cell {name}")
-    st.markdown(CALLS[reference["label"]])
+    st.markdown(CALLS[str(reference["label"])])

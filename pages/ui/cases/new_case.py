@@ -71,7 +71,7 @@ def show_pictures(case: CaseRow, person: Person) -> None:
                 cells = counts.get(picture.id, 0)
                 st.caption(
                     f"{plain(picture.name)}: {picture.kind}, {cells} "
-                    f"{'cell' if cells == 1 else 'cells'}, read by {plain(picture.model['run'])}"
+                    f"{'cell' if cells == 1 else 'cells'}, read by {plain(picture.run_id)}"
                 )
                 if picture.reason:
                     st.caption(f":material/warning: {plain(picture.reason)}")
