@@ -7,13 +7,14 @@ from core.cases.case_store import SIGNED
 from core.cases.tables import CaseRow
 from core.errors import CaseError
 from core.people import MAX_NAME, Person
-from pages.ui.cases import events, new_case, review, verdict
+from pages.ui.cases import events, new_case, report, review, verdict
 from pages.ui.cases import list as case_list
 from pages.ui.common import people
 from pages.ui.common.text import plain, research_notice, shown_errors, title
 
 CASE = "case"  # of the address: which case is open
-REVIEW, VERDICT, PICTURES, EVENTS = "Review", "Verdict and signature", "Pictures", "What happened"
+REVIEW, VERDICT, REPORT = "Review", "Verdict and signature", "Report"
+PICTURES, EVENTS = "Pictures", "What happened"
 
 
 def ask_for_name() -> None:
@@ -35,7 +36,7 @@ def show_case(case: CaseRow, person: Person) -> None:
         st.subheader(f"{plain(case.name)}{state}{blind}", anchor=False)
     part = st.segmented_control(
         "Part",
-        (REVIEW, VERDICT, PICTURES, EVENTS),
+        (REVIEW, VERDICT, REPORT, PICTURES, EVENTS),
         default=REVIEW if case.cells else PICTURES,
         required=True,
         label_visibility="collapsed",
@@ -45,6 +46,8 @@ def show_case(case: CaseRow, person: Person) -> None:
         review.show(case.id, person)
     elif part == VERDICT:
         verdict.show(case, person)
+    elif part == REPORT:
+        report.show(case)
     elif part == PICTURES:
         new_case.show_pictures(case, person)
     else:
@@ -60,6 +63,7 @@ with shown_errors():
     elif opened is None:
         new_case.show(person)
         case_list.show(case_store.cases(), person)
+        report.show_check()
     else:
         try:
             case = case_store.get(opened)

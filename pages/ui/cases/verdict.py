@@ -7,48 +7,52 @@ from core.cases.agreement import agreements
 from core.cases.case_store import MAX_NAME, MOST_CELLS, SIGNED
 from core.cases.labels import LABELS
 from core.cases.tables import CaseRow
-from core.cases.verdict import Verdict
-from core.cases.verdict import verdict as verdict_on
+from core.cases.verdict import verdict
 from core.people import DELETE, SIGN, Person
-from core.report import case_words
+from core.report import phrases
+from core.report.case import words
+from core.report.case.content import ReportedFigures
 from pages.ui.cases import cache
 from pages.ui.common import people
-from pages.ui.common.text import plain, shown_errors
+from pages.ui.common.text import plain, sentence, shown_errors
 
 
 def show(case: CaseRow, person: Person) -> None:
     """Shows what the case says, and lets the person sign it."""
-    found = verdict_on(case)
     left, right = st.columns([3, 2], gap="large")
     with left:
-        _show_verdict(found)
+        _show_verdict(case)
         _show_agreement(case)
     with right:
         _show_signatures(case, person)
         _show_settings(case, person)
 
 
-def _show_verdict(found: Verdict) -> None:
-    label = "Blasts among the cells that count"
-    st.metric(label, case_words.share(found), border=True)
-    for text in case_words.sentences(found):
-        st.markdown(f"- {text}")
-    st.caption("Of the cells on these pictures, as a model and readers called them.")
+def _show_verdict(case: CaseRow) -> None:
+    figures = ReportedFigures.parse(verdict(case).to_json())
+    counts = f"{figures.blasts:,} of {figures.cells:,}"
+    share = f" ({figures.share:.0%})" if figures.share and words.in_percent(figures) else ""
+    st.metric("Blasts among the cells that count", f"{counts}{share}", border=True)
+    for label, value in words.verdict(figures):
+        st.markdown(f"**{label}.** {plain(sentence(value))}")
+    st.caption(
+        "Of the cells on these pictures, as readers and, where none did, a model called them."
+    )
 
 
 def _show_agreement(case: CaseRow) -> None:
-    if found := agreements(case):
-        st.markdown("**Agreement**")
-        for pair in found:
-            st.markdown(f"- {plain(case_words.agreement(pair))}")
+    for pair in agreements(case):
+        st.markdown(
+            f"**{plain(pair.first)} and {plain(pair.second)}** agree on {pair.equal} of "
+            f"{pair.cells} cells; Cohen's kappa {phrases.full(pair.kappa)}, {words.how(pair.blind)}."
+        )
 
 
 def _show_signatures(case: CaseRow, person: Person) -> None:
     st.markdown("**Signatures**")
     for one in case.signatures:
-        how = "verified by the provider" if one.verified else "a name that nobody verified"
-        st.markdown(f":material/draw: {plain(one.person)}, {one.time[:16].replace('T', ' ')} UTC")
-        st.caption(how)
+        st.markdown(f":material/draw: {plain(one.person)}, {words.when(one.time)}")
+        st.caption(words.vouched(one.verified))
     for text in signing.hindrances(case) if case.state != SIGNED else ():
         st.markdown(f":material/block: {text}")
     _show_disagreements(case, person)
@@ -86,7 +90,8 @@ def _show_disagreements(case: CaseRow, person: Person) -> None:
             label = st.selectbox(
                 "It is", LABELS, key=f"settle_{cell.id}", label_visibility="collapsed", width=140
             )
-            if st.button("Settle", key=f"settled_{cell.id}", disabled=people.lacks(SIGN)):
+            may_not = not people.may(SIGN)
+            if st.button("Settle", key=f"settled_{cell.id}", disabled=may_not):
                 review.settle(person, case.id, label, {cell.id: cell.version})
                 st.rerun()
 

@@ -12,6 +12,7 @@ MIME = {
     "csv": "text/csv",
     "html": "text/html",
     "json": "application/json",
+    "pdf": "application/pdf",
     "md": "text/markdown",
     "png": "image/png",
     "zip": "application/zip",
