@@ -35,16 +35,15 @@ def _show_verdict(case: CaseRow) -> None:
     st.metric("Blasts among the cells that count", f"{counts}{share}", border=True)
     for label, value in words.verdict(figures):
         st.markdown(f"**{label}.** {plain(sentence(value))}")
-    st.caption(
-        "Of the cells on these pictures, as readers and, where none did, a model called them."
-    )
+    st.caption("Of the cells on these pictures, as readers and, if none did, a model called them.")
 
 
 def _show_agreement(case: CaseRow) -> None:
     for pair in agreements(case):
         st.markdown(
             f"**{plain(pair.first)} and {plain(pair.second)}** agree on {pair.equal} of "
-            f"{pair.cells} cells; Cohen's kappa {phrases.full(pair.kappa)}, {words.how(pair.blind)}."
+            f"{pair.cells} cells, {words.how(pair.blind)}; Cohen's kappa "
+            f"{phrases.full(pair.kappa)}."
         )
 
 
