@@ -31,6 +31,7 @@ BENCHMARKS = {
     "gate": "what passes the checks before a reading: real cells, and pictures that are none",
     "reading": "one cell, a batch, a fresh process and the app, against a bare engine and peers",
     "stain": "cells of another stain: normalisations, and what adapting them is worth",
+    "cases": "a case gone through by keyboard, and eight readers on one database",
     "model": "the default architecture: heat maps to believe, skill on real cells, and its cost",
     "architectures": "the compact architecture beside CNN-32: unseen subjects, and epoch times",
 }

@@ -1,0 +1,205 @@
+"""Going through a case by keyboard, and many readers on one database.
+
+- keyboard: 100 drawn cells are decided in Chromium, one key a cell. A decision is answered when it
+  is stored; the peer is a page with nothing but a title, whose script runs once between.
+- together: eight processes decide, take back, sign and open again for two minutes, on the database
+  of `BLASTLENS_DATABASE_URL`, or SQLite. All that they did must be in the chain, and it must hold.
+"""
+
+import multiprocessing
+import random
+import shutil
+import statistics
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from benchmarks.measure import (
+    Figures,
+    Options,
+    at_least,
+    at_most,
+    measure_parts,
+    percentile_95,
+    say,
+)
+from benchmarks.visit import Visitor, serve
+from benchmarks.workbench import artifacts, temporary_folder
+from core import extras, storage
+from core.cases import case_store, chain, database, intake, review, signing
+from core.cases.intake import ReadPicture
+from core.cases.tables import EventRow
+from core.data.images import encode
+from core.data.synthetic.smear_field import draw_field
+from core.errors import CaseError, ConfigError
+from core.people import own_machine
+from core.reading.reader import Reader
+from core.runs import active_model
+from core.settings import PROJECT
+
+CELLS, WHITE = 100, (4, 3)  # blasts and lymphocytes of a field
+RUN = "demo-colour-bands"
+SIZE = (1200, 1600)
+PAUSE_MS = 600  # in which a reader looks at the next cell
+READERS, SECONDS = 8, 120.0
+PERSON = own_machine("reader")
+EMPTY = 'import streamlit as st\n\nst.title("Empty")\n'
+TOTAL = at_most("100 cells by keyboard, s", 180)
+STORED = at_most("95th percentile of a decision until it is stored, ms", 200)
+LOST = at_most("decisions that are not in the chain", 0)
+WRONG = at_most("findings of the verification", 0)
+MADE = at_least("decisions by all readers", 1)
+
+
+def measure(options: Options) -> Figures:
+    """Figures in milliseconds, on a case of `options.images` drawn cells."""
+    with temporary_folder() as folder, artifacts(folder / "artifacts"):
+        shutil.copytree(PROJECT / "artifacts" / "runs" / RUN, storage.runs_dir() / RUN)
+        try:
+            return measure_parts(PARTS, options.only, read_case(options.images or CELLS), options)
+        finally:
+            database.forget()
+
+
+def read_case(cells: int) -> str:
+    """A case of drawn fields with at least so many cells, read by the shipped model."""
+    say(f"drawing and reading {cells} cells")
+    reader = Reader(active_model.active())
+    read: list[ReadPicture] = []
+    while sum(len(picture.cells) for picture in read) < cells:
+        seed = len(read)
+        field = draw_field(seed=seed, blasts=WHITE[0], lymphocytes=WHITE[1], size=SIZE)
+        read.append(intake.read(reader, f"field_{seed}.png", encode(field.image)))
+    case_id = case_store.create(PERSON, "Drawn")
+    case_store.add(PERSON, case_id, read)
+    return case_id
+
+
+def keyboard(case_id: str, options: Options) -> Figures:
+    """What a decision takes in a real browser."""
+    extras.require("playwright", "dev", "Driving the browser")
+    from playwright.sync_api import sync_playwright
+
+    if (chromium := shutil.which("chromium")) is None:
+        raise ConfigError("There is no chromium on this machine. Install it to drive the app.")
+    cells = len(case_store.get(case_id).cells)
+    say("pressing keys")
+    with (
+        temporary_folder() as folder,
+        serve(PROJECT / "app.py") as server,
+        _blank(folder) as empty,
+        sync_playwright() as playwright,
+    ):
+        browser = playwright.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox", "--disable-gpu"]
+        )
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        page.goto(f"http://localhost:{server.port}/cases?case={case_id}")
+        page.get_by_role("textbox", name="Your name").last.fill(PERSON.name, timeout=60_000)
+        page.get_by_role("button", name="Go on").click()
+        page.locator(".tile").first.wait_for(timeout=60_000)
+        page.wait_for_timeout(2000)
+        pressed, blank = [], []
+        started = time.monotonic()
+        for number in range(cells):
+            pressed.append(time.time())
+            page.keyboard.press("1" if number % 3 else "2")
+            page.wait_for_timeout(PAUSE_MS)
+            if number % 10 == 0:
+                blank.append(1000 * empty.look())
+        seconds = time.monotonic() - started
+        page.wait_for_timeout(1000)
+        browser.close()
+    decided = [event for event in case_store.events(case_id) if event.kind == review.DECIDED]
+    stored = [
+        1000 * (_seconds(event) - press) for event, press in zip(decided, pressed, strict=False)
+    ]
+    return {
+        "cells": cells,
+        "seconds": TOTAL(seconds * CELLS / cells),
+        "stored_median": statistics.median(stored),
+        "stored_p95": STORED(percentile_95(stored)),
+        "empty_page_median": statistics.median(blank),
+        "lost": LOST(cells - len(decided)),
+    }
+
+
+@contextmanager
+def _blank(folder: Path) -> Iterator[Visitor]:
+    script = folder / "empty.py"
+    script.write_text(EMPTY, encoding="utf-8")
+    with serve(script) as server, closing(Visitor(server.port)) as visitor:
+        visitor.open("")
+        yield visitor
+
+
+def _seconds(event: EventRow) -> float:
+    return datetime.fromisoformat(event.time).timestamp()
+
+
+def together(case_id: str, options: Options) -> Figures:
+    """What many readers do at once, and what is left of it."""
+    seconds = SECONDS if options.rounds is None else float(options.rounds)
+    before = len(case_store.events(case_id))
+    database.forget()
+    say(f"{READERS} readers for {seconds:.0f} s")
+    context = multiprocessing.get_context("spawn")
+    done: multiprocessing.Queue[tuple[int, list[float]]] = context.Queue()
+    readers = [
+        context.Process(target=_go_on, args=(case_id, f"reader {number}", seconds, done))
+        for number in range(READERS)
+    ]
+    for reader in readers:
+        reader.start()
+    told = [done.get(timeout=seconds + 120) for _ in readers]
+    for reader in readers:
+        reader.join(60)
+    made = sum(count for count, _ in told)
+    times = [1000 * taken for _, several in told for taken in several]
+    with database.reading() as session:
+        found = chain.verify(session)
+    return {
+        "database": database.url().partition(":")[0],
+        "made": MADE(made),
+        "decision_median": statistics.median(times),
+        "decision_p95": percentile_95(times),
+        "lost": LOST(made - (len(case_store.events(case_id)) - before)),
+        "wrong": WRONG(len(found.findings)),
+    }
+
+
+def _go_on(
+    case_id: str,
+    name: str,
+    seconds: float,
+    done: "multiprocessing.Queue[tuple[int, list[float]]]",
+) -> None:
+    """One reader: decides cells, takes some back, signs at times and opens the case again."""
+    person, rng = own_machine(name), random.Random(name)
+    made, times = 0, []
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        case = case_store.get(case_id)
+        cells = {cell.id: cell.version for cell in rng.sample(case.cells, 2)}
+        try:
+            if case.state == case_store.SIGNED:
+                signing.reopen(person, case_id, case.version)
+            elif (chosen := rng.random()) < 0.02:
+                signing.sign(person, case_id, case.version)
+            elif chosen < 0.15:
+                if not review.undo(person, case_id):
+                    continue
+            else:
+                started = time.monotonic()
+                review.decide(person, case_id, rng.choice(("ALL", "HEM", "other")), cells)
+                times.append(time.monotonic() - started)
+        except CaseError:
+            continue  # stale, signed, or not to be signed yet: nothing was written
+        made += 1
+    database.forget()
+    done.put((made, times))
+
+
+PARTS = {"keyboard": keyboard, "together": together}

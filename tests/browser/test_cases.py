@@ -1,0 +1,104 @@
+"""From uploaded pictures to a signed report that is checked, in a real browser."""
+
+from pathlib import Path
+
+import pytest
+
+from core.cases import case_store, chain, database, review
+from core.cases.board import listed, rows
+from core.data.images import encode
+from core.data.synthetic.smear_field import draw_field
+from core.report.case.check import check
+from tests.factories import cases
+from tests.factories.served import CHROMIUM, FLAGS, free_port, serve
+
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None, reason="the system has no chromium; install it to run the browser test"
+)
+
+
+def test_pictures_are_uploaded_gone_through_by_keys_signed_and_reported(
+    workspace: Path, demo_root: Path, tmp_path: Path
+) -> None:
+    from playwright.sync_api import expect, sync_playwright
+
+    field = tmp_path / "field.png"
+    field.write_bytes(encode(draw_field(seed=1, blasts=2, lymphocytes=1, size=(700, 900)).image))
+    single = sorted(demo_root.rglob("*_all.bmp"))[0]
+    log, errors = tmp_path / "server.log", []
+    with serve(log, free_port()) as url, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        page = browser.new_page(viewport={"width": 1280, "height": 900}, accept_downloads=True)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(f"{url}/cases")
+        page.get_by_role("textbox", name="Your name").last.fill("Dr One", timeout=30_000)
+        page.get_by_role("button", name="Go on").click()
+        page.get_by_role("textbox", name="Name of the case").fill("Smear", timeout=30_000)
+        page.locator("input[type=file]").first.set_input_files([field, single])
+        page.get_by_role("button", name="Read and keep").click()
+        tiles = page.locator(".tile")
+        expect(tiles.first).to_be_visible(timeout=60_000)
+        (case,) = case_store.cases()
+        count = len(case_store.get(case.id).cells)
+        expect(tiles).to_have_count(count)
+
+        order = [cell for _, row in rows(listed(case.id, "Dr One")) for cell in row]
+        page.keyboard.press("Shift+ArrowRight")
+        page.keyboard.press("1")  # two at once
+        for _ in order[2:]:
+            page.keyboard.press("2")
+        page.keyboard.press("u")
+        expect(page.get_by_text("1 of")).to_be_visible(timeout=30_000)
+        expect(page.get_by_text(f"No. {order[-1].number} of").first).to_be_visible(timeout=30_000)
+        by_id = {cell.id: cell for cell in case_store.get(case.id).cells}
+        labels = [by_id[cell.id].label for cell in order]
+        assert labels == ["ALL", "ALL", *["HEM"] * (count - 3), None]
+
+        page.get_by_text("Verdict and signature").click()
+        expect(page.get_by_text("Blasts among the cells that count")).to_be_visible(timeout=30_000)
+        page.get_by_role("button", name="Sign", exact=True).click()
+        expect(page.get_by_text("Dr One, 2")).to_be_visible(timeout=30_000)
+        page.get_by_text("Report", exact=True).click()
+        for button in ("PDF, A4", "HTML, one file"):
+            with page.expect_download(timeout=60_000) as download:
+                page.get_by_role("button", name=button).click()
+            found = check(Path(download.value.path()).read_bytes())
+            assert (found.findings, found.report.name) == ((), "Smear")
+            assert [one.person for one in found.report.signatures] == ["Dr One"]
+        for width in (1280, 400):
+            page.set_viewport_size({"width": width, "height": 900})
+            for part in ("Review", "Pictures", "What happened"):
+                page.get_by_text(part, exact=True).click()
+                page.wait_for_timeout(300)
+                overflow = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+                assert overflow <= 0, (part, width)
+        browser.close()
+    assert errors == []
+    assert "Traceback" not in log.read_text(encoding="utf-8")
+    with database.reading() as session:
+        assert chain.verify(session).findings == ()
+    case_store.delete(cases.SECOND, case.id)
+
+
+def test_a_decision_by_somebody_else_is_not_overwritten(workspace: Path, tmp_path: Path) -> None:
+    from playwright.sync_api import expect, sync_playwright
+
+    case_id = cases.make([cases.field(("ALL", "ALL", "HEM"))])
+    with serve(tmp_path / "server.log", free_port()) as url, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        page = browser.new_page()
+        page.goto(f"{url}/cases?case={case_id}")
+        page.get_by_role("textbox", name="Your name").last.fill("Dr One", timeout=30_000)
+        page.get_by_role("button", name="Go on").click()
+        expect(page.locator(".tile").first).to_be_visible(timeout=30_000)
+        first = rows(listed(case_id, "Dr One"))[0][1][0]
+        review.decide(cases.SECOND, case_id, "other", {first.id: first.version})
+        page.keyboard.press("1")
+        expect(page.get_by_text("Somebody has decided since you looked")).to_be_visible(
+            timeout=30_000
+        )
+        expect(page.locator(".tile .label").first).to_have_text("other")
+        browser.close()
+    decided = [cell.label for cell in case_store.get(case_id).cells if cell.id == first.id]
+    assert decided == ["other"]
+    case_store.delete(cases.SECOND, case_id)

@@ -1,0 +1,99 @@
+import os
+import time
+from pathlib import Path
+
+import pytest
+from sqlalchemy import update
+
+from core.cases import case_store, database, pictures, retention
+from core.cases.tables import CaseRow
+from core.errors import CaseError, NotAllowedError
+from core.people import READER, Person
+from tests.factories import cases
+from tests.factories.cases import SECOND
+
+
+def grow_old(case_id: str) -> None:
+    with database.writing() as (session, _):
+        session.execute(
+            update(CaseRow).where(CaseRow.id == case_id).values(changed="2020-01-01T00:00:00.0Z")
+        )
+
+
+def test_old_cases_are_purged_with_their_pictures() -> None:
+    old, new = cases.make(name="old"), cases.make(name="new")
+    grow_old(old)
+    assert [case.id for case in retention.older_than(90)] == [old]
+    assert len(case_store.cases()) == 2  # asking deletes nothing
+    assert [case.name for case in retention.purge(SECOND, 90)] == ["old"]
+    assert [case.id for case in case_store.cases()] == [new]
+    assert [path.name for path in pictures.folder().iterdir()] == [new]
+    with pytest.raises(NotAllowedError):
+        retention.purge(Person("reader", roles=frozenset({READER})), 1)
+    with pytest.raises(CaseError, match="at least 1"):
+        retention.older_than(0)
+
+
+def test_what_a_killed_process_left_behind_is_swept_once_it_is_old() -> None:
+    case_id = cases.make()
+    left = pictures.folder() / ("0" * 32)
+    left.mkdir()
+    retention.purge(SECOND, 90)
+    assert left.is_dir()  # a process may be reading its pictures right now
+    before = time.time() - pictures.ORPHAN_SECONDS - 60
+    os.utime(left, (before, before))
+    retention.purge(SECOND, 90)
+    assert not left.exists()
+    assert (pictures.folder() / case_id).is_dir()
+
+
+def test_pictures_are_kept_once_by_content_and_a_changed_one_is_found() -> None:
+    case_id = cases.make()
+    case = case_store.get(case_id)
+    digest = case.cells[0].files["context"]
+    assert pictures.load(case_id, digest).startswith(b"\x89PNG")
+    file = pictures.file(case_id, digest)
+    file.write_bytes(file.read_bytes() + b"x")
+    with pytest.raises(CaseError, match="was changed"):
+        pictures.load(case_id, digest)
+    file.unlink()
+    with pytest.raises(CaseError, match="is gone"):
+        pictures.load(case_id, digest)
+
+
+def test_the_same_picture_twice_and_wrong_names_are_refused() -> None:
+    case_id = cases.make()
+    with pytest.raises(CaseError, match="in this case already"):
+        case_store.add(SECOND, case_id, [cases.field()])
+    for name in ("", "  ", "x" * 121, "a\nb"):
+        with pytest.raises(CaseError, match="cannot name a case"):
+            case_store.create(SECOND, name)
+    with pytest.raises(CaseError, match="must lie from 1 to"):
+        case_store.create(SECOND, "case", minimum_cells=0)
+
+
+def test_a_backup_is_a_database_with_its_pictures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, database_url: str
+) -> None:
+    case_id = cases.make()
+    if not database_url.startswith("sqlite"):
+        with pytest.raises(CaseError, match="pg_dump"):
+            retention.backup(tmp_path / "backup")
+        assert not (tmp_path / "backup").exists()
+        return
+    retention.backup(tmp_path / "elsewhere" / "cases")
+    with pytest.raises(CaseError, match="exists already"):
+        retention.backup(tmp_path / "elsewhere" / "cases")
+    case_store.delete(SECOND, case_id)
+    database.forget()
+    monkeypatch.setenv("BLASTLENS_ARTIFACTS", str(tmp_path / "elsewhere"))
+    case = case_store.get(case_id)
+    assert pictures.load(case_id, case.pictures[0].file)
+
+
+def test_a_wrong_address_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    for address in ("nonsense", "postgresql://nobody@127.0.0.1:1/x", "mysql://x@y/z"):
+        monkeypatch.setenv("BLASTLENS_DATABASE_URL", address)
+        with pytest.raises(CaseError, match="cannot be"):
+            case_store.cases()
+    monkeypatch.undo()
