@@ -1,5 +1,7 @@
 """The verdict on a case, what is in the way of a signature, and the signatures."""
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from core.cases import case_store, review, signing
@@ -8,6 +10,7 @@ from core.cases.case_store import MAX_NAME, MOST_CELLS, SIGNED
 from core.cases.labels import LABELS
 from core.cases.tables import CaseRow
 from core.cases.verdict import verdict
+from core.errors import BlastLensError
 from core.people import DELETE, SIGN, Person
 from core.report import phrases
 from core.report.case import words
@@ -16,9 +19,13 @@ from pages.ui.cases import cache
 from pages.ui.common import people
 from pages.ui.common.text import plain, sentence, shown_errors
 
+_PROBLEM = "case_problem"  # of the last action
+
 
 def show(case: CaseRow, person: Person) -> None:
     """Shows what the case says, and lets the person sign it."""
+    if problem := st.session_state.pop(_PROBLEM, None):
+        st.error(plain(problem), icon=":material/error:")
     left, right = st.columns([3, 2], gap="large")
     with left:
         _show_verdict(case)
@@ -58,21 +65,32 @@ def _show_signatures(case: CaseRow, person: Person) -> None:
     signed = any(one.person == person.name for one in case.signatures)
     hindered = case.state != SIGNED and bool(signing.hindrances(case))
     may_not = people.lacks(SIGN)
-    with shown_errors():
-        if not signed and st.button(
+    if not signed:
+        st.button(
             "Sign as a second reader" if case.state == SIGNED else "Sign",
             type="primary",
             icon=":material/draw:",
             disabled=hindered or may_not,
             help="Your name, the time and the verdict are recorded; the case is closed.",
-        ):
-            signing.sign(person, case.id, case.version)
-            st.rerun()
-        if case.state == SIGNED and st.button(
-            "Open it again", disabled=may_not, help="Its signatures are void then."
-        ):
-            signing.reopen(person, case.id, case.version)
-            st.rerun()
+            on_click=_do,
+            args=(signing.sign, person, case.id, case.version),
+        )
+    if case.state == SIGNED:
+        st.button(
+            "Open it again",
+            disabled=may_not,
+            help="Its signatures are void then.",
+            on_click=_do,
+            args=(signing.reopen, person, case.id, case.version),
+        )
+
+
+def _do(action: Callable[..., object], *arguments: object) -> None:
+    """Acts on what the page showed when the button was pressed, which may have changed since."""
+    try:
+        action(*arguments)
+    except BlastLensError as error:
+        st.session_state[_PROBLEM] = str(error)
 
 
 def _show_disagreements(case: CaseRow, person: Person) -> None:
@@ -89,23 +107,29 @@ def _show_disagreements(case: CaseRow, person: Person) -> None:
             label = st.selectbox(
                 "It is", LABELS, key=f"settle_{cell.id}", label_visibility="collapsed", width=140
             )
-            may_not = not people.may(SIGN)
-            if st.button("Settle", key=f"settled_{cell.id}", disabled=may_not):
-                review.settle(person, case.id, label, {cell.id: cell.version})
-                st.rerun()
+            st.button(
+                "Settle",
+                key=f"settled_{cell.id}",
+                disabled=not people.may(SIGN),
+                on_click=_do,
+                args=(review.settle, person, case.id, label, {cell.id: cell.version}),
+            )
 
 
 def _show_settings(case: CaseRow, person: Person) -> None:
     with st.expander("Name, minimum, deletion", icon=":material/settings:"):
-        with st.form(f"settings_{case.id}", border=False), shown_errors():
-            name = st.text_input("Name", case.name, max_chars=MAX_NAME)
-            minimum = st.number_input("Cells it should rest on", 1, MOST_CELLS, case.minimum_cells)
-            blind = st.toggle("Read blind", case.blind)
-            if st.form_submit_button("Keep", disabled=case.state == SIGNED):
-                case_store.change(
-                    person, case.id, case.version, name=name, minimum_cells=minimum, blind=blind
-                )
-                st.rerun()
+        with st.form(f"settings_{case.id}", border=False):
+            st.text_input("Name", case.name, max_chars=MAX_NAME, key=f"name_{case.id}")
+            st.number_input(
+                "Cells it should rest on", 1, MOST_CELLS, case.minimum_cells, key=f"least_{case.id}"
+            )
+            st.toggle("Read blind", case.blind, key=f"blind_{case.id}")
+            st.form_submit_button(
+                "Keep",
+                disabled=case.state == SIGNED,
+                on_click=_do,
+                args=(_change, person, case.id, case.version),
+            )
         sure = st.checkbox("Delete its pictures and decisions for good", key=f"sure_{case.id}")
         lacking = people.lacks(DELETE)
         with shown_errors():
@@ -114,3 +138,15 @@ def _show_settings(case: CaseRow, person: Person) -> None:
                 cache.forget()
                 st.query_params.clear()
                 st.rerun()
+
+
+def _change(person: Person, case_id: str, version: int) -> None:
+    state = st.session_state
+    case_store.change(
+        person,
+        case_id,
+        version,
+        name=state[f"name_{case_id}"],
+        minimum_cells=state[f"least_{case_id}"],
+        blind=state[f"blind_{case_id}"],
+    )

@@ -1,0 +1,131 @@
+"""The Cases page, and keeping a reading as a case."""
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.cases import case_store, review
+from core.cases.tables import CaseRow
+from core.people import READER as READER_ROLE
+from core.people import SUPERVISOR, own_machine
+from tests.factories import cases
+from tests.factories.app import button, logged_in, open_page, words
+
+TYPED = {"typed_name": "Dr One"}
+
+
+def open_case(case_id: str, part: str, **state: object) -> AppTest:
+    """A part of a case, as Dr One sees it."""
+    test = open_page("cases", **TYPED, **{f"part_{case_id}": part}, **state)
+    test.query_params["case"] = case_id
+    return test.run()
+
+
+def settled(case_id: str) -> CaseRow:
+    """The case once all its cells were decided."""
+    case = case_store.get(case_id)
+    review.decide(cases.READER, case_id, "ALL", cases.versions(case))
+    return case_store.get(case_id)
+
+
+def test_a_name_is_asked_for_before_anything_is_recorded() -> None:
+    cases.make()
+    test = open_page("cases")
+    assert [box.label for box in test.text_input] == ["Your name"]
+    assert not test.dataframe
+    test.text_input[-1].set_value("Dr One")
+    button(test, "Go on").click().run()
+    assert test.dataframe
+
+
+def test_the_list_has_state_date_reader_cells_and_blasts() -> None:
+    cases.make(name="Smear")
+    test = open_page("cases", **TYPED)
+    (row,) = test.dataframe[0].value.to_dict("records")
+    row.pop("Changed")
+    assert row == {
+        "Case": "Smear",
+        "State": "open",
+        "Readers": "reader one",
+        "Cells": 5,
+        "Counted": 3,
+        "Blasts": 2,
+    }
+
+
+def test_the_review_shows_a_cell_and_marks_it_seen() -> None:
+    case_id = cases.make([cases.field(("review", "ALL"))])
+    test = open_case(case_id, "Review")
+    assert not test.exception
+    assert "No. 1 of field" in words(test)
+    assert [cell.seen_by for cell in case_store.get(case_id).cells] == ["Dr One", None]
+    case_id = cases.make([cases.field(("ALL", "ALL", "review"))])
+    open_case(case_id, "Review")  # the row of ALL comes first
+    assert [cell.seen_by for cell in case_store.get(case_id).cells] == [None, None, None]
+
+
+def test_a_blind_case_hides_the_models_call() -> None:
+    case_id = cases.make([cases.field(("ALL",))], blind=True)
+    text = words(open_case(case_id, "Review"))
+    assert "Decide first" in text
+    assert "93%" not in text
+    review.decide(own_machine("Dr One"), case_id, "HEM", cases.versions(case_store.get(case_id)))
+    assert "93%" in words(open_case(case_id, "Review"))
+
+
+def test_it_is_signed_when_nothing_is_in_the_way_and_opened_again() -> None:
+    case_id = cases.make()
+    test = open_case(case_id, "Verdict and signature")
+    assert "not seen yet" in words(test)
+    assert button(test, "Sign").disabled
+    settled(case_id)
+    test = open_case(case_id, "Verdict and signature")
+    button(test, "Sign").click().run()
+    assert case_store.get(case_id).signatures[0].person == "Dr One"
+    button(test, "Open it again").click().run()
+    assert case_store.get(case_id).state == case_store.OPEN
+
+
+def test_a_signature_on_a_case_that_changed_meanwhile_is_refused() -> None:
+    case_id = cases.make()
+    settled(case_id)
+    test = open_case(case_id, "Verdict and signature")
+    review.decide(cases.SECOND, case_id, "HEM", cases.versions(case_store.get(case_id), 1))
+    button(test, "Sign").click().run()
+    assert case_store.get(case_id).signatures == []
+    assert "has changed since you looked" in " ".join(error.value for error in test.error)
+
+
+@pytest.mark.parametrize("part", ["Report", "Pictures", "What happened"])
+def test_the_other_parts_show(part: str) -> None:
+    test = open_case(cases.make(), part)
+    assert not test.exception
+    assert not test.error
+
+
+def test_a_deleted_case_is_said_to_be_gone() -> None:
+    test = open_case("0" * 32, "Review")
+    assert "There is no case" in test.error[0].value
+
+
+def test_a_reader_may_not_sign_or_delete(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BLASTLENS_ROLES_CLAIM", "roles")
+    case_id = cases.make()
+    settled(case_id)
+    for role, may in ((READER_ROLE, False), (SUPERVISOR, True)):
+        test = open_page(
+            "cases", logged_in(roles=[role]), **{f"part_{case_id}": "Verdict and signature"}
+        )
+        test.query_params["case"] = case_id
+        test.run()
+        assert button(test, "Sign").disabled is not may
+
+
+def test_a_reading_is_kept_as_a_case_by_one_click(workspace: Path) -> None:
+    example = sorted((workspace / "examples").glob("*.png"))[0]
+    test = open_page("predict", **TYPED, predict_example=example.name)
+    button(test, "Keep as a case").click().run()
+    (case,) = case_store.cases()
+    assert (case.name, case.cells, case.created_by) == (example.stem, 1, "Dr One")
+    case_store.delete(cases.SECOND, case.id)
