@@ -15,7 +15,7 @@ from core.cases.labels import ALL, COUNTED
 from core.cases.tables import CaseRow, CellRow, EventRow, HeadRow, PictureRow
 from core.errors import CaseError, StaleError
 from core.people import DECIDE, DELETE, Person
-from core.reading.fields.summary import BLOOD
+from core.reading.fields.summary import BLOOD, FEWEST_FOR_PERCENT
 
 OPEN, SIGNED = "open", "signed"
 CREATED, CHANGED, ADDED = "created", "changed", "pictures added"
@@ -38,6 +38,11 @@ class CaseSummary:
     cells: int
     counted: int
     blasts: int
+
+    @property
+    def share(self) -> float | None:
+        """The share of blasts; None if so few cells count that it says little."""
+        return self.blasts / self.counted if self.counted >= FEWEST_FOR_PERCENT else None
 
 
 def create(person: Person, name: str, *, minimum_cells: int = BLOOD, blind: bool = False) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from core.cases import case_store, database, pictures, retention
+from core.cases import case_store, database, pictures, retention, verification
 from core.cases.tables import CaseRow
 from core.errors import CaseError, NotAllowedError
 from core.people import READER, Person
@@ -56,6 +56,8 @@ def test_pictures_are_kept_once_by_content_and_a_changed_one_is_found() -> None:
     file.write_bytes(file.read_bytes() + b"x")
     with pytest.raises(CaseError, match="was changed"):
         pictures.load(case_id, digest)
+    (finding,) = verification.verify().findings
+    assert finding.where == f"case {case_id}"
     file.unlink()
     with pytest.raises(CaseError, match="is gone"):
         pictures.load(case_id, digest)

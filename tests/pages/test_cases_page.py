@@ -51,6 +51,7 @@ def test_the_list_has_state_date_reader_cells_and_blasts() -> None:
         "Cells": 5,
         "Counted": 3,
         "Blasts": 2,
+        "Share": None,
     }
 
 

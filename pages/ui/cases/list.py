@@ -7,6 +7,7 @@ import streamlit as st
 
 from core.cases.case_store import CaseSummary
 from core.people import Person
+from core.reading.fields.summary import FEWEST_FOR_PERCENT
 
 _KEY = "case_list"
 
@@ -28,6 +29,7 @@ def show(cases: Sequence[CaseSummary], person: Person) -> None:
             "Cells": [case.cells for case in cases],
             "Counted": [case.counted for case in cases],
             "Blasts": [case.blasts for case in cases],
+            "Share": [case.share for case in cases],
         }
     )
     chosen = st.dataframe(
@@ -38,6 +40,10 @@ def show(cases: Sequence[CaseSummary], person: Person) -> None:
         selection_mode="single-row",
         column_config={
             "Changed": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm", timezone="UTC"),
+            "Share": st.column_config.NumberColumn(
+                format="percent",
+                help=f"Blasts over counted cells, from {FEWEST_FOR_PERCENT} cells on",
+            ),
             "Counted": st.column_config.NumberColumn(
                 help="White cells that were read, or decided by a reader"
             ),
