@@ -15,6 +15,7 @@ from core.data.synthetic.smear_field import (
     draw_field,
     write_fields,
 )
+from core.data.synthetic.style import HOME, Laboratory, subject_style
 from core.errors import ConfigError, DataError
 
 SEEDS = range(8)
@@ -303,3 +304,16 @@ def test_an_impossible_set_is_refused_before_anything_is_written(arguments, tmp_
     with pytest.raises(ConfigError, match=str(next(iter(arguments.values())))):
         write_fields(tmp_path / "set", **({"fields": 1, "seed": 0} | arguments))
     assert not (tmp_path / "set").exists()
+
+
+def test_a_subject_s_style_shows_in_all_its_fields_and_its_laboratory_s_tone_too() -> None:
+    home, elsewhere = (
+        subject_style("P1", 0, laboratory) for laboratory in (HOME, Laboratory(tone=0.5))
+    )
+    own, plain = draw_field(seed=3, style=home), draw_field(seed=3)
+    assert (own.image != plain.image).any() and own.objects != ()
+    brighter = draw_field(seed=3, style=elsewhere)
+    assert (brighter.instances == own.instances).all()
+    expected = 255 * (own.image / 255) ** 0.5
+    assert abs(brighter.image - expected).max() < 12  # of the darkest levels, rounded before
+    assert brighter.image.mean() > own.image.mean() + 20

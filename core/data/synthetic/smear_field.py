@@ -15,7 +15,7 @@ from core.data.images import encode
 from core.data.synthetic.output import MARKER, claim
 from core.data.synthetic.placement import CrowdedError
 from core.data.synthetic.smear import SCALE, FieldObject, Look, Smear
-from core.data.synthetic.style import subject_style
+from core.data.synthetic.style import SubjectStyle, subject_style
 from core.errors import ConfigError
 from core.tables import rows_to_csv
 
@@ -53,12 +53,14 @@ def draw_field(
     size: tuple[int, int] = SIZE,
     scale: float = SCALE,
     look: str = "c-nmc",
+    style: SubjectStyle | None = None,
 ) -> SyntheticField:
     """Draw the smear field that the arguments, and nothing else, determine.
 
     `blasts` and `lymphocytes` are how many white cells of each kind it shows, and drawn at random
     where None: 1 to 3 and 0 to 2, or fewer in a small field. `size` is (H, W) in pixels, `scale`
-    field pixels per pixel of a C-NMC image, `look` a key of LOOKS.
+    field pixels per pixel of a C-NMC image, `look` a key of LOOKS. `style` is the look of the
+    subject in this field (`core.data.synthetic.style`); one of its own where None.
 
     Raises ConfigError if a count or the seed is negative, the white cells do not fit, the look is
     unknown, the scale is outside SCALES, or the field is too large or smaller than a cell.
@@ -70,9 +72,10 @@ def draw_field(
         blasts = min(int(rng.integers(1, 4)), max(0, room - (lymphocytes or 0)))
     if lymphocytes is None:
         lymphocytes = min(int(rng.integers(0, 3)), max(0, room - blasts))
-    style = subject_style("field", seed)
-    # One laboratory's smears are nearer to one another in colour than the demo set's subjects.
-    style = replace(style, light=style.light / 2, azure=style.azure / 2)
+    if style is None:
+        style = subject_style("field", seed)
+        # One laboratory's smears are nearer to one another in colour than the demo set's subjects.
+        style = replace(style, light=style.light / 2, azure=style.azure / 2)
     smear = Smear(rng, style, size, scale)
     try:
         if blasts + lymphocytes > room:

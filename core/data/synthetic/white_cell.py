@@ -71,8 +71,6 @@ def draw_cell(
         image *= draw_red_cell(rng, outline.mean(), towards, radius.shape)
     image *= draw_illumination(rng, style, radius.shape)[..., None]
     image = apply_focus(rng, style, image)
-    if style.tone != 1:
-        image = 255 * (np.maximum(image, 0) / 255) ** style.tone
 
     # Half-covered edge pixels keep part of their light, as in an outline that was resampled.
     cover = np.clip((mask_edge[angle] - radius) / 1.4 + 0.5, 0, 1)[..., None]
@@ -231,7 +229,7 @@ def draw_illumination(
 
 
 def apply_focus(rng: np.random.Generator, style: SubjectStyle, image: np.ndarray) -> np.ndarray:
-    """Return the image as the lens and the camera pass it on: blur, colour fringes, noise."""
+    """Return the image as lens and camera pass it on: blur, colour fringes, noise, curve."""
     sigma = style.blur * np.exp(rng.normal(0, 0.06))
     if rng.random() < 0.02:  # the stage had drifted out of focus
         sigma *= rng.uniform(2.5, 4)
@@ -248,6 +246,8 @@ def apply_focus(rng: np.random.Generator, style: SubjectStyle, image: np.ndarray
             borderMode=cv2.BORDER_REPLICATE,
         )
     photographed: np.ndarray = blurred + noise
+    if style.tone != 1:
+        photographed = 255 * (np.maximum(photographed, 0) / 255) ** style.tone
     return photographed
 
 
