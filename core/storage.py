@@ -39,17 +39,27 @@ def sweeps_dir() -> Path:
 
 def demo_dir() -> Path:
     """Where the synthetic demo set is drawn."""
-    return settings().artifacts / "datasets" / "demo"
+    return datasets_dir() / "demo"
+
+
+def datasets_dir() -> Path:
+    """The folder of the data sets that are made here."""
+    return settings().artifacts / "datasets"
+
+
+def new_dataset_dir(name: str) -> Path:
+    """A free place for a data set that is to be made."""
+    folder = datasets_dir() / name
+    number = 2
+    while folder.exists():
+        folder = folder.with_name(f"{name}-{number}")
+        number += 1
+    return folder
 
 
 def cut_cells_dir(source: Path) -> Path:
     """A free place for the cells that are cut from the boxes of a folder of fields."""
-    folder = settings().artifacts / "datasets" / f"{source.name}-cells"
-    number = 2
-    while folder.exists():
-        folder = folder.with_name(f"{source.name}-cells-{number}")
-        number += 1
-    return folder
+    return new_dataset_dir(f"{source.name}-cells")
 
 
 def examples_dir() -> Path:

@@ -22,7 +22,7 @@ FLOORS = (
     {"core.audit", "core.reading", "core.training", "core.tuning"},
     {"core.adoption", "core.cases"},
     {"core.report", "core.workers"},
-    {"core.doctor"},
+    {"core.doctor", "core.teaching"},
     {"core.cli"},
     {"core.__main__"},
 )

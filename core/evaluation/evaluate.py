@@ -100,7 +100,7 @@ def evaluate_on(run: Run, dataset: str, progress: Progress | None = None) -> Eva
     logits = Engine(run.engine_file).logits(array)
     fitted = run.calibration
     rows = cells.assign(probability=fitted.probability(logits))
-    trained_on, known = _seen_by(run, cells, synthetic=index.synthetic)
+    trained_on, known = seen_by(run, cells, synthetic=index.synthetic)
     evaluation = Evaluation(
         run=run.run_id,
         dataset=dataset,
@@ -129,7 +129,7 @@ def _store(run: Run, evaluation: Evaluation) -> None:
         evaluations.write(file, [*others, evaluation.replace(at=time.time())])
 
 
-def _seen_by(run: Run, cells: pd.DataFrame, *, synthetic: bool) -> tuple[pd.Series, pd.Series]:
+def seen_by(run: Run, cells: pd.DataFrame, *, synthetic: bool) -> tuple[pd.Series, pd.Series]:
     """Which cells a run was trained or validated on, and which are of the same groups.
 
     Cells are matched by content. Subjects are matched by their cells, and real ones by their id of

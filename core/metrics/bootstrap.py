@@ -194,6 +194,21 @@ def estimate(
     return Estimate(value, float(low), float(high))
 
 
+def share(right: np.ndarray, groups: np.ndarray, *, seed: int = 0) -> Estimate:
+    """The share of cells, bool (N,), for which something holds, with its interval over groups (N,).
+
+    It is undefined without cells.
+    """
+    if not len(right):
+        return Estimate(None, reason=UNDEFINED)
+    value, one = float(np.mean(right)), np.ones(len(right), int)
+    if not tells(one, groups):
+        return Estimate(value, reason=TOO_FEW_GROUPS)
+    drawn = resample(one, groups, seed=seed)
+    number, all_cells = drawn.sums(np.stack([right, one], axis=-1)).T
+    return estimate(value, number / all_cells, drawn.reach())
+
+
 def reach(groups: int) -> float:
     """How many standard deviations of the resamples of `groups`, 2 or more, an interval reaches.
 

@@ -192,3 +192,15 @@ def test_a_single_group_is_drawn_and_has_no_interval():
 def test_the_ece_has_no_interval_and_says_why():
     found = metrics.intervals(*_data(), resamples=50)["ece"]
     assert found.interval is None and "chance raises it" in found.reason
+
+
+def test_a_share_of_cells_has_an_interval_over_groups() -> None:
+    groups = np.repeat(["a", "b", "c", "d"], 25)
+    right = np.concatenate([np.ones(25), np.ones(25), np.arange(25) < 20, np.arange(25) < 15])
+    found = bootstrap.share(right.astype(bool), groups)
+    assert found.value == pytest.approx(0.85)
+    assert found.low is not None and found.high is not None
+    # Much wider than that of 100 cells that know nothing of each other, 0.77 to 0.91.
+    assert found.low < 0.7 and found.high > 0.92
+    assert bootstrap.share(right[:50].astype(bool), groups[:50]).interval is None
+    assert bootstrap.share(np.zeros(0, bool), np.zeros(0, str)).value is None

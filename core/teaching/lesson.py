@@ -1,0 +1,104 @@
+"""A lesson: whether decided cells are enough to teach a model with, and the run that does."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from core.data import splits
+from core.data.layouts.layout import LABELS
+from core.metrics import bootstrap
+from core.models import catalog, weights
+from core.people import TRAIN, Person
+from core.runs import config, run_store
+from core.runs.config import MIN_SAMPLE, RunConfig
+from core.runs.run_store import Run
+from core.teaching.decided import Decided
+from core.workers import launcher
+
+# Frozen backbones in order of preference, see docs/honest-numbers.md, and the default network.
+FROZEN = ("efficientnet-lite0-size", "densenet-121", "efficientnet-v2-b0")
+DEFAULT = "colour-bands"
+# About the weight updates of the shipped model. Small batches give them in fewer epochs.
+STEPS, BATCH = 800, 16
+MOST_EPOCHS = 100
+FOR_INTERVAL = int(np.ceil(bootstrap.MIN_GROUPS / splits.FRACTIONS[-1]))
+
+
+@dataclass(frozen=True)
+class Need:
+    """How many there are of something and how many are needed, and what for.
+
+    required: nothing can be trained without; else the result says less.
+    """
+
+    what: str
+    have: int
+    need: int
+    why: str
+    required: bool = True
+
+    @property
+    def met(self) -> bool:
+        """Whether there are enough."""
+        return self.have >= self.need
+
+    @property
+    def sentence(self) -> str:
+        """The need in words."""
+        return f"{self.have} of {self.need} {self.what}: {self.why}."
+
+
+def needs(decided: Decided) -> list[Need]:
+    """What a training on these cells needs, the required first."""
+    labels, groups = decided.labels, decided.groups
+    found = [
+        Need("decided cells", len(labels), MIN_SAMPLE, "the fewest that a training takes"),
+    ]
+    patients = {name: len(np.unique(groups[labels == y])) for name, y in LABELS.items()}
+    for name, number in patients.items():
+        why = "one in each of training, validation and test, which no patient is to cross"
+        found.append(Need(f"patients with {name} cells", number, len(splits.PARTS), why))
+    for name, number in patients.items():
+        why = (
+            f"{splits.FRACTIONS[-1]:.0%} of them test the model, and an interval takes "
+            f"{bootstrap.MIN_GROUPS} patients of each class"
+        )
+        found.append(Need(f"patients with {name} cells", number, FOR_INTERVAL, why, required=False))
+    return found
+
+
+def hindrances(found: Sequence[Need]) -> list[str]:
+    """Why nothing can be trained yet, each in a sentence; [] if it can."""
+    return [need.sentence for need in found if need.required and not need.met]
+
+
+def architecture() -> str:
+    """A frozen backbone whose ImageNet weights are on this machine, else the default network."""
+    for key in FROZEN:
+        if weights.find(catalog.architecture(key)) is not None:
+            return key
+    return DEFAULT
+
+
+def configure(root: Path, cells: int, **settings: config.Setting) -> RunConfig:
+    """The configuration of a run on a data set of so many decided cells.
+
+    The recipe is the recommended one; few cells make short epochs, so there are more of them.
+    Raises `ConfigError` for a wrong setting.
+    """
+    key = str(settings.pop("architecture", None) or architecture())
+    steps = max(1, round(cells * splits.FRACTIONS[0] / BATCH))
+    epochs = int(np.clip(round(STEPS / steps), config.EPOCHS, MOST_EPOCHS))
+    usual = {"epochs": epochs, "batch_size": BATCH}
+    return config.create(key, root, "recommended", **usual | settings)
+
+
+def start(person: Person, wanted: RunConfig) -> Run:
+    """Makes a run of it and starts its worker, as that of any training."""
+    person.require(TRAIN)
+    config.require_inputs(wanted)
+    run = run_store.create(wanted)
+    launcher.launch(run)
+    return run

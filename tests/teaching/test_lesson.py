@@ -1,0 +1,70 @@
+"""What a training needs, its configuration, and a taught model beside the one that reads."""
+
+import shutil
+
+import pandas as pd
+import pytest
+
+from core.errors import NotAllowedError, RunError
+from core.people import Person
+from core.runs import active_model, run_store
+from core.runs.run_store import Run
+from core.teaching import comparison, dataset, decided, lesson
+from tests.factories import training
+from tests.factories.archives import shipped_run
+from tests.factories.decided_cells import SUPERVISOR, CaseMaker, both
+
+
+def test_needs_are_counted_by_class_and_patient(make_case: CaseMaker) -> None:
+    cases = [make_case(f"p{n}", both(1)) for n in range(2)] + [make_case("healthy", ["HEM"])]
+    needs = lesson.needs(decided.collect(cases))
+    have = {(need.what, need.required): (need.have, need.need) for need in needs}
+    assert have["decided cells", True] == (5, 6)
+    assert have["patients with ALL cells", True] == (2, 3)
+    assert have["patients with HEM cells", True] == (3, 3)
+    assert have["patients with ALL cells", False] == (2, 20)
+    assert len(lesson.hindrances(needs)) == 2
+    assert "2 of 3 patients with ALL cells" in lesson.hindrances(needs)[1]
+
+
+def test_few_cells_make_more_epochs_and_a_frozen_backbone_needs_weights(
+    make_case: CaseMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = dataset.write(SUPERVISOR, decided.collect([make_case("one", both(1))])).root
+    monkeypatch.setattr("core.models.weights.find", lambda entry: None)
+    few, many = lesson.configure(root, 300), lesson.configure(root, 5000)
+    assert few.architecture == many.architecture == lesson.DEFAULT
+    assert few.epochs > many.epochs == 20 and "stain" in few.augmentation
+    monkeypatch.setattr("core.models.weights.find", lambda entry: root)
+    assert lesson.configure(root, 300).architecture == lesson.FROZEN[0]
+    with pytest.raises(NotAllowedError):
+        lesson.start(Person("Reader"), few)
+
+
+@pytest.mark.process
+def test_a_taught_model_is_compared_with_what_reads_on_held_out_patients() -> None:
+    shipped = shipped_run("demo-colour-bands")
+    make_case = CaseMaker(run=shipped.run_id)
+    cases = [make_case(f"patient {n}", both(3)) for n in range(9)]
+    written = dataset.write(SUPERVISOR, decided.collect(cases))
+    config = lesson.configure(written.root, 54, architecture="colour-bands", epochs=1)
+    run = run_store.create(config)
+    training.train(run)
+    assert comparison.taught_runs() == [run]
+    compared = comparison.compare(run, shipped)
+    assert compared.before and compared.before.run == shipped.run_id
+    assert compared.patients < 9 and compared.cells == 6 * compared.patients
+    assert "The taught model would read" in compared.verdict
+    assert comparison.table(compared)["Model"].tolist() == [run.run_id, shipped.run_id]
+    # Drawn at home, these cells are like those that the shipped model has learned from.
+    assert (compared.before.metrics["roc_auc"].value or 0) > 0.6
+    comparison.promote(SUPERVISOR, run)
+    assert active_model.active() == run
+    # Had it been validated on these patients, it would be no fair rival.
+    rival = Run(shutil.copytree(run.path, run.path.with_name("rival")))
+    parts = {"test": "validation", "validation": "test"}
+    split = pd.read_parquet(rival.path / "split.parquet")
+    split.assign(split=split["split"].replace(parts)).to_parquet(rival.path / "split.parquet")
+    assert "Not a fair comparison: what reads now" in comparison.compare(run, rival).verdict
+    with pytest.raises(RunError, match="not trained on cells of cases"):
+        comparison.compare(shipped, run)
