@@ -20,6 +20,7 @@ from core.reading.fields.summary import BLOOD
 from core.reading.preparing.told import Told
 from core.reading.reader import Reader
 from core.runs import active_model, run_store
+from core.teaching.dataset import datasets_with
 
 by_person = click.option("--person", help="Who does it; default: the user of this machine.")
 
@@ -75,7 +76,7 @@ def new(
         data, told = Path(image).read_bytes(), Told(adapt_stain=adapt_stain)
         read.append(intake.read(reader, Path(image).name, data, told, um_per_px=um_per_px))
         shown(done, len(images))
-    who = _person(person)
+    who = acting(person)
     case_id = case_store.create(who, name, minimum_cells=minimum, blind=blind)
     case_store.add(who, case_id, read)
     return _document(case_store.get(case_id))
@@ -123,8 +124,10 @@ def purge(older_than: str, dry_run: bool, person: str | None) -> dict[str, objec
     if dry_run:
         old = retention.older_than(int(days[1]))
     else:
-        old = retention.purge(_person(person), int(days[1]))
-    return {"deleted": not dry_run, "cases": [vars(case) for case in old]}
+        old = retention.purge(acting(person), int(days[1]))
+    cases = [vars(case) for case in old]
+    still_in = _still_in([case.id for case in old])
+    return {"deleted": not dry_run, "cases": cases, "still_in_data_sets": still_in}
 
 
 @cases.command()
@@ -135,8 +138,8 @@ def purge(older_than: str, dry_run: bool, person: str | None) -> dict[str, objec
 def delete(case: str, person: str | None) -> dict[str, object]:
     """Deletes a case; that it was deleted, when and by whom, stays in the chain."""
     case_id = find(case)
-    case_store.delete(_person(person), case_id)
-    return {"deleted": case_id}
+    case_store.delete(acting(person), case_id)
+    return {"deleted": case_id, "still_in_data_sets": _still_in([case_id])}
 
 
 @cases.command()
@@ -191,13 +194,19 @@ def find(case: str) -> str:
     return found[0]
 
 
+def _still_in(case_ids: list[str]) -> list[str]:
+    """The data sets that hold pictures of these cases."""
+    return sorted({str(root) for case_id in case_ids for root in datasets_with(case_id)})
+
+
 def _head(text: str) -> tuple[int, str]:
     if (match := re.fullmatch(r"(\d+):([0-9a-f]{64})", text)) is None:
         raise ConfigError(f"--head is {text!r}; it must be a number, a colon and 64 hex digits.")
     return int(match[1]), match[2]
 
 
-def _person(name: str | None) -> Person:
+def acting(name: str | None) -> Person:
+    """Who acts: as named, or the user of this machine."""
     return own_machine(name or getpass.getuser())
 
 

@@ -12,11 +12,14 @@ from core.cases.board import BY_CALL, ORDERS, Listed, ListedCell
 from core.cases.case_store import SIGNED
 from core.errors import BlastLensError
 from core.people import Person
+from core.teaching import order as teaching_order
 from pages.ui.cases import board, cache, cell
 from pages.ui.cases.board import BoardCell
 from pages.ui.common.text import plain, shown_errors
 
 _HEIGHT = 560  # pixels of the board
+# A blind case has none but that of its pictures.
+_ORDERS = ORDERS | {teaching_order.NAME: teaching_order.STATEMENT}
 _AHEAD = 2  # cells whose pictures are loaded before they are looked at
 
 
@@ -67,16 +70,20 @@ def show(case_id: str, person: Person) -> None:
 def _show_board(listed: Listed, person: Person, state: ReviewState) -> list[ListedCell]:
     """Shows the board and returns the cells in its order."""
     case, order = listed.case, BY_CALL
-    if not case.blind and len(ORDERS) > 1:
+    if not case.blind:
         order = st.segmented_control(
             "Order",
-            list(ORDERS),
+            list(_ORDERS),
             default=BY_CALL,
             required=True,
             label_visibility="collapsed",
             key=f"order_{case.id}",
         )
-    rows = case_board.rows(listed, order)
+    rows = (
+        teaching_order.rows(listed)
+        if order == teaching_order.NAME
+        else case_board.rows(listed, order)
+    )
     key = f"board_{case.id}"
     board.show(
         [(title, [_tile(listed, one) for one in cells]) for title, cells in rows],
@@ -93,7 +100,7 @@ def _show_board(listed: Listed, person: Person, state: ReviewState) -> list[List
     st.caption(
         "Arrows move, with Shift they select; 1 to 5 decide, Enter confirms the model's call, U "
         "undoes. Click, Shift-click and Ctrl-click select too."
-        + (f" {ORDERS[order]}" if ORDERS[order] else "")
+        + (f" {_ORDERS[order]}" if _ORDERS[order] else "")
     )
     return [one for _, cells in rows for one in cells]
 

@@ -1,0 +1,180 @@
+"""Teaching a model with decided cells: cases chosen, counted, trained on, compared, promoted."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from core.cases.case_store import SIGNED, CaseSummary
+from core.errors import NotAllowedError
+from core.metrics.estimate import Estimate
+from core.people import PROMOTE, TRAIN, Person
+from core.report import phrases
+from core.runs import active_model, run_store
+from core.runs.run_store import Run
+from core.teaching import comparison, dataset, decided, learning_curve, lesson
+from core.teaching.comparison import TaughtComparison
+from core.teaching.decided import Decided
+from core.teaching.features import features
+from core.teaching.learning_curve import LearningCurve
+from core.teaching.lesson import Need
+from pages.ui.common import charts, people
+from pages.ui.common.text import plain, shown_errors
+from pages.ui.train import run_monitor
+
+_CURVES, _COMPARED = "teach_curves", "teach_compared"
+
+
+def show(cases: Sequence[CaseSummary]) -> None:
+    """Choose cases, see what they are worth, train on them, and compare what came of it."""
+    st.markdown(
+        "Decided cells become a data set of their own, one patient a case, and a model is trained "
+        "on it. What reads now stays the same until another model is promoted."
+    )
+    chosen = _choose(cases)
+    if chosen is not None:
+        found = decided.collect([case.id for case in chosen], open_too=True)
+        needs = lesson.needs(found)
+        _show_needs(found, needs)
+        with shown_errors():
+            _show_curve(found)
+        with shown_errors():
+            _show_training(found, lesson.hindrances(needs))
+    with shown_errors():
+        _show_taught()
+
+
+def _choose(cases: Sequence[CaseSummary]) -> list[CaseSummary] | None:
+    """The cases to teach with: signed ones, unless a person wants open ones too."""
+    open_too = st.toggle("Cases that are not signed, too", key="teach_open_too")
+    offered = {case.id: case for case in cases if open_too or case.state == SIGNED}
+    if not offered:
+        st.info("No case is signed yet. Decide the cells of a case and sign it.")
+        return None
+    chosen = st.multiselect(
+        "Cases to teach with",
+        list(offered),
+        default=list(offered),
+        format_func=lambda case_id: offered[case_id].name,
+        key=f"teach_cases_{open_too}",
+    )
+    return [offered[case_id] for case_id in chosen]
+
+
+def _show_needs(found: Decided, needs: Sequence[Need]) -> None:
+    """How many cells and patients there are, against what is needed."""
+    rows = [
+        {
+            "": "✓" if need.met else "✗" if need.required else "–",
+            "What": need.what,
+            "There are": need.have,
+            "Needed": need.need,
+            "Why": need.why if need.required else f"wanted: {need.why}",
+        }
+        for need in needs
+    ]
+    st.dataframe(rows, hide_index=True, alt="What a training needs, and what there is")
+    if found.left_out:
+        said = ", ".join(f"{count} {reason}" for reason, count in found.left_out.items())
+        st.caption(f"Cells left out: {said}.")
+
+
+def _show_curve(found: Decided) -> None:
+    """What more cells would bring, measured when it is asked for."""
+    kept: dict[object, LearningCurve] = st.session_state.setdefault(_CURVES, {})
+    active = active_model.active()
+    key = (active.run_id, found.cells)
+    if st.button("What would more cells bring?", icon=":material/trending_up:") and key not in kept:
+        with st.spinner("Measuring the learning curve…"):
+            _, pooled = features(active, found)
+            kept.clear()
+            kept[key] = learning_curve.measure(pooled, found.labels, found.groups)
+    if (curve := kept.get(key)) is not None:
+        if curve.points:
+            _draw(curve)
+        st.markdown(curve.sentence)
+        st.caption(
+            f"A head on what {plain(active.run_id)} sees, trained on growing shares of the "
+            "patients and measured on others; intervals over patients."
+        )
+
+
+def _draw(curve: LearningCurve) -> None:
+    estimates: list[Estimate] = [point.roc_auc for point in curve.points]
+    figure = charts.empty(260, yaxis_title="ROC AUC, held-out patients")
+    figure.update_xaxes(title="decided cells")
+    figure.add_scatter(
+        x=[point.cells for point in curve.points],
+        y=[estimate.value for estimate in estimates],
+        error_y=charts.error_bars(estimates),
+        mode="lines+markers",
+        line={"color": charts.SERIES[0]},
+    )
+    said = ", ".join(
+        f"{point.cells:.0f} cells: {phrases.brief(point.roc_auc)}" for point in curve.points
+    )
+    charts.show(figure, alt=f"Learning curve, ROC AUC by cells. {said}", key="teach_curve")
+
+
+def _show_training(found: Decided, missing: Sequence[str]) -> None:
+    """The name of the data set and the button that writes it and starts a training on it."""
+    for sentence in missing:
+        st.warning(sentence, icon=":material/block:")
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        name = st.text_input("Name of the data set", placeholder="by the date", key="teach_name")
+        pressed = st.button(
+            "Teach a model",
+            type="primary",
+            icon=":material/school:",
+            disabled=bool(missing) or people.lacks(TRAIN),
+        )
+    if pressed:
+        person = _acting()
+        with st.spinner("Writing the cells…"):
+            written = dataset.write(person, found, name or None)
+        run = lesson.start(person, lesson.configure(written.root, len(found.cells)))
+        run_monitor.look_at(run.run_id)
+        st.success(f"{plain(run.run_id)} trains on {plain(written.root.name)}.")
+        st.page_link("pages/train.py", label="Watch it", icon=":material/model_training:")
+
+
+def _show_taught() -> None:
+    """A taught model beside the one that reads, and the button that makes it read."""
+    runs = {run.run_id: run for run in comparison.taught_runs()}
+    if not runs:
+        return
+    st.subheader("Taught models", anchor=False)
+    run = runs[st.selectbox("Taught model", list(runs), key="teach_run")]
+    active = active_model.active()
+    if run == active:
+        st.info(f"{plain(run.run_id)} reads now.")
+        return
+    compared = _compared(run, active)
+    if compared is None:
+        return
+    st.markdown(plain(compared.verdict))
+    st.dataframe(comparison.table(compared), hide_index=True, alt="The taught model and the active")
+    st.caption(
+        f"{compared.cells} cells of {compared.patients} patients that the taught model was not "
+        "trained on. Metrics are of all of them, also those that a model would not read."
+    )
+    if st.button("Use it for readings", icon=":material/check:", disabled=people.lacks(PROMOTE)):
+        comparison.promote(_acting(), run)
+        st.rerun()
+
+
+def _compared(run: Run, active: Run) -> TaughtComparison | None:
+    """The comparison, once it was asked for."""
+    kept: dict[object, TaughtComparison] = st.session_state.setdefault(_COMPARED, {})
+    key = (run.run_id, active.run_id)
+    if st.button("Compare with what reads now", icon=":material/compare_arrows:"):
+        with st.spinner("Reading the held-out cells with both…"):
+            kept[key] = comparison.compare(run_store.get(run.run_id), active)
+    return kept.get(key)
+
+
+def _acting() -> Person:
+    """Who uses the page. Raises `NotAllowedError` before a name is known."""
+    person = people.current()
+    if person is None:
+        raise NotAllowedError("Nobody is named yet. Say your name at the top of the page first.")
+    return person
