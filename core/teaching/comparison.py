@@ -82,9 +82,9 @@ def compare(run: Run, before: Run | None) -> TaughtComparison:
         both.append(_on_the_same_cells(before, taught, index))
     images = [decode(index.path(image_id)) for image_id in cells["image_id"]]
     found = [_measure(test_set, images) for test_set in both]
-    names = {both[0].run_id: "the taught model", both[-1].run_id: "what reads now"}
-    if len(both) == 1:
-        names = {run.run_id: "the taught model"}
+    names = dict(
+        zip((it.run_id for it in both), ("The taught model", "what reads now"), strict=False)
+    )
     return TaughtComparison(
         taught=found[0],
         before=found[1] if len(found) > 1 else None,
