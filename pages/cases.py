@@ -7,13 +7,14 @@ from core.cases.case_store import SIGNED
 from core.cases.tables import CaseRow
 from core.errors import CaseError
 from core.people import MAX_NAME, Person
-from pages.ui.cases import events, new_case, report, review, verdict
+from pages.ui.cases import events, new_case, report, review, teach, verdict
 from pages.ui.cases import list as case_list
 from pages.ui.common import people
 from pages.ui.common.text import plain, research_notice, shown_errors, title
 
 CASE = "case"  # of the address: which case is open
 REVIEW, VERDICT, REPORT = "Review", "Verdict and signature", "Report"
+LIST, TEACH = "Cases", "Teach a model"
 PICTURES, EVENTS = "Pictures", "What happened"
 
 
@@ -61,9 +62,20 @@ with shown_errors():
     if person is None:
         ask_for_name()
     elif opened is None:
-        new_case.show(person)
-        case_list.show(case_store.cases(), person)
-        report.show_check()
+        view = st.segmented_control(
+            "View",
+            (LIST, TEACH),
+            default=LIST,
+            required=True,
+            label_visibility="collapsed",
+            key="cases_view",
+        )
+        if view == TEACH:
+            teach.show(case_store.cases())
+        else:
+            new_case.show(person)
+            case_list.show(case_store.cases())
+            report.show_check()
     else:
         try:
             case = case_store.get(opened)

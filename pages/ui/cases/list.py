@@ -6,13 +6,12 @@ import pandas as pd
 import streamlit as st
 
 from core.cases.case_store import CaseSummary
-from core.people import Person
 from core.reading.fields.summary import FEWEST_FOR_PERCENT
 
 _KEY = "case_list"
 
 
-def show(cases: Sequence[CaseSummary], person: Person) -> None:
+def show(cases: Sequence[CaseSummary]) -> None:
     """Shows all cases; a row that is clicked opens its case."""
     if not cases:
         st.info(

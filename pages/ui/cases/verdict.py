@@ -15,6 +15,7 @@ from core.people import DELETE, SIGN, Person
 from core.report import phrases
 from core.report.case import words
 from core.report.case.content import ReportedFigures
+from core.teaching import dataset
 from pages.ui.cases import cache
 from pages.ui.common import people
 from pages.ui.common.text import plain, sentence, shown_errors
@@ -130,6 +131,9 @@ def _show_settings(case: CaseRow, person: Person) -> None:
                 on_click=_do,
                 args=(_change, person, case.id, case.version),
             )
+        if kept_in := dataset.datasets_with(case.id):
+            names = ", ".join(plain(folder.name) for folder in kept_in)
+            st.caption(f"Its cells are also in data sets made to teach a model: {names}.")
         sure = st.checkbox("Delete its pictures and decisions for good", key=f"sure_{case.id}")
         lacking = people.lacks(DELETE)
         with shown_errors():
