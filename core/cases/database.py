@@ -20,6 +20,8 @@ from core.errors import CaseError
 from core.settings import settings
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+# What is deleted is overwritten, not only forgotten.
+SQLITE = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "secure_delete = ON")
 WAIT_SECONDS = 30  # for another writer
 WRITES = "writes"  # the execution option of a transaction that writes
 DRIVERS = {"postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
@@ -88,7 +90,7 @@ def _sqlite(address: str) -> Engine:
     def prepare(connection: sqlite3.Connection, _: Any) -> None:
         # The driver must not begin transactions by itself: see `begin`.
         connection.isolation_level = None
-        for setting in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+        for setting in SQLITE:
             connection.execute(f"PRAGMA {setting}")
 
     @event.listens_for(engine, "begin")
