@@ -52,7 +52,7 @@ def test_verify_says_what_was_changed(capsys: pytest.CaptureFixture[str]) -> Non
 def test_purge_tells_before_it_deletes(capsys: pytest.CaptureFixture[str]) -> None:
     cases.make()
     kept = run(capsys, "purge", "--older-than", "90d", "--dry-run", "--json")
-    assert kept == {"deleted": False, "cases": []}
+    assert kept == {"deleted": False, "cases": [], "still_in_data_sets": []}
     assert "must be days" in run(capsys, "purge", "--older-than", "soon", status=2)
     assert len(case_store.cases()) == 1
 

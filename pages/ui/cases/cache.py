@@ -33,8 +33,8 @@ def place(case_id: str, overview: str, width: int, outline: tuple[tuple[int, ...
     return drawing.place(pictures.load(case_id, overview), width, outline)
 
 
-def training_cell(run_id: str, image_id: str) -> bytes | None:
-    """A small PNG of a training cell; None if its run or its file is not on this machine."""
+def reference_cell(run_id: str, image_id: str) -> bytes | None:
+    """A small PNG of a reference cell; None if its run or its file is not on this machine."""
     try:
         file = neighbours.file_of(run_store.get(run_id), image_id)
     except RunError:

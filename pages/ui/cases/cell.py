@@ -9,6 +9,7 @@ from core.cases.tables import CellRow
 from core.cells.scale import size
 from pages.ui.cases import cache
 from pages.ui.common.text import CALLS, plain, sentence
+from pages.ui.common.tiles import SHAPES
 
 _REFERENCE = 84  # pixels
 
@@ -47,7 +48,7 @@ def load(cell_id: str) -> None:
     for digest in cell.files.values():
         cache.picture(cell.case_id, digest)
     for reference in cell.similar:
-        cache.training_cell(cell.picture.run_id, str(reference["image_id"]))
+        cache.reference_cell(cell.picture.run_id, str(reference["image_id"]))
 
 
 def _pictures(cell: CellRow) -> tuple[bytes, bytes | None]:
@@ -71,7 +72,7 @@ def _call(cell: CellRow) -> str:
     said = f"The model: {CALLS[cell.state]}, probability of ALL **{cell.probability:.0%}**"
     if cell.low is not None and cell.high is not None:
         said += f" ({cell.low:.0%} to {cell.high:.0%})"
-    adapted = " Read as if stained like the training cells." if cell.adapted else ""
+    adapted = " Read as if stained like the reference cells." if cell.adapted else ""
     return f"{said}.{adapted}"
 
 
@@ -87,20 +88,20 @@ def _show_heat(cell: CellRow, name: str) -> None:
 
 
 def _show_references(cell: CellRow) -> None:
+    """Shows them as one element: a page of few elements answers a key sooner."""
     if not cell.similar:
         return
-    st.caption("Training cells most like it, of both classes")
-    with st.container(horizontal=True, gap="small"):
-        for reference in cell.similar:
-            with st.container(width=_REFERENCE, gap="xxsmall"):
-                _show_reference(cell.picture.run_id, reference)
-
-
-def _show_reference(run_id: str, reference: dict[str, object]) -> None:
-    name = str(reference["image_id"])
-    picture = cache.training_cell(run_id, name)
-    if picture is None:
-        st.caption(f"{plain(PurePosixPath(name).name)} is not here now.")
-    else:
-        st.image(picture, width="stretch", alt=f"Training cell {name}")
-    st.markdown(CALLS[str(reference["label"])])
+    st.caption("Reference cells most like it, of both classes")
+    here, missing = [], []
+    for reference in cell.similar:
+        name, label = str(reference["image_id"]), str(reference["label"])
+        picture = cache.reference_cell(cell.picture.run_id, name)
+        if picture is None:
+            missing.append(PurePosixPath(name).name)
+        else:
+            here.append((picture, f"{SHAPES[label]} {label}", f"Reference cell {name}"))
+    if here:
+        images, captions, alternatives = zip(*here, strict=True)
+        st.image(list(images), caption=list(captions), alt=alternatives, width=_REFERENCE)
+    if missing:
+        st.caption(f"Not on this machine now: {plain(', '.join(missing))}.")

@@ -46,7 +46,7 @@ def show(person: Person) -> None:
 
 
 _ADAPT = (
-    "Cells refused for their appearance alone are read as if stained like the training cells, "
+    "Cells refused for their appearance alone are read as if stained like the reference cells, "
     "marked so, and with a wider interval."
 )
 
