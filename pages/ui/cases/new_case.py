@@ -16,9 +16,11 @@ from core.reading.preparing.told import Told
 from core.runs import active_model
 from pages.ui.cases import cache as case_cache
 from pages.ui.common import cache, compat
+from pages.ui.common.numbers import number
 from pages.ui.common.progress import show_progress
 from pages.ui.common.text import plain, shown_errors
 
+MINIMUM = "Cells it should rest on"
 _MINIMUM = f"A differential of blood counts {BLOOD} cells, one of marrow {MARROW}."
 
 
@@ -33,7 +35,7 @@ def show(person: Person) -> None:
         name = st.text_input("Name of the case", max_chars=MAX_NAME, placeholder="Smear 12/3")
         files = _uploader("new_case_files")
         left, middle, right = st.columns(3, vertical_alignment="bottom")
-        minimum = left.number_input("Cells it should rest on", 1, MOST_CELLS, BLOOD, help=_MINIMUM)
+        minimum = number(left, MINIMUM, (1, MOST_CELLS), BLOOD, help=_MINIMUM)
         blind = middle.toggle(
             "Read blind", help="Readers decide a cell before they see what the model says."
         )

@@ -17,7 +17,9 @@ from core.report.case import words
 from core.report.case.content import ReportedFigures
 from core.teaching import dataset
 from pages.ui.cases import cache
+from pages.ui.cases.new_case import MINIMUM
 from pages.ui.common import people
+from pages.ui.common.numbers import number
 from pages.ui.common.text import plain, sentence, shown_errors
 
 _PROBLEM = "case_problem"  # of the last action
@@ -121,8 +123,8 @@ def _show_settings(case: CaseRow, person: Person) -> None:
     with st.expander("Name, minimum, deletion", icon=":material/settings:"):
         with st.form(f"settings_{case.id}", border=False):
             st.text_input("Name", case.name, max_chars=MAX_NAME, key=f"name_{case.id}")
-            st.number_input(
-                "Cells it should rest on", 1, MOST_CELLS, case.minimum_cells, key=f"least_{case.id}"
+            number(
+                st.container(), MINIMUM, (1, MOST_CELLS), case.minimum_cells, key=f"least_{case.id}"
             )
             st.toggle("Read blind", case.blind, key=f"blind_{case.id}")
             st.form_submit_button(
