@@ -163,6 +163,7 @@ function decide(board, label) {
 
 function confirm(board) {
   const called = [...board.chosen].filter((id) => board.cells.get(id).call);
+  if (!called.length) step(board, 1, false); // nothing to confirm: on to the next
   for (const label of ["ALL", "HEM"]) {
     const cells = called.filter((id) => board.cells.get(id).call === label);
     if (cells.length) act(board, { kind: "decide", label, cells });
