@@ -56,6 +56,10 @@ def test_pictures_are_uploaded_gone_through_by_keys_signed_and_reported(
 
         page.get_by_text("Verdict and signature").click()
         expect(page.get_by_text("Blasts among the cells that count")).to_be_visible(timeout=30_000)
+        # A click on a button that the page is about to draw anew is lost.
+        expect(page.locator('[data-test-script-state="notRunning"]')).to_have_count(
+            1, timeout=30_000
+        )
         page.get_by_role("button", name="Sign", exact=True).click()
         expect(page.get_by_text("Dr One, 2")).to_be_visible(timeout=30_000)
         page.get_by_text("Report", exact=True).click()
