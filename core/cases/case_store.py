@@ -14,7 +14,7 @@ from core.cases.intake import ReadPicture
 from core.cases.labels import ALL, COUNTED
 from core.cases.tables import CaseRow, CellRow, EventRow, HeadRow, PictureRow
 from core.errors import CaseError, StaleError
-from core.people import DECIDE, DELETE, Person
+from core.people import DECIDE, DELETE, SIGN, Person
 from core.reading.fields.summary import BLOOD, FEWEST_FOR_PERCENT
 
 OPEN, SIGNED = "open", "signed"
@@ -26,7 +26,10 @@ _SHOWN = 5  # changes that a refused write lists
 
 @dataclass(frozen=True)
 class CaseSummary:
-    """A case in the list of cases: cells, counted and blasts as `Verdict` counts them."""
+    """A case in the list of cases: cells, counted and blasts as `Verdict` counts them.
+
+    blasts: None of a blind case that is open, whose readers it would tell what the model says.
+    """
 
     id: str
     name: str
@@ -37,12 +40,14 @@ class CaseSummary:
     readers: tuple[str, ...]
     cells: int
     counted: int
-    blasts: int
+    blasts: int | None
 
     @property
     def share(self) -> float | None:
         """The share of blasts; None if so few cells count that it says little."""
-        return self.blasts / self.counted if self.counted >= FEWEST_FOR_PERCENT else None
+        if self.blasts is None or self.counted < FEWEST_FOR_PERCENT:
+            return None
+        return self.blasts / self.counted
 
 
 def create(person: Person, name: str, *, minimum_cells: int = BLOOD, blind: bool = False) -> str:
@@ -76,6 +81,8 @@ def change(
     person.require(DECIDE)
     with changing(case_id) as (session, head, case):
         require_version(session, case, version)
+        if case.blind and not blind:
+            person.require(SIGN)  # who ends it shows every reader what the model says
         case.name = _checked_name(name)
         case.minimum_cells = _checked_minimum(minimum_cells)
         case.blind = blind
@@ -83,21 +90,22 @@ def change(
 
 
 def add(person: Person, case_id: str, read: Sequence[ReadPicture]) -> None:
-    """Adds pictures and their cells to a case; all or none."""
+    """Adds pictures and their cells to a case; all or none.
+
+    Raises `CaseError` if a file is in the case already, or comes twice.
+    """
     person.require(DECIDE)
     kept = [_keep(case_id, picture) for picture in read]
     with changing(case_id) as (session, head, case):
-        held = session.scalars(
-            select(PictureRow.input_sha256).where(PictureRow.case_id == case_id)
-        ).all()
-        place = len(held)
+        of_case = select(PictureRow.input_sha256).where(PictureRow.case_id == case_id)
+        held = set(session.scalars(of_case))
         for picture, cells in kept:
             if picture.input_sha256 in held:
-                raise CaseError(f"{picture.name} is in this case already.")
-            place += 1
-            picture.place = place
+                raise CaseError(f"{picture.name} is in this case already. Leave it out.")
+            held.add(picture.input_sha256)
+            picture.place = len(held)
             for cell in cells:
-                cell.place = place
+                cell.place = picture.place
             session.add_all([picture, *cells])
         rows = [picture for picture, _ in kept]
         chain.record(
@@ -188,7 +196,8 @@ def cases() -> list[CaseSummary]:
     return [
         CaseSummary(
             case.id, case.name, case.state, case.created, case.changed, case.created_by,
-            tuple(readers.get(case.id, ())), cells or 0, counts or 0, blasts or 0,
+            tuple(readers.get(case.id, ())), cells or 0, counts or 0,
+            None if case.blind and case.state == OPEN else blasts or 0,
         )
         for case, cells, counts, blasts in rows
     ]  # fmt: skip

@@ -95,9 +95,12 @@ def read(
         "model": model_of(reader.run),
     }
     image = decode(data, name)
-    reading = reader.read(data, name, told)
-    if not (is_field(reading) if as_field is None else as_field):
-        return _single(reader, image, reading, facts)
+    if as_field is None and known is not None:
+        as_field = True
+    if not as_field:
+        reading = reader.read(data, name, told)
+        if as_field is False or not is_field(reading):
+            return _single(reader, image, reading, facts)
     region = Whole(image)
     if known is None:
         found = detect(image, um_per_px=um_per_px)

@@ -92,6 +92,17 @@ def see(person: Person, case_id: str, cells: Collection[str]) -> None:
             _record(session, head, case, person, SEEN, rows)
 
 
+def left_blind(case: CaseRow, reader: str) -> int:
+    """How many read cells of an open blind case a reader has not decided.
+
+    Until there is none, what the model and others say of the case is not for this reader.
+    """
+    if not case.blind or case.state == case_store.SIGNED:
+        return 0
+    own = {one.cell_id for one in case.decisions if one.reader == reader and one.label}
+    return sum(cell.probability is not None and cell.id not in own for cell in case.cells)
+
+
 def disagreements(case: CaseRow) -> list[CellRow]:
     """The cells of a blind case on which its readers differ, and that are not settled."""
     labels: dict[str, set[str]] = {}

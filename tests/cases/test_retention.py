@@ -67,6 +67,9 @@ def test_the_same_picture_twice_and_wrong_names_are_refused() -> None:
     case_id = cases.make()
     with pytest.raises(CaseError, match="in this case already"):
         case_store.add(SECOND, case_id, [cases.field()])
+    with pytest.raises(CaseError, match="in this case already"):
+        case_store.add(SECOND, case_id, [cases.field(seed=5), cases.field(seed=5)])
+    assert len(case_store.get(case_id).pictures) == 1
     for name in ("", "  ", "x" * 121, "a\nb"):
         with pytest.raises(CaseError, match="cannot name a case"):
             case_store.create(SECOND, name)

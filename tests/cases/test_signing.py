@@ -88,3 +88,18 @@ def test_an_empty_case_cannot_be_signed() -> None:
     case_id = cases.make([])
     with pytest.raises(CaseError, match="No cell counts"):
         signing.sign(SECOND, case_id, case_store.get(case_id).version)
+
+
+def test_a_blind_case_tells_a_reader_nothing_before_the_last_decision() -> None:
+    case_id = cases.make(blind=True)
+    assert case_store.cases()[0].blasts is None
+    case = case_store.get(case_id)
+    review.decide(SECOND, case_id, "ALL", versions(case, 1, 2, 3))
+    review.decide(READER, case_id, "ALL", versions(case, 1))
+    case = case_store.get(case_id)
+    assert [review.left_blind(case, one.name) for one in (READER, SECOND)] == [2, 0]
+    facts = {"name": case.name, "minimum_cells": case.minimum_cells}
+    with pytest.raises(NotAllowedError):
+        case_store.change(ONLY_READER, case_id, case.version, blind=False, **facts)
+    case_store.change(SECOND, case_id, case.version, blind=False, **facts)
+    assert review.left_blind(case_store.get(case_id), READER.name) == 0

@@ -75,6 +75,16 @@ def test_a_blind_case_hides_the_models_call() -> None:
     assert "93%" in words(open_case(case_id, "Review"))
 
 
+def test_the_verdict_on_a_blind_case_waits_for_this_readers_decisions() -> None:
+    case_id = cases.make([cases.field(("ALL",))], blind=True)
+    part = "Verdict and signature"
+    test = open_case(case_id, part)
+    assert "1 still to be decided by you" in words(test) and not test.metric
+    case = case_store.get(case_id)
+    review.decide(own_machine("Dr One"), case_id, "HEM", cases.versions(case))
+    assert open_case(case_id, part).metric
+
+
 def test_it_is_signed_when_nothing_is_in_the_way_and_opened_again() -> None:
     case_id = cases.make()
     test = open_case(case_id, "Verdict and signature")

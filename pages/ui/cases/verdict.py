@@ -30,11 +30,19 @@ def show(case: CaseRow, person: Person) -> None:
     if problem := st.session_state.pop(_PROBLEM, None):
         st.error(plain(problem), icon=":material/error:")
     left, right = st.columns([3, 2], gap="large")
+    undecided = review.left_blind(case, person.name)
     with left:
-        _show_verdict(case)
-        _show_agreement(case)
+        if undecided:
+            st.info(
+                f"Decide first: {undecided:,} still to be decided by you. Then the verdict is shown."
+            )
+        else:
+            _show_verdict(case)
+            _show_agreement(case)
     with right:
         _show_signatures(case, person)
+        if not undecided:
+            _show_disagreements(case, person)
         _show_settings(case, person)
 
 
@@ -62,18 +70,17 @@ def _show_signatures(case: CaseRow, person: Person) -> None:
     for one in case.signatures:
         st.markdown(f":material/draw: {plain(one.person)}, {words.when(one.time)}")
         st.caption(words.vouched(one.verified))
-    for text in signing.hindrances(case) if case.state != SIGNED else ():
+    hindrances = [] if case.state == SIGNED else signing.hindrances(case)
+    for text in hindrances:
         st.markdown(f":material/block: {text}")
-    _show_disagreements(case, person)
     signed = any(one.person == person.name for one in case.signatures)
-    hindered = case.state != SIGNED and bool(signing.hindrances(case))
     may_not = people.lacks(SIGN)
     if not signed:
         st.button(
             "Sign as a second reader" if case.state == SIGNED else "Sign",
             type="primary",
             icon=":material/draw:",
-            disabled=hindered or may_not,
+            disabled=bool(hindrances) or may_not,
             help="Your name, the time and the verdict are recorded; the case is closed.",
             on_click=_do,
             args=(signing.sign, person, case.id, case.version),
