@@ -33,9 +33,7 @@ def show(case: CaseRow, person: Person) -> None:
     undecided = review.left_blind(case, person.name)
     with left:
         if undecided:
-            st.info(
-                f"Decide first: {undecided:,} still to be decided by you. Then the verdict is shown."
-            )
+            st.info(f"Decide first: {undecided:,} still to be decided by you, then it is shown.")
         else:
             _show_verdict(case)
             _show_agreement(case)
