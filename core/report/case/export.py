@@ -14,19 +14,19 @@ def export(report: CaseReport, kind: str) -> bytes:
     """Returns the file of a report. Raises `CaseError` if there is no such format."""
     match kind:
         case "html":
-            from core.report.case.html import to_html
+            from core.report.case.formats.html import to_html
 
             return to_html(report)
         case "pdf":
-            from core.report.case.pdf import to_pdf
+            from core.report.case.formats.pdf import to_pdf
 
             return to_pdf(report)
         case "fhir":
-            from core.report.case.fhir import to_fhir
+            from core.report.case.formats.fhir import to_fhir
 
             return to_fhir(report)
         case "geojson":
-            from core.report.case.geojson import to_zip
+            from core.report.case.formats.geojson import to_zip
 
             return to_zip(report)
     raise CaseError(f"{kind!r} is no format of a report. Formats are {', '.join(FORMATS)}.")

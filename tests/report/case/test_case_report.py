@@ -11,11 +11,12 @@ from fhir.resources.R4B.observation import Observation
 
 from core.cases import case_store, review, signing
 from core.errors import CaseError
-from core.report.case import fonts, geojson, shown, words
+from core.report.case import shown, words
 from core.report.case.build import build
 from core.report.case.check import check
 from core.report.case.content import CaseReport
 from core.report.case.export import FORMATS, export, file_name
+from core.report.case.formats import fonts, geojson
 from tests.factories import cases
 
 HOSTILE = (

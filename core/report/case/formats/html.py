@@ -54,7 +54,7 @@ def _environment() -> "Environment":
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
-        loader=PackageLoader("core.report.case", "."),
+        loader=PackageLoader("core.report.case.formats", "."),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

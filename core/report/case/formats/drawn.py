@@ -8,8 +8,9 @@ from reportlab.pdfbase.pdfmetrics import stringWidth
 from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import Flowable
 
-from core.report.case import fonts, marks
+from core.report.case import marks
 from core.report.case.content import ReportedCell, ReportedPicture
+from core.report.case.formats import fonts
 
 
 class OutlinedField(Flowable):  # type: ignore[misc]

@@ -13,9 +13,10 @@ from reportlab.platypus import Flowable, Image, KeepTogether, Paragraph, SimpleD
 
 from core.cases.intake import CONTEXT, HEAT
 from core.compat import attach_to_pdf
-from core.report.case import fonts, marks, seal, shown, words
+from core.report.case import marks, seal, shown, words
 from core.report.case.content import CaseReport
-from core.report.case.drawn import OutlinedField
+from core.report.case.formats import fonts
+from core.report.case.formats.drawn import OutlinedField
 
 rl_config.useA85 = 0  # pictures stand in the file as they are, so that they can be checked
 MARGIN, WIDE = 14 * mm, A4[0] - 28 * mm
