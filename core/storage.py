@@ -1,4 +1,4 @@
-"""The layout of the artifacts folder, atomic writes and locks. Only this module builds paths."""
+"""The layout of the artifacts folder, and atomic writes. Only this module builds paths."""
 
 import errno
 import hashlib
@@ -13,8 +13,6 @@ from contextlib import ExitStack, contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
-
-from filelock import FileLock, Timeout
 
 from core.settings import PROJECT, settings
 
@@ -157,6 +155,27 @@ def scratch(folder: Path) -> Iterator[Path]:
         yield Path(name)
 
 
+@contextmanager
+def new_folder(target: Path) -> Iterator[Path]:
+    """Yields an empty folder and moves it to `target` if the block succeeds.
+
+    So `target` appears with all its files. Raises `FileExistsError` if it is taken.
+    """
+    with scratch(target.parent / ".new") as place:
+        folder = place / target.name
+        folder.mkdir()
+        yield folder
+        if target.exists():
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
+        try:
+            folder.rename(target)
+        except OSError as problem:
+            # Between the look and the move another process took the name.
+            if target.exists():
+                raise FileExistsError(errno.EEXIST, problem.strerror, str(target)) from None
+            raise
+
+
 def _mark(process: int) -> str:
     """The mark in names of temporary files, by machine and process."""
     return f"-{platform.node()}-{process}-"
@@ -259,32 +278,3 @@ def sha256(path: Path) -> str:
 def _sha256(path: Path, *changed: int) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-@contextmanager
-def lock(
-    path: Path,
-    waiting: Callable[[], None] | None = None,
-    *,
-    when: Callable[[], bool] = lambda: True,
-) -> Iterator[None]:
-    """Locks `path` + ".lock" against other processes; the lock is released if the process dies.
-
-    While the lock is taken or `when` returns False, `waiting` is called about five times a second;
-    it may raise to give up.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    file_lock = FileLock(f"{path}.lock")
-    while True:
-        if when():
-            with suppress(Timeout):
-                file_lock.acquire(timeout=0.2)
-                break
-        else:
-            time.sleep(0.2)
-        if waiting:
-            waiting()
-    try:
-        yield
-    finally:
-        file_lock.release()

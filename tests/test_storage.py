@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from core import storage
+from core import locks, storage
 from core.settings import PROJECT, settings
 
 
@@ -22,6 +22,20 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_beside_it(tmp_path: 
         raise RuntimeError("the power went")
     assert storage.read_json(file) == {"step": 1}
     assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_new_folder_appears_with_all_its_files_or_not_at_all(tmp_path: Path) -> None:
+    target = tmp_path / "runs" / "first"
+    with pytest.raises(RuntimeError), storage.new_folder(target) as made:
+        (made / "config.json").write_text("half")
+        raise RuntimeError("the disk is full")
+    assert not target.exists() and not list((tmp_path / "runs" / ".new").iterdir())
+    with storage.new_folder(target) as made:
+        (made / "config.json").write_text("1")
+        assert not target.exists()
+    with pytest.raises(FileExistsError), storage.new_folder(target) as made:
+        (made / "config.json").write_text("2")
+    assert (target / "config.json").read_text() == "1"
 
 
 def test_a_written_file_is_readable_by_whom_the_folder_allows(tmp_path: Path) -> None:
@@ -42,7 +56,7 @@ def test_a_lock_is_held_against_another_process_and_freed_by_its_death(tmp_path:
     target = tmp_path / "cache"
     script = (
         "import sys, time; from pathlib import Path; from core import storage\n"
-        f"with storage.lock(Path({str(target)!r})):\n    print('held', flush=True); time.sleep(60)"
+        f"with locks.lock(Path({str(target)!r})):\n    print('held', flush=True); time.sleep(60)"
     )
     holder = subprocess.Popen([sys.executable, "-c", script], cwd=PROJECT, stdout=subprocess.PIPE)
     assert holder.stdout is not None
@@ -54,11 +68,11 @@ def test_a_lock_is_held_against_another_process_and_freed_by_its_death(tmp_path:
             raise TimeoutError
         waited.set()
 
-    with pytest.raises(TimeoutError), storage.lock(target, give_up):
+    with pytest.raises(TimeoutError), locks.lock(target, give_up):
         pass
     holder.kill()
     holder.wait()
-    with storage.lock(target):
+    with locks.lock(target):
         pass
 
 
@@ -70,7 +84,7 @@ def test_a_lock_is_taken_when_its_condition_holds_too(tmp_path: Path) -> None:
         return len(asked) == 3
 
     waited: list[int] = []
-    with storage.lock(tmp_path / "turn", lambda: waited.append(1), when=third_time):
+    with locks.lock(tmp_path / "turn", lambda: waited.append(1), when=third_time):
         assert (len(asked), len(waited)) == (3, 2)
 
 

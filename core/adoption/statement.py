@@ -2,7 +2,7 @@
 
 import time
 
-from core import storage
+from core import locks
 from core.adoption import request
 from core.errors import ConfigError, RunError
 from core.runs.adoption import MAX_WORDS, Adoption
@@ -29,7 +29,7 @@ def state(run: Run, words: str) -> None:
 
     Raises `RunError` for a run that was trained here or has not finished.
     """
-    with storage.lock(run.path / "adoption"):
+    with locks.lock(run.path / "adoption"):
         adoption, measured = stated(request.of(run), words), run.metrics
         if measured is None:
             raise RunError(f"Run {run.run_id} is {run.status.state}; state it when it is adopted.")

@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
 
-from core import storage
+from core import locks, storage
 from core.archive import checks
 from core.errors import RunError
 from core.runs import run_store
@@ -115,7 +115,7 @@ def import_run(
     `ArchiveError` if the archive is refused, `RunError` if the name is taken or invalid; then no
     file is left.
     """
-    with storage.lock(storage.imports_dir()):
+    with locks.lock(storage.imports_dir()):
         storage.imports_dir().mkdir(parents=True, exist_ok=True)
         storage.sweep(storage.imports_dir())  # left by an import that was killed
         with storage.scratch(storage.imports_dir()) as scratch:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from core import storage
+from core import locks, storage
 from core.cells.scale import CAMERA_UM, UM_PER_PX
 from core.data import duplicates, images, layouts
 from core.data.layouts import Labelling, Layout
@@ -104,7 +104,7 @@ def index(
     if not root.is_dir():
         raise DataError(f"{root} is not a folder. Give the folder that holds the data set.")
     folder = _folder(root)
-    with storage.lock(folder):
+    with locks.lock(folder):
         storage.sweep(folder)
         files = walk(root)
         state: _State = {

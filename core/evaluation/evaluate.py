@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pandas as pd
 
-from core import storage
+from core import locks, storage
 from core.data import datasets
 from core.data.pixel_cache import pixels
 from core.data.walk import Progress
@@ -124,7 +124,7 @@ def _training_unknown(run: Run) -> bool:
 def _store(run: Run, evaluation: Evaluation) -> None:
     """Stores the last evaluation on each data set, for the model card."""
     file = run.path / "evaluations.json"
-    with storage.lock(file):
+    with locks.lock(file):
         others = [row for row in run.evaluations if row.fingerprint != evaluation.fingerprint]
         evaluations.write(file, [*others, evaluation.replace(at=time.time())])
 

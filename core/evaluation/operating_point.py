@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from core import storage
+from core import locks, storage
 from core.errors import ConfigError, DataError, RunError
 from core.evaluation import evaluate
 from core.metrics import calibration, conformal
@@ -247,7 +247,7 @@ def use(run: Run, choice: Choice) -> Calibration:
     Rewrites predictions.parquet, metrics.json and calibration.json together. The calibration as
     trained is kept in calibration.json; `Choice()` restores it. Raises as `propose` does.
     """
-    with storage.lock(run.path / "calibration"):
+    with locks.lock(run.path / "calibration"):
         return _store(run, propose(run, choice))
 
 

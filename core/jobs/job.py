@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 from pydantic import ConfigDict, Field
 
-from core import storage
+from core import locks, storage
 from core.documents import Document
 from core.errors import RunError
 from core.settings import settings
@@ -226,5 +226,5 @@ class Job:
             if self.status.state == "running" or time.monotonic() > deadline:
                 raise Taken
 
-        with storage.lock(self.path / "worker", give_way):
+        with locks.lock(self.path / "worker", give_way):
             yield

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
-from core import extras, storage
+from core import extras, locks, storage
 from core.data.walk import Progress
 from core.errors import ModelError
 from core.models import own
@@ -82,7 +82,7 @@ def obtain(entry: Architecture, progress: Progress | None = None) -> Path:
     if file is not None or entry.pretrained.module or entry.own:
         return file or require(entry)
     target = settings().weights / entry.pretrained.file
-    with storage.lock(target), storage.atomic(target) as temporary:
+    with locks.lock(target), storage.atomic(target) as temporary:
         download = pooch.HTTPDownloader(
             progressbar=_Bar(progress), chunk_size=_CHUNK, timeout=_STALLED_SECONDS
         )

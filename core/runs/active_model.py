@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from core import storage
+from core import locks, storage
 from core.documents import Document, Section
 from core.errors import RunError
 from core.runs import run_store
@@ -114,7 +114,7 @@ def promote(run: Run) -> Promotion:
     if run.status.state != "succeeded":
         raise RunError(f"Run {run.run_id} has not succeeded, so it cannot read images.")
     run_store.require_model(run)
-    with storage.lock(storage.active_file()):
+    with locks.lock(storage.active_file()):
         try:
             before = history()
         except RunError:
@@ -134,7 +134,7 @@ def undo() -> Promotion:
     Skips promotions of runs that are gone; if none remains, the run that arrived first is used.
     Raises `RunError` if there is no promotion to undo.
     """
-    with storage.lock(storage.active_file()):
+    with locks.lock(storage.active_file()):
         entries = history()
         in_force = _in_force(entries)
         if not in_force:

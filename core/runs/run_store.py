@@ -231,14 +231,15 @@ def create(config: RunConfig, run_id: str | None = None) -> Run:
     if run_id is None:
         stamp = time.strftime("%Y%m%d-%H%M%S")
         run_id = f"{stamp}-{config.architecture}-{secrets.token_hex(2)}"
-    run = Run(folder(run_id))
+    target = folder(run_id)
     try:
-        run.path.mkdir(parents=True)
+        with storage.new_folder(target) as made:
+            config.write(made / "config.json")
+            run = Run(made)
+            run.write_status(run._first_status())
     except FileExistsError:
         raise RunError(f"There is a run {run_id} already. Choose another name.") from None
-    config.write(run.path / "config.json")
-    run.write_status(run._first_status())
-    return run
+    return Run(target)
 
 
 def get(run_id: str) -> Run:

@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from core import storage
+from core import locks, storage
 from core.cells.staining import Normaliser
 from core.data.indexing import digest
 from core.data.pixel_cache import variant
@@ -49,7 +49,7 @@ def features(
     folder = storage.features_dir(digest([backbone, *shown, *cells]))
     views = config.views if "dihedral" in config.augmentation else 1
     files = [folder / f"view_{symmetry}.npy" for symmetry in range(views)]
-    with storage.lock(folder):
+    with locks.lock(folder):
         storage.sweep(folder)
         missing = [symmetry for symmetry, file in enumerate(files) if not file.exists()]
         engine = _engine(classifier, backbone) if missing else None

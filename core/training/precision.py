@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from core import storage
+from core import locks, storage
 from core.data.indexing import digest
 from core.models import classifier
 from core.models.architecture import Architecture
@@ -42,7 +42,7 @@ def choose(config: RunConfig, entry: Architecture) -> tuple[str, dict[str, float
         return "float32", {}
     where = [entry.key, str(config.batch_size), platform.node(), tf.__version__, processor]
     file = storage.precision_file(digest(where))
-    with storage.lock(file):
+    with locks.lock(file):
         if not file.exists():
             storage.write_json(file, {name: _speed(config, entry, name) for name in CHOICES})
     speeds: dict[str, float] = storage.read_json(file)

@@ -7,7 +7,6 @@ ordinary run folders named after it: `<name>-fold-0`, `<name>-trial-3`, `<name>-
 
 import re
 import secrets
-import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -175,11 +174,11 @@ def create(plan: Plan, name: str | None = None) -> Sweep:
     if sweep.runs:
         raise RunError(f"There is a run {sweep.runs[0].run_id} already. Choose another name.")
     try:
-        sweep.path.mkdir(parents=True)
+        with storage.new_folder(sweep.path) as made:
+            plan.write(made / "sweep.json")
+            Sweep(made).write_status(Status(total=plan.total))
     except FileExistsError:
         raise RunError(f"There is a sweep {name} already. Choose another name.") from None
-    plan.write(sweep.path / "sweep.json")
-    sweep.write_status(Status(total=plan.total))
     return sweep
 
 
@@ -221,9 +220,7 @@ def make_run(config: RunConfig, run_id: str) -> tuple[Run, bool]:
     Raises `RunError` if the existing run has another configuration.
     """
     run = Run(storage.runs_dir() / run_id)
-    if not (run.path / "status.json").exists():
-        # It is missing, or a worker died while creating it.
-        shutil.rmtree(run.path, ignore_errors=True)
+    if not run.path.exists():
         return run_store.create(config, run_id), True
     if run.config != config:
         raise RunError(

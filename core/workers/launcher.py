@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from core import storage
+from core import locks, storage
 from core.audit import ablations
 from core.data.fetch_job import Fetch
 from core.jobs.job import Job, Status
@@ -107,7 +107,7 @@ def start_audit(run: Run, audit: str) -> list[Run]:
     ablations.require_auditable(run, audit)
     require_inputs(run.config)
     # Two clicks at once shall not train everything twice.
-    with storage.lock(storage.runs_dir() / ".audit"):
+    with locks.lock(storage.runs_dir() / ".audit"):
         ablation_runs = ablations.find(run, audit)
         for ended in ablation_runs.ended:
             resume(ended)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from core import storage
+from core import locks, storage
 from core.errors import RunError
 from core.runs import run_store
 from core.runs.run_store import Run
@@ -32,7 +32,7 @@ def turn(run: Run, waiting: Callable[[], None]) -> Iterator[None]:
     ticket = join(run)
     lock = storage.runs_dir() / ".training"
     try:
-        with storage.lock(lock, waiting, when=lambda: _first(ticket)):
+        with locks.lock(lock, waiting, when=lambda: _first(ticket)):
             yield
     finally:
         with suppress(OSError):

@@ -8,7 +8,7 @@ import sys
 import threading
 from pathlib import Path
 
-from core import storage
+from core import locks, storage
 from core.adoption.adopt import adopt
 from core.jobs.reporter import Reporter
 from core.runs.run_store import Run
@@ -21,7 +21,7 @@ def work(run: Run, reporter: Reporter) -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     worker.step_back()
     # The trainer of a worker that was killed may take a moment to notice.
-    with storage.lock(storage.runs_dir() / ".trainer", reporter.check_stop):
+    with locks.lock(storage.runs_dir() / ".trainer", reporter.check_stop):
         reporter.update(now=True, state="running")
         if run.adoption is not None:
             adopt(run, reporter, conversion.convert)

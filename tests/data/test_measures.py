@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core import storage
+from core import locks
 from core.cells.masks import cell_mask
 from core.cells.morphology import measure as measure_cell
 from core.data import images, measures
@@ -144,7 +144,7 @@ def test_while_another_measures_it_waits_and_can_be_stopped(found: Index) -> Non
     locked, leave = threading.Event(), threading.Event()
 
     def hold() -> None:
-        with storage.lock(found.folder / "measures"):
+        with locks.lock(found.folder / "measures"):
             locked.set()
             leave.wait()
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from core import storage
+from core import locks, storage
 from core.errors import RunError
 from core.jobs.job import Status, Taken
 from core.runs import config, run_store
@@ -228,7 +228,7 @@ def test_only_a_run_that_ended_before_its_time_can_be_resumed(state: str, tmp_pa
 def test_a_second_worker_of_a_run_gives_way(tmp_path: Path) -> None:
     """A laptop that wakes up shows its runs as interrupted, though their workers go on."""
     run = run_store.create(config.create("cnn-16", tmp_path / "gone", "recommended"))
-    with storage.lock(run.path / "worker"), pytest.raises(Taken):
+    with locks.lock(run.path / "worker"), pytest.raises(Taken):
         worker.perform(run, train.work)
     assert run.status.state == "queued"
     worker.perform(run, train.work)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from core import storage
+from core import locks
 from core.errors import ConfigError, RunError
 from core.runs.card_texts import CardTexts
 from core.runs.run_store import Run
@@ -67,6 +67,6 @@ def write(run: Run, field: str, text: str) -> None:
             f"The text has {len(text):,} characters; {MAX_CHARACTERS:,} are the most. Shorten it."
         )
     file = run.path / "card.json"
-    with storage.lock(file):
+    with locks.lock(file):
         texts = CardTexts.parse(read(run) | {field: text})
         CardTexts.parse(texts.filled).write(file)
