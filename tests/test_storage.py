@@ -55,7 +55,7 @@ def test_what_is_no_json_is_a_value_error(tmp_path: Path) -> None:
 def test_a_lock_is_held_against_another_process_and_freed_by_its_death(tmp_path: Path) -> None:
     target = tmp_path / "cache"
     script = (
-        "import sys, time; from pathlib import Path; from core import storage\n"
+        "import sys, time; from pathlib import Path; from core import locks\n"
         f"with locks.lock(Path({str(target)!r})):\n    print('held', flush=True); time.sleep(60)"
     )
     holder = subprocess.Popen([sys.executable, "-c", script], cwd=PROJECT, stdout=subprocess.PIPE)
