@@ -20,7 +20,9 @@ class Settings:
     Environment: `BLASTLENS_ARTIFACTS` (folder for runs, caches and the demo set; default
     `artifacts` in a clone, the user's data folder for an installed package),
     `BLASTLENS_WEIGHTS` (folder searched first for ImageNet weights; default `artifacts/weights`)
-    and `BLASTLENS_DATABASE_URL` (of cases; default SQLite in the artifacts folder).
+    `BLASTLENS_DATABASE_URL` (of cases; default SQLite in the artifacts folder),
+    `BLASTLENS_STUDY_STORAGE` (of searches, see `core.tuning.study_storage`; default SQLite in the
+    sweep's folder).
     Of the app alone, see docs/people.md: `BLASTLENS_DATA_ROOTS`, `BLASTLENS_ALLOW_ANONYMOUS`,
     `BLASTLENS_ROLES_CLAIM`, `BLASTLENS_READERS`, `BLASTLENS_SUPERVISORS`,
     `BLASTLENS_ADMINISTRATORS`.
@@ -29,6 +31,7 @@ class Settings:
     artifacts: Path
     weights: Path
     database_url: str | None = None
+    study_storage: str | None = None
     data_roots: tuple[Path, ...] | None = None  # None: not named, which is not the same as none
     allow_anonymous: bool = False
     roles_claim: str = ""
@@ -63,6 +66,7 @@ _VARIABLES = tuple(
         "ARTIFACTS",
         "WEIGHTS",
         "DATABASE_URL",
+        "STUDY_STORAGE",
         "DATA_ROOTS",
         "ALLOW_ANONYMOUS",
         "ROLES_CLAIM",
@@ -78,6 +82,7 @@ def _made(
     artifacts: str | None,
     weights: str | None,
     database_url: str | None,
+    study_storage: str | None,
     roots: str | None,
     anonymous: str | None,
     claim: str | None,
@@ -89,6 +94,7 @@ def _made(
         artifacts=folder,
         weights=Path(weights or folder / "weights").absolute(),
         database_url=database_url or None,
+        study_storage=(study_storage or "").strip() or None,
         data_roots=None if roots is None else tuple(map(_folder, _listed(roots, os.pathsep))),
         allow_anonymous=anonymous == "1",
         roles_claim=(claim or "").strip(),

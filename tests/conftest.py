@@ -3,7 +3,7 @@
 import operator
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from core.data.indexing import Index
 from core.data.synthetic import dataset
 from core.runs import config, run_store
 from core.runs.run_store import Run
+from tests.factories import postgresql as postgresql_server
 from tests.factories import training
 
 # Few examples, the same each time; nothing is kept on disk.
@@ -69,6 +70,13 @@ def _made_once(folder: Path, make: Callable[[Path], object]) -> Path:
             make(unfinished)
             unfinished.rename(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """The address of a PostgreSQL server; skips where there is none."""
+    with postgresql_server.serve() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

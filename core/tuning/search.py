@@ -9,6 +9,7 @@ Optuna is imported lazily, so that pages, which read results.json, start without
 """
 
 import math
+import threading
 from collections.abc import Iterable, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ from core.models import catalog
 from core.runs import config
 from core.runs.config import RunConfig, Setting
 from core.runs.run_store import Run
+from core.tuning import study_storage
 from core.tuning.results import SearchResults, Trial
 from core.tuning.sweep_store import Dimension, Plan, Sweep
 
@@ -35,7 +37,7 @@ PRUNE_AFTER_TRIALS = 5
 PRUNE_AFTER_EPOCHS = 2
 # With fewer finished trials, importance is noise.
 MIN_FOR_IMPORTANCE = 6
-_STUDY = "search"
+_ASKING = threading.Lock()  # between the look at how many trials there are and one more
 _RATE_BELOW, _RATE_ABOVE = 30, 10
 
 
@@ -142,40 +144,45 @@ def objective(run: Run) -> float | None:
 def open_study(sweep: Sweep) -> "Iterator[optuna.Study]":
     """Opens the study of a sweep; creates it with its first trial if it is missing.
 
-    The sampler is seeded for each trial by its number, so that a resumed search has the trials of
-    an uninterrupted one.
+    Trials that an earlier worker left under way are asked for again. Threads may share the study.
+    Raises `ConfigError` or `RunError`, see `core.tuning.study_storage`.
     """
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     plan = sweep.plan
-    storage = optuna.storages.RDBStorage(f"sqlite:///{sweep.study_file.as_posix()}")
     warm_up = 1 if plan.base.folds else PRUNE_AFTER_EPOCHS
     pruner: optuna.pruners.BasePruner = optuna.pruners.NopPruner()
     if plan.pruning:
         pruner = optuna.pruners.MedianPruner(PRUNE_AFTER_TRIALS, n_warmup_steps=warm_up)
-    try:
+    with study_storage.opened(plan.study_storage, sweep.path) as storage:
         study = optuna.create_study(
-            storage=storage, study_name=_STUDY, pruner=pruner, load_if_exists=True
+            storage=storage, study_name=plan.study_name, pruner=pruner, load_if_exists=True
         )
         if not study.trials:
             study.enqueue_trial(first_trial(plan))
-        yield study
-    finally:
-        storage.engine.dispose()
+        with study_storage.taken_back(study):
+            yield study
 
 
 def next_trial(study: "optuna.Study", plan: Plan) -> "optuna.Trial | None":
-    """Returns the unfinished trial if there is one, else a new one; None after the last."""
+    """Returns a trial that nobody works on: a waiting one, else a new one; None after the last.
+
+    Threads that call it side by side each get another one. The sampler is seeded for each trial by
+    its number, so that a resumed search has the trials of an uninterrupted one; the trial holds a
+    study of its own, because the sampler belongs to that.
+    """
     import optuna
 
-    running = [t for t in study.trials if t.state == optuna.trial.TrialState.RUNNING]
-    done = sum(trial.state.is_finished() for trial in study.trials)
-    if not running and done >= plan.trials:
-        return None
-    number = running[0].number if running else done
-    study.sampler = optuna.samplers.TPESampler(seed=plan.base.seed + number)
-    return optuna.Trial(study, running[0]._trial_id) if running else study.ask()
+    with _ASKING:
+        states = [trial.state for trial in study.get_trials(deepcopy=False)]
+        waiting = states.count(optuna.trial.TrialState.WAITING)
+        if not waiting and len(states) >= plan.trials:
+            return None
+        asked = study.ask()
+    sampler = optuna.samplers.TPESampler(seed=plan.base.seed + asked.number)
+    own = optuna.Study(study.study_name, study._storage, sampler, study.pruner)
+    return optuna.Trial(own, asked._trial_id)
 
 
 def suggest(trial: "optuna.Trial", plan: Plan) -> dict[str, Setting]:

@@ -1,8 +1,9 @@
 """Sweep folders: a cross-validation or a search is in `artifacts/sweeps/<name>/`.
 
 sweep.json (the plan, written first), status.json, results.json (after each fold or
-trial), study.db (Optuna's, of a search), a `stop` file and worker.log. The runs of a sweep are
-ordinary run folders named after it: `<name>-fold-0`, `<name>-trial-3`, `<name>-trial-3-fold-1`.
+trial), study.db or study.journal (Optuna's, of a search; see `core.tuning.study_storage`), a `stop`
+file and worker.log. The runs of a sweep are ordinary run folders named after it: `<name>-fold-0`,
+`<name>-trial-3`, `<name>-trial-3-fold-1`.
 """
 
 import re
@@ -10,18 +11,19 @@ import secrets
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
 from core import extras, storage
-from core.documents import Document, Section
+from core.documents import Choices, Document, Section
 from core.errors import BlastLensError, ConfigError, RunError
 from core.jobs.job import Job, Status
 from core.runs import run_store
 from core.runs.config import MIN_FOLDS, RunConfig
 from core.runs.run_store import Run
 from core.tuning.results import CrossValidationResults, SearchResults
+from core.tuning.study_storage import SQLITE, STORAGES, chosen, require
 
 SweepResults = CrossValidationResults | SearchResults
 KINDS = ("cross-validation", "search")
@@ -43,7 +45,8 @@ class Plan(Document):
 
     base: the settings of all runs; its `folds` are those of the cross-validation, or, in a search,
     of each trial (0: each trial is one run). trials, space (the settings to change) and pruning
-    belong to a search. base.seed seeds the splits, the training and the search.
+    belong to a search. base.seed seeds the splits, the training and the search. study_storage and
+    study_name: where Optuna keeps the study, chosen when the sweep is created.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -53,6 +56,8 @@ class Plan(Document):
     trials: int = 0
     space: dict[str, Dimension] = Field(default_factory=dict)
     pruning: bool = True
+    study_storage: Annotated[str, Choices(STORAGES)] = SQLITE
+    study_name: str = "search"
 
     @model_validator(mode="after")
     def _require_consistent(self) -> Self:
@@ -109,11 +114,6 @@ class Sweep(Job):
     def _results(self) -> type[SweepResults]:
         return SearchResults if self.plan.kind == "search" else CrossValidationResults
 
-    @property
-    def study_file(self) -> Path:
-        """Optuna's study, in SQLite."""
-        return self.path / "study.db"
-
     def write_results(self, results: SweepResults) -> None:
         """Writes results.json atomically."""
         results.write(self.path / "results.json")
@@ -146,7 +146,7 @@ class Sweep(Job):
         before.
         """
         plan = self.plan
-        _require_optuna(plan)
+        _require_study(plan, plan.study_storage)
         if trials is not None and trials < plan.trials:
             raise ConfigError(f"trials is {trials}; {self.name} has {plan.trials} already.")
         if trials in (None, plan.trials) or self.status.unfinished:
@@ -164,15 +164,18 @@ def create(plan: Plan, name: str | None = None) -> Sweep:
 
     `name` defaults to date, time, kind and four random hex digits. Raises `RunError` if a given
     one is malformed or taken, by a sweep or by the runs of one; `ConfigError` if a search
-    lacks Optuna.
+    lacks Optuna, or `BLASTLENS_STUDY_STORAGE` is no storage.
     """
-    _require_optuna(plan)
+    _require_study(plan, chosen())
     if name is None:
         kind = "tune" if plan.kind == "search" else "cv"
         name = f"{time.strftime('%Y%m%d-%H%M%S')}-{kind}-{secrets.token_hex(2)}"
     sweep = Sweep(_folder(name))
     if sweep.runs:
         raise RunError(f"There is a run {sweep.runs[0].run_id} already. Choose another name.")
+    if plan.kind == "search" and (kept_in := chosen()) != SQLITE:
+        shared = f"{name}-{secrets.token_hex(4)}"  # one database may hold those of many folders
+        plan = plan.replace(study_storage=kept_in, study_name=shared)
     try:
         with storage.new_folder(sweep.path) as made:
             plan.write(made / "sweep.json")
@@ -182,9 +185,10 @@ def create(plan: Plan, name: str | None = None) -> Sweep:
     return sweep
 
 
-def _require_optuna(plan: Plan) -> None:
+def _require_study(plan: Plan, kind: str) -> None:
     if plan.kind == "search":
         extras.require("optuna", "tune", "Searching settings")
+        require(kind)
 
 
 def get(name: str) -> Sweep:

@@ -1,55 +1,23 @@
 """Every test of this folder runs on SQLite, and on PostgreSQL where there is one."""
 
 import os
-import shutil
-import socket
-import subprocess
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine
 
 from core.cases import database
-
-SERVERS = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+from tests.factories.postgresql import create
 
 
 @pytest.fixture(scope="session")
-def postgresql() -> Iterator[str]:
-    """The address of a PostgreSQL server that this session starts on the loopback."""
-    folder = Path(shutil.which("pg_ctl") or (SERVERS[-1] / "pg_ctl" if SERVERS else "none")).parent
-    if not (folder / "pg_ctl").is_file():
-        pytest.skip("PostgreSQL is not installed; install it to test cases on it")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    as_user: list[str] = []
-    if os.geteuid() == 0:  # the server refuses to run as root
-        if shutil.which("runuser") is None:
-            pytest.skip("PostgreSQL does not run as root, and there is no runuser")
-        as_user = ["runuser", "-u", "postgres", "--"]
-    # Not in pytest's folders, which are for their owner alone.
-    data = Path(tempfile.mkdtemp(prefix="postgresql"))
-    if as_user:
-        shutil.chown(data, "postgres")
-
-    def run(program: str, *options: str) -> None:
-        command = [*as_user, str(folder / program), *options]
-        subprocess.run(command, cwd=data, check=True, stdout=subprocess.DEVNULL, timeout=60)
-
-    run("initdb", "-D", f"{data}/db", "-A", "trust", "-U", "tests", "--no-sync")
-    listen = f"-p {port} -k {data} -c listen_addresses=127.0.0.1 -c fsync=off"
-    run("pg_ctl", "-D", f"{data}/db", "-o", listen, "-l", f"{data}/log", "-w", "start")
-    server = f"postgresql+psycopg://tests@127.0.0.1:{port}"
-    _create(server, "upgraded")
-    upgraded = create_engine(f"{server}/upgraded")
-    database.upgrade(upgraded)
-    upgraded.dispose()
-    yield server
-    run("pg_ctl", "-D", f"{data}/db", "-m", "immediate", "stop")
-    shutil.rmtree(data)
+def upgraded(postgresql: str) -> str:
+    """The address of a server with an empty database of cases, `upgraded`, to be copied."""
+    create(postgresql, "upgraded")
+    engine = create_engine(f"{postgresql}/upgraded")
+    database.upgrade(engine)
+    engine.dispose()
+    return postgresql
 
 
 @pytest.fixture(params=["sqlite", "postgresql"], autouse=True)
@@ -58,16 +26,9 @@ def database_url(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
     if request.param == "sqlite":
         monkeypatch.delenv("BLASTLENS_DATABASE_URL", raising=False)
     else:
-        server = request.getfixturevalue("postgresql")
+        server = request.getfixturevalue("upgraded")
         name = f"t{os.urandom(6).hex()}"
-        _create(server, f"{name} TEMPLATE upgraded")
+        create(server, f"{name} TEMPLATE upgraded")
         monkeypatch.setenv("BLASTLENS_DATABASE_URL", f"{server}/{name}")
     yield database.url()
     database.forget()
-
-
-def _create(server: str, name: str) -> None:
-    admin = create_engine(f"{server}/postgres", isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    admin.dispose()
