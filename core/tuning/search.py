@@ -161,7 +161,7 @@ def open_study(sweep: Sweep) -> "Iterator[optuna.Study]":
         )
         if not study.trials:
             study.enqueue_trial(first_trial(plan))
-        with study_storage.taken_back(study):
+        with study_storage.taken_back(study, storage):
             yield study
 
 

@@ -93,7 +93,7 @@ def opened(kind: str, folder: Path) -> Iterator["optuna.storages.BaseStorage"]:
 
 
 @contextmanager
-def taken_back(study: "optuna.Study") -> Iterator[None]:
+def taken_back(study: "optuna.Study", storage: "optuna.storages.BaseStorage") -> Iterator[None]:
     """Trials that a killed worker left under way wait again, and `study.ask` gives each once.
 
     Each keeps its number, and so its run and checkpoint, which it would lose if Optuna's own
@@ -101,17 +101,18 @@ def taken_back(study: "optuna.Study") -> Iterator[None]:
     should be at them; PostgreSQL also knows by heartbeats, which are written until the block ends.
     Raises `RunError` if another worker is at one all the same.
     """
+    from optuna.storages import RDBStorage
     from optuna.trial import TrialState
 
-    storage = study._storage
-    engine = getattr(getattr(storage, "_backend", None), "engine", None)
-    beats = engine is not None and engine.dialect.name == "postgresql"
+    beats = isinstance(storage, RDBStorage) and storage.engine.dialect.name == "postgresql"
     if beats:
-        _require_abandoned(study, engine)
+        _require_abandoned(study.study_name, storage)
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         storage.set_trial_state_values(trial._trial_id, TrialState.WAITING)
     stop = threading.Event()
-    beating = threading.Thread(target=_beat, args=(study, stop), daemon=True, name="heartbeat")
+    beating = threading.Thread(
+        target=_beat, args=(study, storage, stop), daemon=True, name="heartbeat"
+    )
     if beats:
         beating.start()
     try:
@@ -122,13 +123,13 @@ def taken_back(study: "optuna.Study") -> Iterator[None]:
             beating.join()
 
 
-def _require_abandoned(study: "optuna.Study", engine: Any) -> None:
+def _require_abandoned(study: str, storage: Any) -> None:
     from sqlalchemy import text
 
-    given = {"study": study._study_id, "stale": STALE_SECONDS}
+    given = {"study": storage.get_study_id_from_name(study), "stale": STALE_SECONDS}
     deadline = time.monotonic() + STALE_SECONDS + HEARTBEAT_SECONDS
     while True:
-        with engine.connect() as connection:
+        with storage.engine.connect() as connection:
             alive = connection.execute(text(_ALIVE), given).scalars().all()
         if not alive:
             return
@@ -140,17 +141,16 @@ def _require_abandoned(study: "optuna.Study", engine: Any) -> None:
         time.sleep(HEARTBEAT_SECONDS / 5)
 
 
-def _beat(study: "optuna.Study", stop: threading.Event) -> None:
+def _beat(study: "optuna.Study", storage: Any, stop: threading.Event) -> None:
     from optuna.exceptions import StorageInternalError
     from optuna.trial import TrialState
     from sqlalchemy.exc import DBAPIError
 
-    backend: Any = study._storage._backend  # type: ignore[attr-defined]
     while not stop.wait(HEARTBEAT_SECONDS):
         # A beat that fails is missed; whoever works on the study meets the error itself.
         with suppress(StorageInternalError, DBAPIError):
             for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-                backend.record_heartbeat(trial._trial_id)
+                storage.record_heartbeat(trial._trial_id)
 
 
 def _journal(file: Path) -> "optuna.storages.BaseStorage":
