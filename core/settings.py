@@ -19,10 +19,10 @@ class Settings:
 
     Environment: `BLASTLENS_ARTIFACTS` (folder for runs, caches and the demo set; default
     `artifacts` in a clone, the user's data folder for an installed package),
-    `BLASTLENS_WEIGHTS` (folder searched first for ImageNet weights; default `artifacts/weights`)
+    `BLASTLENS_WEIGHTS` (folder searched first for ImageNet weights; default `artifacts/weights`),
     `BLASTLENS_DATABASE_URL` (of cases; default SQLite in the artifacts folder),
     `BLASTLENS_STUDY_STORAGE` (of searches, see `core.tuning.study_storage`; default SQLite in the
-    sweep's folder).
+    sweep's folder) and `BLASTLENS_CORES` (how many a process reads pictures with; default all).
     Of the app alone, see docs/people.md: `BLASTLENS_DATA_ROOTS`, `BLASTLENS_ALLOW_ANONYMOUS`,
     `BLASTLENS_ROLES_CLAIM`, `BLASTLENS_READERS`, `BLASTLENS_SUPERVISORS`,
     `BLASTLENS_ADMINISTRATORS`.
@@ -38,6 +38,7 @@ class Settings:
     readers: tuple[str, ...] = ()
     supervisors: tuple[str, ...] = ()
     administrators: tuple[str, ...] = ()
+    cores: int | None = None
     login_seconds: int = 12 * 3600  # after that a person logs in again
     max_file_bytes: int = 64 * 2**20
     max_pixels: int = 40_000_000
@@ -67,6 +68,7 @@ _VARIABLES = tuple(
         "WEIGHTS",
         "DATABASE_URL",
         "STUDY_STORAGE",
+        "CORES",
         "DATA_ROOTS",
         "ALLOW_ANONYMOUS",
         "ROLES_CLAIM",
@@ -83,6 +85,7 @@ def _made(
     weights: str | None,
     database_url: str | None,
     study_storage: str | None,
+    cores: str | None,
     roots: str | None,
     anonymous: str | None,
     claim: str | None,
@@ -95,6 +98,7 @@ def _made(
         weights=Path(weights or folder / "weights").absolute(),
         database_url=database_url or None,
         study_storage=(study_storage or "").strip() or None,
+        cores=int(cores) if cores else None,
         data_roots=None if roots is None else tuple(map(_folder, _listed(roots, os.pathsep))),
         allow_anonymous=anonymous == "1",
         roles_claim=(claim or "").strip(),

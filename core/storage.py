@@ -100,6 +100,11 @@ def downloads_dir() -> Path:
     return settings().artifacts / "downloads"
 
 
+def cohorts_dir() -> Path:
+    """The folder that holds one folder a cohort, but for those that were put elsewhere."""
+    return settings().artifacts / "cohorts"
+
+
 def cases_dir() -> Path:
     """The folder of the case database and its pictures."""
     return settings().artifacts / "cases"

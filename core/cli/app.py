@@ -11,7 +11,19 @@ import sys
 import click
 
 from core import settings, storage
-from core.cli import adopt, case_reports, cases, data, evaluate, models, read, teach, train, tune
+from core.cli import (
+    adopt,
+    case_reports,
+    cases,
+    data,
+    evaluate,
+    models,
+    read,
+    score,
+    teach,
+    train,
+    tune,
+)
 from core.errors import BlastLensError
 
 INTERRUPTED = 130  # exit status after Ctrl-C, as shells use it
@@ -49,7 +61,7 @@ def app(options: tuple[str, ...]) -> None:
 
 
 blastlens.add_command(app)
-for module in (data, train, tune, adopt, evaluate, models, read, cases, teach):
+for module in (data, train, tune, adopt, evaluate, models, read, score, cases, teach):
     for verb in module.VERBS:
         blastlens.add_command(verb)
 for verb in case_reports.VERBS:

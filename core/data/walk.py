@@ -24,7 +24,14 @@ File = tuple[str, int, int]
 
 def walk(root: Path) -> list[File]:
     """Lists every file below `root`, sorted by path. Raises `DataError` if it cannot be read."""
-    files: list[File] = []
+    return sorted(scan(root))
+
+
+def scan(root: Path) -> Iterator[File]:
+    """Yields every file below `root`, one folder after another, as the system lists them.
+
+    Memory holds the names of folders alone. Raises `DataError` if `root` cannot be read.
+    """
     visited: set[str] = set()
     folders = [(str(root), "")]
     while folders:
@@ -33,21 +40,21 @@ def walk(root: Path) -> list[File]:
             continue  # a link back into the tree
         visited.add(os.path.realpath(folder))
         try:
-            entries = list(os.scandir(folder))
+            entries = os.scandir(folder)
         except OSError as error:
             if not prefix:
                 raise DataError(f"{folder} cannot be read: {error.strerror}.") from None
-            files.append((prefix, 0, 0))  # its "/" at the end says that it is a folder
+            yield prefix, 0, 0  # its "/" at the end says that it is a folder
             continue
-        for entry in entries:
-            name = as_text(entry.name)
-            if _is_folder(entry):
-                # Links last: a folder that stands in the tree itself is known by its own name.
-                place = 0 if entry.is_symlink() else len(folders)
-                folders.insert(place, (entry.path, f"{prefix}{name}/"))
-            elif prefix or name != DESCRIPTION:
-                files.append((prefix + name, *_stat(entry)))
-    return sorted(files)
+        with entries:
+            for entry in entries:
+                name = as_text(entry.name)
+                if _is_folder(entry):
+                    # Links last: a folder that stands in the tree itself is known by its own name.
+                    place = 0 if entry.is_symlink() else len(folders)
+                    folders.insert(place, (entry.path, f"{prefix}{name}/"))
+                elif prefix or name != DESCRIPTION:
+                    yield prefix + name, *_stat(entry)
 
 
 def as_text(name: str) -> str:

@@ -15,6 +15,7 @@ import numpy as np
 
 from core import memory
 from core.errors import ModelError
+from core.settings import settings
 
 MOST_AT_ONCE = 8  # images side by side: each costs memory, and opening files keeps up with no more
 
@@ -44,6 +45,8 @@ class Compiled:
             "PERFORMANCE_HINT": hint,
             "PERFORMANCE_HINT_NUM_REQUESTS": MOST_AT_ONCE,
         }
+        if cores := settings().cores:
+            rules["INFERENCE_NUM_THREADS"] = cores
         self.hint = hint
         self._model = _core().compile_model(model, "CPU", rules | options)
         # Kept, because making a request waits for those that run.

@@ -22,6 +22,7 @@ from core.reading.fields.drawing import OVERVIEW, overlay
 from core.reading.fields.reader import read_field, single
 from core.reading.fields.reading import FIELD, FieldCell, FieldReading
 from core.reading.fields.summary import summarise
+from core.reading.gate import Gate
 from core.reading.preparing.told import NOTHING_TOLD, Told
 from core.reading.reader import Reader
 from core.settings import settings
@@ -50,8 +51,13 @@ def has_background(reading: Reading) -> bool:
 
 def is_field(reading: Reading) -> bool:
     """Returns whether a picture that was read as a cell shows a whole field instead."""
-    several = (reading.gate.figures.get("white_cells") or 0) > 1
-    return has_background(reading) and not reading.cells and (several or reading.gate.code == FIELD)
+    return shows_field(reading.gate)
+
+
+def shows_field(gate: Gate) -> bool:
+    """Returns whether the checks of a cell say that its picture shows a whole field instead."""
+    white_cells = gate.figures.get("white_cells")
+    return white_cells is not None and not gate.passed and (white_cells > 1 or gate.code == FIELD)
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ NO_CELLS = "No white cell was found in the image, on which the heat map would ha
 
 
 @dataclass(frozen=True)
-class _Opened:
+class Opened:
     """A file whose pixels have passed their checks, with the SHA-256 of its bytes."""
 
     name: str
@@ -90,11 +90,15 @@ class Reader:
 
         Threads may do so side by side.
         """
-        opened = [self._open(name, source, told) for name, source in files]
-        self.run_together([item.picture for item in opened if isinstance(item, _Opened)])
-        return [self._finish(item) if isinstance(item, _Opened) else item for item in opened]
+        opened = [self.open(name, source, told) for name, source in files]
+        self.run_together([item.picture for item in opened if isinstance(item, Opened)])
+        return [self._finish(item) if isinstance(item, Opened) else item for item in opened]
 
-    def _open(self, name: str, source: Path | bytes, told: Told) -> _Opened | Reading:
+    def open(self, name: str, source: Path | bytes, told: Told) -> Opened | Reading:
+        """Decodes a file, or its bytes, and makes the checks of pixels; the reading of one refused.
+
+        Then come `run_together` and the checks of features.
+        """
         try:
             data = read_file(source, name=Path(name).name)
             image, notes = decode_noted(data, name=Path(name).name)
@@ -106,9 +110,9 @@ class Reader:
         gate = examine(picture, OF_WHOLE_IMAGES if self.whole_images else OF_PIXELS)
         if not gate.passed:
             return self._reading(name, picture, gate)
-        return _Opened(name, picture, gate, hashlib.sha256(data).hexdigest())
+        return Opened(name, picture, gate, hashlib.sha256(data).hexdigest())
 
-    def _finish(self, opened: _Opened) -> Reading:
+    def _finish(self, opened: Opened) -> Reading:
         picture = opened.picture
         gate = examine(picture, OF_FEATURES, opened.gate.checks)
         cell = self.read_cell(picture, gate, opened.sha256) if gate.passed else None
@@ -155,7 +159,7 @@ class Reader:
         measured = prepared is None or prepared.size_known
         answer, doubts = answered(picture, self.calibration)
         reference = self._reference
-        similar = reference and neighbours.most_similar(self.run, reference, picture.distances)
+        similar = self._similar(picture)
         view = View(
             picture.pixels, output.features[0], output.gradient[0], answer.logit, self._engine
         )
@@ -175,8 +179,21 @@ class Reader:
             else describe(picture.morphology, reference, measured, gate.size("diameter_px")),
             similar=similar,
             whole_image=self.whole_images,
-            seen=neighbours.seen(self._files, sha256, similar or (), reference and reference.limit),
+            seen=self._known(sha256, similar),
         )
+
+    def known(self, picture: CheckedPicture, sha256: str) -> Seen | None:
+        """The cell of the run that a picture which passed the checks is, or is a copy of."""
+        return self._known(sha256, self._similar(picture))
+
+    def _similar(self, picture: CheckedPicture) -> tuple[Neighbour, ...] | None:
+        if (reference := self._reference) is None:
+            return None
+        return neighbours.most_similar(self.run, reference, picture.distances)
+
+    def _known(self, sha256: str, similar: tuple[Neighbour, ...] | None) -> Seen | None:
+        limit = self._reference and self._reference.limit
+        return neighbours.seen(self._files, sha256, similar or (), limit)
 
     def judge(self, cell: CellReading) -> Judgement:
         """Whether the heat map of a cell that this reader has read may be believed.

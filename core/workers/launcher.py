@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 from core import locks, storage
 from core.audit import ablations
+from core.cohort.cohort import Cohort
 from core.data.fetch_job import Fetch
 from core.jobs.job import Job, Status
 from core.reading.fields.detection_job import DetectionJob
@@ -29,6 +30,7 @@ WORKERS: dict[type[Job], str] = {
     Sweep: "core.workers.sweep",
     DetectionJob: "core.workers.detection",
     Fetch: "core.workers.fetch",
+    Cohort: "core.workers.score",
 }
 
 

@@ -119,7 +119,7 @@ def test_files_are_opened_as_they_are_needed_and_stopping_opens_no_more(
     for _ in range(3):
         next(readings)
     readings.close()
-    assert 4 <= len(opened) <= 2 * (batch.THREADS + 3)
+    assert 4 <= len(opened) <= 2 * (batch.threads() + 3)
 
 
 def test_the_table_has_a_row_a_file_with_call_interval_and_reason(

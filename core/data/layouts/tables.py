@@ -2,9 +2,11 @@
 
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import BinaryIO
 
 import pandas as pd
+from pyarrow import parquet
 
 from core.data.layouts.image_finder import ImageFinder
 from core.data.layouts.labelling import ROLES
@@ -48,7 +50,7 @@ class Table:
         roles = {role: column for role, column in self.columns.items() if role != "file"}
         for row in rows.to_dict("records"):
             listed = row[self.columns["file"]]
-            facts = {role: value for role, c in roles.items() if (value := _plain(row[c]))}
+            facts = {role: value for role, c in roles.items() if (value := plain(row[c]))}
             self._add(listed, finder.find(listed), facts, name)
 
     def _add(self, listed: str, found: list[str], facts: dict[str, str], name: str) -> None:
@@ -88,38 +90,61 @@ def read_table(data: bytes, name: str) -> pd.DataFrame:
 
     Missing values are "". Raises `DataError` if it cannot be read, or has no row.
     """
+    return pd.concat(parts_of_table(io.BytesIO(data), name))
+
+
+def parts_of_table(file: BinaryIO, name: str, rows: int = 50_000) -> Iterator[pd.DataFrame]:
+    """Yields a table as `read_table` reads it, so many rows at a time, from a file of bytes.
+
+    Raises as `read_table` does.
+    """
+    empty = True
     try:
-        if name.lower().endswith(".parquet"):
-            rows = pd.read_parquet(io.BytesIO(data))
-            rows = rows.astype(object).where(rows.notna(), "").astype(str)
-        else:
-            text = _text(data)
-            head = text.split("\n", 1)[0]
-            separator = max(_SEPARATORS, key=head.count)
-            rows = pd.read_csv(
-                io.StringIO(text), sep=separator, dtype=str, keep_default_na=False, na_filter=False
-            )
-    except UnicodeDecodeError:
+        for part in _parquet(file, rows) if name.lower().endswith(".parquet") else _csv(file, rows):
+            part.columns = [str(column).strip() for column in part.columns]
+            if not part.columns.is_unique:
+                break
+            if len(part):
+                empty = False
+                yield part
+    except UnicodeError:
         raise DataError(f"{name} is neither UTF-8 nor UTF-16. Save it as UTF-8.") from None
     except (ValueError, OSError) as error:  # pandas' own errors are ValueErrors
-        reason = str(error).splitlines()[0][:200]
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
         raise DataError(f"{name} is no table that can be read: {reason}.") from None
-    rows.columns = [str(column).strip() for column in rows.columns]
-    if rows.empty or not rows.columns.is_unique:
+    if empty:
         raise DataError(f"{name} holds no row, or two columns of one name.")
-    return rows
 
 
-def _text(data: bytes) -> str:
-    """Text of a CSV, by its byte order mark or, without one, by the zeros of UTF-16."""
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        text = data.decode("utf-16")
-    elif b"\0" in data[:200]:
-        text = data.decode("utf-16-be" if data[0] == 0 else "utf-16-le")
-    else:
-        text = data.decode("utf-8-sig")
-    first, _, rest = text.partition("\n")  # a line "sep=;" tells Excel the separator
-    return rest if first.lower().startswith("sep=") else text
+def _parquet(file: BinaryIO, rows: int) -> Iterator[pd.DataFrame]:
+    for batch in parquet.ParquetFile(file).iter_batches(rows):
+        part = batch.to_pandas()
+        yield part.astype(object).where(part.notna(), "").astype(str)
+
+
+def _csv(file: BinaryIO, rows: int) -> Iterator[pd.DataFrame]:
+    text = io.TextIOWrapper(file, _encoding(file), newline="")
+    start = 0
+    head = text.readline()
+    if head.lower().startswith("sep="):  # tells Excel the separator
+        start, head = 1, text.readline()
+    separator = max(_SEPARATORS, key=head.count)
+    text.seek(0)
+    for _ in range(start):
+        text.readline()
+    plain = {"dtype": str, "keep_default_na": False, "na_filter": False}
+    yield from pd.read_csv(text, sep=separator, chunksize=rows, **plain)
+
+
+def _encoding(file: BinaryIO) -> str:
+    """The encoding of a CSV, by its byte order mark or, without one, by the zeros of UTF-16."""
+    start = file.read(200)
+    file.seek(0)
+    if start.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16"
+    if b"\0" in start:
+        return "utf-16-be" if start[0] == 0 else "utf-16-le"
+    return "utf-8-sig"
 
 
 def _columns(
@@ -134,7 +159,7 @@ def _columns(
         found["file"] = column
     for role in ROLES[1:]:
         free = [column for column in have if column not in found.values()]
-        named = next((c for c in free if _bare(c) in _CALLED[role].split()), None)
+        named = called(role, free)
         if role not in found and named:
             found[role] = named
     found = {role: found[role] for role in ROLES if role in found}
@@ -150,14 +175,19 @@ def _file_column(rows: pd.DataFrame, finder: ImageFinder) -> str | None:
     best = max(hits, key=lambda column: hits[column])
     if hits[best]:
         return str(best)
-    return next((c for c in rows.columns if _bare(c) in _CALLED["file"].split()), None)
+    return called("file", rows.columns)
+
+
+def called(role: str, columns: Iterable[str]) -> str | None:
+    """The first column whose name is that of a role, such as "Patient_ID" for subject."""
+    return next((column for column in columns if _bare(column) in _CALLED[role].split()), None)
 
 
 def _bare(column: str) -> str:
     return re.sub(r"[^a-z0-9]", "", column.lower())
 
 
-def _plain(value: str) -> str:
+def plain(value: str) -> str:
     """A value without blanks; a whole number without the decimals of a spreadsheet ("1,0")."""
     value = value.strip()
     whole = _WHOLE.fullmatch(value)

@@ -133,9 +133,16 @@ def summarise(fields: Sequence[Counts], rates: KnownRates = UNKNOWN) -> Summary:
     names = ("found", "cut", "blasts", "hem", "review", "waiting", "leaning", "adapted")
     sums = {name: sum(getattr(counts, name) for counts in fields) for name in names}
     total = Counts(refused=dict(refused), **sums)
+    return summarise_total(total, [(counts.leaning, counts.read) for counts in fields], rates)
+
+
+def summarise_total(
+    total: Counts, fields: Sequence[tuple[int, int]], rates: KnownRates = UNKNOWN
+) -> Summary:
+    """The summary of counts that are added up, with (leaning, read) of each field of them."""
     if total.adapted:
         rates = ADAPTED
-    effect = design_effect([(counts.leaning, counts.read) for counts in fields])
+    effect = design_effect(fields)
     share, corrected, if_review = None, Estimate(None, reason=NO_CELLS), None
     if total.read:
         share = total.leaning / total.read

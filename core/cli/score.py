@@ -1,0 +1,161 @@
+"""Verbs on cohorts: folders or tables of pictures, up to millions, scored in the background."""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import click
+
+from core.cli.console import follow, prints
+from core.cohort import cohort_store
+from core.cohort.cohort import Cohort
+from core.cohort.plan import CohortSummary
+from core.data.layouts import labelling, patterns
+from core.documents import INLINE
+from core.errors import ConfigError, RunError
+from core.jobs.job import Status
+from core.reading.preparing.told import Told
+from core.runs import active_model, run_store
+from core.workers import launcher
+
+
+@dataclass(frozen=True)
+class CohortReport:
+    """How far a cohort has come, where its tables lie, and what it came to."""
+
+    cohort: str
+    folder: str
+    run: str
+    source: str
+    status: str
+    error: str | None
+    done: int
+    total: int
+    parts: str
+    patients_table: str
+    summary: CohortSummary | None = field(metadata=INLINE)
+
+
+@click.command()
+@click.argument("source", required=False)
+@click.option("--run", help="Default: the active model.")
+@click.option("--out", metavar="FOLDER", help="Folder of the results, or a URL for their parts.")
+@click.option("--workers", type=int, help="Processes; default: as many as the machine allows.")
+@click.option(
+    "--columns",
+    metavar="ROLE=COLUMN,...",
+    help="Columns of a table for file and subject, where they are not recognised.",
+)
+@click.option(
+    "--pattern",
+    metavar="EXPRESSION",
+    help="Expression over paths with the group (?P<subject>...), or one of "
+    f"{', '.join(patterns.PRESETS)}.",
+)
+@click.option("--subject-folder", type=int, help="Folder that names the subject, 1 for the first.")
+@click.option("--um-per-px", type=float, metavar="µm", help="Scale of fields and cells.")
+@click.option("--adapt-stain", is_flag=True, help="Read cells of another stain as if adapted.")
+@click.option("--swap-red-blue", is_flag=True, help="Swap the red and blue of each image.")
+@click.option("--stop", is_flag=True, help="Stop the cohort in --out; what is scored is kept.")
+@click.option("--resume", is_flag=True, help="Go on with the cohort in --out.")
+@prints
+def score(
+    source: str | None,
+    run: str | None,
+    out: str | None,
+    workers: int | None,
+    um_per_px: float | None,
+    adapt_stain: bool,
+    swap_red_blue: bool,
+    stop: bool,
+    resume: bool,
+    **said: Any,
+) -> CohortReport:
+    """Scores a cohort: every picture below a folder, or in a table of paths.
+
+    SOURCE is a folder, a table (CSV, TSV, Parquet) or a URL such as s3://bucket/cells. The same
+    command goes on with what was stopped. Ctrl-C stops it.
+    """
+    if stop or resume:
+        if source or not out or (stop and resume):
+            raise ConfigError("--stop and --resume take --out alone, and one at a time.")
+        cohort = cohort_store.get(out)
+        if stop:
+            cohort.request_stop()
+            return _report(cohort, launcher.follow(cohort))
+        cohort.requeue()
+        launcher.launch(cohort)
+        return _follow(cohort)
+    if not source:
+        raise ConfigError("There is no SOURCE. Give a folder with pictures or a table of paths.")
+    told = Told(swap_red_blue, um_per_px, adapt_stain)
+    model = run_store.get(run) if run else active_model.active()
+    asked = labelling.from_texts(**said)
+    wanted = cohort_store.planned(model, source, out, labelling=asked, told=told, workers=workers)
+    cohort = cohort_store.create_or_find(wanted, out)
+    launcher.start(cohort)
+    return _follow(cohort)
+
+
+@click.command()
+@prints
+def cohorts() -> list[CohortReport]:
+    """Lists cohorts, newest first."""
+    return [_report(cohort, cohort.status) for cohort in cohort_store.cohorts()]
+
+
+def _follow(cohort: Cohort) -> CohortReport:
+    """Follows a cohort to its end; Ctrl-C asks it to stop. Raises `RunError` unless it succeeds."""
+    status = follow(cohort, _progress_of(cohort))
+    if status.state != "succeeded":
+        reason = status.error or "What is scored is kept."
+        again = f"Go on with: blastlens score --out {cohort.path} --resume"
+        raise RunError(f"{cohort.title} {status.state}. {reason} {again}")
+    return _report(cohort, status)
+
+
+def _progress_of(cohort: Cohort) -> Callable[[Status], None]:
+    """Shows phase, pictures, rate and time left: live on a terminal, else at each new phase."""
+    phases: set[str] = set()
+
+    def show(status: Status) -> None:
+        live = sys.stderr.isatty()
+        if live:
+            click.echo(f"\r\033[K{cohort.name}: {said(status)}", nl=False, err=True)
+            if not status.unfinished:
+                click.echo(err=True)
+        elif status.phase not in phases:
+            click.echo(f"{cohort.name}: {said(status)}", err=True)
+        phases.add(status.phase)
+
+    return show
+
+
+def said(status: Status) -> str:
+    """What a cohort's worker does, how much is done, how fast, and how long is left."""
+    parts = [status.phase]
+    if status.total or status.done:
+        parts.append(f"{status.done:,}" + (f" of {status.total:,}" if status.total else ""))
+    if status.seconds_left is not None and status.images_per_second:
+        parts.append(f"{status.images_per_second:.0f} pictures/s, {status.seconds_left:.0f} s left")
+    return ", ".join(parts)
+
+
+def _report(cohort: Cohort, status: Status) -> CohortReport:
+    return CohortReport(
+        cohort.name,
+        str(cohort.path),
+        cohort.plan.run,
+        cohort.plan.source.place,
+        status.state,
+        status.error,
+        status.done,
+        status.total,
+        parts=cohort.parts_place,
+        patients_table=str(cohort.patients_file),
+        summary=cohort.summary,
+    )
+
+
+VERBS = (score, cohorts)

@@ -1,0 +1,165 @@
+"""The folder of one cohort.
+
+plan.json (written first), status.json, manifest.parquet, parts (unless they go to a URL), attempts
+(of chunks that are being read), summary.json, patients.parquet and copies.parquet (when all parts
+are there), `stop` and worker.log.
+"""
+
+import hashlib
+import json
+import re
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from pyarrow import dataset, fs, parquet
+
+from core import storage
+from core.cohort.places import file_system, is_url
+from core.cohort.plan import (
+    CohortPlan,
+    CohortSummary,
+    Manifest,
+    require_unchanged,
+    write_manifest,
+)
+from core.cohort.rows import SCHEMA
+from core.jobs.job import Job
+
+PLAN = "plan.json"
+_PART = re.compile(r"part-(\d{6,})-([0-9a-f]{12})\.parquet")
+
+
+@dataclass(frozen=True)
+class Cohort(Job):
+    """One cohort; its status counts pictures."""
+
+    KIND = "cohort"
+    REQUEST = PLAN
+    STATUS_REQUIRED = True
+    DOING = "scoring this cohort"
+    PREPOSITION = "at"
+    LESS_MEMORY = "Score with fewer workers (--workers)."
+
+    @property
+    def remedy(self) -> str:
+        return "Resume it: what is scored is kept; worker.log may say more."
+
+    @cached_property
+    def plan(self) -> CohortPlan:
+        """The plan. Raises `RunError` if it is damaged."""
+        return CohortPlan.read(self.path / PLAN)
+
+    @property
+    def manifest_file(self) -> Path:
+        return self.path / "manifest.parquet"
+
+    @property
+    def listed(self) -> bool:
+        """Whether the pictures have been listed."""
+        return self.manifest_file.exists()
+
+    @cached_property
+    def manifest(self) -> Manifest:
+        """The list of the pictures. Raises `DataError` if it is missing or damaged."""
+        return Manifest(self.manifest_file)
+
+    def list_pictures(self, progress: Callable[[int, int], object]) -> None:
+        """Lists the source; or, if it was listed before, raises `DataError` if it has changed."""
+        if self.listed:
+            require_unchanged(self.manifest, self.plan.source, progress)
+        else:
+            write_manifest(self.manifest_file, self.plan.source, self.plan.chunk_size, progress)
+
+    @cached_property
+    def digest(self) -> str:
+        """What parts rest on: model, what is said of pictures, and which; 12 hex digits."""
+        plan = self.plan
+        parts = (plan.engine, plan.files, list(vars(plan.told).values()), self.manifest.digest)
+        text = json.dumps([SCHEMA.to_string(), *parts], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    @cached_property
+    def _place(self) -> tuple[Any, str]:
+        parts = self.plan.parts
+        return file_system(parts if is_url(parts) else str(self.path / parts))
+
+    @property
+    def parts_place(self) -> str:
+        """Where the parts lie, a path or a URL."""
+        return self.plan.parts if is_url(self.plan.parts) else str(self.path / self.plan.parts)
+
+    @property
+    def done(self) -> set[int]:
+        """The chunks that have a part."""
+        return set(self._parts())
+
+    def has_part(self, chunk: int) -> bool:
+        """Whether a chunk has its part."""
+        system, folder = self._place
+        return bool(system.get_file_info(f"{folder}/{self._name(chunk)}").type == fs.FileType.File)
+
+    def _parts(self) -> dict[int, str]:
+        """The path of each part, by chunk, in their order."""
+        system, folder = self._place
+        selector = fs.FileSelector(folder, allow_not_found=True)
+        matches = (_PART.fullmatch(info.base_name) for info in system.get_file_info(selector))
+        found = sorted((int(one[1]), one[0]) for one in matches if one and one[2] == self.digest)
+        return {number: f"{folder}/{name}" for number, name in found}
+
+    def _name(self, chunk: int) -> str:
+        return f"part-{chunk:06}-{self.digest}.parquet"
+
+    def write_part(self, chunk: int, rows: pa.Table) -> None:
+        """Writes the part of a chunk, which appears whole or not at all."""
+        system, folder = self._place
+        system.create_dir(folder, recursive=True)
+        temporary = f"{folder}/.{self._name(chunk)}-{secrets.token_hex(4)}"
+        with system.open_output_stream(temporary) as stream:
+            parquet.write_table(rows, stream)
+        system.move(temporary, f"{folder}/{self._name(chunk)}")
+
+    def rows(self) -> Any:
+        """The rows of all parts, a `pyarrow.dataset.Dataset` in the order of the pictures."""
+        system, _ = self._place
+        return dataset.dataset(list(self._parts().values()), schema=SCHEMA, filesystem=system)
+
+    @property
+    def summary(self) -> CohortSummary | None:
+        """The sum of all parts; None before all are there."""
+        return CohortSummary.read(self.summary_file) if self.summary_file.exists() else None
+
+    @property
+    def summary_file(self) -> Path:
+        return self.path / "summary.json"
+
+    @property
+    def patients_file(self) -> Path:
+        """The sum of each patient."""
+        return self.path / "patients.parquet"
+
+    @property
+    def copies_file(self) -> Path:
+        """The pictures that are copies of others."""
+        return self.path / "copies.parquet"
+
+    def attempt_file(self, chunk: int) -> Path:
+        """The file of a chunk that is being read; see `core.cohort.attempts`."""
+        return self.path / "attempts" / f"{chunk}.json"
+
+    def forget_attempts(self) -> None:
+        """After a stop: the processes that were ended did not die of their pictures."""
+        for file in (self.path / "attempts").glob("*.json"):
+            file.unlink(missing_ok=True)
+
+    def sweep_unfinished(self) -> None:
+        """Removes what died half-written; no process may write."""
+        storage.sweep(self.path)
+        system, folder = self._place
+        for info in system.get_file_info(fs.FileSelector(folder, allow_not_found=True)):
+            if info.base_name.startswith(".part-"):
+                system.delete_file(info.path)

@@ -1,0 +1,52 @@
+"""Where pictures lie and parts go: a path of this machine, or a URL that fsspec opens."""
+
+from pathlib import Path
+from typing import Any
+
+from pyarrow import fs
+
+from core import extras
+from core.errors import ConfigError
+
+PURPOSE = "Reading from and writing to a URL"
+
+
+def is_url(place: str) -> bool:
+    """Whether a place is a URL, such as s3://bucket/cells, and not a path."""
+    return "://" in place
+
+
+def absolute(place: str) -> str:
+    """A place that does not depend on the working folder. Raises `ConfigError` for an empty one."""
+    if not place.strip():
+        raise ConfigError("The place is empty. Give a folder, a table or a URL.")
+    if is_url(place):
+        return place.rstrip("/")
+    return str(Path(place).expanduser().absolute())
+
+
+def file_system(place: str) -> tuple[Any, str]:
+    """The `pyarrow.fs.FileSystem` of a place, and the path there.
+
+    Raises `ConfigError` if fsspec, or what it needs for this protocol, is not installed, and if
+    the protocol is unknown or its settings are wrong.
+    """
+    if not is_url(place):
+        return fs.LocalFileSystem(), place
+    extras.require("fsspec", "cluster", PURPOSE)
+    import fsspec
+
+    try:
+        found, path = fsspec.core.url_to_fs(place)
+    except ImportError as error:  # "Install s3fs to access S3"
+        raise ConfigError(f"{place} cannot be opened: {error}. Install it with pip.") from None
+    except ValueError as error:  # "Protocol not known: x"
+        raise ConfigError(f"{place} cannot be opened: {error}. Check the URL.") from None
+    if "file" in (found.protocol if isinstance(found.protocol, tuple) else (found.protocol,)):
+        return fs.LocalFileSystem(), path
+    return fs.PyFileSystem(fs.FSSpecHandler(found)), path
+
+
+def is_local(place: str) -> bool:
+    """Whether a place is of this machine's file system; raises as `file_system` does."""
+    return isinstance(file_system(place)[0], fs.LocalFileSystem)
