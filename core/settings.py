@@ -22,7 +22,8 @@ class Settings:
     `BLASTLENS_WEIGHTS` (folder searched first for ImageNet weights; default `artifacts/weights`),
     `BLASTLENS_DATABASE_URL` (of cases; default SQLite in the artifacts folder),
     `BLASTLENS_STUDY_STORAGE` (of searches, see `core.tuning.study_storage`; default SQLite in the
-    sweep's folder) and `BLASTLENS_CORES` (how many a process reads pictures with; default all).
+    sweep's folder), `BLASTLENS_CORES` (how many a process reads pictures with; default all) and
+    `BLASTLENS_DEVICE` (`auto`, `cpu` or `gpu`, see `core.models.device`).
     Of the app alone, see docs/people.md: `BLASTLENS_DATA_ROOTS`, `BLASTLENS_ALLOW_ANONYMOUS`,
     `BLASTLENS_ROLES_CLAIM`, `BLASTLENS_READERS`, `BLASTLENS_SUPERVISORS`,
     `BLASTLENS_ADMINISTRATORS`.
@@ -32,6 +33,7 @@ class Settings:
     weights: Path
     database_url: str | None = None
     study_storage: str | None = None
+    device: str = "auto"
     data_roots: tuple[Path, ...] | None = None  # None: not named, which is not the same as none
     allow_anonymous: bool = False
     roles_claim: str = ""
@@ -69,6 +71,7 @@ _VARIABLES = tuple(
         "DATABASE_URL",
         "STUDY_STORAGE",
         "CORES",
+        "DEVICE",
         "DATA_ROOTS",
         "ALLOW_ANONYMOUS",
         "ROLES_CLAIM",
@@ -86,6 +89,7 @@ def _made(
     database_url: str | None,
     study_storage: str | None,
     cores: str | None,
+    device: str | None,
     roots: str | None,
     anonymous: str | None,
     claim: str | None,
@@ -99,6 +103,7 @@ def _made(
         database_url=database_url or None,
         study_storage=(study_storage or "").strip() or None,
         cores=int(cores) if cores else None,
+        device=(device or "auto").strip().lower(),
         data_roots=None if roots is None else tuple(map(_folder, _listed(roots, os.pathsep))),
         allow_anonymous=anonymous == "1",
         roles_claim=(claim or "").strip(),

@@ -60,15 +60,17 @@ def adopt(run: Run, reporter: Reporter, convert: Converter) -> None:
     adoption.replace(no_map=no_map).write(run.path / ADOPTION)
 
     reporter.phase("measuring", len(array))
-    logits, features = Engine(run.engine_file).predict(array, progress=reporter.progress)
+    trained = Engine(run.engine_file)
+    logits, features = trained.predict(array, progress=reporter.progress)
     run.keep_history(0)  # nothing is known of its epochs
     facts = Training(
         parameters=found.parameters,
         engine_logit_difference=found.difference,
         tensorflow=found.tensorflow,
         keras=found.keras,
+        devices={"engine": str(trained.placement)},
     )
-    results.write(run, index, parts, geometry, logits, features, facts, reporter)
+    results.write(run, index, parts, geometry, logits, features, facts, trained, reporter)
 
 
 def _try(

@@ -10,9 +10,12 @@ from core import storage
 from core.archive import archive
 from core.cli.console import prints, wants_json
 from core.errors import ConfigError
+from core.models import device, runtime
+from core.models.engine import Engine
 from core.report.card.texts import FIELDS
 from core.runs import active_model, run_store
 from core.runs.run_store import Run
+from core.workers import devices as of_workers
 from core.workers import verification
 
 
@@ -35,6 +38,33 @@ class ImportedRun:
     run: str
     exported_as: str | None
     keras_logit_difference: float | None
+
+
+@dataclass(frozen=True)
+class Devices:
+    """What this machine reads and trains on, in words."""
+
+    setting: str
+    listed_by_openvino: list[str]
+    reading: str
+    training: str
+
+
+@click.command()
+@click.option("--run", help="Try the engine of this run. Default: the active model.")
+@prints
+def devices(run: str | None) -> Devices:
+    """Says what this machine reads and trains on, after trying it.
+
+    BLASTLENS_DEVICE is auto, cpu or gpu.
+    """
+    model = run_store.get(run) if run else active_model.active()
+    return Devices(
+        setting=device.chosen(),
+        listed_by_openvino=list(runtime.devices()),
+        reading=str(Engine(model.engine_file).placement),
+        training=of_workers.training(),
+    )
 
 
 @click.command()
@@ -122,4 +152,4 @@ def import_run(file: Path, name: str | None, verify_keras: bool) -> ImportedRun:
     return ImportedRun(run.run_id, exported_as, differences[0] if differences else None)
 
 
-VERBS = (promote, undo_promotion, card, export, import_run)
+VERBS = (devices, promote, undo_promotion, card, export, import_run)

@@ -84,6 +84,7 @@ def read(
     documents = [
         {
             "run": model.run_id,
+            "device": reader.device,
             "track_record": _of_calls(reading, record),
             "heat_map": suited(model.config.architecture).sentence(reader.cam),
             **(

@@ -60,12 +60,18 @@ def fit_stain(root: Path, parts: pd.DataFrame, method: str) -> Stain:
 
 
 def measure_cost(
-    run: Run, stain: Stain, root: Path, parts: pd.DataFrame, progress: Progress | None = None
+    run: Run,
+    stain: Stain,
+    root: Path,
+    parts: pd.DataFrame,
+    engine: Engine,
+    progress: Progress | None = None,
 ) -> Stain:
     """Measures what adapting cells to the training cells' colours costs, on the validation part.
 
-    `parts` as in `fit_stain`, of a run that has an engine and metrics. Returns the colours with the
-    cost, and writes them to stain.json. There is no cost if the part has fewer than 3 groups.
+    `parts` as in `fit_stain`, of a run that has metrics; `engine` is its own. Returns the colours
+    with the cost, and writes them to stain.json. There is no cost if the part has fewer than 3
+    groups.
     `progress` gets (done, total). Raises `DataError` if a file is missing or has changed.
     """
     cells = _evenly(parts[parts["split"] == "validation"], VALIDATION_CELLS)
@@ -73,7 +79,7 @@ def measure_cost(
     if len(np.unique(groups)) < MIN_GROUPS:
         stain.write(run.stain_file)
         return stain
-    images, engine, geometry = _images(root, cells), Engine(run.engine_file), run.geometry
+    images, geometry = _images(root, cells), run.geometry
 
     def logits(pictures: Iterable[np.ndarray]) -> np.ndarray:
         seen = [prepare(picture, geometry, stain.normaliser) for picture in pictures]
@@ -110,7 +116,7 @@ def measure_again(run: Run, progress: Progress | None = None) -> Stain:
     root = datasets.resolve(run.config.dataset)
     parts = pd.read_parquet(run.path / "split.parquet")
     stain = run.stain or fit_stain(root, parts, run.config.stain_normalisation)
-    return measure_cost(run, stain, root, parts, progress)
+    return measure_cost(run, stain, root, parts, Engine(run.engine_file), progress)
 
 
 def draw_stain(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

@@ -1,5 +1,6 @@
 """Runs an exported classifier with OpenVINO, without TensorFlow."""
 
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -7,15 +8,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
 from core import memory
 from core.data.walk import Progress
 from core.errors import ModelError
+from core.models import device as devices
+from core.models.device import Placement
 from core.models.head import Head, cut
-from core.models.runtime import Compiled, MappedFile
+from core.models.runtime import CPU, Compiled, MappedFile
 
 # One shuffled head may by chance resemble what was learned; three seldom do.
 SHUFFLED_HEADS = 3
@@ -27,6 +30,7 @@ USUAL = 224
 # spend more time on waiting for one another than they save.
 SMALL = 112
 Result = TypeVar("Result")
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -50,14 +54,20 @@ class EngineOutput:
 class Engine:
     """A run's `engine.xml`, compiled on first use. Threads may share one."""
 
-    def __init__(self, file: Path) -> None:
-        """Takes the .xml file. Raises `ModelError` if it or its .bin is missing."""
+    def __init__(self, file: Path, setting: str | None = None) -> None:
+        """Takes the .xml file, and what to run it on in place of `BLASTLENS_DEVICE`.
+
+        Raises `ModelError` if the file or its .bin is missing, `ConfigError` if there is no such
+        device; see `core.models.device`.
+        """
         for part in (file, file.with_suffix(".bin")):
             if not part.is_file():
                 raise ModelError(
                     f"{part} is missing, so this run cannot read images. Train it again."
                 )
-        self.file = file
+        devices.require(setting)  # before any work is done
+        self.file, self._setting = file, setting
+        self._placement: Placement | None = None
         self._making = threading.RLock()
         self._model: Compiled | None = None
         self._packed: set[int] = set()  # sizes of batches that its weights are packed for
@@ -78,11 +88,26 @@ class Engine:
                 try:
                     model.validate_nodes_and_infer_types()
                     size = model.input(0).partial_shape.get_max_shape()[1]
-                    self._model = Compiled(model, self._hint(size))
+                    self._model = self._compile(model, self._hint(size))
                 except RuntimeError as error:
                     raise self._mapped.damaged(error) from None
                 self._packed = set()
             return self._model
+
+    def _compile(self, model: Any, hint: str) -> Compiled:
+        if self._placement is not None:  # compared with the processor already
+            return Compiled(model, hint, self._placement.device)
+        compiled, self._placement = devices.place(model, hint, self._setting)
+        if self._placement.reason:
+            log.warning("%s.", self._placement.reason)
+        return compiled
+
+    @property
+    def placement(self) -> Placement:
+        """What it runs on. Compiles it."""
+        self._ready()
+        assert self._placement is not None
+        return self._placement
 
     def _hint(self, size: int) -> str:
         """OpenVINO's performance hint for images of size x size pixels."""
@@ -173,13 +198,34 @@ class Engine:
         return EngineOutput(**self._outputs(pixels, "features", "logit", "gradient"))
 
     def _outputs(self, pixels: np.ndarray, *names: str) -> dict[str, np.ndarray]:
-        outputs = self._ready()(pixels, *names)
+        compiled = self._ready()
+        try:
+            outputs = compiled(pixels, *names)
+        except RuntimeError as error:
+            outputs = self._leave_gpu(error)(pixels, *names)
         if len(pixels) not in self._packed:
             # The first of a size packs the weights for it; from then on the file's are not used.
             self._packed.add(len(pixels))
             self._mapped.release()
             memory.give_back()
         return outputs
+
+    def _leave_gpu(self, error: RuntimeError) -> Compiled:
+        """The model on the processor, after a GPU has failed in the middle, as without memory.
+
+        Raises `error` on the processor itself, `ModelError` if only a GPU will do.
+        """
+        with self._making:
+            placed = self.placement
+            if placed == Placement():
+                raise error
+            if placed.device != CPU:  # another thread may have left it already
+                reason = f"{placed.device} failed: {(str(error).strip().splitlines() or ['?'])[-1]}"
+                if (self._setting or devices.chosen()) == devices.ONLY_GPU:
+                    raise ModelError(f"{reason}. Set BLASTLENS_DEVICE to auto or cpu.") from None
+                log.warning("%s. The processor goes on.", reason)
+                self._placement, self._model = Placement(CPU, reason), None
+            return self._ready()
 
     def logits(self, pixels: np.ndarray, batch: int | None = None) -> np.ndarray:
         """Returns logits, float32 (N,), of RGB uint8 (N, S, S, 3).

@@ -17,6 +17,7 @@ from core import memory
 from core.errors import ModelError
 from core.settings import settings
 
+CPU = "CPU"  # OpenVINO's name of the processor
 MOST_AT_ONCE = 8  # images side by side: each costs memory, and opening files keeps up with no more
 
 
@@ -28,27 +29,44 @@ def _core() -> Any:
     return openvino.Core()
 
 
+@cache
+def devices() -> tuple[str, ...]:
+    """The devices that OpenVINO can use here, as it names them."""
+    return tuple(_core().available_devices)
+
+
+def full_name(device: str) -> str:
+    """The maker's name of a device; OpenVINO's own for one that is made of others."""
+    try:
+        return str(_core().get_property(device, "FULL_DEVICE_NAME"))
+    except RuntimeError:
+        return device
+
+
 class Compiled:
-    """An `openvino.Model` compiled for this processor, in single precision; threads may share it.
+    """An `openvino.Model` compiled for a device, in single precision; threads may share it.
 
     hint: LATENCY runs one image, or batch, after another, each on all cores. THROUGHPUT runs
     `at_once` side by side, each on a core of its own.
     """
 
-    def __init__(self, model: Any, hint: str = "LATENCY", **options: object) -> None:
+    def __init__(
+        self, model: Any, hint: str = "LATENCY", device: str = CPU, **options: object
+    ) -> None:
         """Compiles it; `options` are OpenVINO's. Raises `RuntimeError` for one it cannot run."""
-        rules = {
+        rules: dict[str, object] = {
             # Processors with bfloat16 would otherwise be given it, at 1e-2 in logit.
             "INFERENCE_PRECISION_HINT": "f32",
-            # Threads that are bound to cores leave other models of this process one core.
-            "ENABLE_CPU_PINNING": False,
             "PERFORMANCE_HINT": hint,
             "PERFORMANCE_HINT_NUM_REQUESTS": MOST_AT_ONCE,
         }
-        if cores := settings().cores:
-            rules["INFERENCE_NUM_THREADS"] = cores
+        if device == CPU:
+            # Threads that are bound to cores leave other models of this process one core.
+            rules["ENABLE_CPU_PINNING"] = False
+            if cores := settings().cores:
+                rules["INFERENCE_NUM_THREADS"] = cores
         self.hint = hint
-        self._model = _core().compile_model(model, "CPU", rules | options)
+        self._model = _core().compile_model(model, device, rules | options)
         # Kept, because making a request waits for those that run.
         self._idle: SimpleQueue[Any] = SimpleQueue()
 

@@ -131,6 +131,11 @@ class Reader:
             picture=picture.shown if picture.changed else None,
         )
 
+    @property
+    def device(self) -> str:
+        """What it reads on, in words: see `core.models.device`. Raises as reading does."""
+        return str(self._engine.placement)
+
     def many_at_once(self) -> AbstractContextManager[int]:
         """While open, threads read side by side: see `Engine.many_at_once`."""
         return self._engine.many_at_once()

@@ -11,7 +11,7 @@ from core.data import datasets, splits
 from core.data.pixel_cache import CONTROLS, INPUTS
 from core.documents import Choices, Document
 from core.errors import BlastLensError, ConfigError, DataError, ModelError
-from core.models import catalog, weights
+from core.models import catalog, device, weights
 
 # Cells of both classes in each of the three parts.
 MIN_SAMPLE = 6
@@ -216,7 +216,10 @@ def change(config: RunConfig, settings: Mapping[str, Setting]) -> RunConfig:
 
 
 def require_inputs(config: RunConfig) -> None:
-    """Raises `DataError` or `ModelError` if the data set or the weights are missing."""
+    """Raises `DataError` or `ModelError` if the data set or the weights are missing, `ConfigError`
+    if `BLASTLENS_DEVICE` is no device.
+    """
+    device.chosen()
     root = datasets.resolve(config.dataset)
     if not root.is_dir():
         raise DataError(f"{root} is not a folder. Give the folder that holds the data set.")

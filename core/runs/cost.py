@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from core.data.splits import FRACTIONS
-from core.models import catalog
+from core.models import catalog, device
 from core.runs import run_store
 from core.runs.config import RunConfig
 from core.runs.metrics import Training
@@ -64,7 +64,9 @@ def _measured(architecture: str) -> tuple[Training | None, str | None]:
     """The measurements of the longest run of the architecture, and its name.
 
     The first epoch, which compiles, dominates a short run. Runs that computed the features of a
-    frozen backbone are preferred, because others do not know how long that takes.
+    frozen backbone are preferred, because others do not know how long that takes. With
+    `BLASTLENS_DEVICE` cpu or gpu, runs that trained on the other one do not count; with auto, those
+    that trained on another than the newest run.
     """
     measured = [
         (metrics.training, run.run_id)
@@ -73,6 +75,15 @@ def _measured(architecture: str) -> tuple[Training | None, str | None]:
         and (metrics := run.metrics)
         and metrics.training.images_per_second
     ]
+    setting = device.chosen()
+    on_gpu = setting == device.ONLY_GPU
+    if setting == device.AUTO and measured:
+        on_gpu = _on_gpu(measured[0][0])
+    measured = [pair for pair in measured if _on_gpu(pair[0]) == on_gpu]
     if not measured:
         return None, None
     return max(measured, key=lambda pair: (bool(pair[0].features_per_second), pair[0].epochs))
+
+
+def _on_gpu(training: Training) -> bool:
+    return training.devices.get("training", "CPU").startswith("GPU")

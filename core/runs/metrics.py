@@ -124,7 +124,8 @@ class Training(Section):
 
     kept_epoch: the epoch whose weights were kept. features_per_second: None unless features of a
     frozen backbone were computed. probed_images_per_second: by precision. engine_logit_difference:
-    the largest difference between the Keras model and the exported engine.
+    the largest difference between the Keras model and the exported engine. devices: what training,
+    features and engine ran on, in words, each where there was some.
     """
 
     SPARSE: ClassVar[bool] = True
@@ -141,6 +142,7 @@ class Training(Section):
     engine_logit_difference: float | None = None
     tensorflow: str | None = None
     keras: str | None = None
+    devices: dict[str, str] = Field(default_factory=dict)
 
 
 class Environment(Section):

@@ -5,31 +5,80 @@ dihedral view, is computed once; heads then train on the cached features, withou
 """
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
+import openvino
 
 from core import locks, storage
 from core.cells.staining import Normaliser
+from core.compat import cached_property
 from core.data.indexing import digest
 from core.data.pixel_cache import variant
 from core.data.walk import Progress
 from core.models.architecture import Architecture
 from core.models.classifier import Classifier
 from core.models.conversion import export_features
+from core.models.device import place, planned
+from core.models.graph.backbone import GraphBackbone
+from core.models.runtime import CPU, MappedFile
 from core.models.weights import require
 from core.runs.config import RunConfig
 from core.training import augment
 from core.training.batches import LookUp
+from core.training.device import TrainingDevice, for_engines
 
 _BATCH = 16
 
 
+class Backbone:
+    """A frozen backbone with pooling, uint8 (N, S, S, 3) to float32 (N, C), where it runs fastest.
+
+    On a GPU of OpenVINO's, see `core.models.device`; else by Keras on TensorFlow's, or by OpenVINO
+    on the processor. It is exported and compiled at the first images.
+    """
+
+    def __init__(
+        self,
+        classifier: Classifier,
+        entry: Architecture,
+        config: RunConfig,
+        device: TrainingDevice,
+    ) -> None:
+        self._classifier, self._own = classifier, _key(entry, config)
+        graph = isinstance(classifier.backbone, GraphBackbone)
+        self._by_keras = bool(device.gpu) and not graph and planned(for_engines()) == CPU
+        device_name = str(device) if self._by_keras else planned(for_engines())
+        self.key = self._own if device_name == CPU else digest([self._own, device_name])
+        self.used: str | None = device_name if self._by_keras else None
+
+    @cached_property
+    def compute(self) -> Callable[[np.ndarray], np.ndarray]:
+        """The features of pixels."""
+        if self._by_keras:
+            return self._keras
+        file: Path = storage.backbone_dir(self._own) / "engine.xml"
+        if not file.exists():
+            export_features(self._classifier, file)
+        mapped = MappedFile(file)
+        model = mapped.model()
+        model.get_parameters()[0].set_element_type(openvino.Type.f32)
+        model.validate_nodes_and_infer_types()
+        compiled, placement = place(model, "LATENCY", for_engines())
+        self.used = str(placement)
+        self._file = mapped  # holds the weights
+        return lambda pixels: compiled(pixels, "features")["features"]
+
+    def _keras(self, pixels: np.ndarray) -> np.ndarray:
+        maps = self._classifier.backbone(pixels.astype(np.float32), training=False)
+        pooled: np.ndarray = np.mean(maps.numpy(), axis=(1, 2))
+        return pooled
+
+
 def features(
-    classifier: Classifier,
-    entry: Architecture,
+    backbone: Backbone,
     config: RunConfig,
     pixels: np.ndarray,
     cells: list[str],
@@ -44,19 +93,17 @@ def features(
     made with `normaliser`. Only what is not kept yet is computed, and one view where the symmetries
     do not vary.
     """
-    backbone = _key(entry, config)
     shown = variant(config.inputs, normaliser)
-    folder = storage.features_dir(digest([backbone, *shown, *cells]))
+    folder = storage.features_dir(digest([backbone.key, *shown, *cells]))
     views = config.views if "dihedral" in config.augmentation else 1
     files = [folder / f"view_{symmetry}.npy" for symmetry in range(views)]
     with locks.lock(folder):
         storage.sweep(folder)
         missing = [symmetry for symmetry, file in enumerate(files) if not file.exists()]
-        engine = _engine(classifier, backbone) if missing else None
         for number, symmetry in enumerate(missing):
             with storage.atomic(files[symmetry]) as temporary:
                 done = number * len(pixels), len(missing) * len(pixels)
-                np.save(temporary, _compute(engine, pixels, symmetry, progress, *done))
+                np.save(temporary, _compute(backbone, pixels, symmetry, progress, *done))
     return [np.load(file) for file in files], len(missing)
 
 
@@ -93,25 +140,18 @@ def _key(entry: Architecture, config: RunConfig) -> str:
     return digest([entry.key, repr(entry.geometry), config.pixels, weights, *made])
 
 
-def _engine(classifier: Classifier, key: str) -> Any:
-    """The backbone with pooling, compiled by OpenVINO: uint8 (N, S, S, 3) to float32 (N, C)."""
-    import openvino
-
-    file: Path = storage.backbone_dir(key) / "engine.xml"
-    if not file.exists():
-        export_features(classifier, file)
-    options = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
-    return openvino.Core().compile_model(str(file), "CPU", options)
-
-
 def _compute(
-    engine: Any, pixels: np.ndarray, symmetry: int, progress: Progress, done: int, total: int
+    backbone: Backbone,
+    pixels: np.ndarray,
+    symmetry: int,
+    progress: Progress,
+    done: int,
+    total: int,
 ) -> np.ndarray:
-    request = engine.create_infer_request()
     parts = []
     for start in range(0, len(pixels), _BATCH):
         images = pixels[start : start + _BATCH]
         turned = np.stack([augment.turn(image, symmetry) for image in images])
-        parts.append(request.infer([turned])["features"].copy())
+        parts.append(backbone.compute(turned))
         progress(done + start + len(images), total)
     return np.concatenate(parts)

@@ -1,5 +1,7 @@
 """Trains a run, from its config to its metrics. TensorFlow is imported lazily."""
 
+import logging
+
 import numpy as np
 import pandas as pd
 
@@ -8,12 +10,14 @@ from core.data.pixel_cache import pixels
 from core.errors import RunError
 from core.evaluation import staining
 from core.jobs.reporter import Reporter
-from core.models import catalog, weights
+from core.models import catalog, device, weights
 from core.models.engine import Engine
 from core.runs.config import require_inputs
 from core.runs.metrics import Training
 from core.runs.run_store import STAGES, Run
 from core.training import results
+
+log = logging.getLogger(__name__)
 
 
 def train(run: Run, reporter: Reporter) -> None:
@@ -24,6 +28,10 @@ def train(run: Run, reporter: Reporter) -> None:
     config = run.config
     entry = catalog.architecture(config.architecture)
     require_inputs(config)  # before minutes are spent on the data
+    if device.chosen() == device.ONLY_GPU:
+        from core.training.device import prepare
+
+        prepare()
 
     reporter.phase("indexing the data set")
     index = datasets.index(datasets.resolve(config.dataset), reporter.progress)
@@ -48,9 +56,9 @@ def train(run: Run, reporter: Reporter) -> None:
         weights.obtain(entry, reporter.progress)
 
     reporter.phase("loading TensorFlow")
-    logits, features, facts = _fit(run, reporter, parts, array)
+    logits, features, facts, engine = _fit(run, reporter, parts, array)
 
-    results.write(run, index, parts, entry.geometry, logits, features, facts, reporter)
+    results.write(run, index, parts, entry.geometry, logits, features, facts, engine, reporter)
     run.checkpoint_file.unlink(missing_ok=True)
 
 
@@ -73,21 +81,30 @@ def _require_same_split(run: Run, parts: pd.DataFrame) -> None:
 
 def _fit(
     run: Run, reporter: Reporter, parts: pd.DataFrame, array: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, Training]:
-    """Trains and exports; returns logit and pooled features of each cell, and facts of training."""
+) -> tuple[np.ndarray, np.ndarray, Training, Engine]:
+    """Trains and exports; returns logit and pooled features of each cell, and facts of training,
+    and the exported engine.
+    """
     import keras
     import tensorflow as tf
 
     from core.training import network
+    from core.training.device import for_engines, prepare
 
+    trains_on = prepare()
+    log.info("TensorFlow trains on %s.", trains_on)
     tf.config.experimental.enable_op_determinism()
-    trained = network.train(run, reporter, parts, array)
+    trained = network.train(run, reporter, parts, array, trains_on)
     reporter.phase("exporting")
     difference = network.export(run, trained.classifier, array)
     logits, features = trained.logits, trained.features
+    engine = Engine(run.engine_file, for_engines())
     if logits is None or features is None:
         reporter.phase("measuring", len(array))
-        logits, features = Engine(run.engine_file).predict(array, progress=reporter.progress)
+        logits, features = engine.predict(array, progress=reporter.progress)
+    used = {"training": str(trains_on), "engine": str(engine.placement)}
+    if trained.features_on:
+        used["features"] = trained.features_on
     last, config = trained.checkpoint, run.config
     facts = Training(
         epochs=last.epoch,
@@ -98,12 +115,13 @@ def _fit(
         parameters=trained.classifier.parameters,
         learning_rate=network.learning_rate(config),
         precision=trained.precision,
+        devices=used,
         probed_images_per_second=trained.probed,
         engine_logit_difference=difference,
         tensorflow=tf.__version__,
         keras=keras.__version__,
     )
-    return logits, features, facts
+    return logits, features, facts, engine
 
 
 def _speed(history: pd.DataFrame) -> float:

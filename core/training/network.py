@@ -17,12 +17,14 @@ from core.models import catalog
 from core.models.architecture import Architecture
 from core.models.classifier import Classifier, build
 from core.models.conversion import disagreement, to_engine
+from core.models.device import ONLY_CPU
 from core.models.engine import Engine
 from core.models.graph.backbone import GraphBackbone
 from core.runs.config import RunConfig
 from core.runs.run_store import Run
 from core.training import batches, checkpoint, features, loop, precision, whitening
 from core.training.checkpoint import Checkpoint
+from core.training.device import TrainingDevice
 from core.training.loop import Data, Stage
 from core.training.step import make_forward
 
@@ -34,7 +36,7 @@ class Trained:
     classifier: in float32, with the weights to keep. checkpoint: the last. logits (N,) and features
     (N, C), averaged over the map: of each cell, where they came with training, else None.
     precision: trained in; probed: images/s of each where compared. features_per_second: cells and
-    views, where features had to be computed.
+    views, where features had to be computed; features_on: the device that did.
     """
 
     classifier: Classifier
@@ -44,12 +46,16 @@ class Trained:
     precision: str = "float32"
     probed: dict[str, float] = field(default_factory=dict)
     features_per_second: float | None = None
+    features_on: str | None = None
 
 
-def train(run: Run, reporter: Reporter, parts: pd.DataFrame, array: np.ndarray) -> Trained:
+def train(
+    run: Run, reporter: Reporter, parts: pd.DataFrame, array: np.ndarray, device: TrainingDevice
+) -> Trained:
     """Trains as the run's config says, from its checkpoint if there is one.
 
-    `parts` has the cells with their split, `array` their pixels, uint8 (N, S, S, 3).
+    `parts` has the cells with their split, `array` their pixels, uint8 (N, S, S, 3); `device` is
+    what TensorFlow was prepared for.
     """
     config = run.config
     entry = catalog.architecture(config.architecture)
@@ -63,12 +69,12 @@ def train(run: Run, reporter: Reporter, parts: pd.DataFrame, array: np.ndarray) 
     )
     so_far = checkpoint.load(run.checkpoint_file) or Checkpoint()
     if entry.pretrained is None:
-        return _train_whole(run, reporter, images, so_far)
+        return _train_whole(run, reporter, images, so_far, device)
     reporter.phase("building the network")
     trained = Trained(_build(config, entry), so_far)
     if so_far.stage == 0:
         cells = parts["sha256"].tolist()
-        trained = _train_head(run, reporter, trained, images, array, cells)
+        trained = _train_head(run, reporter, trained, images, array, cells, device)
     return _fine_tune(run, reporter, trained, images) if config.fine_tune_blocks else trained
 
 
@@ -77,13 +83,15 @@ def learning_rate(config: RunConfig) -> float:
     return config.learning_rate or catalog.architecture(config.architecture).learning_rate
 
 
-def _train_whole(run: Run, reporter: Reporter, images: Data, so_far: Checkpoint) -> Trained:
+def _train_whole(
+    run: Run, reporter: Reporter, images: Data, so_far: Checkpoint, device: TrainingDevice
+) -> Trained:
     """Trains all weights from initialisation, in the chosen precision; keeps them in float32."""
     config = run.config
     entry = catalog.architecture(config.architecture)
     if config.precision == "auto":
         reporter.phase("comparing float32 with bfloat16 on this machine")
-    chosen, probed = precision.choose(config, entry)
+    chosen, probed = precision.choose(config, entry, device)
     reporter.phase("building the network")
     network = _build(config, entry, chosen)
     if entry.additivity:
@@ -107,14 +115,16 @@ def _train_head(
     images: Data,
     array: np.ndarray,
     cells: list[str],
+    device: TrainingDevice,
 ) -> Trained:
     """Trains the head of a frozen backbone on cached features."""
     config, so_far = run.config, trained.checkpoint
     entry = catalog.architecture(config.architecture)
     reporter.phase("computing features")
     started = time.perf_counter()
+    backbone = features.Backbone(trained.classifier, entry, config, device)
     views, computed = features.features(
-        trained.classifier, entry, config, array, cells, reporter.progress, run.normaliser
+        backbone, config, array, cells, reporter.progress, run.normaliser
     )
     seconds = time.perf_counter() - started
     so_far = replace(so_far, seconds=so_far.seconds + seconds)
@@ -132,6 +142,7 @@ def _train_head(
         logits=logits,
         features=views[0],
         features_per_second=speed,
+        features_on=backbone.used,
     )
 
 
@@ -174,10 +185,14 @@ def open_blocks(classifier: Classifier, first: str) -> None:
 
 def export(run: Run, classifier: Classifier, array: np.ndarray) -> float:
     """Writes the engine, and model.keras if Keras knows all of it; returns how far they differ."""
+
+    def engine() -> Engine:  # the file is compared, not a device
+        return Engine(run.engine_file, ONLY_CPU)
+
     if isinstance(classifier.backbone, GraphBackbone):
         to_engine(classifier, run.engine_file)
-        return disagreement(classifier, Engine(run.engine_file), np.asarray(array[:16]))
+        return disagreement(classifier, engine(), np.asarray(array[:16]))
     with storage.atomic(run.path / "model.keras") as temporary:
         classifier.model.save(temporary)
     to_engine(classifier, run.engine_file)
-    return disagreement(classifier, Engine(run.engine_file), np.asarray(array[:16]))
+    return disagreement(classifier, engine(), np.asarray(array[:16]))

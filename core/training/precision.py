@@ -1,4 +1,4 @@
-"""Chooses float32 or mixed bfloat16, whichever trains faster on this machine.
+"""Chooses float32 or mixed bfloat16, whichever trains faster on this device.
 
 Only worker processes import this module, since it imports TensorFlow.
 """
@@ -17,6 +17,7 @@ from core.data.indexing import digest
 from core.models import classifier
 from core.models.architecture import Architecture
 from core.runs.config import RunConfig
+from core.training.device import TrainingDevice
 from core.training.step import make_step
 
 CHOICES = ("float32", "bfloat16")
@@ -26,19 +27,22 @@ _STEPS = 3
 _ROUNDS = 3
 
 
-def choose(config: RunConfig, entry: Architecture) -> tuple[str, dict[str, float]]:
+def choose(
+    config: RunConfig, entry: Architecture, device: TrainingDevice
+) -> tuple[str, dict[str, float]]:
     """Returns the precision to train in, and images/s of each if they were measured.
 
-    "auto" compares a training step in both, once for each network, batch size and machine. A
-    processor without bfloat16 emulates it about a hundred times slower, so the comparison is
-    skipped there, as it is for evidence that shall add up, which needs the digits.
+    "auto" compares a training step in both, once for each network, batch size, machine and device.
+    A processor without bfloat16 emulates it about a hundred times slower, so the comparison is
+    skipped there, on a GPU that is not known to have it, and for evidence that shall add up, which
+    needs the digits.
     """
     if config.precision != "auto":
         return config.precision, {}
     if entry.additivity:
         return "float32", {}
-    processor = _processor()
-    if "bf16" not in processor:
+    processor = repr(device) if device.gpu else _processor()
+    if not (device.has_bfloat16 if device.gpu else "bf16" in processor):
         return "float32", {}
     where = [entry.key, str(config.batch_size), platform.node(), tf.__version__, processor]
     file = storage.precision_file(digest(where))

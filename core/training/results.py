@@ -13,6 +13,7 @@ from core.data.images import PIXELS
 from core.evaluation import staining
 from core.evaluation.evaluate import predict_parts
 from core.jobs.reporter import Reporter
+from core.models.engine import Engine
 from core.ood import reference
 from core.runs import environment
 from core.runs.metrics import DatasetFacts, Protocol, RunMetrics, Training
@@ -48,13 +49,14 @@ def write(
     logits: np.ndarray,
     features: np.ndarray,
     training: Training,
+    engine: Engine,
     reporter: Reporter,
 ) -> None:
     """Writes reference.npz, calibration.json, predictions.parquet, metrics.json, and into the file
     of the run's stain what adapting cells to it costs.
 
     `parts` has the cells with their split; logits (N,) and features (N, C), averaged over the
-    feature map, are those of each.
+    feature map, are those of each; `engine` is the exported one.
     """
     cells = parts.loc[parts["split"] == "train", "image_id"]
     reporter.phase("measuring the training cells", len(cells))
@@ -72,7 +74,7 @@ def write(
     ).write(run.path / "metrics.json")
     if (stain := run.stain) is not None and not run.config.sees_whole_images:
         reporter.phase("measuring what adapting stain costs", staining.STAINS)
-        staining.measure_cost(run, stain, index.root, parts, reporter.progress)
+        staining.measure_cost(run, stain, index.root, parts, engine, reporter.progress)
 
 
 def _protocol(run: Run, index: indexing.Index, parts: pd.DataFrame) -> Protocol:

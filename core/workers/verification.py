@@ -35,7 +35,7 @@ def verify(run: Run) -> float:
         done = subprocess.run(
             command,
             cwd=PROJECT,
-            env=environment() | {"TF_CPP_MIN_LOG_LEVEL": "2"},
+            env=environment() | {"TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1"},
             capture_output=True,
             text=True,
             timeout=_SECONDS,
@@ -56,19 +56,13 @@ def compare(run: Run) -> float:
 
     Raises `ModelError` if the two disagree.
     """
-    import numpy as np
-
-    from core.models import classifier
+    from core.models import classifier, device
     from core.models.conversion import disagreement
     from core.models.engine import Engine
 
-    side = run.geometry.size
-    # Squares of one colour: on mere noise, which pooling levels out, all logits are alike.
-    coarse = np.random.default_rng(0).integers(0, 256, (IMAGES, 7, 7, 3), dtype=np.uint8)
-    pixels = np.kron(coarse, np.ones((1, -(-side // 7), -(-side // 7), 1), np.uint8))
-    pixels = pixels[:, :side, :side]
     loaded = classifier.load(run.path / "model.keras")
-    return disagreement(loaded, Engine(run.engine_file), pixels)
+    pixels = device.probe(run.geometry.size, IMAGES)
+    return disagreement(loaded, Engine(run.engine_file, device.ONLY_CPU), pixels)
 
 
 if __name__ == "__main__":

@@ -33,6 +33,17 @@ def shell(capsys: pytest.CaptureFixture[str]) -> Shell:
     return Shell(capsys)
 
 
+def test_devices_tells_what_reads_and_trains(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    shipped_run()
+    told = shell.document("devices", "--run", "demo-cnn-16")
+    assert told["setting"] == "auto" and "CPU" in told["listed_by_openvino"]
+    assert told["reading"] and told["training"]
+    monkeypatch.setattr("core.models.device.gpus", list)
+    monkeypatch.setenv("BLASTLENS_DEVICE", "gpu")
+    _, error = shell.run("devices", "--run", "demo-cnn-16", status=2)
+    assert len(error.splitlines()) == 1 and "lists no GPU here" in error
+
+
 def test_promote_and_undo_tell_what_reads(shell: Shell) -> None:
     for name in ("demo-cnn-16", "demo-cnn-dropout"):
         shipped_run(name)

@@ -145,7 +145,9 @@ def save(run: Run, classifier: Classifier, array: np.ndarray) -> float:
 class KerasLogits:
     """Stands in for the engine."""
 
-    def __init__(self, file: Path) -> None:
+    placement = "Keras"
+
+    def __init__(self, file: Path, setting: str | None) -> None:
         self.model = classifiers.load(file.parent / "model.keras").model
 
     def predict(self, pixels: np.ndarray, progress: object) -> tuple[np.ndarray, np.ndarray]:

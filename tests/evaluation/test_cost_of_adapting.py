@@ -13,6 +13,7 @@ from core.data.indexing import Index
 from core.data.splits import split
 from core.errors import DataError, RunError
 from core.evaluation import staining
+from core.models.engine import Engine
 from core.runs.run_store import Run
 from core.runs.stain import AdaptationCost, Stain
 
@@ -65,7 +66,7 @@ def measured(finished_run: Run, tmp_path: Path) -> Run:
 
 def cost(run: Run, cells: pd.DataFrame, root: Path) -> AdaptationCost | None:
     assert run.stain is not None
-    return staining.measure_cost(run, run.stain, root, cells).adaptation
+    return staining.measure_cost(run, run.stain, root, cells, Engine(run.engine_file)).adaptation
 
 
 def test_the_cost_is_of_the_validation_part_and_is_kept(

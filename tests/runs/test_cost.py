@@ -48,6 +48,23 @@ def test_a_frozen_backbone_costs_its_features_too(finished_run: Run) -> None:
         shutil.rmtree(run.path)
 
 
+def test_what_another_device_measured_does_not_count(
+    finished_run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = run_store.create(wanted(), "on-a-gpu")
+    try:
+        for name in ("metrics.json", "status.json"):
+            shutil.copy(finished_run.path / name, run.path / name)
+        document = storage.read_json(run.path / "metrics.json")
+        document["training"] |= {"images_per_second": 9e9, "devices": {"training": "GPU (one)"}}
+        storage.write_json(run.path / "metrics.json", document)
+        for setting, measured_by in (("gpu", "on-a-gpu"), ("cpu", finished_run.run_id)):
+            monkeypatch.setenv("BLASTLENS_DEVICE", setting)
+            assert cost.estimate(wanted(), cells=100).measured_by == measured_by
+    finally:
+        shutil.rmtree(run.path)
+
+
 def test_many_runs_take_as_many_times_as_long(finished_run: Run) -> None:
     one = cost.estimate(wanted(), cells=100).seconds
     seven = cost.estimate(wanted(), cells=100, runs=7).seconds

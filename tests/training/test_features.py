@@ -47,6 +47,7 @@ def test_they_are_kerass_and_computed_once_for_each_view_cell_and_backbone(
     classifier: "Classifier", pixels: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from core.training import features
+    from core.training.device import TrainingDevice
 
     computed: list[int] = []
     compute = features._compute
@@ -59,12 +60,15 @@ def test_they_are_kerass_and_computed_once_for_each_view_cell_and_backbone(
     told: list[tuple[int, int]] = []
 
     def views(
-        *, names: list[str] = NAMES, normaliser: Normaliser | None = None, **changed: object
+        *,
+        names: list[str] = NAMES,
+        normaliser: Normaliser | None = None,
+        gpu: str | None = None,
+        **changed: object,
     ) -> list[np.ndarray]:
         computed.clear()
         found, anew = features.features(
-            classifier,
-            ENTRY,
+            features.Backbone(classifier, ENTRY, settings(**changed), TrainingDevice(gpu)),
             settings(**changed),
             pixels[: len(names)],
             names,
@@ -100,6 +104,9 @@ def test_they_are_kerass_and_computed_once_for_each_view_cell_and_backbone(
     ):
         views(views=1, **other)  # type: ignore[arg-type]
         assert computed == [0], other
+    by_keras = views(gpu="of TensorFlow")
+    assert computed == [0, 1]
+    np.testing.assert_allclose(by_keras, first, atol=1e-4 * np.abs(first).max())
 
 
 def test_weights_are_told_apart_by_their_content(

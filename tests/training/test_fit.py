@@ -78,6 +78,7 @@ def test_fine_tuning_trains_the_top_blocks_alone_and_goes_on_where_it_stopped(
     assert run.metrics is not None
     facts = run.metrics.training
     assert (facts.epochs, facts.kept_epoch, facts.precision) == (2, 2, "float32")
+    assert set(facts.devices) == {"training", "features", "engine"} and all(facts.devices.values())
     assert not run.checkpoint_file.exists()
     require_agreement(run, demo_root)
 

@@ -1,6 +1,7 @@
 """The probe of training precision: measured once, and not where one is asked for."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -8,7 +9,16 @@ from core.models import catalog
 from core.runs import config
 from core.runs.config import RunConfig
 
+if TYPE_CHECKING:
+    from core.training.device import TrainingDevice
+
 ENTRY = catalog.architecture("cnn-16")
+
+
+def device(*gpu: object) -> "TrainingDevice":
+    from core.training.device import TrainingDevice
+
+    return TrainingDevice(*gpu)  # type: ignore[arg-type]
 
 
 def settings(**changed: object) -> RunConfig:
@@ -36,9 +46,9 @@ def test_the_faster_one_is_chosen_once_for_each_batch_size(asked: list[str]) -> 
 
     speeds = {"float32": 100.0, "bfloat16": 105.0}
     for _ in range(2):  # five per cent are not worth it
-        assert precision.choose(settings(), ENTRY) == ("float32", speeds)
+        assert precision.choose(settings(), ENTRY, device()) == ("float32", speeds)
     assert asked == ["float32", "bfloat16"]
-    chosen, speeds = precision.choose(settings(batch_size=64), ENTRY)
+    chosen, speeds = precision.choose(settings(batch_size=64), ENTRY, device())
     assert (chosen, speeds["bfloat16"]) == ("bfloat16", 120.0)
     assert asked == ["float32", "bfloat16"] * 2
 
@@ -47,7 +57,7 @@ def test_the_faster_one_is_chosen_once_for_each_batch_size(asked: list[str]) -> 
 def test_an_explicit_precision_is_not_measured(name: str, asked: list[str]) -> None:
     from core.training import precision
 
-    assert precision.choose(settings(precision=name), ENTRY) == (name, {})
+    assert precision.choose(settings(precision=name), ENTRY, device()) == (name, {})
     assert asked == []
 
 
@@ -57,5 +67,21 @@ def test_a_processor_without_bfloat16_is_not_asked_to_emulate_it(
     from core.training import precision
 
     monkeypatch.setattr(precision, "_processor", lambda: "flags : fpu avx2 avx512f")
-    assert precision.choose(settings(), ENTRY) == ("float32", {})
+    assert precision.choose(settings(), ENTRY, device()) == ("float32", {})
     assert asked == []
+
+
+def test_speeds_are_kept_for_each_device_and_an_old_gpu_is_not_asked(asked: list[str]) -> None:
+    from core.training import precision
+
+    new, other, old = (
+        device("NVIDIA A", (8, 0)),
+        device("NVIDIA B", (9, 0)),
+        device("NVIDIA C", (7, 5)),
+    )
+    assert precision.choose(settings(), ENTRY, device())[1]
+    assert precision.choose(settings(), ENTRY, new)[1]
+    assert len(asked) == 4
+    assert precision.choose(settings(), ENTRY, new)[1] and len(asked) == 4
+    assert precision.choose(settings(), ENTRY, other)[1] and len(asked) == 6
+    assert precision.choose(settings(), ENTRY, old) == ("float32", {}) and len(asked) == 6

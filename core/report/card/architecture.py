@@ -124,8 +124,10 @@ def _environment(metrics: RunMetrics) -> list[Item]:
     machine = (
         f"{values['processor']}; {values['cores']} cores; {values['memory_gib']} GiB of memory"
     )
+    devices = "; ".join(f"{work}: {device}" for work, device in training.devices.items())
     return [
         fact("Hardware", f"{machine}; {values['system']}"),
+        *([fact("Devices", devices)] if devices else []),
         fact(
             "Versions",
             ", ".join(f"{name} {version or 'unknown'}" for name, version in packages.items()),
