@@ -31,6 +31,7 @@ def show_page() -> None:
             st.Page("pages/compare.py", title="Compare", icon=":material/balance:"),
             st.Page("pages/predict.py", title="Predict", icon=":material/biotech:"),
             st.Page("pages/cases.py", title="Cases", icon=":material/folder_shared:"),
+            st.Page("pages/cohorts.py", title="Cohorts", icon=":material/groups:"),
             st.Page("pages/models.py", title="Models", icon=":material/inventory_2:"),
         ],
         position="top" if inside else "hidden",

@@ -19,6 +19,7 @@ _MAX_ID = 48  # characters of it, for what tells apart people of one name
 DECIDE = "decide on readings"
 SIGN = "sign cases"
 DELETE = "delete cases"
+SCORE = "score cohorts"
 TRAIN = "train and tune models"
 PROMOTE = "choose the model that reads, set it up and describe it"
 ADD_DATA = "add data sets"
@@ -29,6 +30,7 @@ _LEAST_ROLE = {
     DECIDE: READER,
     SIGN: SUPERVISOR,
     DELETE: SUPERVISOR,
+    SCORE: SUPERVISOR,
     TRAIN: SUPERVISOR,
     PROMOTE: SUPERVISOR,
     ADD_DATA: ADMINISTRATOR,

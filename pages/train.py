@@ -8,11 +8,12 @@ from core.data import splits
 from core.models import catalog
 from core.people import TRAIN
 from core.report.dataset import split_verdict
+from core.report.phrases import duration
 from core.runs import config, cost, presets, run_store
 from core.runs.config import RunConfig
 from core.workers import launcher
 from pages.ui.common import cache, people, state
-from pages.ui.common.text import duration, shown_errors, title
+from pages.ui.common.text import shown_errors, title
 from pages.ui.train import form, run_monitor
 
 ONE = "one network"

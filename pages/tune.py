@@ -8,6 +8,7 @@ from core.data import splits
 from core.models import catalog
 from core.people import TRAIN
 from core.report.dataset import split_verdict
+from core.report.phrases import duration
 from core.report.tuning import SETTINGS
 from core.runs import config, cost
 from core.runs.config import MIN_FOLDS, RunConfig, Setting
@@ -16,7 +17,7 @@ from core.tuning.sweep_store import Plan
 from core.workers import launcher
 from pages.ui.common import cache, people, state
 from pages.ui.common.numbers import number
-from pages.ui.common.text import SPLITS, duration, shown_errors, title
+from pages.ui.common.text import SPLITS, shown_errors, title
 from pages.ui.train import form
 from pages.ui.tune import sweep_monitor
 

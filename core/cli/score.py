@@ -16,6 +16,7 @@ from core.documents import INLINE
 from core.errors import ConfigError, RunError
 from core.jobs.job import Status
 from core.reading.preparing.told import Told
+from core.report.cohorts import progress
 from core.runs import active_model, run_store
 from core.workers import launcher
 
@@ -93,8 +94,12 @@ def score(
     model = run_store.get(run) if run else active_model.active()
     asked = labelling.from_texts(**said)
     wanted = cohort_store.planned(model, source, out, labelling=asked, told=told, workers=workers)
-    cohort = cohort_store.create_or_find(wanted, out)
-    launcher.start(cohort)
+    existing = cohort_store.find(wanted, out)
+    if existing is not None:
+        launcher.start(existing)
+        return _follow(existing)
+    cohort = cohort_store.create(wanted, out)
+    launcher.launch(cohort)
     return _follow(cohort)
 
 
@@ -122,24 +127,14 @@ def _progress_of(cohort: Cohort) -> Callable[[Status], None]:
     def show(status: Status) -> None:
         live = sys.stderr.isatty()
         if live:
-            click.echo(f"\r\033[K{cohort.name}: {said(status)}", nl=False, err=True)
+            click.echo(f"\r\033[K{cohort.name}: {progress(status)}", nl=False, err=True)
             if not status.unfinished:
                 click.echo(err=True)
         elif status.phase not in phases:
-            click.echo(f"{cohort.name}: {said(status)}", err=True)
+            click.echo(f"{cohort.name}: {progress(status)}", err=True)
         phases.add(status.phase)
 
     return show
-
-
-def said(status: Status) -> str:
-    """What a cohort's worker does, how much is done, how fast, and how long is left."""
-    parts = [status.phase]
-    if status.total or status.done:
-        parts.append(f"{status.done:,}" + (f" of {status.total:,}" if status.total else ""))
-    if status.seconds_left is not None and status.images_per_second:
-        parts.append(f"{status.images_per_second:.0f} pictures/s, {status.seconds_left:.0f} s left")
-    return ", ".join(parts)
 
 
 def _report(cohort: Cohort, status: Status) -> CohortReport:

@@ -55,6 +55,7 @@ def planned(
     for opened in (source.place, parts):
         file_system(opened)
     values = vars(told) | {"source": source, "run": run.run_id, "engine": engine, "files": files}
+    values |= {"threshold": run.calibration.threshold}
     values |= {"parts": parts, "workers": workers, "created": time.time()}
     return CohortPlan.parse(values, ConfigError)
 
@@ -81,14 +82,11 @@ def create(plan: CohortPlan, out: str | None = None) -> Cohort:
     return Cohort(folder)
 
 
-def create_or_find(plan: CohortPlan, out: str | None) -> Cohort:
-    """The cohort of that plan in `out`, made if it is not there.
-
-    Raises `ConfigError` if there is one of another plan, and as `create` does.
-    """
+def find(plan: CohortPlan, out: str | None) -> Cohort | None:
+    """The cohort of that plan in `out`, if there is one. Raises `ConfigError` for another plan."""
     cohort = Cohort(folder_of(out)) if out else None
     if cohort is None or cohort.deleted:
-        return create(plan, out)
+        return None
     existing = cohort.plan
     changed = [
         name

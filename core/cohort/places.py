@@ -1,12 +1,14 @@
 """Where pictures lie and parts go: a path of this machine, or a URL that fsspec opens."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from pyarrow import fs
 
 from core import extras
-from core.errors import ConfigError
+from core.errors import ConfigError, NotAllowedError
+from core.roots import require_below
 
 PURPOSE = "Reading from and writing to a URL"
 
@@ -47,6 +49,11 @@ def file_system(place: str) -> tuple[Any, str]:
     return fs.PyFileSystem(fs.FSSpecHandler(found)), path
 
 
-def is_local(place: str) -> bool:
-    """Whether a place is of this machine's file system; raises as `file_system` does."""
-    return isinstance(file_system(place)[0], fs.LocalFileSystem)
+def require_allowed(place: str, roots: Sequence[Path]) -> None:
+    """Raises `NotAllowedError` if a place is a URL, or a path that lies in none of the folders."""
+    if is_url(place):
+        raise NotAllowedError(
+            "A URL cannot be named here: it would be opened in the name of the server. Use the "
+            "command line, blastlens score."
+        )
+    require_below(place, roots)

@@ -45,9 +45,9 @@ class CohortPlan(Document):
 
     run: the run that reads; engine and files: the digests of its engine and of what it reads with,
     as `core.runs.active_model.Promotion` has them. um_per_px, adapt_stain, swap_red_blue: what is
-    said of the pictures, as `Told` has it. parts: where the parts go, a path below the cohort's
-    folder or a URL. workers: processes that read; None for as many as the machine allows. created:
-    Unix time.
+    said of the pictures, as `Told` has it. threshold: of the run's calibration. parts: where the
+    parts go, a path below the cohort's folder or a URL. workers: processes that read; None for as
+    many as the machine allows. created: Unix time.
     """
 
     FORMAT: ClassVar[int] = 1
@@ -56,6 +56,7 @@ class CohortPlan(Document):
     run: str
     engine: str
     files: dict[str, str | None]
+    threshold: float
     um_per_px: Annotated[float, Field(gt=0)] | None = None
     adapt_stain: bool = False
     swap_red_blue: bool = False

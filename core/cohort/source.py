@@ -11,14 +11,13 @@ import pandas as pd
 from pyarrow import fs
 from pydantic import Field
 
-from core.cohort.places import file_system, is_url
+from core.cohort.places import file_system, is_url, require_allowed
 from core.data.layouts import Labelling, tables
 from core.data.layouts.layout import is_hidden, is_image
 from core.data.layouts.patterns import Pattern
 from core.data.walk import as_text, scan
 from core.documents import Section
 from core.errors import DataError
-from core.roots import require_below
 
 _LOOKED_AT = 200  # rows of a table, for the column of files
 _MOST = 0.9  # of them name images
@@ -85,7 +84,7 @@ def place_of(source: Source, path: str) -> str:
             folder = folder.rpartition("/")[0] if is_url(folder) else str(Path(folder).parent)
         place = f"{folder}/{path}"
     if source.roots is not None:
-        require_below(place, [Path(root) for root in source.roots])
+        require_allowed(place, [Path(root) for root in source.roots])
     return place
 
 

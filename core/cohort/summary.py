@@ -19,6 +19,7 @@ from core import storage
 from core.cohort.cohort import Cohort
 from core.cohort.plan import CohortSummary
 from core.cohort.rows import CELL, FIELD, FIELD_CELL, REFUSED
+from core.data.layouts.labelling import natural
 from core.evaluation.track_record import call_rates
 from core.reading.fields.reading import BORDER
 from core.reading.fields.summary import Counts, Summary, summarise_total
@@ -143,7 +144,7 @@ def write(cohort: Cohort, progress: Callable[[int, int], object] = lambda *_: No
     rates = call_rates(cohort.plan.model())
     rows = [
         _row(subject, one, summarise_total(one.counts, one.pairs, rates))
-        for subject, one in sorted(patients.items())
+        for subject, one in sorted(patients.items(), key=lambda item: natural(item[0]))
     ]
     _write(cohort.patients_file, rows, _PATIENTS)
     _write(cohort.copies_file, copies, _COPIES)

@@ -62,6 +62,13 @@ def names(words: Sequence[str]) -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
+def duration(seconds: float) -> str:
+    """Seconds in words: "40 s", "12 min", "3.5 h"."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
 def protocol(run: TestSet) -> str:
     """Returns what a run was measured on, in a few words to show beside its numbers."""
     words = _PROTOCOLS[run.run.config.split]

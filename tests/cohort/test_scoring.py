@@ -18,7 +18,7 @@ from core.reading.cell_reading import Reading
 from core.reading.picture import FieldImage, read_picture
 from core.reading.reader import Reader
 from core.runs.run_store import Run
-from tests.cohort.conftest import by_path, finish, plan, rows, score
+from tests.factories.cohorts import by_path, finish, plan, rows, score
 
 SHOWN = ("call", "leaning", "probability", "logit")
 

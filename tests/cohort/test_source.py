@@ -15,7 +15,7 @@ from core.cohort.source import ListedPicture, Source, pictures
 from core.data.layouts import Labelling
 from core.errors import ConfigError, DataError, RunError
 from core.runs.run_store import Run
-from tests.cohort.conftest import by_path, finish, plan, score
+from tests.factories.cohorts import by_path, finish, plan, score
 
 
 def listed(place: object, **said: object) -> list[tuple[str, str | None]]:
@@ -158,10 +158,10 @@ def test_cohorts_are_found_by_folder_and_name(run: Run, drawn: Path, tmp_path: P
     assert {one.path for one in cohort_store.cohorts()} == {inside.path, elsewhere.path}
     assert cohort_store.get(inside.name) == inside
     assert cohort_store.get(str(elsewhere.path)) == elsewhere
-    assert cohort_store.create_or_find(named, str(elsewhere.path)) == elsewhere
+    assert cohort_store.find(named, str(elsewhere.path)) == elsewhere
     other = named.replace(adapt_stain=True)
     with pytest.raises(ConfigError, match="whose adapt_stain is False, not True"):
-        cohort_store.create_or_find(other, str(elsewhere.path))
+        cohort_store.find(other, str(elsewhere.path))
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "thesis.txt").touch()
     with pytest.raises(ConfigError, match="holds other files"):

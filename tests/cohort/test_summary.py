@@ -12,7 +12,7 @@ from core.evaluation.track_record import call_rates
 from core.metrics.prevalence import corrected_share
 from core.reading.fields.summary import design_effect
 from core.runs.run_store import Run
-from tests.cohort.conftest import plan
+from tests.factories.cohorts import plan
 
 
 def digest(number: int) -> str:

@@ -23,7 +23,7 @@ from tests.factories import executor
 from tests.factories.app import button, downloads, labels, open_page, words
 from tests.factories.bad_images import write_bad_images
 
-PAGES = ("home", "dataset", "train", "tune", "compare", "predict", "models")
+PAGES = ("home", "dataset", "train", "tune", "compare", "predict", "cohorts", "models")
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -40,7 +40,7 @@ def test_a_page_opens_on_an_empty_disk_and_says_what_to_do_next(name: str) -> No
 def test_a_page_opens_with_data_and_runs_without_a_complaint(name: str, workspace: Path) -> None:
     app = open_page(name)
     assert not app.error
-    if name in ("home", "predict"):
+    if name in ("home", "predict", "cohorts"):
         assert "research use only" in words(app)
 
 

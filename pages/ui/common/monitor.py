@@ -66,15 +66,21 @@ def repeat(step: Callable[[], bool], every: float) -> None:
 
 
 def header(
-    job: Job, status: Status, title: str, caption: str, *, stop_help: str | None = None
+    job: Job,
+    status: Status,
+    title: str,
+    caption: str,
+    *,
+    stop_help: str | None = None,
+    action: str = TRAIN,
 ) -> None:
-    """The job's title and state beside its Stop or Resume button."""
+    """The job's title and state beside its Stop or Resume button; `action` as in `stop_button`."""
     icon, state = STATES[status.state]
     head, place = st.columns([5, 1], vertical_alignment="center")
     head.markdown(f"#### {icon} {title}: {state}")
     head.caption(caption)
     if status.unfinished:
-        stop_button([job], f"stop_{job.name}", place, help=stop_help)
+        stop_button([job], f"stop_{job.name}", place, help=stop_help, action=action)
     elif status.state != "succeeded":
         start_button(
             job,
@@ -83,6 +89,7 @@ def header(
             place,
             icon=":material/replay:",
             help="What has finished is kept; it goes on from there.",
+            action=action,
         )
 
 

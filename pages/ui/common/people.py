@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -66,4 +67,9 @@ def lacks(action: str) -> bool:
 
 def require_path(path: str) -> None:
     """Raises `NotAllowedError` if users of the pages may not name this path of the server."""
-    roots.require_below(path, roots.allowed(local=server.is_local()))
+    roots.require_below(path, allowed_roots())
+
+
+def allowed_roots() -> tuple[Path, ...]:
+    """The folders of the server in which users of the pages may name paths."""
+    return roots.allowed(local=server.is_local())

@@ -8,9 +8,10 @@ import streamlit as st
 
 from core.data.walk import Progress
 from core.jobs.job import Status
+from core.report.phrases import duration
 from core.runs.cost import pace
 from core.runs.run_store import STAGES
-from pages.ui.common.text import duration, sentence
+from pages.ui.common.text import sentence
 
 
 @contextmanager

@@ -81,11 +81,6 @@ def sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def duration(seconds: float) -> str:
-    """Seconds in words."""
-    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
-
-
 @contextmanager
 def shown_errors() -> Iterator[None]:
     """Turns BlastLens's errors into a message on the page; the rest of the page goes on."""

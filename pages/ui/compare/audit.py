@@ -9,13 +9,14 @@ from core.errors import BlastLensError
 from core.people import TRAIN
 from core.report import audits
 from core.report.audits import AuditResult
+from core.report.phrases import duration
 from core.runs import run_store
 from core.runs.run_store import Run
 from core.workers import launcher
 from pages.ui.common import cache, monitor, people
 from pages.ui.common.downloads import download_table
 from pages.ui.common.progress import show_progress
-from pages.ui.common.text import duration, plain, shown_errors
+from pages.ui.common.text import plain, shown_errors
 
 _TITLES = {
     "leakage": ":material/water_drop: Leakage meter",

@@ -11,9 +11,10 @@ from core.data.layouts import Labelling, UnlabelledError
 from core.data.synthetic import dataset
 from core.jobs.job import Status
 from core.people import ADD_DATA
+from core.report.phrases import duration
 from pages.ui.common import monitor, people
 from pages.ui.common.progress import show_progress
-from pages.ui.common.text import duration, plain, sentence, shown_errors
+from pages.ui.common.text import plain, sentence, shown_errors
 from pages.ui.dataset import labels_form
 
 _ASKED = "folders_asked_about"

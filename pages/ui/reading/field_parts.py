@@ -15,10 +15,11 @@ from core.reading.fields.reading import CUT, NOT_READ, FieldCell, FieldReading
 from core.reading.fields.summary import Counts, Summary, summarise
 from core.reading.reader import Reader
 from core.report import share
+from core.report.phrases import duration
 from core.runs.cost import pace
 from pages.ui.common import monitor
 from pages.ui.common.downloads import download
-from pages.ui.common.text import duration, plain, sentence
+from pages.ui.common.text import plain, sentence
 
 PER_PAGE = 12
 TILE = 104  # pixels

@@ -1,0 +1,88 @@
+"""A cohort in words and tables: how far it has come, what was refused, and its patients."""
+
+import pandas as pd
+
+from core.cohort.plan import CohortSummary
+from core.jobs.job import Status
+from core.reading.fields.summary import FEWEST_FOR_PERCENT
+from core.report.phrases import duration
+
+# The codes of the checks, as a reader says them.
+REFUSALS = {
+    "unreadable": "The file cannot be read",
+    "too small": "It has too few pixels for a cell",
+    "stained": "It shows no stained cell",
+    "field": "It shows several cells and cannot be read as a field",
+    "natural background": "The cell cannot be cut out of its background",
+    "channels": "Red and blue are swapped",
+    "scale": "The cell is larger or smaller than any training cell",
+    "sharp": "The cell is blurred or cut off",
+    "appearance": "Colour, light or contrast are unlike those of training cells",
+    "known": "The model has seen nothing like it",
+    "border": "A cell of a field that its edge cuts off",
+    "smudge": "A smudge cell",
+}
+
+
+def progress(status: Status) -> str:
+    """What a cohort's worker does, how much is done, how fast, and how long is left."""
+    parts = [status.phase]
+    if status.total:
+        parts.append(f"{status.done:,} of {status.total:,} pictures")
+    elif status.done:
+        parts.append(f"{status.done:,} so far")
+    if status.seconds_left is not None and status.images_per_second:
+        parts.append(f"{status.images_per_second:,.0f} a second")
+        parts.append(f"{duration(status.seconds_left)} left")
+    return " · ".join(parts)
+
+
+def sentence(summary: CohortSummary) -> str:
+    """What became of the pictures, in a sentence or two."""
+    text = f"{summary.pictures:,} pictures: {summary.cells:,} read as one cell"
+    if summary.fields:
+        text += f", {summary.fields:,} as fields with {summary.field_cells:,} white cells"
+    text += f", {summary.refused:,} refused."
+    if summary.copies:
+        text += f" {summary.copies:,} are copies of others; of one patient they count once."
+    if summary.known:
+        text += f" {summary.known:,} are cells that the model was trained or tested on."
+    if summary.without_subject:
+        text += f" The patient of {summary.without_subject:,} is not known."
+    return text
+
+
+def refusals(summary: CohortSummary) -> pd.DataFrame:
+    """How many pictures and cells of fields each check refused, the most first."""
+    found = summary.refused_by
+    return pd.DataFrame(
+        {
+            "Reason": [REFUSALS.get(code, code) for code in found],
+            "Check": list(found),
+            "Refused": list(found.values()),
+        }
+    )
+
+
+def patients(table: pd.DataFrame) -> pd.DataFrame:
+    """The patients of patients.parquet as a page shows them; shares of too few cells are left out.
+
+    The corrected share is given however few cells there are, since its interval says how few.
+    """
+    enough = table["read"] >= FEWEST_FOR_PERCENT
+    return pd.DataFrame(
+        {
+            "Patient": table["subject"],
+            "Pictures": table["pictures"],
+            "Cells read": table["read"],
+            "ALL": table["ALL"],
+            "HEM": table["HEM"],
+            "Review": table["review"],
+            "Refused": table["refused"],
+            "As called": table["share"].where(enough).round(2),
+            "Corrected": table["corrected_share"].round(2),
+            "From": table["low"].round(2),
+            "To": table["high"].round(2),
+            "Why not corrected": table["not_corrected_because"].fillna(""),
+        }
+    )

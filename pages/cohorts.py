@@ -1,0 +1,62 @@
+"""Cohorts: folders or tables of pictures, up to millions, scored and summed up by patient."""
+
+import streamlit as st
+
+from core.cohort import cohort_store
+from core.cohort.cohort import Cohort
+from pages.ui.cohorts import follow, pictures, results, start
+from pages.ui.common.text import plain, research_notice, shown_errors, title
+
+SUMMARY, PATIENTS, PICTURES, FILES = VIEWS = ("Summary", "Patients", "Pictures", "Files")
+
+
+def show(cohort: Cohort) -> None:
+    """Shows a cohort that has ended, one view of it at a time."""
+    follow.show(cohort)
+    if not cohort.listed:
+        return
+    view = st.segmented_control(
+        "View",
+        VIEWS,
+        default=SUMMARY,
+        required=True,
+        label_visibility="collapsed",
+        key="cohort_view",
+    )
+    if view == PICTURES:
+        pictures.show(cohort)
+    elif view == FILES:
+        results.show_files(cohort)
+    elif (summary := cohort.summary) is None:
+        st.info("It is summed up once all pictures are scored. Resume it for that.")
+    elif view == PATIENTS:
+        results.show_patients(cohort)
+    else:
+        results.show_summary(summary)
+
+
+title(
+    "Cohorts",
+    "Have a folder or a table of pictures read, however many, and summed up by patient; it goes on "
+    "if you leave the page.",
+)
+with shown_errors():
+    known = cohort_store.cohorts()
+    unfinished = [cohort for cohort in known if cohort.status.unfinished]
+    for cohort in unfinished:
+        follow.show(cohort)
+    with st.container(border=True) if not known else st.expander("Score another"):
+        start.show()
+    ended = [cohort for cohort in known if cohort not in unfinished]
+    if ended:
+        st.subheader("Results", anchor=False)
+        show(
+            st.selectbox(
+                "Of",
+                ended,
+                format_func=lambda cohort: plain(cohort.name),
+                label_visibility="collapsed",
+                key="cohort",
+            )
+        )
+research_notice()

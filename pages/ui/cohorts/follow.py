@@ -1,0 +1,30 @@
+"""A cohort on its way: progress, rate and time left, stop and resume."""
+
+import streamlit as st
+
+from core.cohort.cohort import Cohort
+from core.jobs.job import Status
+from core.people import SCORE
+from core.report.cohorts import progress
+from pages.ui.common import monitor
+from pages.ui.common.text import plain, sentence
+
+
+def show(cohort: Cohort) -> None:
+    """Follows a cohort live; redraws itself, not the page, until it ends."""
+    monitor.show(cohort, _draw)
+
+
+def _draw(cohort: Cohort, status: Status) -> None:
+    plan = cohort.plan
+    monitor.header(
+        cohort,
+        status,
+        plain(cohort.name),
+        f"{plain(plan.source.place)} · read by {plain(plan.run)}",
+        stop_help="What is scored is kept. Leaving this page does not stop it.",
+        action=SCORE,
+    )
+    if status.unfinished:
+        st.progress(status.share_done, text=sentence(progress(status)))
+    monitor.show_error(status)
