@@ -147,8 +147,8 @@ def rate(folders: Folders) -> Figures:
     held: list[tuple[int, int]] = []
 
     def watch(cohort: Cohort) -> None:
-        (worker,) = _workers(cohort)
-        held.append((cohort.status.done, worker.memory_info().rss))
+        for worker in _workers(cohort):
+            held.append((cohort.status.done, worker.memory_info().rss))
 
     limits = [_limit(folders["tenth"])]
     few, few_seconds = _scored(folders["tenth"], 1)
@@ -189,8 +189,9 @@ def kills(folders: Folders) -> Figures:
 
     def watch(cohort: Cohort) -> None:
         nonlocal killed, last
-        found = _workers(cohort)
-        if killed < KILLS and found and time.monotonic() - last > KILL_EVERY_SECONDS:
+        found, reading = _workers(cohort), any((cohort.path / "attempts").glob("*.json"))
+        due = killed < KILLS and time.monotonic() - last > KILL_EVERY_SECONDS
+        if due and reading and found:
             chance.choice(found).kill()
             killed, last = killed + 1, time.monotonic()
             say(f"kill {killed} of {KILLS} at {cohort.status.done:,} pictures")

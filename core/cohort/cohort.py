@@ -152,7 +152,7 @@ class Cohort(Job):
         return self.path / "attempts" / f"{chunk}.json"
 
     def forget_attempts(self) -> None:
-        """After a stop: the processes that were ended did not die of their pictures."""
+        """Removes what was noted of chunks that nobody reads any more."""
         for file in (self.path / "attempts").glob("*.json"):
             file.unlink(missing_ok=True)
 

@@ -39,7 +39,8 @@ def file_system(place: str) -> tuple[Any, str]:
     import fsspec
 
     try:
-        found, path = fsspec.core.url_to_fs(place)
+        # Other processes write there too: a listing that is kept would lack their parts.
+        found, path = fsspec.core.url_to_fs(place, use_listings_cache=False)
     except ImportError as error:  # "Install s3fs to access S3"
         raise ConfigError(f"{place} cannot be opened: {error}. Install it with pip.") from None
     except ValueError as error:  # "Protocol not known: x"

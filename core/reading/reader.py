@@ -37,12 +37,17 @@ NO_CELLS = "No white cell was found in the image, on which the heat map would ha
 
 @dataclass(frozen=True)
 class Opened:
-    """A file whose pixels have passed their checks, with the SHA-256 of its bytes."""
+    """A file whose pixels have passed their checks, with its bytes."""
 
     name: str
     picture: CheckedPicture
     gate: Gate
-    sha256: str
+    data: bytes
+
+    @property
+    def sha256(self) -> str:
+        """The SHA-256 of the bytes, 64 hex digits."""
+        return hashlib.sha256(self.data).hexdigest()
 
 
 class Reader:
@@ -110,7 +115,7 @@ class Reader:
         gate = examine(picture, OF_WHOLE_IMAGES if self.whole_images else OF_PIXELS)
         if not gate.passed:
             return self._reading(name, picture, gate)
-        return Opened(name, picture, gate, hashlib.sha256(data).hexdigest())
+        return Opened(name, picture, gate, data)
 
     def _finish(self, opened: Opened) -> Reading:
         picture = opened.picture

@@ -15,7 +15,7 @@ from core.cohort import summary
 from core.cohort.cohort import Cohort
 from core.cohort.scoring import score_chunk
 from core.errors import RunError
-from core.jobs.reporter import Cancelled, Reporter
+from core.jobs.reporter import Reporter
 from core.runs.cost import pace
 from core.workers import pools, worker
 from core.workers.pools import OpenPool
@@ -37,9 +37,9 @@ def work(cohort: Cohort, reporter: Reporter, open_pool: OpenPool = pools.open_po
     cohort.list_pictures(reporter.progress)
     try:
         _Scoring(cohort, reporter, open_pool).run()
-    except Cancelled:
+    finally:
+        # The processes that were ended with the pool did not die of their pictures.
         cohort.forget_attempts()
-        raise
     reporter.phase(ADDING, cohort.manifest.pictures)
     summary.write(cohort, reporter.progress)
 
