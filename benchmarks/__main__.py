@@ -35,6 +35,7 @@ BENCHMARKS = {
     "cases": "a case gone through by keyboard, and eight readers on one database",
     "model": "the default architecture: heat maps to believe, skill on real cells, and its cost",
     "architectures": "the compact architecture beside CNN-32: unseen subjects, and epoch times",
+    "scale": "10^6 and 10^8 cells on 1 to 256 nodes: modelled and simulated from measured rates",
     "teach": "decided cells of a refused stain: what a model taught with them reads elsewhere",
 }
 
