@@ -35,7 +35,7 @@ from core.workers import launcher, pools
 
 RUN = "demo-colour-bands"
 IMAGES, DRAWN, LIMIT_OF = 10_000, 60, 500
-KILLS, KILL_EVERY_SECONDS = 5, 6.0
+KILLS, KILL_EVERY_SECONDS = 5, 12.0
 LINEAR = at_least("rate on all, of the rate on a tenth", 0.9)
 OF_LIMIT = at_least("rate of one worker, of a bare decode and engine", 0.25)
 GROWTH = at_most("growth of a worker after a fifth of its work, MiB", 40)

@@ -14,8 +14,8 @@ import pyarrow as pa
 from pyarrow import compute as pc
 
 from core.cohort.cohort import Cohort
+from core.cohort.opening import local_file
 from core.cohort.rows import FIELD
-from core.cohort.scoring import local_file
 from core.cohort.source import place_of
 from core.data.images import decode
 

@@ -6,27 +6,22 @@ Heat maps, findings and similar cells are left out, which no column has; the res
 
 import hashlib
 import logging
-import shutil
-import stat
-import tempfile
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 import cv2
-from pyarrow import fs
 
 from core.cohort import rows
 from core.cohort.attempts import Attempt, attempt
 from core.cohort.cohort import Cohort
-from core.cohort.places import file_system
+from core.cohort.opening import local_file, require_there
 from core.cohort.plan import CohortPlan, Numbered
 from core.cohort.rows import Known, ScoredRow
 from core.cohort.source import ListedPicture, place_of
 from core.data.images import read_file
-from core.errors import BlastLensError, ConfigError, UploadError
+from core.errors import BlastLensError, DataError, UploadError
 from core.reading.batch import on_threads
 from core.reading.checks import OF_FEATURES
 from core.reading.fields.reader import read_field
@@ -120,13 +115,13 @@ class _Scorer:
                     return self._field(known, file)
                 return [known.refused(opened.gate)]
         except Exception as error:
-            return [_unreadable(known, error)]
+            return [self._unreadable(known, error)]
 
     def _finish(self, known: Known, opened: Opened) -> list[ScoredRow]:
         try:
             return self._finished(known, opened)
         except Exception as error:
-            return [_unreadable(known, error)]
+            return [self._unreadable(known, error)]
 
     def _finished(self, known: Known, opened: Opened) -> list[ScoredRow]:
         picture, reader = opened.picture, self._reader
@@ -159,48 +154,15 @@ class _Scorer:
                 )
             )
 
+    def _unreadable(self, known: Known, error: Exception) -> ScoredRow:
+        """The row of a picture that cannot be read, whatever the reason; one ends no cohort.
 
-def _unreadable(known: Known, error: Exception) -> ScoredRow:
-    """The row of a picture that cannot be read, whatever the reason; one ends no cohort.
-
-    Raises the error if it is of the machine and not of the picture.
-    """
-    if isinstance(error, MemoryError):
-        raise error
-    if not isinstance(error, BlastLensError):
-        log.error("%s", known.listed.path, exc_info=error)
-        error = UploadError(f"It cannot be read: {type(error).__name__}: {error}.")
-    return known.unreadable(error)
-
-
-@contextmanager
-def local_file(place: str, name: str) -> Iterator[Path]:
-    """The file of a picture on this machine: itself, or a copy of what a URL holds while open.
-
-    Raises `UploadError` if there is none, or no file: reading from a pipe would wait for ever.
-    """
-    try:
-        system, path = file_system(place)
-        if isinstance(system, fs.LocalFileSystem):
-            file = Path(path)
-            _require_regular(file, name)
-            yield file
-            return
-        with tempfile.TemporaryDirectory(prefix="blastlens-") as folder:
-            copy = Path(folder) / f"picture{PurePosixPath(path).suffix}"
-            size = system.get_file_info(path).size or 0
-            if size > settings().max_scan_bytes:
-                raise UploadError(f"{name} has {size / 2**20:.0f} MiB. Export a part of it.")
-            with system.open_input_stream(path) as stream, copy.open("wb") as file_copy:
-                shutil.copyfileobj(stream, file_copy, 2**20)
-            yield copy
-    except (OSError, ValueError, ConfigError) as error:  # a null character is a ValueError
-        reason = getattr(error, "strerror", None) or error
-        raise UploadError(f"{name} cannot be opened: {reason}.") from None
-
-
-def _require_regular(file: Path, name: str) -> None:
-    mode = file.stat().st_mode
-    if not stat.S_ISREG(mode):
-        what = "a folder" if stat.S_ISDIR(mode) else "a pipe or a device"
-        raise UploadError(f"{name or 'It'} cannot be opened: it is {what}, not a file.")
+        Raises the error if it is of the machine and not of the picture.
+        """
+        if isinstance(error, MemoryError | DataError):
+            raise error
+        require_there(self._plan.source.place)
+        if not isinstance(error, BlastLensError):
+            log.error("%s", known.listed.path, exc_info=error)
+            error = UploadError(f"It cannot be read: {type(error).__name__}: {error}.")
+        return known.unreadable(error)

@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core.cohort import cohort_store
+from core.cohort import cohort_store, opening
 from core.cohort.cohort import Cohort
 from core.cohort.plan import Manifest, write_manifest
+from core.cohort.scoring import score_chunk
 from core.cohort.source import ListedPicture, Source, pictures
 from core.data.layouts import Labelling
 from core.errors import ConfigError, DataError, RunError
@@ -142,6 +143,55 @@ def test_urls_are_read_and_written(run: Run, drawn: Path, tmp_path: Path) -> Non
         same = there["probability"].reindex(here.index).astype(float)
         assert np.allclose(here["probability"].astype(float), same, equal_nan=True)
     memory.rm("/bucket", recursive=True)
+
+
+class Failing:
+    """A file system whose network fails a number of times."""
+
+    def __init__(self, real: object, times: int) -> None:
+        self._real, self.left = real, times
+
+    def open_input_stream(self, path: str) -> object:
+        if self.left:
+            self.left -= 1
+            raise ConnectionError("the network is down")
+        return self._real.open_input_stream(path)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._real, name)
+
+
+@pytest.mark.parametrize("times", [2, 3])
+def test_a_network_that_fails_refuses_no_picture(
+    run: Run, drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    memory = fsspec.filesystem("memory")
+    cell = sorted(drawn.iterdir())[0]
+    memory.pipe(f"/bucket/{cell.name}", cell.read_bytes())
+    cohort = plan(run, "memory://bucket", tmp_path / "out")
+    system, _ = opening.file_system("memory://bucket/x")
+    failing = Failing(system, times)
+    monkeypatch.setattr(opening, "file_system", lambda place: (failing, f"/bucket/{cell.name}"))
+    monkeypatch.setattr(opening, "RETRY_SECONDS", (0, 0))
+    if times == 3:
+        with pytest.raises(DataError, match=r"the network is down.* then resume"):
+            finish(cohort)
+    assert by_path(finish(cohort))["kind"].to_list() == ["cell"]
+    memory.rm("/bucket", recursive=True)
+
+
+def test_a_folder_that_is_unmounted_refuses_no_picture(
+    run: Run, drawn: Path, tmp_path: Path
+) -> None:
+    cells = tmp_path / "cells"
+    shutil.copytree(drawn, cells)
+    cohort = plan(run, cells, tmp_path / "out")
+    cohort.list_pictures(lambda done, total: None)
+    cells.rename(tmp_path / "away")
+    with pytest.raises(DataError, match="is not there any more"):
+        score_chunk(str(cohort.path), 0)
+    (tmp_path / "away").rename(cells)
+    assert score_chunk(str(cohort.path), 0) == 16
 
 
 def test_a_url_that_cannot_be_opened_says_what_to_install(run: Run, tmp_path: Path) -> None:
