@@ -80,11 +80,12 @@ def score(
     """
     if stop or resume:
         if source or not out or (stop and resume):
-            raise ConfigError("--stop and --resume take --out alone, and one at a time.")
+            raise ConfigError("--stop and --resume take --out and no SOURCE, and one at a time.")
         cohort = cohort_store.get(out)
         if stop:
             cohort.request_stop()
             return _report(cohort, launcher.follow(cohort))
+        cohort = cohort_store.with_workers(cohort, workers)
         cohort.requeue()
         launcher.launch(cohort)
         return _follow(cohort)
@@ -96,6 +97,7 @@ def score(
     wanted = cohort_store.planned(model, source, out, labelling=asked, told=told, workers=workers)
     existing = cohort_store.find(wanted, out)
     if existing is not None:
+        existing = cohort_store.with_workers(existing, workers)
         launcher.start(existing)
         return _follow(existing)
     cohort = cohort_store.create(wanted, out)

@@ -79,8 +79,9 @@ class Cohort(Job):
     def digest(self) -> str:
         """What parts rest on: model, what is said of pictures, and which; 12 hex digits."""
         plan = self.plan
-        parts = (plan.engine, plan.files, list(vars(plan.told).values()), self.manifest.digest)
-        text = json.dumps([SCHEMA.to_string(), *parts], sort_keys=True)
+        said = (plan.um_per_px, plan.adapt_stain, plan.swap_red_blue)
+        rests_on = (plan.engine, plan.files, said, self.manifest.digest)
+        text = json.dumps(rests_on, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     @cached_property

@@ -102,6 +102,14 @@ def find(plan: CohortPlan, out: str | None) -> Cohort | None:
     return cohort
 
 
+def with_workers(cohort: Cohort, workers: int | None) -> Cohort:
+    """The cohort with another number of processes, from its next start on; None leaves it."""
+    if workers in (None, cohort.plan.workers):
+        return cohort
+    cohort.plan.replace(workers=workers).write(cohort.path / PLAN)
+    return Cohort(cohort.path)
+
+
 def folder_of(out: str) -> Path:
     """The cohort's folder for what `--out` says; for a URL one in the artifacts folder."""
     place = absolute(out)

@@ -41,7 +41,7 @@ Numbered = tuple[int, ListedPicture]
 
 
 class CohortPlan(Document):
-    """The plan of a cohort, plan.json, which never changes.
+    """The plan of a cohort, plan.json, of which only `workers` can change.
 
     run: the run that reads; engine and files: the digests of its engine and of what it reads with,
     as `core.runs.active_model.Promotion` has them. um_per_px, adapt_stain, swap_red_blue: what is
@@ -224,4 +224,4 @@ def _text(digest: int) -> str:
 
 
 def _table(chunk: Iterable[ListedPicture]) -> pa.Table:
-    return pa.Table.from_pylist([listed._asdict() for listed in chunk], _MANIFEST)
+    return pa.Table.from_arrays(list(map(pa.array, zip(*chunk, strict=True))), schema=_MANIFEST)

@@ -118,7 +118,9 @@ def _subject_of(said: Labelling) -> Callable[[str], str | None]:
 
         return by_folder
     pattern = Pattern(said.pattern or "C-NMC")
-    return lambda path: pattern.facts(path).get("subject")
+    if said.pattern:
+        return lambda path: pattern.facts(path).get("subject")
+    return lambda path: pattern.facts(path).get("subject", "").upper() or None
 
 
 def _rows(source: Source, system: Any, table: str) -> Iterator[ListedPicture]:
@@ -129,10 +131,11 @@ def _rows(source: Source, system: Any, table: str) -> Iterator[ListedPicture]:
         for part in tables.parts_of_table(file, name):
             columns = columns or _columns(part, source.labelling, name)
             files = part[columns["file"]].str.strip()
-            named = part[columns["subject"]] if "subject" in columns else None
-            for row, path in enumerate(files):
-                subject = by_path(path) if named is None else tables.plain(named.iloc[row])
-                yield ListedPicture(path, subject or None)
+            if "subject" not in columns:
+                yield from (ListedPicture(path, by_path(path)) for path in files)
+                continue
+            for path, subject in zip(files, part[columns["subject"]], strict=True):
+                yield ListedPicture(path, tables.plain(subject) or None)
 
 
 def _columns(rows: pd.DataFrame, said: Labelling, name: str) -> dict[str, str]:

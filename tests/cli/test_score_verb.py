@@ -50,7 +50,7 @@ def test_what_is_missing_is_said_in_a_sentence(
 ) -> None:
     shipped_run("demo-colour-bands")
     assert "There is no SOURCE" in call(capsys, "score", status=2)
-    assert "take --out alone" in call(capsys, "score", tmp_path, "--stop", status=2)
+    assert "take --out and no SOURCE" in call(capsys, "score", tmp_path, "--stop", status=2)
     assert "There is no cohort" in call(capsys, "score", "--out", "x", "--stop", status=2)
     assert "workers is 0" in call(capsys, "score", tmp_path, "--workers", "0", status=2)
     out = tmp_path / "out"

@@ -31,10 +31,10 @@ def touch(root: Path, *names: str) -> None:
 
 
 def test_a_folder_gives_its_images_with_subjects(tmp_path: Path) -> None:
-    touch(tmp_path, "UID_7_1_1_all.bmp", "a/p1/x.png", "a/p1/x.txt", ".hidden/y.png", "a/.z.png")
-    assert listed(tmp_path) == [("UID_7_1_1_all.bmp", "7"), ("a/p1/x.png", None)]
+    touch(tmp_path, "UID_h7_1_1_hem.bmp", "a/p1/x.png", "a/p1/x.txt", ".hidden/y.png", "a/.z.png")
+    assert listed(tmp_path) == [("UID_h7_1_1_hem.bmp", "H7"), ("a/p1/x.png", None)]
     assert listed(tmp_path, subject_folder=2) == [
-        ("UID_7_1_1_all.bmp", None),
+        ("UID_h7_1_1_hem.bmp", None),
         ("a/p1/x.png", "p1"),
     ]
     assert listed(tmp_path, pattern=r"(?P<subject>p\d+)/")[1] == ("a/p1/x.png", "p1")
@@ -209,6 +209,10 @@ def test_cohorts_are_found_by_folder_and_name(run: Run, drawn: Path, tmp_path: P
     assert cohort_store.get(inside.name) == inside
     assert cohort_store.get(str(elsewhere.path)) == elsewhere
     assert cohort_store.find(named, str(elsewhere.path)) == elsewhere
+    fewer = cohort_store.with_workers(elsewhere, 3)
+    assert fewer.plan.workers == 3 and cohort_store.find(named, str(elsewhere.path)) == elsewhere
+    with pytest.raises(RunError, match="workers is 0"):
+        cohort_store.with_workers(elsewhere, 0)
     other = named.replace(adapt_stain=True)
     with pytest.raises(ConfigError, match="whose adapt_stain is False, not True"):
         cohort_store.find(other, str(elsewhere.path))
