@@ -3,6 +3,7 @@
 import operator
 import os
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -18,8 +19,8 @@ from core.data.indexing import Index
 from core.data.synthetic import dataset
 from core.runs import config, run_store
 from core.runs.run_store import Run
+from tests.factories import forked, training
 from tests.factories import postgresql as postgresql_server
-from tests.factories import training
 
 # Few examples, the same each time; nothing is kept on disk.
 hypothesis.settings.register_profile(
@@ -53,6 +54,20 @@ def artifacts(tmp_path: Path, shared_folder: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("BLASTLENS_ARTIFACTS", str(folder))
     monkeypatch.delenv("BLASTLENS_WEIGHTS", raising=False)
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _forked_workers() -> Iterator[None]:
+    """Worker processes are forks of one that has imported TensorFlow."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(subprocess, "Popen", forked.Popen)
+        yield
+
+
+@pytest.fixture
+def new_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Worker processes are new ones, as for a user."""
+    monkeypatch.setattr(forked, "OURS", ())
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import create_engine
 
+from core import storage
 from core.cases import database
 from tests.factories.postgresql import create
 
@@ -20,11 +21,27 @@ def upgraded(postgresql: str) -> str:
     return postgresql
 
 
+@pytest.fixture(scope="session")
+def sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite database without cases (read only)."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BLASTLENS_ARTIFACTS", str(tmp_path_factory.mktemp("upgraded")))
+        patch.delenv("BLASTLENS_DATABASE_URL", raising=False)
+        with database.reading():
+            database.forget()
+        return storage.cases_dir() / "cases.sqlite"
+
+
 @pytest.fixture(params=["sqlite", "postgresql"], autouse=True)
-def database_url(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The address of an empty database."""
+def database_url(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, sqlite: Path
+) -> Iterator[str]:
+    """The address of an empty database, which does not wait for the disk."""
     if request.param == "sqlite":
         monkeypatch.delenv("BLASTLENS_DATABASE_URL", raising=False)
+        monkeypatch.setattr(database, "SQLITE", (*database.SQLITE, "synchronous = OFF"))
+        storage.cases_dir().mkdir(parents=True)
+        shutil.copy(sqlite, storage.cases_dir())
     else:
         server = request.getfixturevalue("upgraded")
         name = f"t{os.urandom(6).hex()}"

@@ -112,11 +112,18 @@ TAMPERED: dict[str, Tamper] = {
 }
 
 
-@pytest.mark.parametrize("what", TAMPERED)
-def test_any_tampering_is_found(case_id: str, what: str) -> None:
-    with database.writing() as (session, _):
-        TAMPERED[what](session)
-    assert verify().findings
+def test_any_tampering_is_found(case_id: str) -> None:
+    missed = []
+    for what, tamper in TAMPERED.items():
+        with database.writing() as (session, _):
+            tamper(session)
+            session.flush()
+            session.expire_all()
+            if not chain.verify(session).findings:
+                missed.append(what)
+            session.rollback()
+        assert not verify().findings, what  # it was taken back
+    assert not missed
 
 
 def test_a_chain_written_anew_is_found_by_a_hash_that_was_written_down(case_id: str) -> None:

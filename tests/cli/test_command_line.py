@@ -308,6 +308,7 @@ def test_a_folder_that_cannot_be_written_is_one_line(
     assert len(done.stderr.splitlines()) == 1 and "file" in done.stderr
 
 
+@pytest.mark.usefixtures("new_processes")
 def test_a_relative_artifacts_folder_is_the_callers(
     demo_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

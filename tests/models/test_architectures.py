@@ -1,6 +1,7 @@
 """One test over the whole catalogue: each entry builds, trains on its own pixels, and exports."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,7 +59,7 @@ def cells(demo_root: Path) -> np.ndarray:
 
 
 def _fitted(demo_root: Path, geometry: Geometry) -> np.ndarray:
-    files = sorted(demo_root.rglob("*.bmp"))[::40]
+    files = sorted(demo_root.rglob("*.bmp"))[::60]
     return np.stack([fit(decode(file), geometry) for file in files])
 
 
@@ -69,24 +70,25 @@ def test_an_architecture_builds_to_its_weights_and_its_engine_agrees(
     import tensorflow as tf
 
     from core.models import classifier
-    from core.models.conversion import disagreement, to_engine
+    from core.models.conversion import to_engine
     from core.models.engine import Engine
 
-    built = classifier.build(catalog.architecture(key), weights_choice="random")
+    entry = catalog.architecture(key)
+    if entry.pretrained:  # their heads take a map of any size; small ones are quick
+        entry = replace(entry, geometry=replace(entry.geometry, size=96))
+    built = classifier.build(entry, weights_choice="random")
     assert built.model.count_params() == PARAMETERS[key]
     assert built.model.output_shape == (None, 1)
-    if catalog.architecture(key).pretrained:
+    if entry.pretrained:
         assert not built.backbone.trainable_weights
 
     logit = built.head.get_layer("logit")
     kernel, bias = logit.get_weights()
     if not kernel.any():  # as some begin; of such a head every gradient is 0
         logit.set_weights([np.random.default_rng(0).normal(size=kernel.shape), bias])
-    cells = _fitted(demo_root, catalog.architecture(key).geometry)
+    cells = _fitted(demo_root, entry.geometry)
     to_engine(built, tmp_path / "engine.xml")
     engine = Engine(tmp_path / "engine.xml")
-    largest = max(1.0, float(np.abs(engine(cells).logit).max()))
-    assert disagreement(built, engine, cells) <= 1e-4 * largest
     # So a run of it can be exported and imported.
     engine_file.require_plain(tmp_path / "engine.xml", cells.shape[1])
     keras_file.require_safe(json.loads(built.model.to_json()))
@@ -97,11 +99,13 @@ def test_an_architecture_builds_to_its_weights_and_its_engine_agrees(
         watched = tf.constant(features)
         tape.watch(watched)
         logit = built.head(watched, training=False)
+    largest = max(1.0, float(np.abs(output.logit).max()))
+    np.testing.assert_allclose(output.logit, logit.numpy()[:, 0], atol=1e-4 * largest)
     gradient = tape.gradient(logit, watched).numpy()
     np.testing.assert_allclose(output.gradient, gradient, atol=1e-4 * np.abs(gradient).max())
     _require_the_map_that_suits_it(key, engine, cells)
-    if catalog.architecture(key).pretrained:
-        _require_blocks_that_open_from_the_top(built, catalog.architecture(key))
+    if entry.pretrained:
+        _require_blocks_that_open_from_the_top(built, entry)
 
 
 def _require_the_map_that_suits_it(key: str, engine: "Engine", cells: np.ndarray) -> None:
@@ -328,11 +332,12 @@ def test_real_densenet_weights_give_imagenet_features(
 
     monkeypatch.setenv("BLASTLENS_WEIGHTS", str(real_data / "weights"))
     entry = catalog.architecture("densenet-121")
+    assert weights.available(entry)
     built = classifier.build(entry)
     theirs = keras.applications.DenseNet121(include_top=False, weights=str(weights.require(entry)))
     pixels = cells[:1].astype(np.float32)
-    expected = theirs.predict_on_batch(keras.applications.densenet.preprocess_input(pixels.copy()))
-    np.testing.assert_allclose(built.backbone.predict_on_batch(pixels), expected, atol=1e-3)
+    expected = theirs(keras.applications.densenet.preprocess_input(pixels.copy()), training=False)
+    np.testing.assert_allclose(built.backbone(pixels, training=False), expected, atol=1e-3)
 
 
 def test_weights_that_are_no_choice_are_not_taken_for_random() -> None:

@@ -1,6 +1,7 @@
 """EfficientNet-Lite: its weights name photographs; its features know where the cell is."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -9,6 +10,9 @@ from sklearn.datasets import load_sample_image
 from core.data.geometry import Geometry, fit
 from core.errors import ModelError
 from core.models import catalog, weights
+
+if TYPE_CHECKING:
+    import keras
 
 # Of ImageNet's classes.
 DAISY, PALACE = 985, 698
@@ -24,21 +28,16 @@ def installed(scale: str) -> Path:
     return file
 
 
-@pytest.mark.parametrize(
-    ("scale", "photograph", "name"),
-    [
-        ("lite0", "china.jpg", PALACE),
-        ("lite0", "flower.jpg", DAISY),
-        ("lite2", "china.jpg", PALACE),
-    ],
-)
-def test_the_whole_network_names_photographs(scale: str, photograph: str, name: int) -> None:
+@pytest.mark.parametrize("scale", ["lite0", "lite2"])
+def test_the_whole_network_names_photographs(scale: str) -> None:
     from core.models import efficientnet_lite
 
     network = efficientnet_lite.network(224, scale, installed(scale))
-    image = fit(load_sample_image(photograph), Geometry(window=427))
-    logits = network.predict_on_batch(image[None].astype(np.float32))[0]
-    assert name in np.argsort(-logits)[:5]
+    photographs = [load_sample_image(name) for name in ("china.jpg", "flower.jpg")]
+    images = np.stack([fit(image, Geometry(window=427)) for image in photographs])
+    palace, flower = network(images.astype(np.float32), training=False).numpy()
+    assert PALACE in np.argsort(-palace)[:5]
+    assert DAISY in np.argsort(-flower)[:5] or scale == "lite2"
 
 
 def test_weights_of_another_network_are_refused() -> None:
@@ -69,21 +68,23 @@ def test_a_mean_over_the_cell_knows_neither_its_place_nor_its_size() -> None:
     np.testing.assert_allclose(two, one, atol=tolerance)
 
 
-def test_a_sum_over_the_cell_knows_its_size() -> None:
+@pytest.fixture(scope="module")
+def backbone() -> "keras.Model":
     from core.models import classifier
 
-    images = np.stack([grained((40, 40)), grained((40, 40), (120, 128))])
     entry = catalog.architecture("efficientnet-lite0-size")
-    backbone = classifier.build(entry, weights_choice="random").backbone
+    return classifier.build(entry, weights_choice="random").backbone
+
+
+def test_a_sum_over_the_cell_knows_its_size(backbone: "keras.Model") -> None:
+    images = np.stack([grained((40, 40)), grained((40, 40), (120, 128))])
     one, two = backbone(images, training=False).numpy().mean(axis=(1, 2))
     np.testing.assert_allclose(two, 2 * one, atol=1e-4 * np.abs(one).max())
 
 
-def test_a_pixel_is_seen_by_as_many_positions_on_its_left_as_on_its_right() -> None:
-    from core.models import classifier
-
-    entry = catalog.architecture("efficientnet-lite0-size")
-    backbone = classifier.build(entry, weights_choice="random").backbone
+def test_a_pixel_is_seen_by_as_many_positions_on_its_left_as_on_its_right(
+    backbone: "keras.Model",
+) -> None:
     images = np.full((2, 224, 224, 3), 100, np.float32)
     images[1, 115, 115] = 255  # in position 14 of 28
     even, lit = backbone(images, training=False).numpy()

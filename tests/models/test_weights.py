@@ -160,18 +160,3 @@ def test_the_files_of_installed_packages_are_those_of_the_catalogue(key: str) ->
         pytest.skip(f"{published.module} is not installed")
     assert hashlib.md5(file.read_bytes()).hexdigest() == published.md5
     assert round(file.stat().st_size / 2**20) == published.mebibytes
-
-
-def test_real_densenet_weights_are_found_and_not_what_chance_gives(
-    real_data: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import numpy as np
-
-    from core.models import classifier
-
-    monkeypatch.setenv("BLASTLENS_WEIGHTS", str(real_data / "weights"))
-    densenet = catalog.architecture("densenet-121")
-    assert weights.available(densenet)
-    loaded = classifier.build(densenet).backbone.get_weights()
-    random = classifier.build(densenet, weights_choice="random").backbone.get_weights()
-    assert not any(np.allclose(a, b) for a, b in zip(loaded, random, strict=True) if a.ndim == 4)

@@ -14,6 +14,7 @@ from core.errors import ModelError
 from core.models.engine import Engine
 from core.ood import reference
 from core.runs.run_store import Run
+from tests.factories.processes import crowding
 
 
 def parts(split: list[str], groups: list[str], diameters: list[float]) -> pd.DataFrame:
@@ -176,4 +177,4 @@ def test_a_search_among_as_many_cells_as_c_nmc_has_takes_milliseconds() -> None:
         started = time.perf_counter()
         kept.distances(features[5])
         seconds.append(time.perf_counter() - started)
-    assert min(seconds) < 0.05  # 5 ms on an idle machine; others may be at work on this one
+    assert min(seconds) < 0.05 * crowding()  # 5 ms on an idle machine

@@ -113,7 +113,10 @@ def test_train_starts_nothing_with_any_number_out_of_range(
     for toggle in app.toggle:
         toggle.set_value(True)
     app.run()
+    restore = dict[str, float]()
     for one in list(app.number_input):
+        for label, value in restore.items():
+            field(app, label).set_value(value)
         found = field(app, one.label)
         assert re.search(r"From [\d.,e-]+ to [\d.,e+]+\.$", found.help), one.label
         if found.disabled:
@@ -121,8 +124,10 @@ def test_train_starts_nothing_with_any_number_out_of_range(
         found.set_value(10**8 if "Seed" not in one.label else -1).run()
         assert button(app, "Start training").disabled, one.label
         assert f"{one.label} is " in words(app), one.label
-        found = field(app, one.label)
-        found.set_value(one.value if one.value is not None else 1).run()
+        restore = {one.label: one.value if one.value is not None else 1}
+    for label, value in restore.items():
+        field(app, label).set_value(value).run()
+    assert not button(app, "Start training").disabled
     assert len(run_store.runs()) == before
 
 

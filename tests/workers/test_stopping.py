@@ -20,8 +20,10 @@ from core.runs.run_store import Run
 from core.settings import settings
 from core.workers import launcher, queue, train, worker
 from tests.conftest import PROJECT
+from tests.factories import forked
 from tests.factories.processes import (
     contents,
+    crowding,
     end,
     half_written,
     kill,
@@ -63,7 +65,7 @@ def stop(run: Run, *, alone: bool = True) -> None:
     run.request_stop()
     seconds = end(run)
     assert run.status.state == "cancelled", run.status
-    assert seconds < SECONDS_TO_STOP, run.status
+    assert seconds < SECONDS_TO_STOP * crowding(), run.status
     deadline = time.monotonic() + 10
     while processes(run) and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -73,11 +75,11 @@ def stop(run: Run, *, alone: bool = True) -> None:
 
 
 def test_a_run_stops_within_two_seconds_in_every_phase_and_can_be_resumed(
-    demo_root: Path, earlier: Run
+    demo_root: Path, earlier: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     more = CONFIG | {"sample": 108}  # or decoding would be over before it is seen
-    run = start(demo_root, "cnn-dropout", **more)
-    behind = start(demo_root, "cnn-dropout", **more)
+    run = start(demo_root, "compact", **more)
+    behind = start(demo_root, "compact", **more)
     wait_for_phase(run, "indexing the data set")
     wait_until(behind, lambda: (behind.path / "worker.lock").exists())
     time.sleep(1)  # its worker has seen that it must wait
@@ -88,7 +90,10 @@ def test_a_run_stops_within_two_seconds_in_every_phase_and_can_be_resumed(
     # A quick machine has decoded before it is stopped; then there would be nothing to see.
     shutil.rmtree(storage.pixels_dir("any").parent, ignore_errors=True)
     for phase in ("decoding images", "loading TensorFlow", "training", "exporting"):
-        launcher.resume(run)
+        with monkeypatch.context() as patch:
+            if phase == "loading TensorFlow":  # a fork has it already
+                patch.setattr(forked, "OURS", ())
+            launcher.resume(run)
         wait_for_phase(run, phase)
         if phase == "training":
             wait_until(run, lambda: len(run.history) >= 1)
@@ -125,7 +130,8 @@ def test_a_run_killed_at_random_points_and_resumed_ends_like_one_left_alone(
             finished = rows
             launcher.resume(run)
     assert len(finished) == 5
-    wait_for_phase(run, "loading TensorFlow")
+    last = {"building the network", "training", "exporting"}
+    wait_until(run, lambda: run.status.phase in last, what=last)
     kill(run, "core.workers.train")
     wait_while_processes_end(run)  # the trainer notices
     assert half_written(run) == []

@@ -25,12 +25,13 @@ from core.tuning.sweep_store import Plan, Sweep
 from core.workers import launcher
 from tests.conftest import CELLS, PROJECT
 from tests.factories import executor
+from tests.factories.processes import crowding
 
 SMALL = {"epochs": 1, "precision": "float32", "batch_size": 16}
 
 
 def small(root: Path, **settings: Any) -> config.RunConfig:
-    return config.create("cnn-dropout", root, "recommended", **SMALL | settings)
+    return config.create("compact", root, "recommended", **SMALL | settings)
 
 
 def searching(base: config.RunConfig, trials: int, name: str) -> Sweep:
@@ -50,7 +51,7 @@ def wait_until(true: Callable[[], object], seconds: float = 120) -> None:
 def worker_of(sweep: Sweep) -> psutil.Process:
     (worker,) = (
         process
-        for process in psutil.Process().children()
+        for process in psutil.Process().children(recursive=True)
         if process.status() != psutil.STATUS_ZOMBIE and str(sweep.path) in process.cmdline()
     )
     return worker
@@ -96,10 +97,9 @@ def test_a_search_stops_within_two_seconds_and_goes_on_where_it_was(demo_root: P
     asked = time.monotonic()
     sweep.request_stop()
     status = launcher.follow(sweep)
-    # Two seconds by the worker's own clock; a crowded machine may take longer to see it.
-    assert status.state == "cancelled" and time.monotonic() - asked < 5
+    assert status.state == "cancelled" and time.monotonic() - asked < 3 * crowding()
     assert run_store.get(sweep.run_id(0)).status.state == "succeeded"
-    wait_until(lambda: second.status.state == "cancelled", 5)
+    wait_until(lambda: second.status.state == "cancelled")
     trained = (sweep.runs[0].path / "metrics.json").stat().st_mtime_ns
     launcher.resume(sweep)
     status = launcher.follow(sweep)
@@ -162,7 +162,7 @@ def test_a_second_worker_gives_way_to_the_first(artifacts: Path) -> None:
     assert first.wait(30) == 0
     status = sweep.status
     assert status.state == "cancelled" and status.finished is not None
-    assert status.finished - asked < 3  # two, and what a crowded machine adds
+    assert status.finished - asked < 2 * crowding()
     launched = (storage.sweeps_dir() / "launched.log").read_text().split()
     assert launched == [sweep.run_id(0)]
 

@@ -16,7 +16,7 @@ from core.workers import launcher
 
 
 def start(root: Path, **settings: object) -> Run:
-    run = run_store.create(config.create("cnn-16", root, "recommended", **settings))
+    run = run_store.create(config.create("compact", root, "recommended", **settings))
     launcher.launch(run)
     return run
 

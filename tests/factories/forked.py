@@ -1,0 +1,131 @@
+"""`python -m MODULE` as a fork of a process that has imported TensorFlow and `core` already.
+
+A worker so starts in milliseconds, where a new process imports for ten seconds. The fork has the
+command line, the environment, the folder and the streams it was asked for, and its parent is the
+fork server. On other systems than Linux, and with the fixture `new_processes`, processes are new.
+"""
+
+import ctypes
+import multiprocessing
+import os
+import runpy
+import subprocess
+import sys
+from collections.abc import Sequence
+from multiprocessing import forkserver, process, reduction
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from core.settings import PROJECT
+
+_CONTEXT: Any = multiprocessing.get_context("forkserver") if sys.platform == "linux" else None
+_server = forkserver.ForkServer()  # type: ignore[attr-defined]
+_ENVIRONMENT = {
+    "PYTHONPATH": str(PROJECT),
+    "OPENBLAS_NUM_THREADS": "1",
+    "TF_CPP_MIN_LOG_LEVEL": "2",
+    "CUDA_VISIBLE_DEVICES": "-1",
+}
+# The packages whose modules are forked.
+OURS = ("core", "tests")
+
+
+class Popen(subprocess.Popen[Any]):
+    """As `subprocess.Popen`, but that it forks the modules of `OURS`."""
+
+    _fork: Any = None
+
+    def _execute_child(self, args: Any, *more: Any) -> None:
+        if not _is_ours(args):
+            super()._execute_child(args, *more)  # type: ignore[misc]
+            return
+        cwd, env, pipes, session = more[4], more[5], more[9:15], more[20]
+        ends = (pipes[0], pipes[3], pipes[5])
+        streams = _Streams([end if end >= 0 else number for number, end in enumerate(ends)])
+        command = list(map(str, args[2:]))
+        _start_server()
+        place = str(cwd or Path.cwd())
+        given = (command, place, dict(env or os.environ), session, streams)
+        self._fork = _CONTEXT.Process(target=_become, args=given)
+        connect = _server.connect_to_new_process
+        with mock.patch.object(forkserver, "connect_to_new_process", connect):
+            self._fork.start()
+        process._children.discard(self._fork)  # type: ignore[attr-defined] # it may outlive us
+        self.pid = self._fork.pid
+        self._child_created = True
+        self._close_pipe_fds(*pipes)  # type: ignore[attr-defined]
+
+    def _internal_poll(self, *args: Any, **more: Any) -> int | None:
+        if self._fork is None:
+            return super()._internal_poll(*args, **more)  # type: ignore[misc, no-any-return]
+        if self.returncode is None:
+            self.returncode = self._fork.exitcode
+        return self.returncode
+
+    def _wait(self, timeout: float | None) -> int:
+        if self._fork is None:
+            return super()._wait(timeout)  # type: ignore[misc, no-any-return]
+        self._fork.join(timeout)
+        if self._internal_poll() is None:
+            raise subprocess.TimeoutExpired(self.args, timeout or 0)
+        return self.returncode
+
+
+def _is_ours(args: Any) -> bool:
+    return (
+        _CONTEXT is not None
+        and not isinstance(args, str | bytes | Path)
+        and list(args[:2]) == [sys.executable, "-m"]
+        and str(args[2]).partition(".")[0] in OURS
+    )
+
+
+class _Streams:
+    """Numbers of open files, which are sent along with a fork."""
+
+    def __init__(self, numbers: list[int]) -> None:
+        self.numbers = numbers
+
+    def __getstate__(self) -> list[Any]:
+        return [reduction.DupFd(number) for number in self.numbers]
+
+    def __setstate__(self, sent: list[Any]) -> None:
+        self.numbers = [one.detach() for one in sent]
+
+
+def _start_server() -> None:
+    with mock.patch.dict(os.environ, _ENVIRONMENT):
+        _server.set_forkserver_preload(["tests.factories.preloaded"])
+        _server.ensure_running()
+
+
+def _become(
+    command: list[str], cwd: str, environment: dict[str, str], session: bool, streams: _Streams
+) -> None:
+    for number, stream in enumerate(streams.numbers):
+        os.dup2(stream, number)
+        os.close(stream)
+    if session:
+        os.setsid()
+    os.chdir(cwd)
+    os.environ.clear()
+    os.environ.update(environment)
+    _show_as([sys.executable, "-m", *command])
+    sys.argv = command
+    sys.stdin = os.fdopen(0)
+    # A fork of a fork comes from the same server.
+    global _server
+    _server = forkserver._forkserver  # type: ignore[attr-defined]
+    _server.ensure_running = lambda: None
+    sys.modules.pop(command[0], None)  # what runs is `__main__`, as in a new process
+    runpy.run_module(command[0], run_name="__main__")
+
+
+def _show_as(command: Sequence[str]) -> None:
+    """Has the system show this command line as that of the process."""
+    fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+    start, end = map(int, fields[45:47])
+    text = b"".join(part.encode() + b"\0" for part in command)
+    assert len(text) <= end - start, command
+    ctypes.memmove(start, text.ljust(end - start, b"\0"), end - start)
