@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -67,14 +68,20 @@ def module_name(file: Path) -> str:
     return ".".join(file.relative_to(PROJECT).with_suffix("").parts).removesuffix(".__init__")
 
 
-def imports(file: Path) -> set[str]:
+@cache
+def parsed(file: Path) -> ast.Module:
+    return ast.parse(file.read_text(encoding="utf-8"))
+
+
+@cache
+def imports(file: Path) -> frozenset[str]:
     found = set()
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+    for node in ast.walk(parsed(file)):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             found |= {f"{node.module}.{alias.name}" for alias in node.names} | {node.module}
-    return found
+    return frozenset(found)
 
 
 def room(module: str) -> str:
@@ -187,7 +194,7 @@ def test_only_one_module_writes_csv_for_others() -> None:
     # history.csv of a run: numbers, which the app reads back.
     assert writers == {"core.tables", "core.runs.run_store"}
     for file in sources("core", "pages"):
-        tree = ast.parse(file.read_text(encoding="utf-8"))
+        tree = parsed(file)
         modules = {
             alias.asname or alias.name
             for node in ast.walk(tree)
@@ -232,7 +239,7 @@ def test_only_compat_leans_on_the_insides_of_libraries() -> None:
 
 def private_names(file: Path) -> set[str]:
     """The private names of libraries that a file uses; `os._exit` is a public one."""
-    tree = ast.parse(file.read_text(encoding="utf-8"))
+    tree = parsed(file)
     libraries, names = set(), set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -261,39 +268,30 @@ def test_documents_write_the_json_of_run_and_sweep_folders() -> None:
 
 
 @pytest.mark.process
-@pytest.mark.parametrize("module", ["app", "core.__main__", "core.workers.launcher"])
-def test_importing_it_leaves_tensorflow_out(module: str) -> None:
-    assert loaded_after(f"import {module}") == []
-
-
-@pytest.mark.process
-def test_importing_every_page_leaves_tensorflow_out() -> None:
-    modules = [module_name(file) for file in sources("pages")]
-    assert loaded_after("".join(f"import {module}\n" for module in modules)) == []
-
-
-def loaded_after(statements: str) -> list[str]:
-    """TensorFlow and Keras modules that a fresh process has after running `statements`."""
+def test_importing_launcher_command_line_app_and_pages_leaves_tensorflow_out() -> None:
+    pages = [module_name(file) for file in sources("pages")]
     # A page outside a session may stop early with an exception; what it imported still counts.
-    script = (
-        "import sys\nsys.path.insert(0, '.')\n"
-        + "".join(
-            f"try:\n    {line}\nexcept SystemExit:\n    pass\n" for line in statements.splitlines()
-        )
-        + "print(*sorted(m for m in sys.modules if m.split('.')[0] in ('tensorflow', 'keras')))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script], cwd=PROJECT, capture_output=True, text=True, timeout=120
-    )
+    script = f"""
+import importlib, sys
+sys.path.insert(0, ".")
+for module in {["core.workers.launcher", "core.__main__", "app", *pages]}:
+    try:
+        importlib.import_module(module)
+    except SystemExit:
+        pass
+    print(*(m for m in sys.modules if m.split(".")[0] in ("tensorflow", "keras")))
+"""
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
-    return done.stdout.split()
+    assert done.stdout.split() == []
 
 
 def test_a_class_name_means_one_thing() -> None:
     names = [
         node.name
         for file in sources("core", "pages")
-        for node in ast.parse(file.read_text(encoding="utf-8")).body
+        for node in parsed(file).body
         if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
     ]
     assert [name for name in set(names) if names.count(name) > 1] == []
@@ -320,7 +318,7 @@ def test_tests_use_public_names() -> None:
 
 def _private_names(file: Path) -> set[str]:
     """The private names of the project's modules that a file reads or replaces."""
-    tree = ast.parse(file.read_text(encoding="utf-8"))
+    tree = parsed(file)
     modules = {
         alias.asname or alias.name: f"{node.module}.{alias.name}"
         for node in ast.walk(tree)

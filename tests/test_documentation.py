@@ -3,6 +3,7 @@
 import ast
 import importlib.util
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ SOURCES = [
 ]
 
 
+@cache
 def names(file: Path) -> set[str]:
     """The names that a module binds: imports, functions, classes with their members, variables."""
     bound: set[str] = set()
@@ -47,20 +49,31 @@ def missing(dotted: str) -> bool:
     return True
 
 
-@pytest.mark.parametrize("file", [*TEXTS, *SOURCES], ids=lambda file: str(file.name))
-def test_every_dotted_path_names_something(file: Path) -> None:
-    text = file.read_text(encoding="utf-8")
-    mentioned = re.findall(r"`((?:core|pages|benchmarks|tests)(?:\.\w+)+)", text)
-    assert [path for path in mentioned if missing(path)] == []
+def test_every_dotted_path_names_something() -> None:
+    wrong = {}
+    for file in (*TEXTS, *SOURCES):
+        text = file.read_text(encoding="utf-8")
+        mentioned = re.findall(r"`((?:core|pages|benchmarks|tests)(?:\.\w+)+)", text)
+        if found := [path for path in mentioned if missing(path)]:
+            wrong[file] = found
+    assert wrong == {}
 
 
 @pytest.mark.parametrize("file", TEXTS, ids=lambda file: str(file.name))
-def test_every_path_and_link_of_a_text_exists(file: Path) -> None:
+def test_every_path_link_verb_benchmark_and_target_of_a_text_exists(file: Path) -> None:
     text = file.read_text(encoding="utf-8")
     paths = re.findall(r"`((?:core|pages|tests|docs|benchmarks)/[\w/.-]+)`", text)
     links = re.findall(r"\]\((?!http)([\w/.-]+)\)", text)
     assert [path for path in paths if not (PROJECT / path).exists()] == []
     assert [link for link in links if not (file.parent / link).exists()] == []
+    verbs = re.findall(r"(?:^|`)(?:blastlens|\S*python -m core) ([a-z-]+)", text, re.MULTILINE)
+    assert set(verbs) <= set(blastlens.commands)
+    benchmarks = re.findall(r"python -m benchmarks ([a-z]+)", text)
+    assert set(benchmarks) <= set(BENCHMARKS)
+    makefile = (PROJECT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
+    mentioned = re.findall(r"(?:^|`)make ([a-z -]+?)(?:`|$|\s+#)", text, re.MULTILINE)
+    assert {target for call in mentioned for target in call.split()} <= targets
 
 
 def test_a_name_beside_a_file_is_in_that_file() -> None:
@@ -70,24 +83,6 @@ def test_a_name_beside_a_file_is_in_that_file() -> None:
     for name, path in pairs:
         if path:
             assert name in names(PROJECT / path), (name, path)
-
-
-@pytest.mark.parametrize("file", TEXTS, ids=lambda file: str(file.name))
-def test_every_verb_and_benchmark_exists(file: Path) -> None:
-    text = file.read_text(encoding="utf-8")
-    verbs = re.findall(r"(?:^|`)(?:blastlens|\S*python -m core) ([a-z-]+)", text, re.MULTILINE)
-    assert set(verbs) <= set(blastlens.commands)
-    benchmarks = re.findall(r"python -m benchmarks ([a-z]+)", text)
-    assert set(benchmarks) <= set(BENCHMARKS)
-
-
-@pytest.mark.parametrize("file", TEXTS, ids=lambda file: str(file.name))
-def test_every_make_target_exists(file: Path) -> None:
-    makefile = (PROJECT / "Makefile").read_text(encoding="utf-8")
-    targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
-    text = file.read_text(encoding="utf-8")
-    mentioned = re.findall(r"(?:^|`)make ([a-z -]+?)(?:`|$|\s+#)", text, re.MULTILINE)
-    assert {target for call in mentioned for target in call.split()} <= targets
 
 
 def test_the_floors_of_the_documentation_are_those_that_a_test_holds() -> None:

@@ -12,7 +12,7 @@ import runpy
 import subprocess
 import sys
 from collections.abc import Sequence
-from multiprocessing import forkserver, process, reduction
+from multiprocessing import forkserver, process, reduction, spawn
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -49,7 +49,10 @@ class Popen(subprocess.Popen[Any]):
         given = (command, place, dict(env or os.environ), session, streams)
         self._fork = _CONTEXT.Process(target=_become, args=given)
         connect = _server.connect_to_new_process
-        with mock.patch.object(forkserver, "connect_to_new_process", connect):
+        with (
+            mock.patch.object(forkserver, "connect_to_new_process", connect),
+            mock.patch.object(spawn, "get_preparation_data", _prepared),
+        ):
             self._fork.start()
         process._children.discard(self._fork)  # type: ignore[attr-defined] # it may outlive us
         self.pid = self._fork.pid
@@ -92,6 +95,11 @@ class _Streams:
 
     def __setstate__(self, sent: list[Any]) -> None:
         self.numbers = [one.detach() for one in sent]
+
+
+def _prepared(name: str, prepare: Any = spawn.get_preparation_data) -> dict[str, Any]:
+    """Without the main module, which a fork has no use for, and which may be a page."""
+    return {key: value for key, value in prepare(name).items() if "init_main" not in key}
 
 
 def _start_server() -> None:
