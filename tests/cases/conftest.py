@@ -1,7 +1,9 @@
 """Every test of this folder runs on SQLite, and on PostgreSQL where there is one."""
 
 import os
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine

@@ -27,12 +27,17 @@ _ENVIRONMENT = {
     "TF_CPP_MIN_LOG_LEVEL": "2",
     "CUDA_VISIBLE_DEVICES": "-1",
 }
-# The packages whose modules are forked.
-OURS = ("core", "tests")
+# What is forked: the command line and the workers of this machine.
+OURS: tuple[str, ...] = (
+    "core",
+    *(f"core.workers.{name}" for name in ("conversion", "detection", "devices", "fetch")),
+    *(f"core.workers.{name}" for name in ("sweep", "train", "trainer", "verification")),
+    *("tests.factories.executor", "tests.factories.training"),
+)
 
 
 class Popen(subprocess.Popen[Any]):
-    """As `subprocess.Popen`, but that it forks the modules of `OURS`."""
+    """As `subprocess.Popen`, but that it forks the modules in `OURS`."""
 
     _fork: Any = None
 
@@ -80,7 +85,7 @@ def _is_ours(args: Any) -> bool:
         _CONTEXT is not None
         and not isinstance(args, str | bytes | Path)
         and list(args[:2]) == [sys.executable, "-m"]
-        and str(args[2]).partition(".")[0] in OURS
+        and args[2] in OURS
     )
 
 
