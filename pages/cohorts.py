@@ -5,7 +5,7 @@ import streamlit as st
 from core.cohort import cohort_store
 from core.cohort.cohort import Cohort
 from pages.ui.cohorts import follow, pictures, results, start
-from pages.ui.common.text import plain, research_notice, shown_errors, title
+from pages.ui.common.text import research_notice, shown_errors, title
 
 SUMMARY, PATIENTS, PICTURES, FILES = VIEWS = ("Summary", "Patients", "Pictures", "Files")
 
@@ -54,9 +54,9 @@ with shown_errors():
             st.selectbox(
                 "Of",
                 ended,
-                format_func=lambda cohort: plain(cohort.name),
+                format_func=lambda cohort: cohort.name,
                 label_visibility="collapsed",
-                key="cohort",
+                key=follow.CHOSEN,
             )
         )
 research_notice()

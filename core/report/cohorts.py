@@ -41,7 +41,8 @@ def sentence(summary: CohortSummary) -> str:
     """What became of the pictures, in a sentence or two."""
     text = f"{summary.pictures:,} pictures: {summary.cells:,} read as one cell"
     if summary.fields:
-        text += f", {summary.fields:,} as fields with {summary.field_cells:,} white cells"
+        fields = "a field" if summary.fields == 1 else f"{summary.fields:,} fields"
+        text += f", {fields} with {summary.field_cells:,} white cells"
     text += f", {summary.refused:,} refused."
     if summary.copies:
         text += f" {summary.copies:,} are copies of others; of one patient they count once."

@@ -93,7 +93,14 @@ def test_one_under_way_shows_rate_and_time_left_and_can_be_stopped(
     button(app, "Stop").click().run()
     assert cohort.stop_requested
     cohort.write_status(status.replace(state="cancelled"))
-    assert "Resume" in labels(open_page("cohorts"))
+    app.run()
+    assert "Resume" in labels(app) and "Stop" not in labels(app)
+    assert app.selectbox(key="cohort_shown").value == cohort and not app.exception
+    other = cohorts.plan(run, pictures, tmp_path / "other")
+    other.write_status(status.replace(state="cancelled"))
+    cohort.write_status(status)  # as a resume has it
+    app.run()
+    assert app.selectbox(key="cohort_shown").value == other and not app.exception
 
 
 def test_a_finished_one_shows_counts_refusals_patients_and_files(finished: Cohort) -> None:

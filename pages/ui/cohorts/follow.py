@@ -9,10 +9,12 @@ from core.report.cohorts import progress
 from pages.ui.common import monitor
 from pages.ui.common.text import plain, sentence
 
+CHOSEN = "cohort_shown"  # of the session: the cohort whose results are shown
+
 
 def show(cohort: Cohort) -> None:
-    """Follows a cohort live; redraws itself, not the page, until it ends."""
-    monitor.show(cohort, _draw)
+    """Follows a cohort live; redraws itself, not the page, until it ends, and then chooses it."""
+    monitor.show(cohort, _draw, ended=lambda: st.session_state.update({CHOSEN: cohort}))
 
 
 def _draw(cohort: Cohort, status: Status) -> None:
