@@ -1,8 +1,8 @@
 # make app: the app in the browser.  make test: the whole suite.  Both set themselves up.
 VENV := .venv
 BIN := $(VENV)/bin
-# Two at once, a file on one, in the order of tests/conftest.py.
-PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
+# Two at once, a file on one, in the order of tests/conftest.py; each with one thread for NumPy.
+PYTEST := OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 DEMO := artifacts/datasets/demo/dataset.json
 
 .PHONY: app test test-fast test-masked check demo-runs clean
@@ -11,18 +11,18 @@ app: $(VENV)/.run $(DEMO)
 	$(BIN)/streamlit run app.py
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest $(PARALLEL)
+	$(PYTEST)
 
 # The tests within one process, and those of the pages.
 test-fast: $(VENV)/.dev
-	$(BIN)/python -m pytest $(PARALLEL) -m "unit or page"
+	$(PYTEST) -m "unit or page"
 
 # As on an x86-64 processor without AVX-512.
 test-masked: $(VENV)/.dev
 	ONEDNN_MAX_CPU_ISA=AVX2 DNNL_MAX_CPU_ISA=AVX2 TF_ENABLE_ONEDNN_OPTS=0 OPENBLAS_CORETYPE=Haswell \
 	NPY_DISABLE_CPU_FEATURES="X86_V4 AVX512_ICL AVX512_SPR" \
 	GLIBC_TUNABLES=glibc.cpu.hwcaps=-AVX512F,-AVX512VL,-AVX512BW,-AVX512DQ \
-	$(BIN)/python -m pytest $(PARALLEL)
+	$(PYTEST)
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .

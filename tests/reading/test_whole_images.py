@@ -14,6 +14,7 @@ from core.data.pixel_cache import prepare
 from core.data.synthetic.smear_field import draw_field
 from core.errors import ModelError, RunError
 from core.explain.overlay import resize_heat
+from core.reading import picture
 from core.reading.cell_reading import Reading
 from core.reading.picture import is_large, read_picture, read_small_field
 from core.reading.reader import Reader
@@ -31,7 +32,7 @@ def _field(seed: int, blasts: int) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """A network trained for two epochs on whole fields with two blasts, or with none."""
+    """A network trained for an epoch on whole fields with two blasts, or with none."""
     root = tmp_path_factory.mktemp("fields")
     for number in range(24):
         blasts = 2 * (number % 2)
@@ -41,7 +42,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BLASTLENS_ARTIFACTS", str(tmp_path_factory.mktemp("artifacts")))
         datasets.add(str(root))
-        wanted = config.create("cnn-16", root, "recommended", epochs=2, inputs="image")
+        wanted = config.create("cnn-16", root, "recommended", epochs=1, inputs="image")
         made = run_store.create(wanted)
         train(made)
     return made
@@ -62,9 +63,7 @@ def test_the_network_sees_the_whole_image(run: Run) -> None:
     whole = prepare(image, geometry, None, "image")
     assert np.array_equal(whole, letterbox(image, geometry.window))
     assert not np.array_equal(whole, prepare(image, geometry, None))
-    reader = Reader(run)
-    picture = reader.picture(image)
-    assert np.array_equal(picture.pixels, fit(whole, run.geometry))
+    assert np.array_equal(Reader(run).picture(image).pixels, fit(whole, run.geometry))
 
 
 def test_an_image_is_read_as_it_is_and_nothing_is_measured_on_it(run: Run) -> None:
@@ -98,12 +97,13 @@ def test_a_heat_map_is_judged_by_the_white_cells_that_are_found(run: Run) -> Non
 
 
 def test_a_large_image_is_read_whole_too_and_no_field_is_looked_for(
-    run: Run, tmp_path: Path
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reader, image = Reader(run), _field(101, 2)
-    steps = [-(-3600 // side) for side in image.shape[:2]]
     file = tmp_path / "large.png"
-    file.write_bytes(encode(np.tile(image, (*steps, 1))))
+    file.write_bytes(encode(image))
+    assert not is_large(file, file.name)
+    monkeypatch.setattr(picture, "SCAN_FROM", image.shape[0] * image.shape[1])
     assert is_large(file, file.name)
     assert isinstance(read_picture(reader, file, file.name), Reading)
     ((row, reading),) = rows(reader, [(file.name, file)])
