@@ -132,8 +132,7 @@ def look(
     """
     threshold = cohort.plan.threshold
     best = pa.table({"rank": pa.array([], pa.float64())})
-    rows = cohort.rows()
-    for batch in rows.to_batches(columns=_COLUMNS, filter=chosen.expression):
+    for batch in cohort.batches(_COLUMNS, chosen.expression):
         if not len(batch):
             continue
         if order == SAMPLE:

@@ -9,7 +9,7 @@ import hashlib
 import json
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -31,6 +31,7 @@ from core.cohort.rows import SCHEMA
 from core.jobs.job import Job
 
 PLAN = "plan.json"
+_PARTS_AT_ONCE = 128
 _PART = re.compile(r"part-(\d{6,})-([0-9a-f]{12})\.parquet")
 
 
@@ -126,8 +127,21 @@ class Cohort(Job):
 
     def rows(self) -> Any:
         """The rows of all parts, a `pyarrow.dataset.Dataset` in the order of the pictures."""
-        system, _ = self._place
-        return dataset.dataset(list(self._parts().values()), schema=SCHEMA, filesystem=system)
+        return self._dataset(list(self._parts().values()))
+
+    def batches(self, columns: list[str], filter: Any = None) -> Iterator[pa.RecordBatch]:
+        """The rows of all parts in the order of the pictures, some at a time.
+
+        `filter` is a `pyarrow.compute.Expression`. A dataset keeps some 60 KB of each part that it
+        has read, so that memory would grow with their number: here they are read a few at a time.
+        """
+        parts = list(self._parts().values())
+        for start in range(0, len(parts), _PARTS_AT_ONCE):
+            some = self._dataset(parts[start : start + _PARTS_AT_ONCE])
+            yield from some.to_batches(columns=columns, filter=filter)
+
+    def _dataset(self, parts: list[str]) -> Any:
+        return dataset.dataset(parts, schema=SCHEMA, filesystem=self._place[0])
 
     @property
     def summary(self) -> CohortSummary | None:

@@ -25,7 +25,6 @@ from core.reading.fields.reading import BORDER
 from core.reading.fields.summary import Counts, Summary, summarise_total
 
 Values = dict[str, object]  # of a row, by column
-_BATCH = 2**17  # rows
 _CALLS = {"ALL": "blasts", "HEM": "hem", "review": "review"}
 _PATIENTS = pa.schema(
     [
@@ -134,7 +133,7 @@ def write(cohort: Cohort, progress: Callable[[int, int], object] = lambda *_: No
     """
     repeated, copies = _copies(cohort)
     total, patients = _Total(), defaultdict[str, _Patient](_Patient)
-    for batch in _batches(cohort, ["picture", "cell", *_Group._fields[:7]]):
+    for batch in cohort.batches(["picture", "cell", *_Group._fields[:7]]):
         for group in _groups(batch, repeated):
             total.add(group)
             if group.subject is not None:
@@ -161,11 +160,6 @@ def write(cohort: Cohort, progress: Callable[[int, int], object] = lambda *_: No
         patients=len(rows),
         without_subject=total.without_subject,
     ).write(cohort.summary_file)
-
-
-def _batches(cohort: Cohort, columns: list[str]) -> Iterator[pa.RecordBatch]:
-    """The rows of all parts in their order, some at a time."""
-    yield from cohort.rows().to_batches(columns=columns, batch_size=_BATCH)
 
 
 def _groups(batch: pa.RecordBatch, repeated: np.ndarray) -> Iterator[_Group]:
@@ -203,7 +197,7 @@ def _copies(cohort: Cohort) -> tuple[np.ndarray, list[Values]]:
 
 
 def _pictures(cohort: Cohort, columns: list[str]) -> Iterator[pa.RecordBatch]:
-    for batch in _batches(cohort, [*columns, "cell"]):
+    for batch in cohort.batches([*columns, "cell"]):
         yield batch.filter(batch["cell"].is_null())
 
 
