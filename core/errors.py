@@ -39,3 +39,7 @@ class CaseError(BlastLensError):
 
 class StaleError(CaseError):
     """Somebody else has changed a case since it was looked at; nothing was written."""
+
+
+class ClusterError(BlastLensError):
+    """Ray or SLURM is missing, does not answer, or cannot run a job as asked."""

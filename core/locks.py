@@ -1,11 +1,13 @@
 """Locks against other processes."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+
+_LOOK_EVERY_SECONDS = 0.2
 
 
 @contextmanager
@@ -20,18 +22,34 @@ def lock(
     While the lock is taken or `when` returns False, `waiting` is called about five times a second;
     it may raise to give up.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    file_lock = FileLock(f"{path}.lock")
-    while True:
-        if when():
-            with suppress(Timeout):
-                file_lock.acquire(timeout=0.2)
-                break
-        else:
-            time.sleep(0.2)
+    with any_lock([path], waiting, when=when):
+        yield
+
+
+@contextmanager
+def any_lock(
+    paths: Sequence[Path],
+    waiting: Callable[[], None] | None = None,
+    *,
+    when: Callable[[], bool] = lambda: True,
+) -> Iterator[None]:
+    """Locks the first of `paths` that is free; see `lock`."""
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    file_locks = [FileLock(f"{path}.lock") for path in paths]
+    while (held := _first_free(file_locks) if when() else None) is None:
+        time.sleep(_LOOK_EVERY_SECONDS)
         if waiting:
             waiting()
     try:
         yield
     finally:
-        file_lock.release()
+        held.release()
+
+
+def _first_free(file_locks: Sequence[FileLock]) -> FileLock | None:
+    for file_lock in file_locks:
+        with suppress(Timeout):
+            file_lock.acquire(blocking=False)
+            return file_lock
+    return None

@@ -24,6 +24,10 @@ class Settings:
     `BLASTLENS_STUDY_STORAGE` (of searches, see `core.tuning.study_storage`; default SQLite in the
     sweep's folder), `BLASTLENS_CORES` (how many a process reads pictures with; default all) and
     `BLASTLENS_DEVICE` (`auto`, `cpu` or `gpu`, see `core.models.device`).
+    Of jobs, see docs/clusters.md: `BLASTLENS_ENGINE` (local, ray, ray://HOST:PORT or slurm),
+    `BLASTLENS_RUNS_AT_ONCE` (on this machine: a number, or auto), `BLASTLENS_CPUS_PER_RUN` (on a
+    cluster), `BLASTLENS_SLURM` (options of sbatch, such as "--partition=long --time=1-0") and
+    `BLASTLENS_SCHEDULED` (1 in a worker that a cluster has given its place).
     Of the app alone, see docs/people.md: `BLASTLENS_DATA_ROOTS`, `BLASTLENS_ALLOW_ANONYMOUS`,
     `BLASTLENS_ROLES_CLAIM`, `BLASTLENS_READERS`, `BLASTLENS_SUPERVISORS`,
     `BLASTLENS_ADMINISTRATORS`.
@@ -41,6 +45,11 @@ class Settings:
     supervisors: tuple[str, ...] = ()
     administrators: tuple[str, ...] = ()
     cores: int | None = None
+    engine: str = "local"
+    runs_at_once: str = "1"
+    cpus_per_run: str = "4"
+    slurm: str = ""
+    scheduled: bool = False
     login_seconds: int = 12 * 3600  # after that a person logs in again
     max_file_bytes: int = 64 * 2**20
     max_pixels: int = 40_000_000
@@ -78,6 +87,11 @@ _VARIABLES = tuple(
         "READERS",
         "SUPERVISORS",
         "ADMINISTRATORS",
+        "ENGINE",
+        "RUNS_AT_ONCE",
+        "CPUS_PER_RUN",
+        "SLURM",
+        "SCHEDULED",
     )
 )
 
@@ -93,10 +107,16 @@ def _made(
     roots: str | None,
     anonymous: str | None,
     claim: str | None,
-    *people: str | None,
+    readers: str | None,
+    supervisors: str | None,
+    administrators: str | None,
+    engine: str | None,
+    runs_at_once: str | None,
+    cpus_per_run: str | None,
+    slurm: str | None,
+    scheduled: str | None,
 ) -> Settings:
     folder = Path(artifacts or _default_artifacts()).absolute()
-    readers, supervisors, administrators = (_listed(names, ",") for names in people)
     return Settings(
         artifacts=folder,
         weights=Path(weights or folder / "weights").absolute(),
@@ -107,9 +127,14 @@ def _made(
         data_roots=None if roots is None else tuple(map(_folder, _listed(roots, os.pathsep))),
         allow_anonymous=anonymous == "1",
         roles_claim=(claim or "").strip(),
-        readers=readers,
-        supervisors=supervisors,
-        administrators=administrators,
+        readers=_listed(readers, ","),
+        supervisors=_listed(supervisors, ","),
+        administrators=_listed(administrators, ","),
+        engine=(engine or "local").strip(),
+        runs_at_once=(runs_at_once or "1").strip(),
+        cpus_per_run=(cpus_per_run or "4").strip(),
+        slurm=slurm or "",
+        scheduled=scheduled == "1",
     )
 
 

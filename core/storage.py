@@ -95,6 +95,11 @@ def scan_dir(key: str) -> Path:
     return settings().artifacts / "cache" / "scans" / key
 
 
+def slurm_dir() -> Path:
+    """Where batch jobs of SLURM leave what they return."""
+    return settings().artifacts / "cache" / "slurm"
+
+
 def downloads_dir() -> Path:
     """Where downloads and their status are kept."""
     return settings().artifacts / "downloads"

@@ -55,7 +55,7 @@ PRIVATE_NAMES_IN_TESTS = {
     "core.training.network._build",
     "core.training.precision._processor",
     "core.training.precision._speed",
-    "core.workers.queue._first",
+    "core.workers.queue._before",
     "core.workers.train._death",
 }
 

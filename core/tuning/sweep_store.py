@@ -135,9 +135,14 @@ class Sweep(Job):
         return [run for _, run in sorted(numbered_runs, key=lambda pair: pair[0])]
 
     @property
+    def unfinished(self) -> list[Run]:
+        """The runs that wait or train."""
+        return [run for run in self.runs if run.status.unfinished]
+
+    @property
     def current(self) -> Run | None:
-        """The unfinished run, if any."""
-        return next((run for run in reversed(self.runs) if run.status.unfinished), None)
+        """The last unfinished run, if any."""
+        return next(reversed(self.unfinished), None)
 
     def requeue(self, trials: int | None = None) -> None:
         """Queues a sweep that has ended, with more `trials` if given; keeps finished runs.

@@ -1,4 +1,4 @@
-"""Starts the workers of jobs on this machine, each in a process of its own, and follows them.
+"""Starts the workers of jobs, each in a process of its own, and follows them.
 
 To add a kind of job: derive its class from `core.jobs.job.Job`; write its work as one function,
 `work(job, reporter)`, in a module that ends with `worker.main(Kind, work)`; and name that module in
@@ -24,6 +24,7 @@ from core.runs.run_store import Run
 from core.settings import PROJECT, settings
 from core.tuning.sweep_store import Sweep
 from core.workers import queue
+from core.workers.clusters import chosen
 
 WORKERS: dict[type[Job], str] = {
     Run: "core.workers.train",
@@ -32,19 +33,34 @@ WORKERS: dict[type[Job], str] = {
     Fetch: "core.workers.fetch",
     Cohort: "core.workers.score",
 }
+AGENT = "core.workers.clusters.agent"
+
+
+# Whose workers a cluster can run; the others only wait for workers, or fetch files to here.
+ON_CLUSTERS = (Run, DetectionJob)
 
 
 def launch(job: Job) -> None:
     """Starts the worker of a queued job; it outlives the app, a closed tab and the terminal.
 
-    A run also takes its place in the queue.
+    On a cluster, if one is chosen, an agent of this machine has it started there. Here, a run takes
+    its place in the queue. Raises `ConfigError` if there is no such cluster.
     """
+    chosen.require(settings().engine)
+    module = WORKERS[type(job)]
+    if isinstance(job, ON_CLUSTERS) and not chosen.is_local():
+        _start(job, AGENT, module)
+        return
     if isinstance(job, Run):
         queue.join(job)
+    _start(job, module)
+
+
+def _start(job: Job, module: str, *arguments: str) -> None:
     flags = ("CREATE_NEW_PROCESS_GROUP", "DETACHED_PROCESS") if os.name == "nt" else ()
     with job.log_file.open("ab") as log:
         subprocess.Popen(
-            [sys.executable, "-m", WORKERS[type(job)], str(job.path.absolute())],
+            [sys.executable, "-m", module, str(job.path.absolute()), *arguments],
             cwd=PROJECT,
             env=environment(),
             stdin=subprocess.DEVNULL,

@@ -1,13 +1,42 @@
-"""The queue of runs: one trains at a time, in the order in which they were queued."""
+"""The queue of runs of this machine, in the order in which they were queued.
 
+One trains at a time, or as many as `BLASTLENS_RUNS_AT_ONCE` says. A cluster has a queue of its own.
+"""
+
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import psutil
+
 from core import locks, storage
-from core.errors import RunError
+from core.errors import ConfigError, RunError
 from core.runs import run_store
 from core.runs.run_store import Run
+from core.settings import settings
+
+AUTO = "auto"
+# What a training of the networks here takes on its own, for "auto".
+CORES_A_RUN, BYTES_A_RUN = 2, 3 * 2**30
+
+
+def runs_at_once() -> int:
+    """How many runs go side by side on this machine.
+
+    "auto": as many as have `CORES_A_RUN` cores and `BYTES_A_RUN` bytes of memory each, at least 1.
+    Raises `ConfigError` if the setting is neither that nor a whole number from 1.
+    """
+    text = settings().runs_at_once
+    if text == AUTO:
+        cores, memory = os.cpu_count() or 1, int(psutil.virtual_memory().total)
+        return max(1, min(cores // CORES_A_RUN, memory // BYTES_A_RUN))
+    if not text.isdigit() or int(text) < 1:
+        raise ConfigError(
+            f"BLASTLENS_RUNS_AT_ONCE is {text!r}; it must be {AUTO} or a whole number of at least "
+            "1."
+        )
+    return int(text)
 
 
 def join(run: Run) -> Path:
@@ -24,24 +53,25 @@ def _name(run: Run) -> str:
 
 @contextmanager
 def turn(run: Run, waiting: Callable[[], None]) -> Iterator[None]:
-    """Waits until the runs queued before `run` have ended, then holds the machine for it.
+    """Waits until it is the run's turn, then holds a place of the machine for it.
 
-    Calls `waiting` (which may raise, to give up) about five times a second meanwhile. Places of
-    dead workers are passed over, and the machine is freed if the holder dies.
+    Calls `waiting` (which may raise, to give up) about five times a second meanwhile. Tickets of
+    dead workers are passed over, and a place is freed if its holder dies.
     """
+    places = runs_at_once()
     ticket = join(run)
-    lock = storage.runs_dir() / ".training"
+    files = [storage.runs_dir() / f".training-{place}" for place in range(places)]
     try:
-        with locks.lock(lock, waiting, when=lambda: _first(ticket)):
+        with locks.any_lock(files, waiting, when=lambda: _before(ticket) < places):
             yield
     finally:
         with suppress(OSError):
             ticket.unlink(missing_ok=True)
 
 
-def _first(ticket: Path) -> bool:
-    """Whether every ticket before this one has lost its holder."""
-    return not any(_held(other) for other in ticket.parent.iterdir() if other.name < ticket.name)
+def _before(ticket: Path) -> int:
+    """The number of tickets before this one whose holder waits or trains."""
+    return sum(_held(other) for other in ticket.parent.iterdir() if other.name < ticket.name)
 
 
 def _held(ticket: Path) -> bool:

@@ -1,13 +1,17 @@
 """The worker of a sweep: `python -m core.workers.sweep FOLDER`.
 
-It trains the folds of a cross-validation, or the trials of a search, one after another. To have
-them trained elsewhere, call `work` with another executor: a function that takes a queued run and
-has a worker train it. All else is read from the run folders.
+It has the folds of a cross-validation, or the trials of a search, trained: as many side by side as
+this machine's queue or the chosen cluster takes. To have them trained in another way, call `work`
+with another executor: a function that takes a queued run and has a worker train it. All else is
+read from the run folders.
 """
 
+import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from core.errors import RunError
@@ -19,7 +23,8 @@ from core.settings import settings
 from core.tuning import cross_validation, search, sweep_store
 from core.tuning.results import SearchResults
 from core.tuning.sweep_store import Sweep
-from core.workers import launcher, worker
+from core.workers import launcher, queue, worker
+from core.workers.clusters import chosen
 
 if TYPE_CHECKING:
     import optuna
@@ -43,69 +48,151 @@ class _Failed(Exception):  # noqa: N818 - a state, not an error
 
 
 def work(sweep: Sweep, reporter: Reporter, launch: Executor = launcher.launch) -> None:
-    """Does what is left of a sweep; a stop also stops the run under way.
+    """Does what is left of a sweep; a stop also stops the runs under way.
 
     `launch` has a queued run trained and returns at once.
     """
     reporter.begin()
-    sweeping = _Sweeping(sweep, reporter, launch)
-    try:
-        (sweeping.search if sweep.plan.kind == "search" else sweeping.cross_validate)()
-    except Cancelled:
-        if (current := sweep.current) is not None:
-            _stop(current)
-        raise
+    with _places() as places:
+        sweeping = _Sweeping(sweep, reporter, launch, places)
+        try:
+            (sweeping.search if sweep.plan.kind == "search" else sweeping.cross_validate)()
+        except Cancelled:
+            _stop(*sweep.unfinished)
+            raise
 
 
-def _stop(run: Run) -> None:
-    """Asks a run to stop and waits until it has, for `GRACE_SECONDS` at most."""
-    run.request_stop()
+@contextmanager
+def _places() -> Iterator[int]:
+    """How many runs can train side by side, while the block has them trained."""
+    if chosen.is_local():
+        yield queue.runs_at_once()
+    else:
+        with chosen.opened() as cluster:
+            yield cluster.runs_at_once()
+
+
+def _stop(*runs: Run) -> None:
+    """Asks runs to stop and waits until they have, for `GRACE_SECONDS` at most."""
+    for run in runs:
+        run.request_stop()
     deadline = time.monotonic() + GRACE_SECONDS
-    while run.status.unfinished and time.monotonic() < deadline:
+    while any(run.status.unfinished for run in runs) and time.monotonic() < deadline:
         time.sleep(_LOOK_EVERY_SECONDS / 4)
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Sweeping:
     sweep: Sweep
     reporter: Reporter
     launch: Executor
+    places: int
+    # Held while the study, the results and what follows are changed.
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    working: set[int] = field(default_factory=set)
+    done: int = 0
+    problem: Exception | None = None
 
     def cross_validate(self) -> None:
-        """Trains all folds; ends with the first that fails, which a resume tries again."""
+        """Trains all folds; starts no more after one has failed, which a resume tries again."""
         base = self.sweep.plan.base
         require_inputs(base)
-        for fold, config in enumerate(cross_validation.fold_configs(base)):
-            self._at(f"fold {fold + 1} of {base.folds}", fold)
-            try:
-                self._train(config, self.sweep.run_id(fold=fold), retry=True)
-            except _Failed as failure:
-                raise RunError(f"Fold {fold + 1} failed. {failure}") from None
-            self.sweep.write_results(cross_validation.results(self.sweep))
+        configs = cross_validation.fold_configs(base)
+
+        def next_fold() -> Callable[[], None] | None:
+            fold = self.done + len(self.working)
+            if fold == base.folds:
+                return None
+            self.working.add(fold)
+            return lambda: self._fold(fold, configs[fold])
+
+        self._side_by_side(next_fold)
         self.reporter.update(done=base.folds)
+
+    def _fold(self, fold: int, config: RunConfig) -> None:
+        try:
+            self._train(config, self.sweep.run_id(fold=fold), retry=True)
+        except _Failed as failure:
+            raise RunError(f"Fold {fold + 1} failed. {failure}") from None
+        with self._finished(fold):
+            self.sweep.write_results(cross_validation.results(self.sweep))
 
     def search(self) -> None:
         """Makes all trials; a trial that fails is a row of the results like any other."""
         plan = self.sweep.plan
         require_inputs(plan.base)
         with search.open_study(self.sweep) as study:
-            while (trial := search.next_trial(study, plan)) is not None:
-                self._at(f"trial {trial.number}", trial.number)
-                self._try(study, trial)
-                self.sweep.write_results(search.results(self.sweep, study))
+            self.done = sum(trial.state.is_finished() for trial in study.trials)
+
+            def next_trial() -> Callable[[], None] | None:
+                trial = search.next_trial(study, plan)
+                if trial is None:
+                    return None
+                self.working.add(trial.number)
+                config = search.trial_config(plan.base, search.suggest(trial, plan))
+                return lambda: self._trial(study, trial, config)
+
+            self._side_by_side(next_trial)
         self.reporter.update(done=plan.trials)
         results = self.sweep.results
         if isinstance(results, SearchResults) and results.best is None:
             raise RunError(f"No trial finished with a value. {results.trials[-1].error or ''}")
 
-    def _at(self, phase: str, done: int) -> None:
-        self.reporter.update(now=True, phase=phase, done=done, total=self.sweep.plan.total)
+    def _trial(self, study: "optuna.Study", trial: "optuna.Trial", config: RunConfig) -> None:
+        self._try(study, trial, config)
+        with self._finished(trial.number):
+            self.sweep.write_results(search.results(self.sweep, study))
 
-    def _try(self, study: "optuna.Study", trial: "optuna.Trial") -> None:
+    def _side_by_side(self, next_task: Callable[[], Callable[[], None] | None]) -> None:
+        """Carries tasks out in threads, one a place, until there is none or one fails.
+
+        Raises what the first one to fail raised, when the others have ended.
+        """
+
+        def carry_out() -> None:
+            while True:
+                with self.lock:
+                    task = None if self.problem else next_task()
+                    self._say()
+                if task is None:
+                    return
+                try:
+                    task()
+                except Exception as problem:
+                    self.problem = self.problem or problem
+                    return
+
+        with ThreadPoolExecutor(self.places) as pool:
+            for _ in range(self.places):
+                pool.submit(carry_out)
+        if self.problem:
+            raise self.problem
+
+    @contextmanager
+    def _finished(self, number: int) -> Iterator[None]:
+        """Notes that a fold or trial is done, and lets one thread at a time write the results."""
+        with self.lock:
+            yield
+            self.working.remove(number)
+            self.done += 1
+
+    def _say(self) -> None:
+        """Reports which folds or trials are under way, if any."""
+        search = self.sweep.plan.kind == "search"
+        first = 0 if search else 1
+        noun = ("trial" if search else "fold") + ("" if len(self.working) == 1 else "s")
+        numbers = ", ".join(str(number + first) for number in sorted(self.working))
+        total = self.sweep.plan.total
+        phase = f"{noun} {numbers}" + ("" if search else f" of {total}")
+        if self.working:
+            # A stop is noticed where runs are waited for.
+            with suppress(Cancelled):
+                self.reporter.update(now=True, phase=phase, done=self.done, total=total)
+
+    def _try(self, study: "optuna.Study", trial: "optuna.Trial", config: RunConfig) -> None:
         """Makes one trial and tells the study its value or its failure."""
         from optuna.trial import TrialState
 
-        config = search.trial_config(self.sweep.plan.base, search.suggest(trial, self.sweep.plan))
         try:
             value = self._folds(trial, config) if config.folds else self._single(trial, config)
         except _GivenUp:
@@ -183,6 +270,8 @@ class _Sweeping:
         """Follows a run to its end and returns its last status."""
         while True:
             self.reporter.check_stop()
+            if isinstance(self.problem, Cancelled):
+                raise Cancelled
             status = run.status
             silent = time.time() - status.heartbeat
             alive = silent < _PATIENCE * settings().heartbeat_stale_seconds

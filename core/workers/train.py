@@ -10,11 +10,13 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 
 from core import storage
 from core.errors import RunError
 from core.jobs.reporter import Cancelled, Reporter
 from core.runs.run_store import Run
+from core.settings import settings
 from core.workers import queue, worker
 
 # A trainer between two batches stops by itself, sooner than this; inside a long call it is killed.
@@ -24,7 +26,8 @@ _LOOK_EVERY_SECONDS = 0.1
 
 def work(run: Run, reporter: Reporter) -> None:
     """Waits for the run's turn and has it trained; the trainer reports, and ends the run."""
-    with queue.turn(run, reporter.check_stop):
+    scheduled = settings().scheduled  # a cluster has had it wait
+    with nullcontext() if scheduled else queue.turn(run, reporter.check_stop):
         reporter.begin()
         reporter.close()
         storage.sweep(run.path)
@@ -41,7 +44,7 @@ def _train(run: Run) -> int:
     command = [sys.executable, "-m", "core.workers.trainer", str(run.path)]
     # NumPy's own threads only slow its small products down, and have been seen to wait for one
     # another for ever beside TensorFlow's.
-    environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
+    environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"} | _threads()
     # The trainer holds the other end of the pipe, and ends when this process does.
     trainer = subprocess.Popen(command, stdin=subprocess.PIPE, env=environment)
     asked: float | None = None
@@ -58,6 +61,15 @@ def _train(run: Run) -> int:
         trainer.wait()
     storage.sweep_caches(trainer.pid)
     return trainer.returncode
+
+
+def _threads() -> dict[str, str]:
+    """The share of this machine's cores for one of several runs; nothing for the only one."""
+    runs = 1 if settings().scheduled else queue.runs_at_once()
+    if runs == 1:
+        return {}
+    share = str(max(1, (os.cpu_count() or 1) // runs))
+    return dict.fromkeys(("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS"), share)
 
 
 def _death(code: int) -> str:

@@ -5,7 +5,7 @@ Its worker starts it.
 
 import os
 import sys
-import threading
+from functools import partial
 from pathlib import Path
 
 from core import locks, storage
@@ -16,12 +16,12 @@ from core.workers import conversion, worker
 
 
 def work(run: Run, reporter: Reporter) -> None:
-    """Trains, or adopts, as soon as no other trainer does."""
+    """Trains, or adopts, as soon as an earlier trainer of the run has ended."""
     # Set before TensorFlow is imported, which reads it once.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     worker.step_back()
     # The trainer of a worker that was killed may take a moment to notice.
-    with locks.lock(storage.runs_dir() / ".trainer", reporter.check_stop):
+    with locks.lock(run.path / "trainer", reporter.check_stop):
         reporter.update(now=True, state="running")
         if run.adoption is not None:
             adopt(run, reporter, conversion.convert)
@@ -31,18 +31,15 @@ def work(run: Run, reporter: Reporter) -> None:
         train(run, reporter)
 
 
-def _end_with_the_worker(run: Run) -> None:
-    # Returns when the worker, alone at the other end, is gone. Not `sys.stdin.buffer.read`: the
-    # interpreter waits for that one's lock when it shuts down.
-    os.read(sys.stdin.fileno(), 1)
+def _clean(run: Run) -> None:
     storage.sweep_caches(os.getpid())
     storage.sweep(run.path)
-    os._exit(1)
 
 
 if __name__ == "__main__":
     worker.start_log()
     chosen = Run(Path(sys.argv[1]))
-    threading.Thread(target=_end_with_the_worker, args=(chosen,), daemon=True).start()
+    # Its worker holds the other end of the pipe.
+    worker.end_with_parent(partial(_clean, chosen))
     worker.carry_out(chosen, work)
     worker.leave()

@@ -4,6 +4,7 @@ import errno
 import logging
 import os
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn, TypeVar
@@ -16,6 +17,8 @@ from core.jobs.reporter import Cancelled, Reporter
 J = TypeVar("J", bound=Job)
 Work = Callable[[J, Reporter], None]
 
+# The second argument of a worker that ends with the process that holds its standard input.
+WITH_PARENT = "--with-parent"
 log = logging.getLogger(__name__)
 
 
@@ -27,6 +30,8 @@ def main(kind: Callable[..., J], work: Work[J]) -> NoReturn:
     """
     start_log()
     job = kind(*map(Path, sys.argv[1:2]))
+    if WITH_PARENT in sys.argv[2:]:
+        end_with_parent()
     try:
         perform(job, work, leave)
     except Taken:
@@ -85,6 +90,19 @@ def is_out_of_memory(problem: Exception) -> bool:
         return "failed to map segment" in message or "cannot allocate memory" in message
     # TensorFlow has an error of its own; it is not imported here to be named.
     return isinstance(problem, MemoryError) or type(problem).__name__ == "ResourceExhaustedError"
+
+
+def end_with_parent(before: Callable[[], None] = lambda: None) -> None:
+    """Ends this process, after `before`, when the process at the other end of its input does."""
+
+    def wait() -> None:
+        # Returns when the other end is gone. Not `sys.stdin.buffer.read`: the interpreter waits for
+        # that one's lock when it shuts down.
+        os.read(sys.stdin.fileno(), 1)
+        before()
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def start_log() -> None:

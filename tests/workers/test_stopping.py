@@ -218,9 +218,9 @@ def test_a_resumed_run_goes_to_the_end_of_the_queue(tmp_path: Path) -> None:
     assert not first.stop_requested
     places.append(queue.join(first))
     assert sorted(place.name for place in places) == [place.name for place in places]
-    assert not queue._first(places[2])
+    assert queue._before(places[2]) == 1
     second.write_status(Status(state="succeeded", queued=second.status.queued))
-    assert queue._first(places[2])
+    assert queue._before(places[2]) == 0
 
 
 @pytest.mark.parametrize("state", ["queued", "running", "succeeded"])

@@ -1,0 +1,107 @@
+"""The agent of a job on a cluster: `python -m core.workers.clusters.agent FOLDER MODULE`.
+
+It submits the job's worker, keeps the job alive until the worker runs, takes a job that was stopped
+out of the queue, and submits the worker again if its node was lost. The worker reports by itself.
+"""
+
+import logging
+import secrets
+import shutil
+import sys
+import time
+from pathlib import Path
+
+from core import locks
+from core.errors import BlastLensError, ClusterError
+from core.jobs.job import Job, Taken
+from core.settings import settings, version
+from core.workers import launcher, worker
+from core.workers.clusters import chosen
+from core.workers.clusters.cluster import Cluster, Order, Task
+
+# A worker that is lost so many times most often ends its nodes itself, by taking their memory.
+MOST_LOSSES = 3
+_LOOK_EVERY_SECONDS = 0.25
+log = logging.getLogger(__name__)
+
+
+def main(folder: str, module: str) -> None:
+    """Has the job of a folder worked on, and ends when it does."""
+    kind = next(kind for kind, named in launcher.WORKERS.items() if named == module)
+    job = kind(Path(folder))
+
+    def give_way() -> None:
+        raise Taken
+
+    try:
+        with locks.lock(job.path / "agent", give_way):
+            _work(job, module)
+    except Taken:
+        log.info("Another agent takes care of this job already.")
+
+
+def _work(job: Job, module: str) -> None:
+    try:
+        with chosen.opened() as cluster:
+            tend(job, module, cluster)
+    except BlastLensError as problem:
+        job.finish("failed", str(problem))
+    except Exception as problem:
+        job.finish("failed", worker.explain(problem, job))
+
+
+def tend(job: Job, module: str, cluster: Cluster) -> None:
+    """Submits the worker of a job until it has ended the job.
+
+    Raises `ClusterError` if the cluster refuses it, or loses it `MOST_LOSSES` times.
+    """
+    mark = f"agent-{secrets.token_hex(4)}"
+    (job.path / mark).touch()
+    try:
+        for loss in range(1, MOST_LOSSES + 1):
+            task = cluster.submit(_order(job, module, mark, cluster))
+            _follow(job, task)
+            if not task.lost or not job.written_status.unfinished or job.stop_requested:
+                break
+            log.info("%s was lost for the %d. time: %s", job.title, loss, task.error)
+            status = job.written_status
+            job.write_status(status.replace(state="queued", heartbeat=time.time()))
+    finally:
+        (job.path / mark).unlink(missing_ok=True)
+        shutil.rmtree(job.path / "slurm", ignore_errors=True)
+    if job.deleted or not job.written_status.unfinished:
+        return
+    if job.stop_requested:
+        job.finish("cancelled")
+    else:
+        raise ClusterError(f"{task.error or 'The worker ended without a word.'} {job.remedy}")
+
+
+def _order(job: Job, module: str, mark: str, cluster: Cluster) -> Order:
+    passed = {
+        name: value
+        for name, value in launcher.environment().items()
+        if name.startswith(("BLASTLENS_", "PYTHON"))
+    }
+    # What the worker starts stays on its node. Where others have no queue, it takes its turn here.
+    passed |= {chosen.VARIABLE: chosen.LOCAL, "BLASTLENS_SCHEDULED": str(int(cluster.standing))}
+    return Order(module, str(job.path.absolute()), passed, version(), mark)
+
+
+def _follow(job: Job, task: Task) -> None:
+    """Waits for the end of a task, and of the job if another worker has it."""
+    beaten = 0.0
+    while not task.ended or job.status.state == "running":
+        status = job.written_status
+        if job.deleted or (job.stop_requested and status.state == "queued"):
+            task.cancel()
+            return
+        if status.state == "queued" and time.monotonic() - beaten > settings().heartbeat_seconds:
+            beaten = time.monotonic()
+            job.write_status(status.replace(phase=task.place, heartbeat=time.time()))
+        time.sleep(_LOOK_EVERY_SECONDS)
+
+
+if __name__ == "__main__":
+    worker.start_log()
+    main(*sys.argv[1:3])
