@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from core.adoption import request, statement
-from core.cli.console import follow, phases_of, prints
+from core.cli.console import engine_option, follow, phases_of, prints
 from core.data import datasets
 from core.errors import ConfigError, RunError
 from core.models.inputs import CHANNELS, SCALINGS
@@ -60,6 +60,7 @@ class StatedRun:
     metavar="WORDS",
     help="States that it was not trained on these patients; WORDS say on what.",
 )
+@engine_option
 @prints
 def adopt(
     model: Path,

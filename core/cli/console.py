@@ -12,6 +12,7 @@ from core.documents import to_json
 from core.jobs.job import Job, Status
 from core.runs.run_store import Run
 from core.workers import launcher
+from core.workers.clusters import chosen
 
 
 def prints(verb: Callable[..., Any]) -> Callable[..., None]:
@@ -29,6 +30,22 @@ def prints(verb: Callable[..., Any]) -> Callable[..., None]:
             click.echo("\n".join(_lines(document)))
 
     return run
+
+
+def engine_option(verb: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the option --engine, which has the jobs of a verb run elsewhere."""
+
+    def choose(context: click.Context, option: click.Parameter, engine: str | None) -> None:
+        if engine is not None:
+            chosen.choose(engine)
+
+    return click.option(
+        "--engine",
+        metavar="ENGINE",
+        expose_value=False,
+        callback=choose,
+        help="Where jobs run: local, ray, ray://HOST:PORT or slurm; default: BLASTLENS_ENGINE.",
+    )(verb)
 
 
 def wants_json() -> bool:

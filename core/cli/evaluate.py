@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from core.audit import ablations
-from core.cli.console import prints, progress
+from core.cli.console import engine_option, prints, progress
 from core.errors import ConfigError, RunError
 from core.evaluation import decision, operating_point
 from core.report import audits
@@ -133,6 +133,7 @@ _TRAIN = "Train the missing runs: the recipe over folds"
 @click.option("--leakage", is_flag=True, help=f"{_TRAIN}, by image and by subject.")
 @click.option("--controls", is_flag=True, help=f"{_TRAIN}, and on silhouette and size.")
 @click.option("--probe", is_flag=True, help="Name subjects from the features of the run.")
+@engine_option
 @prints
 def audit(run: str, probe: bool, **chosen: bool) -> dict[str, Any]:
     """Asks whether a run may be believed.

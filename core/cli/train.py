@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from core.cells import staining
-from core.cli.console import epochs_of, follow, prints
+from core.cli.console import engine_option, epochs_of, follow, prints
 from core.data import datasets, splits
 from core.errors import ConfigError, RunError
 from core.models import catalog
@@ -132,6 +132,7 @@ def _parse(assignments: tuple[str, ...]) -> dict[str, str]:
 @click.command()
 @training_options
 @click.option("--run-id", help="Name of the run; default: date, time and architecture.")
+@engine_option
 @prints
 def train(run_id: str | None, **options: Any) -> EndedRun:
     """Trains an architecture.
@@ -145,6 +146,7 @@ def train(run_id: str | None, **options: Any) -> EndedRun:
 
 @click.command()
 @click.argument("run")
+@engine_option
 @prints
 def resume(run: str) -> EndedRun:
     """Resumes a run that failed or was stopped.
@@ -173,6 +175,7 @@ def _follow_run(run: Run) -> EndedRun:
     show_default=True,
 )
 @click.option("--set", "assignments", multiple=True, metavar="NAME=VALUE")
+@engine_option
 @prints
 def study(dataset: str, preset: str, assignments: tuple[str, ...]) -> list[StudyRun]:
     """Trains the five networks of the original study.

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from core.cli.console import follow, phases_of, prints
+from core.cli.console import engine_option, follow, phases_of, prints
 from core.cli.train import TrainingOptions, requested_config, training_options
 from core.documents import INLINE
 from core.errors import ConfigError, RunError
@@ -44,6 +44,7 @@ class ListedSweep:
 @training_options
 @click.option("--name", help="Name of the sweep; the name of an existing one resumes it.")
 @click.option("--folds", type=int, default=FOLDS, show_default=True)
+@engine_option
 @prints
 def cross_validate(name: str | None, folds: int, **options: Any) -> SweepReport:
     """Trains a recipe once for each fold.
@@ -61,6 +62,7 @@ def cross_validate(name: str | None, folds: int, **options: Any) -> SweepReport:
 @click.option("--folds", type=int, default=0, help="Of each trial; default 0: one split.")
 @click.option("--search", metavar="NAME,NAME", help=f"Any of {', '.join(SETTINGS)}.")
 @click.option("--no-pruning", is_flag=True, help="Finish every trial.")
+@engine_option
 @prints
 def tune(
     name: str | None,

@@ -16,6 +16,7 @@ from core import locks, storage
 from core.audit import ablations
 from core.cohort.cohort import Cohort
 from core.data.fetch_job import Fetch
+from core.errors import ConfigError
 from core.jobs.job import Job, Status
 from core.reading.fields.detection_job import DetectionJob
 from core.runs import run_store
@@ -44,9 +45,13 @@ def launch(job: Job) -> None:
     """Starts the worker of a queued job; it outlives the app, a closed tab and the terminal.
 
     On a cluster, if one is chosen, an agent of this machine has it started there. Here, a run takes
-    its place in the queue. Raises `ConfigError` if there is no such cluster.
+    its place in the queue. Raises `ConfigError`, and fails the job, if there is no such cluster.
     """
-    chosen.require(settings().engine)
+    try:
+        chosen.require(settings().engine)
+    except ConfigError as problem:
+        job.finish("failed", str(problem))
+        raise
     module = WORKERS[type(job)]
     if isinstance(job, ON_CLUSTERS) and not chosen.is_local():
         _start(job, AGENT, module)

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from core.errors import ClusterError
+from core.jobs.job import Job
 from core.settings import version
 from core.workers import worker
 from core.workers.clusters.cluster import Order
@@ -28,7 +29,7 @@ def carry_out(order: Order) -> int:
             "BLASTLENS_ARTIFACTS to a folder on a disk that all nodes share."
         )
     command = [sys.executable, "-m", order.module, order.folder, worker.WITH_PARENT]
-    with (folder / "worker.log").open("ab") as log:
+    with Job(folder).log_file.open("ab") as log:
         process = subprocess.Popen(
             command,
             env=os.environ | order.environment,

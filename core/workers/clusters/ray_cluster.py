@@ -9,7 +9,7 @@ from typing import Any
 import ray
 from ray import exceptions
 
-from core.errors import ClusterError
+from core.errors import BlastLensError, ClusterError
 from core.workers.clusters import node
 from core.workers.clusters.cluster import Order, cpus_per_run
 
@@ -54,10 +54,12 @@ class RayTask:
             return None
         try:
             ray.get(self._reference)
-        except exceptions.RayTaskError as problem:
-            return problem.cause if isinstance(problem.cause, Exception) else problem
+        except exceptions.RayTaskError as failed:
+            cause = failed.cause
+            return cause if isinstance(cause, BlastLensError) else RuntimeError(str(failed))
         except exceptions.RayError as problem:
-            return problem
+            # mypy does not know the errors of Ray.
+            return problem  # type: ignore[no-any-return]
         return None
 
     def cancel(self) -> None:

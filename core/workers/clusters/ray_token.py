@@ -11,7 +11,7 @@ def provide() -> None:
     """Has this process and those that it starts show the user's token; call it before `import ray`.
 
     `ray start` asks for the token as soon as the user has one, but `ray.init` shows it only if
-    RAY_AUTH_MODE says so. Without one, a new token is made for a cluster that this process may start:
+    RAY_AUTH_MODE says so. Without one, a token is made for a cluster that this process may start:
     Ray would keep its own in the user's home. Nothing changes where RAY_AUTH_MODE is set.
     """
     if _MODE in os.environ:
