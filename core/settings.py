@@ -26,8 +26,9 @@ class Settings:
     `BLASTLENS_DEVICE` (`auto`, `cpu` or `gpu`, see `core.models.device`).
     Of jobs, see docs/clusters.md: `BLASTLENS_ENGINE` (local, ray, ray://HOST:PORT or slurm),
     `BLASTLENS_RUNS_AT_ONCE` (on this machine: a number, or auto), `BLASTLENS_CPUS_PER_RUN` (on a
-    cluster), `BLASTLENS_SLURM` (options of sbatch, such as "--partition=long --time=1-0") and
-    `BLASTLENS_SCHEDULED` (1 in a worker that a cluster has given its place).
+    cluster), `BLASTLENS_SHIP` (1 if the nodes of a Ray cluster share no disk), `BLASTLENS_SLURM`
+    (options of sbatch, such as "partition=long time=1440") and `BLASTLENS_SCHEDULED` (1 in a
+    worker that a cluster has given its place).
     Of the app alone, see docs/people.md: `BLASTLENS_DATA_ROOTS`, `BLASTLENS_ALLOW_ANONYMOUS`,
     `BLASTLENS_ROLES_CLAIM`, `BLASTLENS_READERS`, `BLASTLENS_SUPERVISORS`,
     `BLASTLENS_ADMINISTRATORS`.
@@ -48,6 +49,7 @@ class Settings:
     engine: str = "local"
     runs_at_once: str = "1"
     cpus_per_run: str = "4"
+    ship: bool = False
     slurm: str = ""
     scheduled: bool = False
     login_seconds: int = 12 * 3600  # after that a person logs in again
@@ -90,6 +92,7 @@ _VARIABLES = tuple(
         "ENGINE",
         "RUNS_AT_ONCE",
         "CPUS_PER_RUN",
+        "SHIP",
         "SLURM",
         "SCHEDULED",
     )
@@ -113,6 +116,7 @@ def _made(
     engine: str | None,
     runs_at_once: str | None,
     cpus_per_run: str | None,
+    ship: str | None,
     slurm: str | None,
     scheduled: str | None,
 ) -> Settings:
@@ -133,6 +137,7 @@ def _made(
         engine=(engine or "local").strip(),
         runs_at_once=(runs_at_once or "1").strip(),
         cpus_per_run=(cpus_per_run or "4").strip(),
+        ship=ship == "1",
         slurm=slurm or "",
         scheduled=scheduled == "1",
     )

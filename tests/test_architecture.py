@@ -29,7 +29,11 @@ FLOORS = (
 )
 MOST_FILES = 16
 # The archive checks and lists the files of a run; a sweep looks whether a folder was filled.
-STATUS_READERS = {"core.archive.checks", "core.tuning.sweep_store"}
+STATUS_READERS = {
+    "core.archive.checks",
+    "core.tuning.sweep_store",
+    "core.workers.clusters.shipping",
+}
 DOOR = {"core.data.images", "core.data.image_formats.formats", "core.data.image_formats.pillow"}
 DECODERS = {"PIL", "imageio", "openslide", "pillow_heif", "pydicom", "skimage"}
 # These three may only shrink: take out what is mended, add nothing.

@@ -36,7 +36,12 @@ def name(root: Path) -> str:
 
 def index(root: Path, progress: Progress | None = None) -> Index:
     """Indexes a data set, with the labelling that it was added with."""
-    return indexing.index(root, progress, _added().get(str(root.absolute())))
+    return indexing.index(root, progress, labelling(root))
+
+
+def labelling(root: Path) -> Labelling | None:
+    """What was said of a data set's labels when it was added; None if it was not added."""
+    return _added().get(str(root.absolute()))
 
 
 def known() -> list[Path]:

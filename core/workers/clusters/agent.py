@@ -59,7 +59,7 @@ def tend(job: Job, module: str, cluster: Cluster) -> None:
     (job.path / mark).touch()
     try:
         for loss in range(1, MOST_LOSSES + 1):
-            task = cluster.submit(_order(job, module, mark, cluster))
+            task = cluster.submit(_order(job, module, mark, cluster), job)
             _follow(job, task)
             if not task.lost or not job.written_status.unfinished or job.stop_requested:
                 break

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from core.errors import ConfigError
+from core.jobs.job import Job
 from core.settings import settings
 
 
@@ -63,8 +64,11 @@ class Cluster(Protocol):
     # Whether the cluster was there before. One that this process started has no queue of others.
     standing: bool
 
-    def submit(self, order: Order) -> Task:
-        """Has a worker run by `core.workers.clusters.node.carry_out`. Raises `ClusterError`."""
+    def submit(self, order: Order, job: Job) -> Task:
+        """Has a job's worker run by `core.workers.clusters.node.carry_out`.
+
+        Raises `ClusterError`.
+        """
 
     def runs_at_once(self) -> int:
         """How many trainings it can run side by side, at least 1."""

@@ -2,15 +2,20 @@
 
 import os
 import socket
+import threading
 from concurrent.futures import Executor, Future
 from contextlib import suppress
 from typing import Any
 
 import ray
 from ray import exceptions
+from ray.util.queue import Queue
 
 from core.errors import BlastLensError, ClusterError
-from core.workers.clusters import node
+from core.jobs.job import Job
+from core.runs.run_store import Run
+from core.settings import settings
+from core.workers.clusters import node, shipping
 from core.workers.clusters.cluster import Order, cpus_per_run
 
 _ANSWER_SECONDS = 5.0
@@ -31,10 +36,20 @@ class RayTask:
     def __init__(self, reference: Any, place: str) -> None:
         """Takes the reference to what the task will return."""
         self._reference, self.place = reference, place
+        self._serving: threading.Thread | None = None
+
+    def serve(self, run: Run, relay: shipping.Relay) -> None:
+        """Answers the node that asks for a run; the task ends when all has come back."""
+        arguments = (run, relay, self._returned)
+        self._serving = threading.Thread(target=shipping.serve, args=arguments, daemon=True)
+        self._serving.start()
 
     @property
     def ended(self) -> bool:
         """See `Task`."""
+        return self._returned() and not (self._serving and self._serving.is_alive())
+
+    def _returned(self) -> bool:
         return bool(ray.wait([self._reference], timeout=0)[0])
 
     @property
@@ -96,7 +111,7 @@ class RayCluster:
         if found is None:
             os.environ["RAY_ADDRESS"] = context.address_info["address"]
 
-    def submit(self, order: Order) -> RayTask:
+    def submit(self, order: Order, job: Job) -> RayTask:
         """See `Cluster`."""
         cpus, gpus = self._cpus_per_run(), min(1, int(self._most("GPU")))
         carry_out = ray.remote(node.carry_out).options(
@@ -106,7 +121,11 @@ class RayCluster:
             runtime_env={"env_vars": {"PYTHONPATH": order.environment["PYTHONPATH"]}},
         )
         wanted = f"{cpus} cores" + (" and a GPU" if gpus else "")
-        return RayTask(carry_out.remote(order), f"waiting for Ray to start it ({wanted})")
+        relay = _relay() if isinstance(job, Run) and settings().ship else None
+        task = RayTask(carry_out.remote(order, relay), f"waiting for Ray to start it ({wanted})")
+        if isinstance(job, Run) and relay is not None:
+            task.serve(job, relay)
+        return task
 
     def runs_at_once(self) -> int:
         """See `Cluster`."""
@@ -143,6 +162,11 @@ class RayPool(Executor):
         remote = ray.remote(function).options(num_cpus=1, max_retries=3)
         future: Future[Any] = remote.remote(*args, **kwargs).future()
         return future
+
+
+def _relay() -> shipping.Relay:
+    size, options = shipping.PIECES_ON_THE_WAY, {"num_cpus": 0}
+    return shipping.Relay(Queue(size, options), Queue(size, options))
 
 
 def _running() -> str | None:

@@ -12,6 +12,7 @@ from submitit.core.utils import FailedJobError, pickle_load
 
 from core import storage
 from core.errors import ClusterError, ConfigError
+from core.jobs.job import Job
 from core.settings import settings
 from core.workers.clusters import node
 from core.workers.clusters.cluster import Order, cpus_per_run
@@ -105,7 +106,7 @@ class SlurmCluster:
     NAME = "SLURM"
     standing = True
 
-    def submit(self, order: Order) -> SlurmTask:
+    def submit(self, order: Order, job: Job) -> SlurmTask:
         """See `Cluster`."""
         executor = _executor(Path(order.folder) / "slurm", cpus_per_run())
         return SlurmTask(_submitted(executor, node.carry_out, order))
