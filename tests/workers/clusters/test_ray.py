@@ -36,7 +36,7 @@ def supervisor(run: Run) -> psutil.Process:
     (worker,) = (
         process
         for process in psutil.process_iter(["cmdline"])
-        if {"core.workers.train", str(run.path)} <= set(process.info["cmdline"] or [])
+        if (process.info["cmdline"] or [])[2:4] == ["core.workers.train", str(run.path)]
     )
     return worker.parent()
 

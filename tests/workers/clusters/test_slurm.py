@@ -1,7 +1,8 @@
 """Runs on a real SLURM of one node."""
 
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,13 @@ def _on_slurm(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(chosen.VARIABLE, "slurm")
 
 
+def wait_for(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
 def queued() -> str:
     listed = subprocess.run(["squeue", "--noheader"], capture_output=True, text=True, check=True)
     return listed.stdout
@@ -40,7 +48,7 @@ def test_a_worker_runs_as_a_batch_job_and_says_what_went_wrong(
     status = launcher.follow(run)
     assert status.state == "failed" and "is not a folder" in (status.error or "")
     assert "running: starting" in run.log_file.read_text()
-    wait_until(run, lambda: not (run.path / "slurm").exists())
+    wait_for(lambda: not (run.path / "slurm").exists())
 
 
 def test_a_run_that_waits_says_why_and_leaves_the_queue_when_it_is_stopped(
@@ -52,7 +60,7 @@ def test_a_run_that_waits_says_why_and_leaves_the_queue_when_it_is_stopped(
     wait_until(run, lambda: "pending (" in run.status.phase and bool(queued()))
     run.request_stop()
     assert launcher.follow(run).state == "cancelled"
-    wait_until(run, lambda: not queued())
+    wait_for(lambda: not queued())
 
 
 def test_options_that_slurm_does_not_take_are_a_sentence(
