@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from core.cli.console import follow, prints
+from core.cli.console import engine_option, follow, prints
 from core.cohort import cohort_store
 from core.cohort.cohort import Cohort
 from core.cohort.plan import CohortSummary
@@ -60,6 +60,7 @@ class CohortReport:
 @click.option("--swap-red-blue", is_flag=True, help="Swap the red and blue of each image.")
 @click.option("--stop", is_flag=True, help="Stop the cohort in --out; what is scored is kept.")
 @click.option("--resume", is_flag=True, help="Go on with the cohort in --out.")
+@engine_option
 @prints
 def score(
     source: str | None,

@@ -1,7 +1,7 @@
-"""Processes that score chunks of a cohort: here those of this machine.
+"""Processes that score chunks of a cohort: those of this machine, or of the chosen cluster.
 
-A pool is a `concurrent.futures.Executor`, opened by a function of the number of workers, None for
-as many as suit. One whose worker died raises `BrokenExecutor`; a new one is opened then.
+A pool has a `concurrent.futures.Executor`, and is opened by a function of the number of workers,
+None for as many as suit. One whose worker died raises `BrokenExecutor`; a new one is opened then.
 """
 
 import multiprocessing
@@ -10,14 +10,40 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
 from core.runs import environment
 from core.workers import worker
+from core.workers.clusters import chosen
 
-OpenPool = Callable[[int | None], AbstractContextManager[Executor]]
 # One holds the engine, a field and what decodes it.
 WORKER_GIB = 1.0
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Where functions are called, and by how many workers."""
+
+    executor: Executor
+    workers: int
+
+
+OpenPool = Callable[[int | None], AbstractContextManager[Pool]]
+
+
+def open_pool(workers: int | None) -> AbstractContextManager[Pool]:
+    """The pool of the chosen engine. Raises `ConfigError` or `ClusterError` if it has none."""
+    return local_pool(workers) if chosen.is_local() else cluster_pool(workers)
+
+
+@contextmanager
+def cluster_pool(workers: int | None) -> Iterator[Pool]:
+    """Workers of the chosen cluster; None for one a core that it has now."""
+    with chosen.opened() as cluster:
+        executor = cluster.pool()
+        yield Pool(executor, workers or cluster.cores())
+        executor.shutdown(cancel_futures=True)
 
 
 def default_workers() -> int:
@@ -32,7 +58,7 @@ def _cores() -> int:
 
 
 @contextmanager
-def open_pool(workers: int | None) -> Iterator[Executor]:
+def local_pool(workers: int | None) -> Iterator[Pool]:
     """Processes of this machine, which share its cores; they end with the block, whatever they do.
 
     They also end, within a moment, if the process that opened them is killed.
@@ -44,7 +70,7 @@ def open_pool(workers: int | None) -> Iterator[Executor]:
     given = (ending, max(1, _cores() // number))
     pool = ProcessPoolExecutor(number, context, _begin, given)
     try:
-        yield pool
+        yield Pool(pool, number)
     finally:
         held.close()
         pool.shutdown(wait=True, cancel_futures=True)

@@ -8,7 +8,7 @@ them scored elsewhere, call `work` with another function that opens a pool.
 import logging
 import time
 from collections import deque
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from dataclasses import dataclass, field
 
 from core.cohort import summary
@@ -18,7 +18,7 @@ from core.errors import RunError
 from core.jobs.reporter import Reporter
 from core.runs.cost import pace
 from core.workers import pools, worker
-from core.workers.pools import OpenPool
+from core.workers.pools import OpenPool, Pool
 
 AHEAD = 2  # chunks a worker that are given out together
 MOST_BREAKS = 10  # of pools, one after another, in which no chunk was scored
@@ -78,12 +78,11 @@ class _Scoring:
                     f"worker.log may say why. {self.cohort.LESS_MEMORY}"
                 )
 
-    def _drain(self, pool: Executor) -> None:
+    def _drain(self, pool: Pool) -> None:
         """Gives chunks to a pool, a few ahead, until none is left. Raises `BrokenExecutor`."""
-        workers = self.cohort.plan.workers or pools.default_workers()
         while self.chunks or self.running:
-            while self.chunks and len(self.running) < AHEAD * workers:
-                chunk = pool.submit(score_chunk, str(self.cohort.path), self.chunks[0])
+            while self.chunks and len(self.running) < AHEAD * pool.workers:
+                chunk = pool.executor.submit(score_chunk, str(self.cohort.path), self.chunks[0])
                 self.running[chunk] = self.chunks.popleft()
             ended, _ = wait(self.running, _LOOK_EVERY_SECONDS, FIRST_COMPLETED)
             # Those that were scored count, also beside one whose process died.

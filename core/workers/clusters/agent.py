@@ -17,10 +17,8 @@ from core.jobs.job import Job, Taken
 from core.settings import settings, version
 from core.workers import launcher, worker
 from core.workers.clusters import chosen
-from core.workers.clusters.cluster import Cluster, Order, Task
+from core.workers.clusters.cluster import MOST_LOSSES, Cluster, Order, Task
 
-# A worker that is lost so many times most often ends its nodes itself, by taking their memory.
-MOST_LOSSES = 3
 _LOOK_EVERY_SECONDS = 0.25
 log = logging.getLogger(__name__)
 

@@ -8,6 +8,9 @@ from core.errors import ConfigError
 from core.jobs.job import Job
 from core.settings import settings
 
+# A worker that is lost so many times most often ends its nodes itself, by taking their memory.
+MOST_LOSSES = 3
+
 
 @dataclass(frozen=True)
 class Order:
@@ -73,8 +76,14 @@ class Cluster(Protocol):
     def runs_at_once(self) -> int:
         """How many trainings it can run side by side, at least 1."""
 
+    def cores(self) -> int:
+        """How many cores its nodes have now, at least 1."""
+
     def pool(self) -> Executor:
-        """Runs many calls of functions on all nodes; those of a lost node are run again."""
+        """Runs many calls of functions on all nodes; those of a lost node are run again.
+
+        A call that is lost again and again raises `BrokenExecutor`.
+        """
 
     def close(self) -> None:
         """Leaves the cluster, and ends it if this process started it."""

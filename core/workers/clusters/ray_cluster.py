@@ -3,7 +3,7 @@
 import os
 import socket
 import threading
-from concurrent.futures import Executor, Future
+from concurrent.futures import BrokenExecutor, Executor, Future
 from contextlib import suppress
 from typing import Any
 
@@ -15,8 +15,8 @@ from core.errors import BlastLensError, ClusterError
 from core.jobs.job import Job
 from core.runs.run_store import Run
 from core.settings import settings
-from core.workers.clusters import node, shipping
-from core.workers.clusters.cluster import Order, cpus_per_run
+from core.workers.clusters import chosen, node, shipping
+from core.workers.clusters.cluster import MOST_LOSSES, Order, cpus_per_run
 
 _ANSWER_SECONDS = 5.0
 # Errors after which a function can be run again.
@@ -132,6 +132,10 @@ class RayCluster:
         cpus = self._cpus_per_run()
         return max(1, sum(int(cores // cpus) for cores in self._resources("CPU")))
 
+    def cores(self) -> int:
+        """See `Cluster`."""
+        return max(1, int(sum(self._resources("CPU"))))
+
     def pool(self) -> Executor:
         """See `Cluster`."""
         return RayPool()
@@ -155,13 +159,44 @@ class RayCluster:
 
 
 class RayPool(Executor):
-    """Calls functions on all nodes, one core each; Ray runs those of a lost node again."""
+    """Calls functions on all nodes, one core each; Ray runs those of a lost worker again."""
+
+    def __init__(self) -> None:
+        """Needs a connection to Ray."""
+        passed = {name: text for name, text in os.environ.items() if name.startswith("BLASTLENS_")}
+        passed |= {chosen.VARIABLE: chosen.LOCAL, "BLASTLENS_CORES": "1"}
+        passed["PYTHONPATH"] = os.environ.get("PYTHONPATH", "")
+        self._options = {
+            "num_cpus": 1,
+            "max_retries": MOST_LOSSES,
+            "runtime_env": {"env_vars": passed},
+        }
+        self._calls: list[tuple[Any, Future[Any]]] = []
 
     def submit(self, function: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Returns the future of a call. What it raises is a `ClusterError` if Ray failed."""
-        remote = ray.remote(function).options(num_cpus=1, max_retries=3)
-        future: Future[Any] = remote.remote(*args, **kwargs).future()
+        """Returns the future of a call."""
+        reference = ray.remote(function).options(**self._options).remote(*args, **kwargs)
+        answered, future = reference.future(), Future[Any]()
+        answered.add_done_callback(lambda done: _settle(done, future))
+        self._calls = [call for call in self._calls if not call[1].done()] + [(reference, future)]
         return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Ends the calls that have not returned, if `cancel_futures`."""
+        for reference, future in self._calls if cancel_futures else ():
+            if not future.done():
+                ray.cancel(reference, force=True)
+
+
+def _settle(done: "Future[Any]", future: "Future[Any]") -> None:
+    problem = done.exception()
+    if problem is None:
+        future.set_result(done.result())
+    elif isinstance(problem, exceptions.RayTaskError):
+        cause = problem.cause
+        future.set_exception(cause if isinstance(cause, Exception) else problem)
+    else:
+        future.set_exception(BrokenExecutor(_sentence(problem)))
 
 
 def _relay() -> shipping.Relay:

@@ -3,7 +3,7 @@
 import subprocess
 import threading
 import time
-from concurrent.futures import Executor, Future
+from concurrent.futures import BrokenExecutor, Executor, Future
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +115,13 @@ class SlurmCluster:
         """See `Cluster`. SLURM has a queue of its own, so this only bounds the processes here."""
         return 16
 
+    def cores(self) -> int:
+        """See `Cluster`. As many batch jobs are in the queue at a time."""
+        command = ["sinfo", "--noheader", "--format", "%C"]  # allocated/idle/other/total
+        answer = subprocess.run(command, capture_output=True, text=True, check=False)
+        total = answer.stdout.strip().rpartition("/")[2]
+        return max(1, int(total)) if total.isdigit() else 1
+
     def pool(self) -> Executor:
         """See `Cluster`."""
         return SlurmPool()
@@ -141,6 +148,8 @@ def _settle(task: SlurmTask, future: Future[Any]) -> None:
     problem = task.error
     if problem is None:
         future.set_result(task.result)
+    elif task.lost:
+        future.set_exception(BrokenExecutor(problem))
     else:
         future.set_exception(ClusterError(problem))
 
