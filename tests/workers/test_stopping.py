@@ -7,13 +7,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from core import locks, storage
-from core.errors import RunError
+from core.errors import ConfigError, RunError
 from core.jobs.job import Status, Taken
 from core.runs import config, run_store
 from core.runs.run_store import Run
@@ -189,6 +190,58 @@ def test_first_come_first_served_and_one_at_a_time(tmp_path: Path) -> None:
         assert finished <= started
     wait_while_processes_end(runs[-1])
     assert list((storage.runs_dir() / ".queue").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("setting", "cores", "gib", "runs"),
+    [
+        ("1", 64, 64, 1),
+        ("5", 2, 4, 5),
+        ("auto", 2, 64, 1),
+        ("auto", 64, 8, 2),
+        ("auto", 8, 64, 4),
+        ("auto", 1, 1, 1),
+    ],
+)
+def test_how_many_runs_go_side_by_side_follows_from_cores_and_memory(
+    setting: str, cores: int, gib: int, runs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BLASTLENS_RUNS_AT_ONCE", setting)
+    monkeypatch.setattr(queue.os, "cpu_count", lambda: cores)
+    memory = type("Memory", (), {"total": gib * 2**30})
+    monkeypatch.setattr(queue.psutil, "virtual_memory", lambda: memory)
+    assert queue.runs_at_once() == runs
+
+
+@pytest.mark.parametrize("setting", ["0", "-1", "1.5", "many"])
+def test_a_setting_that_is_no_number_of_runs_is_refused(
+    setting: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BLASTLENS_RUNS_AT_ONCE", setting)
+    with pytest.raises(ConfigError, match="auto or a whole number of at least 1"):
+        queue.runs_at_once()
+
+
+def test_as_many_runs_have_their_turn_as_the_setting_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BLASTLENS_RUNS_AT_ONCE", "2")
+    chosen = config.create("cnn-16", tmp_path, "recommended")
+    first, second, third = (run_store.create(chosen) for _ in range(3))
+    for run in (first, second, third):
+        queue.join(run)
+
+    def give_up() -> None:
+        raise TimeoutError
+
+    with queue.turn(second, give_up), pytest.raises(TimeoutError), queue.turn(third, give_up):
+        pass
+    with ExitStack() as turns:
+        turns.enter_context(queue.turn(second, give_up))
+        turns.enter_context(queue.turn(first, give_up))
+        queue.join(third)
+        with pytest.raises(TimeoutError), queue.turn(third, give_up):
+            pass
 
 
 def test_places_of_the_dead_are_passed_over_and_a_resumed_run_waits_for_none_of_its_own(

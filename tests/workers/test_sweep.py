@@ -192,3 +192,67 @@ def test_a_run_stopped_by_hand_stops_its_sweep(artifacts: Path) -> None:
     sweep.requeue()
     assert executor.work(sweep).launched == ["cv-fold-1", "cv-fold-2"]
     assert sweep.status.state == "succeeded"
+
+
+@pytest.mark.parametrize("kind", ["cross-validation", "search"])
+def test_folds_and_trials_go_side_by_side_each_once_with_the_results_of_one_by_one(
+    kind: str, artifacts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage.sweeps_dir().mkdir(parents=True)
+    results: list[Any] = []
+    for places in (1, 3):
+        monkeypatch.setenv("BLASTLENS_RUNS_AT_ONCE", str(places))
+        name = f"{kind}-{places}"
+        if kind == "search":
+            sweep = searching(executor.base(artifacts), 4, name)
+        else:
+            plan = Plan(kind=kind, base=executor.base(artifacts, folds=4))
+            sweep = sweep_store.create(plan, name)
+        most: list[int] = []
+
+        def look(run: Run, epoch: int, sweep: Sweep = sweep, most: list[int] = most) -> None:
+            most.append(sum(run.status.state == "running" for run in sweep.unfinished))
+
+        done = executor.work(sweep, executor.Executor(seconds=0.05, before_epoch=look))
+        assert sweep.status.state == "succeeded", sweep.status.error
+        assert sweep.status.done == 4 and sorted(done.launched) == sorted(set(done.launched))
+        assert len(done.launched) == 4 and max(most) <= places
+        assert (max(most) > 1) == (places > 1)
+        results.append(sweep.results)
+    alone, together = results
+    if kind == "search":  # the first ten trials do not depend on one another
+        assert [(t.settings, t.value) for t in alone.trials] == [
+            (t.settings, t.value) for t in together.trials
+        ]
+    else:
+        assert alone.metrics == together.metrics and alone.pooled == together.pooled
+
+
+def test_a_failed_fold_starts_no_more_and_those_beside_it_end(
+    artifacts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BLASTLENS_RUNS_AT_ONCE", "2")
+    storage.sweeps_dir().mkdir(parents=True)
+    sweep = sweep_store.create(
+        Plan(kind="cross-validation", base=executor.base(artifacts, folds=4)), "cv"
+    )
+    failing = executor.Executor(seconds=0.1, fails=lambda wanted: wanted.fold == 0)
+    executor.work(sweep, failing)
+    assert sweep.status.state == "failed" and "Fold 1 failed" in (sweep.status.error or "")
+    assert [run.status.state for run in sweep.runs] == ["failed", "succeeded"]
+
+
+def test_a_stop_ends_all_runs_under_way(artifacts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BLASTLENS_RUNS_AT_ONCE", "3")
+    storage.sweeps_dir().mkdir(parents=True)
+    base = executor.base(artifacts, folds=4, epochs=500)
+    sweep = sweep_store.create(Plan(kind="cross-validation", base=base), "cv")
+
+    def stop(run: Run, epoch: int) -> None:
+        if epoch == 3 and len(sweep.unfinished) == 3:
+            sweep.request_stop()
+
+    executor.work(sweep, executor.Executor(seconds=0.05, before_epoch=stop))
+    assert sweep.status.state == "cancelled"
+    wait_until(lambda: not sweep.unfinished, 10)
+    assert [run.status.state for run in sweep.runs] == ["cancelled"] * 3

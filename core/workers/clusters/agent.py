@@ -20,7 +20,7 @@ from core.workers.clusters import chosen
 from core.workers.clusters.cluster import MOST_LOSSES, Cluster, Order, Task
 
 _LOOK_EVERY_SECONDS = 0.25
-log = logging.getLogger(__name__)
+log = logging.getLogger("core.workers.clusters.agent")  # it runs as __main__
 
 
 def main(folder: str, module: str) -> None:
@@ -61,7 +61,7 @@ def tend(job: Job, module: str, cluster: Cluster) -> None:
             _follow(job, task)
             if not task.lost or not job.written_status.unfinished or job.stop_requested:
                 break
-            log.info("%s was lost for the %d. time: %s", job.title, loss, task.error)
+            log.warning("%s was lost for the %d. time: %s", job.title, loss, task.error)
             status = job.written_status
             job.write_status(status.replace(state="queued", heartbeat=time.time()))
     finally:
