@@ -34,6 +34,7 @@ from core.models.engine import AT_ONCE, Engine
 from core.runs.run_store import Run
 from core.settings import PROJECT
 from core.workers import score
+from core.workers.pools import Pool
 
 MODEL = "demo-colour-bands"  # the shipped default
 CELLS, SUBJECTS = 256, 16
@@ -181,8 +182,8 @@ def _dispatched(folder: Path) -> float:
     write_manifest(cohort.manifest_file, cohort.plan.source, 1, lambda *_: None)
 
     @contextmanager
-    def instant(workers: int | None) -> Iterator[Executor]:
-        yield _Instant()
+    def instant(workers: int | None) -> Iterator[Pool]:
+        yield Pool(_Instant(), 256)
 
     with Reporter(cohort) as reporter:
         reporter.begin()

@@ -89,7 +89,7 @@ def _order(job: Job, module: str, mark: str, cluster: Cluster) -> Order:
 def _follow(job: Job, task: Task) -> None:
     """Waits for the end of a task, and of the job if another worker has it."""
     beaten = 0.0
-    while not task.ended or job.status.state == "running":
+    while not task.ended or (job.status.state == "running" and not task.lost):
         status = job.written_status
         if job.deleted or (job.stop_requested and status.state == "queued"):
             task.cancel()
