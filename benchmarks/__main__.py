@@ -30,6 +30,7 @@ BENCHMARKS = {
     "statistics": "intervals of ten models from 2,000 resamples of groups, against a plain loop",
     "gate": "what passes the checks before a reading: real cells, and pictures that are none",
     "reading": "one cell, a batch, a fresh process and the app, against a bare engine and peers",
+    "clusters": "Ray against this machine: rate of scoring, kills, and folds that are the same",
     "score": "a cohort of many cells: rate against a bare loop, memory, and kills",
     "stain": "cells of another stain: normalisations, and what adapting them is worth",
     "cases": "a case gone through by keyboard, and eight readers on one database",

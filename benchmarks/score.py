@@ -47,7 +47,7 @@ Folders = dict[str, Path]
 def measure(options: Options) -> Figures:
     """Figures of all parts, or of `options.only`; see the module."""
     number = options.images or IMAGES
-    with _cells(options.tree, number) as folders, artifacts():
+    with drawn_cells(options.tree, number) as folders, artifacts():
         target = storage.runs_dir() / RUN
         target.parent.mkdir(parents=True)
         target.symlink_to(PROJECT / "artifacts" / "runs" / RUN, target_is_directory=True)
@@ -55,7 +55,7 @@ def measure(options: Options) -> Figures:
 
 
 @contextmanager
-def _cells(tree: Path | None, number: int) -> Iterator[Folders]:
+def drawn_cells(tree: Path | None, number: int) -> Iterator[Folders]:
     """A folder of so many cells, and one of a tenth of them, which are the same files."""
     with temporary_folder() as temporary:
         root = tree or temporary
@@ -84,7 +84,7 @@ def _cells(tree: Path | None, number: int) -> Iterator[Folders]:
         yield folders
 
 
-def _scored(
+def scored(
     folder: Path, workers: int | None, watch: Callable[[Cohort], object] = lambda _: None
 ) -> tuple[Cohort, float]:
     """The cohort of a folder and the seconds that scoring took; `watch` is called meanwhile."""
@@ -119,7 +119,7 @@ def _workers(cohort: Cohort) -> list[psutil.Process]:
     return []
 
 
-_BARE = """
+BARE_LOOP = """
 import sys, time
 from pathlib import Path
 from core.data.geometry import fit
@@ -136,10 +136,10 @@ print((time.perf_counter() - started) / len(files))
 """
 
 
-def _limit(folder: Path) -> float:
+def bare_loop(folder: Path) -> float:
     """Cells a second that a bare loop decodes and calls the engine on, with one core."""
     run = storage.runs_dir() / RUN
-    return 1 / float(run_python("The bare loop", "-c", _BARE, run, folder, LIMIT_OF))
+    return 1 / float(run_python("The bare loop", "-c", BARE_LOOP, run, folder, LIMIT_OF))
 
 
 def rate(folders: Folders) -> Figures:
@@ -150,11 +150,11 @@ def rate(folders: Folders) -> Figures:
         for worker in _workers(cohort):
             held.append((cohort.status.done, worker.memory_info().rss))
 
-    limits = [_limit(folders["tenth"])]
-    few, few_seconds = _scored(folders["tenth"], 1)
-    limits.append(_limit(folders["tenth"]))
-    many, many_seconds = _scored(folders["all"], 1, watch)
-    limits.append(_limit(folders["tenth"]))
+    limits = [bare_loop(folders["tenth"])]
+    few, few_seconds = scored(folders["tenth"], 1)
+    limits.append(bare_loop(folders["tenth"]))
+    many, many_seconds = scored(folders["all"], 1, watch)
+    limits.append(bare_loop(folders["tenth"]))
     # Of the minutes in which each was scored: the machine may do other things as well.
     few_limit, limit = float(np.mean(limits[:2])), float(np.mean(limits[1:]))
     few_rate = few.manifest.pictures / few_seconds
@@ -175,7 +175,7 @@ def rate(folders: Folders) -> Figures:
 
 def workers(folders: Folders) -> Figures:
     """Cells a second of as many workers as the machine allows."""
-    cohort, seconds = _scored(folders["all"], None)
+    cohort, seconds = scored(folders["all"], None)
     return {
         "workers": pools.default_workers(),
         "a_second": cohort.manifest.pictures / seconds,
@@ -197,18 +197,23 @@ def kills(folders: Folders) -> Figures:
             killed, last = killed + 1, time.monotonic()
             say(f"kill {killed} of {KILLS} at {cohort.status.done:,} pictures")
 
-    cohort, seconds = _scored(folders["tenth"], 2, watch)
-    paths = cohort.rows().to_table(columns=["path", "cell", "gate"]).to_pandas()
-    found = paths[paths["cell"].isna()]["path"].value_counts()
-    expected = {file.name for file in folders["tenth"].iterdir()}
-    lost = len(expected - set(found.index)) + int((found > 1).sum())
+    cohort, seconds = scored(folders["tenth"], 2, watch)
+    gates = cohort.rows().to_table(columns=["gate"]).to_pandas()["gate"]
     return {
-        "pictures": len(expected),
+        "pictures": cohort.manifest.pictures,
         "seconds": seconds,
         "kills": killed,
-        "refused_as_unreadable": int((paths["gate"] == "unreadable").sum()),
-        "lost_or_doubled": LOST(lost, killed),
+        "refused_as_unreadable": int((gates == "unreadable").sum()),
+        "lost_or_doubled": LOST(lost(cohort, folders["tenth"]), killed),
     }
+
+
+def lost(cohort: Cohort, folder: Path) -> int:
+    """How many files of a folder have no row in a cohort, or more than one."""
+    paths = cohort.rows().to_table(columns=["path", "cell"]).to_pandas()
+    found = paths[paths["cell"].isna()]["path"].value_counts()
+    expected = {file.name for file in folder.iterdir()}
+    return len(expected - set(found.index)) + int((found > 1).sum())
 
 
 PARTS = {"rate": rate, "workers": workers, "kills": kills}
