@@ -1,7 +1,7 @@
 """Cohorts of a few cells, scored within the process of a test."""
 
 from collections.abc import Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pandas as pd
@@ -12,13 +12,14 @@ from core.jobs.reporter import Reporter
 from core.runs.run_store import Run
 from core.workers import score as scoring
 from core.workers import worker
+from core.workers.pools import Pool
 
 
 @contextmanager
-def threads(workers: int | None) -> Iterator[Executor]:
+def threads(workers: int | None) -> Iterator[Pool]:
     """A pool within this process."""
     with ThreadPoolExecutor(1) as pool:
-        yield pool
+        yield Pool(pool, 1)
 
 
 def plan(run: Run, source: object, out: object, **said: object) -> Cohort:
