@@ -100,6 +100,7 @@ with shown_errors():
                 icon=":material/play_arrow:",
                 disabled=locked or not configs,
             )
+            st.caption(f"Runs train {launcher.where()}.")
             if start:
                 people.require(TRAIN)
                 runs = [run_store.create(run_config) for run_config in configs]

@@ -141,7 +141,7 @@ def show_cost(plan: Plan, cells: int) -> bool:
         time = "The time is unknown before the first run of this architecture."
     else:
         time = f"About {duration(price.seconds)} on an idle machine, as {price.measured_by} took."
-    st.caption(f"{runs} runs on {cells:,} cells, one after another. {time}")
+    st.caption(f"{runs} runs on {cells:,} cells, {launcher.where()}. {time}")
     return form.weights_are_there([base])
 
 

@@ -76,6 +76,17 @@ def _start(job: Job, module: str, *arguments: str) -> None:
         )
 
 
+def where() -> str:
+    """Where runs train, and how many at a time: "on this machine, one after another"."""
+    engine = settings().engine
+    if not chosen.is_local():
+        return f"on {engine}, side by side as far as it has cores"
+    runs = queue.runs_at_once()
+    return "on this machine, " + (
+        "one after another" if runs == 1 else f"up to {runs} side by side"
+    )
+
+
 def resume(job: Job) -> None:
     """Queues a job that ended before its time and starts its worker; it goes on from where it was.
 
