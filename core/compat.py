@@ -31,6 +31,7 @@ __all__ = [
     "cached_property",
     "frozen",
     "progress_bars",
+    "ray_address",
     "silence_openvino_telemetry",
 ]
 
@@ -50,6 +51,17 @@ def progress_bars() -> list[Any]:
 
     with tqdm.get_lock():
         return list(getattr(tqdm, "_instances", ()))
+
+
+def ray_address() -> str | None:
+    """The address of the cluster of RAY_ADDRESS or of `ray start`; None without either.
+
+    Ray offers no public way to it but to connect, which takes minutes where nothing answers.
+    """
+    from ray._private.services import canonicalize_bootstrap_address
+
+    found: str | None = canonicalize_bootstrap_address(None)
+    return found
 
 
 def frozen(function: Any) -> Any:

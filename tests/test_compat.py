@@ -58,3 +58,12 @@ def test_a_file_is_attached_to_a_pdf_as_it_is() -> None:
     assert stream is not None and stream[2] == b'\n{"a": "<&>"}\n'
     assert re.search(rb"/EF <<\s*/F %b R" % stream[1], file)
     assert b"/EmbeddedFiles" in file and b"(data.json)" in file
+
+
+def test_the_address_of_ray_is_that_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("ray", reason="Ray is not installed")
+    monkeypatch.setenv("RAY_ADDRESS", "10.1.2.3:6379")
+    assert compat.ray_address() == "10.1.2.3:6379"
+    monkeypatch.delenv("RAY_ADDRESS")
+    monkeypatch.setenv("RAY_TMPDIR", "/nowhere")  # where `ray start` writes
+    assert compat.ray_address() is None

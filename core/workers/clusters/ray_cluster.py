@@ -11,6 +11,7 @@ import ray
 from ray import exceptions
 from ray.util.queue import Queue
 
+from core import compat
 from core.errors import BlastLensError, ClusterError
 from core.jobs.job import Job
 from core.runs.run_store import Run
@@ -206,12 +207,8 @@ def _relay() -> shipping.Relay:
 
 def _running() -> str | None:
     """The address of a cluster that RAY_ADDRESS or `ray start` names; None without either."""
-    from ray._private.services import canonicalize_bootstrap_address
-
-    if (address := os.environ.get("RAY_ADDRESS", "")).startswith("ray://"):
-        return address
-    found: str | None = canonicalize_bootstrap_address(None)
-    return found
+    address = os.environ.get("RAY_ADDRESS", "")
+    return address if address.startswith("ray://") else compat.ray_address()
 
 
 def _require_answer(address: str) -> None:
