@@ -42,8 +42,10 @@ def cluster_pool(workers: int | None) -> Iterator[Pool]:
     """Workers of the chosen cluster; None for one a core that it has now."""
     with chosen.opened() as cluster:
         executor = cluster.pool()
-        yield Pool(executor, workers or cluster.cores())
-        executor.shutdown(cancel_futures=True)
+        try:
+            yield Pool(executor, workers or cluster.cores())
+        finally:
+            executor.shutdown(cancel_futures=True)
 
 
 def default_workers() -> int:

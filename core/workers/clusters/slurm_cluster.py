@@ -1,5 +1,7 @@
 """SLURM, by submitit: each worker is a batch job that writes to the shared disk."""
 
+import secrets
+import shutil
 import subprocess
 import threading
 import time
@@ -133,13 +135,26 @@ class SlurmCluster:
 class SlurmPool(Executor):
     """Calls functions on nodes, a batch job a call."""
 
+    def __init__(self) -> None:
+        """Makes a folder for what batch jobs return, on the disk of the artifacts."""
+        self._folder = storage.slurm_dir() / secrets.token_hex(4)
+        self._calls: list[tuple[SlurmTask, Future[Any]]] = []
+
     def submit(self, function: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Returns the future of a call."""
-        executor = _executor(storage.slurm_dir(), 1)
+        executor = _executor(self._folder, 1)
         task = SlurmTask(_submitted(executor, function, *args, **kwargs))
         future: Future[Any] = Future()
         threading.Thread(target=_settle, args=(task, future), daemon=True).start()
+        self._calls = [call for call in self._calls if not call[1].done()] + [(task, future)]
         return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Takes the jobs that have not returned out of SLURM, if `cancel_futures`."""
+        for task, future in self._calls if cancel_futures else ():
+            if not future.done():
+                task.cancel()
+        shutil.rmtree(self._folder, ignore_errors=True)
 
 
 def _settle(task: SlurmTask, future: Future[Any]) -> None:

@@ -1,5 +1,6 @@
 """Runs on a real SLURM of one node."""
 
+import math
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -7,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from core import storage
+from core.errors import ClusterError
 from core.runs import config, run_store
 from core.workers import launcher
 from core.workers.clusters import chosen
@@ -77,3 +80,18 @@ def test_options_that_slurm_does_not_take_are_a_sentence(
         launcher.launch(run)
         status = launcher.follow(run)
         assert status.state == "failed" and said in (status.error or ""), status
+
+
+def test_functions_are_called_as_batch_jobs_and_those_left_are_cancelled(artifacts: Path) -> None:
+    with chosen.opened() as cluster:
+        assert cluster.cores() == 2
+        pool = cluster.pool()
+        answered, wrong = pool.submit(math.gcd, 12, 18), pool.submit(math.sqrt, -1)
+        assert answered.result(60) == 6
+        with pytest.raises(ClusterError, match=r"domain|nonnegative"):
+            wrong.result(60)
+        pool.submit(time.sleep, 300)
+        wait_for(lambda: bool(queued()))
+        pool.shutdown(cancel_futures=True)
+        wait_for(lambda: not queued())
+    assert not list(storage.slurm_dir().iterdir())
