@@ -60,7 +60,7 @@ def turn(run: Run, waiting: Callable[[], None]) -> Iterator[None]:
     """
     places = runs_at_once()
     ticket = join(run)
-    files = [storage.runs_dir() / f".training-{place}" for place in range(places)]
+    files = [storage.runs_dir() / f".training{place}" for place in range(places)]
     try:
         with locks.any_lock(files, waiting, when=lambda: _before(ticket) < places):
             yield
