@@ -301,6 +301,12 @@ def test_a_class_name_means_one_thing() -> None:
     assert [name for name in set(names) if names.count(name) > 1] == []
 
 
+def test_a_name_of_a_test_file_is_used_once() -> None:
+    """Folders below `tests` are no packages: pytest imports their files by name."""
+    names = [file.name for file in (PROJECT / "tests").glob("*/**/test_*.py")]
+    assert [name for name in set(names) if names.count(name) > 1] == []
+
+
 def test_files_stay_under_300_lines() -> None:
     long = {
         file.relative_to(PROJECT).as_posix()

@@ -41,10 +41,6 @@ def supervisor(run: Run) -> psutil.Process:
     return worker.parent()
 
 
-def written(run: Run) -> set[str]:
-    return {file.name for file in run.path.iterdir() if file.suffix not in (".lock", ".log")}
-
-
 def test_a_run_whose_node_is_lost_goes_on_and_ends_as_on_this_machine(
     workspace: object, finished_run: Run, on_ray: None
 ) -> None:
@@ -56,10 +52,9 @@ def test_a_run_whose_node_is_lost_goes_on_and_ends_as_on_this_machine(
     assert status.state == "succeeded", (status.error, run.log_file.read_text())
     assert "was lost for the 1. time" in run.log_file.read_text()
     require_same(run, finished_run)
-    wanted = written(finished_run)
     deadline = time.monotonic() + 10
-    while written(run) != wanted:  # its agent ends a moment later
-        assert time.monotonic() < deadline, (written(run), wanted)
+    while any(run.path.glob("agent-*")):  # its agent ends a moment later
+        assert time.monotonic() < deadline
         time.sleep(0.1)
 
 
