@@ -3,7 +3,7 @@
 A Ray of this machine has one worker a core. Files of demo cells are those of `benchmarks score`:
 `--images` of them (10,000 without it).
 
-- scoring: the cohort by one process of this machine, by as many as it has cores, and by Ray. The
+- scoring: the cohort by one process on one core, by as many as this machine has, and by Ray. The
   limit is what the cores allow: bare loops of decoding and engine, one a core, against one alone.
   The tables must be the same, numbers to a millionth, because batches may round.
 - kills: five kills of a random worker of Ray while a tenth is scored; no picture may be lost or
@@ -70,14 +70,17 @@ def scoring(options: Options) -> Figures:
     """Cells a second, and what Ray adds to 1,000 cells."""
     cores = os.cpu_count() or 1
     with _cohorts(options) as folders:
-        alone_before, together = bare_loop(folders["tenth"]), _bare_loops(folders["tenth"], cores)
-        one, one_seconds = scored(folders["all"], 1)
+        with _on_core(0):
+            alone_before = bare_loop(folders["tenth"])
+            one, one_seconds = scored(folders["all"], 1)
+            alone_after = bare_loop(folders["tenth"])
+        together = _bare_loops(folders["tenth"], cores)
         here, here_seconds = scored(folders["all"], cores)
         started = time.monotonic()
         with _ray():
             start_seconds = time.monotonic() - started
             there, there_seconds = scored(folders["all"], cores)
-        alone = (alone_before + bare_loop(folders["tenth"])) / 2
+        alone = (alone_before + alone_after) / 2
         pictures = one.manifest.pictures
         gained, allowed = one_seconds / there_seconds, together / alone
         return {
@@ -98,9 +101,25 @@ def scoring(options: Options) -> Figures:
 
 
 def _bare_loops(folder: Path, number: int) -> float:
-    """Cells a second of bare loops side by side."""
+    """Cells a second of bare loops side by side, each on a core of its own."""
+
+    def loop(core: int) -> float:
+        with _on_core(core):
+            return bare_loop(folder)
+
     with ThreadPoolExecutor(number) as threads:
-        return sum(threads.map(bare_loop, [folder] * number))
+        return sum(threads.map(loop, range(number)))
+
+
+@contextmanager
+def _on_core(number: int) -> Iterator[None]:
+    """Keeps this thread, and the processes that it starts, to one of the machine's cores."""
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {sorted(allowed)[number]})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, allowed)
 
 
 def _differing(one: Cohort, other: Cohort) -> int:
