@@ -3,34 +3,34 @@
 One trains at a time, or as many as `BLASTLENS_RUNS_AT_ONCE` says. A cluster has a queue of its own.
 """
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import psutil
-
 from core import locks, storage
 from core.errors import ConfigError, RunError
-from core.runs import run_store
+from core.runs import environment, run_store
 from core.runs.run_store import Run
 from core.settings import settings
 
 AUTO = "auto"
 # What a training of the networks here takes on its own, for "auto".
-CORES_A_RUN, BYTES_A_RUN = 2, 3 * 2**30
+CORES_A_RUN, GIB_A_RUN = 2, 3.0
 
 
 def runs_at_once() -> int:
     """How many runs go side by side on this machine.
 
-    "auto": as many as have `CORES_A_RUN` cores and `BYTES_A_RUN` bytes of memory each, at least 1.
+    "auto": as many as have `CORES_A_RUN` cores and `GIB_A_RUN` GiB of memory each, at least 1.
     Raises `ConfigError` if the setting is neither that nor a whole number from 1.
     """
     text = settings().runs_at_once
     if text == AUTO:
-        cores, memory = os.cpu_count() or 1, int(psutil.virtual_memory().total)
-        return max(1, min(cores // CORES_A_RUN, memory // BYTES_A_RUN))
+        machine = environment.describe()
+        fits = [(machine.cores or 1) // CORES_A_RUN]
+        if machine.memory_gib:
+            fits.append(int(machine.memory_gib / GIB_A_RUN))
+        return max(1, min(fits))
     if not text.isdigit() or int(text) < 1:
         raise ConfigError(
             f"BLASTLENS_RUNS_AT_ONCE is {text!r}; it must be {AUTO} or a whole number of at least "

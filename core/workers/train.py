@@ -18,6 +18,7 @@ from core.jobs.reporter import Cancelled, Reporter
 from core.runs.run_store import Run
 from core.settings import settings
 from core.workers import queue, worker
+from core.workers.clusters.cluster import cpus_per_run
 
 # A trainer between two batches stops by itself, sooner than this; inside a long call it is killed.
 GRACE_SECONDS = 0.8
@@ -64,12 +65,12 @@ def _train(run: Run) -> int:
 
 
 def _threads() -> dict[str, str]:
-    """The share of this machine's cores for one of several runs; nothing for the only one."""
-    runs = 1 if settings().scheduled else queue.runs_at_once()
-    if runs == 1:
+    """The run's share of the cores, where it has not all: as one of several, or on a cluster."""
+    cores = os.cpu_count() or 1
+    share = cpus_per_run() if settings().scheduled else max(1, cores // queue.runs_at_once())
+    if share >= cores:
         return {}
-    share = str(max(1, (os.cpu_count() or 1) // runs))
-    return dict.fromkeys(("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS"), share)
+    return dict.fromkeys(("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS"), str(share))
 
 
 def _death(code: int) -> str:

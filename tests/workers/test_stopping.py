@@ -16,7 +16,7 @@ import pytest
 from core import locks, storage
 from core.errors import ConfigError, RunError
 from core.jobs.job import Status, Taken
-from core.runs import config, run_store
+from core.runs import config, environment, run_store
 from core.runs.run_store import Run
 from core.settings import settings
 from core.workers import launcher, queue, train, worker
@@ -207,9 +207,8 @@ def test_how_many_runs_go_side_by_side_follows_from_cores_and_memory(
     setting: str, cores: int, gib: int, runs: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BLASTLENS_RUNS_AT_ONCE", setting)
-    monkeypatch.setattr(queue.os, "cpu_count", lambda: cores)
-    memory = type("Memory", (), {"total": gib * 2**30})
-    monkeypatch.setattr(queue.psutil, "virtual_memory", lambda: memory)
+    machine = environment.describe().replace(cores=cores, memory_gib=gib)
+    monkeypatch.setattr(environment, "describe", lambda: machine)
     assert queue.runs_at_once() == runs
 
 

@@ -59,7 +59,7 @@ def tend(job: Job, module: str, cluster: Cluster) -> None:
         for loss in range(1, MOST_LOSSES + 1):
             task = cluster.submit(_order(job, module, mark, cluster), job)
             _follow(job, task)
-            if not task.lost or not job.written_status.unfinished or job.stop_requested:
+            if job.stop_requested or not task.lost or not job.written_status.unfinished:
                 break
             log.warning("%s was lost for the %d. time: %s", job.title, loss, task.error)
             status = job.written_status
@@ -89,15 +89,17 @@ def _order(job: Job, module: str, mark: str, cluster: Cluster) -> Order:
 def _follow(job: Job, task: Task) -> None:
     """Waits for the end of a task, and of the job if another worker has it."""
     beaten = 0.0
-    while not task.ended or (job.status.state == "running" and not task.lost):
-        status = job.written_status
-        if job.deleted or (job.stop_requested and status.state == "queued"):
-            task.cancel()
+    while not job.deleted:
+        if task.ended and (task.lost or job.status.state != "running"):
             return
+        status = job.written_status
+        if job.stop_requested and status.state == "queued":
+            break
         if status.state == "queued" and time.monotonic() - beaten > settings().heartbeat_seconds:
             beaten = time.monotonic()
             job.write_status(status.replace(phase=task.place, heartbeat=time.time()))
         time.sleep(_LOOK_EVERY_SECONDS)
+    task.cancel()
 
 
 if __name__ == "__main__":

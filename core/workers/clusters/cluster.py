@@ -63,7 +63,6 @@ class Task(Protocol):
 class Cluster(Protocol):
     """Ray or SLURM."""
 
-    NAME: str
     # Whether the cluster was there before. One that this process started has no queue of others.
     standing: bool
 

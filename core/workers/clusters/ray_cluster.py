@@ -86,8 +86,6 @@ class RayTask:
 class RayCluster:
     """A connection to Ray, of which a process has one."""
 
-    NAME = "Ray"
-
     def __init__(self, address: str | None = None) -> None:
         """Connects to `ray://HOST:PORT`.
 

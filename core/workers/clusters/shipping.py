@@ -27,7 +27,7 @@ SEND, SENT, STOP = "send", "sent", "stop"  # messages beside pieces
 _LOOK_EVERY_SECONDS = 0.25
 _LOG, _CONFIG, _STATUS = "worker.log", "config.json", "status.json"
 # What each side has for itself.
-_OWN = (_CONFIG, "stop", "slurm")
+_OWN = {_CONFIG, _LOG, "stop"}
 
 
 class Mailbox(Protocol):
@@ -103,7 +103,7 @@ def serve(run: Run, relay: Relay, ended: Callable[[], bool]) -> None:
 
     Returns when the node's task has ended and all that it sent has come.
     """
-    stopped = False
+    sent = stopped = False
     while True:
         over = ended()  # asked first, or what comes in between would be lost
         try:
@@ -114,11 +114,12 @@ def serve(run: Run, relay: Relay, ended: Callable[[], bool]) -> None:
             message = None
         if message == SEND:
             _send(run, relay.down)
+            sent = True
         elif isinstance(message, Piece) and not run.deleted:
             receive(run.path, message)
         elif isinstance(message, Gone):
             (run.path / message.name).unlink(missing_ok=True)
-        if run.stop_requested and not stopped:
+        if sent and run.stop_requested and not stopped:
             stopped = True
             relay.down.put(STOP)
 
@@ -126,20 +127,18 @@ def serve(run: Run, relay: Relay, ended: Callable[[], bool]) -> None:
 def _send(run: Run, down: Mailbox) -> None:
     root = datasets.resolve(run.config.dataset)
     down.put(Parcel(run.run_id, run.config, datasets.labelling(root)))
-    for folder in (run.path, root):
-        for name in _names(folder):
+    for folder, names in ((run.path, _names(run)), (root, datasets.names(str(root)))):
+        for name in names:
             for piece in pieces(folder, name):
                 down.put(piece)
         down.put(SENT)
 
 
-def _names(folder: Path) -> list[str]:
-    """The files of a folder but for hidden ones, locks, and what each side has for itself."""
-    names = sorted(
-        file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()
-    )
-    kept = [name for name in names if not name.startswith((".", "agent-", *_OWN))]
-    return [name for name in kept if not name.endswith(".lock") and name != _LOG]
+def _names(run: Run) -> list[str]:
+    """The files of a run but for hidden ones, locks, and what each side has for itself."""
+    names = sorted(file.name for file in run.path.iterdir() if file.is_file())
+    kept = (name for name in names if not name.startswith((".", "agent-")))
+    return [name for name in kept if not name.endswith(".lock") and name not in _OWN]
 
 
 @contextmanager
@@ -191,7 +190,7 @@ class _Returning:
     over: threading.Event = field(default_factory=threading.Event)
 
     def start(self) -> None:
-        self.sent = {name: self._state(name) for name in _names(self.run.path)}
+        self.sent = {name: self._state(name) for name in _names(self.run)}
         self.thread = threading.Thread(target=self._work, daemon=True)
         self.thread.start()
 
@@ -211,7 +210,7 @@ class _Returning:
 
     def _send_changes(self) -> None:
         self._send_log()
-        names = sorted(_names(self.run.path), key=lambda name: name == _STATUS)
+        names = sorted(_names(self.run), key=lambda name: name == _STATUS)
         for name in self.sent.keys() - set(names):
             del self.sent[name]
             self.relay.up.put(Gone(name))
@@ -225,7 +224,9 @@ class _Returning:
 
     def _send_log(self) -> None:
         if self.run.log_file.exists():
-            content = self.run.log_file.read_bytes()[self.logged : self.logged + PIECE_BYTES]
+            with self.run.log_file.open("rb") as log:
+                log.seek(self.logged)
+                content = log.read(PIECE_BYTES)
             if content:
                 self.logged += len(content)
                 self.relay.up.put(Piece(_LOG, content, append=True))

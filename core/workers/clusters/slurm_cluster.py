@@ -105,7 +105,6 @@ class SlurmTask:
 class SlurmCluster:
     """The SLURM of which this machine is a node."""
 
-    NAME = "SLURM"
     standing = True
 
     def submit(self, order: Order, job: Job) -> SlurmTask:
@@ -122,7 +121,9 @@ class SlurmCluster:
         command = ["sinfo", "--noheader", "--format", "%C"]  # allocated/idle/other/total
         answer = subprocess.run(command, capture_output=True, text=True, check=False)
         total = answer.stdout.strip().rpartition("/")[2]
-        return max(1, int(total)) if total.isdigit() else 1
+        if not total.isdigit():
+            raise ClusterError(f"SLURM does not say how many cores it has: {answer.stderr.strip()}")
+        return max(1, int(total))
 
     def pool(self) -> Executor:
         """See `Cluster`."""
