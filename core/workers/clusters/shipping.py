@@ -18,6 +18,7 @@ from typing import Any, Protocol
 from core import storage
 from core.data import datasets
 from core.data.layouts import Labelling
+from core.data.walk import DESCRIPTION
 from core.runs.config import RunConfig
 from core.runs.run_store import Run
 
@@ -127,7 +128,7 @@ def serve(run: Run, relay: Relay, ended: Callable[[], bool]) -> None:
 def _send(run: Run, down: Mailbox) -> None:
     root = datasets.resolve(run.config.dataset)
     down.put(Parcel(run.run_id, run.config, datasets.labelling(root)))
-    for folder, names in ((run.path, _names(run)), (root, datasets.names(str(root)))):
+    for folder, names in ((run.path, _names(run)), (root, _data_names(root))):
         for name in names:
             for piece in pieces(folder, name):
                 down.put(piece)
@@ -139,6 +140,12 @@ def _names(run: Run) -> list[str]:
     names = sorted(file.name for file in run.path.iterdir() if file.is_file())
     kept = (name for name in names if not name.startswith((".", "agent-")))
     return [name for name in kept if not name.endswith(".lock") and name not in _OWN]
+
+
+def _data_names(root: Path) -> list[str]:
+    """The files of a data set, its description among them."""
+    description = [DESCRIPTION] if (root / DESCRIPTION).is_file() else []
+    return description + datasets.names(str(root))
 
 
 @contextmanager

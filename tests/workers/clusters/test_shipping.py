@@ -62,8 +62,9 @@ def test_a_run_works_elsewhere_and_its_files_come_back(
     data = tmp_path / "data"
     (data / "fold").mkdir(parents=True)
     (data / "fold" / "cell.bmp").write_bytes(bytes(range(256)) * 20)
-    for name in ("stop", "stopped.bmp", "agent-1.bmp", "config.json", "worker.log", "a.lock"):
-        (data / name).write_bytes(name.encode())  # names that mean something in a run alone
+    alike = ("stop", "stopped.bmp", "agent-1.bmp", "config.json", "worker.log", "a.lock")
+    for name in (*alike, "dataset.json"):  # of which a run has its own, and a description
+        (data / name).write_bytes(name.encode())
     run = run_store.create(config.create("cnn-16", data, "recommended"), "first")
     asked = run.config
     (run.path / "checkpoint.npz").write_bytes(b"of an earlier node")
