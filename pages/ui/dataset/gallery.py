@@ -9,12 +9,9 @@ from core.data import explore, quality, splits, summary
 from core.data.explore import Filters
 from core.data.indexing import Index
 from core.data.layouts import PHASES
-from pages.ui.common import cache
+from pages.ui.common import cache, cell_pages
 from pages.ui.common.text import SPLITS, shown_errors
-from pages.ui.common.tiles import SHAPES, tile
-from pages.ui.dataset import inspector
-
-PER_PAGE = 14
+from pages.ui.common.tiles import SHAPES
 
 
 def show(index: Index, measured: pd.DataFrame | None) -> None:
@@ -34,7 +31,8 @@ def show(index: Index, measured: pd.DataFrame | None) -> None:
         st.info("This order or filter works once all cells are measured; see above.")
         return
     with shown_errors():
-        _pictures(index, explore.select(index, filters, order, parts, measured))
+        chosen = explore.select(index, filters, order, parts, measured)
+        cell_pages.show(index, chosen, "gallery_page", "No cell matches these filters.")
 
 
 def _present(index: Index, what: str) -> list[str]:
@@ -82,18 +80,3 @@ def _more_filters(index: Index) -> tuple[Filters, pd.Series | None]:
     with shown_errors():
         return chosen, cache.split(index, method)[0]
     return chosen, None
-
-
-def _pictures(index: Index, cells: pd.DataFrame) -> None:
-    if cells.empty:
-        st.info("No cell matches these filters.")
-        return
-    pages = -(-len(cells) // PER_PAGE)
-    st.caption(f"{len(cells):,} of {len(index.cells):,} cells")
-    pictures, foot = st.container(horizontal=True, gap="small"), st.container()
-    page = foot.pagination(pages, key="gallery_page") if pages > 1 else 1
-    for cell in cells.iloc[(page - 1) * PER_PAGE : page * PER_PAGE].itertuples():
-        with pictures:
-            if tile(index, cell, key=f"tile_{cell.image_id}"):
-                inspector.open_cell(cell.image_id)
-    inspector.show(index)

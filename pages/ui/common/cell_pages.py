@@ -1,0 +1,26 @@
+"""Pages of small pictures of cells; a button under each opens the inspector."""
+
+import pandas as pd
+import streamlit as st
+
+from core.data.indexing import Index
+from pages.ui.common import inspector
+from pages.ui.common.tiles import tile
+
+PER_PAGE = 14
+
+
+def show(index: Index, cells: pd.DataFrame, key: str, none: str) -> None:
+    """Shows rows of `index.cells`; `none` is said where there are none, `key` names the page."""
+    if cells.empty:
+        st.info(none)
+        return
+    pages = -(-len(cells) // PER_PAGE)
+    st.caption(f"{len(cells):,} of {len(index.cells):,} cells")
+    pictures, foot = st.container(horizontal=True, gap="small"), st.container()
+    page = foot.pagination(pages, key=key) if pages > 1 else 1
+    for cell in cells.iloc[(page - 1) * PER_PAGE : page * PER_PAGE].itertuples():
+        with pictures:
+            if tile(index, cell, key=f"tile_{cell.image_id}"):
+                inspector.open_cell(cell.image_id)
+    inspector.show(index)
