@@ -5,13 +5,18 @@ from importlib.util import find_spec
 from core.errors import ConfigError
 
 
+def installed(module: str) -> bool:
+    """Whether `module` can be imported; it is not."""
+    return find_spec(module) is not None
+
+
 def require(module: str, extra: str, purpose: str) -> None:
     """Raises `ConfigError` with the command that installs `module`, if it is missing.
 
     `extra` is the package's extra that brings it, `purpose` begins the sentence: "Searching
     settings".
     """
-    if find_spec(module) is None:
+    if not installed(module):
         raise ConfigError(missing(module, extra, purpose))
 
 

@@ -95,6 +95,11 @@ def scan_dir(key: str) -> Path:
     return settings().artifacts / "cache" / "scans" / key
 
 
+def embedding_dir(key: str) -> Path:
+    """Where a map of cells is kept; `key` names the cells, what is seen of them and the method."""
+    return settings().artifacts / "cache" / "embeddings" / key
+
+
 def slurm_dir() -> Path:
     """Where batch jobs of SLURM leave what they return."""
     return settings().artifacts / "cache" / "slurm"

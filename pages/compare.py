@@ -3,13 +3,14 @@
 import streamlit as st
 
 from pages.ui.common.text import shown_errors, title
-from pages.ui.compare import audit, overview, patients, sections
+from pages.ui.compare import audit, embedding, overview, patients, sections
 
 SECTIONS = {
     "Accuracy": sections.show_accuracy,
     "Patients": patients.show,
     "Curves": sections.show_curves,
     "For whom does it fail": sections.show_subjects,
+    "Map": embedding.show,
     "Learning": sections.show_learning,
     "May I believe it?": lambda runs, _: audit.show([one.run for one in runs]),
     "Beside the literature": sections.show_literature,

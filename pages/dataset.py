@@ -12,7 +12,7 @@ from core.report.dataset import parts_table, split_verdict
 from pages.ui.common import cache, charts, people, state
 from pages.ui.common.downloads import download_table
 from pages.ui.common.text import CLASSES, SPLITS, citation, plain, shown_errors, title
-from pages.ui.dataset import add_data, counts, gallery, measuring
+from pages.ui.dataset import add_data, counts, embedding, gallery, measuring
 
 ROWS = 400  # pixels: the height of a long table
 HEADINGS = {
@@ -149,6 +149,7 @@ def show_table(label: str, table: pd.DataFrame) -> None:
 
 VIEWS = {
     "Cells": gallery.show,
+    "Map": embedding.show,
     "Counts": show_counts,
     "Subjects": show_subjects,
     "Splits": show_splits,

@@ -20,7 +20,7 @@ FLOORS = (
     {"core.runs"},
     {"core.explain", "core.study"},
     {"core.archive", "core.evaluation", "core.ood"},
-    {"core.audit", "core.reading", "core.training", "core.tuning"},
+    {"core.audit", "core.embedding", "core.reading", "core.training", "core.tuning"},
     {"core.adoption", "core.cases", "core.cohort"},
     {"core.report", "core.workers"},
     {"core.doctor", "core.teaching"},

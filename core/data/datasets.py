@@ -29,6 +29,14 @@ def resolve(name: str) -> Path:
     return Path(name).expanduser().absolute()
 
 
+def found(name: str) -> Path | None:
+    """As `resolve`; None where that raises."""
+    try:
+        return resolve(name)
+    except DataError:
+        return None
+
+
 def name(root: Path) -> str:
     """The inverse of `resolve`: a run names the demo set independently of where it is drawn."""
     return DEMO if root.absolute() == storage.demo_dir() else str(root.absolute())

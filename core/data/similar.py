@@ -52,6 +52,23 @@ def nearest(table: pd.DataFrame, image_id: str, count: int) -> pd.DataFrame:
     return table.iloc[chosen].assign(distance=distance[chosen])
 
 
+def features(table: pd.DataFrame) -> np.ndarray:
+    """Features (N, K) of cells, whose Euclidean distance is the `distance` of `nearest`.
+
+    Of the columns in `WEIGHTS`, those that vary and are known of each cell that could be measured;
+    rows of NaN for cells that could not. Raises `DataError` if the table lacks all columns.
+    """
+    columns = [name for name in WEIGHTS if name in table.columns]
+    if not columns:
+        raise DataError(f"The table has none of the columns {', '.join(WEIGHTS)}.")
+    scores = _standardised(table[columns].astype(float).to_numpy())
+    weights = np.array([WEIGHTS[name] for name in columns])
+    measured = np.isfinite(table[columns].to_numpy(float)).any(axis=1)
+    known = np.isfinite(scores[measured]).all(axis=0)
+    weighted: np.ndarray = scores[:, known] * np.sqrt(weights[known] / weights[known].sum())
+    return weighted
+
+
 def _standardised(values: np.ndarray) -> np.ndarray:
     scores = np.full_like(values, np.nan)
     for column in range(values.shape[1]):

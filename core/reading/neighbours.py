@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from core.data import datasets
-from core.errors import DataError
 from core.ood.reference import Reference
 from core.runs.run_store import Run
 
@@ -92,7 +91,7 @@ def _neighbours(
 
 def file_of(run: Run, image_id: str) -> Path | None:
     """The file of a training cell of a run; None if it is not on this machine."""
-    root = _root(run)
+    root = datasets.found(run.config.dataset)
     file = root / image_id if root else None
     return file if file and file.is_file() else None
 
@@ -124,10 +123,3 @@ def seen(
     if similar and limit is not None and similar[0].distance < SAME * limit:
         return Seen("train", similar[0].image_id, exact=False)
     return None
-
-
-def _root(run: Run) -> Path | None:
-    try:
-        return datasets.resolve(run.config.dataset)
-    except DataError:
-        return None

@@ -16,6 +16,7 @@ from core import locks, storage
 from core.audit import ablations
 from core.cohort.cohort import Cohort
 from core.data.fetch_job import Fetch
+from core.embedding.embedding_job import EmbeddingJob
 from core.errors import ConfigError
 from core.jobs.job import Job, Status
 from core.reading.fields.detection_job import DetectionJob
@@ -33,6 +34,7 @@ WORKERS: dict[type[Job], str] = {
     DetectionJob: "core.workers.detection",
     Fetch: "core.workers.fetch",
     Cohort: "core.workers.score",
+    EmbeddingJob: "core.workers.embedding",
 }
 AGENT = "core.workers.clusters.agent"
 

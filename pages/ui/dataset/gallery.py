@@ -9,7 +9,8 @@ from core.data import explore, quality, splits, summary
 from core.data.explore import Filters
 from core.data.indexing import Index
 from core.data.layouts import PHASES
-from pages.ui.common import cache, cell_pages
+from pages.ui.common import cache
+from pages.ui.common.cells import cell_pages
 from pages.ui.common.text import SPLITS, shown_errors
 from pages.ui.common.tiles import SHAPES
 

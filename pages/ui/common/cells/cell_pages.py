@@ -4,7 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from core.data.indexing import Index
-from pages.ui.common import inspector
+from pages.ui.common.cells import inspector
 from pages.ui.common.tiles import tile
 
 PER_PAGE = 14

@@ -1,0 +1,119 @@
+"""A map of cells on a page: drawn in the background, coloured, and picked from with a lasso."""
+
+from collections.abc import Callable
+
+import pandas as pd
+import streamlit as st
+
+from core.data.indexing import Index
+from core.embedding import kinds, projection
+from core.embedding.embedding_job import EmbeddingJob
+from core.embedding.embedding_map import EmbeddingMap
+from core.jobs.job import Status
+from core.report import maps
+from core.workers import launcher
+from pages.ui.common import monitor
+from pages.ui.common.cells import cell_pages, map_chart
+from pages.ui.common.text import plain, sentence
+
+SUBJECTS = 6  # that are coloured at first; more would look alike
+_MOST_SUBJECTS = 10
+# What a map can be coloured by, and the kind of each of its cells.
+Colourings = dict[str, Callable[[pd.DataFrame], pd.Series]]
+
+
+def show(
+    index: Index, job_of: Callable[[str], EmbeddingJob], colourings: Colourings, key: str, seen: str
+) -> None:
+    """Shows the map that the job of a method draws, and below it the cells that are picked.
+
+    `seen` says what puts two cells near each other.
+    """
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        colouring = st.segmented_control(
+            "Colour by", list(colourings), required=True, default=next(iter(colourings)),
+            key=f"{key}_colour",
+        )  # fmt: skip
+        method = st.segmented_control(
+            "Drawn by",
+            list(projection.METHODS) if projection.has_umap() else ["pca"],
+            required=True,
+            default="pca",
+            format_func=lambda name: sentence(projection.METHODS[name]),
+            key=f"{key}_method",
+            help=None if projection.has_umap() else plain(projection.umap_missing()),
+        )
+    job = job_of(method)
+    drawn = job.map
+    if drawn is None:
+        _follow(job, key)
+    else:
+        _show(index, drawn, colourings[colouring], f"{key}_{job.name}_{colouring}", seen)
+
+
+def by_subject(cells: pd.DataFrame, key: str) -> pd.Series:
+    """Colours the subjects that are chosen, the largest at first."""
+    everyone = kinds.largest_subjects(cells, len(cells))
+    chosen = st.multiselect(
+        "Subjects in colour",
+        everyone,
+        default=everyone[:SUBJECTS],
+        max_selections=_MOST_SUBJECTS,
+        key=f"{key}_subjects",
+    )
+    return kinds.by_subject(cells, chosen)
+
+
+def _follow(job: EmbeddingJob, key: str) -> None:
+    """Starts the job when the map is first looked at, and follows it."""
+    if job.status.state == "none":
+        launcher.start(job)
+        st.rerun()
+    if job.status.unfinished:
+        monitor.follow([job], lambda: _draw_progress(job, job.status, key), every=0.5)
+        return
+    monitor.show_error(job.status)
+    if st.button("Draw the map", key=f"{key}_again"):
+        launcher.start(job)
+        st.rerun()
+
+
+def _draw_progress(job: EmbeddingJob, status: Status, key: str) -> None:
+    place, stop = st.columns([6, 1], vertical_alignment="center")
+    count = f": {status.done:,} of {status.total:,}" if status.total else "…"
+    place.progress(status.share_done, text=f"{sentence(status.phase)}{count}")
+    stop.button(
+        "Stop",
+        icon=":material/stop:",
+        width="stretch",
+        key=f"{key}_stop",
+        on_click=job.request_stop,
+    )
+
+
+def _show(
+    index: Index,
+    drawn: EmbeddingMap,
+    colour: Callable[[pd.DataFrame], pd.Series],
+    key: str,
+    seen: str,
+) -> None:
+    placed = drawn.place(index.cells)
+    figure = map_chart.draw(placed, colour(placed), maps.axes(drawn.explained))
+    picked = st.plotly_chart(
+        figure,
+        config=map_chart.CONFIG,
+        alt=f"Map of {len(placed):,} cells: {seen}",
+        key=key,
+        theme=None,
+        on_select="rerun",
+        selection_mode=("lasso", "box"),
+    )
+    st.caption(f"{maps.says(drawn, len(placed), seen)}")
+    rows = sorted({int(point["customdata"]) for point in picked["selection"]["points"]})
+    st.markdown("##### Picked cells")
+    if not rows:
+        st.caption("Draw around cells on the map with the mouse; they are shown here.")
+        return
+    cells = placed.iloc[rows][index.cells.columns]
+    cell_pages.show(index, cells, f"{key}_page", "None.")

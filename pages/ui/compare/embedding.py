@@ -1,0 +1,39 @@
+"""The map of a run's cells as its network sees them, with its errors."""
+
+from functools import partial
+
+import streamlit as st
+
+from core.data import datasets
+from core.embedding import embedding_job, kinds
+from core.evaluation.test_set import TestSet
+from core.report import comparison
+from core.report.comparison import ComparedRun
+from pages.ui.common import cache
+from pages.ui.common.cells import map_view
+
+_KEY = "compare_map"
+
+
+def show(runs: list[TestSet], _rows: list[ComparedRun]) -> None:
+    """Shows the map of one of the runs."""
+    by_name = {run.run_id: run.run for run in runs}
+    labels = comparison.names(list(by_name.values()))
+    chosen = st.selectbox("As seen by", list(by_name), format_func=labels.__getitem__)
+    run = by_name[chosen]
+    index = cache.index(datasets.resolve(run.config.dataset))
+    colourings: map_view.Colourings = {
+        "error": partial(kinds.by_outcome, run=run),
+        "class": kinds.by_class,
+        "subject": partial(map_view.by_subject, key=_KEY),
+    }
+    measured = cache.all_measures(index)
+    if measured is not None:
+        colourings["quality flag"] = partial(kinds.by_flag, measured=measured)
+    map_view.show(
+        index,
+        partial(embedding_job.of_run, run),
+        colourings,
+        f"{_KEY}_{run.run_id}",
+        "cells that the model sees alike",
+    )

@@ -1,0 +1,72 @@
+"""Maps on Dataset and Compare: drawn by a worker, coloured, and picked from."""
+
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from core.data import datasets
+from core.embedding import embedding_job, kinds
+from core.jobs.job import Job
+from core.jobs.reporter import Reporter
+from core.runs.run_store import Run
+from core.workers import embedding, launcher
+from pages.ui.common.cells import map_chart
+from tests.factories.app import open_page, words
+
+
+@pytest.fixture
+def _drawn_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A map is drawn by the time that its worker has been started."""
+
+    def start(job: Job) -> None:
+        assert isinstance(job, embedding_job.EmbeddingJob)
+        with Reporter(job) as reporter:
+            embedding.work(job, reporter)
+        job.finish("succeeded")
+
+    monkeypatch.setattr(launcher, "start", start)
+
+
+@pytest.mark.usefixtures("_drawn_at_once")
+def test_the_map_of_a_data_set_is_drawn_once_and_coloured(workspace: object) -> None:
+    app = open_page("dataset")
+    app.session_state["dataset_view"] = "Map"
+    app.run()
+    assert not app.exception and not app.error
+    assert "The two axes show" in words(app) and "Draw around cells" in words(app)
+    index = datasets.index(datasets.resolve("demo"))
+    assert embedding_job.of_data_set(index, "pca").status.state == "succeeded"
+    for colouring in ("subject", "quality flag", "error of a model"):
+        app.segmented_control(key="dataset_map_colour").select(colouring).run()
+        assert not app.exception and not app.error
+
+
+@pytest.mark.usefixtures("_drawn_at_once")
+def test_compare_shows_the_cells_as_a_model_sees_them(finished_run: Run) -> None:
+    app = open_page("compare")
+    app.session_state["compare_section"] = "Map"
+    app.run()
+    assert not app.exception and not app.error
+    assert "cells that the model sees alike" in words(app)
+
+
+def test_a_point_names_its_cell_and_kinds_differ_in_colour_and_shape() -> None:
+    placed = pd.DataFrame(
+        {
+            "image_id": [f"a/{n}.bmp" for n in range(6)],
+            "subject": list("112233"),
+            "label": [1, 0, 1, 0, 1, 0],
+            "x": np.arange(6.0),
+            "y": np.zeros(6),
+        }
+    )
+    for kind in (kinds.by_class, partial(kinds.by_subject, chosen=["1", "2", "3"])):
+        figure = map_chart.draw(placed, kind(placed), ("", ""))
+        looks = {(trace.marker.color, trace.marker.symbol) for trace in figure.data}
+        assert len({symbol for _, symbol in looks}) == len(looks) == len(figure.data)
+        for trace in figure.data:
+            assert trace.type == "scattergl"
+            for row, x, text in zip(trace.customdata, trace.x, trace.text, strict=True):
+                assert placed["x"].iloc[row] == x and f"{row}.bmp" in text
