@@ -33,6 +33,7 @@ BENCHMARKS = {
     "clusters": "Ray against this machine: rate of scoring, kills, and folds that are the same",
     "score": "a cohort of many cells: rate against a bare loop, memory, and kills",
     "stain": "cells of another stain: normalisations, and what adapting them is worth",
+    "jobs": "twelve everyday jobs in a browser: clicks, seconds, words, screens scrolled",
     "cases": "a case gone through by keyboard, and eight readers on one database",
     "map": "frames a second of a map of 15,114 cells that is moved, against the same as SVG",
     "model": "the default architecture: heat maps to believe, skill on real cells, and its cost",

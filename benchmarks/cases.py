@@ -16,6 +16,7 @@ from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 
+from benchmarks.chromium import chromium
 from benchmarks.measure import (
     Figures,
     Options,
@@ -27,13 +28,13 @@ from benchmarks.measure import (
 )
 from benchmarks.visit import Visitor, serve
 from benchmarks.workbench import artifacts, temporary_folder
-from core import extras, storage
+from core import storage
 from core.cases import case_store, chain, database, intake, review, signing
 from core.cases.intake import ReadPicture
 from core.cases.tables import EventRow
 from core.data.images import encode
 from core.data.synthetic.smear_field import draw_field
-from core.errors import CaseError, ConfigError
+from core.errors import CaseError
 from core.people import own_machine
 from core.reading.reader import Reader
 from core.runs import active_model
@@ -79,22 +80,14 @@ def read_case(cells: int) -> str:
 
 def keyboard(case_id: str, options: Options) -> Figures:
     """What a decision takes in a real browser."""
-    extras.require("playwright", "dev", "Driving the browser")
-    from playwright.sync_api import sync_playwright
-
-    if (chromium := shutil.which("chromium")) is None:
-        raise ConfigError("There is no chromium on this machine. Install it to drive the app.")
     cells = len(case_store.get(case_id).cells)
     say("pressing keys")
     with (
         temporary_folder() as folder,
         serve(PROJECT / "app.py") as server,
         _blank(folder) as empty,
-        sync_playwright() as playwright,
+        chromium() as browser,
     ):
-        browser = playwright.chromium.launch(
-            executable_path=chromium, args=["--no-sandbox", "--disable-gpu"]
-        )
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         page.goto(f"http://localhost:{server.port}/cases?case={case_id}")
         page.get_by_role("textbox", name="Your name").last.fill(PERSON.name, timeout=60_000)
@@ -111,7 +104,6 @@ def keyboard(case_id: str, options: Options) -> Figures:
                 blank.append(1000 * empty.look())
         seconds = time.monotonic() - started
         page.wait_for_timeout(1000)
-        browser.close()
     decided = [event for event in case_store.events(case_id) if event.kind == review.DECIDED]
     stored = [
         1000 * (_seconds(event) - press) for event, press in zip(decided, pressed, strict=False)
