@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from core.data import datasets, splits, summary
+from core.data import datasets, explore, splits, summary
 from core.data.indexing import Index
 from core.data.layouts import LABELS
 from core.errors import BlastLensError
@@ -12,7 +12,7 @@ from core.report.dataset import parts_table, split_verdict
 from pages.ui.common import cache, charts, people, state
 from pages.ui.common.downloads import download_table
 from pages.ui.common.text import CLASSES, SPLITS, citation, plain, shown_errors, title
-from pages.ui.dataset import add_data, counts, embedding, gallery, measuring
+from pages.ui.dataset import add_data, counts, duplicates, embedding, gallery, measuring
 
 ROWS = 400  # pixels: the height of a long table
 HEADINGS = {
@@ -38,6 +38,19 @@ HEADINGS = {
     "sha256": "SHA-256",
     "quality": "Quality flags",
 }
+# What a finding can show: the button, and what it chooses on this page.
+LOOK_AT = {
+    "copies": (
+        "Look at these pairs",
+        "difference",
+        {"dataset_view": "Copies", "pairs_of": duplicates.WHICH[1]},
+    ),
+    "flagged": (
+        "Look at the flagged cells",
+        "flag",
+        {"dataset_view": "Cells", "quality": explore.ANY_FLAG},
+    ),
+}
 SHARES = ("share", "nucleus_share", "fragment_share")
 
 
@@ -48,6 +61,16 @@ def show_findings(index: Index, measured: pd.DataFrame | None) -> None:
         lines = [plain(issue.text) for issue in issues if issue.serious == serious]
         if lines:
             box("  \n".join(lines), icon=f":material/{icon}:")
+    with st.container(horizontal=True):
+        for shows in (issue.shows for issue in issues if issue.shows):
+            label, icon, chosen = LOOK_AT[shows]
+            st.button(
+                label,
+                icon=f":material/{icon}:",
+                type="tertiary",
+                on_click=st.session_state.update,
+                args=(chosen,),
+            )
 
 
 def show_counts(index: Index, _measured: pd.DataFrame | None) -> None:
@@ -109,7 +132,7 @@ def show_files(index: Index, measured: pd.DataFrame | None) -> None:
     """Everything known of the files, to look through and to take away."""
     known = index.cells if measured is None else index.cells.merge(measured, on="image_id")
     show_table("Cells", known)
-    show_table("Duplicates", index.pairs)
+    show_table("Copies", index.pairs)
     show_table("Rejected files", index.rejected)
     with st.container(horizontal=True):
         if st.button("Look at the files again", icon=":material/refresh:"):
@@ -150,6 +173,7 @@ def show_table(label: str, table: pd.DataFrame) -> None:
 VIEWS = {
     "Cells": gallery.show,
     "Map": embedding.show,
+    "Copies": duplicates.show,
     "Counts": show_counts,
     "Subjects": show_subjects,
     "Splits": show_splits,

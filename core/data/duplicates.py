@@ -1,6 +1,7 @@
 """Exact and near-identical images, and the subjects they link into one group."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations, pairwise, product
 
@@ -94,8 +95,7 @@ def find_pairs(
 
     @lru_cache(maxsize=2 * NEIGHBOURS)
     def cut(row: int) -> np.ndarray:
-        image = read(cells["image_id"].iat[row])
-        return window(image, min(CNMC_SIDE, max(image.shape[:2]))).copy()
+        return _cut(read(cells["image_id"].iat[row])).copy()
 
     for done, (a, b) in enumerate(pairs.tolist(), start=1):
         changed = _changed_pixels(cut(a), cut(b))
@@ -185,16 +185,61 @@ def _projected(thumbnails: np.ndarray) -> np.ndarray:
     return points + np.random.default_rng(0).normal(0, 1e-3, points.shape)
 
 
+@dataclass(frozen=True)
+class Difference:
+    """Where two images of one cell differ.
+
+    first and second: the images on one square, RGB uint8 (S, S, 3). levels: uint8 (S, S), the
+    difference of the channel that differs most. changed: pixels that differ by more than
+    `CHANGED_LEVELS`.
+    """
+
+    first: np.ndarray
+    second: np.ndarray
+    levels: np.ndarray
+    changed: int
+
+    @property
+    def most(self) -> int:
+        """The largest difference, 0 to 255 levels."""
+        return int(self.levels.max())
+
+    @property
+    def stretched(self) -> np.ndarray:
+        """The levels as a picture, RGB uint8 (S, S, 3): black without difference, white at most."""
+        grey = cv2.convertScaleAbs(self.levels, alpha=255 / max(self.most, 1))
+        return np.asarray(cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB))
+
+
+def difference(a: np.ndarray, b: np.ndarray) -> Difference:
+    """Lays two images, RGB uint8 (H, W, 3), on each other as the search compares them.
+
+    That is: both at their scale, centre on centre, as far as the frame of a C-NMC image reaches. A
+    copy that was turned, mirrored or resized is none to the search, and is not laid back here.
+    """
+    a, b = _overlaid(_cut(a), _cut(b))
+    levels = cv2.absdiff(a, b).max(axis=2)
+    return Difference(a, b, levels, int((levels > CHANGED_LEVELS).sum()))
+
+
+def _cut(image: np.ndarray) -> np.ndarray:
+    return window(image, min(CNMC_SIDE, max(image.shape[:2])))
+
+
+def _overlaid(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    side = max(len(a), len(b))
+    return window(a, side), window(b, side)
+
+
 def _changed_pixels(a: np.ndarray, b: np.ndarray) -> int | None:
     """Returns the number of changed pixels, or None if the two show different cells."""
-    side = max(len(a), len(b))
-    a, b = (window(image, side) for image in (a, b))
+    a, b = _overlaid(a, b)
     means = (cv2.blur(image, (MEAN_OVER, MEAN_OVER)) for image in (a, b))
     changed = int((cv2.absdiff(*means).max(axis=2) > CHANGED_LEVELS).sum())
     cell = int((np.maximum(a, b).max(axis=2) > BLACK_LEVEL).sum())
     if changed > CHANGED_SHARE * cell:
         return None
-    return int((cv2.absdiff(a, b).max(axis=2) > CHANGED_LEVELS).sum())
+    return difference(a, b).changed
 
 
 def across_subjects(pairs: pd.DataFrame) -> pd.DataFrame:

@@ -25,10 +25,14 @@ _LOOKS = {
 
 @dataclass(frozen=True)
 class DatasetIssue:
-    """One sentence; `serious` if ignoring it would make a measured number misleading."""
+    """One sentence; `serious` if ignoring it would make a measured number misleading.
+
+    shows: what can be looked at, "copies" of different subjects or "flagged" cells; "" for nothing.
+    """
 
     text: str
     serious: bool
+    shows: str = ""
 
 
 def findings(index: Index, measured: pd.DataFrame | None = None) -> list[DatasetIssue]:
@@ -89,7 +93,7 @@ def _leaks(index: Index) -> list[DatasetIssue]:
     )
     if between_folds:
         text += f" {between_folds} of the pairs cross the official folds, which therefore leak."
-    return [DatasetIssue(text, serious=True)]
+    return [DatasetIssue(text, serious=True, shows="copies")]
 
 
 def _unknown(index: Index) -> list[DatasetIssue]:
@@ -196,8 +200,8 @@ def _quality(measured: pd.DataFrame) -> list[DatasetIssue]:
         )
         return [DatasetIssue(text, serious=True)]
     names = ", ".join(f"{flag} {number:,}" for flag, number in counts.items() if number)
-    text = f"{_count(flagged, 'cell')} with a quality flag: {names}. The gallery can show them."
-    return [DatasetIssue(text, serious=flagged > len(measured) / 4)]
+    text = f"{_count(flagged, 'cell')} with a quality flag: {names}."
+    return [DatasetIssue(text, serious=flagged > len(measured) / 4, shows="flagged")]
 
 
 def _count(number: int, noun: str) -> str:

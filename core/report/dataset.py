@@ -1,5 +1,7 @@
 """A split of a data set as a sentence and a table."""
 
+from typing import Any
+
 import pandas as pd
 
 from core.data.splits import PARTS, SplitAudit
@@ -38,3 +40,34 @@ def split_verdict(audit: SplitAudit) -> str:
     return " ".join(sentences) or (
         "Nothing crosses: no group of subjects and no copy of an image is in two parts."
     )
+
+
+def what_follows(a: Any, b: Any) -> list[str]:
+    """Sentences on two rows of an index that are copies of one image: what is done about it.
+
+    The rows have subject, group, label, fold, part and phase, as `core.data.indexing.Index` does.
+    """
+    sentences = []
+    if pd.isna(a.subject) or pd.isna(b.subject):
+        sentences.append(
+            "A subject is not known, so nothing keeps the two out of training and test at once."
+        )
+    elif a.subject == b.subject:
+        sentences.append(f"Both are of subject {a.subject}, whose cells are never split apart.")
+    else:
+        sentences.append(
+            f"Subjects {a.subject} and {b.subject} are treated as one, the group {a.group}: the "
+            "default split never puts it on both sides."
+        )
+    if pd.isna(a.label) != pd.isna(b.label):
+        sentences.append("Only one of the two has a label.")
+    elif not pd.isna(a.label) and a.label != b.label:
+        sentences.append(
+            "The labels disagree: one says ALL, the other HEM. One of them is wrong; until it is "
+            "mended, leave both out."
+        )
+    for column, name in (("fold", "official fold"), ("part", "publisher's part")):
+        one, other = getattr(a, column), getattr(b, column)
+        if not pd.isna(one) and not pd.isna(other) and one != other:
+            sentences.append(f"They are in {name} {one} and {other}, which therefore leak.")
+    return sentences

@@ -321,3 +321,14 @@ def test_real_cells_encoded_anew_pair_with_their_original_and_known_copies_alone
         ("UID_H10_1_1_hem.bmp", "UID_h3_1_1_hem.bmp"),
     }
     assert int((names[0] == names[1]).sum()) == len(real_cells) == 55
+
+
+def test_the_difference_of_a_pair_is_that_of_its_pixels_whatever_its_frame():
+    copy = CELLS[0].copy()
+    copy[225, 225] = CELLS[0][225, 225] ^ 64  # by 64 levels in each channel
+    wider = np.pad(copy, ((75, 75), (75, 75), (0, 0)))
+    found = duplicates.difference(CELLS[0], wider)
+    assert (found.most, found.changed, int((found.levels > 0).sum())) == (64, 1, 1)
+    assert int((found.stretched.max(axis=2) == 255).sum()) == 1  # stretched: the most is white
+    same = duplicates.difference(CELLS[0], CELLS[0])
+    assert (same.most, same.changed) == (0, 0) and not same.stretched.any()

@@ -60,7 +60,7 @@ def _more_filters(index: Index) -> tuple[Filters, pd.Series | None]:
     people = sorted(index.cells["subject"].dropna().unique(), key=summary.natural)
     subjects = tuple(st.multiselect("Subjects", people, placeholder="All subjects"))
     flags = [explore.ANY_FLAG, explore.NO_FLAG, *quality.FLAGS]
-    flag = st.selectbox("Quality", flags, index=None, placeholder="Any quality")
+    flag = st.selectbox("Quality", flags, index=None, placeholder="Any quality", key="quality")
     copies = st.selectbox(
         "Copies", explore.COPIES, index=None, placeholder="With or without copies"
     )

@@ -1,0 +1,91 @@
+"""Copies, pair by pair: both pictures, where they differ, and what follows."""
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from core.data import duplicates, images
+from core.data.indexing import Index
+from core.report.dataset import what_follows
+from pages.ui.common.text import plain, shown_errors
+from pages.ui.common.tiles import SHAPES, class_name
+
+WHICH = ("all", "of different subjects", "nearly identical", "identical")
+_PAIR = "pair"  # of the session: the number of the pair that is shown, from 0
+
+
+def show(index: Index, _measured: pd.DataFrame | None) -> None:
+    """Shows one pair, and the way to the next."""
+    if index.pairs.empty:
+        st.info("No image occurs twice.")
+        return
+    which = st.segmented_control("Pairs", WHICH, required=True, default=WHICH[0], key="pairs_of")
+    pairs = _chosen(index, which)
+    if pairs.empty:
+        st.info("There are no such pairs.")
+        return
+    last = len(pairs) - 1
+    number = min(st.session_state.get(_PAIR, 0), last)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        _step("Previous", "arrow_back", number - 1, number > 0)
+        _step("Next", "arrow_forward", number + 1, number < last)
+        pair = pairs.iloc[number]
+        st.markdown(f"Pair **{number + 1}** of {len(pairs):,}: {_kind(pair)}")
+    with shown_errors():
+        _show_pair(index, pair)
+
+
+def _chosen(index: Index, which: str) -> pd.DataFrame:
+    if which == WHICH[1]:
+        return duplicates.across_subjects(index.pairs)
+    kinds = {"nearly identical": "near", "identical": "exact"}
+    return index.pairs if which == WHICH[0] else index.pairs[index.pairs["kind"] == kinds[which]]
+
+
+def _step(label: str, icon: str, number: int, possible: bool) -> None:
+    st.button(
+        label,
+        icon=f":material/{icon}:",
+        disabled=not possible,
+        on_click=st.session_state.__setitem__,
+        args=(_PAIR, number),
+    )
+
+
+def _kind(pair: Any) -> str:
+    if pair["kind"] == "exact":
+        return "the same file, byte by byte"
+    changed = int(pair["changed_pixels"])
+    return f"nearly identical, {changed:,} {'pixel differs' if changed == 1 else 'pixels differ'}"
+
+
+def _show_pair(index: Index, pair: Any) -> None:
+    cells = index.cells.set_index("image_id", drop=False)
+    two = [cells.loc[pair[end]] for end in ("image_a", "image_b")]
+    differing = duplicates.difference(*(images.decode(index.path(cell.image_id)) for cell in two))
+    places = st.columns(3, gap="medium")
+    pictures = (differing.first, differing.second)
+    for place, cell, picture in zip(places, two, pictures, strict=False):
+        name = class_name(cell.label)
+        place.image(picture, width="stretch", alt=f"{name} cell of subject {cell.subject}")
+        place.markdown(f"{SHAPES[name]} **{name}** · {_facts(cell)}")
+        place.caption(plain(cell.image_id))
+    places[2].image(differing.stretched, width="stretch", alt="Where the two pictures differ")
+    places[2].markdown(
+        f"**Difference**: white is {differing.most} of 255 levels, the most of any pixel."
+        if differing.most
+        else "**Difference**: none in any pixel."
+    )
+    places[2].caption(
+        "Both at their scale, centre on centre; of each pixel the channel that differs most."
+    )
+    for sentence in what_follows(*two):
+        st.markdown(f"- {plain(sentence)}")
+
+
+def _facts(cell: Any) -> str:
+    known = {"subject": cell.subject, "fold": cell.fold, "part": cell.part, "phase": cell.phase}
+    return plain(
+        ", ".join(f"{name} {value}" for name, value in known.items() if not pd.isna(value))
+    )

@@ -1,0 +1,33 @@
+"""Copies on the Dataset page: pair by pair, and from the finding that counts them."""
+
+from pathlib import Path
+
+from core.data import datasets, measures
+from tests.factories import trees
+from tests.factories.app import button, open_page, words
+
+
+def test_findings_lead_to_their_pairs_and_cells(tmp_path: Path) -> None:
+    for number in (0, 1):
+        for fold, subject in ((0, "1"), (1, "2")):
+            name = f"C-NMC_training_data/fold_{fold}/all/UID_{subject}_{number + 1}_1_all.bmp"
+            trees.save(tmp_path / name, trees.cell("1", number))
+    trees.save(tmp_path / "C-NMC_training_data/fold_0/hem/UID_H1_1_1_hem.bmp", trees.cell("H1"))
+    cut_off = trees.cell("H2")[150:300, 150:300]
+    trees.save(tmp_path / "C-NMC_training_data/fold_0/hem/UID_H2_1_1_hem.bmp", cut_off)
+    datasets.add(str(tmp_path))
+    measured = measures.measure(datasets.index(tmp_path))
+    app = open_page("dataset", dataset=tmp_path)
+    button(app, "Look at these pairs").click().run()
+    assert not app.exception and not app.error
+    said = words(app)
+    assert "Pair **1** of 2: the same file" in said and "treated as one, the group 1+2" in said
+    assert "official fold 0 and 1, which therefore leak" in said
+    assert "**Difference**: none" in said
+    assert button(app, "Previous").disabled
+    button(app, "Next").click().run()
+    assert "Pair **2** of 2" in words(app) and button(app, "Next").disabled
+    flagged = int((measured["quality"] != "").sum())
+    assert flagged
+    button(app, "Look at the flagged cells").click().run()
+    assert f"{flagged} of 6 cells" in words(app) and not app.exception
