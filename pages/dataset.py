@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from core.data import datasets, explore, splits, summary
+from core.data import datasets, splits, summary
 from core.data.indexing import Index
 from core.data.layouts import LABELS
 from core.errors import BlastLensError
@@ -12,7 +12,7 @@ from core.report.dataset import parts_table, split_verdict
 from pages.ui.common import cache, charts, people, state
 from pages.ui.common.downloads import download_table
 from pages.ui.common.text import CLASSES, SPLITS, citation, plain, shown_errors, title
-from pages.ui.dataset import add_data, counts, duplicates, embedding, gallery, measuring
+from pages.ui.dataset import add_data, counts, duplicates, embedding, findings, gallery, measuring
 
 ROWS = 400  # pixels: the height of a long table
 HEADINGS = {
@@ -38,39 +38,7 @@ HEADINGS = {
     "sha256": "SHA-256",
     "quality": "Quality flags",
 }
-# What a finding can show: the button, and what it chooses on this page.
-LOOK_AT = {
-    "copies": (
-        "Look at these pairs",
-        "difference",
-        {"dataset_view": "Copies", "pairs_of": duplicates.WHICH[1]},
-    ),
-    "flagged": (
-        "Look at the flagged cells",
-        "flag",
-        {"dataset_view": "Cells", "quality": explore.ANY_FLAG},
-    ),
-}
 SHARES = ("share", "nucleus_share", "fragment_share")
-
-
-def show_findings(index: Index, measured: pd.DataFrame | None) -> None:
-    """What stands out: what would mislead first, then the rest."""
-    issues = cache.findings(index, measured)
-    for box, icon, serious in ((st.warning, "warning", True), (st.info, "info", False)):
-        lines = [plain(issue.text) for issue in issues if issue.serious == serious]
-        if lines:
-            box("  \n".join(lines), icon=f":material/{icon}:")
-    with st.container(horizontal=True):
-        for shows in (issue.shows for issue in issues if issue.shows):
-            label, icon, chosen = LOOK_AT[shows]
-            st.button(
-                label,
-                icon=f":material/{icon}:",
-                type="tertiary",
-                on_click=st.session_state.update,
-                args=(chosen,),
-            )
 
 
 def show_counts(index: Index, _measured: pd.DataFrame | None) -> None:
@@ -197,7 +165,7 @@ with shown_errors():
     if root:
         index = cache.index(root)
         measured = cache.all_measures(index)
-        show_findings(index, measured)
+        findings.show(index, measured)
         below_findings = st.container()
         # Only the open tab is computed.
         tabs = st.tabs(list(VIEWS), on_change="rerun", key="dataset_view")

@@ -186,7 +186,7 @@ def _projected(thumbnails: np.ndarray) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Difference:
+class PairDifference:
     """Where two images of one cell differ.
 
     first and second: the images on one square, RGB uint8 (S, S, 3). levels: uint8 (S, S), the
@@ -211,7 +211,7 @@ class Difference:
         return np.asarray(cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB))
 
 
-def difference(a: np.ndarray, b: np.ndarray) -> Difference:
+def difference(a: np.ndarray, b: np.ndarray) -> PairDifference:
     """Lays two images, RGB uint8 (H, W, 3), on each other as the search compares them.
 
     That is: both at their scale, centre on centre, as far as the frame of a C-NMC image reaches. A
@@ -219,7 +219,7 @@ def difference(a: np.ndarray, b: np.ndarray) -> Difference:
     """
     a, b = _overlaid(_cut(a), _cut(b))
     levels = cv2.absdiff(a, b).max(axis=2)
-    return Difference(a, b, levels, int((levels > CHANGED_LEVELS).sum()))
+    return PairDifference(a, b, levels, int((levels > CHANGED_LEVELS).sum()))
 
 
 def _cut(image: np.ndarray) -> np.ndarray:
