@@ -1,14 +1,18 @@
-"""Home: a reading right away; beside it the model, the data and the runs it rests on."""
+"""Home: what one came for, right away; beside it the model, the data and the runs it rests on."""
 
 import streamlit as st
 
 from core.data import datasets
 from core.errors import RunError
 from core.runs import active_model, run_store
+from core.runs.run_store import Run
 from pages.ui.common import state, uploads
-from pages.ui.common.text import plain, research_notice, shown_errors, title
+from pages.ui.common.monitor import STATES
+from pages.ui.common.text import CLASSES, plain, research_notice, shown_errors, title
+from pages.ui.home import first_steps, purposes
 from pages.ui.reading import cell, picture
 
+READ, LOOK, TRAIN = "read a cell", "look at data", "train a model"
 _PARTS = (
     "**The model suggests** its call: ALL, HEM or, where it is not sure, review. The "
     "**probability** stands with how sure it is. The **heat map** shows what speaks for the call, "
@@ -16,46 +20,88 @@ _PARTS = (
     "reference cells most like it, and the checks made before the reading."
 )
 
+
+def read_a_cell(active: Run | None) -> None:
+    """An uploaded picture or an example, read."""
+    if active is None:
+        st.page_link("pages/models.py", label="Choose a model", icon=":material/inventory_2:")
+        return
+    for upload in uploads.choose(
+        "home", "Drop one stained cell here", several=False, first_example=True
+    ):
+        if upload.example:
+            st.markdown(
+                f"**{plain(upload.name)}**, a synthetic cell, is read below.",
+                help=f"{_PARTS}\n\n{CLASSES}",
+            )
+        picture.show([active], upload)
+    research_notice()
+
+
+def show_active(active: Run | None) -> None:
+    """The model that reads."""
+    _link("models", "Active model" if active is None else active.run_id, "biotech")
+    st.caption("None yet." if active is None else cell.protocol(active))
+
+
+def show_datasets() -> None:
+    """The known data sets."""
+    for root in datasets.known():
+        _link("dataset", state.dataset_name(root), "grid_view")
+    if not datasets.known():
+        _link("dataset", "Draw the demo set", "add")
+
+
+def show_runs() -> None:
+    """The last runs that stand alone, and what became of them."""
+    for run in list(filter(run_store.stands_alone, run_store.runs()))[:4]:
+        state_of = STATES[run.status.state][1]
+        _link(
+            "compare" if run.status.state == "succeeded" else "train", f"{run.run_id}: {state_of}"
+        )
+    _link("train", "Train a model", "model_training")
+
+
+def _link(page: str, label: str, icon: str | None = None) -> None:
+    st.page_link(f"pages/{page}.py", label=plain(label), icon=icon and f":material/{icon}:")
+
+
+CARDS = {
+    "Active model": lambda: show_active(active),
+    "Data sets": show_datasets,
+    "Last runs": show_runs,
+}
+
 title(
     "BlastLens",
     "Reads single stained cells for leukemic blasts, and says how far to believe it.",
 )
+first_steps.show()
 reading, beside = st.columns([5, 2], gap="large")
-active: run_store.Run | None = None
+active: Run | None = None
 try:
     active = active_model.active()
 except RunError as error:
     reading.info(plain(str(error)))
 
 with reading, shown_errors():
-    if active is not None:
-        chosen = uploads.choose(
-            "home", "Drop one stained cell here", several=False, first_example=True
-        )
-        for upload in chosen:
-            if upload.example:
-                st.markdown(f"**{plain(upload.name)}**, a synthetic cell, is read below. {_PARTS}")
-            picture.show([active], upload)
-        research_notice()
+    purpose = st.segmented_control(
+        "I want to",
+        (READ, LOOK, TRAIN),
+        default=READ,
+        required=True,
+        key="for",
+        bind="query-params",
+    )
+    if purpose == READ:
+        read_a_cell(active)
+    elif purpose == LOOK:
+        purposes.look_at_data()
+    else:
+        purposes.train_a_model()
 
-with beside, shown_errors():
-    with st.container(border=True):
-        st.markdown("**Active model**")
-        if active is None:
-            st.markdown("None yet.")
-        else:
-            st.markdown(active.run_id)
-            st.caption(cell.protocol(active))
-    with st.container(border=True):
-        st.markdown("**Data sets**")
-        known = datasets.known()
-        for root in known:
-            st.markdown(state.dataset_name(root))
-        if not known:
-            st.markdown("None yet.")
-            st.page_link("pages/dataset.py", label="Draw the demo set", icon=":material/add:")
-    with st.container(border=True):
-        st.markdown("**Last runs**")
-        for run in list(filter(run_store.stands_alone, run_store.runs()))[:4]:
-            st.markdown(f"{run.run_id}: {run.status.state}")
-        st.page_link("pages/train.py", label="Train a model", icon=":material/model_training:")
+with beside:
+    for heading, show in CARDS.items():
+        with st.container(border=True, gap="xsmall"), shown_errors():
+            st.markdown(f"**{heading}**")
+            show()
