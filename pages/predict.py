@@ -18,7 +18,8 @@ with shown_errors():
         active = active_model.active().run_id
     if names:
         picking, model = st.columns([3, 2], gap="large")
-        models, aside = model.container(), model.container()
+        models = model.container()
+        aside = model.container(horizontal=True, vertical_alignment="center")
         with picking:
             chosen = uploads.choose(
                 "predict", "Drop one cell or many here", several=True, aside=aside
@@ -43,9 +44,11 @@ with shown_errors():
                 "2019 or on its natural background, or a whole field of a smear."
             )
         elif len(chosen) == 1:
-            keep.offer(runs, chosen)
+            with aside:
+                keep.offer(runs, chosen)
             picture.show(runs, chosen[0])
         else:
-            keep.offer(runs, chosen, table.told("predict"))
+            with aside:
+                keep.offer(runs, chosen, table.told("predict"))
             table.show(runs, chosen, "predict")
 research_notice()

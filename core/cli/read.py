@@ -75,7 +75,7 @@ def read(
         )
         for name in images
     ]
-    overlays = _write_overlays(readings, Path(overlay)) if overlay else {}
+    overlays = _write_overlays(reader, readings, Path(overlay)) if overlay else {}
     if not wants_json() and not any(reading.cells for reading in readings):
         raise UploadError(
             " ".join(f"{reading.image} is refused: {reading.reason}" for reading in readings)
@@ -110,13 +110,18 @@ def _of_calls(reading: Reading | FieldImage, record: RecordInWords) -> RecordInW
     return replace(record, calls={call: w for call, w in record.calls.items() if call in called})
 
 
-def _write_overlays(readings: list[Reading | FieldImage], folder: Path) -> dict[int, str]:
+def _write_overlays(
+    reader: Reader, readings: list[Reading | FieldImage], folder: Path
+) -> dict[int, str]:
     """Writes the overlay of each reading that has one; files of one name get a number."""
     folder.mkdir(parents=True, exist_ok=True)
     written: dict[int, str] = {}
     for number, reading in enumerate(readings):
         pictures = (
-            [(cell.overlay, "_adapted" if cell.adapted else "") for cell in reading.cells]
+            [
+                (cell.stamped(reader.judge(cell)), "_adapted" if cell.adapted else "")
+                for cell in reading.cells
+            ]
             if isinstance(reading, Reading)
             else [(reading.overlay, "")]
         )

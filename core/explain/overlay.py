@@ -7,6 +7,7 @@ import numpy as np
 _LEVELS = np.linspace(110, 255, 256).astype(np.uint8).reshape(1, 256)
 SCALE = np.ascontiguousarray(cv2.applyColorMap(_LEVELS, cv2.COLORMAP_VIRIDIS)[0, :, ::-1])
 OPACITY = 0.65
+_STAMP = (122, 20, 20)  # dark red, RGB
 
 
 def resize_heat(heat: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
@@ -38,3 +39,20 @@ def overlay(image: np.ndarray, heat: np.ndarray, opacity: float = OPACITY) -> np
 def legend(height: int = 6) -> np.ndarray:
     """The colour scale from weak (left) to strong evidence; RGB uint8 (height, 256, 3)."""
     return np.repeat(SCALE[None], height, axis=0)
+
+
+def stamp(image: np.ndarray, words: str) -> np.ndarray:
+    """A copy of an RGB uint8 (H, W, 3) image with words, in ASCII, in a band along its lower edge.
+
+    So that a picture that is passed on alone still says what is wrong with it.
+    """
+    stamped = image.copy()
+    height, width = stamped.shape[:2]
+    (across, up), _ = cv2.getTextSize(words, cv2.FONT_HERSHEY_SIMPLEX, 1, 2)
+    scale = min(0.9 * width / across, 0.05 * height / up)
+    band = round(2.2 * up * scale)
+    stamped[height - band :] = _STAMP
+    at = round((width - across * scale) / 2), height - round(0.6 * up * scale)
+    font, white = cv2.FONT_HERSHEY_SIMPLEX, (255, 255, 255)
+    cv2.putText(stamped, words, at, font, scale, white, max(1, round(2 * scale)), cv2.LINE_AA)
+    return stamped

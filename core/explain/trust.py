@@ -61,6 +61,11 @@ class Judgement:
         """Whether the map may be shown unasked."""
         return self.badge == SUPPORTED
 
+    @property
+    def stamp(self) -> str:
+        """What a picture of the map must say of itself; "" of one that may be believed."""
+        return "" if self.supported else f"HEAT MAP: {self.badge.upper()}"
+
     def to_json(self) -> dict[str, object]:
         """The badge's reason and the main figure, as the command line prints them."""
         return {

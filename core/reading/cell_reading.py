@@ -9,7 +9,7 @@ from core.cells.detection.detect import white_cells
 from core.cells.masks import BLACK_LEVEL, bounding_box, cell_mask, outline
 from core.compat import cached_property
 from core.explain.heat_map import HeatMap
-from core.explain.overlay import overlay, resize_heat
+from core.explain.overlay import overlay, resize_heat, stamp
 from core.explain.trust import Judgement
 from core.reading.description import Description
 from core.reading.gate import Gate, Prepared
@@ -70,6 +70,12 @@ class CellReading:
         return resize_heat(self.heat_map.values, self.image.shape[:2])
 
     @property
+    def um_per_px(self) -> float | None:
+        """Micrometres a pixel of `image`; None if the scale of the picture is not known."""
+        across, pixels = self.gate.diameter_um, self.gate.figures.get("diameter_px")
+        return across / pixels if across and pixels else None
+
+    @property
     def outlined(self) -> np.ndarray:
         """The image with the outline of its cell or cells, RGB uint8 (W, W, 3)."""
         return outline(self.image, self.region)
@@ -89,6 +95,11 @@ class CellReading:
     def overlay(self) -> np.ndarray:
         """The image with its heat map; without evidence, the image as it is."""
         return self.image if self.heat is None else overlay(self.image, self.heat)
+
+    def stamped(self, judgement: Judgement) -> np.ndarray:
+        """`overlay`, with a stamp on it if its heat map is not to be believed."""
+        drawn = self.overlay
+        return stamp(drawn, judgement.stamp) if judgement.stamp else drawn
 
     def to_json(self, judgement: Judgement) -> dict[str, object]:
         """The document that the command line prints, with the judgement of the heat map."""

@@ -29,9 +29,9 @@ MEASURES = (
     Measure("diameter_px", "Small", "Of usual size", "Large", "{} across"),
     Measure(
         "nucleus_share",
-        "Much cytoplasm",
-        "Usual share of nucleus",
-        "Little cytoplasm",
+        "Low N:C ratio",
+        "Usual N:C ratio",
+        "High N:C ratio",
         "the nucleus is {:.0%} of the cell",
     ),
     Measure(
@@ -43,9 +43,9 @@ MEASURES = (
     ),
     Measure(
         "texture",
-        "Fine, even chromatin",
+        "Open, even chromatin",
         "Usual chromatin",
-        "Coarse chromatin",
+        "Clumped chromatin",
         "texture {:.3f}",
     ),
     Measure("density", "Pale stain", "Usual stain", "Dense stain", "density {:.2f}"),
@@ -57,7 +57,8 @@ class Description:
     """One sentence on a cell, and the numbers in it.
 
     measure: the field of `Morphology`. above_all, above_hem: the share of reference cells of each
-    class whose value is lower, 0 to 1, None if it is not known.
+    class whose value is lower, 0 to 1, None if it is not known. brief: what stands
+    out, in a few words; "" if nothing does.
     """
 
     measure: str
@@ -65,6 +66,12 @@ class Description:
     words: str
     above_all: float | None = None
     above_hem: float | None = None
+    brief: str = ""
+
+    @property
+    def unusual(self) -> bool:
+        """Whether the measure stands out among the reference cells."""
+        return bool(self.brief)
 
 
 def describe(
@@ -86,11 +93,10 @@ def describe(
         if size_known or measure.field != "diameter_px"
     ]
     if cell.fragment_share > 0:
-        attached = (
-            f"Something paler and redder is attached to it, {cell.fragment_share:.0%} of the area: "
-            "size and outline include it."
-        )
-        descriptions.append(Description("fragment_share", cell.fragment_share, attached))
+        brief = f"something attached to it, {cell.fragment_share:.0%} of the area"
+        attached = f"Paler and redder: {brief}. Size and outline include it."
+        share = cell.fragment_share
+        descriptions.append(Description("fragment_share", share, attached, brief=brief))
     return tuple(descriptions)
 
 
@@ -115,11 +121,12 @@ def _describe(
         if share is not None
     ]
     words = f"{word}: {written}, above {' and '.join(places)} reference cells."
-    return Description(measure.field, value, words, above_all, above_hem)
+    brief = "" if word == measure.usual else f"{word[:1].lower()}{word[1:]} ({written})"
+    return Description(measure.field, value, words, above_all, above_hem, brief)
 
 
 def _no_cytoplasm(reference: Reference | None) -> str:
-    words = "No cytoplasm can be told from the nucleus"
+    words = "Scant cytoplasm: none can be told from the nucleus"
     if reference is None or reference.measures.empty:
         return f"{words}."
     cells, measured = len(reference.measures), len(reference.in_order("nucleus_share")[0])

@@ -15,6 +15,7 @@ from core.data import images
 from core.data.walk import Progress
 from core.errors import UploadError
 from core.explain.cam_methods import METHODS
+from core.explain.trust import Judgement
 from core.reading.batch import Item, read_many
 from core.reading.cell_reading import CellReading, Reading
 from core.reading.fields.reading import FieldReading
@@ -26,17 +27,17 @@ from core.runs.calibration import Calibration
 CELL, CUT_OUT, FIELD, NOTHING = "one cell", "cell cut out", "whole field", "nothing"
 WHOLE = "whole image"
 NOT_READ, AS_FIELD = "not read", "field"
+NOT_JUDGED = "not judged"  # a judgement takes twice as long as a reading
 LARGE = "A large image: its white cells are searched for when it is opened."
 _FACTS = """Readings of BlastLens. For research use only, never a diagnosis.
 
 readings.csv: one row a file; of a field, what became of its cells. In pictures/, of each picture
 of one cell that was read: *_cell.png is what the model read, *_outline.png has the outline of what
 was measured, and *_overlay.png the heat map: evidence for the side of the threshold that the cell
-lies on, from weak (teal) to strong (yellow). Of a cell whose colours were adapted to those of the
-reference cells, *_original.png is what came, and the others are *_adapted_*.png.
-
-The heat maps were drawn by {method} and HAVE NOT BEEN JUDGED: whether one may be believed is said
-beside the cell on the Predict page, and by `python -m core read`.
+lies on, from weak (teal) to strong (yellow), drawn by {method}. One that is not to be relied on
+has that stamped on it; the column heat_map of readings.csv has the badge of each. Of a cell whose
+colours were adapted to those of the reference cells, *_original.png is what came, and the others
+are *_adapted_*.png.
 """
 
 
@@ -49,7 +50,8 @@ class Row:
     the cells of a field. adapted_stain: whether it, or cells of the field, was read as if stained
     like the reference cells. check: the code of the check that refused it. known_from: train,
     validation or test if the model knows the very cell. diameter: in words.
-    diameter_px: at the scale of training; diameter_um: NaN if the scale is not known.
+    diameter_px: at the scale of training; diameter_um: NaN if the scale is not known. heat_map:
+    the badge of the heat map of a cell, `NOT_JUDGED`, or "" where there is no cell.
     """
 
     file: str
@@ -69,6 +71,7 @@ class Row:
     distance: float | None = None
     distance_limit: float | None = None
     known_from: str = ""
+    heat_map: str = ""
 
 
 _DTYPES = {field.name: float if field.type == float | None else field.type for field in fields(Row)}
@@ -114,6 +117,7 @@ def row(reading: Reading, model: str, calibration: Calibration) -> Row:
         adapted_stain=cell.adapted,
         reason=doubt(cell, calibration),
         known_from=cell.seen.part if cell.seen else "",
+        heat_map=NOT_JUDGED,
     )
 
 
@@ -199,11 +203,13 @@ def write_zip(
         for reader in readers:
             folder = f"pictures/{reader.run.run_id}" if len(readers) > 1 else "pictures"
             for number, (made, reading) in enumerate(rows(reader, items, told), start=1):
-                done.append(made)
                 stem = f"{folder}/{number:04}_{PurePath(reading.image).stem}"
                 for cell in reading.cells:
-                    for name, picture in _pictures(cell):
+                    judgement = reader.judge(cell)
+                    made = replace(made, heat_map=judgement.badge)
+                    for name, picture in _pictures(cell, judgement):
                         archive.writestr(f"{stem}_{name}.png", images.encode(picture))
+                done.append(made)
                 if progress:
                     progress(len(done), total)
         archive.writestr("readings.csv", to_csv(table(done)))
@@ -218,9 +224,9 @@ def zipped(readers: Sequence[Reader], items: Sequence[Item], told: Told = NOTHIN
     return buffer.getvalue()
 
 
-def _pictures(cell: CellReading) -> list[tuple[str, np.ndarray]]:
+def _pictures(cell: CellReading, judgement: Judgement) -> list[tuple[str, np.ndarray]]:
     pictures = [("cell", cell.image), ("outline", cell.outlined)]
-    pictures += [] if cell.heat is None else [("overlay", cell.overlay)]
+    pictures += [] if cell.heat is None else [("overlay", cell.stamped(judgement))]
     if cell.unadapted is None:
         return pictures
     marked = [(f"adapted_{name}", picture) for name, picture in pictures]

@@ -28,7 +28,7 @@ def sentence(run: Run) -> str:
         return ADOPTED if run.adoption else UNMEASURED
     largest = max(real, key=lambda row: row.metrics.images)
     trained = "Adopted on synthetic cells" if run.adoption else TRAINED
-    return f"{trained}; {_found(run, largest)} {_USE}"
+    return f"{trained}: {_found(run, largest)} {_USE}"
 
 
 def _found(run: Run, row: Evaluation) -> str:
@@ -42,8 +42,8 @@ def _found(run: Run, row: Evaluation) -> str:
             f"(ROC AUC {ranked.value:.2f}, {interval_of(ranked)})."
         )
     return (
-        f"of {part.images:,} real cells of {subjects} of {row.dataset} it found {counts.tp:,} of "
-        f"{part.all:,} blasts and {counts.tn:,} of {part.hem:,} healthy cells at "
+        f"of {part.all:,} real blasts it called {counts.tp:,} ALL, of {part.hem:,} healthy cells "
+        f"{counts.tn:,} HEM. They are of {subjects} of {row.dataset}, called at "
         f"{_threshold(run, row)}. {order}"
     )
 

@@ -96,4 +96,4 @@ def test_a_cell_of_a_field_is_shown_like_one_that_was_uploaded_alone(finished_ru
     shown = words(press(app, first))
     assert "The model suggests" in shown and "The cell in words" in shown
     assert shown.count("; distance ") == 3 and "eat map" in shown
-    assert [one.label for one in app.expander].count("How this was read") == 1
+    assert [one.label for one in app.expander].count("Why") == 1

@@ -189,10 +189,15 @@ def test_the_zip_holds_the_pictures_the_table_and_what_is_to_be_known(
             assert (decode(archive.read(f"{stem}_cell.png")) == cell.image).all()
             assert (decode(archive.read(f"{stem}_outline.png")) == cell.outlined).all()
             assert (f"{stem}_overlay.png" in names) == (cell.heat is not None)
+            if cell.heat is not None:
+                judged = reader.judge(cell)
+                drawn = decode(archive.read(f"{stem}_overlay.png"))
+                assert (drawn == cell.overlay).all() == judged.supported
         assert not any("0003" in name for name in names)
         listed = pd.read_csv(archive.open("readings.csv"))
         assert listed["file"].tolist() == ["same.bmp", "same.bmp", "'=x.png"]
-        assert "NOT BEEN JUDGED" in archive.read("README.txt").decode()
+        badges = [reader.judge(reader.read(file).cells[0]).badge for file in files[:2]]
+        assert listed["heat_map"].fillna("").tolist() == [*badges, ""]
     other = Reader(run_store.get("run-cnn-dropout"))
     with zipfile.ZipFile(io.BytesIO(table.zipped([reader, other], given[:1]))) as archive:
         assert pd.read_csv(archive.open("readings.csv"))["model"].nunique() == 2

@@ -63,19 +63,22 @@ def test_a_figure_is_placed_among_the_cells_of_each_class(kept: Reference) -> No
     assert said(replace(CELL, diameter_px=300.0), kept, "diameter_px").startswith("Large: 300")
     small = describe(replace(CELL, diameter_px=152.0), kept)[0]
     assert small.words.startswith("Small: 152") and small.above_hem == 0.1 and small.above_all == 0
+    assert small.brief == "small (152 px across)" and small.unusual
+    assert not describe(CELL, kept)[0].unusual
 
 
 def test_nothing_is_compared_where_no_training_cells_are_kept() -> None:
     assert said(CELL, None, "diameter_px") == "200 px across."
     assert said(replace(CELL, nucleus_share=None), None, "nucleus_share") == (
-        "No cytoplasm can be told from the nucleus."
+        "Scant cytoplasm: none can be told from the nucleus."
     )
     assert not any("training" in finding.words for finding in describe(CELL, None))
 
 
 def test_what_cannot_be_measured_is_said_so_and_never_guessed(kept: Reference) -> None:
     words = said(replace(CELL, nucleus_share=None), kept, "nucleus_share")
-    assert words == "No cytoplasm can be told from the nucleus, as in 50% of reference cells."
+    none = "Scant cytoplasm: none can be told from the nucleus"
+    assert words == f"{none}, as in 50% of reference cells."
     fields = [finding.measure for finding in describe(CELL, kept, size_known=False)]
     assert "diameter_px" not in fields and "roundness" in fields
     empty = replace(kept, measures=kept.measures.assign(texture=np.nan))

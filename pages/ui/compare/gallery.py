@@ -1,16 +1,19 @@
 """The cells of one field of a confusion matrix, with their heat maps."""
 
 import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from core.data import datasets
 from core.errors import DataError, RunError
 from core.evaluation.test_set import OUTCOMES, TestSet
 from core.explain.overlay import legend
 from core.explain.suited import suited
+from core.reading.cell_reading import CellReading
 from core.report import phrases
 from pages.ui.common import cache, charts
 from pages.ui.common.text import plain, shown_errors
@@ -61,19 +64,22 @@ def _gallery(run: TestSet, kind: str, name: str) -> None:
     )
     root = _root(run)
     heat = st.segmented_control(
-        "Heat maps", HEAT, default=HEAT[2], required=True, key="compare_heat"
+        "Heat maps", HEAT, default=HEAT[1], required=True, key="compare_heat"
     )
     pages = -(-len(cells) // PER_PAGE)
     pictures, foot = st.container(horizontal=True, gap="small"), st.container()
     page = foot.pagination(pages, key=f"page_{run.run_id}_{kind}") if pages > 1 else 1
+    drawn = []
     for cell in cells.iloc[(page - 1) * PER_PAGE : page * PER_PAGE].itertuples():
         with pictures, st.container(width=WIDTH, gap="xxsmall"):
-            _tile(run, root, cell, heat)
-    if heat != HEAT[0]:
-        foot.image(legend(), width=240, alt="Colour scale, from weak to strong evidence")
-        judged = "each judged" if heat == HEAT[1] else "not judged here: “those that hold” does"
-        method = suited(run.run.config.architecture).title
-        foot.caption(f"From weak to strong evidence for the call, by {method}, {judged}.")
+            drawn += _show_tile(run, root, cell)
+    if heat == HEAT[0]:
+        return
+    foot.image(legend(), width=240, alt="Colour scale, from weak to strong evidence")
+    method = suited(run.run.config.architecture).title
+    foot.caption(f"From weak to strong evidence for the call, by {method}, each judged.")
+    for tile in drawn:  # after all pictures stand: each judgement takes some 70 more images
+        _add_heat_map(run, tile, always=heat == HEAT[2])
 
 
 def _root(run: TestSet) -> Path:
@@ -84,7 +90,19 @@ def _root(run: TestSet) -> Path:
     return root
 
 
-def _tile(run: TestSet, root: Path, cell: Any, heat: str) -> None:
+@dataclass(frozen=True)
+class _Tile:
+    """A cell that was read, its caption, and where its picture and the caption stand."""
+
+    cell: CellReading
+    caption: str
+    alt: str
+    picture: DeltaGenerator
+    words: DeltaGenerator
+
+
+def _show_tile(run: TestSet, root: Path, cell: Any) -> list[_Tile]:
+    """Shows a cell of the test part; returns its tile if it was read."""
     caption = f"No. {cell.subject}, P(ALL) {cell.probability:.0%}"
     try:
         data = (root / cell.image_id).read_bytes()
@@ -93,18 +111,24 @@ def _tile(run: TestSet, root: Path, cell: Any, heat: str) -> None:
         reading = cache.reading(run.run, data, Path(cell.image_id).name)
     except OSError:
         st.caption(f"{caption}. Its file is gone.")
-        return
+        return []
     except (DataError, RunError) as error:
         st.caption(f"{caption}. {plain(str(error))}")
-        return
-    for cell_reading in reading.cells:
-        shown, note = heat == HEAT[2], ""
-        if heat == HEAT[1]:  # a judgement runs the engine on about 70 images
-            judged = cache.judgement(run.run, cell_reading)
-            shown = judged.supported
-            note = "" if shown else f". Heat map: {judged.badge}. {judged.reason}"
-        alt = f"Cell of subject {cell.subject}" + (" with its heat map" if shown else "")
-        st.image(cell_reading.overlay if shown else cell_reading.image, width="stretch", alt=alt)
-        st.caption(caption + plain(note))
+        return []
     if not reading.cells:
         st.caption(f"{caption}. {plain(reading.reason or '')}")
+    alt = f"Cell of subject {cell.subject}"
+    tiles = [_Tile(one, caption, alt, st.empty(), st.empty()) for one in reading.cells]
+    for tile in tiles:
+        tile.picture.image(tile.cell.image, width="stretch", alt=alt)
+        tile.words.caption(caption)
+    return tiles
+
+
+def _add_heat_map(run: TestSet, tile: _Tile, *, always: bool) -> None:
+    """Lays the heat map over a tile if it is supported; `always` also another one, stamped."""
+    judged = cache.judgement(run.run, tile.cell)
+    if tile.cell.heat is not None and (judged.supported or always):
+        alt = f"{tile.alt} with its heat map"
+        tile.picture.image(tile.cell.stamped(judged), width="stretch", alt=alt)
+    tile.words.caption(f"{tile.caption}. Heat map: {judged.badge}.", help=plain(judged.reason))

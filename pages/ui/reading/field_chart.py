@@ -1,13 +1,11 @@
 """The picture of a field with its numbered outlines, to click on and to draw boxes in."""
 
-import base64
-
 import numpy as np
 import plotly.graph_objects as go
 
-from core.data.images import encode
 from core.reading.fields.drawing import COLOURS, Shown, rgb, shown
 from core.reading.fields.reading import CUT, NOT_READ, STATES, FieldReading
+from pages.ui.reading.cell_chart import add_picture
 
 WORDS = {
     "ALL": "▲ suggested ALL",
@@ -38,17 +36,7 @@ def field(
     """
     height, width = picture.shape[:2]
     figure = go.Figure()
-    figure.add_layout_image(
-        source=f"data:image/jpeg;base64,{base64.b64encode(encode(picture, 'JPEG')).decode()}",
-        x=0,
-        y=0,
-        sizex=width,
-        sizey=height,
-        xref="x",
-        yref="y",
-        sizing="stretch",
-        layer="below",
-    )
+    add_picture(figure, picture)
     cells = shown(reading, width)
     for state in STATES:
         _outlines(figure, [one for one in cells if one.cell.state == state], state)
@@ -78,10 +66,6 @@ def field(
                 **_QUIET,
             )
     _numbers(figure, cells)
-    figure.update_xaxes(range=[0, width], visible=False, constrain="domain")
-    figure.update_yaxes(
-        range=[height, 0], visible=False, scaleanchor="x", scaleratio=1, constrain="domain"
-    )
     figure.update_layout(
         height=min(HEIGHT, round(WIDE * height / width) + LEGEND),
         margin={"l": 0, "r": 0, "t": 0, "b": 0},

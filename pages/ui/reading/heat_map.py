@@ -1,87 +1,153 @@
-"""The heat map of a reading: its badge first, the map itself only if it may be believed."""
+"""The picture of a cell with its heat map, and whether the map may be believed."""
 
 from pathlib import PurePath
 
+import numpy as np
 import streamlit as st
 
 from core.data import images
 from core.explain.cam_methods import METHODS
-from core.explain.overlay import OPACITY, legend, overlay
+from core.explain.overlay import OPACITY, legend, overlay, stamp
 from core.explain.suited import suited
 from core.explain.trust import SUPPORTED, UNRELIABLE, WEAK, Figures, Judgement
 from core.reading.cell_reading import CellReading
+from core.report import decision
 from core.runs.run_store import Run
 from pages.ui.common import cache
 from pages.ui.common.downloads import download
-from pages.ui.common.text import shown_errors
+from pages.ui.common.text import plain
+from pages.ui.reading import cell_chart
 
-_ICONS = {SUPPORTED: "check_circle", WEAK: "help", UNRELIABLE: "do_not_disturb_on"}
-_BOXES = {SUPPORTED: st.success, WEAK: st.info, UNRELIABLE: st.warning}
+HEAT, OUTLINE, CELL, CAME = "Heat map", "Outline", "Cell", "As it came"
+_ICONS = {
+    SUPPORTED: ":green[:material/check_circle:]",
+    WEAK: ":material/help:",
+    UNRELIABLE: ":material/do_not_disturb_on:",
+}
 
 
-@st.fragment
-def show(run: Run, cell: CellReading, name: str, key: str, *, compact: bool = False) -> None:
-    """Shows the map of a cell, the badge that says whether to believe it, and its settings.
+def judged(run: Run, cell: CellReading, key: str) -> tuple[CellReading, Judgement]:
+    """The cell with the heat map that the user chose under this key, and the map's judgement.
 
-    A fragment: a changed setting leaves the rest of the page as it is. The reading shows before the
-    badge, for which the model reads some 70 more images. `name` is the picture's, `key` names the
-    widgets. `compact` leaves the settings out.
+    A judgement takes the engine some 70 more images.
     """
-    with shown_errors():
-        picture = st.container(gap="xxsmall")
-        cam = cell.method if compact else st.session_state.get(f"cam_{key}", cell.method)
-        explained = cache.explained(run, cell, cam)
-        judged = cache.judgement(run, explained)
-        title = "There is no heat map." if judged.figures is None else f"Heat map: {judged.badge}."
-        icon = f":material/{_ICONS[judged.badge]}:"
-        _BOXES[judged.badge](f"**{title}** {judged.reason}", icon=icon)
-        if explained.heat is not None and (
-            judged.supported or st.toggle("Show it all the same", key=f"shown_{key}_{cam}")
-        ):
-            opacity = st.slider("Opacity", 0.0, 1.0, OPACITY, 0.05, key=f"opacity_{key}")
-            with picture:
-                image = overlay(explained.image, explained.heat, opacity)
-                alt = f"The cell {name}, with the evidence for {cell.leaning}"
-                st.image(image, width="stretch", alt=alt)
-                st.image(legend(), width="stretch", alt="Colour scale: weak to strong evidence")
-                adapted = ", on the cell with adapted colours" if cell.adapted else ""
-                st.caption(
-                    f"From weak (left) to strong evidence for {cell.leaning}, "
-                    f"by {METHODS[cam].title}{adapted}"
-                )
-        suits = suited(run.config.architecture)
-        st.caption(f"{suits.sentence(cam)} {suits.caution}")
-        if not compact:
-            _show_settings(run, explained, judged, name, key)
+    explained = cache.explained(run, cell, st.session_state.get(f"cam_{key}", cell.method))
+    return explained, cache.judgement(run, explained)
 
 
-def _show_settings(run: Run, cell: CellReading, judged: Judgement, name: str, key: str) -> None:
-    with st.popover("Method and stability", icon=":material/tune:", type="tertiary"):
-        st.selectbox(
-            "Heat map",
-            list(METHODS),
-            index=list(METHODS).index(suited(run.config.architecture).method),
-            key=f"cam_{key}",
-            format_func=lambda name: METHODS[name].title,
-            help="Score-CAM and Ablation-CAM take seconds: they run the model again for each "
-            "channel of its last layer.",
+def show(cell: CellReading, judgement: Judgement, name: str, key: str, alt: str) -> None:
+    """Shows the picture of a cell, with its heat map where that is supported or asked for.
+
+    `name` is the picture's, `key` names the widgets, `alt` says what is seen.
+    """
+    picture = st.container(gap="xxsmall")
+    view, opacity = _choose_view(cell, judgement, key)
+    drawn = _draw(cell, judgement, view, opacity)
+    with picture:
+        st.plotly_chart(
+            cell_chart.cell(drawn, name, decision.scale_bar(cell)),
+            key=f"picture_{key}",
+            config=cell_chart.CONFIG,
+            alt=f"{alt}: {view.lower()}",
         )
-        st.caption(METHODS[cell.method].paper)
-        if judged.figures is not None:
-            _show_figures(judged.figures)
-        if st.toggle("Stability over eight views", key=f"stable_{key}"):
-            stability = cache.aggregated(run, cell, cell.method).stability
-            st.markdown(
-                f"The maps of the cell turned and mirrored, turned back, correlate by "
-                f"**{stability:.2f}** on average; 1 is the same map eight times. A cell has "
-                "no up and no left, so a map that moves with them is the network's, not the cell's."
+        if view == HEAT:
+            st.image(legend(), width="stretch", alt="Colour scale: weak to strong evidence")
+
+
+def show_small(cell: CellReading, judgement: Judgement, alt: str) -> None:
+    """Shows the heat map alone, if it is supported, and what it is worth."""
+    if judgement.supported:
+        st.image(cell.overlay, width="stretch", alt=f"{alt}: heat map")
+    show_badge(cell, judgement)
+
+
+def show_badge(cell: CellReading, judgement: Judgement) -> None:
+    """Shows in a sentence what the heat map is worth; the reason on hover."""
+    said = f"{_ICONS[judgement.badge]} {decision.heat_map(cell, judgement)}"
+    st.markdown(said, help=plain(judgement.reason))
+
+
+def _choose_view(cell: CellReading, judgement: Judgement, key: str) -> tuple[str, float]:
+    views = [HEAT] if cell.heat is not None else []
+    views += [OUTLINE, CELL] + ([CAME] if cell.unadapted is not None else [])
+    chosen, before = f"view_{key}", f"view_before_{key}"
+    if st.session_state.get(chosen) not in views:
+        st.session_state[chosen] = HEAT if judgement.supported else CELL
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.segmented_control(
+            "Picture", views, required=True, key=chosen, label_visibility="collapsed"
+        )
+        st.button(
+            "Blink",
+            icon=":material/visibility:",
+            type="tertiary",
+            key=f"blink_{key}",
+            shortcut="b",
+            help="Switches between the bare cell and the other picture. Key: B",
+            on_click=_blink,
+            args=(chosen, before, views[0]),
+        )
+        view: str = st.session_state[chosen]
+        opacity = OPACITY
+        if view == HEAT:
+            opacity = st.slider(
+                "Opacity",
+                0.0,
+                1.0,
+                OPACITY,
+                0.05,
+                key=f"opacity_{key}",
+                width=150,
+                label_visibility="collapsed",
+                help="Opacity of the heat map",
             )
-        download(
-            "Download the overlay",
-            images.encode(cell.overlay),
-            f"{PurePath(name).stem}{'_adapted' if cell.adapted else ''}_overlay.png",
-            key=f"download_{key}",
+    return view, opacity
+
+
+def _blink(chosen: str, before: str, first: str) -> None:
+    view = st.session_state[chosen]
+    if view == CELL:
+        st.session_state[chosen] = st.session_state.get(before, first)
+    else:
+        st.session_state[before], st.session_state[chosen] = view, CELL
+
+
+def _draw(cell: CellReading, judgement: Judgement, view: str, opacity: float) -> np.ndarray:
+    if view == HEAT and cell.heat is not None:
+        drawn = overlay(cell.image, cell.heat, opacity)
+        return stamp(drawn, judgement.stamp) if judgement.stamp else drawn
+    if view == CAME and cell.unadapted is not None:
+        return cell.unadapted
+    return cell.outlined if view == OUTLINE else cell.image
+
+
+def show_details(run: Run, cell: CellReading, judgement: Judgement, name: str, key: str) -> None:
+    """Shows why the map has its badge, and lets the user choose how it is drawn."""
+    suits = suited(run.config.architecture)
+    st.markdown(f"**{judgement.badge.capitalize()}.** {plain(judgement.reason)}")
+    st.caption(f"{suits.sentence(cell.method)} {suits.caution}")
+    st.selectbox(
+        "Heat map",
+        list(METHODS),
+        index=list(METHODS).index(suits.method),
+        key=f"cam_{key}",
+        format_func=lambda name: METHODS[name].title,
+        help="Score-CAM and Ablation-CAM take seconds: they run the model again for each "
+        "channel of its last layer.",
+    )
+    st.caption(METHODS[cell.method].paper)
+    if judgement.figures is not None:
+        _show_figures(judgement.figures)
+    if st.toggle("Stability over eight views", key=f"stable_{key}"):
+        stability = cache.aggregated(run, cell, cell.method).stability
+        st.markdown(
+            f"The maps of the cell turned and mirrored, turned back, correlate by "
+            f"**{stability:.2f}** on average; 1 is the same map eight times. A cell has "
+            "no up and no left, so a map that moves with them is the network's, not the cell's."
         )
+    drawn = _draw(cell, judgement, HEAT, OPACITY)
+    file = f"{PurePath(name).stem}{'_adapted' if cell.adapted else ''}_overlay.png"
+    download("Download the overlay", images.encode(drawn), file, key=f"download_{key}")
 
 
 def _show_figures(figures: Figures) -> None:

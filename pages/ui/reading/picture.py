@@ -120,20 +120,28 @@ def _as_field(reading: Reading, upload: Upload) -> bool:
 
 
 def _show_cell(runs: list[Run], readings: list[Reading], upload: Upload) -> None:
-    """Shows each model in a column of its own, so that the eye goes from one to the next."""
-    several = len(runs) > 1
-    if several and all(reading.cells for reading in readings):
-        calls = {cell.call for reading in readings for cell in reading.cells}
+    """Shows the reading of one model, or the picture once and each model in a column of its own."""
+    if len(runs) > 1:
+        _show_several(runs, readings, upload)
+        return
+    cell.show(runs[0], readings[0], f"{runs[0].run_id}_{upload.digest[:12]}")
+    if not (readings[0].cells or readings[0].prepared):
+        _show_preview(upload)
+
+
+def _show_several(runs: list[Run], readings: list[Reading], upload: Upload) -> None:
+    calls = {one.call for reading in readings for one in reading.cells}
+    if all(reading.cells for reading in readings):
         agreed = "agree" if len(calls) == 1 else "**do not agree**: a person should look"
-        st.markdown(f"{plain(upload.name)}: the {len(runs)} models {agreed}.")
-    columns = st.columns(len(runs), gap="medium")
-    for column, run, reading in zip(columns, runs, readings, strict=True):
+        st.markdown(f"## {plain(upload.name)}: the {len(runs)} models {agreed}.")
+    read = [reading for reading in readings if reading.cells]
+    if read:
+        cell.show_shared(read[0])
+    elif not readings[0].prepared:
+        _show_preview(upload)
+    for column, run, reading in zip(st.columns(len(runs)), runs, readings, strict=True):
         with column:
-            if several:
-                st.markdown(f"**{plain(run.run_id)}**")
-            cell.show(run, reading, f"{run.run_id}_{upload.digest[:12]}", narrow=several)
-            if not (reading.cells or reading.prepared):
-                _show_preview(upload)
+            cell.show_column(run, reading, f"{run.run_id}_{upload.digest[:12]}")
 
 
 def _show_preview(upload: Upload) -> None:

@@ -255,7 +255,8 @@ def _download(runs: list[Run], uploads: Sequence[Upload], found: pd.DataFrame, t
             "Pictures with overlays as ZIP",
             partial(_zip, runs, uploads, told),
             "readings.zip",
-            help="Read again and drawn when you click. The heat maps in it have not been judged.",
+            help="Read again, drawn and judged when you click: half a second a cell. The heat maps "
+            "in it carry their badge.",
         )
 
 
