@@ -127,7 +127,8 @@ class Reading:
     """The reading of one image. kind is "cell", or "refused" with the reason and a way out.
 
     gate: the checks of the picture and its one cell. prepared and picture: how it was changed
-    before, and what was or would have been read, RGB uint8 (W, W, 3); None if as it is.
+    before, and what was or would have been read, RGB uint8 (W, W, 3); None if as it is. findings:
+    the measures in words of a cell that was refused, as far as it could be told.
     """
 
     image: str
@@ -137,6 +138,7 @@ class Reading:
     gate: Gate
     prepared: Prepared | None = None
     picture: np.ndarray | None = None
+    findings: tuple[Description, ...] = ()
 
     def to_json(self, judge: Callable[[CellReading], Judgement]) -> dict[str, object]:
         """The document that the command line prints."""

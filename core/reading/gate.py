@@ -8,8 +8,10 @@ import numpy as np
 
 from core.cells.detection.detect import Cell, Field
 from core.cells.detection.red_cells import RED_CELL_UM
+from core.cells.lobes import is_lobed
 from core.cells.masks import largest_region, lit_mask, outline
 from core.cells.morphology import Morphology, measure
+from core.cells.nucleus import cell_box
 from core.cells.scale import size
 from core.compat import cached_property
 from core.data.geometry import Geometry, fit
@@ -113,7 +115,8 @@ class Prepared:
 
     original: the picture, RGB uint8 (H, W, 3). mask: the cell in it, bool (H, W). words: the
     changes, in sentences. size_known: whether the scale is measured, not assumed from the size.
-    cut_out: whether something was taken away around the cell, or it was moved.
+    cut_out: whether something was taken away around the cell, or it was moved. natural: whether it
+    stood on the natural background of a smear.
     """
 
     original: np.ndarray
@@ -121,6 +124,15 @@ class Prepared:
     words: tuple[str, ...]
     size_known: bool
     cut_out: bool = True
+    natural: bool = False
+
+    @cached_property
+    def lobed(self) -> bool:
+        """Whether the nucleus of a cell on its natural background is bent or in lobes."""
+        if not self.natural:
+            return False
+        box = cell_box(self.original, self.mask)
+        return is_lobed(self.original[box], self.mask[box])
 
     @property
     def outlined(self) -> np.ndarray:

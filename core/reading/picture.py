@@ -118,6 +118,7 @@ class FieldImage:
             "call": cell.call,
             "leaning": cell.leaning,
             "adapted_stain": cell.adapted,
+            "lobed_nucleus": cell.lobed,
             "gate": asdict(cell.gate),
             "cam": self.judged.get(cell.number),
         }

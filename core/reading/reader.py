@@ -25,9 +25,10 @@ from core.ood.reference import Reference, load
 from core.reading import neighbours
 from core.reading.cell_reading import CellReading, Reading
 from core.reading.checks import OF_FEATURES, OF_PIXELS, OF_WHOLE_IMAGES
-from core.reading.description import describe
+from core.reading.description import Description, describe
 from core.reading.gate import CheckedPicture, Gate, examine, refused
 from core.reading.neighbours import Neighbour, Seen
+from core.reading.preparing.doubts import LOBED
 from core.reading.preparing.doubts import answer as answered
 from core.reading.preparing.told import NOTHING_TOLD, Told
 from core.runs.run_store import Run, require_model
@@ -134,7 +135,18 @@ class Reader:
             gate=gate,
             prepared=picture.changed,
             picture=picture.shown if picture.changed else None,
+            findings=() if cell else self.describe(picture, gate),
         )
+
+    def describe(self, picture: CheckedPicture, gate: Gate) -> tuple[Description, ...]:
+        """The measures of a picture's one cell, read or not; none if it shows no single cell."""
+        if self.whole_images or not (gate.passed or "natural background" in gate.checks):
+            return ()
+        measured = picture.prepared is None or picture.prepared.size_known
+        found = describe(picture.morphology, self._reference, measured, gate.size("diameter_px"))
+        if picture.prepared is not None and picture.prepared.lobed:
+            found += (Description("lobed", None, LOBED, brief="nucleus bent or in lobes"),)
+        return found
 
     @property
     def device(self) -> str:
@@ -166,9 +178,7 @@ class Reader:
     def read_cell(self, picture: CheckedPicture, gate: Gate, sha256: str) -> CellReading:
         """Reads a picture that passed the checks; `sha256` is of its file or its pixels."""
         output, prepared = picture.output, picture.prepared
-        measured = prepared is None or prepared.size_known
         answer, doubts = answered(picture, self.calibration)
-        reference = self._reference
         similar = self._similar(picture)
         view = View(
             picture.pixels, output.features[0], output.gradient[0], answer.logit, self._engine
@@ -184,9 +194,7 @@ class Reader:
             unadapted=picture.unadapted,
             method=self._method.key,
             heat_map=self._method(view, answer.leaning),
-            findings=()
-            if self.whole_images
-            else describe(picture.morphology, reference, measured, gate.size("diameter_px")),
+            findings=self.describe(picture, gate),
             similar=similar,
             whole_image=self.whole_images,
             seen=self._known(sha256, similar),

@@ -17,8 +17,8 @@ SIDES = ("ALL", "HEM")
 def advice(cell: CellReading) -> str:
     """What to do with the call, as the end of its sentence; "" if nothing speaks against it."""
     if cell.call == "review":
-        return f"have it looked at. By its threshold it leans to {cell.leaning}"
-    return "but doubtful: have it looked at" if cell.undecided else ""
+        return f": have it looked at. It leans to {cell.leaning}"
+    return ", but doubtful: have it looked at" if cell.undecided else ""
 
 
 def unusual(cell: CellReading) -> str:

@@ -29,7 +29,7 @@ def neighbours(*labels: str) -> tuple[Neighbour, ...]:
 
 def test_a_call_says_whether_a_person_should_look(cell: CellReading) -> None:
     assert decision.advice(cell) == ""
-    assert decision.advice(replace(cell, close=True)) == "but doubtful: have it looked at"
+    assert decision.advice(replace(cell, close=True)) == ", but doubtful: have it looked at"
     assert "leans to ALL" in decision.advice(replace(cell, call="review", close=True))
 
 

@@ -24,6 +24,7 @@ ROWS = 512  # rows of a mask that are written at a time
 COLUMNS = (
     "image", "number", "x", "y", "w", "h", "area_px", "score", "touches_border", "drawn_by_person",
     "state", "adapted_stain", "probability", "interval_low", "interval_high", "gate", "reason",
+    "diameter_um", "lobed_nucleus",
 )  # fmt: skip
 
 
@@ -39,7 +40,8 @@ def to_csv(readings: Sequence[FieldReading]) -> str:
             how = (int(one.marked.user_drawn), one.state, int(one.adapted))
             call = (*how, probability, low, high)
             gate = (one.gate.code or "", one.gate.sentence or "")
-            rows.append((reading.image, one.number, *place, *call, *gate))
+            measured = (one.gate.diameter_um or "", int(one.lobed))
+            rows.append((reading.image, one.number, *place, *call, *gate, *measured))
     return rows_to_csv(COLUMNS, rows)
 
 

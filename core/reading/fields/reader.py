@@ -17,7 +17,7 @@ from core.reading.cell_reading import Reading
 from core.reading.checks import OF_FEATURES, OF_PIXELS
 from core.reading.fields.edits import Edit, Marked, mark
 from core.reading.fields.reading import BORDER, LATER, FieldCell, FieldReading
-from core.reading.gate import CheckedPicture, Refusal, examine, refused
+from core.reading.gate import CheckedPicture, Gate, Refusal, examine, refused
 from core.reading.preparing import adapted, natural_background
 from core.reading.preparing.doubts import answer
 from core.reading.preparing.told import Told
@@ -110,7 +110,8 @@ def single(reader: Reader, region: Region, reading: FieldReading, number: int) -
     picture = _cut_picture(reader, region, cell, reading)
     window = picture.shown if picture.prepared else None
     if not gate.passed:
-        return Reading(name, "refused", gate.sentence, (), gate, picture.prepared, window)
+        found = reader.describe(picture, gate)
+        return Reading(name, "refused", gate.sentence, (), gate, picture.prepared, window, found)
     digest = hashlib.sha256(picture.image.tobytes()).hexdigest()
     cell_reading = replace(reader.read_cell(picture, gate, digest), bbox=cell.cell.bbox)
     return Reading(name, "cell", None, (cell_reading,), gate, picture.prepared, window)
@@ -199,13 +200,18 @@ def _read(
         if gate.passed:
             passed.append((item, picture, gate))
         else:
-            results.append(FieldCell(item, gate, adapted=picture.unadapted is not None))
+            results.append(_result(item, picture, gate))
     reader.run_together([picture for _, picture, _ in passed])
     for item, picture, gate in passed:
         gate = examine(picture, OF_FEATURES, gate.checks)
-        result = FieldCell(item, gate, adapted=picture.unadapted is not None)
+        result = _result(item, picture, gate)
         if gate.passed:
             answered, doubts = answer(picture, reader.calibration)
             result = replace(result, **vars(answered), doubts=doubts)
         results.append(result)
     return results
+
+
+def _result(item: Marked, picture: CheckedPicture, gate: Gate) -> FieldCell:
+    lobed = picture.prepared is not None and picture.prepared.lobed
+    return FieldCell(item, gate, adapted=picture.unadapted is not None, lobed=lobed)

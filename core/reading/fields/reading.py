@@ -26,7 +26,8 @@ class FieldCell:
     """The result for one cell of a field; the numbers are None if it was not read.
 
     call, leaning, close, interval, doubts: as `core.reading.cell_reading.CellReading` has them.
-    adapted: whether its colours were adapted to those of the reference cells, read or not.
+    adapted: whether its colours were adapted to those of the reference cells, read or not. lobed:
+    whether its nucleus is bent or in lobes, so far as cytoplasm can be seen around it.
     """
 
     marked: Marked
@@ -39,6 +40,7 @@ class FieldCell:
     close: bool = False
     doubts: tuple[str, ...] = ()
     adapted: bool = False
+    lobed: bool = False
 
     @property
     def number(self) -> int:
@@ -102,6 +104,11 @@ class FieldReading:
     def adaptable(self) -> int:
         """How many cells could be read if their colours were adapted, perhaps."""
         return sum(cell.adaptable for cell in self.cells)
+
+    @property
+    def lobed(self) -> int:
+        """How many cells have a nucleus that is bent or in lobes."""
+        return sum(cell.lobed for cell in self.cells)
 
     @property
     def waiting(self) -> int:

@@ -7,6 +7,8 @@ from core.reading.gate import CheckedPicture
 from core.reading.preparing import adapted
 from core.runs.calibration import Answer, Calibration
 
+LOBED = "Its nucleus is bent or in lobes, as in granulocytes and monocytes."
+
 
 def answer(picture: CheckedPicture, calibration: Calibration) -> tuple[Answer, tuple[str, ...]]:
     """The answer of a model for a cell that it has seen, and why a person should look at it.
@@ -19,6 +21,8 @@ def answer(picture: CheckedPicture, calibration: Calibration) -> tuple[Answer, t
     else:
         answered, of_colours = adapted.answer(picture, calibration)
         found = of_colours + found
+    if answered.leaning == "ALL" and picture.prepared is not None and picture.prepared.lobed:
+        found += (f"{LOBED} Blasts of ALL rarely look so.",)
     return (replace(answered, call="review") if found else answered), found
 
 

@@ -155,7 +155,7 @@ def _cut(
     side = max(picture.geometry.window, *(int(np.ceil(length * factor)) for length in (w, h)))
     alone = to_model(image, cell, factor * UM_PER_PX, side)
     black = image * mask[:, :, None].astype(np.uint8)
-    picture.use(alone, Prepared(image, mask, words, size_known), black)
+    picture.use(alone, Prepared(image, mask, words, size_known, natural=True), black)
 
 
 def centre(picture: CheckedPicture) -> None:

@@ -19,6 +19,7 @@ from pages.ui.common.text import CALLS, plain, shown_errors
 from pages.ui.reading import heat_map, why
 
 HEADLINE = "balanced_accuracy"
+_SHARED = 260  # pixels
 
 
 @st.fragment
@@ -38,9 +39,7 @@ def show(run: Run, reading: Reading, key: str) -> None:
         with beside:
             _show_probability(cell)
             more = _show_limits(run, cell)
-            for said in (decision.unusual(cell), decision.contradicted(cell)):
-                if said:
-                    st.markdown(f":material/priority_high: {plain(said)}")
+            _show_remarks(cell)
             badge = st.container()
         shown, judgement = heat_map.judged(run, cell, key)
         with picture:
@@ -53,9 +52,9 @@ def show(run: Run, reading: Reading, key: str) -> None:
 
 
 @st.fragment
-def show_column(run: Run, reading: Reading, key: str) -> None:
-    """Shows the reading of one of several models, below the picture that they share."""
-    st.markdown(f"### {plain(run.run_id)}")
+def show_column(run: Run, reading: Reading, key: str, title: str) -> None:
+    """Shows the reading of one of several models or cells, beside a picture that they share."""
+    st.markdown(f"### {plain(title)}")
     if not reading.cells:
         show_refusal(reading)
         return
@@ -64,6 +63,7 @@ def show_column(run: Run, reading: Reading, key: str) -> None:
         _show_call(cell, "####")
         _show_probability(cell)
         more = _show_limits(run, cell)
+        _show_remarks(cell)
         shown, judgement = heat_map.judged(run, cell, key)
         heat_map.show_small(shown, judgement, alt(reading))
         with st.expander("Why"):
@@ -72,12 +72,9 @@ def show_column(run: Run, reading: Reading, key: str) -> None:
 
 
 def show_shared(reading: Reading) -> None:
-    """Shows what models have in common that read the same picture: the cell and its measures."""
+    """Shows what models have in common that read the same picture: the cell and its outline."""
     (cell,) = reading.cells
-    left, right = st.columns([2, 5], gap="medium")
-    left.image(cell.outlined, width="stretch", alt=f"{alt(reading)}: outline")
-    with right:
-        st.markdown("\n".join(f"- {plain(finding.words)}" for finding in cell.findings))
+    st.image(cell.outlined, width=_SHARED, alt=f"{alt(reading)}: outline")
 
 
 def show_refusal(reading: Reading) -> None:
@@ -88,6 +85,7 @@ def show_refusal(reading: Reading) -> None:
     if gate.way_out:
         st.markdown(f":material/arrow_forward: **What to do.** {plain(gate.way_out)}")
     why.show_prepared(reading)
+    why.show_findings(reading.findings)
     if gate.unchecked:
         _show_unchecked(gate)
     with st.expander("Checks made"):
@@ -128,11 +126,18 @@ def protocol(run: Run) -> str:
 def _show_call(cell: CellReading, heading: str) -> None:
     advice = decision.advice(cell)
     st.markdown(
-        f"{heading} The model suggests {CALLS[cell.call]}{', ' if advice else ''}{advice}.",
+        f"{heading} The model suggests {CALLS[cell.call]}{advice}.",
         help=explain("ALL", "HEM", "Review"),
     )
     if cell.adapted:
         st.markdown(":material/palette: **Read as if stained like the reference cells.**")
+
+
+def _show_remarks(cell: CellReading) -> None:
+    """Says what stands out, and nothing where all is usual."""
+    for said in (decision.unusual(cell), decision.contradicted(cell)):
+        if said:
+            st.markdown(f":material/priority_high: {plain(said)}")
 
 
 def _show_limits(run: Run, cell: CellReading) -> list[str]:

@@ -53,7 +53,7 @@ def add_picture(figure: go.Figure, picture: np.ndarray) -> None:
         sizing="stretch",
         layer="below",
     )
-    figure.update_xaxes(range=[0, width], visible=False, constrain="domain")
+    figure.update_xaxes(range=[0, width], visible=False, constrain="domain", constraintoward="left")
     figure.update_yaxes(
         range=[height, 0], visible=False, scaleanchor="x", scaleratio=1, constrain="domain"
     )

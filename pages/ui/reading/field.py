@@ -70,8 +70,10 @@ def show(run: Run, name: str, data: bytes, told: Told) -> None:
         with left:
             _show_chart(picture, reading, key, state)
         with right:
-            field_parts.show_gallery(region, reading, state.selected, key, partial(_select, state))
-        _show_selected(run, region, reading, state, key)
+            if state.selected is None:
+                field_parts.show_gallery(region, reading, key, partial(_select, state))
+            else:
+                _show_selected(run, region, reading, state, key)
         show_edits(region, reading, key, state)
         field_parts.show_patient(reading, key)
         field_parts.show_downloads(cache.reader(run), region, reading, picture, key)
@@ -177,7 +179,7 @@ def _set_stopped(state: FieldState, stopped: bool) -> None:
     state.stopped = stopped
 
 
-def _select(state: FieldState, number: int) -> None:
+def _select(state: FieldState, number: int | None) -> None:
     state.selected = number
 
 
@@ -222,12 +224,34 @@ def _show_chart(picture: np.ndarray, reading: FieldReading, key: str, state: Fie
 def _show_selected(
     run: Run, region: Region, reading: FieldReading, state: FieldState, key: str
 ) -> None:
+    """Shows the selected cell beside the picture, and the ways to the next ones."""
+    order = [one.number for one in reading.by_probability]
     number = state.selected
-    if number is None or number not in {one.number for one in reading.cells}:
+    if number not in order:
+        state.selected = None
         return
+    at = order.index(number)
+    with st.container(horizontal=True, gap="small"):
+        for label, shortcut, to in (("← Previous", "Left", at - 1), ("Next →", "Right", at + 1)):
+            there = 0 <= to < len(order)
+            st.button(
+                label,
+                key=f"field_{shortcut}_{key}",
+                shortcut=shortcut,
+                disabled=not there,
+                on_click=_select,
+                args=(state, order[to] if there else number),
+            )
+        st.button(
+            "All cells",
+            key=f"field_all_{key}",
+            icon=":material/grid_view:",
+            type="tertiary",
+            on_click=_select,
+            args=(state, None),
+        )
     alone = state.singles.get(number)
     if alone is None or alone.gate != reading.find(number).gate:
         alone = single(cache.reader(run), region, reading, number)
         state.singles = dict(list(state.singles.items())[-7:]) | {number: alone}
-    st.subheader(f"Cell No. {number}", anchor=False)
-    cell.show(run, alone, f"{run.run_id}_{key}_{number}")
+    cell.show_column(run, alone, f"{run.run_id}_{key}_{number}", f"Cell No. {number}")

@@ -116,10 +116,11 @@ def _numbers(figure: go.Figure, cells: list[Shown]) -> None:
 
 def _hover(one: Shown) -> str:
     cell = one.cell
-    if cell.probability is None:
-        return f"No. {cell.number}: {WORDS[cell.state]}"
-    across = cell.gate.size("diameter_px")
-    return (
-        f"No. {cell.number}: {WORDS[cell.state]}, probability of ALL {cell.probability:.0%}, "
-        f"{across} across{', adapted' if cell.adapted else ''}"
-    )
+    said = [f"No. {cell.number}: {WORDS[cell.state]}"]
+    if cell.probability is not None:
+        said.append(f"probability of ALL {cell.probability:.0%}")
+    if across := cell.gate.size("diameter_px"):
+        said.append(f"{across} across")
+    if cell.lobed:
+        said.append("nucleus bent or in lobes")
+    return ", ".join(said + ["adapted"] * cell.adapted)

@@ -43,6 +43,11 @@ def show_summary(reading: FieldReading) -> None:
         if reasons:
             words = [f"{count} x {plain(reason)}" for reason, count in reasons.items()]
             st.caption(f"**{heading}:** " + " · ".join(words))
+    if reading.lobed:
+        st.markdown(
+            f":material/interests: **{reading.lobed} of them may be granulocytes or monocytes:** "
+            "their nucleus is bent or in lobes."
+        )
 
 
 def offer_adapting(reading: FieldReading, key: str) -> None:
@@ -93,7 +98,6 @@ def _show_sum(summary: Summary) -> None:
 def show_gallery(
     region: Region,
     reading: FieldReading,
-    selected: int | None,
     key: str,
     choose: Callable[[int], None],
 ) -> None:
@@ -113,7 +117,6 @@ def show_gallery(
                 f"No. {one.number}",
                 key=f"field_tile_{key}_{one.number}",
                 width="stretch",
-                type="primary" if one.number == selected else "secondary",
                 on_click=choose,
                 args=(one.number,),
             )
@@ -123,9 +126,10 @@ def show_gallery(
 def _said(one: FieldCell) -> str:
     own = " ✎" if one.marked.user_drawn else ""
     adapted = ", adapted" if one.adapted else ""
+    kind = ", lobed nucleus" if one.lobed else ""
     if one.probability is None:
-        return f"{SHAPES[one.state]}{adapted}{own}"
-    return f"{SHAPES[one.state]} {one.probability:.0%}{adapted}{own}"
+        return f"{SHAPES[one.state]}{adapted}{kind}{own}"
+    return f"{SHAPES[one.state]} {one.probability:.0%}{adapted}{kind}{own}"
 
 
 def show_patient(reading: FieldReading, key: str) -> None:

@@ -18,6 +18,7 @@ from pages.ui.common.downloads import download
 from pages.ui.common.text import plain
 from pages.ui.reading import cell_chart
 
+_SMALL = 220  # pixels
 HEAT, OUTLINE, CELL, CAME = "Heat map", "Outline", "Cell", "As it came"
 _ICONS = {
     SUPPORTED: ":green[:material/check_circle:]",
@@ -51,13 +52,13 @@ def show(cell: CellReading, judgement: Judgement, name: str, key: str, alt: str)
             alt=f"{alt}: {view.lower()}",
         )
         if view == HEAT:
-            st.image(legend(), width="stretch", alt="Colour scale: weak to strong evidence")
+            st.image(legend(), width=cell_chart.HEIGHT, alt="Colour scale: weak to strong evidence")
 
 
 def show_small(cell: CellReading, judgement: Judgement, alt: str) -> None:
     """Shows the heat map alone, if it is supported, and what it is worth."""
     if judgement.supported:
-        st.image(cell.overlay, width="stretch", alt=f"{alt}: heat map")
+        st.image(cell.overlay, width=_SMALL, alt=f"{alt}: heat map")
     show_badge(cell, judgement)
 
 

@@ -12,6 +12,7 @@ from pages.ui.common.text import plain, shown_errors
 from pages.ui.common.uploads import Upload
 from pages.ui.reading import cell, field
 
+AS_FIELD = "Read it as a whole field"
 SWAP, SCALE, ADAPT = "swap", "scale", "adapt"  # what a user can say of a refused picture
 LABELS = {
     SWAP: "Swap red and blue, and read it",
@@ -112,7 +113,7 @@ def _as_field(reading: Reading, upload: Upload) -> bool:
     if not has_background(reading):
         return False
     return st.toggle(
-        "Read it as a whole field",
+        AS_FIELD,
         value=is_field(reading),
         key=_toggle(upload),
         help="Each white cell in it is found and read on its own.",
@@ -127,6 +128,8 @@ def _show_cell(runs: list[Run], readings: list[Reading], upload: Upload) -> None
     cell.show(runs[0], readings[0], f"{runs[0].run_id}_{upload.digest[:12]}")
     if not (readings[0].cells or readings[0].prepared):
         _show_preview(upload)
+    if has_background(readings[0]) and not readings[0].cells:
+        st.markdown(f"If it shows several white cells, switch on **{AS_FIELD}** above.")
 
 
 def _show_several(runs: list[Run], readings: list[Reading], upload: Upload) -> None:
@@ -141,7 +144,8 @@ def _show_several(runs: list[Run], readings: list[Reading], upload: Upload) -> N
         _show_preview(upload)
     for column, run, reading in zip(st.columns(len(runs)), runs, readings, strict=True):
         with column:
-            cell.show_column(run, reading, f"{run.run_id}_{upload.digest[:12]}")
+            key = f"{run.run_id}_{upload.digest[:12]}"
+            cell.show_column(run, reading, key, run.run_id)
 
 
 def _show_preview(upload: Upload) -> None:

@@ -1,5 +1,6 @@
 """What a reading rests on: shown behind "Why", and beside a picture that was not read."""
 
+from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 import pandas as pd
@@ -10,6 +11,7 @@ from core.errors import UploadError
 from core.explain.trust import Judgement
 from core.reading.cell_reading import CellReading, Reading
 from core.reading.checks import CHECKS
+from core.reading.description import Description
 from core.reading.gate import Gate
 from core.reading.neighbours import Neighbour
 from core.reading.preparing.adapted import ADAPTED
@@ -67,9 +69,7 @@ def show(run: Run, reading: Reading, judgement: Judgement, more: list[str], key:
         st.markdown("\n".join(f"- {plain(text)}" for text in more))
     left, right = st.columns(2, gap="medium")
     with left:
-        if cell.findings:
-            st.markdown("### The cell in words", help=explain("N:C ratio", "Chromatin", "Density"))
-            st.markdown("\n".join(f"- {plain(finding.words)}" for finding in cell.findings))
+        show_findings(cell.findings)
         show_prepared(reading)
         _show_similar(cell)
     with right:
@@ -79,6 +79,13 @@ def show(run: Run, reading: Reading, judgement: Judgement, more: list[str], key:
     show_checks(reading.gate)
     st.markdown("### How this was read", help=explain("Log-odds", "Threshold", "Review band"))
     _show_origin(run, reading, cell)
+
+
+def show_findings(findings: Sequence[Description]) -> None:
+    """Shows the measures of a cell in words."""
+    if findings:
+        st.markdown("### The cell in words", help=explain("N:C ratio", "Chromatin", "Density"))
+        st.markdown("\n".join(f"- {plain(finding.words)}" for finding in findings))
 
 
 def show_prepared(reading: Reading) -> None:
