@@ -11,7 +11,6 @@ from core.cells.detection.detect import detect
 from core.cells.detection.setting import resized
 from core.cells.detection.tiles import Region, Whole
 from core.cells.masks import cell_mask, contours
-from core.data.images import decode
 from core.errors import CaseError
 from core.reading.cell_reading import CellReading, Reading
 from core.reading.fields import drawing
@@ -94,7 +93,7 @@ def read(
         "input_sha256": digest,
         "model": model_of(reader.run),
     }
-    image = decode(data, name)
+    image, _ = reader.pixels(data, name)
     if as_field is None and known is not None:
         as_field = True
     if not as_field:

@@ -17,7 +17,7 @@ from core.cohort.cohort import Cohort
 from core.cohort.opening import local_file
 from core.cohort.rows import FIELD
 from core.cohort.source import place_of
-from core.data.images import decode
+from core.reading.preparing.eyepiece import open_picture
 
 REFUSED = "refused"
 CALLS = ("ALL", "HEM", "review", REFUSED)
@@ -158,7 +158,7 @@ def picture(cohort: Cohort, row: ShownRow) -> np.ndarray:
     """The picture of a row, or the part of its field, RGB uint8. Raises `UploadError`."""
     name = PurePosixPath(row.path).name
     with local_file(place_of(cohort.plan.source, row.path), name) as file:
-        image = decode(file, name)
+        image, _ = open_picture(file, name)
     if row.x is None or row.y is None or row.w is None or row.h is None:
         return image
     margin = round(MARGIN * max(row.w, row.h))

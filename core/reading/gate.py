@@ -8,21 +8,19 @@ import numpy as np
 
 from core.cells.detection.detect import Cell, Field
 from core.cells.detection.red_cells import RED_CELL_UM
-from core.cells.lobes import is_lobed
-from core.cells.masks import largest_region, lit_mask, outline
+from core.cells.masks import largest_region, lit_mask
 from core.cells.morphology import Morphology, measure
-from core.cells.nucleus import cell_box
 from core.cells.scale import size
 from core.compat import cached_property
 from core.data.geometry import Geometry, fit
 from core.data.pixel_cache import prepare
 from core.models.engine import EngineOutput
 from core.ood.reference import Reference
+from core.reading.prepared import Prepared
 from core.reading.preparing.told import NOTHING_TOLD, Told
 from core.runs.stain import Stain
 
 BORDER_DEPTH = 0.05
-OUTLINE, OUTLINE_COLOUR = 0.008, (0, 158, 115)  # of the shorter side; stands off from purple
 
 
 # What a `CheckedPicture` computes once from its image.
@@ -107,38 +105,6 @@ class Gate:
         length = self.figures.get(figure)
         factor = self.figures.get("enlargement") if self.um_per_px else 1.0
         return length / factor if length and factor else length
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """How a picture was changed before it was read.
-
-    original: the picture, RGB uint8 (H, W, 3). mask: the cell in it, bool (H, W). words: the
-    changes, in sentences. size_known: whether the scale is measured, not assumed from the size.
-    cut_out: whether something was taken away around the cell, or it was moved. natural: whether it
-    stood on the natural background of a smear.
-    """
-
-    original: np.ndarray
-    mask: np.ndarray
-    words: tuple[str, ...]
-    size_known: bool
-    cut_out: bool = True
-    natural: bool = False
-
-    @cached_property
-    def lobed(self) -> bool:
-        """Whether the nucleus of a cell on its natural background is bent or in lobes."""
-        if not self.natural:
-            return False
-        box = cell_box(self.original, self.mask)
-        return is_lobed(self.original[box], self.mask[box])
-
-    @property
-    def outlined(self) -> np.ndarray:
-        """The picture with the cell's outline drawn, RGB uint8 (H, W, 3)."""
-        width = max(1, round(min(self.mask.shape) * OUTLINE))
-        return outline(self.original, self.mask, OUTLINE_COLOUR, width)
 
 
 @dataclass(frozen=True)

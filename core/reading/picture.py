@@ -15,7 +15,7 @@ import numpy as np
 from core.cells.detection import tiles
 from core.cells.detection.detect import Field, detect
 from core.cells.detection.tiles import SCAN_FROM, Region, Whole
-from core.data.images import decode, decode_noted, open_large_image, size_of
+from core.data.images import open_large_image, size_of
 from core.errors import ConfigError, UploadError
 from core.reading.cell_reading import Reading
 from core.reading.fields.drawing import OVERVIEW, overlay
@@ -23,6 +23,7 @@ from core.reading.fields.reader import read_field, single
 from core.reading.fields.reading import FIELD, FieldCell, FieldReading
 from core.reading.fields.summary import summarise
 from core.reading.gate import Gate
+from core.reading.preparing.eyepiece import open_picture
 from core.reading.preparing.told import NOTHING_TOLD, Told
 from core.reading.reader import Reader
 from core.settings import settings
@@ -160,7 +161,7 @@ def read_picture(
             progress=reading_cells,
         )
         picture = overlay(_overview(region), result)
-        notes = () if is_large(path, name) else decode_noted(path, name)[1]
+        notes = () if is_large(path, name) else open_picture(path, name)[1]
         return FieldImage(result, picture, _judge_heat_maps(reader, region, result), notes)
 
 
@@ -173,7 +174,7 @@ def read_small_field(
 
     Raises `UploadError` if the file cannot be read.
     """
-    image = decode(source, name)
+    image, _ = open_picture(source, name)
     adapt = told.adapt_stain
     return read_field(reader, Whole(image), detect(image), name, adapt_stain=adapt)
 
@@ -199,7 +200,7 @@ def open_field(
         with open_large_image(path, name) as large:
             yield large, tiles.detect_tiled(large, um_per_px=um_per_px, progress=progress)
     else:
-        image = decode(path, name)
+        image, _ = open_picture(path, name)
         if swap_red_blue:
             image = np.ascontiguousarray(image[:, :, ::-1])
         yield Whole(image), detect(image, um_per_px=um_per_px)

@@ -30,6 +30,7 @@ from core.reading.gate import CheckedPicture, Gate, examine, refused
 from core.reading.neighbours import Neighbour, Seen
 from core.reading.preparing.doubts import LOBED
 from core.reading.preparing.doubts import answer as answered
+from core.reading.preparing.eyepiece import open_picture
 from core.reading.preparing.told import NOTHING_TOLD, Told
 from core.runs.run_store import Run, require_model
 
@@ -107,7 +108,7 @@ class Reader:
         """
         try:
             data = read_file(source, name=Path(name).name)
-            image, notes = decode_noted(data, name=Path(name).name)
+            image, notes = self.pixels(data, Path(name).name)
         except UploadError as error:
             code = "too small" if isinstance(error, TooSmallError) else "unreadable"
             return Reading(name, "refused", str(error), (), refused(code, str(error)))
@@ -117,6 +118,13 @@ class Reader:
         if not gate.passed:
             return self._reading(name, picture, gate)
         return Opened(name, picture, gate, data)
+
+    def pixels(self, data: bytes, name: str) -> tuple[np.ndarray, tuple[str, ...]]:
+        """The pixels of a file as this run is to see them, and what was done to them.
+
+        Raises `UploadError` if it cannot be decoded.
+        """
+        return decode_noted(data, name) if self.whole_images else open_picture(data, name)
 
     def _finish(self, opened: Opened) -> Reading:
         picture = opened.picture

@@ -13,6 +13,7 @@ import numpy as np
 from core.cells import annotations
 from core.cells.detection.detect import Field
 from core.cells.detection.tiles import Region
+from core.cells.masks import diameter
 from core.data.images import encode
 from core.reading.fields.drawing import overlay
 from core.reading.fields.reader import model_input
@@ -40,7 +41,9 @@ def to_csv(readings: Sequence[FieldReading]) -> str:
             how = (int(one.marked.user_drawn), one.state, int(one.adapted))
             call = (*how, probability, low, high)
             gate = (one.gate.code or "", one.gate.sentence or "")
-            measured = (one.gate.diameter_um or "", int(one.lobed))
+            scale = None if cell.touches_border else reading.um_per_px
+            across = "" if scale is None else round(diameter(cell.mask) * scale, 2)
+            measured = (across, int(one.lobed))
             rows.append((reading.image, one.number, *place, *call, *gate, *measured))
     return rows_to_csv(COLUMNS, rows)
 

@@ -10,11 +10,14 @@ import numpy as np
 from core.cells.detection.detect import Cell, Field
 from core.cells.detection.red_cells import RED_CELL_UM
 from core.cells.detection.tiles import Region
-from core.cells.scale import AskForMagnification, scale_of
+from core.cells.lobes import is_lobed
+from core.cells.masks import diameter
+from core.cells.scale import AskForMagnification, scale_of, size
 from core.errors import ModelError
 from core.evaluation.track_record import call_rates
 from core.reading.cell_reading import Reading
 from core.reading.checks import OF_FEATURES, OF_PIXELS
+from core.reading.description import Description
 from core.reading.fields.edits import Edit, Marked, mark
 from core.reading.fields.reading import BORDER, LATER, FieldCell, FieldReading
 from core.reading.gate import CheckedPicture, Gate, Refusal, examine, refused
@@ -110,7 +113,7 @@ def single(reader: Reader, region: Region, reading: FieldReading, number: int) -
     picture = _cut_picture(reader, region, cell, reading)
     window = picture.shown if picture.prepared else None
     if not gate.passed:
-        found = reader.describe(picture, gate)
+        found = reader.describe(picture, gate) or _across(cell.cell, reading.um_per_px)
         return Reading(name, "refused", gate.sentence, (), gate, picture.prepared, window, found)
     digest = hashlib.sha256(picture.image.tobytes()).hexdigest()
     cell_reading = replace(reader.read_cell(picture, gate, digest), bbox=cell.cell.bbox)
@@ -200,11 +203,11 @@ def _read(
         if gate.passed:
             passed.append((item, picture, gate))
         else:
-            results.append(_result(item, picture, gate))
+            results.append(_result(region, item, picture, gate))
     reader.run_together([picture for _, picture, _ in passed])
     for item, picture, gate in passed:
         gate = examine(picture, OF_FEATURES, gate.checks)
-        result = _result(item, picture, gate)
+        result = _result(region, item, picture, gate)
         if gate.passed:
             answered, doubts = answer(picture, reader.calibration)
             result = replace(result, **vars(answered), doubts=doubts)
@@ -212,6 +215,12 @@ def _read(
     return results
 
 
-def _result(item: Marked, picture: CheckedPicture, gate: Gate) -> FieldCell:
-    lobed = picture.prepared is not None and picture.prepared.lobed
+def _across(cell: Cell, um_per_px: float) -> tuple[Description, ...]:
+    """The diameter of a cell, of which nothing else could be measured."""
+    across = diameter(cell.mask)
+    return (Description("diameter_px", across, f"{size([across], um_per_px)} across."),)
+
+
+def _result(region: Region, item: Marked, picture: CheckedPicture, gate: Gate) -> FieldCell:
+    lobed = is_lobed(np.array(region.read(*item.cell.bbox)), item.cell.mask)
     return FieldCell(item, gate, adapted=picture.unadapted is not None, lobed=lobed)

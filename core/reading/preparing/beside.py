@@ -4,7 +4,8 @@ import cv2
 import numpy as np
 
 from core.cells.masks import bounding_box
-from core.reading.gate import CheckedPicture, Prepared, Refusal
+from core.reading.gate import CheckedPicture, Refusal
+from core.reading.prepared import Prepared
 
 MIN_BESIDE = 0.001  # of the cell's area: less is a speck that moves nothing
 MAX_OTHER_REGIONS = 0.1  # of the cell's area, of what could be cells

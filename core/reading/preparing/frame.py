@@ -8,7 +8,8 @@ import numpy as np
 from core.cells.detection.red_cells import RED_CELL_UM
 from core.cells.scale import CAMERA_UM, CNMC_SIDE, UM_PER_PX
 from core.ood.reference import Reference
-from core.reading.gate import CheckedPicture, Prepared, Refusal
+from core.reading.gate import CheckedPicture, Refusal
+from core.reading.prepared import Prepared
 from core.reading.preparing.told import Told
 
 MAX_INVENTED = 1.25  # pixels of the model's input for one of the picture

@@ -32,6 +32,7 @@ from core.models import catalog, weights
 from core.reading import timing
 from core.reading.cell_reading import CellReading, Reading
 from core.reading.fields.detection_job import load_field
+from core.reading.preparing.eyepiece import open_picture
 from core.reading.preparing.told import NOTHING_TOLD, Told
 from core.reading.reader import Reader
 from core.reading.table import Row
@@ -189,7 +190,7 @@ def reader(run: Run) -> Reader:
 @st.cache_resource(max_entries=2, show_spinner="Opening the field…")
 def decoded(data: bytes, name: str) -> tuple[np.ndarray, tuple[str, ...]]:
     """A field's pixels, RGB uint8 (H, W, 3), not to be written to; what was assumed of them."""
-    return images.decode_noted(data, name)
+    return open_picture(data, name)
 
 
 @st.cache_resource(max_entries=4, show_spinner="Looking for white cells…")

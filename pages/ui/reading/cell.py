@@ -10,7 +10,7 @@ import streamlit as st
 from core.metrics.classification import NAMES
 from core.reading.cell_reading import CellReading, Reading
 from core.reading.gate import Gate
-from core.report import decision, phrases
+from core.report import cell_words, phrases
 from core.report.glossary import explain
 from core.report.limits import limits
 from core.runs.run_store import Run
@@ -102,7 +102,7 @@ def alt(reading: Reading) -> str:
 def show_model(run: Run) -> None:
     """Shows what a user should know about a model beside any reading by it."""
     st.caption(protocol(run))
-    _warn_of_synthetic(run)
+    warn_of_synthetic(run)
 
 
 def protocol(run: Run) -> str:
@@ -124,7 +124,7 @@ def protocol(run: Run) -> str:
 
 
 def _show_call(cell: CellReading, heading: str) -> None:
-    advice = decision.advice(cell)
+    advice = cell_words.advice(cell)
     st.markdown(
         f"{heading} The model suggests {CALLS[cell.call]}{advice}.",
         help=explain("ALL", "HEM", "Review"),
@@ -135,7 +135,7 @@ def _show_call(cell: CellReading, heading: str) -> None:
 
 def _show_remarks(cell: CellReading) -> None:
     """Says what stands out, and nothing where all is usual."""
-    for said in (decision.unusual(cell), decision.contradicted(cell)):
+    for said in (cell_words.unusual(cell), cell_words.contradicted(cell)):
         if said:
             st.markdown(f":material/priority_high: {plain(said)}")
 
@@ -150,10 +150,11 @@ def _show_limits(run: Run, cell: CellReading) -> list[str]:
     return [text for text in (rest, *others) if text]
 
 
-def _warn_of_synthetic(run: Run) -> None:
+def warn_of_synthetic(run: Run) -> None:
+    """Says of a model that was trained on synthetic cells what it makes of real ones."""
     if said := cache.record(run).real_cells:
         first, end, rest = plain(said).partition(". ")
-        st.caption(f":material/warning: **{first}**{end}{rest}")
+        st.markdown(f":material/warning: **{first}{end.strip()}**", help=rest)
 
 
 def _show_probability(cell: CellReading) -> None:

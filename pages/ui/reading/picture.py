@@ -104,8 +104,9 @@ def _offer(offer: Told, told: Told, upload: Upload) -> bool:
 
 
 def _show_field(run: Run, name: str, data: bytes, told: Told) -> None:
+    cell.warn_of_synthetic(run)
     field.show(run, name, data, told)
-    cell.show_model(run)
+    st.caption(cell.protocol(run))
 
 
 def _as_field(reading: Reading, upload: Upload) -> bool:

@@ -1,0 +1,80 @@
+"""Pictures taken through an eyepiece: a bright disc on black, of which the inside is a field."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from core.cells.masks import contours, largest_region
+from core.data.images import decode_noted
+
+SIDE = 320  # pixels of the longer side at which the disc is looked for
+RIM = 60  # brightness, of the brightest channel, that a rim does not reach
+GLASS = 130  # in green, that a quarter of the disc reaches: the light of the microscope
+LEAST_RADIUS = 0.2  # of the picture's shorter side
+ROUND = 0.03  # of the radius, the spread of the disc's edge around a circle
+CORNERS = 3  # of the four, that are dark
+INSIDE = 0.97  # of the radius, within which light is even
+
+
+def open_picture(source: Path | bytes, name: str) -> tuple[np.ndarray, tuple[str, ...]]:
+    """The pixels of a picture that is to be read, RGB uint8 (H, W, 3), and what was done to it.
+
+    As `core.data.images.decode_noted`, but of a picture taken through an eyepiece only the inside.
+    """
+    image, notes = decode_noted(source, name)
+    inside, said = within_disc(image)
+    return inside, notes + said
+
+
+def within_disc(image: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
+    """The square inside the bright disc of an eyepiece, and a sentence on it.
+
+    RGB uint8 (H, W, 3) to RGB uint8 (S, S, 3). A picture without such a disc is returned as it is,
+    without a sentence. What lies between the square and the disc's edge is lost: cells there are
+    cut by it as by the edge of a picture.
+    """
+    found = _disc(image)
+    if found is None:
+        return image, ()
+    x, y, radius = found
+    half = radius * INSIDE / np.sqrt(2)
+    height, width = image.shape[:2]
+    left, top = max(0, round(x - half)), max(0, round(y - half))
+    right, low = min(width, round(x + half)), min(height, round(y + half))
+    said = (
+        "Taken through an eyepiece: read within its bright disc, the "
+        f"{right - left} x {low - top} pixels from ({left}, {top}) on."
+    )
+    return np.ascontiguousarray(image[top:low, left:right]), (said,)
+
+
+def _disc(image: np.ndarray) -> tuple[float, float, float] | None:
+    """Middle x, y and radius of the disc, in pixels; None if there is none."""
+    height, width = image.shape[:2]
+    factor = min(1.0, SIDE / max(height, width))
+    small = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+    lit = small.max(axis=2) > RIM
+    corners = (lit[0, 0], lit[0, -1], lit[-1, 0], lit[-1, -1])
+    if 4 - sum(map(int, corners)) < CORNERS:
+        return None
+    disc = largest_region(lit)
+    if not disc.any() or np.percentile(small[:, :, 1][disc], 75) < GLASS:
+        return None
+    edge = max(contours(disc), key=len).reshape(-1, 2).astype(float)
+    last = np.array(small.shape[1::-1]) - 2
+    edge = edge[((edge > 1) & (edge < last)).all(axis=1)]  # not where the picture ends
+    if len(edge) < SIDE / 4:
+        return None
+    x, y, radius = _circle(edge)
+    spread = np.hypot(*(edge - (x, y)).T).std()
+    if spread > ROUND * radius or not LEAST_RADIUS * min(small.shape[:2]) <= radius:
+        return None
+    return x / factor, y / factor, radius / factor
+
+
+def _circle(points: np.ndarray) -> tuple[float, float, float]:
+    """The circle through points (N, 2) by least squares (Kåsa 1976): x, y and radius."""
+    design = np.column_stack((2 * points, np.ones(len(points))))
+    (x, y, rest), *_ = np.linalg.lstsq(design, (points**2).sum(axis=1), rcond=None)
+    return float(x), float(y), float(np.sqrt(max(0.0, rest + x**2 + y**2)))

@@ -1,0 +1,66 @@
+"""Pictures taken through an eyepiece."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.data.images import decode, encode
+from core.data.synthetic.smear_field import draw_field
+from core.reading.preparing.eyepiece import open_picture, within_disc
+from core.reading.reader import Reader
+from core.runs.run_store import Run
+from tests.conftest import PROJECT
+
+SIZE, PIXELS = (900, 1200), 0.4
+
+
+def through_an_eyepiece(
+    image: np.ndarray, middle: tuple[float, float], radius: float
+) -> np.ndarray:
+    """The image (H, W, 3) with all but a disc as dark as a telephone's camera makes it."""
+    rows, columns = np.mgrid[: image.shape[0], : image.shape[1]]
+    away = np.hypot(columns - middle[0], rows - middle[1]) / radius
+    light = np.where(away < 1, 1.05 - 0.2 * away**2, 0)[..., None]
+    noise = np.random.default_rng(0).normal(6, 2, image.shape)
+    return np.clip(image * light + noise, 0, 255).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def field() -> np.ndarray:
+    return draw_field(seed=3, blasts=6, lymphocytes=4, size=SIZE, scale=PIXELS).image
+
+
+@pytest.mark.parametrize(
+    ("middle", "radius"), [((600, 450), 430), ((500, 400), 300), ((640, 450), 560)]
+)
+def test_the_square_inside_the_disc_is_found(
+    field: np.ndarray, middle: tuple[float, float], radius: float
+) -> None:
+    picture = through_an_eyepiece(field, middle, radius)
+    inside, (said,) = within_disc(picture)
+    height, width = inside.shape[:2]
+    assert "eyepiece" in said and f"{width} x {height} pixels" in said
+    assert 1.2 * radius < width < 1.42 * radius
+    assert height == min(width, field.shape[0]) or abs(height - width) < 3
+    assert (inside.max(axis=2) > 60).mean() > 0.98  # nothing of the rim
+
+
+def test_a_field_and_a_cell_on_black_are_left_alone(field: np.ndarray) -> None:
+    cell = decode(sorted((PROJECT / "artifacts" / "examples").glob("*.png"))[0])
+    for image in (field, cell, np.zeros((100, 100, 3), np.uint8)):
+        same, said = within_disc(image)
+        assert same is image and said == ()
+
+
+def test_it_is_read_as_the_field_it_shows(finished_run: Run, field: np.ndarray) -> None:
+    picture = encode(through_an_eyepiece(field, (600, 450), 430))
+    reading = Reader(finished_run).read(picture, "phone.png")
+    assert reading.gate.code == "field", reading.gate
+    assert "eyepiece" in open_picture(picture, "phone.png")[1][0]
+
+
+def test_no_real_field_or_cell_is_taken_for_one(real_data: Path) -> None:
+    files = sorted(real_data.rglob("*.bmp"))[::9] + sorted(real_data.rglob("*.jpg"))[::9]
+    assert len(files) > 40
+    assert [file for file in files if within_disc(decode(file))[1]] == []
