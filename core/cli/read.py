@@ -19,8 +19,8 @@ from core.explain.suited import suited
 from core.reading.cell_reading import Reading
 from core.reading.picture import FieldImage, open_field, patient_to_json, read_picture
 from core.reading.reader import Reader
-from core.report import track_record
-from core.report.track_record import RecordInWords
+from core.report.cell import track_record
+from core.report.cell.track_record import RecordInWords
 from core.runs import active_model, run_store
 from core.storage import atomic
 

@@ -9,7 +9,7 @@ import pytest
 from core.evaluation.test_set import TestSet
 from core.evaluation.track_record import measure
 from core.metrics.estimate import NO_SPREAD, TOO_FEW_GROUPS
-from core.report.track_record import tell
+from core.report.cell.track_record import tell
 from tests.factories import invented
 
 

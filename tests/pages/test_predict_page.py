@@ -15,7 +15,7 @@ from core.data.synthetic.smear_field import draw_field
 from core.evaluation.staining import recolour
 from core.explain.trust import UNRELIABLE, Figures, Judgement
 from core.reading.reader import Reader
-from core.report.track_record import tell
+from core.report.cell.track_record import tell
 from core.runs import run_store
 from tests.factories.app import button, open_page, words
 

@@ -8,8 +8,8 @@ import pytest
 from core.reading.cell_reading import CellReading
 from core.reading.neighbours import Seen
 from core.reading.reader import Reader
-from core.report.limits import NO_INTERVAL, limits
-from core.report.track_record import RecordInWords
+from core.report.cell.limits import NO_INTERVAL, limits
+from core.report.cell.track_record import RecordInWords
 from core.runs.calibration import Calibration, Review
 from core.runs.run_store import Run
 

@@ -9,8 +9,8 @@ import pytest
 from core.archive import archive
 from core.evaluation import operating_point
 from core.evaluation.evaluate import evaluate_on
-from core.report.real_cells import UNMEASURED, sentence
-from core.report.track_record import tell
+from core.report.cell.real_cells import UNMEASURED, sentence
+from core.report.cell.track_record import tell
 from core.runs import evaluations
 from core.runs.calibration import Choice
 from core.runs.evaluations import Evaluation

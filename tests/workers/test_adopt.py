@@ -20,8 +20,9 @@ from core.evaluation.test_set import TestSet
 from core.models.inputs import InputContract
 from core.ood import reference
 from core.reading.reader import Reader
-from core.report import comparison, limits, track_record
+from core.report import comparison
 from core.report.card import render, sections
+from core.report.cell import limits, track_record
 from core.runs import active_model
 from core.runs.adoption import MAY_HAVE_SEEN, Wanted
 from core.runs.run_store import Run

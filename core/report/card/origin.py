@@ -1,7 +1,7 @@
 """Sections of a model card on identity, intended use, data and labels."""
 
-from core.report import real_cells
 from core.report.card.items import CardContext, Item, date, fact, recorded, table
+from core.report.cell import real_cells
 from core.runs.config import RunConfig
 from core.runs.metrics import DatasetFacts
 

@@ -7,8 +7,9 @@ from core.errors import BlastLensError, RunError
 from core.evaluation.test_set import TestSet
 from core.metrics.classification import NAMES
 from core.models import catalog
-from core.report import phrases, real_cells
+from core.report import phrases
 from core.report.case.content import ReportedModel
+from core.report.cell import real_cells
 from core.report.dataset import split_verdict
 from core.report.operating_point import rule
 from core.runs import run_store

@@ -36,10 +36,11 @@ from core.reading.preparing.eyepiece import open_picture
 from core.reading.preparing.told import NOTHING_TOLD, Told
 from core.reading.reader import Reader
 from core.reading.table import Row
-from core.report import audits, track_record
+from core.report import audits
 from core.report.card import sections
 from core.report.card.items import Card
-from core.report.track_record import RecordInWords
+from core.report.cell import track_record
+from core.report.cell.track_record import RecordInWords
 from core.runs.config import RunConfig
 from core.runs.run_store import Run
 from pages.ui.common.progress import show_progress

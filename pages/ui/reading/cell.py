@@ -10,9 +10,10 @@ import streamlit as st
 from core.metrics.classification import NAMES
 from core.reading.cell_reading import CellReading, Reading
 from core.reading.gate import Gate
-from core.report import cell_words, phrases
+from core.report import phrases
+from core.report.cell import sentences
+from core.report.cell.limits import limits
 from core.report.glossary import explain
-from core.report.limits import limits
 from core.runs.run_store import Run
 from pages.ui.common import cache
 from pages.ui.common.text import CALLS, plain, shown_errors
@@ -124,7 +125,7 @@ def protocol(run: Run) -> str:
 
 
 def _show_call(cell: CellReading, heading: str) -> None:
-    advice = cell_words.advice(cell)
+    advice = sentences.advice(cell)
     st.markdown(
         f"{heading} The model suggests {CALLS[cell.call]}{advice}.",
         help=explain("ALL", "HEM", "Review"),
@@ -135,7 +136,7 @@ def _show_call(cell: CellReading, heading: str) -> None:
 
 def _show_remarks(cell: CellReading) -> None:
     """Says what stands out, and nothing where all is usual."""
-    for said in (cell_words.unusual(cell), cell_words.contradicted(cell)):
+    for said in (sentences.unusual(cell), sentences.contradicted(cell)):
         if said:
             st.markdown(f":material/priority_high: {plain(said)}")
 

@@ -11,7 +11,7 @@ from core.explain.overlay import OPACITY, legend, overlay, stamp
 from core.explain.suited import suited
 from core.explain.trust import SUPPORTED, UNRELIABLE, WEAK, Figures, Judgement
 from core.reading.cell_reading import CellReading
-from core.report import cell_words
+from core.report.cell import sentences
 from core.runs.run_store import Run
 from pages.ui.common import cache
 from pages.ui.common.downloads import download
@@ -46,7 +46,7 @@ def show(cell: CellReading, judgement: Judgement, name: str, key: str, alt: str)
     drawn = _draw(cell, judgement, view, opacity)
     with picture:
         st.plotly_chart(
-            cell_chart.cell(drawn, name, cell_words.scale_bar(cell)),
+            cell_chart.cell(drawn, name, sentences.scale_bar(cell)),
             key=f"picture_{key}",
             config=cell_chart.CONFIG,
             alt=f"{alt}: {view.lower()}",
@@ -64,7 +64,7 @@ def show_small(cell: CellReading, judgement: Judgement, alt: str) -> None:
 
 def show_badge(cell: CellReading, judgement: Judgement) -> None:
     """Shows in a sentence what the heat map is worth; the reason on hover."""
-    said = f"{_ICONS[judgement.badge]} {cell_words.heat_map(cell, judgement)}"
+    said = f"{_ICONS[judgement.badge]} {sentences.heat_map(cell, judgement)}"
     st.markdown(said, help=plain(judgement.reason))
 
 

@@ -4,7 +4,7 @@ from core.reading.cell_reading import CellReading
 from core.reading.neighbours import Seen
 from core.reading.preparing.adapted import LEFT, NOT_MEASURED, WIDER
 from core.reading.table import doubt
-from core.report.track_record import RecordInWords, of_adapted
+from core.report.cell.track_record import RecordInWords, of_adapted
 from core.runs.calibration import Calibration
 
 _ADOPTED = "This picture is of the data set that this model was adopted and measured with."

@@ -12,7 +12,8 @@ from core.reading.cell_reading import CellReading
 from core.reading.description import Description
 from core.reading.neighbours import Neighbour
 from core.reading.reader import Reader
-from core.report import cell_words, glossary
+from core.report import glossary
+from core.report.cell import sentences
 from core.runs.run_store import Run
 
 
@@ -28,17 +29,17 @@ def neighbours(*labels: str) -> tuple[Neighbour, ...]:
 
 
 def test_a_call_says_whether_a_person_should_look(cell: CellReading) -> None:
-    assert cell_words.advice(cell) == ""
-    assert cell_words.advice(replace(cell, close=True)) == ", but doubtful: have it looked at"
-    assert "leans to ALL" in cell_words.advice(replace(cell, call="review", close=True))
+    assert sentences.advice(cell) == ""
+    assert sentences.advice(replace(cell, close=True)) == ", but doubtful: have it looked at"
+    assert "leans to ALL" in sentences.advice(replace(cell, call="review", close=True))
 
 
 def test_only_what_stands_out_is_said(cell: CellReading) -> None:
     usual = Description("texture", 0.02, "Usual chromatin.")
     large = Description("diameter_px", 300, "Large.", brief="large (300 px across)")
     pale = Description("density", 0.1, "Pale stain.", brief="pale stain (density 0.10)")
-    assert cell_words.unusual(replace(cell, findings=(usual,))) == ""
-    assert cell_words.unusual(replace(cell, findings=(usual, large, pale))) == (
+    assert sentences.unusual(replace(cell, findings=(usual,))) == ""
+    assert sentences.unusual(replace(cell, findings=(usual, large, pale))) == (
         "Unusual among its reference cells: large (300 px across) and pale stain (density 0.10)."
     )
 
@@ -56,17 +57,17 @@ def test_only_what_stands_out_is_said(cell: CellReading) -> None:
 def test_neighbours_that_contradict_the_call_are_remarked_on(
     cell: CellReading, labels: tuple[str, ...], said: str
 ) -> None:
-    assert cell_words.contradicted(replace(cell, similar=neighbours(*labels))) == said
-    assert cell_words.contradicted(replace(cell, similar=None)) == ""
+    assert sentences.contradicted(replace(cell, similar=neighbours(*labels))) == said
+    assert sentences.contradicted(replace(cell, similar=None)) == ""
 
 
 def test_a_scale_bar_is_round_and_at_most_a_third_of_the_picture(cell: CellReading) -> None:
-    assert cell_words.scale_bar(cell) is None  # C-NMC's pictures have no scale
+    assert sentences.scale_bar(cell) is None  # C-NMC's pictures have no scale
     side = cell.image.shape[1]
     for um_per_px in (0.03, 0.06, 0.5, 3.0):
         figures = cell.gate.figures | {"um_per_px": um_per_px, "enlargement": 1.0}
         scaled = replace(cell, gate=replace(cell.gate, figures=figures))
-        bar = cell_words.scale_bar(scaled)
+        bar = sentences.scale_bar(scaled)
         assert bar is not None
         length, pixels = bar
         assert length == pytest.approx(pixels * um_per_px) and side / 7.5 < pixels <= side / 3
@@ -80,10 +81,10 @@ def test_a_picture_of_a_map_that_failed_says_so(cell: CellReading) -> None:
         stamped = cell.stamped(judged)
         changed = np.flatnonzero((stamped != cell.overlay).any(axis=(1, 2)))
         assert (badge == SUPPORTED) == (not len(changed))
-        assert ("passed its checks" in cell_words.heat_map(cell, judged)) == (badge == SUPPORTED)
+        assert ("passed its checks" in sentences.heat_map(cell, judged)) == (badge == SUPPORTED)
         if len(changed):  # a band along the lower edge
             assert changed.min() > 0.8 * len(stamped) and changed.max() == len(stamped) - 1
-    assert cell_words.heat_map(cell, Judgement("", UNRELIABLE, "", None)) == "There is no heat map."
+    assert sentences.heat_map(cell, Judgement("", UNRELIABLE, "", None)) == "There is no heat map."
 
 
 @pytest.mark.parametrize("side", [160, 448])

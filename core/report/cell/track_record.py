@@ -7,7 +7,8 @@ from core.evaluation import track_record
 from core.evaluation.test_set import TestSet
 from core.evaluation.track_record import CALLS, CallRecord, TrackRecord
 from core.metrics.estimate import Estimate
-from core.report import adoption, real_cells
+from core.report import adoption
+from core.report.cell import real_cells
 from core.report.phrases import interval_of
 from core.runs.adoption import MAY_HAVE_SEEN
 from core.runs.metrics import RunMetrics
