@@ -19,6 +19,7 @@ from core.explain.trust import Judgement
 from core.reading.batch import Item, read_many
 from core.reading.cell_reading import CellReading, Reading
 from core.reading.fields.reading import FieldReading
+from core.reading.fields.summary import Counts
 from core.reading.picture import is_field, is_large, read_small_field
 from core.reading.preparing.told import NOTHING_TOLD, Told
 from core.reading.reader import Reader
@@ -51,7 +52,8 @@ class Row:
     like the reference cells. check: the code of the check that refused it. known_from: train,
     validation or test if the model knows the very cell. diameter: in words.
     diameter_px: at the scale of training; diameter_um: NaN if the scale is not known. heat_map:
-    the badge of the heat map of a cell, `NOT_JUDGED`, or "" where there is no cell.
+    the badge of the heat map of a cell, `NOT_JUDGED`, or "" where there is no cell. counts: of the
+    cells of a field; no column of the table.
     """
 
     file: str
@@ -72,9 +74,14 @@ class Row:
     distance_limit: float | None = None
     known_from: str = ""
     heat_map: str = ""
+    counts: Counts | None = None
 
 
-_DTYPES = {field.name: float if field.type == float | None else field.type for field in fields(Row)}
+_DTYPES = {
+    field.name: float if field.type == float | None else field.type
+    for field in fields(Row)
+    if field.name != "counts"
+}
 
 
 def read_as(reading: Reading) -> str:
@@ -131,6 +138,7 @@ def field_row(reading: FieldReading, model: str) -> Row:
         call=AS_FIELD if counts.read else NOT_READ,
         adapted_stain=counts.adapted > 0,
         reason=reading.question or counts.sentence,
+        counts=counts,
     )
 
 
@@ -178,7 +186,8 @@ def doubt(cell: CellReading, calibration: Calibration) -> str:
 
 def table(rows: Iterable[Row]) -> pd.DataFrame:
     """The rows with the fields of `Row` as columns; missing numbers are NaN."""
-    return pd.DataFrame(list(rows), columns=list(_DTYPES)).astype(_DTYPES)
+    listed = [{name: getattr(row, name) for name in _DTYPES} for row in rows]
+    return pd.DataFrame(listed, columns=list(_DTYPES)).astype(_DTYPES)
 
 
 def to_csv(readings: pd.DataFrame) -> bytes:

@@ -148,7 +148,12 @@ def row_of(app: AppTest, name: str) -> "pd.Series[Any]":
 
 
 def read_cells(app: AppTest) -> int:
-    return int(next(one.value for one in app.metric if one.label == "Read"))
+    return counts_of(app, "Read")[-1]
+
+
+def counts_of(app: AppTest, label: str) -> list[int]:
+    """The counts of all fields together, where there are several, and of the one shown."""
+    return [int(one.value) for one in app.metric if one.label == label]
 
 
 def test_the_table_says_of_a_field_what_is_shown_below_it(
@@ -172,13 +177,15 @@ def test_the_table_says_of_a_field_what_is_shown_below_it(
         row, read = row_of(app, name), read_cells(app)
         assert row["read_as"] == "whole field"
         assert row["call"] == ("▦ field" if read else "⊘ not read")
-        found = next(one.value for one in app.metric if one.label == "Cells found")
+        together, found = counts_of(app, "Cells found")
         assert row["reason"].startswith(f"{found} white cell")
+    assert "2 fields together" in words(app)
+    assert together == sum(int(row_of(app, one)["reason"].split()[0]) for one in pictures)
     before = row_of(app, name)["reason"]
     button(app, "No. 1").click().run()
     button(app, "Remove No. 1").click().run()
     after = row_of(app, name)["reason"]
-    assert before != after and after.startswith(f"{int(found) - 1} white cell")
+    assert before != after and after.startswith(f"{found - 1} white cell")
     toggle = next(one for one in app.toggle if one.label == "Read it as a whole field")
     toggle.set_value(False).run()
     rows = app.dataframe[0].value.query("file == @name")

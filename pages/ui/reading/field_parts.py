@@ -35,7 +35,7 @@ def show_summary(reading: FieldReading) -> None:
             icon=":material/search_off:",
         )
         return
-    _show_sum(reading.summary)
+    show_sum(reading.summary)
     for heading, reasons in (
         ("Why cells were refused", reading.reasons),
         ("Why cells were sent to review", reading.review_reasons),
@@ -63,7 +63,8 @@ def offer_adapting(reading: FieldReading, key: str) -> None:
     )
 
 
-def _show_sum(summary: Summary) -> None:
+def show_sum(summary: Summary) -> None:
+    """Shows the counts of a field, or of several, and the share of blasts with its limits."""
     counts = summary.counts
     refused = sum(counts.refused.values())
     with st.container(horizontal=True, gap="medium"):
@@ -149,7 +150,7 @@ def show_patient(reading: FieldReading, key: str) -> None:
         if kept:
             st.markdown(", ".join(plain(name) for name, _ in kept.values()))
             counted = [counts for _, counts in kept.values()]
-            _show_sum(summarise(counted, reading.rates))
+            show_sum(summarise(counted, reading.rates))
 
 
 def show_downloads(

@@ -7,7 +7,9 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
+from core.evaluation.track_record import call_rates
 from core.reading import table
+from core.reading.fields.summary import summarise
 from core.reading.preparing.told import Told
 from core.runs.run_store import Run
 from pages.ui.common import cache
@@ -15,7 +17,7 @@ from pages.ui.common.downloads import download
 from pages.ui.common.progress import show_progress
 from pages.ui.common.text import plain, shown_errors
 from pages.ui.common.uploads import Upload
-from pages.ui.reading import field, picture
+from pages.ui.reading import field, field_parts, picture
 
 _SHAPES = {
     "ALL": "▲ ALL",
@@ -33,9 +35,11 @@ def show(runs: list[Run], uploads: Sequence[Upload], key: str) -> None:
     with shown_errors():
         offer = st.container()
         said = told(key)
-        found = _read(runs, uploads, key, said)
+        placed = _read(runs, uploads, key, said)
+        found = table.table(row for _, row in placed).assign(place=[place for place, _ in placed])
         if found.empty:
             return
+        _show_fields(runs[0], [row for _, row in placed])
         with offer:
             _offer(found, key, said)
         chosen = _filter(found, key)
@@ -65,8 +69,18 @@ def _offer(found: pd.DataFrame, key: str, told: Told) -> None:
         )
 
 
-def _read(runs: list[Run], uploads: Sequence[Upload], key: str, told: Told) -> pd.DataFrame:
-    """A row a picture and run, with its `place` among the uploads; of what has been read so far."""
+def _show_fields(run: Run, rows: Sequence[table.Row]) -> None:
+    """Shows the sum of several fields, which are taken to be of one patient."""
+    counted = [row.counts for row in rows if row.counts is not None]
+    if len(counted) > 1:
+        st.markdown(f"## {len(counted)} fields together, as of one patient")
+        field_parts.show_sum(summarise(counted, call_rates(run)))
+
+
+def _read(
+    runs: list[Run], uploads: Sequence[Upload], key: str, told: Told
+) -> list[tuple[int, table.Row]]:
+    """A row a picture and run, with its place among the uploads; of what has been read so far."""
     asked = tuple(upload.digest for upload in uploads)
     stopped = st.session_state.get(f"{key}_stopped") == asked
     missing = {run.run_id: _missing(run, uploads, told) for run in runs}
@@ -87,12 +101,11 @@ def _read(runs: list[Run], uploads: Sequence[Upload], key: str, told: Told) -> p
     if left:
         st.info(f"Stopped with {left} readings to go.", icon=":material/pause:")
         st.button("Read the rest", key=f"{key}_go_on", on_click=_stop, args=(key, None))
-    placed = [
+    return [
         (place, row)
         for place, upload in enumerate(uploads)
         for row in _rows_now(runs, upload, told)
     ]
-    return table.table(row for _, row in placed).assign(place=[place for place, _ in placed])
 
 
 def _told(rows: list[table.Row]) -> list[tuple[str, str, str]]:
