@@ -130,7 +130,8 @@ def test_the_table_has_a_row_a_file_with_call_interval_and_reason(
     contract = reader.run.calibration
     readings = list(read_many(reader, given))
     found = table.table(table.row(one, "run", contract) for one in readings)
-    assert list(found.columns) == [field.name for field in fields(table.Row)] and len(found) == 5
+    *columns, counts = (field.name for field in fields(table.Row))
+    assert counts == "counts" and list(found.columns) == columns and len(found) == 5
     assert found["file"].tolist() == [name for name, _ in given]
     assert found["read_as"].tolist() == ["one cell"] * 3 + ["nothing", "whole field"]
     assert (
