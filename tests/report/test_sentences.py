@@ -12,7 +12,7 @@ from core.reading.cell_reading import CellReading
 from core.reading.description import Description
 from core.reading.neighbours import Neighbour
 from core.reading.reader import Reader
-from core.report import glossary
+from core.report import comparison_tables, glossary
 from core.report.cell import sentences
 from core.runs.run_store import Run
 
@@ -100,3 +100,7 @@ def test_a_term_is_explained_and_an_unknown_one_is_named() -> None:
     assert glossary.explain("HEM").startswith("**HEM**: healthy")
     with pytest.raises(KeyError, match="Blub"):
         glossary.explain("Blub")
+
+
+def test_every_figure_of_a_comparison_is_explained() -> None:
+    assert set(comparison_tables.LABELS.values()) <= set(glossary.TERMS)

@@ -9,6 +9,7 @@ from core.metrics.bootstrap import RESAMPLES
 from core.metrics.classification import BINS
 from core.report import comparison, comparison_tables
 from core.report.comparison import ComparedRun
+from core.report.glossary import explain
 from core.runs import run_store
 from core.runs.run_store import Run
 from pages.ui.common import cache
@@ -113,6 +114,10 @@ def _show_table(runs: list[TestSet]) -> list[ComparedRun]:
             "Model": st.column_config.TextColumn(width=215),
             "Measured on": st.column_config.TextColumn(width=170),
             "Against the best": st.column_config.TextColumn(width=170),
+            **{
+                name: st.column_config.TextColumn(help=explain(name))
+                for name in comparison_tables.LABELS.values()
+            },
             "Training, s": st.column_config.NumberColumn(format="%.0f"),
             "Reading, ms": st.column_config.NumberColumn(format="%.1f"),
             "Parameters": st.column_config.NumberColumn(format="localized"),

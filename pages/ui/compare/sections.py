@@ -10,6 +10,7 @@ from core.metrics import classification
 from core.people import PROMOTE
 from core.report import comparison, comparison_tables
 from core.report.comparison import ComparedRun
+from core.report.glossary import explain
 from core.runs import active_model
 from pages.ui.common import cache, charts, people
 from pages.ui.common.downloads import download_table
@@ -31,7 +32,7 @@ def show_accuracy(runs: list[TestSet], rows: Rows) -> None:
         required=True,
         format_func=classification.NAMES.__getitem__,
         key="compare_metric",
-        label_visibility="collapsed",
+        help=explain(*classification.NAMES.values()),
     )
     repeat_runs = repeats.find(runs)
     charts.show(
