@@ -95,6 +95,11 @@ def scan_dir(key: str) -> Path:
     return settings().artifacts / "cache" / "scans" / key
 
 
+def speed_dir(key: str) -> Path:
+    """Where it is kept how fast a network trains here; `key` names network and machine."""
+    return settings().artifacts / "cache" / "speed" / key
+
+
 def embedding_dir(key: str) -> Path:
     """Where a map of cells is kept; `key` names the cells, what is seen of them and the method."""
     return settings().artifacts / "cache" / "embeddings" / key

@@ -5,15 +5,14 @@ from pathlib import Path
 import streamlit as st
 
 from core.data import splits
-from core.models import catalog
 from core.people import TRAIN
 from core.report.dataset import split_verdict
-from core.report.phrases import duration
 from core.runs import config, cost, presets, run_store
 from core.runs.config import RunConfig
 from core.workers import launcher
 from pages.ui.common import cache, people, state
 from pages.ui.common.text import shown_errors, title
+from pages.ui.common.training import training_time
 from pages.ui.train import form, run_monitor
 
 ONE = "one network"
@@ -58,21 +57,9 @@ def _random_if_missing(run_config: RunConfig) -> RunConfig:
 
 
 def show_cost(configs: list[RunConfig], cells: int) -> None:
-    """Cells, time and disk space, before anything starts."""
-    costs = [cost.estimate(run_config, cells=cells) for run_config in configs]
-    known = cost.total(costs)
-    unknown = [
-        catalog.architecture(run_config.architecture).title
-        for run_config, price in zip(configs, costs, strict=True)
-        if price.seconds is None
-    ]
-    sentences = [f"{cells:,} cells, {costs[0].cache_mebibytes:,.0f} MiB on disk."]
-    if known is not None:
-        source = f", as {costs[0].measured_by} took" if len(configs) == 1 else ""
-        sentences.append(f"About {duration(known)} on an idle machine{source}.")
-    if unknown:
-        sentences.append(f"{', '.join(unknown)}: time unknown before the first run.")
-    st.caption(" ".join(sentences))
+    """Cells, disk space and time, before anything starts."""
+    space = cost.estimate(configs[0], cells=cells).cache_mebibytes
+    training_time.show(f"{cells:,} cells, {space:,.0f} MiB on disk.", configs, cells)
 
 
 def show_runs() -> None:

@@ -8,9 +8,8 @@ from core.data import splits
 from core.models import catalog
 from core.people import TRAIN
 from core.report.dataset import split_verdict
-from core.report.phrases import duration
 from core.report.tuning import SETTINGS
-from core.runs import config, cost
+from core.runs import config
 from core.runs.config import MIN_FOLDS, RunConfig, Setting
 from core.tuning import search, sweep_store
 from core.tuning.sweep_store import Plan
@@ -18,6 +17,7 @@ from core.workers import launcher
 from pages.ui.common import cache, people, state
 from pages.ui.common.numbers import number
 from pages.ui.common.text import SPLITS, shown_errors, title
+from pages.ui.common.training import training_time
 from pages.ui.train import form
 from pages.ui.tune import sweep_monitor
 
@@ -136,12 +136,8 @@ def what_to_search(base: RunConfig, changes: dict[str, Setting], trials: int) ->
 def show_cost(plan: Plan, cells: int) -> bool:
     """Time and weights, before anything starts; whether it can start."""
     base, runs = plan.base, plan.most_runs
-    price = cost.estimate(base, cells=cells, runs=runs)
-    if price.seconds is None:
-        time = "The time is unknown before the first run of this architecture."
-    else:
-        time = f"About {duration(price.seconds)} on an idle machine, as {price.measured_by} took."
-    st.caption(f"{runs} runs on {cells:,} cells, {launcher.where()}. {time}")
+    first = f"{runs} runs on {cells:,} cells, {launcher.where()}."
+    training_time.show(first, [base], cells, runs)
     return form.weights_are_there([base])
 
 

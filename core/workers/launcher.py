@@ -23,6 +23,7 @@ from core.reading.fields.detection_job import DetectionJob
 from core.runs import run_store
 from core.runs.config import RunConfig, require_inputs
 from core.runs.run_store import Run
+from core.runs.speed import SpeedProbe
 from core.settings import PROJECT, settings
 from core.tuning.sweep_store import Sweep
 from core.workers import queue
@@ -35,6 +36,7 @@ WORKERS: dict[type[Job], str] = {
     Fetch: "core.workers.fetch",
     Cohort: "core.workers.score",
     EmbeddingJob: "core.workers.embedding",
+    SpeedProbe: "core.workers.probe",
 }
 AGENT = "core.workers.clusters.agent"
 

@@ -6,6 +6,9 @@ from collections.abc import Iterator
 import pytest
 from streamlit.components.v2 import manifest_scanner
 
+from core.runs.speed import SpeedProbe
+from pages.ui.common.training import training_time
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _components_scanned_once() -> Iterator[None]:
@@ -14,3 +17,11 @@ def _components_scanned_once() -> Iterator[None]:
         scan = functools.cache(manifest_scanner.scan_component_manifests)
         patch.setattr(manifest_scanner, "scan_component_manifests", scan)
         yield
+
+
+@pytest.fixture(autouse=True)
+def probes(monkeypatch: pytest.MonkeyPatch) -> list[SpeedProbe]:
+    """The probes of speed that pages would start; none is, since each imports TensorFlow."""
+    started: list[SpeedProbe] = []
+    monkeypatch.setattr(training_time, "start", started.append)
+    return started

@@ -1,14 +1,16 @@
-"""What a run will cost, from what earlier runs measured."""
+"""What a run will cost, from what this machine took lately, or a probe."""
 
 import shutil
+import time
 from pathlib import Path
 
 import pytest
 
 from core import storage
-from core.runs import config, cost, run_store
+from core.runs import config, cost, run_store, speed
 from core.runs.config import RunConfig
 from core.runs.run_store import Run
+from core.runs.speed import TrainingSpeed
 
 
 def wanted(architecture: str = "cnn-16", **settings: object) -> RunConfig:
@@ -26,9 +28,46 @@ def test_time_follows_the_measured_rate_and_the_work(finished_run: Run) -> None:
     assert cost.total([once, twice]) == pytest.approx(once.seconds + twice.seconds)
 
 
-def test_before_any_run_the_time_is_unknown_not_guessed() -> None:
+def test_before_any_run_or_probe_the_time_is_unknown_not_guessed() -> None:
     price = cost.estimate(wanted("cnn-32"), cells=100)
     assert (price.seconds, price.measured_by, cost.total([price])) == (None, None, None)
+
+
+def test_a_probe_gives_the_time_of_what_it_measured() -> None:
+    probe = speed.prepare(wanted("vgg16", epochs=10, views=4))
+    assert probe.config.epochs == 2 and probe.config.weights == "random"
+    measured = TrainingSpeed(
+        start_seconds=20,
+        images_per_second=50,
+        features_per_second=10,
+        cells_per_second=100,
+        at=time.time(),
+    )
+    measured.write(probe.path / "speed.json")
+    price = cost.estimate(wanted("vgg16", epochs=10, views=4), cells=1000, runs=2)
+    # Twice: 20 s of start, 700 cells in 10 epochs, 1000 cells once; and 4 views of features once.
+    assert price.seconds == pytest.approx(2 * (20 + 140 + 10) + 400)
+    assert price.measured_by is None
+    for other in (wanted("cnn-32"), wanted("vgg16", batch_size=64)):
+        assert cost.estimate(other, cells=1000).seconds is None
+
+
+def test_a_run_of_another_machine_or_of_long_ago_does_not_count(finished_run: Run) -> None:
+    files = {name: (finished_run.path / name) for name in ("metrics.json", "status.json")}
+    before = {name: file.read_bytes() for name, file in files.items()}
+    try:
+        document = storage.read_json(files["metrics.json"])
+        document["environment"]["processor"] = "another"
+        storage.write_json(files["metrics.json"], document)
+        assert cost.estimate(wanted(), cells=100).seconds is None
+        files["metrics.json"].write_bytes(before["metrics.json"])
+        status = storage.read_json(files["status.json"])
+        status["finished"] -= cost.LATELY + 60
+        storage.write_json(files["status.json"], status)
+        assert cost.estimate(wanted(), cells=100).seconds is None
+    finally:
+        for name, file in files.items():
+            file.write_bytes(before[name])
 
 
 def test_a_frozen_backbone_costs_its_features_too(finished_run: Run) -> None:

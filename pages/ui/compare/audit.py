@@ -17,6 +17,7 @@ from pages.ui.common import cache, monitor, people
 from pages.ui.common.downloads import download_table
 from pages.ui.common.progress import show_progress
 from pages.ui.common.text import plain, shown_errors
+from pages.ui.common.training import training_time
 
 _TITLES = {
     "leakage": ":material/water_drop: Leakage meter",
@@ -116,7 +117,7 @@ def _audit(run: Run, audit: str, existing: list[Run]) -> pd.DataFrame | None:
 def _offer(run: Run, audit: str, ablation_runs: AblationRuns) -> None:
     """The button that trains the missing runs, and their time."""
     seconds = ablations.estimate_seconds(run, audit, ablation_runs)
-    about = "time unknown before the first run" if seconds is None else f"about {duration(seconds)}"
+    about = f"time {training_time.UNMEASURED}" if seconds is None else f"about {duration(seconds)}"
     for other in ablation_runs.ended[:1]:
         status = other.status
         st.warning(plain(f"{other.run_id} was {status.state}. {status.error or ''}"))
@@ -134,6 +135,8 @@ def _offer(run: Run, audit: str, ablation_runs: AblationRuns) -> None:
         f"{ablation_runs.to_train} trainings one after another, {about}; {ablation_runs.done} have "
         "finished."
     )
+    if seconds is None:
+        training_time.measure([run.config])
 
 
 def _start(run: Run, audit: str) -> None:
