@@ -6,7 +6,7 @@ are shown.
 
 from dataclasses import dataclass
 
-UNVERIFIED = "source not verified"
+UNVERIFIED = "source not seen"
 
 
 @dataclass(frozen=True)

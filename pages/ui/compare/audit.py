@@ -67,7 +67,10 @@ def show(runs: list[Run]) -> None:
     by_name = {run.run_id: run for run in runs if not run.config.is_control}
     if not by_name:
         return
-    st.markdown("A number is worth what it was measured on. Three ways to doubt this one.")
+    st.markdown(
+        "A number is worth what it was measured on. Three ways to doubt this one: each is measured "
+        "here when you ask for it. The subject probe trains nothing and is done first."
+    )
     name = st.selectbox("Run to doubt", list(by_name)) if len(by_name) > 1 else next(iter(by_name))
     run, existing = by_name[name], run_store.runs()
     results: dict[str, pd.DataFrame] = {}

@@ -226,7 +226,7 @@ def show_literature(runs: list[TestSet], rows: Rows) -> None:
     metric = st.segmented_control(
         "Metric",
         list(dict.fromkeys(result.metric for result in literature.RESULTS)),
-        default="accuracy",
+        default=literature.SUBJECT_LEVEL[0].metric,
         required=True,
         format_func=classification.NAMES.__getitem__,
         key="compare_published",
@@ -242,7 +242,10 @@ def show_literature(runs: list[TestSet], rows: Rows) -> None:
         key="published",
     )
     _table("Results", comparison_tables.beside_literature(rows, metric))
-    st.caption("An open mark was measured on patients that stood on both sides of its split.")
+    st.caption(
+        "An open mark was measured on patients that stood on both sides of its split. A result "
+        f"with “{literature.UNVERIFIED}” was not read in the publication itself."
+    )
 
 
 def protocols(rows: Rows) -> str:

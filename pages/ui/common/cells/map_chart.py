@@ -80,7 +80,9 @@ def draw(
             )
         )
     for axis, title in (("xaxis", axes[0]), ("yaxis", axes[1])):
-        figure.update_layout({axis: {"title": {"text": title}, "showticklabels": False}})
+        figure.update_layout(
+            {axis: {"title": {"text": title}, "showticklabels": False, "showgrid": False}}
+        )
     return figure
 
 
