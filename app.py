@@ -11,7 +11,9 @@ import streamlit as st
 
 from core import memory, storage
 from core.errors import ConfigError
-from pages.ui.common import compat, login, server
+from pages.ui.common import compat, keys, login, printed, server
+
+HOME = "Home"
 
 
 def show_page() -> None:
@@ -24,7 +26,7 @@ def show_page() -> None:
     inside = login.let_in()
     page = st.navigation(
         [
-            st.Page("pages/home.py", title="Home", icon=":material/home:", default=True),
+            st.Page("pages/home.py", title=HOME, icon=":material/home:", default=True),
             st.Page("pages/dataset.py", title="Dataset", icon=":material/grid_view:"),
             st.Page("pages/train.py", title="Train", icon=":material/model_training:"),
             st.Page("pages/tune.py", title="Tune", icon=":material/tune:"),
@@ -37,8 +39,14 @@ def show_page() -> None:
         position="top" if inside else "hidden",
     )
     if inside:
+        if page.title != HOME:
+            st.set_page_config(page_title=f"{page.title} · BlastLens")
+        compat.dress()
         compat.enter_app()
+        printed.begin()
         page.run()
+        keys.offer()
+        printed.foot()
 
 
 memory.keep_little()

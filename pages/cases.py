@@ -10,7 +10,7 @@ from core.people import MAX_NAME, Person
 from pages.ui.cases import events, new_case, report, review, teach, verdict
 from pages.ui.cases import list as case_list
 from pages.ui.common import people
-from pages.ui.common.text import plain, research_notice, shown_errors, title
+from pages.ui.common.text import plain, research_notice, section, shown_errors, title
 
 CASE = "case"  # of the address: which case is open
 REVIEW, VERDICT, REPORT = "Review", "Verdict and signature", "Report"
@@ -34,7 +34,7 @@ def show_case(case: CaseRow, person: Person) -> None:
         st.button("All cases", icon=":material/arrow_back:", on_click=st.query_params.clear)
         state = " :green-badge[signed]" if case.state == SIGNED else ""
         blind = " :gray-badge[read blind]" if case.blind else ""
-        st.subheader(f"{plain(case.name)}{state}{blind}", anchor=False)
+        section(f"{plain(case.name)}{state}{blind}")
     part = st.segmented_control(
         "Part",
         (REVIEW, VERDICT, REPORT, PICTURES, EVENTS),

@@ -5,7 +5,7 @@ import streamlit as st
 from core.cohort import cohort_store
 from core.cohort.cohort import Cohort
 from pages.ui.cohorts import follow, pictures, results, start
-from pages.ui.common.text import research_notice, shown_errors, title
+from pages.ui.common.text import research_notice, section, shown_errors, title
 
 SUMMARY, PATIENTS, PICTURES, FILES = VIEWS = ("Summary", "Patients", "Pictures", "Files")
 
@@ -49,7 +49,7 @@ with shown_errors():
         start.show()
     ended = [cohort for cohort in known if cohort not in unfinished]
     if ended:
-        st.subheader("Results", anchor=False)
+        section("Results")
         show(
             st.selectbox(
                 "Of",

@@ -38,6 +38,8 @@ HEADINGS = {
     "sha256": "SHA-256",
     "quality": "Quality flags",
 }
+FILES = ("image_id", "image_a", "image_b", "path")
+FILE = 180  # pixels: a telephone shows more than the file
 SHARES = ("share", "nucleus_share", "fragment_share")
 
 
@@ -128,11 +130,12 @@ def show_table(label: str, table: pd.DataFrame) -> None:
         shown["label"] = shown["label"].map({label: name for name, label in LABELS.items()})
     percent = st.column_config.NumberColumn(format="percent")
     shares = {HEADINGS[name]: percent for name in SHARES}
+    narrow = st.column_config.TextColumn(width=FILE)
     st.dataframe(
         shown.rename(columns=HEADINGS),
         hide_index=True,
         height="content" if len(table) <= 10 else ROWS,
-        column_config=shares,
+        column_config=shares | {HEADINGS[name]: narrow for name in FILES},
         placeholder="–",
     )
     download_table(f"{label} as CSV", table, f"{label}.csv")

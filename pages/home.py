@@ -8,7 +8,7 @@ from core.runs import active_model, run_store
 from core.runs.run_store import Run
 from pages.ui.common import state, uploads
 from pages.ui.common.monitor import STATES
-from pages.ui.common.text import CLASSES, plain, research_notice, shown_errors, title
+from pages.ui.common.text import CLASSES, plain, research_notice, section, shown_errors, title
 from pages.ui.home import first_steps, purposes
 from pages.ui.reading import cell, picture
 
@@ -103,5 +103,5 @@ with reading, shown_errors():
 with beside:
     for heading, show in CARDS.items():
         with st.container(border=True, gap="xsmall"), shown_errors():
-            st.markdown(f"**{heading}**")
+            section(heading)
             show()

@@ -16,7 +16,7 @@ from core.tuning.sweep_store import Plan
 from core.workers import launcher
 from pages.ui.common import cache, people, state
 from pages.ui.common.numbers import number
-from pages.ui.common.text import SPLITS, shown_errors, title
+from pages.ui.common.text import SPLITS, section, shown_errors, title
 from pages.ui.common.training import training_time
 from pages.ui.train import form
 from pages.ui.tune import sweep_monitor
@@ -174,5 +174,5 @@ with shown_errors():
         start()
     ended = [sweep.name for sweep in sweeps if not sweep.status.unfinished]
     if ended:
-        st.subheader("Results", anchor=False)
+        section("Results")
         sweep_monitor.show(st.selectbox("Of", ended, label_visibility="collapsed"))

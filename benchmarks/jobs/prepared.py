@@ -24,6 +24,7 @@ BATCH = 30  # cells
 CASE_CELLS = 24
 ADDED_CELLS, ADDED_SUBJECTS = 60, 6
 FIELD = (1200, 1600)
+ELSEWHERE = "from-elsewhere"
 
 
 @dataclass(frozen=True)
@@ -83,8 +84,8 @@ def _prepare(folder: Path, temporary: Path, root: Path) -> Prepared:
     database.forget()
     field = temporary / "field.png"
     field.write_bytes(encode(draw_field(seed=5, blasts=4, lymphocytes=3, size=FIELD).image))
-    packed = temporary / f"from-elsewhere{archive.SUFFIX}"
-    packed.write_bytes(archive.packed(run_store.models()[0]))
+    packed = temporary / f"{ELSEWHERE}{archive.SUFFIX}"
+    packed.write_bytes(_packed())
     more = folder / "more"
     if not more.exists():
         write_dataset(more, cells=ADDED_CELLS, subjects=ADDED_SUBJECTS, seed=3)
@@ -99,3 +100,13 @@ def _prepare(folder: Path, temporary: Path, root: Path) -> Prepared:
         kept=shutil.copytree(folder / "artifacts", temporary / "kept"),
         artifacts=folder / "artifacts",
     )
+
+
+def _packed() -> bytes:
+    """The archive of a run whose name is free here."""
+    moved = storage.runs_dir() / ELSEWHERE
+    shutil.copytree(run_store.models()[0].path, moved)
+    try:
+        return archive.packed(run_store.get(ELSEWHERE))
+    finally:
+        shutil.rmtree(moved)

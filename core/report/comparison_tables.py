@@ -63,14 +63,15 @@ def text(
 ) -> pd.DataFrame:
     """Returns one of `VIEWS`, a row a run, each metric with its interval as text.
 
-    Always answering ALL is another row for each set of test cells.
+    Always answering ALL is another row for each set of test cells. The figures come before what
+    they were measured on, so that a narrow window shows them.
     """
     table = [_text(row, view, (milliseconds or {}).get(row.run_id)) for row in rows]
     return pd.DataFrame(table + (_baselines(rows, view) if VIEWS[view] else []))
 
 
 def _text(row: ComparedRun, view: str, milliseconds: float | None) -> _Columns:
-    columns: _Columns = {"Model": row.name, "Measured on": row.protocol}
+    columns: _Columns = {"Model": row.name}
     for number, metric in enumerate(VIEWS[view]):
         star = f" {BEST}" if metric in row.best else ""
         columns[LABELS[metric]] = phrases.brief(row.estimates[metric]) + star
@@ -86,7 +87,7 @@ def _text(row: ComparedRun, view: str, milliseconds: float | None) -> _Columns:
             "Reading, ms": milliseconds,
             "Recipe": row.run.run.config.recipe,
         }
-    return columns | {"Run": row.run_id}
+    return columns | {"Measured on": row.protocol, "Run": row.run_id}
 
 
 def _baselines(rows: Sequence[ComparedRun], view: str) -> list[_Columns]:
@@ -98,8 +99,9 @@ def _baselines(rows: Sequence[ComparedRun], view: str) -> list[_Columns]:
             LABELS[metric]: phrases.brief(Estimate(row.always_all[metric]))
             for metric in VIEWS[view]
         }
-        columns: _Columns = {"Model": BASELINE + whose, "Measured on": row.protocol, **values}
-        table.append(columns | ({"Against the best": ""} if view == "Calls" else {}) | {"Run": ""})
+        columns: _Columns = {"Model": BASELINE + whose, **values}
+        columns |= {"Against the best": ""} if view == "Calls" else {}
+        table.append(columns | {"Measured on": row.protocol, "Run": ""})
     return table
 
 
@@ -107,13 +109,14 @@ def repeats_text(repeats: Sequence[Repeat]) -> pd.DataFrame:
     """Returns one row a repeat: the mean of each metric, and its lowest and highest run."""
     return pd.DataFrame(
         [
-            {"Runs": repeat.name, "Measured on": repeat_protocol(repeat)}
+            {"Runs": repeat.name}
             | {
                 classification.NAMES[name]: phrases.brief(
                     Estimate(spread.mean, spread.low, spread.high)
                 )
                 for name, spread in repeat.spreads.items()
             }
+            | {"Measured on": repeat_protocol(repeat)}
             for repeat in repeats
         ]
     )

@@ -45,7 +45,7 @@ def open_page(name: str, user: dict[str, object] | None = None, **state: object)
 
 def words(app: AppTest) -> str:
     kinds = (app.markdown, app.caption, app.info, app.warning, app.error, app.success)
-    texts = (*kinds, app.title, app.subheader)
+    texts = (*kinds, app.title, app.header, app.subheader)
     text = "\n".join(str(element.value) for kind in texts for element in kind)
     return re.sub(r"\\(.)", r"\1", text)  # as it is shown, without Markdown's escapes
 

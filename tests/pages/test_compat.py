@@ -2,6 +2,7 @@
 
 import copy
 import copyreg
+import re
 from pathlib import Path
 
 import pytest
@@ -57,9 +58,12 @@ def test_the_digest_of_an_upload_leaves_its_bytes_shared() -> None:
     assert file.getvalue() is DATA
 
 
-def test_the_list_of_files_has_the_name_that_the_style_selects() -> None:
+def test_streamlit_has_the_names_that_the_style_selects() -> None:
+    style = Path(compat.__file__).with_name("streamlit.css").read_text(encoding="utf-8")
     scripts = (Path(streamlit.__file__).parent / "static/static/js").glob("*.js")
-    assert any("stFileChips" in file.read_text(encoding="utf-8") for file in scripts)
+    code = "".join(file.read_text(encoding="utf-8") for file in scripts)
+    names = set(re.findall(r'data-testid\^?="(\w+)', style))
+    assert names and [name for name in names if name not in code] == []
 
 
 @pytest.mark.parametrize("required", [True, False])

@@ -88,10 +88,10 @@ def test_home_opens_with_an_example_read(workspace: Path, demo_root: Path) -> No
     app = open_page("home")
     said = words(app)
     assert "The model suggests" in said and "Heat map" in said and "Balanced accuracy" in said
-    assert app.button(key=f"home_{first.stem}").label == "Read ✓"
+    assert app.button(key=f"home_{first.stem}").label == "Read 1 ✓"
     app.button(key=f"home_{second.stem}").click().run()
-    assert app.button(key=f"home_{first.stem}").label == "Read"
-    assert app.button(key=f"home_{second.stem}").label == "Read ✓"
+    assert app.button(key=f"home_{first.stem}").label == "Read 1"
+    assert app.button(key=f"home_{second.stem}").label == "Read 2 ✓"
     cell = sorted(demo_root.rglob("*_all.bmp"))[0]
     app.file_uploader[0].upload(cell.name, cell.read_bytes())
     app.run()
@@ -150,7 +150,7 @@ def test_the_inspector_shows_measures_and_leads_to_a_similar_cell(workspace: Pat
     tile.click().run()
     table = next(frame.value for frame in app.dataframe if "measure" in frame.value)
     assert {"Area, pixels", "Roundness (disc 1)"} <= set(table["measure"])
-    like = next(button for button in app.button if button.key.startswith("like_"))
+    like = next(button for button in app.button if (button.key or "").startswith("like_"))
     assert like.key != tile.key
 
 

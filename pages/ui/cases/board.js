@@ -86,9 +86,10 @@ function toolbar(board) {
 
 function strip(board, row) {
   const section = element("section", "row");
-  section.append(element("h4", "", row.title));
+  section.append(element("h3", "", row.title));
   const tiles = element("div", "tiles");
   tiles.setAttribute("role", "listbox");
+  tiles.setAttribute("aria-label", row.title);
   tiles.setAttribute("aria-multiselectable", "true");
   for (const cell of row.cells) {
     const tile = element("div", "tile");

@@ -8,7 +8,7 @@ from core.cases import board, intake
 from core.cases.tables import CellRow
 from core.cells.scale import size
 from pages.ui.cases import cache
-from pages.ui.common.text import CALLS, plain, sentence
+from pages.ui.common.text import CALLS, plain, section, sentence
 from pages.ui.common.tiles import SHAPES
 
 _REFERENCE = 84  # pixels
@@ -17,7 +17,7 @@ _REFERENCE = 84  # pixels
 def show(cell: CellRow, *, hidden: bool, blind: bool) -> None:
     """Shows a cell; `hidden` leaves out what the model makes of it, `blind` what others decided."""
     name = f"Cell {cell.number} of {cell.picture.name}"
-    st.markdown(f"**No. {cell.number} of {plain(cell.picture.name)}**{_size(cell)}")
+    section(f"No. {cell.number} of {plain(cell.picture.name)}{_size(cell)}")
     if hidden:
         st.markdown("Decide first; then the model's call is shown.")
     else:

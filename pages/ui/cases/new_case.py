@@ -15,7 +15,7 @@ from core.reading.fields.summary import BLOOD, MARROW
 from core.reading.preparing.told import Told
 from core.runs import active_model
 from pages.ui.cases import cache as case_cache
-from pages.ui.common import cache, compat
+from pages.ui.common import cache
 from pages.ui.common.numbers import number
 from pages.ui.common.progress import show_progress
 from pages.ui.common.text import plain, shown_errors
@@ -86,7 +86,6 @@ def _uploader(key: str) -> list[UploadedFile]:
         accept_multiple_files=True,
         key=key,
     )
-    compat.unclip_file_list()
     return files
 
 

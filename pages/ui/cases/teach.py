@@ -18,7 +18,7 @@ from core.teaching.features import features
 from core.teaching.learning_curve import LearningCurve
 from core.teaching.lesson import Need
 from pages.ui.common import charts, people
-from pages.ui.common.text import plain, shown_errors
+from pages.ui.common.text import plain, section, shown_errors
 from pages.ui.train import run_monitor
 
 _CURVES, _COMPARED = "teach_curves", "teach_compared"
@@ -142,7 +142,7 @@ def _show_taught() -> None:
     runs = {run.run_id: run for run in comparison.taught_runs()}
     if not runs:
         return
-    st.subheader("Taught models", anchor=False)
+    section("Taught models")
     run = runs[st.selectbox("Taught model", list(runs), key="teach_run")]
     active = active_model.active()
     if run == active:

@@ -20,7 +20,7 @@ from pages.ui.cases import cache
 from pages.ui.cases.new_case import MINIMUM
 from pages.ui.common import people
 from pages.ui.common.numbers import number
-from pages.ui.common.text import plain, sentence, shown_errors
+from pages.ui.common.text import plain, section, sentence, shown_errors
 
 _PROBLEM = "case_problem"  # of the last action
 
@@ -64,7 +64,7 @@ def _show_agreement(case: CaseRow) -> None:
 
 
 def _show_signatures(case: CaseRow, person: Person) -> None:
-    st.markdown("**Signatures**")
+    section("Signatures")
     for one in case.signatures:
         st.markdown(f":material/draw: {plain(one.person)}, {words.when(one.time)}")
         st.caption(words.vouched(one.verified))

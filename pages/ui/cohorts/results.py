@@ -7,7 +7,7 @@ from core.cohort.cohort import Cohort
 from core.cohort.plan import CohortSummary
 from core.report import cohorts
 from pages.ui.common.downloads import download, download_table
-from pages.ui.common.text import plain
+from pages.ui.common.text import plain, section
 
 _SHARES = ("As called", "Corrected", "From", "To")
 _HEIGHT = 420  # pixels: of a long table
@@ -29,7 +29,7 @@ def show_summary(summary: CohortSummary) -> None:
     if refused.empty:
         st.success("Nothing was refused.", icon=":material/check_circle:")
         return
-    st.markdown("**Refused, by reason**")
+    section("Refused, by reason")
     st.dataframe(refused, hide_index=True, height="content", alt="How many each check refused")
     download_table("Refusals as CSV", refused, "refusals.csv")
 

@@ -10,10 +10,12 @@ import streamlit as st
 
 from core.metrics.estimate import Estimate
 
-COLOURS = {"ALL": "#D55E00", "HEM": "#0072B2", "unlabelled": "#9aa5a9"}
-# Okabe-Ito, without the two colours that mean a class.
-SERIES = ("#1f5c66", "#CC79A7", "#009E73", "#56B4E9", "#7a5c00", "#666666")
-GREY = "#555555"
+# Each stands off from white and from the dark background by at least 3 to 1.
+COLOURS = {"ALL": "#D55E00", "HEM": "#0072B2", "unlabelled": "#8a969b"}
+# As Okabe and Ito have them, without the two colours that mean a class.
+SERIES = ("#287c8a", "#CC79A7", "#009E73", "#3d96cf", "#947012", "#767676")
+GREY = "#767676"
+INK = "#1b2428"  # on a light field of a figure, whatever the page
 _CONFIG = {"displayModeBar": False}
 _AXIS = {
     "automargin": True,
@@ -27,12 +29,20 @@ _TEMPLATES = {
         "font": {"family": "Source Sans, sans-serif", "size": 13, "color": "#566167"},
         "colorway": SERIES,
         "margin": {"l": 10, "r": 10, "t": 36, "b": 10},
-        "plot_bgcolor": "white",
+        "paper_bgcolor": "rgba(0, 0, 0, 0)",
+        "plot_bgcolor": "rgba(0, 0, 0, 0)",
         "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
         "hovermode": "closest",
         "hoverlabel": {"font": {"family": "Source Sans, sans-serif"}},
         "xaxis": _AXIS | {"showgrid": False, "showline": True, "linecolor": "#9aa5a9"},
         "yaxis": _AXIS,
+    },
+    # Laid over it on a dark page.
+    "dark": {
+        "font": {"color": "#b6c1c5"},
+        "hoverlabel": {"bgcolor": "#1e272b", "font": {"color": "#e3eaec"}},
+        "xaxis": {"gridcolor": "#2c373c"},
+        "yaxis": {"gridcolor": "#2c373c"},
     },
     # Laid over it where the rows of a figure have names, the first on top.
     "rows": {
@@ -51,8 +61,12 @@ def show(figure: go.Figure, *, alt: str, key: str) -> None:
 
 def empty(height: int = 300, *, rows: bool = False, **layout: Any) -> go.Figure:
     """A figure in the style of all, without data yet; `rows` if its y axis lists names."""
-    template = "blastlens+rows" if rows else "blastlens"
-    return go.Figure(layout={"template": template, "height": height, **layout})
+    styles = ["blastlens"]
+    if st.context.theme.type == "dark":
+        styles.append("dark")
+    if rows:
+        styles.append("rows")
+    return go.Figure(layout={"template": "+".join(styles), "height": height, **layout})
 
 
 def error_bars(estimates: Sequence[Estimate], thickness: float = 2) -> dict[str, Any]:
@@ -77,7 +91,7 @@ def confusion(counts: dict[str, int]) -> go.Figure:
         y=["is ALL", "is HEM"],
         text=table,
         texttemplate="%{text}",
-        textfont={"size": 18},
+        textfont={"size": 18, "color": INK},
         colorscale=[[0, "#f4f6f7"], [1, "#8fb8bf"]],
         showscale=False,
         hoverinfo="skip",

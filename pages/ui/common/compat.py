@@ -2,6 +2,7 @@
 
 import copyreg
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -9,6 +10,7 @@ from streamlit.typing import UploadedFile
 
 from core.settings import PROJECT
 
+_LIGHT_TABLES = "[data-testid=stDataFrame] { filter: invert(1) hue-rotate(180deg); }"
 ENTERED = "entered_through_app"
 
 
@@ -51,10 +53,8 @@ def _copy(data: bytes, position: int, attributes: dict[str, Any]) -> UploadedFil
     return copy
 
 
-def unclip_file_list() -> None:
-    """Keeps an uploader's list of files within the uploader.
-
-    Streamlit clips all but a hidden label at the end of the list. With many files that label lies
-    far below, and the page could be scrolled through as much empty room.
-    """
-    st.html("<style>[data-testid=stFileChips] { position: relative; }</style>")
+def dress() -> None:
+    """Adds what Streamlit's themes do not reach to the page, and how it is printed."""
+    st.html(Path(__file__).parent / "streamlit.css")
+    if st.context.theme.type == "dark":  # its tables are pictures
+        st.html(f"<style>@media print {{ {_LIGHT_TABLES} }}</style>")

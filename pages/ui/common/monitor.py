@@ -10,7 +10,7 @@ from core.jobs.job import Job, Status
 from core.people import TRAIN, who_may
 from core.workers import launcher
 from pages.ui.common import people
-from pages.ui.common.text import plain, shown_errors
+from pages.ui.common.text import plain, section, shown_errors
 
 STATES = {
     "queued": (":material/hourglass_empty:", "waiting for its turn"),
@@ -77,7 +77,7 @@ def header(
     """The job's title and state beside its Stop or Resume button; `action` as in `stop_button`."""
     icon, state = STATES[status.state]
     head, place = st.columns([5, 1], vertical_alignment="center")
-    head.markdown(f"#### {icon} {title}: {state}")
+    section(f"{icon} {title}: {state}", head)
     head.caption(caption)
     if status.unfinished:
         stop_button([job], f"stop_{job.name}", place, help=stop_help, action=action)

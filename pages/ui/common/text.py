@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from core.data.indexing import Index
 from core.errors import BlastLensError
@@ -33,6 +34,11 @@ def title(name: str, sentence: str) -> None:
         with st.container(width="content"):
             _person()
     st.markdown(sentence)
+
+
+def section(name: str, place: DeltaGenerator | None = None) -> None:
+    """The heading of a part of a page: all have one level below the title, to be jumped to."""
+    (place or st).header(name, anchor=False)
 
 
 @st.fragment

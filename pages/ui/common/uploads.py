@@ -11,7 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 from core import storage
 from core.data import images
 from core.settings import settings
-from pages.ui.common import cache, compat
+from pages.ui.common import cache
 
 _ICON = ":material/science:"
 ALL_EXAMPLES = "all of them"
@@ -55,7 +55,6 @@ def choose(
         key=f"{key}_upload_{st.session_state.get(f'{key}_cleared', 0)}",
         max_upload_size=settings().max_scan_bytes // 2**20,
     )
-    compat.unclip_file_list()
     files = given if isinstance(given, list) else [] if given is None else [given]
     examples = sorted(storage.examples_dir().glob("*.png"))
     chosen = st.session_state.get(f"{key}_example")
@@ -78,13 +77,12 @@ def choose(
 
 def _offer(examples: list[Path], key: str, *, several: bool, chosen: str | None) -> None:
     with st.container(horizontal=True, gap="small"):
-        for example in examples:
-            with st.container(width=76, gap="xxsmall"):
+        for number, example in enumerate(examples, start=1):
+            with st.container(width=80, gap="xxsmall"):
                 picture = cache.thumbnail(str(example), example.stat().st_mtime_ns)
                 st.image(picture, width="stretch", alt=f"Synthetic cell {example.stem}")
-                label = "Read ✓" if example.name == chosen else "Read"
                 st.button(
-                    label,
+                    f"Read {number}" + " ✓" * (example.name == chosen),
                     key=f"{key}_{example.stem}",
                     width="stretch",
                     on_click=_take,

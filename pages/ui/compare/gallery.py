@@ -16,7 +16,7 @@ from core.explain.suited import suited
 from core.reading.cell_reading import CellReading
 from core.report import phrases
 from pages.ui.common import cache, charts
-from pages.ui.common.text import plain, shown_errors
+from pages.ui.common.text import plain, section, shown_errors
 
 PER_PAGE = 12
 _OPEN = "compare_cells"
@@ -59,9 +59,7 @@ def show_open(runs: list[TestSet], labels: dict[str, str]) -> None:
 
 def _gallery(run: TestSet, kind: str, name: str) -> None:
     cells = run.outcome(kind)
-    st.markdown(
-        f"##### {plain(name)}: {len(cells)} cells of {OUTCOMES[kind]}, the most confident first"
-    )
+    section(f"{plain(name)}: {len(cells)} cells of {OUTCOMES[kind]}, the most confident first")
     root = _root(run)
     heat = st.segmented_control(
         "Heat maps", HEAT, default=HEAT[1], required=True, key="compare_heat"

@@ -12,14 +12,16 @@ from core.report.comparison import ComparedRun
 from core.report.glossary import explain
 from core.runs import run_store
 from core.runs.run_store import Run
-from pages.ui.common import cache
+from pages.ui.common import cache, printed
 from pages.ui.common.downloads import download_table
 from pages.ui.common.numbers import number
 from pages.ui.common.text import plain, shown_errors
 
 NEWEST = 6
 PREVALENCE = 0.5
-SYNTHETIC = " Runs on synthetic cells show how BlastLens works; they prove nothing."
+SYNTHETIC = (
+    ":material/warning: Runs on synthetic cells show how BlastLens works; they prove nothing."
+)
 _TIMED = "compare_timed"
 
 
@@ -48,6 +50,7 @@ def load(runs: list[Run]) -> list[TestSet]:
     for run in runs:
         with shown_errors():
             test_sets.append(cache.measured(run))
+    printed.shows(runs)
     return test_sets
 
 
@@ -106,12 +109,15 @@ def _show_table(runs: list[TestSet]) -> list[ComparedRun]:
     rows = comparison.rows(runs, prevalence)
     if not rows:
         return rows
+    shown = comparison_tables.text(rows, view, milliseconds(runs))
+    if shown["Measured on"].nunique() == 1:
+        st.markdown(f"All measured on {plain(shown.pop('Measured on').iloc[0])}.")
     st.dataframe(
-        comparison_tables.text(rows, view, milliseconds(runs)),
+        shown,
         hide_index=True,
         height="content",
         column_config={
-            "Model": st.column_config.TextColumn(width=215),
+            "Model": st.column_config.TextColumn(width=140),
             "Measured on": st.column_config.TextColumn(width=170),
             "Against the best": st.column_config.TextColumn(width=170),
             **{
@@ -129,8 +135,10 @@ def _show_table(runs: list[TestSet]) -> list[ComparedRun]:
     st.caption(
         "Of the test part, with 95% intervals over groups of subjects. "
         f"{comparison_tables.BEST}: better than every run tested on the same cells, beyond chance. "
-        "Brier score and ECE: lower is better." + SYNTHETIC * any(run.synthetic for run in runs)
+        "Brier score and ECE: lower is better."
     )
+    if any(run.synthetic for run in runs):
+        st.markdown(SYNTHETIC)
     return rows
 
 

@@ -12,9 +12,8 @@ from core.metrics.classification import NAMES
 from core.metrics.estimate import Estimate
 from core.report.comparison import ComparedRun
 from core.report.comparison_tables import repeat_protocol
-from pages.ui.common.charts import SERIES, empty, error_bars
+from pages.ui.common.charts import GREY, SERIES, empty, error_bars
 
-GREY = "#666666"
 SHAPES = {"ALL": "triangle-up", "HEM": "circle"}
 
 
@@ -51,7 +50,7 @@ def one_metric(rows: list[ComparedRun], repeats: list[Repeat], metric: str) -> g
         x=[row.always_all[metric] for row in rows],
         name="always ALL, on the same cells",
         mode="markers",
-        marker={"size": 9, "symbol": "x-thin", "line": {"width": 2, "color": "#555555"}},
+        marker={"size": 9, "symbol": "x-thin", "line": {"width": 2, "color": GREY}},
     )
     bar = literature.bars().get(metric)
     if bar:
@@ -255,7 +254,7 @@ def beside_published(rows: list[ComparedRun], metric: str) -> go.Figure:
             hovertemplate="%{x:.3f}<br>%{customdata}<extra></extra>",
         )
         for result in results if level else []:
-            figure.add_vline(x=result.value, line={"dash": "dot", "color": "#b9c2c5", "width": 1})
+            figure.add_vline(x=result.value, line={"dash": "dot", "color": GREY, "width": 1})
     for number, row in enumerate(rows):
         symbol = "circle-open" if row.run.leaking else "circle"
         _dot(figure, short(row.name), row.estimates[metric], number, row.protocol, symbol)

@@ -14,7 +14,7 @@ from core.report.glossary import explain
 from core.runs import active_model
 from pages.ui.common import cache, charts, people
 from pages.ui.common.downloads import download_table
-from pages.ui.common.text import plain, shown_errors
+from pages.ui.common.text import plain, section, shown_errors
 from pages.ui.compare import gallery, overview, plots, subject_plots
 
 Rows = list[ComparedRun]
@@ -54,7 +54,7 @@ def show_accuracy(runs: list[TestSet], rows: Rows) -> None:
 
 
 def _show_matrices(runs: list[TestSet]) -> None:
-    st.markdown("##### What was called what")
+    section("What was called what")
     labels, active = comparison.names([run.run for run in runs]), _active()
     for start in range(0, len(runs), MATRICES):
         row = runs[start : start + MATRICES]
@@ -85,7 +85,7 @@ def _promote_button(run: TestSet, *, active: bool) -> None:
 
 
 def _show_compute(runs: list[TestSet], rows: Rows, metric: str) -> None:
-    st.markdown("##### Accuracy against compute")
+    section("Accuracy against compute")
     kinds = {
         "seconds": "training time, seconds",
         "parameters": "parameters",
@@ -137,10 +137,10 @@ def show_curves(runs: list[TestSet], rows: Rows) -> None:
         pairs = {n: (roc if kind == "roc" else pr) for n, (roc, pr, _) in by_name.items()}
         defined = {name: curve for name, curve in pairs.items() if curve is not None}
         with column:
-            st.markdown(f"##### {title}")
+            section(title)
             figure = plots.curves(defined, kind, banded)
             charts.show(figure, alt=f"{title}, of each run, with its band", key=kind)
-    st.markdown("##### Do the probabilities mean what they say?")
+    section("Do the probabilities mean what they say?")
     bins = {name: reliability for name, (_, _, reliability) in by_name.items()}
     charts.show(
         plots.reliability(bins, banded),

@@ -23,7 +23,7 @@ from core.runs.run_store import Run
 from pages.ui.common import cache, charts, people
 from pages.ui.common.charts import GREY, SERIES, empty
 from pages.ui.common.numbers import number
-from pages.ui.common.text import plain, sentence, shown_errors
+from pages.ui.common.text import plain, section, sentence, shown_errors
 
 MISSED, REVIEW = 5.0, 10.0  # percent, where nothing was chosen
 LOWEST, HIGHEST = 0.5, 50.0
@@ -32,7 +32,7 @@ AS_TRAINED = "as trained"
 
 def show(run: Run) -> None:
     """The section for a finished run."""
-    st.subheader("When does it call a blast?", anchor=False)
+    section("When does it call a blast?")
     _section(run)
 
 
@@ -148,7 +148,7 @@ def _show_charts(run: Run, proposed: Preview, stored: Preview) -> None:
     if proposed.trade_off is not None:
         left, right = st.columns(2)
         with left:
-            st.markdown("**What fewer misses cost**")
+            section("What fewer misses cost")
             points = {"chosen here": proposed.parts[part], "in use": stored.parts[part]}
             charts.show(
                 _trade_off(proposed.trade_off, points),
@@ -156,7 +156,7 @@ def _show_charts(run: Run, proposed: Preview, stored: Preview) -> None:
                 key=f"trade_off_{run.run_id}",
             )
         with right:
-            st.markdown("**Is it better than calling every cell ALL?**")
+            section("Is it better than calling every cell ALL?")
             charts.show(
                 _decision_curve(proposed.decision_curve, proposed.decision_threshold),
                 alt=f"Net benefit by threshold probability of the model, of calling every cell ALL "

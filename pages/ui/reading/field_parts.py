@@ -19,7 +19,7 @@ from core.report.phrases import duration
 from core.runs.cost import pace
 from pages.ui.common import monitor
 from pages.ui.common.downloads import download
-from pages.ui.common.text import plain, sentence
+from pages.ui.common.text import plain, section, sentence
 
 PER_PAGE = 12
 TILE = 104  # pixels
@@ -107,7 +107,7 @@ def show_gallery(
     if not cells:
         return
     pages = -(-len(cells) // PER_PAGE)
-    st.markdown("**Cells by probability of ALL**")
+    section("Cells by probability of ALL")
     pictures, foot = st.container(horizontal=True, gap="small"), st.container()
     page = foot.pagination(pages, key=f"field_page_{key}") if pages > 1 else 1
     for one in cells[(page - 1) * PER_PAGE : page * PER_PAGE]:

@@ -7,7 +7,7 @@ from core.reading.cell_reading import Reading
 from core.reading.picture import has_background, is_field, is_large
 from core.reading.preparing.told import NOTHING_TOLD, Told
 from core.runs.run_store import Run
-from pages.ui.common import cache
+from pages.ui.common import cache, printed
 from pages.ui.common.text import plain, shown_errors
 from pages.ui.common.uploads import Upload
 from pages.ui.reading import cell, field
@@ -33,6 +33,7 @@ def show(runs: list[Run], upload: Upload, told: Told = NOTHING_TOLD) -> None:
     `core.reading.picture` decides whether it is a cell or a field. A field is read with the first
     of the runs.
     """
+    printed.shows(runs, upload.name)
     with shown_errors():
         data = upload.data  # once: of a large scan each copy is hundreds of megabytes
         if is_large(data, upload.name) and not runs[0].config.sees_whole_images:

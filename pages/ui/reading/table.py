@@ -12,7 +12,7 @@ from core.reading import table
 from core.reading.fields.summary import summarise
 from core.reading.preparing.told import Told
 from core.runs.run_store import Run
-from pages.ui.common import cache
+from pages.ui.common import cache, steps
 from pages.ui.common.downloads import download
 from pages.ui.common.progress import show_progress
 from pages.ui.common.text import plain, shown_errors
@@ -26,6 +26,7 @@ _SHAPES = {
     table.AS_FIELD: "▦ field",
     table.NOT_READ: "⊘ not read",
 }
+_FILE = 140  # pixels: a telephone shows the call beside it
 _SIZE = 130  # pixels: a diameter in micrometres and pixels
 _HEIGHT = 250  # of the table, so that the chosen cell begins above the fold
 
@@ -206,7 +207,7 @@ def _choose(chosen: pd.DataFrame, key: str) -> int | None:
         selection_mode="single-row-required",
         selection_default={"selection": {"rows": [places.index(place)]}},
         column_config={
-            "file": st.column_config.TextColumn("File", width="medium"),
+            "file": st.column_config.TextColumn("File", width=_FILE),
             "model": st.column_config.TextColumn("Model", width="medium"),
             "read_as": st.column_config.TextColumn("Read as", width="small"),
             "call": st.column_config.TextColumn("Call", width="small"),
@@ -241,19 +242,8 @@ def _select(key: str, name: str, places: list[int]) -> None:
 def _step(chosen: pd.DataFrame, place: int, key: str) -> None:
     """Which picture is shown, and the ways to those before and after it."""
     places = chosen["place"].drop_duplicates().tolist()
-    at = places.index(place)
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        for label, to in (("← Previous", at - 1), ("Next →", at + 1)):
-            there = 0 <= to < len(places)
-            st.button(
-                label,
-                key=f"{key}_{label}",
-                disabled=not there,
-                on_click=_go,
-                args=(key, places[to] if there else place),
-            )
-        name = chosen.loc[chosen["place"] == place, "file"].iloc[0]
-        st.markdown(f"**{plain(str(name))}**, {at + 1} of {len(places)}")
+    name = plain(str(chosen.loc[chosen["place"] == place, "file"].iloc[0]))
+    steps.show(places, place, name, key, partial(_go, key))
 
 
 def _go(key: str, place: int) -> None:

@@ -19,8 +19,9 @@ def show(index: Index, cells: pd.DataFrame, key: str, none: str) -> None:
     st.caption(f"{len(cells):,} of {len(index.cells):,} cells")
     pictures, foot = st.container(horizontal=True, gap="small"), st.container()
     page = foot.pagination(pages, key=key) if pages > 1 else 1
-    for cell in cells.iloc[(page - 1) * PER_PAGE : page * PER_PAGE].itertuples():
+    shown = cells.iloc[(page - 1) * PER_PAGE : page * PER_PAGE]
+    for cell in shown.itertuples():
         with pictures:
             if tile(index, cell, key=f"tile_{cell.image_id}"):
                 inspector.open_cell(cell.image_id)
-    inspector.show(index)
+    inspector.show(index, shown["image_id"].tolist())

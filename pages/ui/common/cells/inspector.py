@@ -1,5 +1,7 @@
 """The inspector: one cell at full resolution, what was measured on it, and its like."""
 
+from collections.abc import Sequence
+from pathlib import PurePosixPath
 from typing import Any
 
 import pandas as pd
@@ -9,8 +11,8 @@ from core.cells.masks import cell_mask, outline
 from core.cells.nucleus import fragment_mask, nucleus_mask
 from core.data import images, measures, quality, similar, summary
 from core.data.indexing import Index
-from pages.ui.common import cache
-from pages.ui.common.text import plain, shown_errors
+from pages.ui.common import cache, steps
+from pages.ui.common.text import plain, section, shown_errors
 from pages.ui.common.tiles import class_name, tile
 
 # Light on the purple of the stain, and told apart by name in the legend below the picture.
@@ -28,10 +30,13 @@ def open_cell(image_id: str) -> None:
     st.session_state[_CELL] = image_id
 
 
-def show(index: Index) -> None:
-    """Shows the inspector if it is open: it stays so when the page is drawn anew."""
+def show(index: Index, beside: Sequence[str] = ()) -> None:
+    """Shows the inspector if it is open: it stays so when the page is drawn anew.
+
+    `beside` are the cells, in their order, that the arrow keys go through.
+    """
     if (index.cells["image_id"] == st.session_state.get(_CELL)).any():
-        _dialog(index)
+        _dialog(index, beside)
 
 
 def _close() -> None:
@@ -39,8 +44,11 @@ def _close() -> None:
 
 
 @st.dialog("Cell", width="large", on_dismiss=_close)
-def _dialog(index: Index) -> None:
+def _dialog(index: Index, beside: Sequence[str]) -> None:
     image_id = st.session_state[_CELL]
+    if image_id in beside:
+        name = plain(PurePosixPath(image_id).name)
+        steps.show(beside, image_id, name, "inspector", open_cell)
     cell = index.cells.set_index("image_id", drop=False).loc[image_id]
     with shown_errors():
         picture, facts = st.columns([1, 1], gap="medium")
@@ -113,7 +121,7 @@ def _show_facts(index: Index, cell: Any) -> None:
 def _show_tiles(index: Index, heading: str, image_ids: pd.Series, key: str) -> None:
     if image_ids.empty:
         return
-    st.markdown(f"**{heading}**")
+    section(heading)
     rows = index.cells.set_index("image_id", drop=False).loc[list(image_ids)]
     with st.container(horizontal=True, gap="small"):
         for row in rows.itertuples(index=False):

@@ -14,7 +14,7 @@ from core.report import maps
 from core.workers import launcher
 from pages.ui.common import monitor
 from pages.ui.common.cells import cell_pages, map_chart
-from pages.ui.common.text import plain, sentence
+from pages.ui.common.text import plain, section, sentence
 
 SUBJECTS = 6  # that are coloured at first; more would look alike
 _MOST_SUBJECTS = 10
@@ -111,7 +111,7 @@ def _show(
     )
     st.caption(f"{maps.says(drawn, len(placed), seen)}")
     rows = sorted({int(point["customdata"]) for point in picked["selection"]["points"]})
-    st.markdown("##### Picked cells")
+    section("Picked cells")
     if not rows:
         st.caption("Draw around cells on the map with the mouse; they are shown here.")
         return
