@@ -11,7 +11,8 @@ import streamlit as st
 
 from core import memory, storage
 from core.errors import ConfigError
-from pages.ui.common import compat, keys, login, printed, server
+from pages.ui.common import compat, login, server
+from pages.ui.common.frame import keys, printed
 
 HOME = "Home"
 

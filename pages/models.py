@@ -11,8 +11,9 @@ from core.people import PROMOTE
 from core.report.card import render
 from core.runs import active_model, run_store
 from core.runs.run_store import Run
-from pages.ui.common import cache, people, printed
+from pages.ui.common import cache, people
 from pages.ui.common.downloads import download
+from pages.ui.common.frame import printed
 from pages.ui.common.text import plain, research_notice, shown_errors, title
 from pages.ui.models import adopt, card_view, import_run, operating_point
 from pages.ui.reading import cell

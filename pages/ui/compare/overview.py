@@ -12,8 +12,9 @@ from core.report.comparison import ComparedRun
 from core.report.glossary import explain
 from core.runs import run_store
 from core.runs.run_store import Run
-from pages.ui.common import cache, printed
+from pages.ui.common import cache
 from pages.ui.common.downloads import download_table
+from pages.ui.common.frame import printed
 from pages.ui.common.numbers import number
 from pages.ui.common.text import plain, shown_errors
 

@@ -7,7 +7,8 @@ from core.reading.cell_reading import Reading
 from core.reading.picture import has_background, is_field, is_large
 from core.reading.preparing.told import NOTHING_TOLD, Told
 from core.runs.run_store import Run
-from pages.ui.common import cache, printed
+from pages.ui.common import cache
+from pages.ui.common.frame import printed
 from pages.ui.common.text import plain, shown_errors
 from pages.ui.common.uploads import Upload
 from pages.ui.reading import cell, field
