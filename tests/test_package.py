@@ -42,7 +42,7 @@ def test_requirements_and_version_are_stated_once(wheel: zipfile.ZipFile) -> Non
     lines = (PROJECT / "requirements.txt").read_text(encoding="utf-8").splitlines()
     assert needed == {re.match(r"[\w.-]+", line)[0] for line in lines if line[:1].isalpha()}
     assert metadata.get_all("Provides-Extra") == [
-        "cluster", "fetch", "formats", "oidc", "postgresql", "tune", "weights",
+        "cluster", "fetch", "formats", "map", "oidc", "postgresql", "tune", "weights",
     ]  # fmt: skip
     scripts = next(name for name in wheel.namelist() if name.endswith("entry_points.txt"))
     assert "blastlens = core.cli:main" in wheel.read(scripts).decode()

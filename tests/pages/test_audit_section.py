@@ -9,7 +9,9 @@ from streamlit.testing.v1 import AppTest
 from core.audit import ablations, subject_probe
 from core.runs import run_store
 from core.runs.run_store import Run
+from core.runs.speed import SpeedProbe, TrainingSpeed
 from core.workers import launcher
+from pages.ui.common.training import training_time
 from tests.conftest import PROJECT
 from tests.factories.ablation_runs import audited, base, cells, finish, skilled
 from tests.factories.app import words
@@ -38,7 +40,7 @@ def app(tmp_path: Path) -> AppTest:
 
 
 def test_it_says_what_it_will_cost_and_a_click_starts_the_companions(
-    monkeypatch: pytest.MonkeyPatch, app: AppTest
+    monkeypatch: pytest.MonkeyPatch, app: AppTest, probes: list[SpeedProbe]
 ) -> None:
     started: list[tuple[str, str]] = []
     monkeypatch.setattr(
@@ -47,6 +49,10 @@ def test_it_says_what_it_will_cost_and_a_click_starts_the_companions(
     run = finish(base(), skilled(1))
     app.run()
     assert not app.exception
+    assert f"10 trainings one after another, time {training_time.UNMEASURED}" in words(app)
+    speed = {"start_seconds": 9, "images_per_second": 99, "cells_per_second": 99, "at": 0}
+    TrainingSpeed.parse(speed).write(probes[0].path / "speed.json")
+    app.run()
     said = words(app)
     assert "10 trainings one after another, about" in said and "9 trainings" in said
     app.button(key=f"audit_leakage_{run.run_id}").click().run()
