@@ -10,7 +10,7 @@ from pages.ui.reading import cell, picture, table
 
 MOST_MODELS = 3
 
-title("Predict", "Upload stained cells; see what a model makes of each, and why.")
+title("Predict", "Reads stained cells, and says why.")
 with shown_errors():
     names = [run.run_id for run in run_store.models()]
     active: str | None = None

@@ -624,7 +624,7 @@ def test_what_the_repository_ships_reads_in_the_first_minute(
     assert {"demo-colour-bands", "demo-cnn-16", "demo-cnn-dropout"} <= shipped
     assert active_model.active().run_id == "demo-colour-bands"
     app = open_page("home")
-    assert "Heat map: supported." in words(app) and "real cells" in words(app)
+    assert "passed its checks" in words(app) and "real blasts" in words(app)
     for example in sorted(storage.examples_dir().glob("*.png")):
         app.button(key=f"home_{example.stem}").click().run()
         assert "The model suggests" in words(app), example

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 
 from core.data.images import encode
 
-HEIGHT = 330  # screen pixels
+HEIGHT = 290  # screen pixels
 CONFIG = {
     "scrollZoom": True,
     "displaylogo": False,
