@@ -21,12 +21,15 @@ def test_findings_lead_to_their_pairs_and_cells(tmp_path: Path) -> None:
     button(app, "Look at these pairs").click().run()
     assert not app.exception and not app.error
     said = words(app)
-    assert "Pair **1** of 2: the same file" in said and "treated as one, the group 1+2" in said
+    assert (
+        "**Pair, the same file, byte by byte**, 1 of 2" in said
+        and "treated as one, the group 1+2" in said
+    )
     assert "official fold 0 and 1, which therefore leak" in said
     assert "**Difference**: none" in said
     assert button(app, "Previous").disabled
     button(app, "Next").click().run()
-    assert "Pair **2** of 2" in words(app) and button(app, "Next").disabled
+    assert ", 2 of 2" in words(app) and button(app, "Next").disabled
     flagged = int((measured["quality"] != "").sum())
     assert flagged
     button(app, "Look at the flagged cells").click().run()

@@ -8,6 +8,7 @@ import streamlit as st
 from core.data import duplicates, images
 from core.data.indexing import Index
 from core.report.dataset import what_follows
+from pages.ui.common import steps
 from pages.ui.common.text import plain, shown_errors
 from pages.ui.common.tiles import SHAPES, class_name
 
@@ -25,13 +26,9 @@ def show(index: Index, _measured: pd.DataFrame | None) -> None:
     if pairs.empty:
         st.info("There are no such pairs.")
         return
-    last = len(pairs) - 1
-    number = min(st.session_state.get(_PAIR, 0), last)
-    with st.container(horizontal=True, vertical_alignment="center"):
-        _step("Previous", "arrow_back", number - 1, number > 0)
-        _step("Next", "arrow_forward", number + 1, number < last)
-        pair = pairs.iloc[number]
-        st.markdown(f"Pair **{number + 1}** of {len(pairs):,}: {_kind(pair)}")
+    number = min(st.session_state.get(_PAIR, 0), len(pairs) - 1)
+    pair = pairs.iloc[number]
+    steps.show(range(len(pairs)), number, f"Pair, {_kind(pair)}", "pairs", _go)
     with shown_errors():
         _show_pair(index, pair)
 
@@ -43,14 +40,8 @@ def _chosen(index: Index, which: str) -> pd.DataFrame:
     return index.pairs if which == WHICH[0] else index.pairs[index.pairs["kind"] == kinds[which]]
 
 
-def _step(label: str, icon: str, number: int, possible: bool) -> None:
-    st.button(
-        label,
-        icon=f":material/{icon}:",
-        disabled=not possible,
-        on_click=st.session_state.__setitem__,
-        args=(_PAIR, number),
-    )
+def _go(number: int) -> None:
+    st.session_state[_PAIR] = number
 
 
 def _kind(pair: Any) -> str:
