@@ -45,6 +45,7 @@ def show_page() -> None:
         compat.dress()
         compat.enter_app()
         printed.begin()
+        compat.keep_choices_on_back()
         page.run()
         keys.offer()
         printed.foot()

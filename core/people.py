@@ -21,6 +21,8 @@ SIGN = "sign cases"
 DELETE = "delete cases"
 SCORE = "score cohorts"
 TRAIN = "train and tune models"
+NAME_RUN = "name, tag and archive runs"
+DELETE_RUN = "delete runs"
 PROMOTE = "choose the model that reads, set it up and describe it"
 ADD_DATA = "add data sets"
 IMPORT_RUN = "import runs"
@@ -32,6 +34,8 @@ _LEAST_ROLE = {
     DELETE: SUPERVISOR,
     SCORE: SUPERVISOR,
     TRAIN: SUPERVISOR,
+    NAME_RUN: SUPERVISOR,
+    DELETE_RUN: SUPERVISOR,
     PROMOTE: SUPERVISOR,
     ADD_DATA: ADMINISTRATOR,
     IMPORT_RUN: ADMINISTRATOR,

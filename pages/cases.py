@@ -10,6 +10,7 @@ from core.people import MAX_NAME, Person
 from pages.ui.cases import events, new_case, report, review, teach, verdict
 from pages.ui.cases import list as case_list
 from pages.ui.common import people
+from pages.ui.common.choices import address
 from pages.ui.common.text import plain, research_notice, section, shown_errors, title
 
 CASE = "case"  # of the address: which case is open
@@ -28,20 +29,24 @@ def ask_for_name() -> None:
             st.rerun()
 
 
+def close() -> None:
+    """Takes the case out of the address, and so back to the list."""
+    st.query_params.pop(CASE, None)
+
+
 def show_case(case: CaseRow, person: Person) -> None:
     """Shows one part of a case."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.button("All cases", icon=":material/arrow_back:", on_click=st.query_params.clear)
+        st.button("All cases", icon=":material/arrow_back:", on_click=close)
         state = " :green-badge[signed]" if case.state == SIGNED else ""
         blind = " :gray-badge[read blind]" if case.blind else ""
         section(f"{plain(case.name)}{state}{blind}")
     part = st.segmented_control(
         "Part",
-        (REVIEW, VERDICT, REPORT, PICTURES, EVENTS),
         default=REVIEW if case.cells else PICTURES,
         required=True,
         label_visibility="collapsed",
-        key=f"part_{case.id}",
+        **address.choice("step", "part", (REVIEW, VERDICT, REPORT, PICTURES, EVENTS)),
     )
     if part == REVIEW:
         review.show(case.id, person)
@@ -64,11 +69,10 @@ with shown_errors():
     elif opened is None:
         view = st.segmented_control(
             "View",
-            (LIST, TEACH),
             default=LIST,
             required=True,
             label_visibility="collapsed",
-            key="cases_view",
+            **address.choice("cases", "view", (LIST, TEACH)),
         )
         if view == TEACH:
             teach.show(case_store.cases())
@@ -81,7 +85,7 @@ with shown_errors():
             case = case_store.get(opened)
         except CaseError as error:
             st.error(plain(str(error)), icon=":material/error:")
-            st.button("All cases", on_click=st.query_params.clear)
+            st.button("All cases", on_click=close)
         else:
             show_case(case, person)
 research_notice()

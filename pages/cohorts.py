@@ -5,6 +5,7 @@ import streamlit as st
 from core.cohort import cohort_store
 from core.cohort.cohort import Cohort
 from pages.ui.cohorts import follow, pictures, results, start
+from pages.ui.common.choices import address
 from pages.ui.common.text import research_notice, section, shown_errors, title
 
 SUMMARY, PATIENTS, PICTURES, FILES = VIEWS = ("Summary", "Patients", "Pictures", "Files")
@@ -17,11 +18,10 @@ def show(cohort: Cohort) -> None:
         return
     view = st.segmented_control(
         "View",
-        VIEWS,
         default=SUMMARY,
         required=True,
         label_visibility="collapsed",
-        key="cohort_view",
+        **address.choice("show", "view", VIEWS),
     )
     if view == PICTURES:
         pictures.show(cohort)
@@ -53,10 +53,10 @@ with shown_errors():
         show(
             st.selectbox(
                 "Of",
-                ended,
-                format_func=lambda cohort: cohort.name,
                 label_visibility="collapsed",
-                key=follow.CHOSEN,
+                **address.choice(
+                    follow.CHOSEN, "cohort", {cohort: cohort.name for cohort in ended}
+                ),
             )
         )
 research_notice()

@@ -1,7 +1,6 @@
 """Compare: the verdict in one sentence; the table; then the pictures."""
 
-import streamlit as st
-
+from pages.ui.common.choices import address
 from pages.ui.common.text import shown_errors, title
 from pages.ui.compare import audit, embedding, overview, patients, sections
 
@@ -22,8 +21,7 @@ with shown_errors():
     if runs:
         rows = overview.show(runs)
         # Only the open tab is computed.
-        tabs = st.tabs(list(SECTIONS), on_change="rerun", key="compare_section")
-        for tab, show in zip(tabs, SECTIONS.values(), strict=True):
+        for tab, show in zip(address.tabs("section", SECTIONS), SECTIONS.values(), strict=True):
             if tab.open:
                 with tab, shown_errors():
                     show(runs, rows)

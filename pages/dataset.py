@@ -10,6 +10,7 @@ from core.errors import BlastLensError
 from core.people import ADD_DATA
 from core.report.dataset import parts_table, split_verdict
 from pages.ui.common import cache, charts, people, state
+from pages.ui.common.choices import address
 from pages.ui.common.downloads import download_table
 from pages.ui.common.text import CLASSES, SPLITS, citation, plain, shown_errors, title
 from pages.ui.dataset import add_data, counts, duplicates, embedding, findings, gallery, measuring
@@ -37,6 +38,7 @@ HEADINGS = {
     "bytes": "Bytes",
     "sha256": "SHA-256",
     "quality": "Quality flags",
+    "class_name": "Publisher's class",
 }
 FILES = ("image_id", "image_a", "image_b", "path")
 FILE = 180  # pixels: a telephone shows more than the file
@@ -69,7 +71,7 @@ def show_subjects(index: Index, measured: pd.DataFrame | None) -> None:
     charts.show(
         counts.by_subject(index.cells),
         alt="Number of cells by subject and class",
-        key="subjects",
+        key="by_subject",
     )
     looks = "Diameter, nucleus, stain density, texture and focus: the median over its cells"
     st.caption(f"{looks}." if measured is not None else f"{looks}, once all are measured.")
@@ -89,7 +91,8 @@ def show_splits(index: Index, _measured: pd.DataFrame | None) -> None:
             icon, words = "block", f"Not possible. {error}"
         st.markdown(f":material/{icon}: **{SPLITS[method]}**: {plain(words)}")
     if audits:
-        method = st.selectbox("Parts of", list(audits), format_func=SPLITS.__getitem__)
+        labels = {method: SPLITS[method] for method in audits}
+        method = st.selectbox("Parts of", **address.choice("parts_of", "split", labels))
         parts = parts_table(audits[method])
         charts.show(counts.by_part(parts), alt="Cells of each part", key="split_parts")
         show_table("Parts", parts)
@@ -171,8 +174,7 @@ with shown_errors():
         findings.show(index, measured)
         below_findings = st.container()
         # Only the open tab is computed.
-        tabs = st.tabs(list(VIEWS), on_change="rerun", key="dataset_view")
-        for tab, show in zip(tabs, VIEWS.values(), strict=True):
+        for tab, show in zip(address.tabs("view", VIEWS), VIEWS.values(), strict=True):
             if tab.open:
                 with tab, shown_errors():
                     show(index, measured)

@@ -4,7 +4,7 @@ import streamlit as st
 
 from core.data import datasets
 from core.errors import RunError
-from core.runs import active_model, run_store
+from core.runs import about, active_model, run_store
 from core.runs.run_store import Run
 from pages.ui.common import state, uploads
 from pages.ui.common.monitor import STATES
@@ -40,30 +40,36 @@ def read_a_cell(active: Run | None) -> None:
 
 def show_active(active: Run | None) -> None:
     """The model that reads."""
-    _link("models", "Active model" if active is None else active.run_id, "biotech")
+    _link("models", "Active model" if active is None else about.called(active), "biotech")
     st.caption("None yet." if active is None else cell.protocol(active))
 
 
 def show_datasets() -> None:
     """The known data sets."""
     for root in datasets.known():
-        _link("dataset", state.dataset_name(root), "grid_view")
+        name = state.dataset_name(root)
+        _link("dataset", name, "grid_view", dataset=name)
     if not datasets.known():
         _link("dataset", "Draw the demo set", "add")
 
 
 def show_runs() -> None:
     """The last runs that stand alone, and what became of them."""
-    for run in list(filter(run_store.stands_alone, run_store.runs()))[:4]:
-        state_of = STATES[run.status.state][1]
-        _link(
-            "compare" if run.status.state == "succeeded" else "train", f"{run.run_id}: {state_of}"
-        )
+    for run in list(filter(run_store.stands_alone, about.at_hand(run_store.runs())))[:4]:
+        name, state_of = about.called(run), STATES[run.status.state][1]
+        finished = run.status.state == "succeeded"
+        page, key = ("compare", "runs") if finished else ("train", "run")
+        _link(page, f"{name}: {state_of}", **{key: name})
     _link("train", "Train a model", "model_training")
 
 
-def _link(page: str, label: str, icon: str | None = None) -> None:
-    st.page_link(f"pages/{page}.py", label=plain(label), icon=icon and f":material/{icon}:")
+def _link(page: str, label: str, icon: str | None = None, **chosen: str) -> None:
+    st.page_link(
+        f"pages/{page}.py",
+        label=plain(label),
+        icon=icon and f":material/{icon}:",
+        query_params=chosen or None,
+    )
 
 
 CARDS = {

@@ -9,13 +9,15 @@ from core.archive import archive
 from core.errors import RunError
 from core.people import PROMOTE
 from core.report.card import render
-from core.runs import active_model, run_store
+from core.runs import about, active_model, run_store
 from core.runs.run_store import Run
 from pages.ui.common import cache, people
+from pages.ui.common.choices import address
+from pages.ui.common.choices.runs import choice as run_choice
 from pages.ui.common.downloads import download
 from pages.ui.common.frame import printed
 from pages.ui.common.text import plain, research_notice, shown_errors, title
-from pages.ui.models import adopt, card_view, import_run, operating_point
+from pages.ui.models import adopt, all_runs, card_view, import_run, operating_point
 from pages.ui.reading import cell
 
 
@@ -34,7 +36,7 @@ def show_active(active: Run | None) -> None:
             if active is None:
                 st.markdown("**No model reads now.** Choose one below, or undo the last choice.")
             else:
-                st.markdown(f":material/biotech: **{plain(active.run_id)}** reads now")
+                st.markdown(f":material/biotech: **{plain(about.called(active))}** reads now")
                 st.markdown(cell.protocol(active))
                 st.caption(since(active))
         with words:
@@ -48,9 +50,9 @@ def show_active(active: Run | None) -> None:
         )
     if active is not None and (before := active_model.changed_since(active)):
         st.warning(
-            f"{plain(active.run_id)} does not read as it did when it was chosen{day(before.at)}. "
-            f"Changed since: {', '.join(active_model.changes(before, active))}. If that was meant, "
-            "choose it again.",
+            f"{plain(about.called(active))} does not read as it did when it was chosen"
+            f"{day(before.at)}. Changed since: {', '.join(active_model.changes(before, active))}. "
+            "If that was meant, choose it again.",
             icon=":material/warning:",
         )
     if undo:
@@ -84,14 +86,14 @@ def choose(finished: list[Run], active: Run | None) -> Run:
     """The run to look at, the active one first, and the button that makes it read."""
     runs = {run.run_id: run for run in finished}
     import_run.select_imported(runs)
+    options = run_choice("model", finished)
+    ids = options["options"]
     picking, using = st.columns([4, 1], vertical_alignment="bottom")
     chosen = runs[
         picking.selectbox(
             "Model",
-            list(runs),
-            index=list(runs).index(active.run_id) if active and active.run_id in runs else 0,
-            format_func=lambda name: name + (" (active)" if active == runs[name] else ""),
-            key="models_run",
+            index=ids.index(active.run_id) if active and active.run_id in ids else 0,
+            **options,
         )
     ]
     used = chosen == active and active_model.changed_since(chosen) is None
@@ -136,12 +138,18 @@ VIEWS: dict[str, Callable[[Run], None]] = {
     "Card": card_view.show,
     "Operating point": operating_point.show,
     "Fill in": card_view.fill_in,
+    "All runs": lambda _: all_runs.show(),
     "History": show_history,
     "Import a run": lambda _: import_run.show(),
     "Adopt a model": lambda _: adopt.show(),
 }
 
-_FIRST = (import_run.show, adopt.show)  # before there is any run
+# Before there is any model.
+_FIRST = {
+    "Import a run": import_run.show,
+    "Adopt a model": adopt.show,
+    "All runs": all_runs.show,
+}
 
 title("Models", "Which model reads, what it is made of, and how far to believe it.")
 with shown_errors():
@@ -149,7 +157,7 @@ with shown_errors():
     if not finished:
         st.info("No run has finished yet. Train a model, import a run, or adopt a model.")
         st.page_link("pages/train.py", label="Train a model", icon=":material/model_training:")
-        for tab, view in zip(st.tabs(["Import a run", "Adopt a model"]), _FIRST, strict=True):
+        for tab, view in zip(st.tabs(list(_FIRST)), _FIRST.values(), strict=True):
             with tab:
                 view()
     else:
@@ -160,8 +168,7 @@ with shown_errors():
         show_downloads(run)
         adopt.show_origin(run)
         # Only the open tab is computed.
-        tabs = st.tabs(list(VIEWS), on_change="rerun", key="models_view")
-        for tab, show in zip(tabs, VIEWS.values(), strict=True):
+        for tab, show in zip(address.tabs("about", VIEWS), VIEWS.values(), strict=True):
             if tab.open:
                 with tab, shown_errors():
                     show(run)

@@ -5,6 +5,7 @@ import streamlit as st
 from core.runs import active_model, run_store
 from pages.ui.cases import keep
 from pages.ui.common import uploads
+from pages.ui.common.choices.runs import choice as run_choice
 from pages.ui.common.text import research_notice, shown_errors, title
 from pages.ui.reading import cell, picture, table
 
@@ -12,7 +13,8 @@ MOST_MODELS = 3
 
 title("Predict", "Reads stained cells, and says why.")
 with shown_errors():
-    names = [run.run_id for run in run_store.models()]
+    options = run_choice("models", run_store.models())
+    names = options["options"]
     active: str | None = None
     with shown_errors():
         active = active_model.active().run_id
@@ -27,11 +29,9 @@ with shown_errors():
         with models:
             picked = st.multiselect(
                 "Models, read side by side",
-                names,
                 default=[active if active in names else names[0]],
                 max_selections=MOST_MODELS,
-                key="predict_models",
-                format_func=lambda run_id: run_id + (" (active)" if run_id == active else ""),
+                **options,
             )
             runs = [run_store.get(name) for name in picked]
             for run in runs if not chosen else ():

@@ -11,6 +11,8 @@ from core.runs import config, cost, presets, run_store
 from core.runs.config import RunConfig
 from core.workers import launcher
 from pages.ui.common import cache, people, state
+from pages.ui.common.choices import address
+from pages.ui.common.choices.address import BOUND
 from pages.ui.common.text import shown_errors, title
 from pages.ui.common.training import training_time
 from pages.ui.train import form, run_monitor
@@ -26,18 +28,14 @@ def choose(root: Path) -> list[RunConfig]:
         return []
     titles = {ONE: "One network", **{key: p.title for key, p in presets.PRESETS.items()}}
     what = st.segmented_control(
-        "What to train",
-        list(titles),
-        required=True,
-        default=ONE,
-        format_func=titles.__getitem__,
+        "What to train", required=True, default=ONE, **address.choice("what", "plan", titles)
     )
     if what == ONE:
         configs = [form.choose(root, len(cells))]
     else:
         st.caption(f"Queues {presets.PRESETS[what].about}.")
         random = st.toggle(
-            "Start from random weights if ImageNet's are missing", key="preset_random"
+            "Start from random weights if ImageNet's are missing", key="preset_random", **BOUND
         )
         configs = presets.configs(what, root, cells)
         if random:

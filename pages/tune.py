@@ -15,6 +15,8 @@ from core.tuning import search, sweep_store
 from core.tuning.sweep_store import Plan
 from core.workers import launcher
 from pages.ui.common import cache, people, state
+from pages.ui.common.choices import address
+from pages.ui.common.choices.address import BOUND
 from pages.ui.common.numbers import number
 from pages.ui.common.text import SPLITS, section, shown_errors, title
 from pages.ui.common.training import training_time
@@ -42,11 +44,10 @@ def choose(root: Path) -> Plan | None:
         return None
     kind = st.segmented_control(
         "Question",
-        list(KINDS),
-        format_func=KINDS.__getitem__,
         required=True,
         default="cross-validation",
         label_visibility="collapsed",
+        **address.choice("question", "question", KINDS),
     )
     st.caption(ANSWERS[kind])
     left, right, c, d = st.columns([2, 2, 1, 1])
@@ -54,23 +55,24 @@ def choose(root: Path) -> Plan | None:
     base = config.create(architecture, root, recipe)
     searching = kind == "search"
     if searching:
-        times = number(c, "Trials", (1, sweep_store.MAX_TRIALS), 20, key="trials")
+        times = number(c, "Trials", (1, sweep_store.MAX_TRIALS), 20, key="trials", **BOUND)
     else:
         _, most = RunConfig.bounds("folds")
-        times = number(c, "Folds", (MIN_FOLDS, most), 5, key="folds", help="One run each")
+        times = number(c, "Folds", (MIN_FOLDS, most), 5, key="folds", help="One run each", **BOUND)
     epochs = number(
         d,
         "Epochs",
         RunConfig.bounds("epochs"),
         base.epochs,
-        key=f"epochs_{architecture}_{recipe}",
+        key=f"tune_epochs_{architecture}_{recipe}",
         help="Of each run",
+        **BOUND,
     )
     changes: dict[str, Setting] = {"epochs": epochs, "folds": 0 if searching else times}
     with st.expander("Settings"):
         changes |= sampling(cells)
         if catalog.architecture(architecture).pretrained:
-            random = st.toggle("Random instead of ImageNet weights")
+            random = st.toggle("Random instead of ImageNet weights", key="tune_random", **BOUND)
             changes["weights"] = "random" if random else "imagenet"
         plan = (
             what_to_search(base, changes, times)
@@ -90,10 +92,11 @@ def choose(root: Path) -> Plan | None:
 def sampling(cells: int) -> dict[str, Setting]:
     """Which cells, split how, and the seed of it all."""
     a, b, c, d = st.columns([1.6, 1, 1.6, 1], vertical_alignment="bottom")
+    words = {method: SPLITS[method] for method in splits.FOLDED}
     return {
         "sample": form.sample(cells, a, b),
-        "split": c.selectbox("Split", splits.FOLDED, format_func=SPLITS.__getitem__),
-        "seed": number(d, "Seed", RunConfig.bounds("seed"), 0, key="seed"),
+        "split": c.selectbox("Split", **address.choice("tune_split", "split", words)),
+        "seed": number(d, "Seed", RunConfig.bounds("seed"), 0, key="seed", **BOUND),
     }
 
 
@@ -109,19 +112,21 @@ def what_to_search(base: RunConfig, changes: dict[str, Setting], trials: int) ->
         selection_mode="multi",
         format_func=SETTINGS.__getitem__,
         key=f"space_{base.architecture}_{base.recipe}",
+        **BOUND,
     )
     a, b = st.columns(2, vertical_alignment="bottom")
     folds = a.segmented_control(
         "Each trial on",
-        list(FOLDS),
-        format_func=FOLDS.__getitem__,
         required=True,
         default=0,
+        **address.choice("each", "number of folds", FOLDS),
         help="Folds judge settings on more cells, and take as many times as long.",
     )
     pruning = b.toggle(
         "Stop poor trials early",
         value=True,
+        key="pruning",
+        **BOUND,
         help="A trial stops if it is worse than the median of the earlier ones at the same epoch.",
     )
     if not names:
@@ -175,4 +180,8 @@ with shown_errors():
     ended = [sweep.name for sweep in sweeps if not sweep.status.unfinished]
     if ended:
         section("Results")
-        sweep_monitor.show(st.selectbox("Of", ended, label_visibility="collapsed"))
+        sweep_monitor.show(
+            st.selectbox(
+                "Of", label_visibility="collapsed", **address.choice("sweep", "sweep", ended)
+            )
+        )

@@ -23,7 +23,7 @@ FLOORS = (
     {"core.audit", "core.embedding", "core.reading", "core.training", "core.tuning"},
     {"core.adoption", "core.cases", "core.cohort"},
     {"core.report", "core.workers"},
-    {"core.doctor", "core.teaching"},
+    {"core.doctor", "core.removal", "core.teaching"},
     {"core.cli"},
     {"core.__main__"},
 )

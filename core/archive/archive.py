@@ -20,7 +20,7 @@ from typing import IO
 from core import locks, storage
 from core.archive import checks
 from core.errors import RunError
-from core.runs import run_store
+from core.runs import about, run_store
 from core.runs.import_record import ImportRecord
 from core.runs.run_store import Run
 from core.settings import settings
@@ -134,6 +134,8 @@ def import_run(
                 check(run)
             record = ImportRecord(at=time.time(), archive=digest, run=exported_as)
             record.write(folder / "import.json")
+            if about.archived(run):  # there; here it has just been asked for
+                about.of(run).replace(archived=False).write(folder / about.FILE)
             _place(folder, target)
     return Run(target)
 

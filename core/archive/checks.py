@@ -18,7 +18,8 @@ from core.documents import Document
 from core.errors import BlastLensError, RunError
 from core.jobs.job import Status
 from core.models.catalog import ADOPTED
-from core.runs import evaluations
+from core.runs import about, evaluations
+from core.runs.about import About
 from core.runs.adoption import Adoption
 from core.runs.calibration import Calibration
 from core.runs.card_texts import CardTexts
@@ -93,6 +94,10 @@ def _evaluations(file: Path) -> None:
     if file.stat().st_size > _JSON_BYTES:
         raise RunError(f"It is larger than {_JSON_BYTES:,} bytes.")
     evaluations.read(file)
+
+
+def _about(file: Path) -> None:
+    _read(About, file)
 
 
 def _texts(file: Path) -> None:
@@ -211,6 +216,7 @@ REQUIRED = (
 )
 # In the order of the checks: a file comes after those that its check reads.
 FILES: dict[str, Callable[[Path], None]] = {
+    about.FILE: _about,
     ADOPTION: _adoption,
     "calibration.json": _calibration,
     "card.json": _texts,

@@ -19,6 +19,7 @@ from core.cli import (
     evaluate,
     models,
     read,
+    runs,
     score,
     teach,
     train,
@@ -61,7 +62,7 @@ def app(options: tuple[str, ...]) -> None:
 
 
 blastlens.add_command(app)
-for module in (data, train, tune, adopt, evaluate, models, read, score, cases, teach):
+for module in (data, train, tune, runs, adopt, evaluate, models, read, score, cases, teach):
     for verb in module.VERBS:
         blastlens.add_command(verb)
 for verb in case_reports.VERBS:

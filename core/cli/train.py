@@ -11,7 +11,7 @@ from core.cli.console import engine_option, epochs_of, follow, prints
 from core.data import datasets, splits
 from core.errors import ConfigError, RunError
 from core.models import catalog
-from core.runs import config, presets, run_store
+from core.runs import about, config, presets, run_store
 from core.runs.config import RunConfig, Setting
 from core.runs.metrics import PartMetrics, RunMetrics
 from core.runs.run_store import Run
@@ -62,6 +62,7 @@ class ListedRun:
     """A run in the list of runs; test: metrics of its test part."""
 
     run: str
+    name: str
     status: str
     error: str | None
     config: RunConfig
@@ -213,7 +214,14 @@ def study(dataset: str, preset: str, assignments: tuple[str, ...]) -> list[Study
 def runs() -> list[ListedRun]:
     """Lists the runs, newest first."""
     return [
-        ListedRun(run.run_id, run.status.state, run.status.error, run.config, _test(run))
+        ListedRun(
+            run.run_id,
+            about.called(run),
+            run.status.state,
+            run.status.error,
+            run.config,
+            _test(run),
+        )
         for run in run_store.runs()
     ]
 

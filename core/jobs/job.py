@@ -30,6 +30,17 @@ class Taken(Exception):  # noqa: N818 - a state, not an error
     """Raised if another worker works on the job."""
 
 
+# How the states of a job are said.
+STATE_WORDS = {
+    "queued": "waiting for its turn",
+    "running": "running",
+    "succeeded": "finished",
+    "failed": "failed",
+    "cancelled": "stopped",
+    "interrupted": "interrupted",
+}
+
+
 class Status(Document):
     """The state of a job, status.json.
 

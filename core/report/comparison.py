@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from core.audit import plausibility
@@ -13,8 +12,8 @@ from core.metrics import classification
 from core.metrics.estimate import Estimate
 from core.models import catalog
 from core.report import patients, phrases
+from core.runs import about, setting_words
 from core.runs.adoption import MAY_HAVE_SEEN
-from core.runs.config import RunConfig, Setting
 from core.runs.run_store import Run
 
 METHOD = (
@@ -90,7 +89,7 @@ class ComparedRun:
 
 def rows(runs: Sequence[TestSet], prevalence: float | None = None) -> list[ComparedRun]:
     """Returns one row a run. Raises `DataError` for a prevalence outside (0, 1)."""
-    name, standing = names([run.run for run in runs]), against_the_best(runs)
+    name, standing = about.names(run.run for run in runs), against_the_best(runs)
     ranked = compare.ranked(runs)
     leaders = {metric: compare.best(ranked, metric) for metric in classification.NAMES}
     return [
@@ -117,63 +116,15 @@ def _always_all(run: TestSet, prevalence: float | None) -> dict[str, float | Non
     return values | ({"ppv": prevalence, "npv": None} if prevalence is not None else {})
 
 
-def names(runs: Sequence[Run]) -> dict[str, str]:
-    """Returns a short name of each run: its architecture, and the settings that differ."""
-    configs = {run.run_id: run.config for run in runs}
-    titles = {run.run_id: _title(run) for run in runs}
-    names = {}
-    for run_id, title in titles.items():
-        same_title = [configs[other] for other in configs if titles[other] == title]
-        parts = dict.fromkeys(
-            _setting(name, configs[run_id]) for name in _differing(same_title)[:3]
-        )
-        names[run_id] = " · ".join([title, *filter(None, parts)])
-    all_names = list(names.values())
-    names |= {
-        run_id: f"{name} · {run_id.rsplit('-', 1)[-1]}"
-        for run_id, name in names.items()
-        if all_names.count(name) > 1
-    }
-    return names if len(set(names.values())) == len(names) else {name: name for name in names}
-
-
-def _title(run: Run) -> str:
-    title = catalog.architecture(run.config.architecture).title
-    return f"{title} {run.run_id}" if run.adoption else title
-
-
-def _setting(name: str, config: RunConfig) -> str:
-    value = getattr(config, name)
-    if name == "split":  # the default, by subject, is left out
-        return "" if value == "subject" else f"by {value}"
-    if name == "recipe":
-        return str(value)
-    if name in ("fold", "folds"):  # people count from 1, as the Tune page does
-        return f"fold {config.fold + 1} of {config.folds}" if config.folds else ""
-    if name == "epochs":
-        return f"{value} epochs"
-    if name == "dataset":
-        return Path(value).name
-    return f"{name.replace('_', ' ')} {_text(value)}"
-
-
-def _text(value: Setting) -> str:
-    if value is None:
-        return "by default"
-    return (", ".join(value) or "none") if isinstance(value, tuple) else str(value)
-
-
-def _differing(configs: list[RunConfig]) -> list[str]:
-    """The settings that are not the same in all, in the order of the configuration."""
-    return [name for name, value in configs[0] if any(getattr(c, name) != value for c in configs)]
-
-
 def settings_that_differ(runs: Sequence[TestSet]) -> dict[str, dict[str, str]]:
-    """Of the runs' configurations only what differs: setting to run to value, as text."""
+    """Of the runs' configurations only what differs, in words: setting to run to value."""
     configs = {run.run_id: run.run.config for run in runs}
     return {
-        name: {run_id: _text(getattr(config, name)) for run_id, config in configs.items()}
-        for name in (_differing(list(configs.values())) if configs else [])
+        setting_words.NAMES[name]: {
+            run_id: setting_words.value(name, getattr(config, name))
+            for run_id, config in configs.items()
+        }
+        for name in (setting_words.differing(list(configs.values())) if configs else [])
     }
 
 

@@ -5,23 +5,28 @@ import pandas as pd
 from core.evaluation.compare import METRIC
 from core.metrics import classification
 from core.report import phrases
+from core.runs import setting_words
 from core.runs.config import Setting
 from core.runs.metrics import PartMetrics
 from core.tuning.results import CrossValidationResults, SearchResults
 
+# The settings that a search may change.
 SETTINGS = {
-    "learning_rate": "learning rate",
-    "batch_size": "batch size",
-    "schedule": "schedule",
-    "dropout": "dropout",
-    "l2": "L2 penalty",
-    "label_smoothing": "label smoothing",
-    "class_balance": "class balance",
-    "stain_normalisation": "stain normalisation",
-    "augmentation": "augmentation",
-    "augmentation_strength": "augmentation strength",
-    "views": "views of each cell",
-    "fine_tune_blocks": "fine-tuned blocks",
+    name: setting_words.NAMES[name]
+    for name in (
+        "learning_rate",
+        "batch_size",
+        "schedule",
+        "dropout",
+        "l2",
+        "label_smoothing",
+        "class_balance",
+        "stain_normalisation",
+        "augmentation",
+        "augmentation_strength",
+        "views",
+        "fine_tune_blocks",
+    )
 }
 
 

@@ -107,3 +107,38 @@ def test_many_files_are_read_into_a_table_from_which_each_is_shown(
         assert block is not None
         assert scrolled <= block["height"] + 1, "the page scrolls on below its end"
         browser.close()
+
+
+def test_a_link_shows_the_same_cells_and_back_and_reload_keep_choices_and_uploads(
+    app_url: str, demo_root: Path
+) -> None:
+    from playwright.sync_api import expect, sync_playwright
+
+    cell = sorted(demo_root.rglob("*_all.bmp"))[0]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        page = browser.new_page(viewport={"width": 1280, "height": 800})
+        page.goto(f"{app_url}/dataset?class=HEM&order=largest+first")
+        first = page.get_by_role("button", name="● HEM · No.").first
+        expect(first).to_be_visible(timeout=30_000)
+        expect(page.get_by_role("button", name="▲ ALL · No.")).to_have_count(0)
+        page.get_by_role("link", name="Predict", exact=True).click()
+        page.locator("input[type=file]").set_input_files(cell)
+        expect(page.get_by_text("The model suggests")).to_be_visible(timeout=30_000)
+        page.go_back()
+        expect(first).to_be_visible(timeout=30_000)
+        assert "order=largest+first" in page.url
+        page.go_forward()
+        kept = page.get_by_text(f"Kept: {cell.name}")
+        expect(kept).to_be_visible(timeout=30_000)
+        page.reload()
+        expect(kept).to_be_visible(timeout=30_000)
+        expect(page.get_by_text("The model suggests")).to_be_visible(timeout=30_000)
+        stranger = browser.new_context().new_page()
+        stranger.goto(page.url)
+        expect(stranger.get_by_role("heading", name="Predict")).to_be_visible(timeout=30_000)
+        expect(stranger.get_by_text("or try one of these synthetic cells")).to_be_visible(
+            timeout=30_000
+        )
+        expect(stranger.get_by_text(cell.name)).to_have_count(0)
+        browser.close()

@@ -12,7 +12,7 @@ from core.evaluation.test_set import TestSet
 from core.jobs.job import Status
 from core.metrics.classification import NAMES
 from core.report import comparison, comparison_tables
-from core.report.comparison import names, rows, settings_that_differ, verdict
+from core.report.comparison import rows, settings_that_differ, verdict
 from core.runs import run_store
 from core.runs.config import RunConfig
 from tests.factories import invented
@@ -163,30 +163,17 @@ def test_the_flat_table_has_numbers_limits_and_baselines_on_one_level():
     assert not any(isinstance(value, dict | list) for value in one.values())
 
 
-def test_names_tell_runs_apart_by_what_differs():
+def test_what_differs_between_runs_is_said_in_words():
     some = [
         run("a", 1, architecture="compact"),
-        run("b", 1, architecture="compact", split="subject", seed=3),
-        run("c", 1),
-        run("20260101-000000-cnn-32-abcd", 1, architecture="cnn-32"),
-        run("20260101-000000-cnn-32-ef01", 1, architecture="cnn-32"),
-    ]
-    assert list(names([one.run for one in some]).values()) == [
-        "Compact CNN · seed 0",
-        "Compact CNN · seed 3",
-        "CNN-16",
-        "CNN-32 · abcd",
-        "CNN-32 · ef01",
+        run("b", 1, architecture="compact", seed=3),
+        run("c", 1, learning_rate=0.01),
     ]
     assert settings_that_differ(some[:2]) == {"seed": {"a": "0", "b": "3"}}
-    assert settings_that_differ(some[3:]) == {}
-    folds = [run(f"fold-{n}", 1, folds=3, fold=n) for n in range(2)]
-    assert list(names([one.run for one in folds]).values()) == [
-        "CNN-16 · fold 1 of 3",
-        "CNN-16 · fold 2 of 3",
-    ]
-    single = run("single", 1)
-    assert names([folds[0].run, single.run])[single.run_id] == "CNN-16"
+    assert settings_that_differ(some[:1]) == {}
+    differ = settings_that_differ(some[1:])
+    assert differ["architecture"] == {"b": "Compact CNN", "c": "CNN-16"}
+    assert differ["learning rate"]["c"] == "0.01"
 
 
 def test_the_document_is_json_and_says_how_many_were_compared():

@@ -17,7 +17,7 @@ TYPED = {"typed_name": "Dr One"}
 
 def open_case(case_id: str, part: str, **state: object) -> AppTest:
     """A part of a case, as Dr One sees it."""
-    test = open_page("cases", **TYPED, **{f"part_{case_id}": part}, **state)
+    test = open_page("cases", **TYPED, step=part, **state)
     test.query_params["case"] = case_id
     return test.run()
 
@@ -125,9 +125,7 @@ def test_a_reader_may_not_sign_or_delete(monkeypatch: pytest.MonkeyPatch) -> Non
     case_id = cases.make()
     settled(case_id)
     for role, may in ((READER_ROLE, False), (SUPERVISOR, True)):
-        test = open_page(
-            "cases", logged_in(roles=[role]), **{f"part_{case_id}": "Verdict and signature"}
-        )
+        test = open_page("cases", logged_in(roles=[role]), step="Verdict and signature")
         test.query_params["case"] = case_id
         test.run()
         assert button(test, "Sign").disabled is not may

@@ -95,12 +95,12 @@ def test_one_under_way_shows_rate_and_time_left_and_can_be_stopped(
     cohort.write_status(status.replace(state="cancelled"))
     app.run()
     assert "Resume" in labels(app) and "Stop" not in labels(app)
-    assert app.selectbox(key="cohort_shown").value == cohort and not app.exception
+    assert app.selectbox(key="cohort").value == cohort and not app.exception
     other = cohorts.plan(run, pictures, tmp_path / "other")
     other.write_status(status.replace(state="cancelled"))
     cohort.write_status(status)  # as a resume has it
     app.run()
-    assert app.selectbox(key="cohort_shown").value == other and not app.exception
+    assert app.selectbox(key="cohort").value == other and not app.exception
 
 
 def test_a_finished_one_shows_counts_refusals_patients_and_files(finished: Cohort) -> None:
@@ -111,22 +111,22 @@ def test_a_finished_one_shows_counts_refusals_patients_and_files(finished: Cohor
     assert metrics["Refused"] == "1" and metrics["Patients"] == "1"
     (refused,) = app.dataframe[0].value.to_dict("records")
     assert refused["Reason"] == "The file cannot be read" and refused["Refused"] == 1
-    app.segmented_control(key="cohort_view").select("Patients").run()
+    app.segmented_control(key="show").select("Patients").run()
     (row,) = app.dataframe[0].value.to_dict("records")
     assert (row["Patient"], row["Pictures"], row["Cells read"]) == ("1", 2, 2)
     assert np.isnan(row["As called"]) and 0 <= row["From"] <= row["Corrected"] <= row["To"] <= 1
     assert "Patients as CSV" in downloads(app)
-    app.segmented_control(key="cohort_view").select("Files").run()
+    app.segmented_control(key="show").select("Files").run()
     assert finished.parts_place in words(app) and "Summary as JSON" in downloads(app)
     assert not app.exception and not app.error
 
 
 def test_pictures_are_looked_through_by_order_and_call(finished: Cohort) -> None:
-    app = open_page("cohorts", cohort_view="Pictures")
+    app = open_page("cohorts", show="Pictures")
     assert "UID_1_1_0_all.bmp" in words(app) and "no picture" in words(app)
-    app.segmented_control(key="cohort_call").select("refused").run()
+    app.segmented_control(key="call").select("refused").run()
     assert "broken.png" in words(app) and "UID_1_1_0_all.bmp" not in words(app)
-    app.segmented_control(key="cohort_call").unselect("refused").run()
+    app.segmented_control(key="call").unselect("refused").run()
     app.selectbox(key="cohort_order").select("most likely blasts").run()
     shown = [text for text in words(app).splitlines() if "UID_1_1_" in text]
     rows = cohorts.by_path(finished).drop("broken.png").sort_values("probability", ascending=False)

@@ -45,7 +45,7 @@ def test_it_opens_with_the_verdict_and_a_table_with_protocol_and_always_all(ship
 @pytest.mark.parametrize("view", list(comparison_tables.VIEWS))
 def test_each_view_shows_its_figures(shipped: Path, view: str) -> None:
     app = open_page("compare")
-    app.segmented_control(key="compare_view").select(view).run()
+    app.segmented_control(key="figures").select(view).run()
     assert not app.exception and not app.error
     shown = app.dataframe[0].value
     assert {comparison_tables.LABELS[metric] for metric in comparison_tables.VIEWS[view]} <= set(
@@ -53,7 +53,7 @@ def test_each_view_shows_its_figures(shipped: Path, view: str) -> None:
     )
     if view == "At a prevalence":
         before = shown["PPV"].tolist()
-        app.number_input(key="compare_prevalence").set_value(0.01).run()
+        app.number_input(key="prevalence").set_value(0.01).run()
         after = app.dataframe[0].value["PPV"].tolist()
         assert after != before and after[-1] == "0.01"
     if view == "Cost":
@@ -65,7 +65,7 @@ def test_each_view_shows_its_figures(shipped: Path, view: str) -> None:
 @pytest.mark.parametrize("section", SECTIONS)
 def test_each_section_opens_even_where_the_data_set_is_gone(shipped: Path, section: str) -> None:
     app = open_page("compare")
-    app.session_state["compare_section"] = section
+    app.session_state["section"] = section
     app.run()
     assert not app.exception
     said = words(app)
@@ -121,7 +121,7 @@ def test_runs_of_every_kind_stand_side_by_side(artifacts: Path) -> None:
     assert repeated["Runs"].tolist() == ["Compact CNN, 3 seeds"]
     assert len(app.multiselect[0].value) == 6
     for section in SECTIONS:
-        app.session_state["compare_section"] = section
+        app.session_state["section"] = section
         app.run()
         assert not app.exception, section
         said = words(app)

@@ -32,7 +32,7 @@ def _drawn_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("_drawn_at_once")
 def test_the_map_of_a_data_set_is_drawn_once_and_coloured(workspace: object) -> None:
     app = open_page("dataset")
-    app.session_state["dataset_view"] = "Map"
+    app.session_state["view"] = "Map"
     app.run()
     assert not app.exception and not app.error
     assert "The two axes show" in words(app) and "Draw around cells" in words(app)
@@ -46,7 +46,7 @@ def test_the_map_of_a_data_set_is_drawn_once_and_coloured(workspace: object) -> 
 @pytest.mark.usefixtures("_drawn_at_once")
 def test_compare_shows_the_cells_as_a_model_sees_them(finished_run: Run) -> None:
     app = open_page("compare")
-    app.session_state["compare_section"] = "Map"
+    app.session_state["section"] = "Map"
     app.run()
     assert not app.exception and not app.error
     assert "cells that the model sees alike" in words(app)

@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 from core.archive import archive
 from core.data import datasets
 from core.report.card import texts
-from core.runs import active_model, run_store
+from core.runs import about, active_model, run_store
 from core.runs.adoption import Wanted
 from core.runs.run_store import Run
 from core.settings import settings
@@ -21,7 +21,7 @@ from tests.factories.archives import SHIPPED, adopted_run, files_of, pack, shipp
 
 
 def tab(app: AppTest, name: str) -> AppTest:
-    app.session_state["models_view"] = name
+    app.session_state["about"] = name
     return app.run()
 
 
@@ -30,13 +30,13 @@ def test_the_active_model_comes_first_and_another_is_chosen_and_undone() -> None
     first = active_model.active().run_id
     other = next(name for name in runs if name != first)
     app = open_page("models")
-    assert f"{first} reads now" in words(app).replace("**", "")
+    assert f"{about.called(run_store.get(first))} reads now" in words(app).replace("**", "")
     assert "Balanced accuracy" in words(app) and "95% interval" in words(app)
     assert button(app, "Used for readings").disabled and button(app, "Undo").disabled
-    app.selectbox(key="models_run").set_value(other).run()
+    app.selectbox(key="model").set_value(other).run()
     button(app, "Use for readings").click().run()
     assert active_model.active().run_id == other
-    assert f"{other} reads now" in words(app).replace("**", "")
+    assert f"{about.called(run_store.get(other))} reads now" in words(app).replace("**", "")
     assert "Chosen for readings on" in words(app)
     tab(app, "History")
     assert app.dataframe[0].value["Model"].tolist() == [other]
@@ -87,7 +87,7 @@ def test_an_archive_is_taken_in_on_an_empty_disk() -> None:
     button(app, "Import").click().run()
     assert not app.error and not app.exception
     assert files_of(run_store.get("taken-in")) == before
-    assert app.selectbox(key="models_run").value == "taken-in"
+    assert app.selectbox(key="model").value == "taken-in"
 
 
 def test_an_archive_that_was_changed_is_refused_on_the_page() -> None:
@@ -135,7 +135,7 @@ def test_a_model_from_elsewhere_is_asked_for_with_what_the_user_knows(
     assert run.adoption.statement == "cells of Lyon"
     assert run.adoption.wanted == Wanted(pixels="0..255", positive=(1,))
     assert (run.path / "original.keras").read_bytes() == model.read_bytes()
-    assert "Adopting: waiting for its turn" in words(app)
+    assert ": waiting for its turn" in words(app)
 
 
 def test_how_a_model_is_fed_is_overruled_before_it_is_kept(
@@ -163,7 +163,7 @@ def test_how_a_model_is_fed_is_overruled_before_it_is_kept(
     (run.path / "original.keras").write_bytes(b"the model file")
     button(tab(app, "Adopt a model"), "Keep it so").click().run()
     assert not (run.path / "original.keras").exists() and not app.exception
-    assert app.session_state["models_run"] == run.run_id
+    assert app.session_state["model"] == run.run_id
 
 
 def test_an_adopted_model_is_not_believed_until_its_user_says_more() -> None:

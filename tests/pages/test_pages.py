@@ -13,7 +13,7 @@ from core.data.images import decode
 from core.models.architecture import Pretrained
 from core.reading.reader import Reader
 from core.report.tuning import describe
-from core.runs import active_model, config, presets, run_store
+from core.runs import about, active_model, config, presets, run_store
 from core.tuning import search, sweep_store
 from core.tuning.sweep_store import Plan, Sweep
 from core.workers import launcher
@@ -101,7 +101,7 @@ def test_home_opens_with_an_example_read(workspace: Path, demo_root: Path) -> No
 def test_the_dataset_page_filters_pages_and_inspects(workspace: Path) -> None:
     app = open_page("dataset")
     assert f"{CELLS} of {CELLS} cells" in words(app)
-    app.segmented_control(key="gallery_class").select("HEM").run()
+    app.segmented_control(key="class").select("HEM").run()
     tiles = [button for button in app.button if "No." in button.label]
     assert tiles and all("HEM" in button.label for button in tiles)
     tiles[0].click().run()
@@ -119,7 +119,7 @@ def test_the_dataset_page_filters_pages_and_inspects(workspace: Path) -> None:
 )
 def test_each_view_of_a_data_set_shows_its_facts(workspace: Path, view: str, said: str) -> None:
     app = open_page("dataset")
-    app.session_state["dataset_view"] = view
+    app.session_state["view"] = view
     app.run()
     assert not app.exception and not app.error
     shown = words(app) + " ".join(downloads(app))
@@ -134,7 +134,7 @@ def test_rarer_filters_narrow_the_gallery(workspace: Path) -> None:
         found = re.search(rf"(\d+) of {CELLS} cells", words(app))
         return int(found[1]) if found else 0
 
-    app.segmented_control(key="gallery_fold").select(0).run()
+    app.segmented_control(key="fold").select(0).run()
     in_fold = shown()
     assert 0 < in_fold < CELLS
     by_label = {box.label: box for box in app.selectbox}
@@ -178,7 +178,7 @@ def test_before_the_cells_are_measured_the_page_shows_them_and_says_what_is_to_c
     assert (table["cell"] != "").all() and (table["median"] == "").all()
     assert "stand here once all are measured" in words(app) and not app.error
     for view, said in (("Subjects", "once all are measured"), ("Files", "Cells")):
-        app.session_state["dataset_view"] = view
+        app.session_state["view"] = view
         app.run()
         assert said in words(app) and not app.error and not app.exception
 
@@ -452,7 +452,7 @@ def test_a_finished_search_shows_what_it_found_and_trains_the_best(launched: lis
     assert (run.config.epochs, run.config.sample) == (20, None)
     assert run.config.learning_rate == wanted.learning_rate
     assert run.config.augmentation == wanted.augmentation
-    assert f"{run_id} is queued" in words(app) and not app.exception
+    assert f"{about.called(run_store.get(run_id))} is queued" in words(app) and not app.exception
 
 
 def test_folds_that_the_data_cannot_give_stop_it_before_it_starts(launched: list[str]) -> None:
@@ -484,7 +484,7 @@ def test_a_run_replaced_under_its_name_is_read_anew(workspace: Path) -> None:
         shutil.rmtree(copy, ignore_errors=True)
         shutil.copytree(workspace / "runs" / source, copy, copy_function=shutil.copy)
         app = open_page("predict")
-        app.multiselect(key="predict_models").set_value(["copy"]).run()
+        app.multiselect(key="models").set_value(["copy"]).run()
         app.button(key=f"predict_{example.stem}").click().run()
         (bar,) = app.get("progress")
         return bar.proto.text
@@ -582,7 +582,7 @@ def test_every_setting_of_a_run_can_be_chosen(workspace: Path) -> None:
 def test_curves_of_other_runs_are_laid_over_and_the_loss_is_taken_apart(workspace: Path) -> None:
     app = open_page("train")
     next(box for box in app.selectbox if box.label == "Run").select("run-cnn-16").run()
-    app.multiselect(key="overlay_run-cnn-16").select("run-cnn-dropout").run()
+    app.multiselect(key="overlay").select("run-cnn-dropout").run()
     assert not app.exception and not app.error
     assert "finished" in words(app) and len(app.get("plotly_chart")) == 4
     assert {"cross_entropy", "penalty", "learning_rate"} <= set(app.dataframe[0].value.columns)
@@ -603,7 +603,7 @@ def test_comparing_gives_a_verdict_a_table_and_promotes(workspace: Path) -> None
         app.button(key="use_run-cnn-dropout").click().run()
         assert active_model.active().run_id == "run-cnn-dropout"
         app.multiselect[0].set_value(["run-cnn-16"]).run()
-        assert "CNN-16 reaches" in words(app) and not app.exception
+        assert "run-cnn-16 reaches" in words(app) and not app.exception
         app.multiselect[0].set_value([]).run()
         assert not app.exception
     finally:

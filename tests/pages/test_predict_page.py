@@ -77,7 +77,7 @@ def test_two_models_read_one_cell_side_by_side_and_both_stand_in_the_table(
     workspace: Path, cells: list[Path]
 ) -> None:
     app = upload(given(cells[0]))
-    app.multiselect(key="predict_models").set_value(["run-cnn-16", "run-cnn-dropout"]).run()
+    app.multiselect(key="models").set_value(["run-cnn-16", "run-cnn-dropout"]).run()
     assert not app.exception
     said = words(app)
     assert said.count("The model suggests") == 2
@@ -91,7 +91,7 @@ def test_two_models_read_one_cell_side_by_side_and_both_stand_in_the_table(
     app.file_uploader[0].set_value(given(*cells[:2])).run()
     shown = app.dataframe[0].value
     assert shown["model"].tolist() == ["run-cnn-16", "run-cnn-dropout"] * 2
-    app.multiselect(key="predict_models").set_value([]).run()
+    app.multiselect(key="models").set_value([]).run()
     assert "Choose a model" in words(app) and not app.exception
 
 

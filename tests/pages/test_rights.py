@@ -40,7 +40,7 @@ def _roles_by_claim(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def visit(page: str, role: str) -> AppTest:
     """A page, at the views that are made the fastest."""
-    views = {"models_view": "History", "dataset_view": "Files"}
+    views = {"about": "History", "view": "Files"}
     return open_page(page, logged_in(roles=[role]), **views)
 
 
@@ -125,7 +125,7 @@ def test_a_supervisor_chooses_the_model_that_reads_and_a_reader_does_not() -> No
     for role in (READER, SUPERVISOR):
         app = visit("models", role)
         said = "Only a supervisor or an administrator may choose the model" in words(app)
-        app.selectbox(key="models_run").set_value(other).run()
+        app.selectbox(key="model").set_value(other).run()
         assert said == button(app, "Use for readings").disabled == (role == READER)
     button(app, "Use for readings").click().run()
     assert active_model.active().run_id == other
@@ -215,7 +215,7 @@ def test_a_model_and_a_data_set_stay_as_they_are_without_the_right(
     datasets.add(str(demo_root))
     app, first = visit("models", READER), active_model.active().run_id
     other = next(run.run_id for run in run_store.models() if run.run_id != first)
-    app.selectbox(key="models_run").set_value(other).run()
+    app.selectbox(key="model").set_value(other).run()
     button(app, "Use for readings").click().run()
     assert "lacks the role" in app.error[0].value and active_model.active().run_id == first
     app = visit("dataset", READER)

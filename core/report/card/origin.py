@@ -2,6 +2,7 @@
 
 from core.report.card.items import CardContext, Item, date, fact, recorded, table
 from core.report.cell import real_cells
+from core.runs import about
 from core.runs.config import RunConfig
 from core.runs.metrics import DatasetFacts
 
@@ -13,7 +14,7 @@ def identity(context: CardContext) -> list[Item]:
     run, status = context.run, context.run.status
     record = run.imported
     items = [
-        fact("Model", f"{context.entry.title}; run {run.run_id}"),
+        fact("Model", f"{about.called(run)}; {context.entry.title}; run {run.run_id}"),
         fact(
             "Adopted" if run.adoption else "Trained",
             f"{date(status.started)} to {date(status.finished)}",

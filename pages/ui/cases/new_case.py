@@ -16,6 +16,7 @@ from core.reading.preparing.told import Told
 from core.runs import active_model
 from pages.ui.cases import cache as case_cache
 from pages.ui.common import cache
+from pages.ui.common.choices.runs import names as run_names
 from pages.ui.common.numbers import number
 from pages.ui.common.progress import show_progress
 from pages.ui.common.text import plain, shown_errors
@@ -65,15 +66,17 @@ def show_pictures(case: CaseRow, person: Person) -> None:
     counts: dict[str, int] = {}
     for cell in case.cells:
         counts[cell.picture_id] = counts.get(cell.picture_id, 0) + 1
+    named = run_names()
     with st.container(horizontal=True, gap="medium"):
         for picture in case.pictures:
             with st.container(width=280, gap="xxsmall"):
                 place = case_cache.place(case.id, picture.overview, picture.width, ())
                 st.image(place, width="stretch", alt=f"The picture {picture.name}")
                 cells = counts.get(picture.id, 0)
+                model = plain(named.get(picture.run_id, picture.run_id))
                 st.caption(
                     f"{plain(picture.name)}: {picture.kind}, {cells} "
-                    f"{'cell' if cells == 1 else 'cells'}, read by {plain(picture.run_id)}"
+                    f"{'cell' if cells == 1 else 'cells'}, read by {model}"
                 )
                 if picture.reason:
                     st.caption(f":material/warning: {plain(picture.reason)}")

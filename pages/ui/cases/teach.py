@@ -9,7 +9,7 @@ from core.errors import NotAllowedError
 from core.metrics.estimate import Estimate
 from core.people import PROMOTE, TRAIN, Person
 from core.report import phrases
-from core.runs import active_model, run_store
+from core.runs import about, active_model, run_store
 from core.runs.run_store import Run
 from core.teaching import comparison, dataset, decided, learning_curve, lesson
 from core.teaching.comparison import TaughtComparison
@@ -18,6 +18,7 @@ from core.teaching.features import features
 from core.teaching.learning_curve import LearningCurve
 from core.teaching.lesson import Need
 from pages.ui.common import charts, people
+from pages.ui.common.choices.runs import choice
 from pages.ui.common.text import plain, section, shown_errors
 from pages.ui.train import run_monitor
 
@@ -93,7 +94,7 @@ def _show_curve(found: Decided) -> None:
             _draw(curve)
         st.markdown(curve.sentence)
         st.caption(
-            f"A head on what {plain(active.run_id)} sees, trained on growing shares of the "
+            f"A head on what {plain(about.called(active))} sees, trained on growing shares of the "
             "patients and measured on others; intervals over patients."
         )
 
@@ -133,7 +134,7 @@ def _show_training(found: Decided, missing: Sequence[str]) -> None:
             written = dataset.write(person, found, name or None)
         run = lesson.start(person, lesson.configure(written.root, len(found.cells)))
         run_monitor.look_at(run.run_id)
-        st.success(f"{plain(run.run_id)} trains on {plain(written.root.name)}.")
+        st.success(f"{plain(about.called(run))} trains on {plain(written.root.name)}.")
         st.page_link("pages/train.py", label="Watch it", icon=":material/model_training:")
 
 
@@ -143,10 +144,10 @@ def _show_taught() -> None:
     if not runs:
         return
     section("Taught models")
-    run = runs[st.selectbox("Taught model", list(runs), key="teach_run")]
+    run = runs[st.selectbox("Taught model", **choice("taught", runs.values()))]
     active = active_model.active()
     if run == active:
-        st.info(f"{plain(run.run_id)} reads now.")
+        st.info(f"{plain(about.called(run))} reads now.")
         return
     compared = _compared(run, active)
     if compared is None:

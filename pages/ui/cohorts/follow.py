@@ -7,9 +7,10 @@ from core.jobs.job import Status
 from core.people import SCORE
 from core.report.cohorts import progress
 from pages.ui.common import monitor
+from pages.ui.common.choices.runs import names as run_names
 from pages.ui.common.text import plain, sentence
 
-CHOSEN = "cohort_shown"  # of the session: the cohort whose results are shown
+CHOSEN = "cohort"  # of session and address: the cohort whose results are shown
 
 
 def show(cohort: Cohort) -> None:
@@ -23,7 +24,7 @@ def _draw(cohort: Cohort, status: Status) -> None:
         cohort,
         status,
         plain(cohort.name),
-        f"{plain(plan.source.place)} · read by {plain(plan.run)}",
+        f"{plain(plan.source.place)} · read by {plain(run_names().get(plan.run, plan.run))}",
         stop_help="What is scored is kept. Leaving this page does not stop it.",
         action=SCORE,
     )

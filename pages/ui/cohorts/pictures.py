@@ -8,6 +8,7 @@ from core.cohort.cohort import Cohort
 from core.errors import BlastLensError
 from core.report.cohorts import REFUSALS
 from pages.ui.cohorts import cache
+from pages.ui.common.choices import address
 from pages.ui.common.downloads import download_table
 from pages.ui.common.text import CALLS, plain
 from pages.ui.common.tiles import WIDTH
@@ -19,23 +20,28 @@ _AGAIN = "cohort_sample"
 def show(cohort: Cohort) -> None:
     """Filters, then small pictures with what was said of each."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        order = st.selectbox("Order", [SAMPLE, *browse.ORDERS], width=260, key="cohort_order")
-        call = st.segmented_control("Call", browse.CALLS, key="cohort_call")
+        order = st.selectbox(
+            "Order",
+            width=260,
+            **address.choice("cohort_order", "order", [SAMPLE, *browse.ORDERS]),
+        )
+        call = st.segmented_control("Call", **address.choice("call", "call", browse.CALLS))
         gate = None
         if call == browse.REFUSED:
             gate = st.selectbox(
                 "Reason",
-                list(REFUSALS),
                 index=None,
-                format_func=REFUSALS.__getitem__,
                 placeholder="Any reason",
                 width=300,
+                **address.choice("reason", "reason", REFUSALS),
             )
-        subject = st.text_input("Patient", placeholder="any", width=120).strip() or None
+        subject = st.text_input(
+            "Patient", placeholder="any", width=120, key="patient", **address.BOUND
+        ).strip()
         seed = st.session_state.setdefault(_AGAIN, 0)
         if order == SAMPLE and st.button("Draw again", icon=":material/casino:"):
             st.session_state[_AGAIN] = seed = seed + 1
-    chosen = RowFilter(call, gate, subject)
+    chosen = RowFilter(call, gate, subject or None)
     with st.spinner("Looking through the parts…"):
         rows = cache.looked_through(cohort, order, chosen, SHOWN, seed, cohort.status.heartbeat)
     if not rows:

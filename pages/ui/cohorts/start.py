@@ -10,6 +10,7 @@ from core.reading.preparing.told import Told
 from core.runs import active_model, run_store
 from core.workers import launcher, pools
 from pages.ui.common import people
+from pages.ui.common.choices.runs import choice
 from pages.ui.common.numbers import number
 from pages.ui.common.text import shown_errors
 
@@ -35,10 +36,10 @@ def show() -> None:
             "with a column of their paths, and perhaps one of patients",
             disabled=locked,
         )
-        active = active_model.active().run_id
-        chosen = right.selectbox(
-            "Model", list(models), index=list(models).index(active) if active in models else 0
-        )
+        options = choice("cohort_model", models.values())
+        active, ids = active_model.active().run_id, options["options"]
+        index = ids.index(active) if active in ids else 0
+        chosen = right.selectbox("Model", index=index, **options)
         said, told, workers = _more()
         if st.form_submit_button(
             "Score", type="primary", icon=":material/play_arrow:", disabled=locked

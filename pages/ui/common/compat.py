@@ -6,7 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.typing import UploadedFile
+from streamlit.web.server.starlette.starlette_app_utils import decode_xsrf_token_string
+from streamlit.web.server.starlette.starlette_server_config import XSRF_COOKIE_NAME
 
 from core.settings import PROJECT
 
@@ -58,3 +61,32 @@ def dress() -> None:
     st.html(Path(__file__).parent / "streamlit.css")
     if st.context.theme.type == "dark":  # its tables are pictures
         st.html(f"<style>@media print {{ {_LIGHT_TABLES} }}</style>")
+
+
+def keep_choices_on_back() -> None:
+    """Has a page to which the browser goes back show what was chosen there.
+
+    When another page is opened, Streamlit leaves an address without parameters behind. Going back
+    to it would put every choice that stands in the address to its default.
+    """
+    context = get_script_run_ctx()
+    if context is not None and not st.query_params.to_dict():
+        context.is_history_navigation = False
+
+
+def read_address_as(key: str, words: list[str]) -> None:
+    """Has the widget that is bound to `key` read the address as if it had `words` there."""
+    context = get_script_run_ctx()
+    assert context is not None
+    with context.session_state.query_params() as address:
+        address._initial_query_params[key] = words
+        address.set_with_no_forward_msg(key, words)
+
+
+def browser_token() -> bytes | None:
+    """The random 16 bytes by which Streamlit knows a browser; None if it has none.
+
+    It keeps them in a cookie, against forged requests, and masks them anew at each answer.
+    """
+    token, _ = decode_xsrf_token_string(st.context.cookies.get(XSRF_COOKIE_NAME, ""))
+    return token if token and len(token) >= 16 else None

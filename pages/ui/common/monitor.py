@@ -6,19 +6,22 @@ from typing import TypeVar
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from core.jobs.job import Job, Status
+from core.jobs.job import STATE_WORDS, Job, Status
 from core.people import TRAIN, who_may
 from core.workers import launcher
 from pages.ui.common import people
 from pages.ui.common.text import plain, section, shown_errors
 
 STATES = {
-    "queued": (":material/hourglass_empty:", "waiting for its turn"),
-    "running": (":material/sync:", "running"),
-    "succeeded": (":material/check_circle:", "finished"),
-    "failed": (":material/error:", "failed"),
-    "cancelled": (":material/cancel:", "stopped"),
-    "interrupted": (":material/warning:", "interrupted"),
+    state: (f":material/{icon}:", STATE_WORDS[state])
+    for state, icon in {
+        "queued": "hourglass_empty",
+        "running": "sync",
+        "succeeded": "check_circle",
+        "failed": "error",
+        "cancelled": "cancel",
+        "interrupted": "warning",
+    }.items()
 }
 J = TypeVar("J", bound=Job)
 

@@ -6,6 +6,9 @@ import streamlit as st
 
 from core.data import datasets
 from core.runs.config import MIN_SAMPLE
+from pages.ui.common.choices import address
+
+_NEXT = "next_dataset"
 
 
 def choose_dataset(*, link: bool = True) -> Path | None:
@@ -16,16 +19,17 @@ def choose_dataset(*, link: bool = True) -> Path | None:
         if link:
             st.page_link("pages/dataset.py", label="Data sets", icon=":material/grid_view:")
         return None
-    remembered = st.session_state.get("dataset")
-    st.session_state["dataset_choice"] = remembered if remembered in known else known[0]
-    return st.selectbox(
-        "Data set", known, format_func=dataset_name, key="dataset_choice", on_change=_remember
-    )
+    if (added := st.session_state.pop(_NEXT, None)) in known:
+        st.session_state["dataset"] = added
+    labels = {root: dataset_name(root) for root in known}
+    ids = {datasets.name(root): root for root in known}
+    chosen: Path = st.selectbox("Data set", **address.choice("dataset", "data set", labels, ids))
+    return chosen
 
 
-def _remember() -> None:
-    # A widget's own key is forgotten when another page is shown; this one is not.
-    st.session_state["dataset"] = st.session_state["dataset_choice"]
+def choose_next(root: Path) -> None:
+    """Has `choose_dataset` choose a data set when the page is drawn anew."""
+    st.session_state[_NEXT] = root
 
 
 def dataset_name(root: Path) -> str:

@@ -11,7 +11,8 @@ from streamlit.delta_generator import DeltaGenerator
 from core import storage
 from core.data import images
 from core.settings import settings
-from pages.ui.common import cache
+from pages.ui.common import cache, kept_uploads
+from pages.ui.common.text import plain
 
 _ICON = ":material/science:"
 ALL_EXAMPLES = "all of them"
@@ -19,7 +20,7 @@ ALL_EXAMPLES = "all of them"
 
 @dataclass(frozen=True)
 class Upload:
-    """One picture: its name, the digest of its content, and a way to its bytes.
+    """One picture: its name, the digest of its content, a way to its bytes, and their number.
 
     example: whether it is one of the shipped examples.
     """
@@ -27,6 +28,7 @@ class Upload:
     name: str
     digest: str
     load: Callable[[], bytes]
+    size: int
     example: bool = False
 
     @property
@@ -45,17 +47,11 @@ def choose(
 ) -> list[Upload]:
     """Uploaded files, or else shipped examples; empty where nothing is chosen.
 
+    Files stay when another page or the same one is opened, for `kept_uploads.SECONDS`.
     Once something is, the examples are folded away: into `aside`, if there is such a place. With
     `first_example` the first one is chosen from the beginning, and the others stay in sight.
     """
-    given = st.file_uploader(
-        label,
-        type=list(images.SUFFIXES),
-        accept_multiple_files=several,
-        key=f"{key}_upload_{st.session_state.get(f'{key}_cleared', 0)}",
-        max_upload_size=settings().max_scan_bytes // 2**20,
-    )
-    files = given if isinstance(given, list) else [] if given is None else [given]
+    files = _upload(key, label, several=several)
     examples = sorted(storage.examples_dir().glob("*.png"))
     chosen = st.session_state.get(f"{key}_example")
     if first_example and examples and not chosen:
@@ -68,11 +64,54 @@ def choose(
         st.caption("or try one of these synthetic cells")
         _offer(examples, key, several=several, chosen=chosen)
     if files:
-        return [
-            Upload(file.name, cache.digest(file.file_id, file), file.getvalue) for file in files
-        ]
+        return files
     taken = [file for file in examples if chosen in (file.name, ALL_EXAMPLES)]
-    return [Upload(file.name, _digest(file), file.read_bytes, example=True) for file in taken]
+    return [
+        Upload(file.name, _digest(file), file.read_bytes, file.stat().st_size, example=True)
+        for file in taken
+    ]
+
+
+def _upload(key: str, label: str, *, several: bool) -> list[Upload]:
+    """The files in an uploader, after those kept from when the page was shown before."""
+    uploader = f"{key}_upload_{st.session_state.get(f'{key}_cleared', 0)}"
+    whose = kept_uploads.owner()
+    if uploader not in st.session_state:  # drawn anew, and so empty
+        st.session_state[f"{key}_kept"] = kept_uploads.kept(whose, key)
+    given = st.file_uploader(
+        label,
+        type=list(images.SUFFIXES),
+        accept_multiple_files=several,
+        key=uploader,
+        max_upload_size=settings().max_scan_bytes // 2**20,
+    )
+    files = given if isinstance(given, list) else [] if given is None else [given]
+    uploads = [
+        Upload(file.name, cache.digest(file.file_id, file), file.getvalue, file.size)
+        for file in files
+    ]
+    before, dropped = st.session_state[f"{key}_kept"]
+    if before and (several or not uploads):
+        _say_kept(key, before)
+        uploads = before + uploads
+    if dropped:
+        st.caption(f"No longer kept, to make room: {plain(', '.join(dropped))}. Upload them again.")
+    kept_uploads.keep(whose, key, uploads)
+    return uploads
+
+
+def _say_kept(key: str, before: list[Upload]) -> None:
+    names = plain(", ".join(upload.name for upload in before[:3]))
+    more = f" and {len(before) - 3} more" if len(before) > 3 else ""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.caption(f":material/attach_file: Kept: {names}{more}", width="content")
+        st.button("Take away", key=f"{key}_forget", type="tertiary", on_click=_forget, args=(key,))
+
+
+def _forget(key: str) -> None:
+    """Empties the uploader: another key is another uploader, without the files of this one."""
+    kept_uploads.keep(kept_uploads.owner(), key, [])
+    st.session_state[f"{key}_cleared"] = st.session_state.get(f"{key}_cleared", 0) + 1
 
 
 def _offer(examples: list[Path], key: str, *, several: bool, chosen: str | None) -> None:
@@ -96,8 +135,7 @@ def _offer(examples: list[Path], key: str, *, several: bool, chosen: str | None)
 
 def _take(key: str, name: str) -> None:
     st.session_state[f"{key}_example"] = name
-    # Another key is another uploader, without the files of this one.
-    st.session_state[f"{key}_cleared"] = st.session_state.get(f"{key}_cleared", 0) + 1
+    _forget(key)
 
 
 def _digest(file: Path) -> str:

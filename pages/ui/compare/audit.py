@@ -11,9 +11,11 @@ from core.report import audits
 from core.report.audits import AuditResult
 from core.report.phrases import duration
 from core.runs import run_store
+from core.runs.about import called
 from core.runs.run_store import Run
 from core.workers import launcher
 from pages.ui.common import cache, monitor, people
+from pages.ui.common.choices.runs import choice
 from pages.ui.common.downloads import download_table
 from pages.ui.common.progress import show_progress
 from pages.ui.common.text import plain, shown_errors
@@ -71,7 +73,9 @@ def show(runs: list[Run]) -> None:
         "A number is worth what it was measured on. Three ways to doubt this one: each is measured "
         "here when you ask for it. The subject probe trains nothing and is done first."
     )
-    name = st.selectbox("Run to doubt", list(by_name)) if len(by_name) > 1 else next(iter(by_name))
+    name = next(iter(by_name))
+    if len(by_name) > 1:
+        name = st.selectbox("Run to doubt", **choice("doubt", by_name.values(), archived=True))
     run, existing = by_name[name], run_store.runs()
     results: dict[str, pd.DataFrame] = {}
     for column, audit in zip(st.columns(3), _TITLES, strict=True):
@@ -123,7 +127,8 @@ def _offer(run: Run, audit: str, ablation_runs: AblationRuns) -> None:
     about = f"time {training_time.UNMEASURED}" if seconds is None else f"about {duration(seconds)}"
     for other in ablation_runs.ended[:1]:
         status = other.status
-        st.warning(plain(f"{other.run_id} was {status.state}. {status.error or ''}"))
+        state = monitor.STATES[status.state][1]
+        st.warning(plain(f"{called(other)}: {state}. {status.error or ''}"))
     locked = people.lacks(TRAIN)
     st.button(
         "Go on" if ablation_runs.ended else _BUTTONS[audit],

@@ -7,10 +7,10 @@ import streamlit as st
 from core.data import datasets
 from core.embedding import embedding_job, kinds
 from core.evaluation.test_set import TestSet
-from core.report import comparison
 from core.report.comparison import ComparedRun
 from pages.ui.common import cache
 from pages.ui.common.cells import map_view
+from pages.ui.common.choices.runs import choice
 
 _KEY = "compare_map"
 
@@ -18,8 +18,7 @@ _KEY = "compare_map"
 def show(runs: list[TestSet], _rows: list[ComparedRun]) -> None:
     """Shows the map of one of the runs."""
     by_name = {run.run_id: run.run for run in runs}
-    labels = comparison.names(list(by_name.values()))
-    chosen = st.selectbox("As seen by", list(by_name), format_func=labels.__getitem__)
+    chosen = st.selectbox("As seen by", **choice("seen_by", by_name.values(), archived=True))
     run = by_name[chosen]
     index = cache.index(datasets.resolve(run.config.dataset))
     colourings: map_view.Colourings = {

@@ -16,6 +16,7 @@ from core.explain.suited import suited
 from core.reading.cell_reading import CellReading
 from core.report import phrases
 from pages.ui.common import cache, charts
+from pages.ui.common.choices import address
 from pages.ui.common.text import plain, section, shown_errors
 
 PER_PAGE = 12
@@ -62,7 +63,7 @@ def _gallery(run: TestSet, kind: str, name: str) -> None:
     section(f"{plain(name)}: {len(cells)} cells of {OUTCOMES[kind]}, the most confident first")
     root = _root(run)
     heat = st.segmented_control(
-        "Heat maps", HEAT, default=HEAT[1], required=True, key="compare_heat"
+        "Heat maps", default=HEAT[1], required=True, **address.choice("heat", "choice", HEAT)
     )
     pages = -(-len(cells) // PER_PAGE)
     pictures, foot = st.container(horizontal=True, gap="small"), st.container()

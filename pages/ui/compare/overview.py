@@ -10,9 +10,11 @@ from core.metrics.classification import BINS
 from core.report import comparison, comparison_tables
 from core.report.comparison import ComparedRun
 from core.report.glossary import explain
-from core.runs import run_store
+from core.runs import about, run_store
 from core.runs.run_store import Run
 from pages.ui.common import cache
+from pages.ui.common.choices import address
+from pages.ui.common.choices import runs as runs_by_name
 from pages.ui.common.downloads import download_table
 from pages.ui.common.frame import printed
 from pages.ui.common.numbers import number
@@ -33,14 +35,14 @@ def choose() -> list[Run]:
         st.info("No run has finished yet.")
         st.page_link("pages/train.py", label="Train a model", icon=":material/model_training:")
         return []
-    labels = comparison.names(list(finished.values()))
+    options = runs_by_name.choice("runs", finished.values())
+    alone = [name for name in options["options"] if run_store.stands_alone(finished[name])]
     chosen = st.multiselect(
         "Runs",
-        list(finished),
-        default=[name for name, run in finished.items() if run_store.stands_alone(run)][:NEWEST],
-        format_func=lambda run_id: labels[run_id],
+        default=alone[:NEWEST],
         label_visibility="collapsed",
         placeholder="Choose runs",
+        **options,
     )
     return [finished[name] for name in chosen]
 
@@ -57,7 +59,7 @@ def load(runs: list[Run]) -> list[TestSet]:
 
 def show(runs: list[TestSet]) -> list[ComparedRun]:
     """Shows alarms, verdict and table; returns the rows of the table."""
-    labels = comparison.names([run.run for run in runs])
+    labels = about.names(run.run for run in runs)
     for run in runs:
         _show_alarm(run, labels[run.run_id])
     st.markdown(f"**{plain(comparison.verdict(runs, labels))}**")
@@ -86,11 +88,10 @@ def _show_table(runs: list[TestSet]) -> list[ComparedRun]:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         view = st.segmented_control(
             "Figures",
-            list(comparison_tables.VIEWS),
             default="Calls",
             required=True,
-            key="compare_view",
             label_visibility="collapsed",
+            **address.choice("figures", "table", list(comparison_tables.VIEWS)),
         )
         prevalence = PREVALENCE
         if view == "At a prevalence":
@@ -102,7 +103,8 @@ def _show_table(runs: list[TestSet]) -> list[ComparedRun]:
                 excluded=True,
                 step=0.05,
                 format="%.3f",
-                key="compare_prevalence",
+                key="prevalence",
+                **address.BOUND,
             )
         if view == "Cost":
             reading_time_button(runs, "table")
@@ -129,6 +131,7 @@ def _show_table(runs: list[TestSet]) -> list[ComparedRun]:
             "Reading, ms": st.column_config.NumberColumn(format="%.1f"),
             "Parameters": st.column_config.NumberColumn(format="localized"),
         },
+        placeholder="–",
         alt=f"Runs and their figures: {view}",
     )
     everything = comparison_tables.numbers(rows, milliseconds(runs))

@@ -8,11 +8,12 @@ from core.evaluation import compare, literature, repeats, subgroups
 from core.evaluation.test_set import TestSet
 from core.metrics import classification
 from core.people import PROMOTE
-from core.report import comparison, comparison_tables
+from core.report import comparison_tables
 from core.report.comparison import ComparedRun
 from core.report.glossary import explain
-from core.runs import active_model
+from core.runs import about, active_model
 from pages.ui.common import cache, charts, people
+from pages.ui.common.choices import address
 from pages.ui.common.downloads import download_table
 from pages.ui.common.text import plain, section, shown_errors
 from pages.ui.compare import gallery, overview, plots, subject_plots
@@ -27,12 +28,10 @@ def show_accuracy(runs: list[TestSet], rows: Rows) -> None:
     """Shows one metric of each run, the confusion matrices, and accuracy against cost."""
     metric = st.pills(
         "Metric",
-        list(classification.NAMES),
         default=compare.METRIC,
         required=True,
-        format_func=classification.NAMES.__getitem__,
-        key="compare_metric",
         help=explain(*classification.NAMES.values()),
+        **address.choice("metric", "metric", classification.NAMES),
     )
     repeat_runs = repeats.find(runs)
     charts.show(
@@ -55,7 +54,7 @@ def show_accuracy(runs: list[TestSet], rows: Rows) -> None:
 
 def _show_matrices(runs: list[TestSet]) -> None:
     section("What was called what")
-    labels, active = comparison.names([run.run for run in runs]), _active()
+    labels, active = about.names(run.run for run in runs), _active()
     for start in range(0, len(runs), MATRICES):
         row = runs[start : start + MATRICES]
         for column, run in zip(st.columns(MATRICES, gap="medium"), row, strict=False):
@@ -93,12 +92,10 @@ def _show_compute(runs: list[TestSet], rows: Rows, metric: str) -> None:
     }
     kind = st.segmented_control(
         "Compute",
-        list(kinds),
         default="seconds",
         required=True,
-        format_func=kinds.__getitem__,
-        key="compare_compute",
         label_visibility="collapsed",
+        **address.choice("cost", "cost", kinds),
     )
     costs: dict[str, float | None] = {}
     if kind == "reading":
@@ -225,12 +222,14 @@ def show_literature(runs: list[TestSet], rows: Rows) -> None:
     """Shows the runs beside the original study and the published subject-level results."""
     metric = st.segmented_control(
         "Metric",
-        list(dict.fromkeys(result.metric for result in literature.RESULTS)),
         default=literature.SUBJECT_LEVEL[0].metric,
         required=True,
-        format_func=classification.NAMES.__getitem__,
-        key="compare_published",
         label_visibility="collapsed",
+        **address.choice(
+            "beside",
+            "metric",
+            {result.metric: classification.NAMES[result.metric] for result in literature.RESULTS},
+        ),
     )
     st.markdown(
         "Numbers of other cells and other splits cannot be ranked against yours: they are lines "

@@ -12,7 +12,7 @@ from core.data.synthetic import dataset
 from core.jobs.job import Status
 from core.people import ADD_DATA
 from core.report.phrases import duration
-from pages.ui.common import monitor, people
+from pages.ui.common import monitor, people, state
 from pages.ui.common.progress import show_progress
 from pages.ui.common.text import plain, sentence, shown_errors
 from pages.ui.dataset import labels_form
@@ -65,7 +65,7 @@ def _add(path: str, labelling: Labelling | None = None) -> None:
         st.session_state[labels_form.UNLABELLED] = path
         st.session_state[_ASKED] = st.session_state.get(_ASKED, 0) + 1
     else:
-        st.session_state["dataset"] = root
+        state.choose_next(root)
     st.rerun()
 
 

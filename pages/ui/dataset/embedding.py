@@ -7,9 +7,9 @@ import streamlit as st
 
 from core.data.indexing import Index
 from core.embedding import embedding_job, kinds
-from core.report import comparison
 from core.runs import run_store
 from pages.ui.common.cells import map_view
+from pages.ui.common.choices.runs import choice
 
 _KEY = "dataset_map"
 
@@ -38,6 +38,5 @@ def _by_outcome(cells: pd.DataFrame) -> pd.Series:
     if not finished:
         st.info("No model has been trained yet, so there are no errors to colour by.")
         return kinds.by_class(cells)
-    names = comparison.names(list(finished.values()))
-    chosen = st.selectbox("Errors of", list(finished), format_func=names.__getitem__)
+    chosen = st.selectbox("Errors of", **choice("errors_of", finished.values()))
     return kinds.by_outcome(cells, finished[chosen])

@@ -14,12 +14,12 @@ LOOK_AT = {
     "copies": (
         "Look at these pairs",
         "difference",
-        {"dataset_view": "Copies", "pairs_of": duplicates.WHICH[1]},
+        {"view": "Copies", "pairs_of": duplicates.WHICH[1]},
     ),
     "flagged": (
         "Look at the flagged cells",
         "flag",
-        {"dataset_view": "Cells", "quality": explore.ANY_FLAG},
+        {"view": "Cells", "quality": explore.ANY_FLAG},
     ),
 }
 

@@ -1,5 +1,6 @@
 """Pages of small cell pictures, behind filters."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import pandas as pd
@@ -11,20 +12,27 @@ from core.data.indexing import Index
 from core.data.layouts import PHASES
 from pages.ui.common import cache
 from pages.ui.common.cells import cell_pages
+from pages.ui.common.choices import address
 from pages.ui.common.text import SPLITS, shown_errors
 from pages.ui.common.tiles import SHAPES
 
 
 def show(index: Index, measured: pd.DataFrame | None) -> None:
     """Filters, then a page of the pictures; a button under each opens the inspector."""
+    classes = _present(index, "label")
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         label = st.segmented_control(
             "Class",
-            _present(index, "label"),
-            format_func=lambda name: f"{SHAPES[name]} {name}",
-            key="gallery_class",
+            **address.choice(
+                "class",
+                "class",
+                {name: f"{SHAPES[name]} {name}" for name in classes},
+                {name: name for name in classes},
+            ),
         )
-        order = st.selectbox("Order", list(explore.ORDERS), width=220)
+        order = st.selectbox(
+            "Order", width=220, **address.choice("order", "order", list(explore.ORDERS))
+        )
         with st.popover("More filters", icon=":material/filter_list:"):
             filters, parts = _more_filters(index)
     filters = replace(filters, label=label)
@@ -33,7 +41,7 @@ def show(index: Index, measured: pd.DataFrame | None) -> None:
         return
     with shown_errors():
         chosen = explore.select(index, filters, order, parts, measured)
-        cell_pages.show(index, chosen, "gallery_page", "No cell matches these filters.")
+        cell_pages.show(index, chosen, "page", "No cell matches these filters.")
 
 
 def _present(index: Index, what: str) -> list[str]:
@@ -48,30 +56,30 @@ def _present(index: Index, what: str) -> list[str]:
 def _more_filters(index: Index) -> tuple[Filters, pd.Series | None]:
     """The rarer filters, and the split that one of them is about."""
     phases, folds = _present(index, "phase"), sorted(index.cells["fold"].dropna().unique())
-    phase = st.segmented_control("Phase", phases) if len(phases) > 1 else None
-    fold = st.segmented_control("Official fold", folds, key="gallery_fold") if folds else None
-    names = (
-        st.selectbox(
-            "Publisher's class", list(index.classes), index=None, placeholder="All classes"
-        )
-        if len(index.classes) > 2
-        else None
-    )
+    phase = fold = names = None
+    if len(phases) > 1:
+        phase = st.segmented_control("Phase", **address.choice("phase", "phase", phases))
+    if folds:
+        fold = st.segmented_control("Official fold", **address.choice("fold", "fold", folds))
+    if len(index.classes) > 2:
+        names = _one_or_all("Publisher's class", "named", list(index.classes), "All classes")
     people = sorted(index.cells["subject"].dropna().unique(), key=summary.natural)
-    subjects = tuple(st.multiselect("Subjects", people, placeholder="All subjects"))
-    flags = [explore.ANY_FLAG, explore.NO_FLAG, *quality.FLAGS]
-    flag = st.selectbox("Quality", flags, index=None, placeholder="Any quality", key="quality")
-    copies = st.selectbox(
-        "Copies", explore.COPIES, index=None, placeholder="With or without copies"
+    chosen_people = st.multiselect(
+        "Subjects", placeholder="All subjects", **address.choice("subjects", "subject", people)
     )
+    flags = [explore.ANY_FLAG, explore.NO_FLAG, *quality.FLAGS]
+    flag = _one_or_all("Quality", "quality", flags, "Any quality")
+    copies = _one_or_all("Copies", "copies", explore.COPIES, "With or without copies")
     left, right = st.columns(2)
-    method = left.selectbox("Split", list(splits.METHODS), format_func=SPLITS.__getitem__)
-    part = right.selectbox("Part", splits.PARTS, index=None, placeholder="All parts")
+    methods = {method: SPLITS[method] for method in splits.METHODS}
+    method = left.selectbox("Split", **address.choice("split", "split", methods))
+    with right:
+        part = _one_or_all("Part", "part", splits.PARTS, "All parts")
     chosen = Filters(
         phase=phase,
         class_name=names,
         fold=fold,
-        subjects=subjects,
+        subjects=tuple(chosen_people),
         part=part,
         flag=flag,
         copies=copies,
@@ -81,3 +89,9 @@ def _more_filters(index: Index) -> tuple[Filters, pd.Series | None]:
     with shown_errors():
         return chosen, cache.split(index, method)[0]
     return chosen, None
+
+
+def _one_or_all(label: str, key: str, options: Iterable[str], placeholder: str) -> str | None:
+    choice = address.choice(key, label.lower(), options)
+    chosen: str | None = st.selectbox(label, index=None, placeholder=placeholder, **choice)
+    return chosen

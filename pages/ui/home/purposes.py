@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.data import datasets
-from core.runs import run_store
+from core.runs import about, run_store
 from core.workers import launcher
 from pages.ui.common import cache, state
 from pages.ui.common.text import plain
@@ -35,7 +35,9 @@ def train_a_model() -> None:
     """What trains now, and the way to start."""
     unfinished = [run for run in run_store.runs() if run.status.unfinished]
     for run in unfinished:
-        st.markdown(f":material/sync: **{plain(run.run_id)}** is training or waits for its turn.")
+        st.markdown(
+            f":material/sync: **{plain(about.called(run))}** is training or waits for its turn."
+        )
     st.markdown(
         "Choose a data set and a network; how long it takes and what crosses from training to test "
         f"is said before it starts. Runs train {launcher.where()}."

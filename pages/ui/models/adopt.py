@@ -13,7 +13,7 @@ from core.jobs.job import Status
 from core.models.inputs import CHANNELS, SCALINGS
 from core.people import ADOPT_MODEL
 from core.report import adoption as words
-from core.runs import run_store
+from core.runs import about, run_store
 from core.runs.adoption import MAX_WORDS, Adoption, Wanted
 from core.runs.run_store import ADOPTION, Run
 from core.settings import settings
@@ -43,7 +43,7 @@ def show() -> None:
 
 
 def _draw(run: Run, status: Status) -> None:
-    monitor.header(run, status, "Adopting", plain(run.run_id))
+    monitor.header(run, status, f"Adopting {plain(about.called(run))}", run.run_id)
     if status.unfinished:
         st.progress(status.share_done, text=run_progress(status))
         return

@@ -4,6 +4,7 @@ import streamlit as st
 
 from core.archive import archive
 from core.people import IMPORT_RUN
+from core.runs import about
 from core.runs.run_store import Run
 from core.settings import settings
 from core.workers import verification
@@ -51,7 +52,7 @@ def _check(run: Run) -> None:
 
 def _remember(run: Run, *, compared: bool) -> None:
     also = "; its Keras file agrees with its engine" if compared else ""
-    st.session_state["import_said"] = f"{plain(run.run_id)} is verified{also} and imported."
+    st.session_state["import_said"] = f"{plain(about.called(run))} is verified{also} and imported."
     st.session_state["imports"] = st.session_state.get("imports", 0) + 1
     select_next(run)
 
@@ -64,4 +65,4 @@ def select_next(run: Run) -> None:
 def select_imported(runs: dict[str, Run]) -> None:
     """Selects the run imported last in the select box that follows."""
     if (name := st.session_state.pop(_IMPORTED, None)) in runs:
-        st.session_state["models_run"] = name
+        st.session_state["model"] = name

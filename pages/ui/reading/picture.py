@@ -6,6 +6,7 @@ from core.cells.scale import CNMC_SIDE
 from core.reading.cell_reading import Reading
 from core.reading.picture import has_background, is_field, is_large
 from core.reading.preparing.told import NOTHING_TOLD, Told
+from core.runs import about
 from core.runs.run_store import Run
 from pages.ui.common import cache
 from pages.ui.common.frame import printed
@@ -43,7 +44,7 @@ def show(runs: list[Run], upload: Upload, told: Told = NOTHING_TOLD) -> None:
         readings = _read(runs, data, upload, told)
         if _as_field(readings[0], upload):
             if len(runs) > 1:
-                st.caption(f"A field is read with one model, here {plain(runs[0].run_id)}.")
+                st.caption(f"A field is read with one model, here {plain(about.called(runs[0]))}.")
             _show_field(runs[0], upload.name, data, told)
         else:
             _show_cell(runs, readings, upload)
@@ -102,7 +103,7 @@ def _offer(offer: Told, told: Told, upload: Upload) -> bool:
     """Lets the user say something of a picture that was refused; whether it is said."""
     kind = _kind(offer, told)
     hint = HINTS[kind].format(um_per_px=offer.um_per_px or 0)
-    return st.toggle(LABELS[kind], key=_offered(kind, upload), help=hint)
+    return st.toggle(LABELS[kind], key=_offered(kind, upload), help=hint, persist_state="session")
 
 
 def _show_field(run: Run, name: str, data: bytes, told: Told) -> None:
@@ -119,6 +120,7 @@ def _as_field(reading: Reading, upload: Upload) -> bool:
         AS_FIELD,
         value=is_field(reading),
         key=_toggle(upload),
+        persist_state="session",
         help="Each white cell in it is found and read on its own.",
     )
 
@@ -148,7 +150,7 @@ def _show_several(runs: list[Run], readings: list[Reading], upload: Upload) -> N
     for column, run, reading in zip(st.columns(len(runs)), runs, readings, strict=True):
         with column:
             key = f"{run.run_id}_{upload.digest[:12]}"
-            cell.show_column(run, reading, key, run.run_id)
+            cell.show_column(run, reading, key, about.called(run))
 
 
 def _show_preview(upload: Upload) -> None:

@@ -13,6 +13,7 @@ from core.reading.fields.summary import summarise
 from core.reading.preparing.told import Told
 from core.runs.run_store import Run
 from pages.ui.common import cache, steps
+from pages.ui.common.choices.runs import names as run_names
 from pages.ui.common.downloads import download
 from pages.ui.common.progress import show_progress
 from pages.ui.common.text import plain, shown_errors
@@ -65,6 +66,7 @@ def _offer(found: pd.DataFrame, key: str, told: Told) -> None:
         st.toggle(
             "Read cells of another stain as if stained like the reference cells",
             key=f"{key}_{picture.ADAPT}",
+            persist_state="session",
             help=f"{refused} were refused for their appearance alone. "
             + picture.HINTS[picture.ADAPT],
         )
@@ -176,6 +178,7 @@ def _filter(found: pd.DataFrame, key: str) -> pd.DataFrame:
         [call for call in _SHAPES if call in counts],
         selection_mode="multi",
         key=f"{key}_calls",
+        persist_state="session",
         format_func=lambda call: f"{_SHAPES[call]} {counts[call]}",
         label_visibility="collapsed",
     )
@@ -192,7 +195,7 @@ def _choose(chosen: pd.DataFrame, key: str) -> int | None:
     # Another key is another table: so it follows the buttons, and a filter.
     version = st.session_state.get(f"{key}_steps", 0)
     name = f"{key}_table_{version}_{hash(tuple(places))}"
-    shown = chosen.assign(call=chosen["call"].map(_SHAPES))
+    shown = chosen.assign(call=chosen["call"].map(_SHAPES), model=chosen["model"].map(run_names()))
     columns = ["file", "read_as", "call", "probability_all", "interval", "diameter", "reason"]
     if chosen["model"].nunique() > 1:
         columns.insert(1, "model")

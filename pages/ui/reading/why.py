@@ -17,6 +17,7 @@ from core.reading.neighbours import Neighbour
 from core.reading.preparing.adapted import ADAPTED
 from core.report import operating_point
 from core.report.glossary import explain
+from core.runs.about import called
 from core.runs.run_store import Run
 from pages.ui.common import cache
 from pages.ui.common.text import CALLS, plain, sentence
@@ -175,6 +176,6 @@ def _show_origin(run: Run, reading: Reading, cell: CellReading) -> None:
         rule += f", review from {band.low:.3g} to {band.high:.3g}"
     st.markdown(
         f"- File {plain(reading.image)}; {what}\n"
-        f"- Model {run.run_id} ({run.config.architecture}); log-odds of ALL {cell.logit:+.3f}\n"
+        f"- Model {plain(called(run))}, run {run.run_id}; log-odds of ALL {cell.logit:+.3f}\n"
         f"- {rule}. {operating_point.rule(calibration)} {sentence(calibration.reason)}."
     )

@@ -10,6 +10,8 @@ from core.models import catalog, weights
 from core.runs import config
 from core.runs.config import AUGMENTATIONS, RECIPES, RunConfig, Setting
 from pages.ui.common import cache
+from pages.ui.common.choices import address
+from pages.ui.common.choices.address import BOUND
 from pages.ui.common.numbers import number
 from pages.ui.common.text import SPLITS, plain
 
@@ -59,13 +61,19 @@ _AUGMENTATIONS = {
 def architecture_and_recipe(left: DeltaGenerator, right: DeltaGenerator) -> tuple[str, str]:
     """The select boxes of the architecture and the recipe."""
     architectures = list(catalog.trainable())
+    titles = {name: catalog.architecture(name).title for name in architectures}
+    names = {name: name for name in architectures}
     key = left.selectbox(
         "Architecture",
-        architectures,
         index=architectures.index("cnn-16"),
-        format_func=lambda name: catalog.architecture(name).title,
+        **address.choice("architecture", "architecture", titles, names),
     )
-    recipe = right.segmented_control("Recipe", list(RECIPES), required=True, default="recommended")
+    recipe = right.segmented_control(
+        "Recipe",
+        required=True,
+        default="recommended",
+        **address.choice("recipe", "recipe", list(RECIPES)),
+    )
     right.caption(ABOUT[recipe])
     return key, recipe
 
@@ -89,10 +97,16 @@ def choose(root: Path, cells: int) -> RunConfig:
 
 def sample(cells: int, toggle: DeltaGenerator, place: DeltaGenerator) -> int | None:
     """How many of the cells to draw for training; None: all."""
-    limited = toggle.toggle("Train on a sample of the cells", key="limited")
+    limited = toggle.toggle("Train on a sample of the cells", key="limited", **BOUND)
     least, _ = RunConfig.bounds("sample")
     size: int = number(
-        place, "Cells", (least, cells), min(1000, cells), key="sample", disabled=not limited
+        place,
+        "Cells",
+        (least, cells),
+        min(1000, cells),
+        key="sample",
+        disabled=not limited,
+        **BOUND,
     )
     return size if limited else None
 
@@ -127,18 +141,18 @@ class _Form:
             "limits": RunConfig.bounds(name),
             "value": getattr(self.default, name),
             "key": f"{name}_{self._key}",
+            **BOUND,
             **options,
         }
         return number(place, label, **options)
 
     def _choice(self, place: DeltaGenerator, label: str, name: str, **options: Any) -> str:
-        choices = [choice for choice in RunConfig.choices_of(name) if choice in _WORDS[name]]
+        possible = RunConfig.choices_of(name)
+        words = {choice: _WORDS[name][choice] for choice in possible if choice in _WORDS[name]}
         chosen: str = place.selectbox(
             label,
-            choices,
-            index=choices.index(getattr(self.default, name)),
-            format_func=_WORDS[name].__getitem__,
-            key=f"{name}_{self._key}",
+            index=list(words).index(getattr(self.default, name)),
+            **address.choice(f"{name}_{self._key}", label.lower(), words),
             **options,
         )
         return chosen
@@ -190,6 +204,7 @@ class _Form:
             default=list(self.default.augmentation),
             format_func=lambda kind: _AUGMENTATIONS.get(kind, kind),
             key=f"augmentation_{self._key}",
+            **BOUND,
         )
         a, b, c = st.columns(3)
         strength = self._number(a, "Strength (1 is usual)", "augmentation_strength", step=0.25)
@@ -223,7 +238,7 @@ class _Form:
         }
         if self.entry.pretrained is None or self.entry.own:
             return settings
-        random = st.toggle("Random instead of ImageNet weights", key=f"random_{self._key}")
+        random = st.toggle("Random instead of ImageNet weights", key=f"random_{self._key}", **BOUND)
         a, b, c = st.columns(3)
         blocks = self._number(
             a,

@@ -9,17 +9,18 @@ import streamlit as st
 from core.jobs.job import Status
 from core.models import catalog
 from core.people import TRAIN
-from core.runs import run_store
+from core.runs import about, run_store, setting_words
 from core.runs.config import RunConfig
 from core.runs.run_store import Run
 from core.workers import launcher
 from pages.ui.common import cache, charts, monitor, people
+from pages.ui.common.choices.runs import choice, names
 from pages.ui.common.downloads import download_table
 from pages.ui.common.progress import run_progress
 from pages.ui.common.text import SPLITS, plain, sentence, shown_errors
 from pages.ui.reading.cell import protocol
 
-_CHOSEN = "looked_at_run"
+_CHOSEN = "run"
 _ENDED = "looked_at_run_ended"
 # Till the next run of a queue has seen that its turn has come.
 _NEXT_STARTS_SECONDS = 0.7
@@ -33,17 +34,22 @@ def look_at(run_id: str) -> None:
 def choose(runs: list[Run]) -> str | None:
     """Which run to look at, unless chosen otherwise: the one that trains, else the newest.
 
-    The folds of a cross-validation come after runs that stand alone.
+    Folds of a cross-validation and controls come after the runs that stand alone.
     """
-    if not runs:
+    runs = sorted(runs, key=lambda run: not run_store.stands_alone(run))
+    options = choice(_CHOSEN, runs)
+    if not (ids := options["options"]):
         return None
-    names = [run.run_id for run in runs]
-    training = [run.run_id for run in runs if run.status.state == "running"]
-    alone = [run.run_id for run in runs if run_store.stands_alone(run)]
-    ended = st.session_state.pop(_ENDED, False)
-    if st.session_state.get(_CHOSEN) not in names or (ended and training):
-        st.session_state[_CHOSEN] = (training or alone or names)[0]
-    return st.selectbox("Run", names, key=_CHOSEN)
+    training = [
+        run.run_id
+        for run in runs
+        if run.status.state == "running" and run_store.stands_alone(run) and run.run_id in ids
+    ]
+    if st.session_state.pop(_ENDED, False) and training:
+        look_at(training[0])
+    index = ids.index(training[0]) if training else 0
+    chosen: str = st.selectbox("Run", index=index, **options)
+    return chosen
 
 
 def show_queue(unfinished: list[Run]) -> None:
@@ -65,7 +71,7 @@ def _draw_queue(queue: list[Run]) -> None:
         icon, state = monitor.STATES[status.state]
         if status.state == "running" and status.epoch:
             state = f"epoch {status.epoch} of {status.epochs}"
-        line.markdown(f"{icon} {plain(run.run_id)}: {state}")
+        line.markdown(f"{icon} {plain(about.called(run))}: {state}")
         monitor.stop_button([run], f"stop_queue_{run.run_id}", place)
 
 
@@ -81,8 +87,9 @@ def _end() -> None:
 
 def _draw(run: Run, status: Status) -> None:
     architecture = catalog.architecture(run.config.architecture).title
-    caption = f"{run.run_id} · {run.config.recipe} recipe · split {SPLITS[run.config.split]}"
-    monitor.header(run, status, architecture, caption)
+    split = SPLITS[run.config.split]
+    caption = f"{architecture} · {run.config.recipe} recipe · split {split} · run {run.run_id}"
+    monitor.header(run, status, plain(about.called(run)), caption)
     if status.unfinished:
         st.progress(status.share_done, text=run_progress(status))
     monitor.show_error(status)
@@ -99,14 +106,14 @@ def _draw(run: Run, status: Status) -> None:
 
 
 def _curves(run: Run) -> None:
-    others = [other.run_id for other in run_store.runs() if other.run_id != run.run_id]
+    others = [other for other in run_store.runs() if other.run_id != run.run_id]
     overlaid = st.multiselect(
         "Overlay the validation curves of",
-        others,
-        key=f"overlay_{run.run_id}",
         placeholder="other runs",
+        **choice("overlay", others),
     )
-    histories = {name: run_store.get(name).history for name in (run.run_id, *overlaid)}
+    named = names()
+    histories = {named[one]: run_store.get(one).history for one in (run.run_id, *overlaid)}
     quantities = {"cross_entropy": "cross-entropy", "accuracy": "accuracy"}
     for column, (quantity, label) in zip(st.columns(2), quantities.items(), strict=True):
         with column:
@@ -147,7 +154,11 @@ def _show_diagnoses(run: Run) -> None:
             st.caption(plain(diagnosis.advice))
         if repaired is not None:
             before, after = run.config.to_json(), repaired.to_json()
-            changes = [f"{n} {before[n]} → {after[n]}" for n in after if after[n] != before[n]]
+            changes = [
+                f"{setting_words.NAMES[n]} {before[n]} → {after[n]}"
+                for n in after
+                if after[n] != before[n]
+            ]
             locked = people.lacks(TRAIN)
             st.button(
                 "Train it repaired",

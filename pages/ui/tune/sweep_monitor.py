@@ -10,7 +10,7 @@ from core.jobs.job import Status
 from core.metrics.classification import NAMES
 from core.people import TRAIN
 from core.report import tuning
-from core.runs import config, run_store
+from core.runs import about, config, run_store
 from core.runs.config import RunConfig
 from core.tuning import search, sweep_store
 from core.tuning.results import CrossValidationResults, SearchResults, Trial
@@ -58,7 +58,7 @@ def _progress(sweep: Sweep, status: Status) -> None:
     st.progress(status.share_done, text=text)
     run = sweep.current
     # One line always: were it to come and go, what stands below would be drawn twice for a moment.
-    now = f", run {run.run_id}: {plain(run_progress(run.status))}" if run else ""
+    now = f": {plain(about.called(run))}, {plain(run_progress(run.status))}" if run else ""
     st.caption(f"Now {plain(status.phase)}{now}")
 
 
@@ -138,10 +138,10 @@ def _train_best(sweep: Sweep, plan: Plan, best: Trial) -> None:
                 search.final_config(plan, best.settings, epochs=int(epochs), whole=whole)
             )
             launcher.launch(run)
-            st.session_state[_QUEUED] = {sweep.name: run.run_id}
+            st.session_state[_QUEUED] = {sweep.name: about.called(run)}
     queued = st.session_state.get(_QUEUED, {}).get(sweep.name)
     if queued is not None:
-        st.success(f"{queued} is queued.", icon=":material/check_circle:")
+        st.success(f"{plain(queued)} is queued.", icon=":material/check_circle:")
         st.page_link("pages/train.py", label="Watch it train", icon=":material/model_training:")
 
 

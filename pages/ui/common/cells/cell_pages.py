@@ -5,6 +5,7 @@ import streamlit as st
 
 from core.data.indexing import Index
 from pages.ui.common.cells import inspector
+from pages.ui.common.choices import address
 from pages.ui.common.tiles import tile
 
 PER_PAGE = 14
@@ -18,7 +19,7 @@ def show(index: Index, cells: pd.DataFrame, key: str, none: str) -> None:
     pages = -(-len(cells) // PER_PAGE)
     st.caption(f"{len(cells):,} of {len(index.cells):,} cells")
     pictures, foot = st.container(horizontal=True, gap="small"), st.container()
-    page = foot.pagination(pages, key=key) if pages > 1 else 1
+    page = foot.pagination(pages, key=key, **address.BOUND) if pages > 1 else 1
     shown = cells.iloc[(page - 1) * PER_PAGE : page * PER_PAGE]
     for cell in shown.itertuples():
         with pictures:

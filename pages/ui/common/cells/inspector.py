@@ -22,30 +22,33 @@ OUTLINES = {
     "fragment": (":material/circle: sky blue", (86, 180, 233)),
 }
 SIMILAR = 6
-_CELL = "inspected_cell"
+CELL = "cell"  # of the address: which cell is open
 
 
 def open_cell(image_id: str) -> None:
     """Opens the inspector on a cell, the next time it is shown."""
-    st.session_state[_CELL] = image_id
+    st.query_params[CELL] = image_id
 
 
 def show(index: Index, beside: Sequence[str] = ()) -> None:
-    """Shows the inspector if it is open: it stays so when the page is drawn anew.
+    """Shows the inspector if it is open; says so if the address asks for a cell that is gone.
 
     `beside` are the cells, in their order, that the arrow keys go through.
     """
-    if (index.cells["image_id"] == st.session_state.get(_CELL)).any():
+    image_id = st.query_params.get(CELL)
+    if (index.cells["image_id"] == image_id).any():
         _dialog(index, beside)
+    elif image_id:
+        st.warning(f"The data set has no cell {plain(image_id)}.", icon=":material/link_off:")
 
 
 def _close() -> None:
-    st.session_state.pop(_CELL, None)
+    st.query_params.pop(CELL, None)
 
 
 @st.dialog("Cell", width="large", on_dismiss=_close)
 def _dialog(index: Index, beside: Sequence[str]) -> None:
-    image_id = st.session_state[_CELL]
+    image_id = st.query_params[CELL]
     if image_id in beside:
         name = plain(PurePosixPath(image_id).name)
         steps.show(beside, image_id, name, "inspector", open_cell)
@@ -126,5 +129,5 @@ def _show_tiles(index: Index, heading: str, image_ids: pd.Series, key: str) -> N
     with st.container(horizontal=True, gap="small"):
         for row in rows.itertuples(index=False):
             if tile(index, row, key=f"{key}_{row.image_id}"):
-                st.session_state[_CELL] = row.image_id
+                open_cell(row.image_id)
                 st.rerun(scope="fragment")
