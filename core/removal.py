@@ -54,7 +54,7 @@ def delete(run: Run) -> None:
     """Deletes a run's folder for good. Raises `RunError` if something forbids it."""
     if forbid := dependents(run).forbid:
         raise RunError(
-            f"{about.called(run)} is not deleted. {' '.join(forbid)} It can be archived instead."
+            f"{about.called(run)} is not deleted. {' '.join(forbid)} A run can be archived instead."
         )
     (run.path / run.REQUEST).unlink()  # without it a run is deleted, should the rest be cut short
     shutil.rmtree(run.path)
