@@ -86,6 +86,7 @@ class Hand:
     def go(self, name: str) -> None:
         """Goes to a page of the navigation, which a narrow window folds away."""
         link = self.page.get_by_role("link", name=re.compile(rf"(^|\s){name}$"))
+        link.first.wait_for(state="attached", timeout=PATIENCE_MS)
         place = link.first.bounding_box()
         if place is None or place["x"] < 0:  # beside the window
             self.click(self.page.get_by_test_id("stExpandSidebarButton"))
