@@ -16,7 +16,8 @@ def read_a_cell(hand: Hand, given: Prepared) -> None:
     """Drops one cell on Home; done when its call and probability are read."""
     cell = given.cells[0]
     hand.upload(hand.page.get_by_test_id("stFileUploader"), [cell])
-    hand.read(hand.page.get_by_alt_text(cell.name, exact=False).first)
+    shown = hand.page.get_by_alt_text(cell.name).or_(hand.page.get_by_label(cell.name))
+    hand.read(shown.first)
     hand.read(hand.page.get_by_text("The model suggests").first)
 
 
