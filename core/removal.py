@@ -30,7 +30,8 @@ def dependents(run: Run) -> Dependents:
     if about.reads(run):
         forbid.append("It is the model that reads: choose another first.")
     if cases := _cases(run):
-        forbid.append(f"Cases were read with it and are to stay verifiable: {_listed(cases)}.")
+        kept = "Cases were read with it and are to stay verifiable"
+        forbid.append(f"{kept}: {_listed(cases)}. Archive it instead.")
     for cohort in cohort_store.cohorts():
         if cohort.plan.run == run.run_id:
             if cohort.status.unfinished:
@@ -53,9 +54,7 @@ def dependents(run: Run) -> Dependents:
 def delete(run: Run) -> None:
     """Deletes a run's folder for good. Raises `RunError` if something forbids it."""
     if forbid := dependents(run).forbid:
-        raise RunError(
-            f"{about.called(run)} is not deleted. {' '.join(forbid)} A run can be archived instead."
-        )
+        raise RunError(f"{about.called(run)} is not deleted. {' '.join(forbid)}")
     (run.path / run.REQUEST).unlink()  # without it a run is deleted, should the rest be cut short
     shutil.rmtree(run.path)
 

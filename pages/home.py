@@ -4,11 +4,12 @@ import streamlit as st
 
 from core.data import datasets
 from core.errors import RunError
+from core.report.glossary import explain
 from core.runs import about, active_model, run_store
 from core.runs.run_store import Run
 from pages.ui.common import state, uploads
 from pages.ui.common.monitor import STATES
-from pages.ui.common.text import CLASSES, plain, research_notice, section, shown_errors, title
+from pages.ui.common.text import plain, research_notice, section, shown_errors, title
 from pages.ui.home import first_steps, purposes
 from pages.ui.reading import cell, picture
 
@@ -32,7 +33,7 @@ def read_a_cell(active: Run | None) -> None:
         if upload.example:
             st.markdown(
                 f"**{plain(upload.name)}**, a synthetic cell, is read below.",
-                help=f"{_PARTS}\n\n{CLASSES}",
+                help=f"{_PARTS}\n\n{explain('ALL', 'HEM')}",
             )
         picture.show([active], upload)
     research_notice()

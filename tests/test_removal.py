@@ -24,7 +24,7 @@ def test_a_run_that_read_a_case_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     assert removal.dependents(other).forbid == ()
     cases.make([cases.single(model=cases.MODEL | {"run": other.run_id})], name="Smear 7")
     assert "Smear 7" in removal.dependents(other).forbid[0]
-    with pytest.raises(RunError, match="archived instead"):
+    with pytest.raises(RunError, match="Archive it instead"):
         removal.delete(other)
 
 

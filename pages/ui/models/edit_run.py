@@ -74,7 +74,7 @@ def _delete(run: Run) -> None:
         for sentence in (*rests.forbid, *rests.lost):
             st.markdown(f"- {plain(sentence)}")
         if rests.forbid:
-            st.markdown("**So it is not deleted.** It can be archived instead.")
+            st.markdown("**So it is not deleted.**")
             return
         locked = people.lacks(DELETE_RUN)
         sure = st.checkbox("Delete it for good", key=f"sure_{run.run_id}")
