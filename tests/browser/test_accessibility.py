@@ -86,6 +86,9 @@ def _open(browser: "Browser", url: str, name: str, demo_root: Path, case: str) -
 def _settle(page: "Page") -> None:
     page.wait_for_timeout(500)
     page.locator('[data-test-script-state="notRunning"]').wait_for(timeout=60_000)
+    # Elements of an earlier run of the script are drawn paler, and fade in again.
+    page.wait_for_function("!document.querySelector('[data-stale=true]')", timeout=60_000)
+    page.wait_for_timeout(1000)
 
 
 @pytest.mark.parametrize("name", PAGES)
