@@ -87,7 +87,7 @@ def test_home_opens_with_an_example_read(workspace: Path, demo_root: Path) -> No
     first, second = sorted(storage.examples_dir().glob("*.png"))[:2]
     app = open_page("home")
     said = words(app)
-    assert "The model suggests" in said and "Heat map" in said and "Balanced accuracy" in said
+    assert "The model suggests" in said and "heat map" in said and "Balanced accuracy" in said
     assert app.button(key=f"home_{first.stem}").label == "Read 1 ✓"
     app.button(key=f"home_{second.stem}").click().run()
     assert app.button(key=f"home_{first.stem}").label == "Read 1"

@@ -33,6 +33,7 @@ def cell(picture: np.ndarray, name: str, bar: tuple[float, float] | None) -> go.
         plot_bgcolor="#000000",
         paper_bgcolor="rgba(0,0,0,0)",
         dragmode="pan",
+        modebar={"bgcolor": "rgba(0,0,0,0)", "color": "#8a9498", "activecolor": "#3f8f9b"},
         showlegend=False,
         uirevision=name,
     )
