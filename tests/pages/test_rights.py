@@ -29,7 +29,8 @@ ACTS = {
     *("statement.state", "texts.write", "job.request_stop"),
     *("datasets.add", "datasets.forget", "dataset.write_dataset", "cut_cells"),
 }
-FOR_ALL = {"pages.ui.reading.field"}  # the cells of a large image are searched for a reading
+# The cells of a large image are searched for a reading; a map is drawn to be looked at.
+FOR_ALL = {"pages.ui.reading.field", "pages.ui.common.cells.map_view"}
 DRAW = "Draw the synthetic demo set"
 
 

@@ -53,6 +53,7 @@ def measure(configs: Sequence[RunConfig]) -> None:
 
 def start(probe: SpeedProbe) -> None:
     """Starts a probe in the background."""
+    people.require(TRAIN)
     launcher.start(probe)
 
 
