@@ -1,5 +1,7 @@
 """Companions found by their configs alone, and what leakage meter and controls say of them."""
 
+import time
+
 import pytest
 
 from core import storage
@@ -42,8 +44,11 @@ def test_what_is_there_is_found_whoever_trained_it_and_the_rest_is_missing():
     assert (found.unfinished, found.ended) == ([waiting], [failed])
     assert found.missing == model[3:] + ablations.configs(base(), "leakage", "image")
     assert (found.done, found.to_train, found.total, found.complete) == (1, 8, 10, False)
+    assert ablations.estimate_seconds(run, "leakage", found) is None  # of no run of late
+    now = time.time()
+    one.write_status(Status(state="succeeded", started=now - 20, finished=now))
     assert ablations.estimate_seconds(run, "leakage", found) == pytest.approx(
-        20 * 8 + 8 * 120 * 3 / 5 * 3 / 100
+        20 * 8 + 8 * 120 * 3 / 5 * 3 / 100, abs=0.01
     )
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 from core import storage
 from core.evaluation.evaluate import COLUMNS
 from core.jobs.job import Status
-from core.runs import config, run_store
+from core.runs import config, environment, run_store
 from core.runs.config import RunConfig
 from core.runs.run_store import Run
 
@@ -67,6 +67,7 @@ def finish(
         "protocol": {"leaking": False},
         "parts": {},
         "training": {"images_per_second": 100.0, "epochs": 3},
+        "environment": environment.describe().to_json(),
     }
     storage.write_json(run.path / "metrics.json", measured)
     run.write_status(Status(state="succeeded", finished=1.0))
