@@ -11,7 +11,7 @@ from core.data.images import decode_noted
 SIDE = 320  # pixels of the longer side at which the disc is looked for
 RIM = 60  # brightness, of the brightest channel, that a rim does not reach
 GLASS = 130  # in green, that a quarter of the disc reaches: the light of the microscope
-LEAST_RADIUS = 0.2  # of the picture's shorter side
+LEAST_RADIUS = 0.25  # of the picture's shorter side
 ROUND = 0.03  # of the radius, the spread of the disc's edge around a circle
 CORNERS = 3  # of the four, that are dark
 INSIDE = 0.97  # of the radius, within which light is even
