@@ -153,14 +153,18 @@ def _link_demo(demo_root: Path) -> None:
 
 
 @pytest.fixture
-def workspace(_workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def workspace(_workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An artifacts folder with the small demo set, the shipped examples and two finished runs.
 
-    Shared by the whole session: runs `run-cnn-16` and `run-cnn-dropout`, of two epochs each; what a
-    test adds, it removes.
+    Shared by the whole session: runs `run-cnn-16` and `run-cnn-dropout`, of two epochs each; runs
+    that a test adds are removed, whatever else it adds, it removes.
     """
     monkeypatch.setenv("BLASTLENS_ARTIFACTS", str(_workspace))
-    return _workspace
+    before = set((_workspace / "runs").iterdir())
+    yield _workspace
+    for left in set((_workspace / "runs").iterdir()) - before:
+        if left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
 
 
 @pytest.fixture

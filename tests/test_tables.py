@@ -81,9 +81,10 @@ def _by_a_read_field(name: str, _: pytest.MonkeyPatch) -> str:
     cell = SimpleNamespace(bbox=(1, 2, 3, 4), area_px=5, score=0.5, touches_border=False)
     one = SimpleNamespace(
         cell=cell, number=1, interval=None, probability=None, state="ALL", adapted=False,
+        lobed=False,
         marked=SimpleNamespace(user_drawn=False), gate=SimpleNamespace(code=None, sentence=None),
     )  # fmt: skip
-    return export.to_csv([SimpleNamespace(image=name, cells=[one])])
+    return export.to_csv([SimpleNamespace(image=name, cells=[one], um_per_px=None)])
 
 
 def _by_found_cells(name: str, _: pytest.MonkeyPatch) -> str:
