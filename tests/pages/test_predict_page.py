@@ -183,6 +183,8 @@ def test_the_table_says_of_a_field_what_is_shown_below_it(
     assert together == sum(int(row_of(app, one)["reason"].split()[0]) for one in pictures)
     before = row_of(app, name)["reason"]
     button(app, "No. 1").click().run()
+    shortcuts = [one.proto.shortcut for one in app.button if one.proto.shortcut]
+    assert len(set(shortcuts)) == len(shortcuts) and {"left", "right"} <= set(shortcuts)
     button(app, "Remove No. 1").click().run()
     after = row_of(app, name)["reason"]
     assert before != after and after.startswith(f"{found - 1} white cell")

@@ -19,7 +19,7 @@ from core.reading.picture import is_large
 from core.reading.preparing.told import Told
 from core.runs.run_store import Run
 from core.workers import launcher
-from pages.ui.common import cache
+from pages.ui.common import cache, steps
 from pages.ui.common.progress import show_progress
 from pages.ui.common.text import plain, shown_errors
 from pages.ui.reading import cell, field_chart, field_parts
@@ -78,6 +78,12 @@ def show(run: Run, name: str, data: bytes, told: Told) -> None:
         field_parts.show_patient(reading, key)
         field_parts.show_downloads(cache.reader(run), region, reading, picture, key)
         show_scale(reading, key, state)
+
+
+def shows_cell(digest: str) -> bool:
+    """Whether a cell of the field with this SHA-256 is open beside it."""
+    state: FieldState | None = st.session_state.get(f"field_{digest[:_KEY]}")
+    return state is not None and state.selected is not None
 
 
 def latest(run: Run, digest: str) -> FieldReading | None:
@@ -230,26 +236,15 @@ def _show_selected(
     if number not in order:
         state.selected = None
         return
-    at = order.index(number)
-    with st.container(horizontal=True, gap="small"):
-        for label, shortcut, to in (("← Previous", "Left", at - 1), ("Next →", "Right", at + 1)):
-            there = 0 <= to < len(order)
-            st.button(
-                label,
-                key=f"field_{shortcut}_{key}",
-                shortcut=shortcut,
-                disabled=not there,
-                on_click=_select,
-                args=(state, order[to] if there else number),
-            )
-        st.button(
-            "All cells",
-            key=f"field_all_{key}",
-            icon=":material/grid_view:",
-            type="tertiary",
-            on_click=_select,
-            args=(state, None),
-        )
+    steps.show(order, number, "By probability", f"field_steps_{key}", partial(_select, state))
+    st.button(
+        "All cells",
+        key=f"field_all_{key}",
+        icon=":material/grid_view:",
+        type="tertiary",
+        on_click=_select,
+        args=(state, None),
+    )
     alone = state.singles.get(number)
     if alone is None or alone.gate != reading.find(number).gate:
         alone = single(cache.reader(run), region, reading, number)

@@ -48,7 +48,7 @@ def show(runs: list[Run], uploads: Sequence[Upload], key: str) -> None:
         _download(runs, uploads, found, said)
         place = _choose(chosen, key)
         if place is not None:
-            _step(chosen, place, key)
+            _step(chosen, place, key, arrows=not field.shows_cell(uploads[place].digest))
             picture.show(runs, uploads[place], said)
             if _told(_rows_now(runs, uploads[place], said)) != _rows_in(found, place):
                 st.rerun()  # what was changed or read below the table has changed its row
@@ -242,11 +242,11 @@ def _select(key: str, name: str, places: list[int]) -> None:
         st.session_state[f"{key}_place"] = places[rows[0]]
 
 
-def _step(chosen: pd.DataFrame, place: int, key: str) -> None:
+def _step(chosen: pd.DataFrame, place: int, key: str, *, arrows: bool) -> None:
     """Which picture is shown, and the ways to those before and after it."""
     places = chosen["place"].drop_duplicates().tolist()
     name = plain(str(chosen.loc[chosen["place"] == place, "file"].iloc[0]))
-    steps.show(places, place, name, key, partial(_go, key))
+    steps.show(places, place, name, key, partial(_go, key), arrows=arrows)
 
 
 def _go(key: str, place: int) -> None:
