@@ -12,7 +12,7 @@ from core.report.dataset import parts_table, split_verdict
 from pages.ui.common import cache, charts, people, state
 from pages.ui.common.choices import address
 from pages.ui.common.downloads import download_table
-from pages.ui.common.text import CLASSES, SPLITS, citation, plain, shown_errors, title
+from pages.ui.common.text import SPLITS, citation, plain, shown_errors, title
 from pages.ui.dataset import add_data, counts, duplicates, embedding, findings, gallery, measuring
 
 ROWS = 400  # pixels: the height of a long table
@@ -156,7 +156,7 @@ VIEWS = {
 
 title(
     "Dataset",
-    f"Look at the cells, and at what is wrong with the data, before any model does. {CLASSES}",
+    "Look at the cells, and at what is wrong with the data, before any model does.",
 )
 with shown_errors():
     choice, adding = st.columns([4, 1], vertical_alignment="bottom")

@@ -18,7 +18,6 @@ SPLITS = {
     "published": "the publisher's parts",
     "image": "by image (leaks; for demonstration)",
 }
-CLASSES = "ALL: leukemic blasts, of acute lymphoblastic leukemia. HEM: healthy white cells."
 CALLS = {
     "ALL": ":orange[▲ **ALL**]",
     "HEM": ":blue[● **HEM**]",

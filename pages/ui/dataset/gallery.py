@@ -10,6 +10,7 @@ from core.data import explore, quality, splits, summary
 from core.data.explore import Filters
 from core.data.indexing import Index
 from core.data.layouts import PHASES
+from core.report.glossary import explain
 from pages.ui.common import cache
 from pages.ui.common.cells import cell_pages
 from pages.ui.common.choices import address
@@ -29,6 +30,7 @@ def show(index: Index, measured: pd.DataFrame | None) -> None:
                 {name: f"{SHAPES[name]} {name}" for name in classes},
                 {name: name for name in classes},
             ),
+            help=explain("ALL", "HEM"),
         )
         order = st.selectbox(
             "Order", width=220, **address.choice("order", "order", list(explore.ORDERS))
