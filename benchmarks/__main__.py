@@ -39,6 +39,7 @@ BENCHMARKS = {
     "model": "the default architecture: heat maps to believe, skill on real cells, and its cost",
     "architectures": "the compact architecture beside CNN-32: unseen subjects, and epoch times",
     "scale": "10^6 and 10^8 cells on 1 to 256 nodes: modelled and simulated from measured rates",
+    "chaos": "damaged pictures, kills and full disks: how often a promise is broken",
     "teach": "decided cells of a refused stain: what a model taught with them reads elsewhere",
 }
 
@@ -59,6 +60,8 @@ COUNT = click.IntRange(min=1)
 )
 @click.option("--images", type=COUNT, metavar="N", help="Use N images of the data set.")
 @click.option("--rounds", type=COUNT, metavar="N", help="Rounds of each measurement.")
+@click.option("--seconds", type=COUNT, metavar="N", help="Go on for N seconds (chaos).")
+@click.option("--seed", type=click.IntRange(min=0), metavar="N", help="Begin at seed N (chaos).")
 @click.option("--only", metavar="PART", help="Run one part of a benchmark alone.")
 def command(name: str, json: bool, **options: Any) -> None:
     """Run the benchmark NAME and print its figures and bars."""

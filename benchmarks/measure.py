@@ -30,6 +30,8 @@ class Options:
     tree: Path | None = None
     images: int | None = None
     rounds: int | None = None
+    seconds: int | None = None
+    seed: int | None = None
     only: str | None = None
 
 

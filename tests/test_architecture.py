@@ -34,7 +34,10 @@ STATUS_READERS = {
     "core.tuning.sweep_store",
     "core.workers.clusters.shipping",
 }
-DOOR = {"core.data.images", "core.data.image_formats.formats", "core.data.image_formats.pillow"}
+DOOR = {
+    "core.data.images",
+    *(f"core.data.image_formats.{name}" for name in ("boundary", "formats", "pillow")),
+}
 DECODERS = {"PIL", "imageio", "openslide", "pillow_heif", "pydicom", "skimage"}
 # These three may only shrink: take out what is mended, add nothing.
 LONG_FILES: set[str] = set()

@@ -5,20 +5,20 @@ No other module decodes image files. Images are RGB uint8 (H, W, 3).
 
 import io
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from core.data.image_formats import formats, pillow
+from core.data.image_formats.boundary import FORMATS, decoding
 from core.errors import TooSmallError, UploadError
 from core.settings import settings
 
 # The pixel format of classifier inputs, which a run keeps beside its geometry.
 PIXELS = "RGB, uint8"
-FORMATS = ("BMP", "PNG", "JPEG", "TIFF", "WEBP", "JPEG2000", "AVIF", "HEIF")
 _OWN_SUFFIXES = ("bmp", "png", "jpg", "jpeg", "tif", "tiff", "webp", "jp2", "j2k", "avif")
 SUFFIXES = (*_OWN_SUFFIXES, *formats.SUFFIXES)
 
@@ -53,8 +53,8 @@ def decode_noted(
     """
     name = name or (source.name if isinstance(source, Path) else "the upload")
     data = read_file(source, name)
-    formats.prepare(data, name)
-    try:
+    with decoding(name):
+        formats.prepare(data, name)
         if formats.is_dicom(data):
             return formats.read_dicom(data, name, _size, partial(_check_size, name)), ()
         if formats.is_slide(data, name):
@@ -70,16 +70,6 @@ def decode_noted(
             image.load()
             notes = pillow.raise_to_16_bits(image, data) if deep else ()
             return pillow.to_rgb(image, name), notes
-    except UnidentifiedImageError:
-        raise UploadError(
-            f"{name} is not an image BlastLens can read: its content is none of "
-            f"{', '.join(FORMATS)}. Export the cell as PNG or BMP and try again."
-        ) from None
-    except UploadError:
-        raise
-    except Exception as error:
-        # On damaged bytes Pillow's decoders raise almost anything, struct.error to TypeError.
-        raise _damaged(name, error) from None
 
 
 class LargeImage:
@@ -107,71 +97,48 @@ def open_large_image(path: Path, name: str | None = None) -> Iterator[LargeImage
     since scanners do not write it. Raises `UploadError` like `decode`, and for other pixel types.
     """
     name, limits = name or path.name, settings()
-    try:
-        size = path.stat().st_size
-        if size > limits.max_scan_bytes:
-            raise UploadError(
-                f"{name} has {size / 2**20:.0f} MiB, more than the limit of "
-                f"{limits.max_scan_bytes / 2**20:.0f} MiB. Export a part of the scan."
-            )
-        start = formats.first_bytes(path)
-        formats.prepare(start, name)
-        if formats.is_slide(start, name):
-            with formats.open_slide(path, name) as slide:
-                _check_size(name, (slide.width, slide.height), limits.max_scan_pixels, _A_PART)
-                yield LargeImage(slide, name)
-            return
-        image = Image.open(path)
-    except UnidentifiedImageError:
+    with ExitStack() as opened:
+        with decoding(name):
+            size = path.stat().st_size
+            if size > limits.max_scan_bytes:
+                raise UploadError(
+                    f"{name} has {size / 2**20:.0f} MiB, more than the limit of "
+                    f"{limits.max_scan_bytes / 2**20:.0f} MiB. {_A_PART}"
+                )
+            start = formats.first_bytes(path)
+            formats.prepare(start, name)
+            image: Image.Image | formats.Slide
+            if formats.is_slide(start, name):
+                image = opened.enter_context(formats.open_slide(path, name))
+                _check_size(name, (image.width, image.height), limits.max_scan_pixels, _A_PART)
+            else:
+                image = _load_scan(opened.enter_context(Image.open(path)), name)
+        yield LargeImage(image, name)
+
+
+def _load_scan(image: Image.Image, name: str) -> Image.Image:
+    """The image, decoded. Raises `UploadError` if it is none of 8-bit colour or grey."""
+    _check_header(image, name, settings().max_scan_pixels, _A_PART)
+    deep = "16-bit " if pillow.is_deep(image) else ""
+    if deep or image.mode not in ("RGB", "L") or image.has_transparency_data:
         raise UploadError(
-            f"{name} is not an image BlastLens can read: its content is none of "
-            f"{', '.join(FORMATS)}. Export the scan as TIFF or PNG and try again."
-        ) from None
-    except OSError as error:
-        raise UploadError(f"{name} cannot be opened: {error.strerror or error}.") from None
-    with image:
-        _check_header(image, name, limits.max_scan_pixels, _A_PART)
-        deep = "16-bit " if pillow.is_deep(image) else ""
-        if deep or image.mode not in ("RGB", "L") or image.has_transparency_data:
-            raise UploadError(
-                f"{name} stores pixels as {deep}{image.mode}; a large scan has to be 8-bit "
-                "RGB or grey without transparency. Export it so."
-            )
-        try:
-            image.load()
-        except Exception as error:
-            raise _damaged(name, error) from None
-        yield LargeImage(image if image.mode == "RGB" else image.convert("RGB"), name)
+            f"{name} stores pixels as {deep}{image.mode}; a large scan has to be 8-bit "
+            "RGB or grey without transparency. Export it so."
+        )
+    image.load()
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def size_of(source: Path | bytes, name: str | None = None) -> tuple[int, int]:
     """Reads (H, W) from a file's header. Raises `UploadError` if the header cannot be read."""
     name = name or (source.name if isinstance(source, Path) else "the upload")
-    try:
+    with decoding(name):
         start = formats.first_bytes(source)
         formats.prepare(start, name)
         if formats.is_dicom(start):
             return formats.dicom_size(read_file(source, name), name)
         with Image.open(source if isinstance(source, Path) else io.BytesIO(source)) as image:
             return image.height, image.width
-    except UnidentifiedImageError:
-        raise UploadError(
-            f"{name} is not an image BlastLens can read: its content is none of "
-            f"{', '.join(FORMATS)}. Export the field as PNG or TIFF and try again."
-        ) from None
-    except OSError as error:
-        raise UploadError(f"{name} cannot be opened: {error.strerror or error}.") from None
-    except UploadError:
-        raise
-    except Exception as error:
-        raise _damaged(name, error) from None
-
-
-def _damaged(name: str, error: Exception) -> UploadError:
-    return UploadError(
-        f"{name} is damaged or cut short ({str(error).rstrip('.') or type(error).__name__}). "
-        "Copy or export it again."
-    )
 
 
 def _size(data: bytes) -> tuple[int, int]:
