@@ -59,6 +59,9 @@ class Settings:
     # Of an archive of a run, unpacked. The largest network here, VGG16, makes 120 MiB.
     max_archive_bytes: int = 2**30
     max_archive_rows: int = 2_000_000
+    # Of the process that checks an imported run, beside what it starts with.
+    examination_bytes: int = 2**30
+    examination_seconds: int = 120
     # Of the process that opens a model from elsewhere. TensorFlow alone takes 1 GiB.
     conversion_bytes: int = 8 * 2**30
     conversion_seconds: int = 300

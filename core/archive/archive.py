@@ -11,19 +11,20 @@ import re
 import stat
 import time
 import zipfile
-import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
 
-from core import locks, storage
-from core.archive import checks
+from core import storage
+from core.archive import checks, examination, incoming
 from core.errors import RunError
 from core.runs import about, run_store
 from core.runs.import_record import ImportRecord
 from core.runs.run_store import Run
 from core.settings import settings
+from core.untrusted import zipped
+from core.untrusted.zipped import Members
 
 FORMAT, VERSION = "blastlens-run", 1
 MANIFEST = "manifest.json"
@@ -32,8 +33,6 @@ _MANIFEST_BYTES = 2**20
 _CHUNK = 2**20
 # The earliest date of a zip; a constant, so that archives of one run are identical.
 _DATE = (1980, 1, 1, 0, 0, 0)
-_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-_ENCRYPTED = 0x1
 
 
 @dataclass(frozen=True)
@@ -113,30 +112,27 @@ def import_run(
 
     `check` is called with the unpacked run before it is placed, and may raise to refuse it. Raises
     `ArchiveError` if the archive is refused, `RunError` if the name is taken or invalid; then no
-    file is left.
+    file is left. Several processes may import at once.
     """
-    with locks.lock(storage.imports_dir()):
-        storage.imports_dir().mkdir(parents=True, exist_ok=True)
-        storage.sweep(storage.imports_dir())  # left by an import that was killed
-        with storage.scratch(storage.imports_dir()) as scratch:
-            try:
-                with zipfile.ZipFile(source) as archive:
-                    exported_as, files, digest = _manifest(archive)
-                    target = _free_folder(name or exported_as)
-                    folder = scratch / target.name
-                    folder.mkdir()
-                    _unpack(archive, files, folder)
-            except (zipfile.BadZipFile, EOFError, NotImplementedError, OverflowError) as error:
-                raise ArchiveError(f"The archive is damaged ({error}). Export it again.") from None
-            run = Run(folder)
-            checks.require(run)
-            if check:
-                check(run)
-            record = ImportRecord(at=time.time(), archive=digest, run=exported_as)
-            record.write(folder / "import.json")
-            if about.archived(run):  # there; here it has just been asked for
-                about.of(run).replace(archived=False).write(folder / about.FILE)
-            _place(folder, target)
+    with incoming.folder() as scratch:
+        with zipped.opened(
+            source, settings().max_archive_bytes, ArchiveError, "The archive"
+        ) as members:
+            _require_names(members)
+            exported_as, files, digest = _manifest(members)
+            target = _free_folder(name or exported_as)
+            folder = scratch / target.name
+            folder.mkdir()
+            _unpack(members, files, folder)
+        run = Run(folder)
+        examination.require(run)
+        if check:
+            check(run)
+        record = ImportRecord(at=time.time(), archive=digest, run=exported_as)
+        record.write(folder / "import.json")
+        if about.archived(run):  # there; here it has just been asked for
+            about.of(run).replace(archived=False).write(folder / about.FILE)
+        _place(folder, target)
     return Run(target)
 
 
@@ -159,14 +155,20 @@ def _place(folder: Path, target: Path) -> None:
         raise
 
 
-def _manifest(archive: zipfile.ZipFile) -> tuple[str, dict[str, ArchivedFile], str]:
+def _require_names(members: Members) -> None:
+    for name in members.names:
+        if name != MANIFEST and name not in checks.FILES:
+            raise ArchiveError(
+                f"The archive holds {name[:200]!r}, which is no file of a run (those are "
+                f"{', '.join(sorted(checks.FILES))}). Do not use it."
+            )
+
+
+def _manifest(members: Members) -> tuple[str, dict[str, ArchivedFile], str]:
     """The name of the run, its files, which must be those of the archive, and the SHA-256."""
-    entries = _entries(archive)
-    if MANIFEST not in entries:
+    if MANIFEST not in members:
         raise ArchiveError(f"The archive has no {MANIFEST}, so it is no export of a run.")
-    if entries[MANIFEST].file_size > _MANIFEST_BYTES:
-        raise ArchiveError(f"{MANIFEST} is larger than {_MANIFEST_BYTES:,} bytes.")
-    text = b"".join(_chunks(archive, MANIFEST, entries[MANIFEST].file_size))
+    text = members.read(MANIFEST, _MANIFEST_BYTES)
     try:
         manifest = json.loads(text.decode("utf-8"))
         kind, version = manifest["format"], manifest["version"]
@@ -175,21 +177,21 @@ def _manifest(archive: zipfile.ZipFile) -> tuple[str, dict[str, ArchivedFile], s
             for name, file in manifest["files"].items()
         }
         run = str(manifest["run"])
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError):
         raise ArchiveError(f"{MANIFEST} is damaged. Export the run again.") from None
     if (kind, version) != (FORMAT, VERSION):
         raise ArchiveError(
             f"The archive is of the format {str(kind)[:40]!r}, version {str(version)[:20]!r}; this "
             f"BlastLens reads {FORMAT!r}, version {VERSION}."
         )
-    listed, stored = set(files), set(entries) - {MANIFEST}
+    listed, stored = set(files), set(members.names) - {MANIFEST}
     if listed != stored:
-        odd = ", ".join(sorted(listed ^ stored))
+        odd = ", ".join(sorted(listed ^ stored))[:300]
         raise ArchiveError(f"{MANIFEST} and the archive disagree on {odd}. Export the run again.")
     if missing := sorted(set(checks.REQUIRED) - stored):
         raise ArchiveError(f"The archive lacks {', '.join(missing)}. Export the run again.")
     for name, file in files.items():
-        size = entries[name].file_size
+        size = members.size(name)
         if not re.fullmatch(r"[0-9a-f]{64}", file.sha256) or file.bytes != size:
             raise ArchiveError(
                 f"{name} has {size:,} bytes; {MANIFEST} says {file.bytes:,}. The "
@@ -198,38 +200,12 @@ def _manifest(archive: zipfile.ZipFile) -> tuple[str, dict[str, ArchivedFile], s
     return run, files, hashlib.sha256(text).hexdigest()
 
 
-def _entries(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
-    """The entries of the archive by name: plain files of a run within the size limit."""
-    entries: dict[str, zipfile.ZipInfo] = {}
-    for entry in archive.infolist():
-        name, kind = entry.filename, stat.S_IFMT(entry.external_attr >> 16)
-        if name in entries:
-            raise ArchiveError(f"The archive holds {name} twice. Do not use it.")
-        if name != MANIFEST and name not in checks.FILES:
-            raise ArchiveError(
-                f"The archive holds {name[:200]!r}, which is no file of a run (those are "
-                f"{', '.join(sorted(checks.FILES))}). Do not use it."
-            )
-        if kind not in (0, stat.S_IFREG):
-            raise ArchiveError(f"{name} is a link or a device, not a plain file. Do not use it.")
-        if entry.flag_bits & _ENCRYPTED or entry.compress_type not in _METHODS:
-            raise ArchiveError(f"{name} is encrypted or packed in an odd way. Export it again.")
-        entries[name] = entry
-    total, limit = sum(entry.file_size for entry in entries.values()), settings().max_archive_bytes
-    if total > limit:
-        raise ArchiveError(
-            f"The archive would unpack to {total:,} bytes; the limit is {limit:,} "
-            "(max_archive_bytes in core/settings.py)."
-        )
-    return entries
-
-
-def _unpack(archive: zipfile.ZipFile, files: dict[str, ArchivedFile], folder: Path) -> None:
+def _unpack(members: Members, files: dict[str, ArchivedFile], folder: Path) -> None:
     """Writes each file while hashing it; stops at the first byte beyond its declared size."""
     for name, file in files.items():
         digest = hashlib.sha256()
         with (folder / name).open("xb") as target:
-            for chunk in _chunks(archive, name, file.bytes):
+            for chunk in members.chunks(name, checks.most_bytes(name)):
                 digest.update(chunk)
                 target.write(chunk)
         if digest.hexdigest() != file.sha256:
@@ -237,25 +213,3 @@ def _unpack(archive: zipfile.ZipFile, files: dict[str, ArchivedFile], folder: Pa
                 f"{name} is not what was exported: its SHA-256 differs from the one in {MANIFEST}. "
                 "Do not use the archive; export the run again."
             )
-
-
-def _chunks(archive: zipfile.ZipFile, name: str, length: int) -> Iterator[bytes]:
-    """Yields the content of an entry, which must have `length` bytes.
-
-    Errors of zlib become errors of a damaged archive.
-    """
-    size = 0
-    try:
-        with archive.open(name) as stream:
-            while chunk := stream.read(min(_CHUNK, length - size + 1)):
-                size += len(chunk)
-                if size > length:
-                    break
-                yield chunk
-    except zlib.error as error:
-        raise zipfile.BadZipFile(f"{name}: {error}") from None
-    if size != length:
-        raise ArchiveError(
-            f"{name} unpacks to another size than the {length:,} bytes that it declares. Do not "
-            "use the archive."
-        )

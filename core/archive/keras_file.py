@@ -6,16 +6,20 @@ compute with numbers and nothing else are allowed. This module does not import T
 """
 
 import json
-import zipfile
+import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
+from core import storage
+from core.archive import hdf5_file
 from core.errors import ModelError
 from core.settings import settings
+from core.untrusted import zipped
 
 WEIGHTS = "model.weights.h5"
 FILES = frozenset({"config.json", "metadata.json", WEIGHTS})
-_JSON_BYTES = 16 * 2**20
+JSON_BYTES = 16 * 2**20
 
 
 def _names(text: str) -> frozenset[str]:
@@ -62,21 +66,28 @@ SAFE: dict[str | None, frozenset[str]] = {
 def require_plain(file: Path, *, compiled: bool = True) -> None:
     """Raises `ModelError`, with the reason, unless the file has only plain layers and numbers.
 
-    Nothing in the file is imported, built or unpacked. With `compiled`, loss and optimizer must be
-    plain too; who loads the file without them need not ask for that.
+    Nothing in the file is imported or built; its weights are unpacked beside it while they are
+    looked at. With `compiled`, loss and optimizer must be plain too; who loads the file without
+    them need not ask for that.
     """
-    try:
-        with zipfile.ZipFile(file) as archive:
-            _require_members(archive)
-            network = json.loads(archive.read("config.json"))
-            json.loads(archive.read("metadata.json"))
-            if not compiled and isinstance(network, dict):
-                network.pop("compile_config", None)
-            require_safe(network)
-            with archive.open(WEIGHTS) as stream:
-                _require_numbers(stream, WEIGHTS)
-    except (zipfile.BadZipFile, KeyError, ValueError, RecursionError, EOFError) as error:
-        raise ModelError(f"{file.name} is damaged ({error}). Export it again.") from None
+    limit = settings().max_archive_bytes
+    with zipped.opened(file, limit, ModelError) as members:
+        if sorted(members.names) != sorted(FILES):
+            odd = ", ".join(map(repr, sorted(set(members.names) - FILES))) or "fewer"
+            raise ModelError(
+                f"A Keras file holds {', '.join(sorted(FILES))}; this one holds {odd}. Do not use "
+                "it."
+            )
+        network, _ = (
+            _json(members.read(name, JSON_BYTES), file) for name in ("config.json", "metadata.json")
+        )
+        if not compiled and isinstance(network, dict):
+            network.pop("compile_config", None)
+        _require_safe(network, file)
+        with storage.scratch(file.parent) as scratch:
+            with (scratch / WEIGHTS).open("wb") as target:
+                members.save(WEIGHTS, target, limit)
+            hdf5_file.require_numbers(scratch / WEIGHTS, WEIGHTS)
 
 
 def require_plain_h5(file: Path) -> None:
@@ -84,36 +95,27 @@ def require_plain_h5(file: Path) -> None:
 
     Its loss and optimizer are not looked at: the file must be loaded without them.
     """
-    import h5py
-
-    with file.open("rb") as stream:
-        _require_numbers(stream, file.name)
-        with h5py.File(stream, "r") as weights:
-            text = weights.attrs.get("model_config")
-        if text is None:
-            raise ModelError(
-                f"{file.name} has weights and no network. Save the whole model: model.save(FILE)."
-            )
-        try:
-            require_safe(json.loads(text), legacy=True)
-        except (ValueError, TypeError, RecursionError) as error:
-            raise ModelError(f"{file.name} is damaged ({error}). Export it again.") from None
-
-
-def _require_members(archive: zipfile.ZipFile) -> None:
-    entries = archive.infolist()
-    names = [entry.filename for entry in entries]
-    if sorted(names) != sorted(FILES):
-        odd = ", ".join(map(repr, sorted(set(names) - FILES))) or "fewer or twice the same"
+    hdf5_file.require_numbers(file, file.name)
+    text = hdf5_file.attribute(file, "model_config", file.name)
+    if text is None:
         raise ModelError(
-            f"A Keras file holds {', '.join(sorted(FILES))}; this one holds {odd}. Do not use it."
+            f"{file.name} has weights and no network. Save the whole model: model.save(FILE)."
         )
-    for entry in entries:
-        if entry.filename != WEIGHTS and entry.file_size > _JSON_BYTES:
-            raise ModelError(f"{entry.filename} is larger than {_JSON_BYTES:,} bytes.")
-    total, limit = sum(entry.file_size for entry in entries), settings().max_archive_bytes
-    if total > limit:
-        raise ModelError(f"A Keras file may hold {limit:,} bytes; this one says {total:,}.")
+    _require_safe(_json(text, file), file, legacy=True)
+
+
+def _json(text: Any, file: Path) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise ModelError(f"{file.name} is damaged ({error}). Export it again.") from None
+
+
+def _require_safe(network: Any, file: Path, *, legacy: bool = False) -> None:
+    try:
+        require_safe(network, legacy=legacy)
+    except RecursionError:
+        raise ModelError(f"{file.name} is nested too deeply. Do not use it.") from None
 
 
 def require_safe(part: Any, *, legacy: bool = False) -> None:
@@ -136,45 +138,37 @@ def require_safe(part: Any, *, legacy: bool = False) -> None:
                 f"A Keras file may hold the layers that BlastLens builds; this one holds {where}"
                 f"{name}, which could run code of its own. Do not use it."
             )
+    _require_known_names(part)
     for item in part.values():
         require_safe(item, legacy=legacy)
+
+
+def _require_known_names(part: Mapping[str, Any]) -> None:
+    """Raises `ModelError` where a function or an initializer is named that Keras does not have."""
+    for key, value in part.items():
+        kind = next((end for end in NAMED if key == end or key.endswith(f"_{end}")), None)
+        if kind and isinstance(value, str) and value not in NAMED[kind]:
+            raise ModelError(f"A layer has the {key} {value[:60]!r}, which Keras does not have.")
 
 
 _OF_ANY_MODULE = frozenset().union(*SAFE.values()) | {"Policy"}
 
 
-def _require_numbers(stream: IO[bytes], file: str) -> None:
-    """Raises `ModelError` unless the weights are arrays of numbers inside the file."""
-    import h5py
-
-    total, limit = 0, settings().max_archive_bytes
-
-    def require_numeric(name: str, item: Any) -> None:
-        nonlocal total
-        if isinstance(item, h5py.Dataset) and (item.external or item.is_virtual):
-            raise ModelError(f"The weights {name} lie in another file. Do not use this one.")
-        if isinstance(item, h5py.Dataset) and item.dtype.kind not in "biuf":
-            raise ModelError(f"The weights {name} are no numbers but {item.dtype}.")
-        if isinstance(item, h5py.Dataset):
-            total += item.size * item.dtype.itemsize
-        if total > limit:  # an array that was never written takes no room in the file
-            raise ModelError(f"The weights take more than {limit:,} bytes when they are unpacked.")
-
-    try:
-        weights = h5py.File(stream, "r")
-    except OSError as error:
-        raise ModelError(f"{file} is damaged ({error}). Export it again.") from None
-    with weights:
-        _require_hard_links(weights)
-        weights.visititems(require_numeric)
+def _both_ways(*modules: str) -> frozenset[str]:
+    """Class names as they are and as Keras also takes them: `GlorotUniform`, `glorot_uniform`."""
+    names = frozenset().union(*(SAFE[module] for module in modules))
+    return names | {re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower() for name in names}
 
 
-def _require_hard_links(group: Any, depth: int = 0) -> None:
-    import h5py
-
-    for name in group:
-        link = group.get(name, getlink=True)
-        if not isinstance(link, h5py.HardLink) or depth > 64:
-            raise ModelError(f"The weights {name} lie in another file. Do not use this one.")
-        if isinstance(item := group[name], h5py.Group):
-            _require_hard_links(item, depth + 1)
+# What may be given by its name alone, by the end of the field's name.
+NAMED: dict[str, frozenset[str]] = {
+    "activation": _names(
+        "celu elu exponential gelu glu hard_shrink hard_sigmoid hard_silu hard_swish hard_tanh "
+        "leaky_relu linear log_sigmoid log_softmax mish relu relu6 selu sigmoid silu soft_shrink "
+        "softmax softplus softsign sparse_plus sparse_sigmoid sparsemax squareplus swish tanh "
+        "tanh_shrink threshold"
+    ),
+    "constraint": _both_ways("keras.constraints"),
+    "initializer": _both_ways("keras.initializers") | _names("normal one uniform zero"),
+    "regularizer": _both_ways("keras.regularizers"),
+}

@@ -13,6 +13,7 @@ from core.archive import keras_file
 from core.data.indexing import digest
 from core.errors import ModelError
 from core.settings import settings
+from core.untrusted import zipped
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _PICKLES = tuple(bytes([0x80, protocol]) for protocol in range(2, 6))
@@ -77,8 +78,8 @@ def _start(path: Path) -> bytes:
 
 
 def _zipped(path: Path) -> str:
-    with zipfile.ZipFile(path) as archive:
-        names = archive.namelist()
+    with zipped.opened(path, settings().max_archive_bytes, ModelError) as members:
+        names = members.names
     if any(name.endswith(".pkl") for name in names):
         raise ModelError(
             f"{path.name} is a PyTorch file with a pickle, which can run any code when it is "

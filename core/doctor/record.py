@@ -1,7 +1,6 @@
 """The files of a run, read once for the run doctor."""
 
 import json
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from core.archive import keras_file
 from core.data import splits
 from core.documents import Section
 from core.errors import RunError
@@ -20,6 +20,8 @@ from core.runs.calibration import Calibration
 from core.runs.config import RunConfig, Setting
 from core.runs.metrics import PartMetrics, RunMetrics
 from core.runs.run_store import HISTORY_COLUMNS, STAGES, Run
+from core.settings import settings
+from core.untrusted import zipped
 
 
 @dataclass(frozen=True)
@@ -183,9 +185,10 @@ def _network(run: Run) -> KerasLayer | None:
     if not file.exists():
         return None
     try:
-        with zipfile.ZipFile(file) as archive:
-            return KerasLayer.parse(json.loads(archive.read("config.json")))
-    except (zipfile.BadZipFile, KeyError, ValueError, RunError):
+        with zipped.opened(file, settings().max_archive_bytes, RunError) as members:
+            text = members.read("config.json", keras_file.JSON_BYTES)
+        return KerasLayer.parse(json.loads(text))
+    except (RunError, ValueError, RecursionError):
         raise RunError(
             f"model.keras of run {run.run_id} is damaged. Train the run again."
         ) from None

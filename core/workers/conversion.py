@@ -6,11 +6,8 @@ TensorFlow.
 """
 
 import json
-import os
 import subprocess
 import sys
-import threading
-from contextlib import suppress
 from pathlib import Path
 
 from core.adoption.adopt import GRAPH
@@ -18,6 +15,7 @@ from core.archive import model_file
 from core.errors import BlastLensError, ModelError
 from core.runs.adoption import Converted
 from core.settings import PROJECT, settings
+from core.untrusted import confined
 from core.workers import worker
 from core.workers.launcher import environment
 
@@ -115,26 +113,8 @@ def _short(error: Exception) -> str:
     return " ".join(str(error).split())[:300] or type(error).__name__
 
 
-def _limit_memory() -> None:
-    """Limits the data of this process, where the system can."""
-    with suppress(ImportError, ValueError, OSError):
-        import resource
-
-        limit = settings().conversion_bytes
-        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
-
-
-def _end_with_the_caller() -> None:
-    while os.getppid() == _CALLER:
-        threading.Event().wait(0.5)
-    os._exit(1)
-
-
-_CALLER = os.getppid()
-
 if __name__ == "__main__":
-    threading.Thread(target=_end_with_the_caller, daemon=True).start()
-    _limit_memory()
+    confined.enter(settings().conversion_bytes)
     said: dict[str, object]
     try:
         said = work(Path(sys.argv[1]), Path(sys.argv[2])).to_json()

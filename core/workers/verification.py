@@ -13,7 +13,8 @@ from pathlib import Path
 from core.archive import keras_file
 from core.errors import BlastLensError, RunError
 from core.runs.run_store import Run
-from core.settings import PROJECT
+from core.settings import PROJECT, settings
+from core.untrusted import confined
 from core.workers.launcher import environment
 
 IMAGES = 8
@@ -66,6 +67,7 @@ def compare(run: Run) -> float:
 
 
 if __name__ == "__main__":
+    confined.enter(settings().conversion_bytes)
     difference, problem = None, None
     try:
         difference = compare(Run(Path(sys.argv[1])))

@@ -64,6 +64,29 @@ def test_whatever_could_run_is_refused(tmp_path: Path, layer: dict[str, Any]) ->
         keras_file.require_plain(rebuilt(tmp_path / "model.keras", layer=layer))
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("activation", "get_file"),
+        ("recurrent_activation", "os.system"),
+        ("kernel_initializer", "anything"),
+        ("bias_regularizer", "mine"),
+        ("kernel_constraint", "keras>x"),
+    ],
+)
+def test_a_function_given_by_its_name_is_one_of_keras(tmp_path: Path, key: str, value: str) -> None:
+    layer = {"module": "keras.layers", "class_name": "Dense", "config": {key: value}}
+    with pytest.raises(ModelError, match=f"has the {key} '{value}', which Keras does not have"):
+        keras_file.require_plain(rebuilt(tmp_path / "model.keras", layer=layer))
+
+
+def test_functions_of_keras_may_be_given_by_their_names(tmp_path: Path) -> None:
+    names = {"activation": "silu", "kernel_initializer": "he_normal", "bias_initializer": "zeros"}
+    names |= {"kernel_regularizer": "l1l2", "kernel_constraint": "MaxNorm"}
+    layer = {"module": "keras.layers", "class_name": "Dense", "config": names}
+    keras_file.require_plain(rebuilt(tmp_path / "model.keras", layer=layer))
+
+
 def test_other_files_in_it_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"holds 'extra\.pkl'"):
         keras_file.require_plain(rebuilt(tmp_path / "model.keras", extra__pkl=b"x"))

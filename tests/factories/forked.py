@@ -30,6 +30,7 @@ _ENVIRONMENT = {
 # What is forked: the command line and the workers of this machine.
 OURS: tuple[str, ...] = (
     "core",
+    "core.archive.examination",
     *(f"core.workers.{name}" for name in ("conversion", "detection", "devices", "fetch")),
     *(f"core.workers.{name}" for name in ("sweep", "train", "trainer", "verification")),
     *("tests.factories.executor", "tests.factories.training"),

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 
+import core.archive.examination
 import core.cli
 import core.training.network
 import core.workers.conversion

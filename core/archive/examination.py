@@ -1,0 +1,65 @@
+"""Checks an unpacked run in a process of its own, with limits of memory and time.
+
+`python -m core.archive.examination RUN_DIR`. What a file says of its size can be checked; what a
+library does with a made-up file cannot, and it may end its process.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from core.archive import checks
+from core.errors import BlastLensError, RunError
+from core.runs.run_store import Run
+from core.settings import PROJECT, settings
+from core.untrusted import confined
+
+
+def require(run: Run) -> None:
+    """Raises `RunError`, with file and rule, unless every file of the run is valid."""
+    limits = settings()
+    path = [str(PROJECT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "core.archive.examination", str(run.path.absolute())],
+            cwd=PROJECT,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(path)},
+            capture_output=True,
+            text=True,
+            timeout=limits.examination_seconds,
+        )
+        problem = json.loads(done.stdout.splitlines()[-1])
+    except subprocess.TimeoutExpired:
+        raise RunError(
+            f"Checking the run took over {limits.examination_seconds} s and was stopped. Do not "
+            "use it."
+        ) from None
+    except (ValueError, IndexError):
+        raise RunError(
+            "The process that checked the run ended: a file in it is damaged, or needs more memory "
+            f"than the limit of {limits.examination_bytes / 2**30:.0f} GiB (examination_bytes in "
+            "core/settings.py)."
+        ) from None
+    if problem is not None:
+        raise RunError(problem)
+
+
+def work(folder: Path) -> str | None:
+    """As `require`, in this process; returns the sentence to show, None if all is well."""
+    try:
+        checks.require(Run(folder))
+    except BlastLensError as error:
+        return str(error)
+    except MemoryError:
+        return (
+            "A file of the run needs more memory than the limit of "
+            f"{settings().examination_bytes / 2**30:.0f} GiB. Do not use it."
+        )
+    return None
+
+
+if __name__ == "__main__":
+    confined.enter(settings().examination_bytes)
+    print(json.dumps(work(Path(sys.argv[1]))))
