@@ -8,11 +8,13 @@ import sys
 from pathlib import Path
 
 import streamlit as st
+from starlette.middleware import Middleware
 
 from core import memory, storage
-from core.errors import ConfigError
+from core.errors import ConfigError, DiskError
 from pages.ui.common import compat, login, server
 from pages.ui.common.frame import keys, printed
+from pages.ui.common.text import show_error
 
 HOME = "Home"
 
@@ -52,7 +54,6 @@ def show_page() -> None:
 
 
 memory.keep_little()
-storage.seed_artifacts()
 compat.share_upload_bytes()
 if __name__ == "__main__":
     show_page()
@@ -60,8 +61,11 @@ else:
     # Another server than Streamlit's binds to an address of its own choice.
     by_streamlit = Path(sys.argv[0]).resolve() == Path(__file__).resolve()
     try:
+        storage.seed_artifacts()
         server.require_safe(local=by_streamlit and server.is_local())
-    except ConfigError as error:
+    except (ConfigError, DiskError) as error:
         print(error, file=sys.stderr)
         raise SystemExit(2) from None
-    app = st.App(__file__)
+    app = st.App(
+        __file__, on_script_error=show_error, middleware=[Middleware(server.WithoutMetrics)]
+    )

@@ -16,7 +16,7 @@ from typing import Any
 import click
 
 from benchmarks.measure import Bar, Figures, Options, bars_of, machine, plain
-from core.errors import BlastLensError, ConfigError
+from core.errors import BlastLensError, ConfigError, DiskError
 
 BENCHMARKS = {
     "index": "first and second look at a full-size data set, against a bare walk and a bare read",
@@ -89,7 +89,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(" ".join(str(error).split()), file=sys.stderr)
         return 2
     except OSError as error:
-        print(f"{error.filename or 'The system'}: {error.strerror or error}.", file=sys.stderr)
+        print(DiskError.of(error, "the system"), file=sys.stderr)
         return 2
     return 0
 

@@ -103,15 +103,16 @@ class Visitor:
     Raises `RunError` when the script raises or does not finish.
     """
 
-    def __init__(self, port: int):
-        """Connects to the server on `port`; nothing is run yet."""
+    def __init__(self, port: int, base: str = ""):
+        """Connects to the server on `port`, below the path `base`; nothing is run yet."""
         self.widgets: dict[str, Widget] = {}
         self.pictures = 0
+        self.alerts: list[str] = []  # of the last run
         self._port = port
         self._page = ""
         self._states: dict[str, WidgetState] = {}
         self._socket = connect(
-            f"ws://localhost:{port}/_stcore/stream",
+            f"ws://localhost:{port}{base}/_stcore/stream",
             subprotocols=["streamlit"],  # type: ignore[list-item]
             compression=None,
             max_size=None,
@@ -190,6 +191,7 @@ class Visitor:
         kind = message.WhichOneof("type")
         if kind == "new_session":
             renewed = set(message.metadata.run.fragment_ids)
+            self.alerts = []
             self.widgets = {
                 name: widget
                 for name, widget in self.widgets.items()
@@ -208,6 +210,8 @@ class Visitor:
             if name in ("button", "button_group", "selectbox", "multiselect", "pagination"):
                 widget = Widget(name, body, message.delta.fragment_id)
                 self.widgets[widget.message.id] = widget
+            elif name == "alert":
+                self.alerts.append(element.alert.body)
             elif name == "imgs":
                 pictures |= {i.url for i in element.imgs.imgs if i.url.startswith("/media/")}
         return kind == "script_finished" and message.script_finished in (

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from core.errors import disk_errors
+
 _LOOK_EVERY_SECONDS = 0.2
 
 
@@ -20,7 +22,7 @@ def lock(
     """Locks `path` + ".lock" against other processes; the lock is released if the process dies.
 
     While the lock is taken or `when` returns False, `waiting` is called about five times a second;
-    it may raise to give up.
+    it may raise to give up. Raises `DiskError` where no lock can be made.
     """
     with any_lock([path], waiting, when=when):
         yield
@@ -35,7 +37,8 @@ def any_lock(
 ) -> Iterator[None]:
     """Locks the first of `paths` that is free; see `lock`."""
     for path in paths:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        with disk_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
     file_locks = [FileLock(f"{path}.lock") for path in paths]
     while (held := _first_free(file_locks) if when() else None) is None:
         time.sleep(_LOOK_EVERY_SECONDS)
@@ -49,7 +52,7 @@ def any_lock(
 
 def _first_free(file_locks: Sequence[FileLock]) -> FileLock | None:
     for file_lock in file_locks:
-        with suppress(Timeout):
+        with suppress(Timeout), disk_errors(file_lock.lock_file):
             file_lock.acquire(blocking=False)
             return file_lock
     return None

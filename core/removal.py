@@ -1,10 +1,10 @@
 """Deleting a run: what rests on it is said first, and a record that rests on it keeps it."""
 
-import shutil
 from dataclasses import dataclass
 
 from sqlalchemy import select
 
+from core import leftovers
 from core.cases import database
 from core.cases.tables import CaseRow, PictureRow
 from core.cohort import cohort_store
@@ -55,8 +55,7 @@ def delete(run: Run) -> None:
     """Deletes a run's folder for good. Raises `RunError` if something forbids it."""
     if forbid := dependents(run).forbid:
         raise RunError(f"{about.called(run)} is not deleted. {' '.join(forbid)}")
-    (run.path / run.REQUEST).unlink()  # without it a run is deleted, should the rest be cut short
-    shutil.rmtree(run.path)
+    leftovers.discard(run.path)
 
 
 def _cases(run: Run) -> list[str]:

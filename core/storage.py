@@ -14,6 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
+from core.errors import disk_errors, refusals
 from core.settings import PROJECT, settings
 
 T = TypeVar("T")
@@ -152,27 +153,36 @@ def seed_artifacts() -> None:
 def atomic(path: Path) -> Iterator[Path]:
     """Yields a temporary path beside `path` and moves it to `path` if the block succeeds.
 
-    A reader sees the old file or the new one, never a partial one.
+    A reader sees the old file or the new one, never a partial one. Raises `DiskError`.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    prefix = f".{path.stem}{_mark(os.getpid())}"
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=prefix, suffix=path.suffix)
-    os.close(handle)
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Of the name no more than leaves room for the rest: a file system takes 255 bytes.
+        prefix = f".{path.stem[:40]}{mark(os.getpid())}"
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=prefix, suffix=path.suffix)
+        os.close(handle)
     temporary = Path(name)
     try:
-        yield temporary
-        _replace(temporary, path)
+        with refusals(temporary, path):
+            yield temporary
+            _replace(temporary, path)
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # as of a disk that has become read-only
+            temporary.unlink(missing_ok=True)
 
 
 @contextmanager
 def scratch(folder: Path) -> Iterator[Path]:
-    """A temporary folder in `folder`, removed afterwards."""
-    folder.mkdir(parents=True, exist_ok=True)
-    prefix = f".scratch{_mark(os.getpid())}"
-    with tempfile.TemporaryDirectory(dir=folder, prefix=prefix) as name:
-        yield Path(name)
+    """A temporary folder in `folder`, removed afterwards. Raises `DiskError`."""
+    with disk_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        prefix = f".scratch{mark(os.getpid())}"
+        name = Path(tempfile.mkdtemp(dir=folder, prefix=prefix))
+    try:
+        with refusals(name / ".refused", folder):
+            yield name
+    finally:
+        shutil.rmtree(name, ignore_errors=True)
 
 
 @contextmanager
@@ -196,29 +206,9 @@ def new_folder(target: Path) -> Iterator[Path]:
             raise
 
 
-def _mark(process: int) -> str:
+def mark(process: int) -> str:
     """The mark in names of temporary files, by machine and process."""
     return f"-{platform.node()}-{process}-"
-
-
-def sweep(folder: Path) -> None:
-    """Removes temporary files from a folder that no other process writes to."""
-    for leftover in folder.glob(".*"):
-        _remove(leftover)
-
-
-def sweep_caches(process: int) -> None:
-    """Removes the temporary files of a process of this machine from the caches."""
-    for leftover in (settings().artifacts / "cache").rglob(".*"):
-        if _mark(process) in leftover.name:
-            _remove(leftover)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
 
 
 def _replace(source: Path, target: Path) -> None:
@@ -241,10 +231,18 @@ def _patiently(action: Callable[[], T]) -> T:
             time.sleep(0.05)
 
 
-def write_json(path: Path, document: Any) -> None:
-    """Writes `document` as JSON, atomically. Raises `ValueError` for NaN, which JSON lacks."""
+def write_bytes(path: Path, data: bytes | memoryview) -> None:
+    """Writes a file, atomically. Raises `DiskError`."""
     with atomic(path) as temporary:
-        temporary.write_bytes(encoded(document))
+        temporary.write_bytes(data)
+
+
+def write_json(path: Path, document: Any) -> None:
+    """Writes `document` as JSON, atomically.
+
+    Raises `ValueError` for NaN, which JSON lacks, and `DiskError`.
+    """
+    write_bytes(path, encoded(document))
 
 
 def encoded(document: Any) -> bytes:
@@ -270,7 +268,7 @@ def overwrite_json(path: Path, document: Any) -> None:
     A reader may see an incomplete file for a moment.
     """
     data = encoded(document)
-    with path.open("r+b", buffering=0) as file:
+    with disk_errors(path), path.open("r+b", buffering=0) as file:
         file.write(data)
         file.truncate(len(data))
 

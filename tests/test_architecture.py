@@ -16,7 +16,7 @@ FLOORS = (
         *("core.extras", "core.locks", "core.people", "core.roots", "core.storage"),
         *("core.tables", "core.untrusted"),
     },
-    {"core.documents"},
+    {"core.documents", "core.leftovers"},
     {"core.cells", "core.jobs", "core.metrics"},
     {"core.data"},
     {"core.models"},

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import zipfile
 from email import message_from_string
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from core import extras, settings, storage
 from core.errors import ConfigError
 from tests.conftest import PROJECT
+from tests.test_architecture import imports, sources
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +48,40 @@ def test_requirements_and_version_are_stated_once(wheel: zipfile.ZipFile) -> Non
     ]  # fmt: skip
     scripts = next(name for name in wheel.namelist() if name.endswith("entry_points.txt"))
     assert "blastlens = core.cli:main" in wheel.read(scripts).decode()
+
+
+# PyTorch is the peer of a benchmark, which is left out where it is not installed.
+NOT_DECLARED = {"torch"}
+
+
+def canonical(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def declared(*files: str) -> set[str]:
+    lines = [line for file in files for line in (PROJECT / file).read_text("utf-8").splitlines()]
+    return {canonical(re.match(r"[\w.-]+", line)[0]) for line in lines if line[:1].isalpha()}
+
+
+@pytest.mark.parametrize(
+    ("folders", "files"),
+    [
+        (("core", "pages"), ("requirements.txt",)),
+        (("benchmarks", "tests"), ("requirements.txt", "requirements-dev.txt")),
+    ],
+    ids=["package", "development"],
+)
+def test_whatever_is_imported_is_declared(folders: tuple[str, ...], files: tuple[str, ...]) -> None:
+    """Not only what happens to come with something else."""
+    imported = {name.partition(".")[0] for file in sources(*folders) for name in imports(file)}
+    imported |= {name.partition(".")[0] for name in imports(PROJECT / "app.py")}
+    imported -= sys.stdlib_module_names | NOT_DECLARED
+    imported -= {"app", "benchmarks", "core", "pages", "tests"}
+    providers = packages_distributions()
+    known = declared(*files)
+    assert {
+        name for name in imported if not known & set(map(canonical, providers.get(name, [name])))
+    } == set()
 
 
 def test_an_installed_package_fills_a_new_artifacts_folder_once(

@@ -1,14 +1,21 @@
 """Atomic writes and locks, and settings from the environment."""
 
+import errno
 import json
+import os
+import pickle
+import shutil
 import subprocess
 import sys
+import tempfile
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from core import locks, storage
+from core import leftovers, locks, storage
+from core.errors import DiskError, refusals
 from core.settings import PROJECT, settings
 
 
@@ -36,6 +43,61 @@ def test_a_new_folder_appears_with_all_its_files_or_not_at_all(tmp_path: Path) -
     with pytest.raises(FileExistsError), storage.new_folder(target) as made:
         (made / "config.json").write_text("2")
     assert (target / "config.json").read_text() == "1"
+
+
+REFUSALS = {
+    errno.ENOSPC: "The disk is full (FILE). Free some space.",
+    errno.EDQUOT: "The disk quota of this user is used up (FILE). Free some space.",
+    errno.EROFS: "The disk is read-only (FILE).",
+    errno.EACCES: "Permission denied (FILE).",
+    errno.ENAMETOOLONG: "A name is too long for the disk (FILE). Choose a shorter one.",
+    errno.EFBIG: "A file would be larger than the system allows (FILE).",
+    errno.EIO: "The disk reports a fault (FILE).",
+    errno.ESTALE: "Stale file handle (FILE). Check the disk and try again.",
+}
+
+
+@pytest.mark.parametrize("number", REFUSALS, ids=errno.errorcode.get)
+def test_a_disk_that_refuses_is_one_error_with_file_and_remedy(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    for function in ("mkstemp", "mkdtemp"):
+        monkeypatch.setattr(tempfile, function, refuse)
+    file = tmp_path / "file.json"
+    writes: dict[Path, Callable[[], object]] = {
+        file: lambda: storage.write_json(file, {}),
+        tmp_path / "a": lambda: storage.write_together({tmp_path / "a": b""}),
+        tmp_path / ".new": lambda: storage.new_folder(tmp_path / "run").__enter__(),
+    }
+    for named, write in writes.items():
+        with pytest.raises(DiskError) as told:
+            write()
+        assert str(told.value).startswith(REFUSALS[number].replace("FILE", str(named)))
+        assert told.value.errno == number and pickle.loads(pickle.dumps(told.value)).errno == number
+    assert not any(path.is_file() for path in tmp_path.rglob("*"))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full is a device of Linux")
+def test_an_error_in_a_librarys_own_words_is_traced_to_the_disk(tmp_path: Path) -> None:
+    file, full = tmp_path / "a.npy", Path("/dev/full")
+    with pytest.raises(DiskError, match=r"The disk is full \(.*a\.npy\)"), refusals(full, file):
+        raise ValueError("Can't close the ZIP file while there is an open writing handle on it")
+    with pytest.raises(ValueError, match="zero"), refusals(tmp_path / "free", file):
+        raise ValueError("zero")
+
+
+def test_a_deleted_folder_frees_its_name_whatever_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "rmtree", lambda *_, **__: None)
+    (tmp_path / "run").mkdir()
+    leftovers.discard(tmp_path / "run")
+    assert [path.name[:9] for path in tmp_path.iterdir()] == [".deleted-"]
+    with pytest.raises(DiskError, match="is gone"):
+        leftovers.discard(tmp_path / "run")
 
 
 def test_a_written_file_is_readable_by_whom_the_folder_allows(tmp_path: Path) -> None:
@@ -99,12 +161,12 @@ def test_what_a_dead_process_left_half_written_is_swept_and_no_more(artifacts: P
     dead.wait()
     with storage.atomic(storage.pixels_dir("a") / "pixels.npy") as mine:
         assert len(list((artifacts / "cache").rglob(".*"))) == 3
-        storage.sweep_caches(dead.pid)
+        leftovers.sweep_caches(dead.pid)
         assert list((artifacts / "cache").rglob(".*")) == [mine]
     kept = storage.pixels_dir("a") / "pixels.npy"
     (kept.parent / ".half").touch()
-    storage.sweep(kept.parent)
-    storage.sweep(kept.parent / "nowhere")
+    leftovers.sweep(kept.parent)
+    leftovers.sweep(kept.parent / "nowhere")
     assert list(kept.parent.iterdir()) == [kept]
 
 

@@ -7,9 +7,10 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
+from core import leftovers
 from core.archive import model_file
 from core.data import datasets
-from core.errors import RunError
+from core.errors import RunError, disk_errors
 from core.models.catalog import ADOPTED
 from core.runs import active_model, config, run_store
 from core.runs.adoption import Adoption, Wanted
@@ -44,9 +45,10 @@ def create(
     config.require_inputs(requested)
     run = run_store.create(requested, run_id)
     try:
-        _copy(model, run.path / original(form))
+        with disk_errors(run.path):
+            _copy(model, run.path / original(form))
         asked.write(run.path / ADOPTION)
-    except OSError:
+    except Exception:
         delete(run)
         raise
     return run
@@ -103,7 +105,7 @@ def repeat(run: Run, wanted: Wanted) -> None:
 
 def delete(run: Run) -> None:
     """Deletes a run whose adoption has failed or is given up."""
-    shutil.rmtree(run.path)
+    leftovers.discard(run.path)
 
 
 def discard_original(run: Run) -> None:

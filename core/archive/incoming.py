@@ -9,6 +9,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from core import locks, storage
+from core.errors import disk_errors, refusals
 
 
 @contextmanager
@@ -19,7 +20,7 @@ def folder() -> Iterator[Path]:
     The lock on all imports is held for these few steps alone, never while an archive is read.
     """
     imports = storage.imports_dir()
-    with locks.lock(imports):
+    with locks.lock(imports), disk_errors(imports):
         imports.mkdir(parents=True, exist_ok=True)
         _sweep(imports)
         place = imports / f".{secrets.token_hex(8)}"
@@ -27,7 +28,8 @@ def folder() -> Iterator[Path]:
         living.acquire(blocking=False)
         place.mkdir()
     try:
-        yield place
+        with refusals(place / ".refused", place):
+            yield place
     finally:
         shutil.rmtree(place, ignore_errors=True)
         living.release()

@@ -1,5 +1,7 @@
 """The case database: SQLite in the artifacts folder, or PostgreSQL by `BLASTLENS_DATABASE_URL`."""
 
+import errno
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,14 +11,13 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from filelock import FileLock
 from sqlalchemy import Connection, Engine, create_engine, event, select
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.orm import Session
 
-from core import storage
+from core import locks, storage
 from core.cases.tables import HeadRow
-from core.errors import CaseError
+from core.errors import CaseError, DiskError, disk_errors
 from core.settings import settings
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -24,6 +25,13 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 SQLITE = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "secure_delete = ON")
 WAIT_SECONDS = 30  # for another writer
 WRITES = "writes"  # the execution option of a transaction that writes
+# What SQLite says of the disk, as the system does.
+_OF_THE_DISK = {
+    sqlite3.SQLITE_FULL: errno.ENOSPC,
+    sqlite3.SQLITE_READONLY: errno.EROFS,
+    sqlite3.SQLITE_CANTOPEN: errno.EACCES,
+    sqlite3.SQLITE_IOERR: errno.EIO,
+}
 DRIVERS = {"postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
 
 
@@ -62,7 +70,7 @@ def _session(engine: Engine) -> Iterator[Session]:
         with Session(engine, expire_on_commit=False, autoflush=False) as session:
             yield session
     except DBAPIError as error:
-        raise CaseError(f"The case database cannot be used: {_cause(error)}.") from error
+        raise CaseError(f"The case database cannot be used: {_cause(error)}") from error
 
 
 @lru_cache(maxsize=4)
@@ -70,7 +78,7 @@ def _engine(address: str) -> Engine:
     """Connects, and brings the tables to the version of this BlastLens."""
     try:
         engine = _sqlite(address) if address.startswith("sqlite") else _postgresql(address)
-        with FileLock(storage.cases_dir() / "upgrade.lock"):
+        with locks.lock(storage.cases_dir() / "upgrade"):
             upgrade(engine)
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
         raise CaseError(
@@ -78,12 +86,13 @@ def _engine(address: str) -> Engine:
             "PostgreSQL needs the extra blastlens[postgresql]."
         ) from error
     except DBAPIError as error:
-        raise CaseError(f"The case database cannot be opened: {_cause(error)}.") from error
+        raise CaseError(f"The case database cannot be opened: {_cause(error)}") from error
     return engine
 
 
 def _sqlite(address: str) -> Engine:
-    storage.cases_dir().mkdir(parents=True, exist_ok=True)
+    with disk_errors(storage.cases_dir()):
+        storage.cases_dir().mkdir(parents=True, exist_ok=True)
     engine = create_engine(address, connect_args={"timeout": WAIT_SECONDS})
 
     @event.listens_for(engine, "connect")
@@ -138,4 +147,9 @@ def backup(target: Path) -> None:
 
 
 def _cause(error: DBAPIError) -> str:
-    return " ".join(str(error.orig or error).split())[:300]
+    """What the database says, in a sentence; with file and remedy if the disk refuses SQLite."""
+    code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
+    if code in _OF_THE_DISK:
+        number = _OF_THE_DISK[code]
+        return str(DiskError(number, os.strerror(number), url().removeprefix("sqlite:///")))
+    return " ".join(str(error.orig or error).split())[:300] + "."

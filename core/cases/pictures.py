@@ -31,8 +31,7 @@ def keep(case_id: str, image: np.ndarray) -> str:
     digest = hashlib.sha256(data).hexdigest()
     path = file(case_id, digest)
     if not path.exists():
-        with storage.atomic(path) as temporary:
-            temporary.write_bytes(data)
+        storage.write_bytes(path, data)
     return digest
 
 

@@ -25,7 +25,7 @@ from core.cli import (
     train,
     tune,
 )
-from core.errors import BlastLensError
+from core.errors import BlastLensError, DiskError
 
 INTERRUPTED = 130  # exit status after Ctrl-C, as shells use it
 
@@ -87,7 +87,7 @@ def main(arguments: list[str] | None = None) -> int:
     except BlastLensError as error:
         return _fail(str(error))
     except OSError as error:
-        return _fail(f"{error.filename or 'The system'}: {error.strerror or error}.")
+        return _fail(str(DiskError.of(error, "the system")))
     return 0
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from core import storage
 from core.cases.case_store import SIGNED
 from core.cli.cases import find
 from core.cli.console import prints, wants_json
@@ -14,7 +15,6 @@ from core.report.case import words
 from core.report.case.build import build
 from core.report.case.check import CheckedReport, check
 from core.report.case.export import FORMATS, export, file_name
-from core.storage import atomic
 
 
 @click.command("export")
@@ -34,8 +34,7 @@ def export_report(case: str, to: str, kind: str) -> dict[str, object]:
     if target.is_dir():
         target /= file_name(report, kind)
     data = export(report, kind)
-    with atomic(target) as temporary:
-        temporary.write_bytes(data)
+    storage.write_bytes(target, data)
     return {
         "file": str(target),
         "bytes": len(data),

@@ -151,8 +151,7 @@ def examples(run: str) -> list[str]:
     for image_id in test.groupby("label").head(3)["image_id"]:
         file = storage.examples_dir() / f"{Path(image_id).stem}.png"
         image = decode(datasets.resolve(source.config.dataset) / image_id)
-        with storage.atomic(file) as temporary:
-            temporary.write_bytes(encode(image))
+        storage.write_bytes(file, encode(image))
         written.append(str(file))
     return written
 

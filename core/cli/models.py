@@ -112,8 +112,7 @@ def card(run: str, html: bool, out: str | None, fill: tuple[str, ...]) -> dict[s
     model_card = sections.build(described, diagnoses.examine(described))
     text = render.html(model_card) if html else render.markdown(model_card)
     if out:
-        with storage.atomic(Path(out)) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+        storage.write_bytes(Path(out), text.encode())
         return {"run": run, "file": out, "gaps": model_card.gaps}
     return sections.to_json(model_card) if wants_json() else text
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from core import storage
 from core.cells import annotations
 from core.cells.detection.detect import Field
 from core.cells.scale import CAMERA_UM, AskForMagnification, scale_of
@@ -22,7 +23,6 @@ from core.reading.reader import Reader
 from core.report.cell import track_record
 from core.report.cell.track_record import RecordInWords
 from core.runs import active_model, run_store
-from core.storage import atomic
 
 
 @click.command()
@@ -129,7 +129,7 @@ def _write_overlays(
             file = folder / f"{Path(reading.image).stem}{how}_overlay.png"
             if str(file) in written.values():
                 file = file.with_stem(f"{file.stem}_{number}")
-            file.write_bytes(encode(picture))
+            storage.write_bytes(file, encode(picture))
             written[number] = str(file)
     return written
 
@@ -171,19 +171,19 @@ def cells(
         stem = _unique(Path(name).stem, stems)
         if mask:
             file = Path(mask) / f"{stem}_mask.png"
-            _save(file, encode(annotations.mask_image(field)))
+            storage.write_bytes(file, encode(annotations.mask_image(field)))
             document["mask"] = str(file)
         if overlay:
             file = Path(overlay) / f"{stem}_overlay.png"
-            _save(file, encode(annotations.overlay(decode(Path(name), name), field)))
+            storage.write_bytes(file, encode(annotations.overlay(decode(Path(name), name), field)))
             document["overlay"] = str(file)
         documents.append(document)
         fields.append((name, field))
     if csv:
-        _save(Path(csv), annotations.to_csv(fields).encode())
+        storage.write_bytes(Path(csv), annotations.to_csv(fields).encode())
     if coco:
         text = json.dumps(annotations.to_coco(fields), ensure_ascii=False)
-        _save(Path(coco), text.encode())
+        storage.write_bytes(Path(coco), text.encode())
     return documents
 
 
@@ -219,12 +219,6 @@ def _unique(stem: str, stems: set[str]) -> str:
         name = f"{stem}_{number}"
     stems.add(name)
     return name
-
-
-def _save(file: Path, data: bytes) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with atomic(file) as temporary:
-        temporary.write_bytes(data)
 
 
 VERBS = (read, cells)

@@ -10,6 +10,7 @@ import json
 import re
 import secrets
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import dataset, fs, parquet
 
-from core import storage
+from core import leftovers
 from core.cohort.places import file_system, is_url
 from core.cohort.plan import (
     CohortPlan,
@@ -28,6 +29,7 @@ from core.cohort.plan import (
     write_manifest,
 )
 from core.cohort.rows import SCHEMA
+from core.errors import disk_errors
 from core.jobs.job import Job
 
 PLAN = "plan.json"
@@ -119,11 +121,17 @@ class Cohort(Job):
     def write_part(self, chunk: int, rows: pa.Table) -> None:
         """Writes the part of a chunk, which appears whole or not at all."""
         system, folder = self._place
-        system.create_dir(folder, recursive=True)
         temporary = f"{folder}/.{self._name(chunk)}-{secrets.token_hex(4)}"
-        with system.open_output_stream(temporary) as stream:
-            parquet.write_table(rows, stream)
-        system.move(temporary, f"{folder}/{self._name(chunk)}")
+        with disk_errors(folder):
+            system.create_dir(folder, recursive=True)
+            try:
+                with system.open_output_stream(temporary) as stream:
+                    parquet.write_table(rows, stream)
+                system.move(temporary, f"{folder}/{self._name(chunk)}")
+            except BaseException:
+                with suppress(OSError):
+                    system.delete_file(temporary)
+                raise
 
     def rows(self) -> Any:
         """The rows of all parts, a `pyarrow.dataset.Dataset` in the order of the pictures."""
@@ -173,7 +181,7 @@ class Cohort(Job):
 
     def sweep_unfinished(self) -> None:
         """Removes what died half-written; no process may write."""
-        storage.sweep(self.path)
+        leftovers.sweep(self.path)
         system, folder = self._place
         for info in system.get_file_info(fs.FileSelector(folder, allow_not_found=True)):
             if info.base_name.startswith(".part-"):

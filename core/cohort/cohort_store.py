@@ -20,7 +20,7 @@ from core.cohort.plan import (
 from core.cohort.source import Source
 from core.data.layouts import Labelling
 from core.documents import Document
-from core.errors import BlastLensError, ConfigError, RunError
+from core.errors import BlastLensError, ConfigError, RunError, disk_errors
 from core.jobs.job import Status
 from core.reading.preparing.told import NOTHING_TOLD, Told
 from core.runs.run_store import Run
@@ -68,7 +68,8 @@ def create(plan: CohortPlan, out: str | None = None) -> Cohort:
     """
     folder = folder_of(out) if out else storage.cohorts_dir() / _new_name(plan.run)
     if folder.is_dir() and not any(folder.iterdir()):
-        folder.rmdir()
+        with disk_errors(folder):
+            folder.rmdir()
     try:
         with storage.new_folder(folder) as made:
             plan.write(made / PLAN)
@@ -133,7 +134,7 @@ def get(out: str) -> Cohort:
 
 def cohorts() -> list[Cohort]:
     """All cohorts that can be read, here and elsewhere, the newest first."""
-    folders = [file.parent for file in storage.cohorts_dir().glob(f"*/{PLAN}")]
+    folders = [file.parent for file in storage.cohorts_dir().glob(f"[!.]*/{PLAN}")]
     folders += [Path(folder) for folder in _elsewhere().folders]
     dated = []
     for cohort in map(Cohort, folders):

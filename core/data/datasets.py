@@ -1,9 +1,10 @@
 """Known data sets: the synthetic demo set, and those that a user added by path."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from core import storage
+from core import locks, storage
 from core.data import indexing
 from core.data.indexing import Index
 from core.data.layouts import Labelling
@@ -69,7 +70,8 @@ def add(path: str, progress: Progress | None = None, labelling: Labelling | None
     labelling = labelling or _added().get(str(root))
     indexing.index(root, progress, labelling)
     if root != storage.demo_dir():
-        _write(_added() | {str(root): labelling or Labelling()})
+        said = labelling or Labelling()
+        _change(lambda added: added | {str(root): said})
     return root
 
 
@@ -89,7 +91,7 @@ def names(path: str) -> list[str]:
 
 def forget(root: Path) -> None:
     """Removes a folder from the list; the folder itself stays as it is."""
-    _write({path: said for path, said in _added().items() if path != str(root)})
+    _change(lambda added: {path: said for path, said in added.items() if path != str(root)})
 
 
 def _folder(path: str) -> Path:
@@ -99,9 +101,12 @@ def _folder(path: str) -> Path:
     return root
 
 
-def _write(added: dict[str, Labelling]) -> None:
-    rows = [{"path": path, "labelling": said.to_json()} for path, said in added.items()]
-    storage.write_json(storage.sources_file(), rows)
+def _change(changed: Callable[[dict[str, Labelling]], dict[str, Labelling]]) -> None:
+    """Replaces the list by what becomes of it, while no other process changes it."""
+    with locks.lock(storage.sources_file()):
+        added = changed(_added())
+        rows = [{"path": path, "labelling": said.to_json()} for path, said in added.items()]
+        storage.write_json(storage.sources_file(), rows)
 
 
 def _added() -> dict[str, Labelling]:

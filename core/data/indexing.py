@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from core import locks, storage
+from core import leftovers, locks, storage
 from core.cells.scale import CAMERA_UM, UM_PER_PX
 from core.data import duplicates, images, layouts
 from core.data.layouts import Labelling, Layout
@@ -105,7 +105,7 @@ def index(
         raise DataError(f"{root} is not a folder. Give the folder that holds the data set.")
     folder = _folder(root)
     with locks.lock(folder):
-        storage.sweep(folder)
+        leftovers.sweep(folder)
         files = walk(root)
         state: _State = {
             "version": VERSION,

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from core import locks, storage
+from core import leftovers, locks, storage
 from core.cells import morphology
 from core.cells.masks import cell_mask
 from core.cells.morphology import Morphology
@@ -93,7 +93,7 @@ def _measure_missing(index: Index, cells: pd.DataFrame, progress: Progress | Non
         finally:
             if rows:
                 table = pd.concat([table, _table(rows)])
-                storage.sweep(file.parent)
+                leftovers.sweep(file.parent)
                 with storage.atomic(file) as temporary:
                     table.to_parquet(temporary)
     return table

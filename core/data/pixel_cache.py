@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from core import locks, storage
+from core import leftovers, locks, storage
 from core.cells.masks import cell_mask
 from core.cells.staining import Normaliser
 from core.data.geometry import Geometry, fit, letterbox, window
@@ -47,7 +47,7 @@ def pixels(
     file = folder / "pixels.npy"
     with locks.lock(folder):
         if not file.exists():
-            storage.sweep(folder)
+            leftovers.sweep(folder)
             with storage.atomic(file) as temporary:
                 _build(temporary, root, cells, geometry, progress, inputs, normaliser)
     pixels: np.ndarray = np.load(file, mmap_mode="r")

@@ -16,7 +16,7 @@ from pydantic import ConfigDict, Field
 
 from core import locks, storage
 from core.documents import Document
-from core.errors import RunError
+from core.errors import RunError, disk_errors
 from core.settings import settings
 
 UNFINISHED = ("queued", "running")
@@ -199,8 +199,9 @@ class Job:
     def request_stop(self) -> None:
         """Asks the worker to stop, by the file `stop`."""
         if not self.deleted:
-            self.path.mkdir(parents=True, exist_ok=True)
-            (self.path / "stop").touch()
+            with disk_errors(self.path / "stop"):
+                self.path.mkdir(parents=True, exist_ok=True)
+                (self.path / "stop").touch()
 
     def queue(self) -> bool:
         """Queues the job for a worker; returns False if it is unfinished or has succeeded."""
@@ -218,7 +219,8 @@ class Job:
             raise RunError(f"{self.title} is {self.status.state}; there is nothing to resume.")
 
     def _wait_for_worker(self) -> None:
-        (self.path / "stop").unlink(missing_ok=True)
+        with disk_errors(self.path / "stop"):
+            (self.path / "stop").unlink(missing_ok=True)
         self.write_status(self._first_status())
 
     def _first_status(self) -> Status:

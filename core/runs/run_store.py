@@ -18,7 +18,7 @@ from core import storage
 from core.cells.staining import Normaliser
 from core.data.geometry import Geometry
 from core.data.images import PIXELS
-from core.errors import BlastLensError, RunError
+from core.errors import BlastLensError, RunError, disk_errors
 from core.jobs.job import Job, Status
 from core.runs import evaluations
 from core.runs.adoption import Adoption
@@ -191,7 +191,7 @@ class Run(Job):
         """Adds an epoch to history.csv and flushes it."""
         file = self.path / "history.csv"
         new = not file.exists()
-        with file.open("a", newline="", encoding="utf-8") as stream:
+        with disk_errors(file), file.open("a", newline="", encoding="utf-8") as stream:
             writer = csv.DictWriter(stream, HISTORY_COLUMNS)
             if new:
                 writer.writeheader()
@@ -200,8 +200,7 @@ class Run(Job):
     def keep_history(self, epochs: int) -> None:
         """Removes the rows after the first `epochs`, which will be trained again."""
         lines = self._history_lines()[: 1 + epochs] or [",".join(HISTORY_COLUMNS) + "\n"]
-        with storage.atomic(self.path / "history.csv") as temporary:
-            temporary.write_text("".join(lines), encoding="utf-8")
+        storage.write_bytes(self.path / "history.csv", "".join(lines).encode())
 
     @property
     def checkpoint_file(self) -> Path:
@@ -238,7 +237,9 @@ def create(config: RunConfig, run_id: str | None = None) -> Run:
             run = Run(made)
             run.write_status(run._first_status())
     except FileExistsError:
-        raise RunError(f"There is a run {run_id} already. Choose another name.") from None
+        whole = (target / Run.REQUEST).exists()
+        state = "" if whole else ", or what remains of it (blastlens clean removes that)"
+        raise RunError(f"There is a run {run_id} already{state}. Choose another name.") from None
     return Run(target)
 
 
@@ -263,7 +264,7 @@ def folder(run_id: str) -> Path:
 def runs() -> list[Run]:
     """Returns all runs whose folder can be read, the newest first."""
     dated = []
-    for file in storage.runs_dir().glob("*/config.json"):
+    for file in storage.runs_dir().glob("[!.]*/config.json"):
         run = Run(file.parent)
         try:
             status, _ = run.status, run.config

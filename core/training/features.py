@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import openvino
 
-from core import locks, storage
+from core import leftovers, locks, storage
 from core.cells.staining import Normaliser
 from core.compat import cached_property
 from core.data.indexing import digest
@@ -98,7 +98,7 @@ def features(
     views = config.views if "dihedral" in config.augmentation else 1
     files = [folder / f"view_{symmetry}.npy" for symmetry in range(views)]
     with locks.lock(folder):
-        storage.sweep(folder)
+        leftovers.sweep(folder)
         missing = [symmetry for symmetry, file in enumerate(files) if not file.exists()]
         for number, symmetry in enumerate(missing):
             with storage.atomic(files[symmetry]) as temporary:

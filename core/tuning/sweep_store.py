@@ -213,7 +213,7 @@ def exists(name: str) -> bool:
 def sweeps() -> list[Sweep]:
     """Returns all sweeps whose folder can be read, the newest first."""
     dated = []
-    for file in storage.sweeps_dir().glob("*/sweep.json"):
+    for file in storage.sweeps_dir().glob("[!.]*/sweep.json"):
         sweep = Sweep(file.parent)
         try:
             status, _ = sweep.status, sweep.plan

@@ -64,8 +64,7 @@ def _decode(job: DetectionJob) -> tuple[int, int]:
                 file.write(np.ascontiguousarray(strip).data)
                 small = (max(1, width // step), max(1, len(strip) // step))
                 strips.append(cv2.resize(strip, small, interpolation=cv2.INTER_AREA))
-    with storage.atomic(job.path / "overview.png") as temporary:
-        temporary.write_bytes(encode(np.vstack(strips)))
+    storage.write_bytes(job.path / "overview.png", encode(np.vstack(strips)))
     return height, width
 
 

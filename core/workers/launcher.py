@@ -11,13 +11,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from core import locks, storage
 from core.audit import ablations
 from core.cohort.cohort import Cohort
 from core.data.fetch_job import Fetch
 from core.embedding.embedding_job import EmbeddingJob
-from core.errors import ConfigError
+from core.errors import ConfigError, DiskError, disk_errors
 from core.jobs.job import Job, Status
 from core.reading.fields.detection_job import DetectionJob
 from core.runs import run_store
@@ -49,13 +50,20 @@ def launch(job: Job) -> None:
     """Starts the worker of a queued job; it outlives the app, a closed tab and the terminal.
 
     On a cluster, if one is chosen, an agent of this machine has it started there. Here, a run takes
-    its place in the queue. Raises `ConfigError`, and fails the job, if there is no such cluster.
+    its place in the queue. Raises `ConfigError`, and fails the job, if there is no such cluster,
+    and `DiskError` likewise.
     """
     try:
-        chosen.require(settings().engine)
-    except ConfigError as problem:
-        job.finish("failed", str(problem))
+        with disk_errors(job.path):
+            _launch(job)
+    except (ConfigError, DiskError) as problem:
+        with suppress(OSError):
+            job.finish("failed", str(problem))
         raise
+
+
+def _launch(job: Job) -> None:
+    chosen.require(settings().engine)
     module = WORKERS[type(job)]
     if isinstance(job, ON_CLUSTERS) and not chosen.is_local():
         _start(job, AGENT, module)

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from core import locks, storage
-from core.errors import ConfigError, RunError
+from core.errors import ConfigError, RunError, disk_errors
 from core.runs import environment, run_store
 from core.runs.run_store import Run
 from core.settings import settings
@@ -42,8 +42,9 @@ def runs_at_once() -> int:
 def join(run: Run) -> Path:
     """Gives the run its place in the queue, by the time it was queued; returns its ticket."""
     ticket = storage.runs_dir() / ".queue" / _name(run)
-    ticket.parent.mkdir(parents=True, exist_ok=True)
-    ticket.touch()
+    with disk_errors(ticket):
+        ticket.parent.mkdir(parents=True, exist_ok=True)
+        ticket.touch()
     return ticket
 
 

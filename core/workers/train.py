@@ -12,7 +12,7 @@ import sys
 import time
 from contextlib import nullcontext
 
-from core import storage
+from core import leftovers
 from core.errors import RunError
 from core.jobs.reporter import Cancelled, Reporter
 from core.runs.run_store import Run
@@ -31,9 +31,9 @@ def work(run: Run, reporter: Reporter) -> None:
     with nullcontext() if scheduled else queue.turn(run, reporter.check_stop):
         reporter.begin()
         reporter.close()
-        storage.sweep(run.path)
+        leftovers.sweep(run.path)
         code = _train(run)
-        storage.sweep(run.path)
+        leftovers.sweep(run.path)
     if not run.deleted and run.written_status.unfinished:
         if run.stop_requested:
             raise Cancelled
@@ -60,7 +60,7 @@ def _train(run: Run) -> int:
     finally:
         trainer.kill()
         trainer.wait()
-    storage.sweep_caches(trainer.pid)
+    leftovers.sweep_caches(trainer.pid)
     return trainer.returncode
 
 

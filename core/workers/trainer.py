@@ -8,7 +8,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from core import locks, storage
+from core import leftovers, locks
 from core.adoption.adopt import adopt
 from core.jobs.reporter import Reporter
 from core.runs.run_store import Run
@@ -32,8 +32,8 @@ def work(run: Run, reporter: Reporter) -> None:
 
 
 def _clean(run: Run) -> None:
-    storage.sweep_caches(os.getpid())
-    storage.sweep(run.path)
+    leftovers.sweep_caches(os.getpid())
+    leftovers.sweep(run.path)
 
 
 if __name__ == "__main__":

@@ -6,11 +6,11 @@ import os
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
-from core import storage
-from core.errors import BlastLensError
+from core.errors import BlastLensError, DiskError, refusal
 from core.jobs.job import Job, Taken
 from core.jobs.reporter import Cancelled, Reporter
 
@@ -66,19 +66,29 @@ def carry_out(job: J, work: Work[J]) -> None:
 
 def explain(problem: Exception, job: Job) -> str:
     """The problem and its remedy, in one or two sentences; the log gets the traceback."""
-    if isinstance(problem, BlastLensError):
+    if isinstance(problem, BlastLensError) and not isinstance(problem, DiskError):
         return str(problem)
     log.error("%s failed.", job.title, exc_info=problem)
-    if isinstance(problem, OSError) and storage.is_full(problem):
-        return f"The disk is full ({problem.filename or job.path}). Free some space. {job.remedy}"
     if is_out_of_memory(problem):
         return f"The machine ran out of memory. {job.LESS_MEMORY}"
-    if isinstance(problem, OSError):
-        return f"{problem.filename or 'A file'}: {problem.strerror or problem}. {job.remedy}"
+    # A database or a library has errors of its own for a disk that refuses it.
+    refused = problem if isinstance(problem, OSError) else _refused(job)
+    if refused:
+        return f"{DiskError.of(refused, job.path)} {job.remedy}"
     return (
         f"Unexpected {type(problem).__name__}: {' '.join(str(problem).split())[:300]} "
         "(worker.log has the details)."
     )
+
+
+def _refused(job: Job) -> OSError | None:
+    """Why the disk takes no more of a job; None if it does."""
+    probe = job.path / ".refused"
+    try:
+        return refusal(probe)
+    finally:
+        with suppress(OSError):
+            probe.unlink(missing_ok=True)
 
 
 def is_out_of_memory(problem: Exception) -> bool:

@@ -44,6 +44,46 @@ def test_an_added_folder_is_remembered_once_until_it_is_forgotten_or_gone(
     assert datasets.known() == []
 
 
+_FORGETS = """
+import sys
+from pathlib import Path
+from core.data import datasets
+print("ready", flush=True)
+sys.stdin.readline()
+for folder in sys.argv[1:]:
+    datasets.forget(Path(folder))
+"""
+
+
+@pytest.mark.process
+def test_processes_that_change_the_list_at_once_lose_nothing(artifacts: Path) -> None:
+    folders = [f"/nowhere/{number}" for number in range(60)]
+    rows = [{"path": folder, "labelling": Labelling().to_json()} for folder in folders]
+    storage.write_json(storage.sources_file(), rows)
+    command = [sys.executable, "-c", _FORGETS]
+    workers = [
+        subprocess.Popen(
+            [*command, *folders[first:45:3]],
+            cwd=PROJECT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for first in range(3)
+    ]
+    for worker in workers:
+        assert worker.stdout is not None and worker.stdout.readline() == "ready\n"
+    for worker in workers:
+        assert worker.stdin is not None
+        worker.stdin.write("go\n")
+        worker.stdin.flush()
+    for worker in workers:
+        worker.communicate()
+        assert worker.returncode == 0
+    kept = [row["path"] for row in storage.read_json(storage.sources_file())]
+    assert kept == folders[45:]
+
+
 @pytest.mark.parametrize("path", ["", "  ", "/nowhere/at/all"])
 def test_what_is_no_folder_is_not_added(path: str) -> None:
     with pytest.raises(DataError, match="is not a folder"):

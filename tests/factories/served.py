@@ -46,11 +46,13 @@ def serve(log: Path, port: int, environment: Mapping[str, str] | None = None) ->
             stdout=output,
             stderr=subprocess.STDOUT,
         )
+        base = (environment or {}).get("STREAMLIT_SERVER_BASE_URL_PATH", "")
+        health = f"http://localhost:{port}{base}/_stcore/health"
         try:
             deadline = time.monotonic() + 60
             while True:
                 try:
-                    urllib.request.urlopen(f"http://localhost:{port}/_stcore/health", timeout=2)
+                    urllib.request.urlopen(health, timeout=2)
                     break
                 except OSError:
                     assert server.poll() is None and time.monotonic() < deadline

@@ -73,12 +73,12 @@ def test_a_full_disk_leaves_a_status_that_says_so(monkeypatch: pytest.MonkeyPatc
     run = make_run("first", state="running", phase="a phase with a longer name")
 
     def full(*args: object, **places: object) -> tuple[int, str]:
-        raise OSError(errno.ENOSPC, "No space left on device")
+        raise OSError(errno.ENOSPC, "The disk is full left on device")
 
     monkeypatch.setattr(tempfile, "mkstemp", full)
     run.write_status(Status(state="failed", error="The disk is full."))
     assert (run.status.state, run.status.error) == ("failed", "The disk is full.")
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(OSError, match="The disk is full"):
         storage.write_json(run.path / "status.json", {})
 
 

@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 
 from core import storage
+from core.errors import DiskError
 from core.jobs.job import Status
 from core.jobs.reporter import Reporter
 from core.runs import config, run_store
 from core.runs.run_store import Run
-from core.workers import trainer, worker
+from core.workers import launcher, queue, trainer, worker
 from core.workers.train import _death
 from tests.conftest import PROJECT
 from tests.factories.processes import half_written
@@ -127,13 +128,39 @@ def test_a_heart_that_cannot_write_goes_on(tmp_path: Path, monkeypatch: pytest.M
         (MemoryError(), "The machine ran out of memory. Train with a smaller batch or sample."),
         (OSError(errno.ENOMEM, "Cannot allocate memory"), "The machine ran out of memory."),
         (type("ResourceExhaustedError", (Exception,), {})("OOM"), "ran out of memory"),
-        (PermissionError(errno.EACCES, "Permission denied", "/data/x"), "/data/x: Permission"),
+        (
+            PermissionError(errno.EACCES, "Permission denied", "/data/x"),
+            "Permission denied (/data/x).",
+        ),
         (KeyError("odd"), "Unexpected KeyError: 'odd' (worker.log has the details)."),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
 )
 def test_every_problem_has_a_sentence(problem: Exception, words: str, tmp_path: Path) -> None:
     assert words in worker.explain(problem, make_run(tmp_path))
+
+
+def test_a_job_that_cannot_be_launched_has_failed_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run(tmp_path)
+
+    def full(_: Run) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "ticket")
+
+    monkeypatch.setattr(queue, "join", full)
+    with pytest.raises(DiskError, match=r"^The disk is full \(ticket\)"):
+        launcher.launch(run)
+    assert (run.status.state, (run.status.error or "")[:16]) == ("failed", "The disk is full")
+
+
+def test_a_problem_in_the_words_of_a_library_is_traced_to_the_disk_of_the_job(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    monkeypatch.setattr(worker, "refusal", lambda file: full)
+    words = worker.explain(RuntimeError("StorageInternalError"), make_run(tmp_path))
+    assert words.startswith("The disk is full (")
 
 
 def test_what_the_system_did_to_a_trainer_is_put_in_words() -> None:

@@ -94,7 +94,7 @@ def write_dataset(
         )
         if plan.near_copy:
             image = _retouched(image, plan.cell)
-        (root / plan.path).write_bytes(encode(image, "BMP"))
+        storage.write_bytes(root / plan.path, encode(image, "BMP"))
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         try:

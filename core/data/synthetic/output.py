@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from core.errors import DataError
+from core.errors import DataError, disk_errors
 
 MARKER = "drawing"  # a file in a folder that a drawing has begun to fill
 
@@ -30,9 +30,11 @@ def claim(root: Path, description: str, facts: dict[str, object]) -> bool:
             raise refusal
         (root / MARKER).unlink(missing_ok=True)
         return True
-    root.mkdir(parents=True, exist_ok=True)
+    with disk_errors(root):
+        root.mkdir(parents=True, exist_ok=True)
     files = [entry for entry in root.iterdir() if not entry.name.startswith(".")]
     if files and not (root / MARKER).exists():
         raise refusal
-    (root / MARKER).touch()
+    with disk_errors(root / MARKER):
+        (root / MARKER).touch()
     return False

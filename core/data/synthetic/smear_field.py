@@ -133,14 +133,14 @@ def write_fields(
         own_seed = int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
         field = draw_field(seed=own_seed, look=look)
         name = f"field_{number:03d}"
-        (root / f"{name}.png").write_bytes(encode(field.image))
-        (root / f"{name}_mask.png").write_bytes(encode(field.mask))
+        storage.write_bytes(root / f"{name}.png", encode(field.image))
+        storage.write_bytes(root / f"{name}_mask.png", encode(field.mask))
         for it in field.objects:
             rows.append((f"{name}.png", it.kind, *it.bbox, int(it.cut), int(it.touching)))
         if progress is not None:
             progress(number + 1, fields)
     table = rows_to_csv(["file", "kind", "x", "y", "w", "h", "cut", "touching"], rows)
-    (root / BOXES).write_text(table, encoding="utf-8", newline="")
+    storage.write_bytes(root / BOXES, table.encode())
     storage.write_json(root / FACTS, facts)
     (root / MARKER).unlink(missing_ok=True)
     return root

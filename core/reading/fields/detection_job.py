@@ -16,7 +16,7 @@ from core.cells.detection.detect import Cell, Field
 from core.cells.detection.red_cells import Ruler
 from core.cells.detection.tiles import Stored
 from core.data.images import decode
-from core.errors import DataError, UploadError
+from core.errors import DataError, UploadError, disk_errors
 from core.jobs.job import Job, Status
 from core.settings import settings
 
@@ -41,7 +41,8 @@ class DetectionJob(Job):
 
         Raises `DataError` if the disk cannot hold the decoded image.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
+        with disk_errors(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
         others = [other for other in self.path.parent.iterdir() if other != self.path]
         others.sort(key=lambda folder: folder.stat().st_mtime, reverse=True)
         for old in others[KEPT - 1 :]:
@@ -53,8 +54,7 @@ class DetectionJob(Job):
                 f"The disk that holds {self.path} has {free / 1e9:.1f} GB free, too few for this "
                 "scan. Free some space, or set BLASTLENS_ARTIFACTS to a folder on a larger disk."
             )
-        with storage.atomic(self.path / f"scan{suffix}") as temporary, temporary.open("wb") as file:
-            file.write(data)
+        storage.write_bytes(self.path / f"scan{suffix}", data)
         storage.write_json(self.path / self.REQUEST, {"um_per_px": um_per_px})
 
     @property

@@ -5,6 +5,8 @@ from ipaddress import ip_address
 from typing import Any
 
 import streamlit as st
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 from streamlit.errors import StreamlitSecretNotFoundError
 
 from core import extras
@@ -70,6 +72,20 @@ def providers() -> Mapping[str, str]:
             'one with: python -c "import secrets; print(secrets.token_hex(32))"'
         )
     return {name: str(section["client_id"]) for name, section in sections.items()}
+
+
+class WithoutMetrics:
+    """Middleware that hides Streamlit's metrics: they count sessions and uploads for anybody."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        """Stands before the app."""
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers "not found" where the metrics would be, with or without a base path."""
+        path = str(scope.get("path", "")).rstrip("/")
+        hidden = scope["type"] == "http" and path.endswith("/_stcore/metrics")
+        await (Response(status_code=404) if hidden else self._app)(scope, receive, send)
 
 
 def _auth() -> Mapping[str, Any] | None:

@@ -8,7 +8,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from core.data.indexing import Index
-from core.errors import BlastLensError
+from core.errors import BlastLensError, DiskError
 from pages.ui.common import compat, people, server
 
 SPLITS = {
@@ -88,11 +88,25 @@ def sentence(text: str) -> str:
 
 @contextmanager
 def shown_errors() -> Iterator[None]:
-    """Turns BlastLens's errors into a message on the page; the rest of the page goes on."""
+    """Turns BlastLens's errors and the disk's into a message; the rest of the page goes on."""
     try:
         yield
-    except BlastLensError as error:
-        st.error(plain(str(error)), icon=":material/error:")
+    except (BlastLensError, OSError) as error:
+        if not show_error(error):
+            raise
+
+
+def show_error(error: Exception) -> bool:
+    """Shows an error of BlastLens or of the disk as a sentence; returns whether it is one.
+
+    app.py has Streamlit call it for what no page has caught.
+    """
+    if isinstance(error, OSError) and error.errno is not None:
+        error = DiskError.of(error, "the system")
+    if not isinstance(error, BlastLensError):
+        return False
+    st.error(plain(str(error)), icon=":material/error:")
+    return True
 
 
 def citation(index: Index) -> None:

@@ -132,7 +132,7 @@ def _form(root: Path) -> None:
             model = Path(path.strip()).expanduser()
             if upload is not None:
                 model = folder / PurePath(upload.name).name
-                model.write_bytes(upload.getbuffer())
+                storage.write_bytes(model, upload.getbuffer())
             elif not path.strip():
                 raise ModelError("Choose a model file, or name one on this machine.")
             else:
