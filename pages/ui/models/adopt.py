@@ -7,6 +7,7 @@ import streamlit as st
 
 from core import storage
 from core.adoption import request, statement
+from core.archive import incoming
 from core.data import splits
 from core.errors import ConfigError, ModelError
 from core.jobs.job import Status
@@ -128,7 +129,7 @@ def _form(root: Path) -> None:
         )
     if pressed:
         people.require(ADOPT_MODEL)
-        with storage.scratch(storage.imports_dir()) as folder:
+        with incoming.folder() as folder:
             model = Path(path.strip()).expanduser()
             if upload is not None:
                 model = folder / PurePath(upload.name).name
