@@ -29,6 +29,12 @@ def is_cnmc(path: str) -> bool:
     return in_test or _NAME.fullmatch(name) is not None
 
 
+def name_label(path: str) -> int | None:
+    """The label in the name of a file of C-NMC 2019; None where it has a number for a name."""
+    match = _NAME.fullmatch(path.rpartition("/")[2])
+    return LABELS[match[4].upper()] if match else None
+
+
 def _test_phase(folders: list[str]) -> str | None:
     for phase, pattern in _TEST_PHASES.items():
         if any(pattern.fullmatch(folder) for folder in folders):
@@ -44,7 +50,10 @@ class Cnmc:
     """
 
     title = "C-NMC 2019"
-    names = "UID_<subject>_<image>_<cell>_<all|hem>.bmp, or N.bmp in a folder of a test phase"
+    names = (
+        "UID_<subject>_<image>_<cell>_<all|hem> or, in a folder of a test phase, a number, with "
+        "the suffix of an image"
+    )
     unique = True
     classes: Mapping[str, int | None] = MappingProxyType({})
     absent: Mapping[str, str] = MappingProxyType({})

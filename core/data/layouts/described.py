@@ -155,8 +155,8 @@ def _unknown(found: Sequence[str]) -> UnlabelledError:
     contents = f"the folders {', '.join(found[:_LISTED])}" if found else "no folders with images"
     return UnlabelledError(
         f"The classes of these images are not known: there are {contents}. Give a folder with a "
-        "folder for each class, C-NMC's files (UID_<subject>_<image>_<cell>_<all|hem>.bmp), or the "
-        "folder above that of a test phase; or say where the classes stand: in a table of labels "
-        "(--table FILE), in the file names (--pattern EXPRESSION), or in which level of folders "
-        "(--class-folder NUMBER)."
+        "folder for each class, C-NMC's files (UID_<subject>_<image>_<cell>_<all|hem>, as any "
+        "format), or the folder above that of a test phase; or say where the classes stand: in a "
+        "table of labels (--table FILE), in the file names (--pattern EXPRESSION), or in which "
+        "level of folders (--class-folder NUMBER)."
     )

@@ -3,7 +3,7 @@
 import pytest
 
 from core.data import layouts
-from core.data.layouts import Layout, PathFacts, recognise
+from core.data.layouts import Labelling, Layout, PathFacts, recognise
 from core.data.layouts.cnmc import Cnmc
 from core.errors import DataError
 from tests.factories.trees import HEADER, NAMINGS
@@ -171,3 +171,28 @@ def test_the_labels_csv_speaks_of_the_preliminary_phase_only():
 def test_every_phase_and_label_has_one_name():
     assert layouts.PHASES == ("training", "preliminary", "final")
     assert layouts.LABELS == {"ALL": 1, "HEM": 0}
+
+
+def test_files_of_cnmc_of_any_format_may_stand_in_class_folders_that_agree_with_their_names():
+    paths = ["blast/UID_1_1_1_all.png", "normal/UID_H1_1_1_hem.png"]
+    said = Labelling(positive=("Blast",), negative=("normal",))
+    found = recognise(paths, _nothing, said)
+    assert [found.facts(path).label for path in paths] == [1, 0]
+    assert [found.facts(path).subject for path in paths] == ["1", "H1"]
+
+
+@pytest.mark.parametrize(
+    "path", ["normal/UID_1_1_1_all.png", "blast/UID_H1_1_1_hem.png", "other/UID_1_1_1_all.png"]
+)
+def test_classes_that_say_something_else_than_the_names_are_refused(path):
+    said = Labelling(positive=("blast",), negative=("normal",))
+    with pytest.raises(DataError, match=f"{path} is a file of C-NMC"):
+        recognise(["blast/UID_2_1_1_all.png", "normal/UID_H2_1_1_hem.png", path], _nothing, said)
+
+
+def test_a_few_files_of_cnmc_do_not_speak_for_the_others():
+    others = [f"{name}/{n}.png" for name in ("ALL", "HEM") for n in range(3)]
+    own = ["ALL/UID_1_1_1_all.png", "HEM/UID_H1_1_1_hem.png"]
+    found = recognise([*others, *own], _nothing)
+    assert [found.facts(path).label for path in (*others, *own)] == [1, 1, 1, 0, 0, 0, 1, 0]
+    assert isinstance(recognise([*others[:2], *own], _nothing), Cnmc)
