@@ -14,6 +14,7 @@ from core.cases.agreement import agreements
 from core.cases.tables import CaseRow
 from core.cases.verdict import verdict
 from core.cli.console import prints, progress, wants_json
+from core.data.images import read_file
 from core.errors import CaseError, ConfigError
 from core.people import Person, own_machine
 from core.reading.fields.summary import BLOOD
@@ -73,7 +74,7 @@ def new(
     shown = progress("reading")
     read = []
     for done, image in enumerate(images, start=1):
-        data, told = Path(image).read_bytes(), Told(adapt_stain=adapt_stain)
+        data, told = read_file(Path(image), Path(image).name), Told(adapt_stain=adapt_stain)
         read.append(intake.read(reader, Path(image).name, data, told, um_per_px=um_per_px))
         shown(done, len(images))
     who = acting(person)

@@ -10,7 +10,7 @@ from core.data.indexing import Index
 from core.data.layouts import Labelling
 from core.data.layouts.described import Described
 from core.data.layouts.layout import is_hidden
-from core.data.walk import DESCRIPTION, Progress, walk
+from core.data.walk import DESCRIPTION, Progress, table_content, walk
 from core.errors import ConfigError, DataError
 
 DEMO = "demo"
@@ -81,7 +81,7 @@ def preview(path: str, labelling: Labelling) -> Described:
     Reads no image. Raises `DataError` as `add` does, but not for classes without a label.
     """
     root = _folder(path)
-    return Described(names(path), lambda name: indexing.content(root / name), labelling)
+    return Described(names(path), lambda name: table_content(root / name), labelling)
 
 
 def names(path: str) -> list[str]:

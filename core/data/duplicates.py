@@ -73,13 +73,14 @@ def exact_pairs(cells: pd.DataFrame) -> pd.DataFrame:
 def find_pairs(
     cells: pd.DataFrame,
     thumbnails: np.ndarray,
-    read: Callable[[str], np.ndarray],
+    read: Callable[[str], np.ndarray | None],
     progress: Callable[[int, int], object] | None = None,
 ) -> pd.DataFrame:
     """Finds the pairs of identical or nearly identical images.
 
     `cells` has image_id, subject and sha256; `thumbnails` is uint8 (N, 768) in the same order;
-    `read` gives an image_id's RGB uint8 (H, W, 3). Returns one row a pair (`PAIR_COLUMNS`): kind
+    `read` gives an image_id's RGB uint8 (H, W, 3), None if it cannot be read: it is in no near pair
+    then. Returns one row a pair (`PAIR_COLUMNS`): kind
     is "exact" (same bytes) or "near" (the same cell, but for at most 5 % of it: encoded anew, or
     with some pixels changed); changed_pixels counts those that differ by more than 12 of 255
     levels, 0 for exact pairs. An unknown subject is None.
@@ -94,11 +95,15 @@ def find_pairs(
     pairs = first[candidates(thumbnails[first], progress)]
 
     @lru_cache(maxsize=2 * NEIGHBOURS)
-    def cut(row: int) -> np.ndarray:
-        return _cut(read(cells["image_id"].iat[row])).copy()
+    def cut(row: int) -> np.ndarray | None:
+        image = read(cells["image_id"].iat[row])
+        return None if image is None else _cut(image).copy()
 
     for done, (a, b) in enumerate(pairs.tolist(), start=1):
-        changed = _changed_pixels(cut(a), cut(b))
+        first_image, second_image = cut(a), cut(b)
+        if first_image is None or second_image is None:
+            continue
+        changed = _changed_pixels(first_image, second_image)
         if changed is not None:
             ends = _between(twins.get(a, [a]), twins.get(b, [b]))
             rows += [(min(pair), max(pair), "near", changed) for pair in ends]

@@ -4,6 +4,7 @@ No other module decodes image files. Images are RGB uint8 (H, W, 3).
 """
 
 import io
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -16,6 +17,7 @@ from core.data.image_formats import formats, pillow
 from core.data.image_formats.boundary import FORMATS, decoding
 from core.errors import TooSmallError, UploadError
 from core.settings import settings
+from core.untrusted.files import TooManyBytesError, open_regular, read_regular
 
 # The pixel format of classifier inputs, which a run keeps beside its geometry.
 PIXELS = "RGB, uint8"
@@ -99,7 +101,8 @@ def open_large_image(path: Path, name: str | None = None) -> Iterator[LargeImage
     name, limits = name or path.name, settings()
     with ExitStack() as opened:
         with decoding(name):
-            size = path.stat().st_size
+            file = opened.enter_context(open_regular(path))
+            size = os.fstat(file.fileno()).st_size
             if size > limits.max_scan_bytes:
                 raise UploadError(
                     f"{name} has {size / 2**20:.0f} MiB, more than the limit of "
@@ -112,7 +115,7 @@ def open_large_image(path: Path, name: str | None = None) -> Iterator[LargeImage
                 image = opened.enter_context(formats.open_slide(path, name))
                 _check_size(name, (image.width, image.height), limits.max_scan_pixels, _A_PART)
             else:
-                image = _load_scan(opened.enter_context(Image.open(path)), name)
+                image = _load_scan(opened.enter_context(Image.open(file)), name)
         yield LargeImage(image, name)
 
 
@@ -137,7 +140,10 @@ def size_of(source: Path | bytes, name: str | None = None) -> tuple[int, int]:
         formats.prepare(start, name)
         if formats.is_dicom(start):
             return formats.dicom_size(read_file(source, name), name)
-        with Image.open(source if isinstance(source, Path) else io.BytesIO(source)) as image:
+        with (
+            open_regular(source) if isinstance(source, Path) else io.BytesIO(source) as file,
+            Image.open(file) as image,
+        ):
             return image.height, image.width
 
 
@@ -147,18 +153,20 @@ def _size(data: bytes) -> tuple[int, int]:
 
 
 def read_file(source: Path | bytes, name: str) -> bytes:
-    """Reads an image file. Raises `UploadError` if it is missing, empty or too large."""
+    """Reads an image file. Raises `UploadError` if it is missing, empty, too large or a pipe."""
     limit = settings().max_file_bytes
     try:
-        size = source.stat().st_size if isinstance(source, Path) else len(source)
-        if size > limit:
-            raise UploadError(
-                f"{name} has {size / 2**20:.0f} MiB, more than the limit of "
-                f"{limit / 2**20:.0f} MiB. Crop it to the cell and try again."
-            )
-        data = source.read_bytes() if isinstance(source, Path) else source
-    except OSError as error:
-        raise UploadError(f"{name} cannot be opened: {error.strerror or error}.") from None
+        if isinstance(source, bytes) and len(source) > limit:
+            raise TooManyBytesError(len(source))
+        data = read_regular(source, limit) if isinstance(source, Path) else source
+    except TooManyBytesError as error:
+        raise UploadError(
+            f"{name} has {error.size / 2**20:.0f} MiB, more than the limit of "
+            f"{limit / 2**20:.0f} MiB. Crop it to the cell and try again."
+        ) from None
+    except (OSError, ValueError) as error:  # a null character in its name is a ValueError
+        why = getattr(error, "strerror", None) or error
+        raise UploadError(f"{name} cannot be opened: {why}.") from None
     if not data:
         raise UploadError(f"{name} is empty (0 bytes). Copy or export it again.")
     return data

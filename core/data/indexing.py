@@ -1,6 +1,7 @@
 """The index of a data set: every cell image with its subject, label, hash and group."""
 
 import hashlib
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +13,24 @@ from pydantic import Field
 
 from core import leftovers, locks, storage
 from core.cells.scale import CAMERA_UM, UM_PER_PX
-from core.data import duplicates, images, layouts
+from core.data import duplicates, layouts
 from core.data.layouts import Labelling, Layout
 from core.data.layouts.cnmc import Cnmc
-from core.data.walk import DESCRIPTION, File, Look, Progress, as_text, look_into, walk
+from core.data.walk import (
+    DESCRIPTION,
+    File,
+    Look,
+    Progress,
+    as_text,
+    find_pairs,
+    look_into,
+    table_content,
+    walk,
+)
 from core.documents import Section
 from core.errors import DataError
 from core.settings import settings
+from core.untrusted.files import read_regular
 
 VERSION = 5  # of the tables and thumbnails; an older index is built anew
 FACTS = [
@@ -142,13 +154,19 @@ def _build(
     """
     layout = layouts.recognise(
         [path for path, _, _ in files],
-        lambda path: content(root / path),
+        lambda path: table_content(root / path),
         labelling,
     )
     files = [file for file in files if file[0] not in layout.tables]
     rows, thumbnails = look_into(root, files, layout, before, progress)
     rows += [{"image_id": path, "reason": reason} for path, reason in layout.absent.items()]
     cells, rejected = _sort_out(pd.DataFrame(rows, columns=[*FACTS, "reason"]), layout)
+    pairs, lost = find_pairs(root, cells, thumbnails, _after(len(files), progress))
+    if lost:
+        gone = cells["image_id"].isin(lost)
+        found = pd.DataFrame(lost.items(), columns=["path", "reason"])
+        cells, rejected = cells[~gone].reset_index(drop=True), pd.concat([rejected, found])
+        rejected = rejected.sort_values("path", ignore_index=True)
     if cells.empty:
         first = rejected.iloc[0].to_dict() if len(rejected) else dict.fromkeys(rejected, "none")
         raise DataError(
@@ -156,13 +174,6 @@ def _build(
             f"{layout.names}. The first, {first['path']}: {first['reason']}."
         )
     matrix = np.array([thumbnails[image_id] for image_id in cells["image_id"]])
-    visible = cells["visible"].to_numpy()  # black images do not count as copies
-    pairs = duplicates.find_pairs(
-        cells[visible],
-        matrix[visible],
-        lambda image_id: images.decode(root / image_id),
-        _after(len(files), progress),
-    )
     subjects = sorted(set(cells["subject"].dropna()))
     cells["group"] = cells["subject"].map(duplicates.link_subjects(subjects, pairs)).astype("str")
     known = ["image_id", "sha256", "label", "subject", "phase"]
@@ -182,19 +193,6 @@ def _build(
 def _after(files: int, progress: Progress | None) -> Progress | None:
     """Progress of the comparison of images, which follows the reading of files."""
     return progress and (lambda done, total: progress(files + done, files + total))
-
-
-def content(file: Path) -> bytes:
-    """The content of a table. Raises `DataError` if it is longer than a file may be."""
-    try:
-        if file.stat().st_size > settings().max_file_bytes:
-            raise DataError(
-                f"{file.name} is larger than {settings().max_file_bytes >> 20} MiB. Give a table "
-                "of the labels alone."
-            )
-        return file.read_bytes()
-    except OSError as error:
-        raise DataError(f"{file.name} cannot be read: {error.strerror}.") from None
 
 
 def _table_state(root: Path, labelling: Labelling) -> str:
@@ -236,7 +234,8 @@ def _describe(root: Path, layout: str) -> tuple[str, bool, float | None]:
     """Name, kind and scale of a data set, from its description if there is one."""
     file = root / DESCRIPTION
     try:
-        about = _Description.parse(storage.read_json(file) if file.exists() else {}, DataError)
+        text = read_regular(file, settings().max_file_bytes) if file.exists() else b"{}"
+        about = _Description.parse(json.loads(text), DataError)
     except (OSError, ValueError, DataError) as error:
         raise DataError(
             f"{file} is damaged ({error}). Correct or delete it, or draw the synthetic set again."

@@ -1,8 +1,8 @@
-"""Walks a folder and reads each file on its own: its facts, hash and thumbnail."""
+"""Walks a folder and reads each file: its facts, hash and thumbnail, and what is a copy of what."""
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
@@ -10,11 +10,14 @@ from typing import TypeVar
 
 import cv2
 import numpy as np
+import pandas as pd
 
 from core.cells.masks import BLACK_LEVEL
 from core.data import duplicates, images
 from core.data.layouts import Layout
-from core.errors import DataError, UploadError
+from core.errors import BlastLensError, DataError, UploadError
+from core.settings import settings
+from core.untrusted.files import TooManyBytesError, read_regular
 
 DESCRIPTION = "dataset.json"  # describes the data set as a whole; not a file of the set
 
@@ -111,7 +114,7 @@ def on_all_cores(
 def read_unchanged(file: Path, sha256: str) -> bytes:
     """Reads an indexed file. Raises `DataError` if it is missing or its SHA-256 is another now."""
     try:
-        data = file.read_bytes()
+        data = read_regular(file, settings().max_file_bytes)
     except OSError as error:
         raise DataError(
             f"{file} cannot be read ({error.strerror}). Bring the file back or index again."
@@ -153,12 +156,48 @@ def _look(root: Path, file: File, layout: Layout, before: dict[File, Look]) -> L
         if file in before:
             earlier, thumbnail = before[file]
             return row | earlier, thumbnail
-        data = (root / path).read_bytes()
+        data = images.read_file(root / path, Path(path).name)
         image = images.decode(data, name=Path(path).name)
-    except OSError as error:
-        return row | {"reason": f"cannot be read: {error.strerror}"}, None
     except (DataError, UploadError) as error:
         return row | {"reason": str(error)}, None
     row["sha256"] = hashlib.sha256(data).hexdigest()
     row["visible"] = bool(image.max() > BLACK_LEVEL)
     return row, duplicates.thumbnail(image)
+
+
+def find_pairs(
+    root: Path,
+    cells: pd.DataFrame,
+    thumbnails: Mapping[str, np.ndarray],
+    progress: Progress | None,
+) -> tuple[pd.DataFrame, dict[str, str]]:
+    """The duplicates among cells, and the reason for each file that cannot be read any more."""
+    cells = cells[cells["visible"]]  # black images do not count as copies
+    contents = dict(zip(cells["image_id"], cells["sha256"], strict=True))
+    lost: dict[str, str] = {}
+
+    def read(image_id: str) -> np.ndarray | None:
+        try:
+            data = read_unchanged(root / image_id, contents[image_id])
+            return images.decode(data, Path(image_id).name)
+        except BlastLensError as error:
+            lost[image_id] = str(error)
+            return None
+
+    matrix = np.array([thumbnails[image_id] for image_id in contents])
+    pairs = duplicates.find_pairs(cells, matrix, read, progress)
+    ends = pairs[["image_a", "image_b"]].isin(lost).any(axis=1)
+    return pairs[~ends].reset_index(drop=True), lost
+
+
+def table_content(file: Path) -> bytes:
+    """The content of a table. Raises `DataError` if it is longer than a file may be."""
+    most = settings().max_file_bytes
+    try:
+        return read_regular(file, most)
+    except TooManyBytesError:
+        raise DataError(
+            f"{file.name} is larger than {most >> 20} MiB. Give a table of the labels alone."
+        ) from None
+    except OSError as error:
+        raise DataError(f"{file.name} cannot be read: {error.strerror}.") from None

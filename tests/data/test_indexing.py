@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from core import storage
-from core.data import images, indexing
+from core.data import duplicates, images, indexing
 from core.data.indexing import Index, index
 from core.data.layouts import ClassesUnknownError, Labelling
 from core.data.measures import measure
@@ -106,12 +106,63 @@ def test_every_other_file_is_listed_with_its_reason(root, no_decoding):
         "cell 9.bmp": "name is not",
         "._UID_1_1_1_all.bmp": "hidden",
         "Thumbs.db": "not an image file",
-        "UID_9_1_1_all.bmp": "cannot be read",
+        "UID_9_1_1_all.bmp": "cannot be opened",
     }
     assert reasons.keys() == parts.keys()
     assert all(part in reasons[name] for name, part in parts.items())
     no_decoding()
     _assert_equal(index(root), found)
+
+
+def test_pipes_devices_and_files_beyond_the_limit_are_named_and_nothing_waits_for_them(
+    root, monkeypatch
+):
+    folder = root / "fold_0/all"
+    os.mkfifo(folder / "UID_5_1_1_all.bmp")
+    (folder / "UID_6_1_1_all.bmp").symlink_to("/dev/zero")
+    with (folder / "UID_7_1_1_all.bmp").open("wb") as sparse:
+        sparse.truncate(3 * 2**30)
+    os.mkfifo(root / "labels.csv")
+    found = index(root)
+    assert len(found.cells) == 3
+    reasons = {Path(row.path).name: row.reason for row in found.rejected.itertuples()}
+    parts = {
+        "UID_5_1_1_all.bmp": "a pipe or a device",
+        "UID_6_1_1_all.bmp": "a pipe or a device",
+        "UID_7_1_1_all.bmp": "3072 MiB, more than the limit",
+        "labels.csv": "not an image file",
+    }
+    assert reasons.keys() == parts.keys()
+    assert all(part in reasons[name] for name, part in parts.items())
+    assert measure(found).shape[0] == 3
+
+
+def test_a_pipe_in_place_of_the_description_is_an_error(root):
+    os.mkfifo(root / "dataset.json")
+    with pytest.raises(DataError, match="a pipe or a device"):
+        index(root)
+
+
+@pytest.mark.parametrize(
+    "happens", [Path.unlink, lambda file: os.truncate(file, 9), lambda file: save(file, cell("2"))]
+)
+def test_a_file_that_goes_or_changes_while_it_is_compared_is_named_and_the_rest_is_indexed(
+    root, monkeypatch, happens
+):
+    twin = cell("1").copy()
+    twin[0, 0] = 9
+    lost = save(root / "fold_0/all/UID_1_1_9_all.bmp", twin)
+    find = duplicates.find_pairs
+
+    def find_pairs(*arguments):
+        happens(lost)
+        return find(*arguments)
+
+    monkeypatch.setattr(duplicates, "find_pairs", find_pairs)
+    found = index(root)
+    assert len(found.cells) == 3 and found.pairs.empty
+    assert found.rejected["path"].tolist() == ["fold_0/all/UID_1_1_9_all.bmp"]
+    assert "ndex" in found.rejected["reason"].iat[0]
 
 
 def test_a_second_look_is_equal_and_reads_no_pixel(demo_root, demo_index, no_decoding):
@@ -482,7 +533,7 @@ def test_every_strange_file_is_rejected_with_a_reason(root, tmp_path):
     parts = {
         "loop": "not an image file",
         "labels.csv": "not an image file",
-        "UID_4_1_1_all.bmp": "cannot be read",
+        "UID_4_1_1_all.bmp": "cannot be opened",
         "UID_7_1_1_all.bmp": "UID_7_1_1_all.bmp is",
         "a name\nof two lines": "not an image file",
         "UID_8_1_1_all": "not an image file",
@@ -496,7 +547,7 @@ def test_what_may_not_be_read_is_rejected_and_a_folder_says_so(root):
     (root / "fold_0/all/UID_1_1_1_all.bmp").chmod(0)
     found = index(root)
     assert len(found.cells) == 2
-    assert "cannot be read: Permission denied" in found.rejected["reason"].iat[0]
+    assert "cannot be opened: Permission denied" in found.rejected["reason"].iat[0]
     (root / "fold_1").chmod(0)
     try:
         with pytest.raises(DataError, match="fold_1 cannot be read"):

@@ -15,6 +15,8 @@ from core.data.layouts.image_finder import ImageFinder
 from core.data.layouts.layout import is_hidden, is_image
 from core.data.layouts.tables import read_table
 from core.errors import BlastLensError, DataError
+from core.settings import settings
+from core.untrusted.files import read_regular
 
 _CLASS_LISTS = ("classes.txt", "obj.names", "_darknet.labels", "data.yaml", "data.yml")
 
@@ -69,11 +71,15 @@ def count_classes(root: Path, names: Sequence[str]) -> dict[str, int]:
 _Found = Iterator[tuple[str, list[Box]]]
 
 
+def _content(file: Path) -> bytes:
+    return read_regular(file, settings().max_file_bytes)
+
+
 def _files(root: Path, names: Iterable[str], suffix: str) -> Iterator[tuple[str, bytes]]:
     for name in names:
         if name.lower().endswith(suffix):
             try:
-                yield name, (root / name).read_bytes()
+                yield name, _content(root / name)
             except OSError:
                 continue
 
@@ -143,7 +149,7 @@ def _class_list(root: Path, names: Sequence[str]) -> list[str]:
         if PurePosixPath(name).name not in _CLASS_LISTS:
             continue
         try:
-            text = (root / name).read_text(encoding="utf-8")
+            text = _content(root / name).decode()
             if not name.endswith((".yaml", ".yml")):
                 return [line.strip() for line in text.splitlines() if line.strip()]
             listed = yaml.safe_load(text)["names"]

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from core import extras
+from core import extras, files
 from core.errors import UploadError
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def first_bytes(source: Path | bytes) -> bytes:
     """The bytes by which `prepare`, `is_dicom` and `is_slide` tell a file's kind."""
     if isinstance(source, bytes):
         return source[:132]
-    with source.open("rb") as file:
+    with files.open_regular(source) as file:
         return file.read(132)
 
 

@@ -1,6 +1,5 @@
 """The cells of one field of a confusion matrix, with their heat maps."""
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from core.data import datasets
+from core.data.walk import read_unchanged
 from core.errors import DataError, RunError
 from core.evaluation.test_set import OUTCOMES, TestSet
 from core.explain.overlay import legend
@@ -104,13 +104,8 @@ def _show_tile(run: TestSet, root: Path, cell: Any) -> list[_Tile]:
     """Shows a cell of the test part; returns its tile if it was read."""
     caption = f"No. {cell.subject}, P(ALL) {cell.probability:.0%}"
     try:
-        data = (root / cell.image_id).read_bytes()
-        if hashlib.sha256(data).hexdigest() != cell.sha256:
-            raise DataError("The file has changed since it was measured.")
+        data = read_unchanged(root / cell.image_id, cell.sha256)
         reading = cache.reading(run.run, data, Path(cell.image_id).name)
-    except OSError:
-        st.caption(f"{caption}. Its file is gone.")
-        return []
     except (DataError, RunError) as error:
         st.caption(f"{caption}. {plain(str(error))}")
         return []
