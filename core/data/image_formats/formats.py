@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from core import extras, files
+from core import extras
 from core.errors import UploadError
+from core.untrusted.files import open_regular
 
 if TYPE_CHECKING:
     from openslide import OpenSlide
@@ -48,7 +49,7 @@ def first_bytes(source: Path | bytes) -> bytes:
     """The bytes by which `prepare`, `is_dicom` and `is_slide` tell a file's kind."""
     if isinstance(source, bytes):
         return source[:132]
-    with files.open_regular(source) as file:
+    with open_regular(source) as file:
         return file.read(132)
 
 
