@@ -51,6 +51,7 @@ def show_page() -> None:
         page.run()
         keys.offer()
         printed.foot()
+    memory.settle()
 
 
 memory.keep_little()

@@ -1,6 +1,9 @@
-"""Makes glibc return freed memory to the system; does nothing with other C libraries."""
+"""Memory of the app: glibc returns what is freed, and the garbage collector spares what lasts."""
 
 import ctypes
+import gc
+import sys
+import time
 from contextlib import suppress
 
 # Blocks of this many bytes or more come from the system and go back to it at once. By default glibc
@@ -11,10 +14,15 @@ LARGE_BLOCK = 4 * 2**20
 # per run of a page) would use another one.
 HEAPS = 2
 _MMAP_THRESHOLD, _ARENA_MAX = -3, -8  # of malloc.h
+SETTLED_SECONDS = 60.0
+_settled = (0, 0.0)  # how many modules were loaded, and when, as `settle` last did its work
 
 
 def keep_little() -> None:
-    """Limits what this process keeps of freed memory; call it before threads start."""
+    """Limits what this process keeps of freed memory; call it before threads start.
+
+    Does nothing, like `give_back`, with another C library than glibc.
+    """
     _ask_glibc("mallopt", _MMAP_THRESHOLD, LARGE_BLOCK)
     _ask_glibc("mallopt", _ARENA_MAX, HEAPS)
 
@@ -22,6 +30,23 @@ def keep_little() -> None:
 def give_back() -> None:
     """Returns freed memory to the system now; call it after compiling a model, for example."""
     _ask_glibc("malloc_trim", 0)
+
+
+def settle() -> None:
+    """Has the garbage collector look through the objects of libraries once, not at each collection.
+
+    Streamlit collects all garbage after each run of a page. To look through the 300,000 objects of
+    the libraries takes a tenth of a second each time, in which no other session runs. Does its work
+    when modules have been loaded since, and every `SETTLED_SECONDS`, or what a session held in
+    that moment would never be looked at again.
+    """
+    global _settled
+    modules, seconds = _settled
+    if len(sys.modules) > modules or time.monotonic() - seconds > SETTLED_SECONDS:
+        _settled = (len(sys.modules), time.monotonic())
+        gc.unfreeze()
+        gc.collect()
+        gc.freeze()
 
 
 def _ask_glibc(function: str, *values: int) -> None:

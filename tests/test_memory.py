@@ -1,8 +1,11 @@
 """Freed memory goes back to the system: glibc is asked in a process of its own."""
 
 import ctypes
+import gc
 import subprocess
 import sys
+import weakref
+from collections.abc import Iterator
 
 import pytest
 
@@ -45,3 +48,37 @@ def test_another_c_library_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(memory.ctypes, "CDLL", lambda _: object())
     memory.keep_little()
     memory.give_back()
+
+
+@pytest.fixture
+def thawed() -> Iterator[None]:
+    """Nothing is spared from the collection after the test."""
+    yield
+    gc.unfreeze()
+
+
+class Node:
+    """Two of them that hold each other are freed by the collector alone."""
+
+    other: "Node"
+
+
+@pytest.mark.usefixtures("thawed")
+def test_what_lasts_is_spared_and_garbage_among_it_goes_next_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    one, other = Node(), Node()
+    one.other, other.other = other, one
+    held = weakref.ref(one)
+    with monkeypatch.context() as patch:
+        patch.setattr(memory, "SETTLED_SECONDS", 0.0)
+        memory.settle()
+    spared = gc.get_freeze_count()
+    assert spared > 0.9 * (spared + len(gc.get_objects()))
+    del one, other
+    gc.collect()
+    memory.settle()  # nothing has been loaded since
+    assert held() is not None
+    monkeypatch.setattr(memory, "SETTLED_SECONDS", 0.0)
+    memory.settle()
+    assert held() is None

@@ -34,8 +34,11 @@ def brief(estimate: Estimate, digits: int = 2) -> str:
 def full(estimate: Estimate, over: str = "") -> str:
     """Formats for a sentence: "0.62 (95% interval 0.54 to 0.73)", or why there is no interval.
 
-    `over` names the sampling unit, such as " over folds". The value must be defined.
+    Of an undefined value it says that, and why. `over` names the sampling unit, such as
+    " over folds".
     """
+    if estimate.value is None or np.isnan(estimate.value):
+        return f"not defined: {estimate.reason}" if estimate.reason else "not defined"
     return f"{estimate.value:.2f} ({interval_of(estimate, over)})"
 
 

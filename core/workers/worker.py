@@ -19,6 +19,7 @@ Work = Callable[[J, Reporter], None]
 
 # The second argument of a worker that ends with the process that holds its standard input.
 WITH_PARENT = "--with-parent"
+NICE = 10  # about a tenth of what an app that needs the processor gets
 log = logging.getLogger(__name__)
 
 
@@ -123,9 +124,16 @@ def start_log() -> None:
 
 
 def step_back() -> None:
-    """Lowers the priority of this process: the app comes first."""
+    """Lowers the priority of this process: the app comes first.
+
+    Linux shares a processor between sessions before it looks at the priorities of processes
+    (sched_autogroup), so a session of a worker's own is lowered as a whole.
+    """
     if hasattr(os, "nice"):
-        os.nice(5)
+        os.nice(NICE)
+        if os.getsid(0) in (os.getpid(), os.getppid()):
+            with suppress(OSError):  # another system, or one without such groups
+                Path("/proc/self/autogroup").write_text(str(NICE))
 
 
 def leave(status: int = 0) -> NoReturn:

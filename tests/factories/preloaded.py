@@ -1,6 +1,5 @@
 """What the fork server of tests/factories/forked.py imports, once for all its forks."""
 
-import os
 import subprocess
 import sys
 
@@ -10,9 +9,12 @@ import core.training.network
 import core.workers.conversion
 import core.workers.sweep
 import core.workers.trainer
-import core.workers.verification  # noqa: F401
+import core.workers.verification
+import core.workers.worker
 from tests.factories import forked
 
 subprocess.Popen = forked.Popen  # type: ignore[misc]
-os.nice = lambda step: 0  # a test waits for the worker, beside which other tests run
+core.workers.worker.step_back = lambda: (
+    None
+)  # a test waits for the worker, beside which other tests run
 sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]

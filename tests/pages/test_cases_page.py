@@ -85,6 +85,14 @@ def test_the_verdict_on_a_blind_case_waits_for_this_readers_decisions() -> None:
     assert open_case(case_id, part).metric
 
 
+def test_an_agreement_that_is_not_defined_is_said_to_be_so() -> None:
+    case_id = cases.make([cases.field(("ALL", "ALL"))])
+    settled(case_id)  # two raters, and one label for all
+    test = open_case(case_id, "Verdict and signature")
+    assert not test.exception
+    assert "Cohen's kappa not defined: " in words(test)
+
+
 def test_it_is_signed_when_nothing_is_in_the_way_and_opened_again() -> None:
     case_id = cases.make()
     test = open_case(case_id, "Verdict and signature")

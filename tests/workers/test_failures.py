@@ -31,7 +31,7 @@ def make_run(root: Path, **settings: object) -> Run:
 @pytest.fixture(autouse=True)
 def not_nicer(monkeypatch: pytest.MonkeyPatch) -> None:
     """A trainer in this process leaves its priority alone."""
-    monkeypatch.setattr(os, "nice", lambda step: 0)
+    monkeypatch.setattr(worker, "step_back", lambda: None)
 
 
 def fail(run: Run) -> str:

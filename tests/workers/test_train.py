@@ -1,6 +1,8 @@
 """Real worker processes: what they leave when they finish, and failing in words."""
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ from core.metrics import classification
 from core.models.engine import Engine
 from core.runs import config, run_store
 from core.runs.run_store import Run
+from core.settings import PROJECT
 from core.workers import launcher
 
 
@@ -19,6 +22,28 @@ def start(root: Path, **settings: object) -> Run:
     run = run_store.create(config.create("compact", root, "recommended", **settings))
     launcher.launch(run)
     return run
+
+
+def test_the_session_of_a_worker_steps_back_from_the_app() -> None:
+    groups = Path("/proc/self/autogroup")
+    if not groups.exists():
+        pytest.skip("this system does not share its processors between sessions")
+    script = (
+        "import os; from core.workers import worker; worker.step_back(); "
+        f"print(os.nice(0), open('{groups}').read())"
+    )
+    command = [sys.executable, "-c", script]
+    for own_session in (False, True):
+        said = subprocess.run(
+            command,
+            cwd=PROJECT,
+            start_new_session=own_session,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.split()
+        assert int(said[0]) >= 10
+        assert (said[-1] == "10") == own_session, said
 
 
 def test_a_finished_run_holds_all_that_the_protocol_names(finished_run: Run) -> None:

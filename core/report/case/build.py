@@ -80,14 +80,12 @@ def _cell(row: CellRow, decisions: list[DecisionRow]) -> ReportedCell:
 
 
 def _agreement(pair: Agreement) -> ReportedAgreement:
-    kappa = pair.kappa
-    words = f"not defined: {kappa.reason}" if kappa.value is None else phrases.full(kappa)
     return ReportedAgreement(
         first=pair.first,
         second=pair.second,
         cells=pair.cells,
         equal=pair.equal,
-        kappa=words,
+        kappa=phrases.full(pair.kappa),
         blind=pair.blind,
     )
 

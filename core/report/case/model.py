@@ -68,7 +68,5 @@ def _measured(run: Run) -> dict[str, str]:
         "Tested on": f"{phrases.test_cells(test)}. {split_verdict(test.facts.protocol)}",
     }
     for name in METRICS:
-        estimate = test.estimate(name)
-        value = "not defined" if estimate.value is None else phrases.full(estimate)
-        facts[f"Test {NAMES[name]}"] = value
+        facts[f"Test {NAMES[name]}"] = phrases.full(test.estimate(name))
     return facts
