@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from core.cases import case_store, intake, retention, signing, verification
+from core.cases import case_store, intake, retention, review, signing, verification
 from core.cases.agreement import agreements
 from core.cases.tables import CaseRow
 from core.cases.verdict import verdict
@@ -40,10 +40,14 @@ def list_cases() -> list[dict[str, object]]:
 
 @cases.command()
 @click.argument("case")
+@by_person
 @prints
-def show(case: str) -> dict[str, object]:
-    """Shows a case: its verdict, its pictures, who signed, and what is in the way of that."""
-    return _document(case_store.get(find(case)))
+def show(case: str, person: str | None) -> dict[str, object]:
+    """Shows a case: its verdict, its pictures, who signed, and what is in the way of that.
+
+    Of a case that is read blind, a reader who has not decided all cells sees no calls.
+    """
+    return _document(case_store.get(find(case)), acting(person))
 
 
 @cases.command()
@@ -80,7 +84,7 @@ def new(
     who = acting(person)
     case_id = case_store.create(who, name, minimum_cells=minimum, blind=blind)
     case_store.add(who, case_id, read)
-    return _document(case_store.get(case_id))
+    return _document(case_store.get(case_id), who)
 
 
 @cases.command()
@@ -152,8 +156,7 @@ def backup(folder: str) -> dict[str, object]:
     return {"folder": str(target), "files": sum(path.is_file() for path in target.rglob("*"))}
 
 
-def _document(case: CaseRow) -> dict[str, object]:
-    calls = Counter(cell.state for cell in case.cells)
+def _document(case: CaseRow, reader: Person) -> dict[str, object]:
     return {
         "id": case.id,
         "name": case.name,
@@ -174,14 +177,23 @@ def _document(case: CaseRow) -> dict[str, object]:
             for picture in case.pictures
         ],
         "cells": len(case.cells),
-        "states": dict(calls),
-        "verdict": verdict(case).to_json(),
-        "agreement": agreements(case),
+        **_what_is_made_of_it(case, reader),
         "signatures": [
             {"person": one.person, "verified": one.verified, "time": one.time}
             for one in case.signatures
         ],
         "in_the_way_of_signing": signing.hindrances(case),
+    }
+
+
+def _what_is_made_of_it(case: CaseRow, reader: Person) -> dict[str, object]:
+    """What model and readers make of a case, for one who may know."""
+    if left := review.left_blind(case, reader.name):
+        return {"withheld": f"This case is read blind: {reader.name} has not decided {left} cells."}
+    return {
+        "states": dict(Counter(cell.state for cell in case.cells)),
+        "verdict": verdict(case).to_json(),
+        "agreement": agreements(case),
     }
 
 

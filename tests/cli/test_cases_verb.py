@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from core.cases import case_store, database, pictures
+from core.cases import case_store, database, pictures, review
 from core.cases.tables import CellRow
 from core.cli import main
 from tests.factories import cases
@@ -34,6 +34,20 @@ def test_images_become_a_case_that_is_listed_shown_and_deleted(
     assert run(capsys, "list", "--json") == []
     assert not (pictures.folder() / made["id"]).exists()
     assert run(capsys, "verify", "--json")["events"] == 3
+
+
+def test_of_a_blind_case_a_reader_sees_no_calls_before_deciding(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    case_id = cases.make(blind=True)
+    shown = run(capsys, "show", case_id, "--person", cases.READER.name, "--json")
+    assert "has not decided" in shown["withheld"]
+    assert not {"states", "verdict", "agreement"} & shown.keys()
+    read = [cell for cell in case_store.get(case_id).cells if cell.probability is not None]
+    review.decide(cases.READER, case_id, "HEM", {cell.id: cell.version for cell in read})
+    shown = run(capsys, "show", case_id, "--person", cases.READER.name, "--json")
+    assert {"states", "verdict", "agreement"} < shown.keys()
+    assert "withheld" not in shown
 
 
 def test_verify_says_what_was_changed(capsys: pytest.CaptureFixture[str]) -> None:
