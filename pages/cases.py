@@ -11,6 +11,7 @@ from pages.ui.cases import events, new_case, report, review, teach, verdict
 from pages.ui.cases import list as case_list
 from pages.ui.common import people
 from pages.ui.common.choices import address
+from pages.ui.common.frame import printed
 from pages.ui.common.text import plain, research_notice, section, shown_errors, title
 
 CASE = "case"  # of the address: which case is open
@@ -36,6 +37,7 @@ def close() -> None:
 
 def show_case(case: CaseRow, person: Person) -> None:
     """Shows one part of a case."""
+    printed.shows_engines({one.run_id: one.engine_digest for one in case.pictures}, case.name)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.button("All cases", icon=":material/arrow_back:", on_click=close)
         state = " :green-badge[signed]" if case.state == SIGNED else ""

@@ -6,6 +6,7 @@ from core.cohort import cohort_store
 from core.cohort.cohort import Cohort
 from pages.ui.cohorts import follow, pictures, results, start
 from pages.ui.common.choices import address
+from pages.ui.common.frame import printed
 from pages.ui.common.text import research_notice, section, shown_errors, title
 
 SUMMARY, PATIENTS, PICTURES, FILES = VIEWS = ("Summary", "Patients", "Pictures", "Files")
@@ -16,6 +17,7 @@ def show(cohort: Cohort) -> None:
     follow.show(cohort)
     if not cohort.listed:
         return
+    printed.shows_engines({cohort.plan.run: cohort.plan.engine}, cohort.name)
     view = st.segmented_control(
         "View",
         default=SUMMARY,

@@ -79,6 +79,12 @@ class PictureRow(Tracked):
         """The run that read it."""
         return str(self.model["run"])
 
+    @property
+    def engine_digest(self) -> str | None:
+        """The SHA-256 of the engine that read it, 64 hex digits; None if it was not known."""
+        digest = self.model["engine_sha256"]
+        return None if digest is None else str(digest)
+
 
 class CellRow(Tracked):
     """A cell of a picture: what the model made of it, and what persons decided.

@@ -118,9 +118,13 @@ def test_a_signature_on_a_case_that_changed_meanwhile_is_refused() -> None:
 
 @pytest.mark.parametrize("part", ["Report", "Pictures", "What happened"])
 def test_the_other_parts_show(part: str) -> None:
-    test = open_case(cases.make(), part)
+    case_id = cases.make()
+    test = open_case(case_id, part)
     assert not test.exception
     assert not test.error
+    picture = case_store.get(case_id).pictures[0]
+    printed = test.session_state["printed_readings"]
+    assert printed == {"Case 1": {picture.run_id: picture.engine_digest}}
 
 
 def test_a_deleted_case_is_said_to_be_gone() -> None:

@@ -118,6 +118,8 @@ def test_a_finished_one_shows_counts_refusals_patients_and_files(finished: Cohor
     assert "Patients as CSV" in downloads(app)
     app.segmented_control(key="show").select("Files").run()
     assert finished.parts_place in words(app) and "Summary as JSON" in downloads(app)
+    printed = app.session_state["printed_readings"]
+    assert printed == {finished.name: {finished.plan.run: finished.plan.engine}}
     assert not app.exception and not app.error
 
 
