@@ -9,6 +9,7 @@ from core.evaluation import operating_point
 from core.evaluation.decision import Outcome, Preview, Reliability
 from core.metrics.calibration import METHODS
 from core.people import PROMOTE
+from core.report.glossary import explain
 from core.report.operating_point import (
     as_share,
     from_percents,
@@ -55,11 +56,14 @@ def _choose(run: Run) -> tuple[Choice, float | None]:
     key = f"{run.run_id}_{run.calibration_ns}"  # the controls begin with the stored choice
     missed = st.slider(
         "Miss at most so many % of blasts", LOWEST, HIGHEST, now.max_missed or MISSED, 0.5,
-        format="%.1f %%", key=f"missed_{key}",
+        format="%.1f %%", key=f"missed_{key}", help=explain("Sensitivity", "Threshold"),
     )  # fmt: skip
     error: float | None = None
     if st.toggle(
-        "Send doubtful cells to review", now.review_error is not None, key=f"review_{key}"
+        "Send doubtful cells to review",
+        now.review_error is not None,
+        key=f"review_{key}",
+        help=explain("Review", "Review band"),
     ):
         error = st.slider(
             "Call at most so many % of each class wrongly", LOWEST, HIGHEST,
@@ -80,7 +84,11 @@ def _choose(run: Run) -> tuple[Choice, float | None]:
         )  # fmt: skip
         names = (AS_TRAINED, *METHODS)
         method = st.selectbox(
-            "Calibration", names, names.index(now.calibration or AS_TRAINED), key=f"method_{key}"
+            "Calibration",
+            names,
+            names.index(now.calibration or AS_TRAINED),
+            key=f"method_{key}",
+            help=explain("Calibration"),
         )
     chosen = None if method == AS_TRAINED else method
     choice = from_percents(missed, error, chosen, promised=promised)

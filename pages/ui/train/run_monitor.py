@@ -9,6 +9,7 @@ import streamlit as st
 from core.jobs.job import Status
 from core.models import catalog
 from core.people import TRAIN
+from core.report.glossary import explain
 from core.runs import about, run_store, setting_words
 from core.runs.config import RunConfig
 from core.runs.run_store import Run
@@ -110,6 +111,7 @@ def _curves(run: Run) -> None:
     overlaid = st.multiselect(
         "Overlay the validation curves of",
         placeholder="other runs",
+        help=explain("Cross-entropy", "Accuracy"),
         **choice("overlay", others),
     )
     named = names()

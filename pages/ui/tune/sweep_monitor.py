@@ -1,6 +1,6 @@
 """A cross-validation or a search: its progress, its results, and how to go on."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -10,6 +10,7 @@ from core.jobs.job import Status
 from core.metrics.classification import NAMES
 from core.people import TRAIN
 from core.report import tuning
+from core.report.glossary import explain
 from core.runs import about, config, run_store
 from core.runs.config import RunConfig
 from core.tuning import search, sweep_store
@@ -71,10 +72,15 @@ def show_folds(sweep: Sweep, plan: Plan, results: CrossValidationResults) -> Non
         st.markdown(tuning.pooled_sentence(results.pooled))
     summary = tuning.summary_table(results)
     numbers = ["Mean over folds", "Standard deviation", "All cells together"]
-    _table(f"{sweep.name}_metrics", summary, numbers)
+    _table(f"{sweep.name}_metrics", summary, numbers, {"Metric": explain(*NAMES.values())})
     with st.expander("Each fold"):
         names = list(NAMES.values())
-        _table(f"{sweep.name}_folds", tuning.folds_table(results), names)
+        _table(
+            f"{sweep.name}_folds",
+            tuning.folds_table(results),
+            names,
+            {"Fold": explain("Fold")} | {name: explain(name) for name in names},
+        )
     with st.expander("How this was measured"):
         st.markdown(
             "- Each cell is tested once, by the fold that neither trained on it nor, in a split by "
@@ -112,7 +118,9 @@ def show_search(sweep: Sweep, plan: Plan, results: SearchResults, *, ended: bool
         else:
             need = search.MIN_FOR_IMPORTANCE
             st.caption(f"What mattered most is told once {need} trials have finished.")
-    _table(f"{sweep.name}_trials", tuning.trials_table(results), ["Validation cross-entropy"])
+    value = "Validation cross-entropy"
+    terms = {"State": explain("Pruned"), value: explain("Cross-entropy")}
+    _table(f"{sweep.name}_trials", tuning.trials_table(results), [value], terms)
 
 
 def _train_best(sweep: Sweep, plan: Plan, best: Trial) -> None:
@@ -145,10 +153,16 @@ def _train_best(sweep: Sweep, plan: Plan, best: Trial) -> None:
         st.page_link("pages/train.py", label="Watch it train", icon=":material/model_training:")
 
 
-def _table(name: str, table: pd.DataFrame, numbers: list[str]) -> None:
-    figure = st.column_config.NumberColumn(format="%.3f")
-    rate = st.column_config.NumberColumn(format="%.3g")
-    columns = dict.fromkeys(numbers, figure) | {"Learning rate": rate}
+def _table(name: str, table: pd.DataFrame, numbers: list[str], terms: Mapping[str, str]) -> None:
+    """A table and its download; `terms` explains columns on hover."""
+    columns = {
+        **{column: st.column_config.Column(help=text) for column, text in terms.items()},
+        **{
+            column: st.column_config.NumberColumn(format="%.3f", help=terms.get(column))
+            for column in numbers
+        },
+        "Learning rate": st.column_config.NumberColumn(format="%.3g"),
+    }
     st.dataframe(table, hide_index=True, column_config=columns, key=f"table_{name}")
     download_table("Table as CSV", table, f"{name}.csv", key=f"csv_{name}")
 
