@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from core import storage
-from core.archive import hdf5_file
+from core.archive import hdf5_file, keras2
 from core.errors import ModelError
 from core.settings import settings
 from core.untrusted import zipped
@@ -58,7 +58,7 @@ SAFE: dict[str | None, frozenset[str]] = {
     "keras.src.ops.numpy": _names(
         "Absolute Add Clip Concatenate Divide Exp ExpandDims Flip GetItem Greater Log Max Maximum "
         "Mean Min Minimum Multiply Negative Power Reshape Sqrt Square Squeeze Stack Subtract Sum "
-        "Transpose TrueDivide"
+        "Tanh Transpose TrueDivide"
     ),
 }
 
@@ -96,12 +96,27 @@ def require_plain_h5(file: Path) -> None:
     Its loss and optimizer are not looked at: the file must be loaded without them.
     """
     hdf5_file.require_numbers(file, file.name)
+    _require_safe(h5_network(file), file, legacy=True)
+
+
+def h5_network(file: Path) -> Any:
+    """The config of the network in a file of the older format, as Keras 3 opens it.
+
+    Raises `ModelError` if there is none, or it cannot be translated from Keras 2.
+    """
     text = hdf5_file.attribute(file, "model_config", file.name)
     if text is None:
         raise ModelError(
             f"{file.name} has weights and no network. Save the whole model: model.save(FILE)."
         )
-    _require_safe(_json(text, file), file, legacy=True)
+    network = _json(text, file)
+    version = hdf5_file.attribute(file, "keras_version", file.name)
+    if isinstance(version, str) and not version.startswith(("1.", "2.")):
+        return network
+    try:
+        return keras2.translate(network)
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError) as error:
+        raise ModelError(f"{file.name} is damaged ({error!r}). Export it again.") from None
 
 
 def _json(text: Any, file: Path) -> Any:

@@ -28,7 +28,7 @@ from core.workers import launcher
 @click.option("--cells", type=int, default=demo_set.CELLS, show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True)
 @prints
-def demo(directory: str | None, cells: int, seed: int) -> dict[str, Any]:
+def demo(directory: str | None, cells: int, seed: int) -> dict[str, object]:
     """Draws the synthetic demo set.
 
     It goes into DIR, by default artifacts/datasets/demo.
@@ -46,7 +46,7 @@ def demo(directory: str | None, cells: int, seed: int) -> dict[str, Any]:
     "--look", type=click.Choice(list(smear_field.LOOKS)), default="c-nmc", show_default=True
 )
 @prints
-def fields(directory: str, fields: int, seed: int, look: str) -> dict[str, Any]:
+def fields(directory: str, fields: int, seed: int, look: str) -> dict[str, object]:
     """Draws synthetic smear fields."""
     root = Path(directory)
     smear_field.write_fields(

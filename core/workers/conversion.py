@@ -6,12 +6,14 @@ TensorFlow.
 """
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+from core import storage
 from core.adoption.adopt import GRAPH
-from core.archive import model_file
+from core.archive import keras_file, model_file
 from core.errors import BlastLensError, ModelError
 from core.runs.adoption import Converted
 from core.settings import PROJECT, settings
@@ -57,8 +59,11 @@ def work(file: Path, folder: Path) -> Converted:
     """As `convert`, in this process."""
     form = model_file.recognise(file)
     model_file.require_plain(file, form)
-    if form in ("keras", "h5"):
+    if form == "keras":
         return _convert_keras(file, folder)
+    if form == "h5":
+        with storage.scratch(folder) as scratch:
+            return _convert_keras(_as_keras_3(file, scratch / file.name), folder)
     import openvino
 
     from core.models.graph import anatomy, assembly
@@ -73,6 +78,16 @@ def work(file: Path, folder: Path) -> Converted:
         graph = anatomy.read(file)
     assembly.save(graph, folder / GRAPH)
     return Converted()
+
+
+def _as_keras_3(file: Path, copy: Path) -> Path:
+    """Writes a copy of a file of the older format whose network is said as Keras 3 has it."""
+    import h5py
+
+    shutil.copyfile(file, copy)
+    with h5py.File(copy, "r+") as stored:
+        stored.attrs["model_config"] = json.dumps(keras_file.h5_network(file))
+    return copy
 
 
 def _convert_keras(file: Path, folder: Path) -> Converted:

@@ -77,7 +77,6 @@ def test_a_saved_model_with_links_is_refused(tmp_path: Path) -> None:
         {"class_name": "MyLayer", "config": {}},
         {"class_name": "Custom>Layer", "config": {}},
         {"class_name": "TFSMLayer", "config": {"filepath": "elsewhere"}},
-        {"class_name": "TFOpLambda", "config": {"function": "math.multiply"}},
         {"module": "os", "class_name": "system", "config": {}},
         {"class_name": "Dense", "config": {"activation": {"class_name": "function"}}},
     ],

@@ -13,7 +13,7 @@ from core.models.graph import anatomy
 from core.settings import Settings, settings
 from core.workers import conversion
 from tests.archive.test_keras_file import MODEL, rebuilt
-from tests.factories import foreign, forked
+from tests.factories import foreign, forked, keras2
 
 
 def test_the_process_converts_a_file_and_compares_the_two(tmp_path: Path) -> None:
@@ -47,6 +47,27 @@ def test_every_form_of_a_model_gives_the_same_graph(form: str, tmp_path: Path) -
     np.testing.assert_allclose(
         scores[:, 1] - scores[:, 0], said[:, 1] - said[:, 0], atol=1e-4, rtol=1e-5
     )
+
+
+def test_a_file_of_keras_2_gives_the_graph_of_its_network(tmp_path: Path) -> None:
+    """With `preprocess_input`, and an application as one of its layers."""
+    twin = keras2.twin()
+    file = keras2.write(tmp_path / "m.h5", keras2.classifier(), twin)
+    found = conversion.work(file, tmp_path / "graph")
+    assert found.difference is not None and found.difference <= 1e-4
+    assert [path.name for path in sorted((tmp_path / "graph").iterdir())] == [
+        "model.bin", "model.xml",
+    ]  # fmt: skip
+    graph = anatomy.examine(anatomy.read(tmp_path / "graph" / GRAPH))
+    lightness = np.array([30.0, 120.0, 255.0], np.float32)[:, None, None, None]
+    shape = (3, keras2.SIDE, keras2.SIDE, 3)
+    images = lightness * np.random.default_rng(0).random(shape, np.float32)
+    said = np.asarray(twin(images, training=False))[:, 0]
+    from core.models.runtime import Compiled
+
+    scores = Compiled(graph.up_to_scores())(images)["scores"][:, 0]
+    assert np.ptp(said) > 1e-3
+    np.testing.assert_allclose(scores, np.log(said / (1 - said)), atol=1e-4)
 
 
 def test_a_graph_that_differs_from_its_model_is_refused(tmp_path: Path) -> None:
