@@ -50,6 +50,41 @@ def any_lock(
         held.release()
 
 
+@contextmanager
+def if_free(path: Path) -> Iterator[bool]:
+    """Holds the lock of `path` if no process does, and removes its file; yields whether it does.
+
+    A process that waits for a lock whose file is gone makes a new one.
+    """
+    file = Path(f"{path}.lock")
+    file_lock = FileLock(file)
+    try:
+        file_lock.acquire(blocking=False)
+    except (Timeout, OSError):
+        yield not file.exists()  # a full disk has no room for one
+        return
+    try:
+        yield True
+        with suppress(OSError):
+            file.unlink(missing_ok=True)
+    finally:
+        file_lock.release()
+
+
+def is_free(path: Path) -> bool:
+    """Whether no process holds the lock of `path`, now."""
+    file = Path(f"{path}.lock")
+    if not file.exists():
+        return True
+    file_lock = FileLock(file)
+    try:
+        file_lock.acquire(blocking=False)
+    except (Timeout, OSError):
+        return False
+    file_lock.release()
+    return True
+
+
 def _first_free(file_locks: Sequence[FileLock]) -> FileLock | None:
     for file_lock in file_locks:
         with suppress(Timeout), disk_errors(file_lock.lock_file):

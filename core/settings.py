@@ -58,6 +58,7 @@ class Settings:
     min_side_pixels: int = 32
     # Of an archive of a run, unpacked. The largest network here, VGG16, makes 120 MiB.
     max_archive_bytes: int = 2**30
+    max_cache_bytes: int = 32 * 2**30  # of artifacts/cache, see `core.caches`
     max_archive_rows: int = 2_000_000
     # Of the process that checks an imported run, beside what it starts with.
     examination_bytes: int = 2**30

@@ -17,7 +17,7 @@ FLOORS = (
         *("core.tables", "core.untrusted"),
     },
     {"core.documents", "core.leftovers"},
-    {"core.cells", "core.jobs", "core.metrics"},
+    {"core.caches", "core.cells", "core.jobs", "core.metrics"},
     {"core.data"},
     {"core.models"},
     {"core.runs"},

@@ -2,8 +2,8 @@
 
 import pytest
 
-from core import removal
 from core.errors import RunError
+from core.removal import deletion
 from core.runs import active_model, run_store
 from tests.factories import cases
 from tests.factories.archives import shipped_run
@@ -11,26 +11,26 @@ from tests.factories.archives import shipped_run
 
 def test_the_model_that_reads_and_one_that_is_at_work_stay() -> None:
     reader = shipped_run()
-    assert "reads" in removal.dependents(reader).forbid[0]
+    assert "reads" in deletion.dependents(reader).forbid[0]
     waiting = run_store.create(reader.config, "waiting")
     with pytest.raises(RunError, match="still at work"):
-        removal.delete(waiting)
+        deletion.delete(waiting)
     assert reader.path.is_dir() and waiting.path.is_dir()
 
 
 def test_a_run_that_read_a_case_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     shipped_run()
     other = shipped_run("demo-cnn-dropout")
-    assert removal.dependents(other).forbid == ()
+    assert deletion.dependents(other).forbid == ()
     cases.make([cases.single(model=cases.MODEL | {"run": other.run_id})], name="Smear 7")
-    assert "Smear 7" in removal.dependents(other).forbid[0]
+    assert "Smear 7" in deletion.dependents(other).forbid[0]
     with pytest.raises(RunError, match="Archive it instead"):
-        removal.delete(other)
+        deletion.delete(other)
 
 
 def test_what_nothing_rests_on_is_deleted() -> None:
     shipped_run()
     other = shipped_run("demo-cnn-dropout")
-    removal.delete(other)
+    deletion.delete(other)
     assert not other.path.exists() and other.deleted
     assert [run.run_id for run in run_store.models()] == [active_model.active().run_id]

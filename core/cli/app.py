@@ -15,6 +15,7 @@ from core.cli import (
     adopt,
     case_reports,
     cases,
+    clean,
     data,
     evaluate,
     models,
@@ -62,7 +63,7 @@ def app(options: tuple[str, ...]) -> None:
 
 
 blastlens.add_command(app)
-for module in (data, train, tune, runs, adopt, evaluate, models, read, score, cases, teach):
+for module in (data, train, tune, runs, adopt, evaluate, models, read, score, cases, teach, clean):
     for verb in module.VERBS:
         blastlens.add_command(verb)
 for verb in case_reports.VERBS:

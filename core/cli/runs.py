@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import click
 
-from core import removal
 from core.cli.console import prints
+from core.removal import deletion
 from core.runs import about as run_about
 from core.runs import run_store
 
@@ -58,9 +58,9 @@ def about(
 def delete_run(run: str, sure: bool) -> DeletedRun:
     """Deletes a run, unless a record rests on it."""
     named = run_store.get(run)
-    rests, name = removal.dependents(named), run_about.called(named)
+    rests, name = deletion.dependents(named), run_about.called(named)
     if sure:
-        removal.delete(named)
+        deletion.delete(named)
     return DeletedRun(run, name, rests.forbid, rests.lost, deleted=sure)
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from pyarrow import fs
 
+from core import storage
 from core.cohort.places import file_system, is_url
 from core.errors import ConfigError, DataError, UploadError
 from core.settings import settings
@@ -39,8 +40,8 @@ def local_file(place: str, name: str) -> Iterator[Path]:
     if isinstance(system, fs.LocalFileSystem):
         yield _regular(Path(path), name)
         return
-    with tempfile.TemporaryDirectory(prefix="blastlens-") as folder:
-        copy = Path(folder) / f"picture{PurePosixPath(path).suffix}"
+    with storage.scratch(Path(tempfile.gettempdir())) as folder:
+        copy = folder / f"picture{PurePosixPath(path).suffix}"
         _fetch(system, path, copy, place)
         yield copy
 

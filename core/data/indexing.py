@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from core import leftovers, locks, storage
+from core import caches, leftovers, storage
 from core.cells.scale import CAMERA_UM, UM_PER_PX
 from core.data import duplicates, layouts
 from core.data.layouts import Labelling, Layout
@@ -116,7 +116,7 @@ def index(
     if not root.is_dir():
         raise DataError(f"{root} is not a folder. Give the folder that holds the data set.")
     folder = _folder(root)
-    with locks.lock(folder):
+    with caches.entry(folder):
         leftovers.sweep(folder)
         files = walk(root)
         state: _State = {

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from core import leftovers, locks, storage
+from core import caches, leftovers, storage
 from core.cells import morphology
 from core.cells.masks import cell_mask
 from core.cells.morphology import Morphology
@@ -82,7 +82,7 @@ def _measure_missing(index: Index, cells: pd.DataFrame, progress: Progress | Non
         if progress:
             progress(0, len(cells))
 
-    with locks.lock(file.parent, waiting):
+    with caches.entry(file.parent, waiting):
         table = _load(index)  # another process may have measured them meanwhile
         new = cells[_lacking(table, cells)].drop_duplicates("sha256")
         rows: list[dict[str, object]] = []

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from core import leftovers, locks, storage
+from core import caches, leftovers, storage
 from core.cells.masks import cell_mask
 from core.cells.staining import Normaliser
 from core.data.geometry import Geometry, fit, letterbox, window
@@ -45,7 +45,7 @@ def pixels(
     key = [*cells["sha256"], repr(geometry), *variant(inputs, normaliser)]
     folder = storage.pixels_dir(digest(key))
     file = folder / "pixels.npy"
-    with locks.lock(folder):
+    with caches.entry(folder):
         if not file.exists():
             leftovers.sweep(folder)
             with storage.atomic(file) as temporary:

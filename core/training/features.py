@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import openvino
 
-from core import leftovers, locks, storage
+from core import caches, leftovers, storage
 from core.cells.staining import Normaliser
 from core.compat import cached_property
 from core.data.indexing import digest
@@ -60,9 +60,10 @@ class Backbone:
         if self._by_keras:
             return self._keras
         file: Path = storage.backbone_dir(self._own) / "engine.xml"
-        if not file.exists():
-            export_features(self._classifier, file)
-        mapped = MappedFile(file)
+        with caches.entry(file.parent):
+            if not file.exists():
+                export_features(self._classifier, file)
+            mapped = MappedFile(file)
         model = mapped.model()
         model.get_parameters()[0].set_element_type(openvino.Type.f32)
         model.validate_nodes_and_infer_types()
@@ -97,7 +98,7 @@ def features(
     folder = storage.features_dir(digest([backbone.key, *shown, *cells]))
     views = config.views if "dihedral" in config.augmentation else 1
     files = [folder / f"view_{symmetry}.npy" for symmetry in range(views)]
-    with locks.lock(folder):
+    with caches.entry(folder):
         leftovers.sweep(folder)
         missing = [symmetry for symmetry, file in enumerate(files) if not file.exists()]
         for number, symmetry in enumerate(missing):

@@ -35,7 +35,7 @@ def convert(file: Path, folder: Path) -> Converted:
         done = subprocess.run(
             [sys.executable, "-m", "core.workers.conversion", str(file), str(folder)],
             cwd=PROJECT,
-            env=environment() | {"TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1"},
+            env=environment(folder) | {"TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1"},
             capture_output=True,
             text=True,
             timeout=limits.conversion_seconds,

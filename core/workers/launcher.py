@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 from core import locks, storage
 from core.audit import ablations
@@ -118,15 +119,23 @@ def start(job: Job) -> Status:
     return job.status
 
 
-def environment() -> dict[str, str]:
-    """The environment of a worker: the caller's, with absolute paths."""
+def environment(temporary: Path | None = None) -> dict[str, str]:
+    """The environment of a worker: the caller's, with absolute paths.
+
+    In the folder `temporary`, if given, the process and its libraries put temporary files.
+    """
+    kept_in = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(temporary)) if temporary else {}
     path = [str(PROJECT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return os.environ | {
-        "PYTHONPATH": os.pathsep.join(path),
-        "PYTHONUNBUFFERED": "1",
-        "BLASTLENS_ARTIFACTS": str(settings().artifacts),
-        "BLASTLENS_WEIGHTS": str(settings().weights),
-    }
+    return (
+        os.environ
+        | kept_in
+        | {
+            "PYTHONPATH": os.pathsep.join(path),
+            "PYTHONUNBUFFERED": "1",
+            "BLASTLENS_ARTIFACTS": str(settings().artifacts),
+            "BLASTLENS_WEIGHTS": str(settings().weights),
+        }
+    )
 
 
 def follow(job: Job, report: Callable[[Status], None] | None = None) -> Status:

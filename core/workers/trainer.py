@@ -39,6 +39,7 @@ def _clean(run: Run) -> None:
 if __name__ == "__main__":
     worker.start_log()
     chosen = Run(Path(sys.argv[1]))
+    worker.keep_temporary_files_in(chosen.path)
     # Its worker holds the other end of the pipe.
     worker.end_with_parent(partial(_clean, chosen))
     worker.carry_out(chosen, work)

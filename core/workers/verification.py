@@ -8,8 +8,10 @@ its logits with the engine's on random images. TensorFlow is imported there, nev
 import json
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
+from core import storage
 from core.archive import keras_file
 from core.errors import BlastLensError, RunError
 from core.runs.run_store import Run
@@ -19,6 +21,7 @@ from core.workers.launcher import environment
 
 IMAGES = 8
 _SECONDS = 300
+_QUIET = {"TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1"}
 
 
 def verify(run: Run) -> float:
@@ -33,14 +36,16 @@ def verify(run: Run) -> float:
     keras_file.require_plain(file)
     command = [sys.executable, "-m", "core.workers.verification", str(run.path.absolute())]
     try:
-        done = subprocess.run(
-            command,
-            cwd=PROJECT,
-            env=environment() | {"TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1"},
-            capture_output=True,
-            text=True,
-            timeout=_SECONDS,
-        )
+        with storage.scratch(Path(tempfile.gettempdir())) as folder:
+            done = subprocess.run(
+                command,
+                cwd=PROJECT,
+                env=environment(folder)
+                | {"TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1"},
+                capture_output=True,
+                text=True,
+                timeout=_SECONDS,
+            )
         answer = json.loads(done.stdout.splitlines()[-1])
     except subprocess.TimeoutExpired:
         raise RunError(f"Loading model.keras took over {_SECONDS} s and was stopped.") from None

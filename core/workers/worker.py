@@ -4,12 +4,14 @@ import errno
 import logging
 import os
 import sys
+import tempfile
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
+from core import leftovers, storage
 from core.errors import BlastLensError, DiskError, refusal
 from core.jobs.job import Job, Taken
 from core.jobs.reporter import Cancelled, Reporter
@@ -20,6 +22,7 @@ Work = Callable[[J, Reporter], None]
 # The second argument of a worker that ends with the process that holds its standard input.
 WITH_PARENT = "--with-parent"
 NICE = 10  # about a tenth of what an app that needs the processor gets
+_TEMPORARY = ".temporary"
 log = logging.getLogger(__name__)
 
 
@@ -31,6 +34,7 @@ def main(kind: Callable[..., J], work: Work[J]) -> NoReturn:
     """
     start_log()
     job = kind(*map(Path, sys.argv[1:2]))
+    keep_temporary_files_in(job.path)
     if WITH_PARENT in sys.argv[2:]:
         end_with_parent()
     try:
@@ -47,6 +51,7 @@ def perform(job: J, work: Work[J], then: Callable[[], None] = lambda: None) -> N
     """Carries a job out, and calls `then`, while no other worker can. Raises `Taken`."""
     if job.path.is_dir():  # it may have been deleted
         with job.claim():
+            leftovers.sweep_dead(job.path)
             carry_out(job, work)
             then()
 
@@ -111,6 +116,7 @@ def end_with_parent(before: Callable[[], None] = lambda: None) -> None:
         # that one's lock when it shuts down.
         os.read(sys.stdin.fileno(), 1)
         before()
+        _remove_temporary_files()
         os._exit(1)
 
     threading.Thread(target=wait, daemon=True).start()
@@ -121,6 +127,24 @@ def start_log() -> None:
     form = "%(asctime)s %(levelname)s %(message)s"
     logging.basicConfig(stream=sys.stdout, level=logging.WARNING, format=form)
     logging.getLogger("core").setLevel(logging.INFO)
+
+
+def keep_temporary_files_in(folder: Path) -> None:
+    """Has this process and its libraries put temporary files into a folder of their own in one.
+
+    TensorFlow leaves a file for each function that it compiles. The folder is removed as the
+    process ends; after a kill by the next worker of the job, or by `blastlens clean`.
+    """
+    with suppress(OSError):  # a disk that refuses will be told by the work
+        prefix = f"{_TEMPORARY}{storage.mark(os.getpid())}"
+        tempfile.tempdir = tempfile.mkdtemp(dir=folder, prefix=prefix)
+        os.environ |= dict.fromkeys(("TMPDIR", "TEMP", "TMP"), tempfile.tempdir)
+
+
+def _remove_temporary_files() -> None:
+    folder = Path(tempfile.gettempdir())
+    if folder.name.startswith(f"{_TEMPORARY}{storage.mark(os.getpid())}"):
+        leftovers.remove(folder)
 
 
 def step_back() -> None:
@@ -140,4 +164,5 @@ def leave(status: int = 0) -> NoReturn:
     """Ends the process at once, its threads included."""
     sys.stdout.flush()
     sys.stderr.flush()
+    _remove_temporary_files()
     os._exit(status)

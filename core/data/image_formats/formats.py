@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from core import extras
+from core import extras, storage
 from core.errors import UploadError
 from core.untrusted.files import open_regular
 
@@ -199,8 +199,8 @@ def open_slide(source: Path | bytes, name: str) -> Iterator[Slide]:
 
 @contextmanager
 def _as_file(data: bytes, name: str) -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="blastlens-") as folder:
-        file = Path(folder) / f"slide{Path(name).suffix}"
+    with storage.scratch(Path(tempfile.gettempdir())) as folder:
+        file = folder / f"slide{Path(name).suffix}"
         file.write_bytes(data)
         yield file
 

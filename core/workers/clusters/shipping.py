@@ -155,9 +155,9 @@ def fetched(relay: Relay) -> Iterator[Run]:
     What the worker writes is sent back while the block runs and after it; the folder is removed.
     """
     relay.up.put(SEND)
-    with tempfile.TemporaryDirectory(prefix="blastlens-") as folder:
+    with storage.scratch(Path(tempfile.gettempdir())) as folder:
         before = os.environ.get("BLASTLENS_ARTIFACTS")
-        os.environ["BLASTLENS_ARTIFACTS"] = folder
+        os.environ["BLASTLENS_ARTIFACTS"] = str(folder)
         try:
             run = _unpack(relay.down)
             returning = _Returning(run, relay)

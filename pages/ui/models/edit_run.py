@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from core import removal
 from core.people import DELETE_RUN, NAME_RUN
+from core.removal import deletion
 from core.runs import about
 from core.runs.about import MAX_NAME, MAX_NOTE, About
 from core.runs.run_store import Run
@@ -70,7 +70,7 @@ def _archive_button(run: Run, told: About) -> None:
 def _delete(run: Run) -> None:
     """Says what rests on the run, and deletes it once that is confirmed."""
     with shown_errors():
-        rests = removal.dependents(run)
+        rests = deletion.dependents(run)
         for sentence in (*rests.forbid, *rests.lost):
             st.markdown(f"- {plain(sentence)}")
         if rests.forbid:
@@ -80,5 +80,5 @@ def _delete(run: Run) -> None:
         sure = st.checkbox("Delete it for good", key=f"sure_{run.run_id}")
         if st.button("Delete the run", type="primary", disabled=locked or not sure):
             people.require(DELETE_RUN)
-            removal.delete(run)
+            deletion.delete(run)
             st.rerun()
