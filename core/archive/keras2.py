@@ -2,76 +2,22 @@
 
 What Keras 3 has otherwise: a model that was built by calling `tf.math.subtract` and the like, as
 `preprocess_input` of Keras's own architectures does, has each call as a layer, TFOpLambda or
-SlicingOpLambda, that names a function of TensorFlow. Those of the tables below are translated; no
-other is looked up. The first call of a network within a network has the number 1, not 0. Names of
+SlicingOpLambda (`core.archive.keras2_calls`). The first call of a network within a network has the number 1, not 0. Names of
 layers may hold a slash. Some settings are gone, which change nothing with the values they have.
 
 This module does not import TensorFlow. What it makes is still to be checked by
 `core.archive.keras_file.require_safe`.
 """
 
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container
+from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from core.archive.keras2_calls import CALLS, REMEDY, Config, argument, is_reference, operation_layer
 from core.errors import ModelError
 
-Config = dict[str, Any]  # of a layer or network, as JSON has it
 _Change = Callable[[str, int], tuple[str, int]]
-_CALLS = ("TFOpLambda", "SlicingOpLambda")
 _NETWORKS = ("Functional", "Model", "Sequential")
-_CONSTANT = "_CONSTANT_VALUE"
-_NUMPY, _NN, _LAYERS = "keras.src.ops.numpy", "keras.src.ops.nn", "keras.layers"
-# x[..., ::-1]: red and blue change places.
-_REVERSED = [{"class_name": "__ellipsis__"}, dict(start=None, stop=None, step=-1)]
-
-_OF_TWO = {
-    **dict.fromkeys(("__operators__.add", "math.add", "nn.bias_add"), "Add"),
-    **dict.fromkeys(("__operators__.sub", "math.subtract"), "Subtract"),
-    **dict.fromkeys(("__operators__.mul", "math.multiply"), "Multiply"),
-    **dict.fromkeys(("__operators__.truediv", "math.truediv", "math.divide"), "TrueDivide"),
-    **dict.fromkeys(("__operators__.pow", "math.pow"), "Power"),
-    "math.maximum": "Maximum",
-    "math.minimum": "Minimum",
-}
-_AXIS = {"axis": "axis"}
-_AXES = {"perm": "axes"}
-_REDUCTION = {"axis": "axis", "keepdims": "keepdims"}
-# By function of TensorFlow: module, class, and the names there of TensorFlow's arguments.
-_OF_ONE: dict[str, tuple[str, str, dict[str, str]]] = {
-    "cast": ("keras.src.ops.core", "Cast", {"dtype": "dtype"}),
-    "clip_by_value": (_NUMPY, "Clip", {"clip_value_min": "x_min", "clip_value_max": "x_max"}),
-    "compat.v1.squeeze": (_NUMPY, "Squeeze", _AXIS),
-    "compat.v1.transpose": (_NUMPY, "Transpose", _AXES),
-    "concat": (_NUMPY, "Concatenate", _AXIS),
-    "expand_dims": (_NUMPY, "ExpandDims", _AXIS),
-    "image.resize": (_LAYERS, "Resizing", {"size": "size", "method": "interpolation"}),
-    "math.abs": (_NUMPY, "Absolute", {}),
-    "math.exp": (_NUMPY, "Exp", {}),
-    "math.log": (_NUMPY, "Log", {}),
-    "math.negative": (_NUMPY, "Negative", {}),
-    "math.reduce_max": (_NUMPY, "Max", _REDUCTION),
-    "math.reduce_mean": (_NUMPY, "Mean", _REDUCTION),
-    "math.reduce_min": (_NUMPY, "Min", _REDUCTION),
-    "math.reduce_sum": (_NUMPY, "Sum", _REDUCTION),
-    "math.sigmoid": (_NN, "Sigmoid", {}),
-    "math.sqrt": (_NUMPY, "Sqrt", {}),
-    "math.square": (_NUMPY, "Square", {}),
-    "math.tanh": (_NUMPY, "Tanh", {}),
-    "nn.gelu": (_NN, "Gelu", {"approximate": "approximate"}),
-    "nn.relu": (_NN, "Relu", {}),
-    "nn.relu6": (_NN, "Relu6", {}),
-    "nn.sigmoid": (_NN, "Sigmoid", {}),
-    "nn.silu": (_NN, "Silu", {}),
-    "nn.softmax": (_NN, "Softmax", _AXIS),
-    "nn.tanh": (_NUMPY, "Tanh", {}),
-    "reshape": (_NUMPY, "Reshape", {"shape": "newshape"}),
-    "squeeze": (_NUMPY, "Squeeze", _AXIS),
-    "transpose": (_NUMPY, "Transpose", _AXES),
-}
-# What TensorFlow takes where an argument is left out, and Keras does not.
-_LEFT_OUT: dict[str, dict[str, object]] = {"nn.gelu": {"approximate": False}}
 # Settings that layers have no more, with the value that changes nothing; any, where it is `...`.
 _GONE: dict[object, dict[str, object]] = {
     "Conv2DTranspose": {"groups": 1},
@@ -93,15 +39,19 @@ _GONE: dict[object, dict[str, object]] = {
     },
 }
 # Classes that Keras 3 does not find without their module.
+_FUNCTIONAL = {
+    "module": "keras.src.models.functional",
+    "class_name": "Functional",
+    "registered_name": "Functional",
+}
 _MODULES = {
+    "Functional": _FUNCTIONAL,
+    "Model": _FUNCTIONAL,
+    "Sequential": {"module": "keras", "registered_name": None},
     "LayerScale": {"module": "keras.src.applications.convnext", "registered_name": None},
     "Policy": {"module": "keras", "class_name": "DTypePolicy", "registered_name": None},
 }
-_REMEDY = (
-    "Save the model as a SavedModel folder, which needs no translation: model.export('FOLDER')."
-)
-# Arguments that change nothing with these values.
-_IDLE = {"conjugate": False, "antialias": False, "data_format": "NHWC"}
+_LAYERS_THEN, _LAYERS_NOW = "_layer_checkpoint_dependencies", "layers"
 
 
 def translate(part: Any) -> Any:
@@ -114,18 +64,19 @@ def translate(part: Any) -> Any:
         return [translate(item) for item in part]
     if not isinstance(part, dict):
         return part
-    part = {key: translate(item) for key, item in part.items()}
+    # Keras 3 builds a layer when it is called.
+    part = {key: translate(item) for key, item in part.items() if key != "build_config"}
     kind, config = part.get("class_name"), part.get("config")
     if not isinstance(config, dict):
         return part
-    if kind in _CALLS:
-        return _operation_layer(part)
+    if kind in CALLS:
+        return operation_layer(part)
     if kind in _NETWORKS and isinstance(config.get("layers"), list):
         return part | {"config": _network(config)} | _MODULES.get(kind, {})
     if config.get("activation") == "hard_sigmoid":
         raise ModelError(
             "The file is of Keras 2 and uses hard_sigmoid, which is another function in Keras 3. "
-            f"{_REMEDY}"
+            f"{REMEDY}"
         )
     gone = _GONE.get(kind, {})
     config = {
@@ -136,6 +87,21 @@ def translate(part: Any) -> Any:
     if kind == "BatchNormalization" and isinstance(axis := config.get("axis"), list):
         (config["axis"],) = axis
     return part | {"config": config} | _MODULES.get(kind, {})
+
+
+def name_weights(file: Path) -> None:
+    """Gives the groups of a file of weights the name that Keras 3 looks for layers under."""
+    import h5py
+
+    def rename(group: Any) -> None:
+        if _LAYERS_THEN in group and _LAYERS_NOW not in group:
+            group.move(_LAYERS_THEN, _LAYERS_NOW)
+        for item in group.values():
+            if isinstance(item, h5py.Group):
+                rename(item)
+
+    with h5py.File(file, "r+") as root:
+        rename(root)
 
 
 def _network(config: Config) -> Config:
@@ -196,99 +162,11 @@ def _with_references(part: Any, known: Container[str], change: _Change) -> Any:
 
 def _node(node: Any) -> Any:
     """A call of a layer, as Keras 3 has it where arguments by name are what other layers made."""
-    if isinstance(node, dict) or not any(_is_reference(one) for one in node[0][3].values()):
+    if isinstance(node, dict) or not any(is_reference(one) for one in node[0][3].values()):
         return node
-    first = [_argument(one[:3]) for one in node]
+    first = [argument(one[:3]) for one in node]
     named = {
-        name: _argument(value) if _is_reference(value) else value
+        name: argument(value) if is_reference(value) else value
         for name, value in node[0][3].items()
     }
     return {"args": [first if len(node) > 1 else first[0]], "kwargs": named}
-
-
-def _operation_layer(layer: Mapping[str, Any]) -> dict[str, object]:
-    """A layer of Keras 3 for a call that Keras 2 stored as a layer."""
-    function = "?"
-    try:
-        function = str(layer["config"]["function"])
-        (node,) = layer["inbound_nodes"]
-        inputs = node if isinstance(node[0], list) else [node]
-        first = [_argument(one[:3]) for one in inputs]
-        given = {
-            name: value
-            for name, value in inputs[0][3].items()
-            if name != "name" and not (name in _IDLE and value in (None, _IDLE[name]))
-        }
-        module, name, config, second = _operation(function, given)
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError):
-        raise ModelError(
-            f"The file is of Keras 2 and calls tf.{function} in a way that BlastLens does not "
-            f"translate. {_REMEDY}"
-        ) from None
-    return {
-        "module": module,
-        "class_name": name,
-        "config": {"name": layer["name"], **config},
-        "registered_name": None if module == _LAYERS else name,
-        "name": layer["name"],
-        "inbound_nodes": [{"args": [first if node is inputs else first[0], *second], "kwargs": {}}],
-    }
-
-
-def _operation(function: str, given: Config) -> tuple[str, str, Mapping[str, object], list[object]]:
-    """Module, class, config, and the second argument if there is one.
-
-    Raises `KeyError` or `ValueError` for what is in no table.
-    """
-    if function in _OF_TWO:
-        (second,) = given.values()
-        if isinstance(second, list) and not isinstance(second[0], str):
-            return _LAYERS, "Rescaling", _rescaling(_OF_TWO[function], second), []
-        return _NUMPY, _OF_TWO[function], {}, [_argument(second)]
-    if function == "__operators__.getitem":
-        if given != {"slice_spec": _REVERSED}:
-            raise ValueError(given)
-        return _NUMPY, "Flip", {"axis": -1}, []
-    module, name, names = _OF_ONE[function]
-    config: Config = _LEFT_OUT.get(function, {}) | {
-        names[key]: value for key, value in given.items()
-    }
-    if name == "Resizing":
-        height, width = config.pop("size")
-        config |= {"height": height, "width": width}
-    return module, name, config, []
-
-
-def _rescaling(operation: str, numbers: list[Any]) -> dict[str, object]:
-    """The config of the layer that computes with a number for each channel."""
-    values = np.array(numbers, float)
-    if operation == "Add":
-        return {"scale": 1.0, "offset": values.tolist()}
-    if operation == "Subtract":
-        return {"scale": 1.0, "offset": (-values).tolist()}
-    if operation == "Multiply":
-        return {"scale": values.tolist(), "offset": 0.0}
-    if operation == "TrueDivide":
-        return {"scale": (1 / values).tolist(), "offset": 0.0}
-    raise KeyError(operation)
-
-
-def _argument(value: Any) -> object:
-    """A number as it is, or what a layer made. Raises `ValueError` for anything else."""
-    if isinstance(value, list) and len(value) == 3 and value[0] == _CONSTANT:
-        return _argument(value[2])
-    if _is_reference(value):
-        name, node, tensor = value
-        # Its history alone tells which one it is.
-        config = {"shape": [None], "dtype": "float32", "keras_history": [name, node, tensor]}
-        return {"class_name": "__keras_tensor__", "config": config}
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(value)
-    return value
-
-
-def _is_reference(value: Any) -> bool:
-    match value:
-        case [str(), int(), int()]:
-            return True
-    return False

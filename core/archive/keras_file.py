@@ -2,11 +2,14 @@
 
 The safe mode of Keras refuses Lambda layers, but a file may also name any function or class of any
 module, a vocabulary to be read from this machine, or weights in another file. Only layers that
-compute with numbers and nothing else are allowed. This module does not import TensorFlow.
+compute with numbers and nothing else are allowed. A network that Keras 2 saved is looked at, and
+copied, as Keras 3 has it. This module does not import TensorFlow.
 """
 
 import json
 import re
+import shutil
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -78,11 +81,7 @@ def require_plain(file: Path, *, compiled: bool = True) -> None:
                 f"A Keras file holds {', '.join(sorted(FILES))}; this one holds {odd}. Do not use "
                 "it."
             )
-        network, _ = (
-            _json(members.read(name, JSON_BYTES), file) for name in ("config.json", "metadata.json")
-        )
-        if not compiled and isinstance(network, dict):
-            network.pop("compile_config", None)
+        network = _network(members, file) if compiled else _network_in_keras_3(members, file)
         _require_safe(network, file)
         with storage.scratch(file.parent) as scratch:
             with (scratch / WEIGHTS).open("wb") as target:
@@ -96,22 +95,61 @@ def require_plain_h5(file: Path) -> None:
     Its loss and optimizer are not looked at: the file must be loaded without them.
     """
     hdf5_file.require_numbers(file, file.name)
-    _require_safe(h5_network(file), file, legacy=True)
+    _require_safe(_h5_network_in_keras_3(file), file, legacy=True)
 
 
-def h5_network(file: Path) -> Any:
-    """The config of the network in a file of the older format, as Keras 3 opens it.
+def write_in_keras_3(file: Path, copy: Path) -> None:
+    """Writes a copy of a file of either format that Keras 3 opens, whichever Keras saved it.
 
-    Raises `ModelError` if there is none, or it cannot be translated from Keras 2.
+    It is without loss and optimizer. Raises `ModelError` if its network cannot be translated.
     """
+    if not zipfile.is_zipfile(file):
+        import h5py
+
+        shutil.copyfile(file, copy)
+        with h5py.File(copy, "r+") as stored:
+            stored.attrs["model_config"] = json.dumps(_h5_network_in_keras_3(file))
+        return
+    limit = settings().max_archive_bytes
+    with (
+        zipped.opened(file, limit, ModelError) as members,
+        storage.scratch(copy.parent) as scratch,
+        zipfile.ZipFile(copy, "w") as made,
+    ):
+        made.writestr("config.json", json.dumps(_network_in_keras_3(members, file)))
+        made.writestr("metadata.json", members.read("metadata.json", JSON_BYTES))
+        with (scratch / WEIGHTS).open("wb") as target:
+            members.save(WEIGHTS, target, limit)
+        keras2.name_weights(scratch / WEIGHTS)
+        made.write(scratch / WEIGHTS, WEIGHTS)
+
+
+def _network(members: zipped.Members, file: Path) -> Any:
+    return _json(members.read("config.json", JSON_BYTES), file)
+
+
+def _network_in_keras_3(members: zipped.Members, file: Path) -> Any:
+    network = _network(members, file)
+    metadata = _json(members.read("metadata.json", JSON_BYTES), file)
+    if isinstance(network, dict):
+        network.pop("compile_config", None)
+    version = metadata.get("keras_version") if isinstance(metadata, dict) else None
+    return _in_keras_3(network, version, file)
+
+
+def _h5_network_in_keras_3(file: Path) -> Any:
     text = hdf5_file.attribute(file, "model_config", file.name)
     if text is None:
         raise ModelError(
             f"{file.name} has weights and no network. Save the whole model: model.save(FILE)."
         )
-    network = _json(text, file)
     version = hdf5_file.attribute(file, "keras_version", file.name)
-    if isinstance(version, str) and not version.startswith(("1.", "2.")):
+    return _in_keras_3(_json(text, file), version, file)
+
+
+def _in_keras_3(network: Any, version: object, file: Path) -> Any:
+    """The config of a network that a version of Keras saved, as Keras 3 has it."""
+    if not str(version).startswith(("1.", "2.")):
         return network
     try:
         return keras2.translate(network)

@@ -6,7 +6,6 @@ TensorFlow.
 """
 
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -59,11 +58,10 @@ def work(file: Path, folder: Path) -> Converted:
     """As `convert`, in this process."""
     form = model_file.recognise(file)
     model_file.require_plain(file, form)
-    if form == "keras":
-        return _convert_keras(file, folder)
-    if form == "h5":
+    if form in ("keras", "h5"):
         with storage.scratch(folder) as scratch:
-            return _convert_keras(_as_keras_3(file, scratch / file.name), folder)
+            keras_file.write_in_keras_3(file, scratch / file.name)
+            return _convert_keras(scratch / file.name, folder)
     import openvino
 
     from core.models.graph import anatomy, assembly
@@ -78,16 +76,6 @@ def work(file: Path, folder: Path) -> Converted:
         graph = anatomy.read(file)
     assembly.save(graph, folder / GRAPH)
     return Converted()
-
-
-def _as_keras_3(file: Path, copy: Path) -> Path:
-    """Writes a copy of a file of the older format whose network is said as Keras 3 has it."""
-    import h5py
-
-    shutil.copyfile(file, copy)
-    with h5py.File(copy, "r+") as stored:
-        stored.attrs["model_config"] = json.dumps(keras_file.h5_network(file))
-    return copy
 
 
 def _convert_keras(file: Path, folder: Path) -> Converted:

@@ -1,6 +1,7 @@
 """A network as Keras 2 saved it: its config in the words of then, with the weights of a twin."""
 
 import json
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -120,3 +121,40 @@ def write(file: Path, config: Config, weights: "keras.Model | None" = None) -> P
         stored.attrs["keras_version"] = "2.15.0"
         stored.attrs["model_config"] = json.dumps(config)
     return file
+
+
+def write_zip(file: Path, config: Config, weights: "keras.Model") -> Path:
+    """A `.keras` file, as Keras 2.13 wrote it: with modules of then, and another name of groups."""
+    import h5py
+
+    weights.save(file)
+    with zipfile.ZipFile(file) as saved:
+        saved.extract("model.weights.h5", file.parent)
+    stored = file.parent / "model.weights.h5"
+    with h5py.File(stored, "r+") as root:
+        application = next(name for name in root["layers"] if name.startswith("functional"))
+        for group in (root["layers"][application], root):
+            group.move("layers", "_layer_checkpoint_dependencies")
+    with zipfile.ZipFile(file, "w") as made:
+        made.writestr("config.json", json.dumps(_with_modules(config) | {"compile_config": {}}))
+        made.writestr("metadata.json", json.dumps({"keras_version": "2.13.1"}))
+        made.write(stored, stored.name)
+    stored.unlink()
+    return file
+
+
+def _with_modules(part: Any) -> Any:
+    if isinstance(part, list):
+        return [_with_modules(item) for item in part]
+    if not isinstance(part, dict):
+        return part
+    part = {key: _with_modules(item) for key, item in part.items()}
+    kind = part.get("class_name")
+    if kind == "Functional":
+        part |= {"module": "keras.src.engine.functional", "registered_name": kind}
+    elif kind in ("TFOpLambda", "SlicingOpLambda"):
+        part |= {"module": "keras.src.layers.core.tf_op_layer", "registered_name": kind}
+    elif kind is not None:
+        module = "keras.initializers" if kind == "HeNormal" else "keras.layers"
+        part |= {"module": module, "registered_name": None, "build_config": {"input_shape": [1]}}
+    return part

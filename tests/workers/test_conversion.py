@@ -2,6 +2,7 @@
 
 import shutil
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -49,10 +50,14 @@ def test_every_form_of_a_model_gives_the_same_graph(form: str, tmp_path: Path) -
     )
 
 
-def test_a_file_of_keras_2_gives_the_graph_of_its_network(tmp_path: Path) -> None:
+@pytest.mark.parametrize("write", [keras2.write, keras2.write_zip])
+def test_a_file_of_keras_2_gives_the_graph_of_its_network(
+    write: Callable[..., Path], tmp_path: Path
+) -> None:
     """With `preprocess_input`, and an application as one of its layers."""
     twin = keras2.twin()
-    file = keras2.write(tmp_path / "m.h5", keras2.classifier(), twin)
+    name = "m.h5" if write is keras2.write else "m.keras"
+    file = write(tmp_path / name, keras2.classifier(), twin)
     found = conversion.work(file, tmp_path / "graph")
     assert found.difference is not None and found.difference <= 1e-4
     assert [path.name for path in sorted((tmp_path / "graph").iterdir())] == [
