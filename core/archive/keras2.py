@@ -2,8 +2,9 @@
 
 What Keras 3 has otherwise: a model that was built by calling `tf.math.subtract` and the like, as
 `preprocess_input` of Keras's own architectures does, has each call as a layer, TFOpLambda or
-SlicingOpLambda (`core.archive.keras2_calls`). The first call of a network within a network has the number 1, not 0. Names of
-layers may hold a slash. Some settings are gone, which change nothing with the values they have.
+SlicingOpLambda (`core.archive.keras2_calls`). The first call of a network within a network has the
+number 1, not 0. Names of layers may hold a slash. Some settings are gone, which change nothing with
+the values they have.
 
 This module does not import TensorFlow. What it makes is still to be checked by
 `core.archive.keras_file.require_safe`.
