@@ -56,6 +56,21 @@ class Settings:
     max_file_bytes: int = 64 * 2**20
     max_pixels: int = 40_000_000
     min_side_pixels: int = 32
+    # Of 16 bits a sample, and packed by run lengths: both cost several times as much.
+    max_deep_pixels: int = 20_000_000
+    max_packed_bmp_pixels: int = 4_000_000
+    # Of what an image file is made of; see `core.data.image_formats.structure`.
+    max_segments: int = 2000
+    max_scans: int = 100
+    max_gap_bytes: int = 2**16
+    max_pixel_chunks: int = 2**16
+    max_other_chunks: int = 256
+    max_tiles: int = 50_000
+    max_tag_values: int = 200_000
+    max_tag_bytes: int = 64 * 2**20
+    # Of the process that decodes the formats whose cost no count bounds.
+    decoding_seconds: float = 10.0
+    decoding_bytes: int = 2**30
     # Of an archive of a run, unpacked. The largest network here, VGG16, makes 120 MiB.
     max_archive_bytes: int = 2**30
     max_cache_bytes: int = 32 * 2**30  # of artifacts/cache, see `core.caches`

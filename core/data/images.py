@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from core.data.image_formats import formats, pillow
+from core.data.image_formats import apart, formats, pillow
 from core.data.image_formats.boundary import FORMATS, decoding
 from core.errors import TooSmallError, UploadError
 from core.settings import settings
@@ -55,15 +55,23 @@ def decode_noted(
     """
     name = name or (source.name if isinstance(source, Path) else "the upload")
     data = read_file(source, name)
+    if formats.is_costly(data, name):
+        formats.require(data, name)
+        return apart.decode(data, name)
+    return decode_here(data, name)
+
+
+def decode_here(data: bytes, name: str) -> tuple[np.ndarray, tuple[str, ...]]:
+    """As `decode_noted`, in this process, whatever that may cost."""
     with decoding(name):
         formats.prepare(data, name)
         if formats.is_dicom(data):
             return formats.read_dicom(data, name, _size, partial(_check_size, name)), ()
         if formats.is_slide(data, name):
-            with formats.open_slide(source, name) as slide:
+            with formats.open_slide(data, name) as slide:
                 _check_size(name, (slide.width, slide.height))
                 return slide.crop((0, 0, slide.width, slide.height)), ()
-        with Image.open(io.BytesIO(data)) as image:
+        with pillow.open_image(io.BytesIO(data), name) as image:
             _check_header(image, name)
             pixels = pillow.uncompressed(image, data)
             if pixels is not None:
@@ -115,7 +123,7 @@ def open_large_image(path: Path, name: str | None = None) -> Iterator[LargeImage
                 image = opened.enter_context(formats.open_slide(path, name))
                 _check_size(name, (image.width, image.height), limits.max_scan_pixels, _A_PART)
             else:
-                image = _load_scan(opened.enter_context(Image.open(file)), name)
+                image = _load_scan(opened.enter_context(pillow.open_image(file, name)), name)
         yield LargeImage(image, name)
 
 
@@ -137,18 +145,31 @@ def size_of(source: Path | bytes, name: str | None = None) -> tuple[int, int]:
     name = name or (source.name if isinstance(source, Path) else "the upload")
     with decoding(name):
         start = formats.first_bytes(source)
-        formats.prepare(start, name)
-        if formats.is_dicom(start):
-            return formats.dicom_size(read_file(source, name), name)
+        if formats.is_costly(start, name):
+            formats.require(start, name)
+            return apart.size(read_file(source, name), name)
         with (
             open_regular(source) if isinstance(source, Path) else io.BytesIO(source) as file,
-            Image.open(file) as image,
+            pillow.open_image(file, name) as image,
         ):
             return image.height, image.width
 
 
+def size_here(data: bytes, name: str) -> tuple[int, int]:
+    """As `size_of`, of a file of a costly format, in this process."""
+    with decoding(name):
+        formats.prepare(data, name)
+        if formats.is_dicom(data):
+            return formats.dicom_size(data, name)
+        if formats.is_slide(data, name):
+            with formats.open_slide(data, name) as slide:
+                return slide.height, slide.width
+        with pillow.open_image(io.BytesIO(data), name) as image:
+            return image.height, image.width
+
+
 def _size(data: bytes) -> tuple[int, int]:
-    with Image.open(io.BytesIO(data)) as image:
+    with pillow.open_image(io.BytesIO(data), "its picture") as image:
         return image.size
 
 
@@ -188,6 +209,8 @@ def _check_header(
             f"{name} holds {getattr(image, 'n_frames', 1)} pictures; BlastLens reads one picture "
             "a file. Export the one to be read as PNG or BMP."
         )
+    limits = settings()
+    most = most or (limits.max_deep_pixels if pillow.is_deep(image) else limits.max_pixels)
     _check_size(name, image.size, most, remedy)
 
 

@@ -232,7 +232,7 @@ def test_a_picture_in_dicom_that_is_larger_than_its_header_says_is_refused_befor
 def test_the_limits_of_the_door_hold(files, name, monkeypatch):
     monkeypatch.setattr(images, "settings", lambda: replace(settings(), max_pixels=400 * 400))
     with pytest.raises(UploadError, match="450 x 450 pixels, more than the limit"):
-        decode(files[name])
+        images.decode_here(files[name].read_bytes(), name)
     monkeypatch.setattr(images, "settings", lambda: replace(settings(), max_file_bytes=1000))
     with pytest.raises(UploadError, match="MiB"):
         decode(files[name])

@@ -63,18 +63,38 @@ def is_slide(start: bytes, name: str) -> bool:
     return start[:4] in _TIFF and Path(name).suffix.lower().removeprefix(".") in SLIDES
 
 
-def prepare(start: bytes, name: str) -> None:
-    """Lets Pillow open HEIC if a file, by its `first_bytes`, is one.
+def is_costly(start: bytes, name: str) -> bool:
+    """Whether a file, by its `first_bytes`, is of a format whose cost nothing bounds beforehand."""
+    return (
+        is_dicom(start)
+        or is_slide(start, name)
+        or start[4:8] == b"ftyp"
+        or start.startswith((b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51"))
+    )
 
-    Raises `UploadError` that names the extra, if a package for the file is missing.
+
+def require(start: bytes, name: str) -> None:
+    """Raises `UploadError` that names the extra, if a package for a file is missing.
+
+    `start` are its `first_bytes`.
     """
-    if start[4:8] == b"ftyp" and (start[8:12] in _HEIC or _HEIC & _brands(start)):
+    if _is_heic(start):
         _require("pillow_heif", f"{name} is a HEIC image; reading it")
-        _register_heic()
     elif is_dicom(start):
         _require("pydicom", f"{name} is a DICOM file; reading it")
     elif is_slide(start, name):
         _require("openslide", f"{name} is a whole slide; reading it")
+
+
+def prepare(start: bytes, name: str) -> None:
+    """As `require`, and lets Pillow open HEIC if the file is one."""
+    require(start, name)
+    if _is_heic(start):
+        _register_heic()
+
+
+def _is_heic(start: bytes) -> bool:
+    return start[4:8] == b"ftyp" and (start[8:12] in _HEIC or bool(_HEIC & _brands(start)))
 
 
 def _brands(start: bytes) -> set[bytes]:

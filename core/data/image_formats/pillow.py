@@ -1,13 +1,38 @@
 """Pixels of an image that Pillow opened, as RGB of 8 bits."""
 
-from typing import Any
+from typing import Any, BinaryIO
 
 import cv2
 import numpy as np
 from PIL import Image, ImageOps
 
-from core.data.image_formats import bit_depth
+from core.data.image_formats import bit_depth, structure
+from core.data.image_formats.boundary import FORMATS
 from core.errors import UploadError
+
+# Of formats that are not read, by how their files start: for the message.
+_OTHERS = {b"GIF8": "GIF", b"8BPS": "PSD", b"%!PS": "EPS", b"SIMPLE": "FITS", b"%PDF": "PDF"}
+
+
+def open_image(file: BinaryIO, name: str) -> Image.Image:
+    """Opens a file of one of `FORMATS`, and reads its header; nothing else is tried.
+
+    Raises `UploadError` if it is of another format, or made of more than may be decoded, and what
+    Pillow raises.
+    """
+    start = file.read(16)
+    kind = structure.kind_of(start)
+    if kind is not None:
+        structure.check(file, kind, name)
+        return Image.open(file, formats=[kind])
+    if start[4:8] in (b"ftyp", b"jP  ") or start.startswith(b"\xff\x4f"):
+        heif = ["HEIF"] if "HEIF" in Image.OPEN else []
+        return Image.open(file, formats=["JPEG2000", "AVIF", *heif])
+    other = next((kind for first, kind in _OTHERS.items() if start.startswith(first)), None)
+    raise UploadError(
+        f"{name} is {f'a {other} file' if other else 'not an image BlastLens can read'}: its "
+        f"content is none of {', '.join(FORMATS)}. Export it as PNG, BMP or TIFF and try again."
+    )
 
 
 def is_deep(image: Image.Image) -> bool:

@@ -1,0 +1,59 @@
+"""Formats whose cost nothing bounds are decoded in a process that is ended in time."""
+
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from core.data import images
+from core.data.image_formats import apart
+from core.errors import TooSmallError, UploadError
+from core.settings import settings
+from tests.chaos.mutations import originals, saved
+
+JP2 = originals()["JPEG2000"]
+pytestmark = pytest.mark.process
+
+
+def test_what_comes_back_is_what_would_be_decoded_here_by_one_process(monkeypatch) -> None:
+    started = []
+    popen = subprocess.Popen
+    monkeypatch.setattr(apart, "idle", apart.LifoQueue())
+    monkeypatch.setattr(
+        apart.subprocess, "Popen", lambda *a, **k: started.append(popen(*a, **k)) or started[-1]
+    )
+    expected, notes = images.decode_here(JP2, "cell")
+    for _ in range(3):
+        found, told = images.decode_noted(JP2, "cell")
+        assert np.array_equal(found, expected) and told == notes and found.flags.writeable
+        assert images.size_of(JP2, "cell") == expected.shape[:2]
+        with pytest.raises(UploadError, match="cell is damaged"):
+            images.decode(JP2[:200], "cell")
+    assert len(started) == 1
+    started[0].kill()
+    started[0].wait()
+
+
+def test_its_errors_are_those_of_the_door() -> None:
+    from PIL import Image
+
+    with pytest.raises(TooSmallError, match="cell has 8 x 8 pixels"):
+        images.decode(saved(Image.new("RGB", (8, 8)), "JPEG2000"), "cell")
+
+
+def test_one_that_takes_too_long_is_ended_and_the_next_file_is_read(monkeypatch) -> None:
+    assert images.decode(JP2).shape  # there is a process
+    short = replace(settings(), decoding_seconds=0.0)
+    monkeypatch.setattr(apart, "settings", lambda: short)
+    with pytest.raises(UploadError, match="cell cannot be decoded within 0 seconds"):
+        images.decode(JP2 * 200, "cell")
+    monkeypatch.undo()
+    assert images.decode(JP2).shape
+
+
+def test_it_imports_neither_tensorflow_nor_the_app() -> None:
+    code = "import sys, core.data.image_formats.apart, core.data.images; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"tensorflow", "keras", "streamlit", "openvino"} & set(done.stdout.split())
