@@ -100,6 +100,8 @@ class Section(BaseModel):
             return f"{name} is missing."
         if kind == "extra_forbidden":
             return f"There is no setting {place[-1]!r}; there are {', '.join(cls.model_fields)}."
+        if kind == "value_error":
+            return f"{name or 'it'} is {value}: {first['ctx']['error']}."
         if kind in ("model_type", "model_attributes_type"):
             return f"{name or 'it'} is {value}; it must be an object."
         return f"{name} is {value}; {cls._rule(place, kind, first['msg'])}."
@@ -122,6 +124,7 @@ class Document(Section):
 
     # The format of the files that are written; a file without a format has format 1.
     FORMAT: ClassVar[int] = 1
+    MOST_BYTES: ClassVar[int] = 4 * 2**20
 
     @classmethod
     def read(cls, path: Path, error: type[BlastLensError] = RunError) -> Self:
@@ -132,10 +135,10 @@ class Document(Section):
         """
         name, folder = path.name, path.parent.name
         try:
-            document = storage.read_json(path)
+            document = storage.read_json(path, cls.MOST_BYTES)
         except FileNotFoundError:
             raise error(f"{folder} has no {name}: the folder is broken, or another one.") from None
-        except (ValueError, RecursionError) as problem:
+        except ValueError as problem:
             raise error(f"{name} of {folder} is damaged ({str(problem)[:200]}).") from None
         try:
             return cls.parse(cls._known(document), error)

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import shutil
 import tempfile
 import time
@@ -14,10 +15,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
+from pydantic_core import from_json
+
 from core.errors import disk_errors, refusals
 from core.settings import PROJECT, settings
 
 T = TypeVar("T")
+_HUGE = re.compile(rb"[eE]\+?\d{3}|\d{300}")
 SHIPPED = PROJECT / "core" / "shipped"  # data of an installed package
 
 
@@ -273,17 +277,18 @@ def overwrite_json(path: Path, document: Any) -> None:
         file.truncate(len(data))
 
 
-def read_json(path: Path) -> Any:
+def read_json(path: Path, most_bytes: int = 2**30) -> Any:
     """Reads a JSON file. Raises `OSError`, or `ValueError` if it is not JSON in UTF-8.
 
-    NaN and infinity are not JSON.
+    NaN, numbers beyond all floats, halves of characters and more than 200 levels are not JSON.
     """
-    text = _patiently(lambda: path.read_text(encoding="utf-8"))
-    return json.loads(text, parse_constant=_refuse_constant)
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON")
+    if (size := path.stat().st_size) > most_bytes:
+        raise ValueError(f"it has {size:,} bytes; {most_bytes:,} are the most")
+    data = _patiently(path.read_bytes)
+    document = from_json(data, allow_inf_nan=False)
+    if _HUGE.search(data):
+        json.dumps(document, allow_nan=False)  # "1e999" became infinite
+    return document
 
 
 def sha256(path: Path) -> str:

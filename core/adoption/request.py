@@ -10,7 +10,7 @@ from pathlib import Path
 from core import leftovers
 from core.archive import model_file
 from core.data import datasets
-from core.errors import RunError, disk_errors
+from core.errors import ModelError, RunError, disk_errors
 from core.models.catalog import ADOPTED
 from core.runs import active_model, config, run_store
 from core.runs.adoption import Adoption, Wanted
@@ -34,7 +34,10 @@ def create(
     """
     form = model_file.recognise(model)
     sha256 = model_file.sha256(model)
-    asked = Adoption(file=model.name, form=form, sha256=sha256, wanted=wanted or Wanted())
+    asked = Adoption.parse(
+        {"file": model.name, "form": form, "sha256": sha256, "wanted": wanted or Wanted()},
+        ModelError,
+    )
     requested = RunConfig.parse(
         {
             "architecture": ADOPTED.key,

@@ -7,6 +7,7 @@ Intermediate Layers Using Linear Classifier Probes, 2017.
 """
 
 import warnings
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -21,6 +22,7 @@ from core.metrics import bootstrap
 from core.metrics.estimate import Estimate
 from core.models.engine import Engine
 from core.runs.run_store import Run
+from core.untrusted.fields import Count, Line, Share
 
 FOLDS = 5
 # So that each of the folds tests a cell of every subject.
@@ -45,22 +47,22 @@ class Naming(Section):
     whether the accuracy is above the highest, a test at 5 %.
     """
 
-    cells: int
-    subjects: int
-    accuracy: float
-    interval: tuple[float, float] | None
-    majority: float
-    one_in: float
-    chance: float
-    highest_chance: float
+    cells: Count
+    subjects: Count
+    accuracy: Share
+    interval: tuple[Share, Share] | None
+    majority: Share
+    one_in: Share
+    chance: Share
+    highest_chance: Share
     recognises: bool
 
 
 class ProbeRow(Naming):
     """The result of the probe in one part of `PARTS` and one class."""
 
-    part: str
-    of_class: str = Field(alias="class")
+    part: Line
+    of_class: Line = Field(alias="class")
 
 
 class SubjectProbe(Document):
@@ -69,7 +71,7 @@ class SubjectProbe(Document):
     A class with fewer than 2 subjects of `MIN_CELLS` cells has no row.
     """
 
-    exported_ns: int
+    exported_ns: Annotated[int, Field(ge=0)]
     rows: tuple[ProbeRow, ...]
 
     @property

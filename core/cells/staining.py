@@ -6,10 +6,11 @@ pixels inside the rim, where a cell mixes with the black around it.
 
 from abc import abstractmethod
 from collections.abc import Iterable
-from typing import ClassVar, Self
+from typing import Annotated, ClassVar, Self
 
 import cv2
 import numpy as np
+from pydantic import Field
 
 from core.cells.masks import bounding_box, depth, lit_mask
 from core.documents import Section
@@ -18,7 +19,10 @@ from core.errors import DataError
 RIM = 3  # pixels
 LEAST = 1e-3  # of a deviation, a concentration: flat cells have none to divide by
 
-Triple = tuple[float, float, float]
+# Means of logarithms, deviations, densities: far wider than any cell has them.
+Level = Annotated[float, Field(ge=-1000, le=1000)]
+Spread = Annotated[float, Field(ge=0, le=1000)]
+Triple = tuple[Level, Level, Level]
 
 # Red, green, blue to the responses of the eye's cones, and their logarithms to lαβ, whose axes
 # (light, yellow to blue, red to green) hardly depend on each other in natural scenes.
@@ -95,7 +99,7 @@ class Moments(Normaliser):
     SHARE: ClassVar[float] = 1.0
 
     mean: Triple
-    deviation: Triple
+    deviation: tuple[Spread, Spread, Spread]
 
     @classmethod
     def of(cls, image: np.ndarray, inner: np.ndarray) -> Self:
@@ -170,7 +174,7 @@ class Macenko(Normaliser):
     """
 
     vectors: tuple[Triple, Triple]
-    strengths: tuple[float, float]
+    strengths: tuple[Level, Level]
 
     @classmethod
     def of(cls, image: np.ndarray, inner: np.ndarray) -> Self:

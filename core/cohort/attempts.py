@@ -14,6 +14,7 @@ from pydantic import Field
 
 from core.documents import Document
 from core.errors import DataError
+from core.untrusted.fields import Count, Line
 
 MOST = 3  # deaths of a chunk that no picture explains
 CONVICTED = 2  # deaths while the same picture was read alone
@@ -23,8 +24,8 @@ _NO_PICTURE = ""
 class _Deaths(Document):
     """What is written down: the place now, and how often a process died at each."""
 
-    at: str = _NO_PICTURE
-    deaths: dict[str, int] = Field(default_factory=dict)
+    at: Line = _NO_PICTURE
+    deaths: dict[Line, Count] = Field(default_factory=dict)
 
 
 @dataclass

@@ -21,6 +21,7 @@ from core.errors import DataError, RunError
 from core.reading.preparing.told import Told
 from core.runs import active_model, run_store
 from core.runs.run_store import Run
+from core.untrusted.fields import Count, Instant, Line, Message, Share
 
 CHUNK = 128  # pictures: some seconds of work, and one file
 # The first chunks are smaller, so that a small cohort keeps all workers busy.
@@ -53,17 +54,17 @@ class CohortPlan(Document):
     FORMAT: ClassVar[int] = 1
 
     source: Source
-    run: str
-    engine: str
-    files: dict[str, str | None]
-    threshold: float
-    um_per_px: Annotated[float, Field(gt=0)] | None = None
+    run: Line
+    engine: Line
+    files: dict[Line, Line | None]
+    threshold: Share
+    um_per_px: Annotated[float, Field(gt=0, le=1000)] | None = None
     adapt_stain: bool = False
     swap_red_blue: bool = False
-    parts: str = "parts"
+    parts: Message = "parts"
     chunk_size: Annotated[int, Field(ge=1, le=100_000)] = CHUNK
     workers: Annotated[int, Field(ge=1, le=10_000)] | None = None
-    created: float
+    created: Instant
 
     @property
     def told(self) -> Told:
@@ -95,17 +96,17 @@ class CohortSummary(Document):
     trained or tested on. without_subject: pictures of no known patient.
     """
 
-    pictures: int = 0
-    cells: int = 0
-    fields: int = 0
-    refused: int = 0
-    field_cells: int = 0
-    calls: dict[str, int] = Field(default_factory=dict)
-    refused_by: dict[str, int] = Field(default_factory=dict)
-    copies: int = 0
-    known: int = 0
-    patients: int = 0
-    without_subject: int = 0
+    pictures: Count = 0
+    cells: Count = 0
+    fields: Count = 0
+    refused: Count = 0
+    field_cells: Count = 0
+    calls: dict[Line, Count] = Field(default_factory=dict)
+    refused_by: dict[Line, Count] = Field(default_factory=dict)
+    copies: Count = 0
+    known: Count = 0
+    patients: Count = 0
+    without_subject: Count = 0
 
 
 def digests(run: Run) -> tuple[str, dict[str, str | None]]:

@@ -18,6 +18,7 @@ from core.data.layouts.patterns import Pattern
 from core.data.walk import as_text, scan
 from core.documents import Section
 from core.errors import DataError
+from core.untrusted.fields import Message
 
 _LOOKED_AT = 200  # rows of a table, for the column of files
 _MOST = 0.9  # of them name images
@@ -32,9 +33,9 @@ class Source(Section):
     pictures may lie in; None for any.
     """
 
-    place: str
+    place: Message
     labelling: Labelling = Field(default_factory=Labelling)
-    roots: tuple[str, ...] | None = None
+    roots: tuple[Message, ...] | None = None
 
 
 class ListedPicture(NamedTuple):

@@ -30,6 +30,7 @@ from core.data.walk import (
 from core.documents import Section
 from core.errors import DataError
 from core.settings import settings
+from core.untrusted.fields import Line, shown
 from core.untrusted.files import read_regular
 
 VERSION = 5  # of the tables and thumbnails; an older index is built anew
@@ -225,7 +226,7 @@ def _sort_out(rows: pd.DataFrame, layout: Layout) -> tuple[pd.DataFrame, pd.Data
 class _Description(Section):
     """What `DESCRIPTION` says of a data set."""
 
-    name: str | None = None
+    name: Line | None = None
     synthetic: bool = False
     um_per_px: Annotated[float | None, Field(ge=CAMERA_UM[0], le=CAMERA_UM[1])] = None
 
@@ -241,7 +242,7 @@ def _describe(root: Path, layout: str) -> tuple[str, bool, float | None]:
             f"{file} is damaged ({error}). Correct or delete it, or draw the synthetic set again."
         ) from None
     assumed = UM_PER_PX if layout == Cnmc.title else None
-    return about.name or root.name, about.synthetic, about.um_per_px or assumed
+    return about.name or shown(root.name) or "data set", about.synthetic, about.um_per_px or assumed
 
 
 _TABLES = ("cells", "pairs", "rejected")

@@ -15,10 +15,9 @@ from core import locks, storage
 from core.errors import ConfigError, DataError, RunError
 from core.evaluation import evaluate
 from core.metrics import calibration, conformal
-from core.runs.calibration import Calibration, Choice, OperatingPoint, Review
+from core.runs.calibration import BASES, Calibration, Choice, OperatingPoint, Review
 from core.runs.run_store import Run
 
-BASES = ("observed", "promised")
 CLASSES = {"ALL": 1, "HEM": 0}
 
 

@@ -10,14 +10,23 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
-from pydantic import ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 
 from core import locks, storage
-from core.documents import Document
+from core.documents import Choices, Document
 from core.errors import RunError, disk_errors
 from core.settings import settings
+from core.untrusted.fields import (
+    MOST_WORDS,
+    Amount,
+    Count,
+    Instant,
+    Message,
+    Seconds,
+    path_text,
+)
 
 UNFINISHED = ("queued", "running")
 # A worker that ends keeps its lock for a moment after its last status.
@@ -57,27 +66,27 @@ class Status(Document):
 
     model_config = ConfigDict(extra="forbid")
 
-    state: str = "queued"
-    phase: str = "waiting to start"
-    done: int = 0
-    total: int = 0
-    epoch: int = 0
-    epochs: int = 0
+    state: Annotated[str, Choices(("none", *STATE_WORDS))] = "queued"
+    phase: Message = "waiting to start"
+    done: Count = 0
+    total: Count = 0
+    epoch: Count = 0
+    epochs: Count = 0
     loss: float | None = None
     cross_entropy: float | None = None
     penalty: float | None = None
     accuracy: float | None = None
-    learning_rate: float | None = None
-    images_per_second: float | None = None
-    rate: float | None = None
-    seconds_left: float | None = None
-    shape: tuple[int, int] | None = None
-    root: Path | None = None
-    error: str | None = None
-    queued: float = Field(default_factory=time.time)
-    heartbeat: float = Field(default_factory=time.time)
-    started: float | None = None
-    finished: float | None = None
+    learning_rate: Amount | None = None
+    images_per_second: Amount | None = None
+    rate: Amount | None = None
+    seconds_left: Seconds | None = None
+    shape: tuple[Count, Count] | None = None
+    root: Annotated[Path, BeforeValidator(path_text)] | None = None
+    error: Message | None = None
+    queued: Instant = Field(default_factory=time.time)
+    heartbeat: Instant = Field(default_factory=time.time)
+    started: Instant | None = None
+    finished: Instant | None = None
 
     @classmethod
     def _known(cls, document: Any) -> Any:
@@ -188,6 +197,7 @@ class Job:
         if self.deleted or not (status := self.written_status).unfinished:
             return False
         changes = {"finished": time.time(), "seconds_left": None, "rate": None}
+        error = error and error.replace("\0", "")[:MOST_WORDS]
         self.write_status(status.replace(state=state, error=error, **changes))
         return True
 

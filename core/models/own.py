@@ -16,6 +16,7 @@ from core.errors import ConfigError, ModelError
 from core.models.architecture import Architecture, Pretrained
 from core.models.inputs import CHANNELS
 from core.settings import settings
+from core.untrusted.fields import Line
 
 PREFIX = "own-"
 _SUFFIXES = (".onnx", ".xml")
@@ -34,11 +35,11 @@ class OwnBackbone(Document):
     size: Annotated[int, Field(ge=8, le=1024)]
     mean: tuple[float, float, float]
     scale: tuple[float, float, float]
-    licence: str
-    source: str
-    title: str | None = None
+    licence: Line
+    source: Line
+    title: Line | None = None
     channels: Annotated[str, Choices(CHANNELS)] = "rgb"
-    output: str | None = None
+    output: Line | None = None
 
 
 def files() -> dict[str, Path]:

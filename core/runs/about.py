@@ -16,6 +16,7 @@ from core.errors import RunError
 from core.models import catalog
 from core.runs import active_model, run_store, setting_words
 from core.runs.run_store import Run
+from core.untrusted.fields import Line, Words
 
 FILE = "about.json"
 MAX_NAME, MAX_NOTE, MAX_TAG, MAX_TAGS = 80, 2000, 30, 12  # characters; tags of a run
@@ -29,10 +30,10 @@ _MADE = re.compile(
 class About(Document):
     """about.json: what `change` was told. name: None for the default one."""
 
-    name: Annotated[str | None, Field(max_length=MAX_NAME)] = None
-    note: Annotated[str, Field(max_length=MAX_NOTE)] = ""
+    name: Annotated[Line, Field(max_length=MAX_NAME)] | None = None
+    note: Annotated[Words, Field(max_length=MAX_NOTE)] = ""
     tags: Annotated[
-        tuple[Annotated[str, Field(max_length=MAX_TAG)], ...], Field(max_length=MAX_TAGS)
+        tuple[Annotated[Line, Field(max_length=MAX_TAG)], ...], Field(max_length=MAX_TAGS)
     ] = ()
     archived: bool = False
 
@@ -62,14 +63,17 @@ def called(run: Run) -> str:
 
 def _default(run: Run) -> str:
     made = _MADE.fullmatch(run.run_id)
+    try:
+        at = time.strptime(made["stamp"], "%Y%m%d-%H%M%S") if made and made["stamp"] else None
+    except ValueError:
+        made = None  # digits that are no date: a person chose them
     if not made:
         return run.run_id
     config = run.config
     title = catalog.architecture(config.architecture).title
     parts = [", ".join([title, *setting_words.own(config)[:_TOLD]])]
     parts.append(setting_words.dataset(config.dataset))
-    if made["stamp"]:
-        at = time.strptime(made["stamp"], "%Y%m%d-%H%M%S")
+    if at:
         parts.append(f"{at.tm_mday} {time.strftime('%b %H:%M', at)}")
     return " · ".join(parts)
 
@@ -136,8 +140,6 @@ def change(
 
 def _checked_name(run: Run, given: str) -> str | None:
     asked = " ".join(given.split())
-    if not asked.isprintable():
-        raise RunError(f"{asked!r} cannot be shown as a name: it has a control character.")
     for other in run_store.runs() if asked else ():
         if other.run_id != run.run_id and asked in (other.run_id, called(other)):
             raise RunError(f"Another run, {other.run_id}, has the name {asked!r}. Choose another.")

@@ -16,6 +16,7 @@ from core.documents import Document, Section
 from core.errors import RunError
 from core.runs import run_store
 from core.runs.run_store import Run
+from core.untrusted.fields import Count, Instant, Line
 
 # What a run reads with, beside its engine: the colours of its cells, its calibration with the
 # operating point, and the cells that readings are compared with.
@@ -33,13 +34,13 @@ class Promotion(Section):
     after it.
     """
 
-    run: str | None
-    at: float | None
-    previous: str | None
-    engine: str | None
-    files: dict[str, str | None] = Field(default_factory=dict)
+    run: Line | None
+    at: Instant | None
+    previous: Line | None
+    engine: Line | None
+    files: dict[Line, Line | None] = Field(default_factory=dict)
     undone: bool = False
-    depth: int = 1
+    depth: Count = 1
 
 
 class _History(Document):

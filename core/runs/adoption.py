@@ -6,6 +6,7 @@ from pydantic import Field, field_validator
 
 from core.documents import Choices, Document, Section
 from core.models.inputs import CHANNELS, SCALINGS, InputContract
+from core.untrusted.fields import Amount, Count, Instant, Line, Message, Share, Words
 
 MAX_WORDS = 2000
 MAY_HAVE_SEEN = "it may have trained on these patients"
@@ -21,10 +22,10 @@ class Converted(Section):
     probabilities.
     """
 
-    difference: float | None = None
-    parameters: int | None = None
-    tensorflow: str | None = None
-    keras: str | None = None
+    difference: Amount | None = None
+    parameters: Count | None = None
+    tensorflow: Line | None = None
+    keras: Line | None = None
 
 
 class Wanted(Section):
@@ -59,9 +60,9 @@ class ContractTrial(Section):
     channels: _Channels
     positive: tuple[_Output, ...]
     negative: tuple[_Output, ...]
-    roc_auc: float | None
-    balanced_accuracy: float | None
-    cross_entropy: float
+    roc_auc: Share | None
+    balanced_accuracy: Share | None
+    cross_entropy: Amount
 
     @property
     def contract(self) -> InputContract:
@@ -83,15 +84,15 @@ class Adoption(Document):
 
     SPARSE: ClassVar[bool] = True
 
-    file: str
-    form: str
-    sha256: str
+    file: Line
+    form: Line
+    sha256: Line
     wanted: Wanted = Wanted()
     chosen: ContractTrial | None = None
-    trials: tuple[ContractTrial, ...] = ()
-    cells: int = 0
-    outputs: int | None = None
-    activation: str | None = None
-    no_map: str = ""
-    statement: Annotated[str | None, Field(min_length=1, max_length=MAX_WORDS)] = None
-    stated: float | None = None
+    trials: Annotated[tuple[ContractTrial, ...], Field(max_length=1000)] = ()
+    cells: Count = 0
+    outputs: Annotated[int, Field(ge=1, le=1000)] | None = None
+    activation: Line | None = None
+    no_map: Message = ""
+    statement: Annotated[Words, Field(min_length=1, max_length=MAX_WORDS)] | None = None
+    stated: Instant | None = None

@@ -6,30 +6,60 @@ files of older versions lack mean that nothing was chosen, or nothing measured.
 """
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Optional
+from itertools import pairwise
+from typing import Annotated, ClassVar, Optional, Self
 
 import numpy as np
-from pydantic import Field
+from pydantic import AfterValidator, Field, model_validator
 
 from core.documents import Choices, Document, Section
 from core.metrics.calibration import CLOSE, METHODS, interpolate, logistic
+from core.untrusted.fields import Count, Line, Message, Share
 
-Share = Annotated[float, Field(ge=0, le=1)]
+BASES = ("observed", "promised")
+_Part = Annotated[float, Field(gt=0, lt=1)]
+_MOST_KNOTS = 100_000
+
+
+def _rising(numbers: tuple[float, ...]) -> tuple[float, ...]:
+    if any(b < a for a, b in pairwise(numbers)):
+        raise ValueError("its numbers must not fall")
+    return numbers
+
+
+_Logits = Annotated[
+    tuple[float, ...], Field(min_length=1, max_length=_MOST_KNOTS), AfterValidator(_rising)
+]
+_Shares = Annotated[tuple[Share, ...], Field(min_length=1, max_length=_MOST_KNOTS)]
 
 
 class Knots(Section):
     """Points of the isotonic regression, both coordinates in increasing order."""
 
-    logit: tuple[float, ...]
-    probability: tuple[float, ...]
+    logit: _Logits
+    probability: Annotated[_Shares, AfterValidator(_rising)]
+
+    @model_validator(mode="after")
+    def _require_pairs(self) -> Self:
+        if len(self.logit) != len(self.probability):
+            raise ValueError("each logit must have a probability")
+        return self
 
 
 class Band(Section):
     """The ends, by logit, of the 95% interval of the calibrated probability."""
 
-    logit: tuple[float, ...]
-    low: tuple[float, ...]
-    high: tuple[float, ...]
+    logit: _Logits
+    low: _Shares
+    high: _Shares
+
+    @model_validator(mode="after")
+    def _require_intervals(self) -> Self:
+        if not len(self.logit) == len(self.low) == len(self.high):
+            raise ValueError("each logit must have a low and a high end")
+        if any(high < low for low, high in zip(self.low, self.high, strict=True)):
+            raise ValueError("a low end lies above its high end")
+        return self
 
 
 class FittedOn(Section):
@@ -37,11 +67,11 @@ class FittedOn(Section):
 
     SPARSE: ClassVar[bool] = True
 
-    cells: int
-    groups: int
-    groups_all: int | None = None
-    groups_hem: int | None = None
-    sha256: str | None = None
+    cells: Count
+    groups: Count
+    groups_all: Count | None = None
+    groups_hem: Count | None = None
+    sha256: Line | None = None
 
 
 class OperatingPoint(Section):
@@ -54,12 +84,12 @@ class OperatingPoint(Section):
     SPARSE: ClassVar[bool] = True
 
     max_missed: Share | None = None
-    basis: str | None = None
-    groups: int | None = None
+    basis: Annotated[str, Choices(BASES)] | None = None
+    groups: Count | None = None
     missed: Share | None = None
     promised: Share | None = None
     smallest_promise: Share | None = None
-    reason: str = ""
+    reason: Message = ""
 
 
 class Review(Section):
@@ -70,11 +100,17 @@ class Review(Section):
     low: Share
     high: Share
     target_error: Share | None = None
-    basis: str | None = None
-    errors: dict[str, Share] | None = None
-    promised: dict[str, Share | None] | None = None
+    basis: Annotated[str, Choices(BASES)] | None = None
+    errors: dict[Line, Share] | None = None
+    promised: dict[Line, Share | None] | None = None
     smallest_promise: Share | None = None
-    reason: str = ""
+    reason: Message = ""
+
+    @model_validator(mode="after")
+    def _require_band(self) -> Self:
+        if self.low > self.high:
+            raise ValueError(f"low, {self.low:g}, lies above high, {self.high:g}")
+        return self
 
 
 @dataclass(frozen=True)
@@ -86,10 +122,10 @@ class Choice:
     one of `METHODS`; None keeps that of the trained model. basis: "observed" or "promised".
     """
 
-    max_missed: float | None = None
-    review_error: float | None = None
-    calibration: str | None = None
-    basis: str = "observed"
+    max_missed: _Part | None = None
+    review_error: _Part | None = None
+    calibration: Annotated[str, Choices(METHODS)] | None = None
+    basis: Annotated[str, Choices(BASES)] = "observed"
 
 
 @dataclass(frozen=True)
@@ -120,10 +156,10 @@ class Calibration(Document):
     SPARSE: ClassVar[bool] = True
 
     method: Annotated[str, Choices(METHODS)] | None = None
-    temperature: Annotated[float, Field(gt=0)]
+    temperature: Annotated[float, Field(ge=1e-6, le=1e6)]
     knots: Knots | None = None
     threshold: Share
-    reason: str
+    reason: Message
     fitted_on: FittedOn | None = None
     interval: Band | None = None
     operating_point: OperatingPoint | None = None

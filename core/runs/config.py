@@ -12,6 +12,7 @@ from core.data.pixel_cache import CONTROLS, INPUTS
 from core.documents import Choices, Document
 from core.errors import BlastLensError, ConfigError, DataError, ModelError
 from core.models import catalog, device, weights
+from core.untrusted.fields import Line, Message
 
 # Cells of both classes in each of the three parts.
 MIN_SAMPLE = 6
@@ -83,8 +84,8 @@ class RunConfig(Document):
 
     model_config = ConfigDict(extra="forbid")
 
-    architecture: str
-    dataset: str
+    architecture: Line
+    dataset: Message
     recipe: Annotated[str, Choices(tuple(RECIPES))] = "recommended"
     split: Annotated[str, Choices(tuple(splits.METHODS))] = "subject"
     folds: Annotated[int, Field(ge=0, le=100)] = 0

@@ -7,6 +7,9 @@ from core import storage
 from core.documents import Section
 from core.errors import BlastLensError, RunError
 from core.runs.metrics import PartMetrics, Rate
+from core.untrusted.fields import Count, Instant, Line
+
+MOST_BYTES = 4 * 2**20
 
 
 class Evaluation(Section):
@@ -23,18 +26,18 @@ class Evaluation(Section):
 
     SPARSE: ClassVar[bool] = True
 
-    run: str | None = None
-    dataset: str
+    run: Line | None = None
+    dataset: Line
     synthetic: bool | None = None
-    subjects: int | None = None
+    subjects: Count | None = None
     threshold: Rate | None = None
-    calibration: str | None = None
+    calibration: Line | None = None
     metrics: PartMetrics
-    trained_on: int = 0
-    of_subjects_trained_on: int = 0
+    trained_on: Count = 0
+    of_subjects_trained_on: Count = 0
     leaking: bool
-    fingerprint: str | None = None
-    at: float | None = None
+    fingerprint: Line | None = None
+    at: Instant | None = None
 
 
 def read(file: Path) -> list[Evaluation]:
@@ -42,11 +45,11 @@ def read(file: Path) -> list[Evaluation]:
     if not file.exists():
         return []
     try:
-        rows = storage.read_json(file)
+        rows = storage.read_json(file, MOST_BYTES)
         if not isinstance(rows, list):
             raise RunError("it must be a list")
         return [Evaluation.parse(row) for row in rows]
-    except (ValueError, RecursionError, BlastLensError) as problem:
+    except (ValueError, BlastLensError) as problem:
         raise RunError(
             f"{file.name} of {file.parent.name} is damaged ({str(problem)[:200]}). Delete it."
         ) from None

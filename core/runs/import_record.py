@@ -1,6 +1,7 @@
 """Where an imported run came from."""
 
 from core.documents import Document
+from core.untrusted.fields import Instant, Line, Sha256
 
 
 class ImportRecord(Document):
@@ -9,6 +10,6 @@ class ImportRecord(Document):
     at: Unix time. archive: SHA-256 of its manifest. run: the name of the run before the import.
     """
 
-    at: float
-    archive: str
-    run: str
+    at: Instant
+    archive: Sha256
+    run: Line

@@ -7,8 +7,9 @@ from pydantic import AfterValidator, Field
 from core.data.splits import SplitAudit
 from core.documents import Document, Section
 from core.metrics.estimate import Estimate
+from core.untrusted.fields import Amount, Count, Line, Message, Seconds, Share
 
-Rate = Annotated[float, Field(ge=0, le=1)]
+Rate = Share
 
 
 def _rising(interval: tuple[float, float]) -> tuple[float, float]:
@@ -30,17 +31,17 @@ class DatasetFacts(Section):
 
     SPARSE: ClassVar[bool] = True
 
-    name: str
+    name: Line
     synthetic: bool
-    fingerprint: str | None = None
-    layout: str | None = None
-    classes: dict[str, int | None] | None = None
-    images: int | None = None
-    unlabelled: int | None = None
-    phases: dict[str, int] | None = None
-    rejected: int | None = None
-    duplicate_pairs: int | None = None
-    linked_subjects: tuple[tuple[str, ...], ...] | None = None
+    fingerprint: Line | None = None
+    layout: Line | None = None
+    classes: dict[Message, int | None] | None = None
+    images: Count | None = None
+    unlabelled: Count | None = None
+    phases: dict[Message, Count] | None = None
+    rejected: Count | None = None
+    duplicate_pairs: Count | None = None
+    linked_subjects: tuple[tuple[Message, ...], ...] | None = None
 
 
 class Protocol(SplitAudit):
@@ -50,8 +51,8 @@ class Protocol(SplitAudit):
     said on which patients the model was trained elsewhere, so that it counts as leaking.
     """
 
-    split: str | None = None
-    test_cells: str | None = None
+    split: Line | None = None
+    test_cells: Line | None = None
     training_unknown: bool = False
 
     def with_training_unknown(self) -> "Protocol":
@@ -67,10 +68,10 @@ class Protocol(SplitAudit):
 class Confusion(Section):
     """Counts of calls; ALL is the positive class."""
 
-    tp: int
-    fp: int
-    fn: int
-    tn: int
+    tp: Count
+    fp: Count
+    fn: Count
+    tn: Count
 
 
 class MetricValues(Section):
@@ -104,14 +105,14 @@ class PartMetrics(MetricValues):
     class, how many cells are called ALL, HEM or review.
     """
 
-    images: int
-    all: int
-    hem: int
-    groups: int
+    images: Count
+    all: Count
+    hem: Count
+    groups: Count
     confusion: Confusion
-    always_all: dict[str, Rate | None]
-    intervals: dict[str, Interval | None]
-    calls: dict[str, dict[str, int]] | None = None
+    always_all: dict[Line, Rate | None]
+    intervals: dict[Line, Interval | None]
+    calls: dict[Line, dict[Line, Count]] | None = None
 
     def estimate(self, name: str) -> Estimate:
         """A metric with its interval; the file has no reason for a missing one."""
@@ -130,19 +131,19 @@ class Training(Section):
 
     SPARSE: ClassVar[bool] = True
 
-    epochs: int = 0
-    kept_epoch: int | None = None
-    seconds: float | None = None
-    images_per_second: float | None = None
-    features_per_second: float | None = None
-    parameters: int | None = None
-    learning_rate: float | None = None
-    precision: str | None = None
-    probed_images_per_second: dict[str, float] | None = None
-    engine_logit_difference: float | None = None
-    tensorflow: str | None = None
-    keras: str | None = None
-    devices: dict[str, str] = Field(default_factory=dict)
+    epochs: Count = 0
+    kept_epoch: Count | None = None
+    seconds: Seconds | None = None
+    images_per_second: Amount | None = None
+    features_per_second: Amount | None = None
+    parameters: Count | None = None
+    learning_rate: Amount | None = None
+    precision: Line | None = None
+    probed_images_per_second: dict[Line, Amount] | None = None
+    engine_logit_difference: Amount | None = None
+    tensorflow: Line | None = None
+    keras: Line | None = None
+    devices: dict[Line, Message] = Field(default_factory=dict)
 
 
 class Environment(Section):
@@ -150,12 +151,12 @@ class Environment(Section):
 
     SPARSE: ClassVar[bool] = True
 
-    python: str | None = None
-    packages: dict[str, str | None] = Field(default_factory=dict)
-    system: str | None = None
-    processor: str | None = None
-    cores: int | None = None
-    memory_gib: float | None = None
+    python: Line | None = None
+    packages: dict[Line, Line | None] = Field(default_factory=dict)
+    system: Message | None = None
+    processor: Message | None = None
+    cores: Count | None = None
+    memory_gib: Amount | None = None
 
 
 class RunMetrics(Document):
@@ -170,7 +171,7 @@ class RunMetrics(Document):
     dataset: DatasetFacts
     protocol: Protocol
     preprocessing: Any = None
-    parts: dict[str, PartMetrics]
+    parts: dict[Line, PartMetrics]
     training: Training
     environment: Environment | None = None
 

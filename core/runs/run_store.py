@@ -28,6 +28,7 @@ from core.runs.evaluations import Evaluation
 from core.runs.import_record import ImportRecord
 from core.runs.metrics import RunMetrics
 from core.runs.stain import Stain, kept
+from core.untrusted.fields import is_file_name
 
 # One row an epoch. loss is the minimised loss: the cross-entropy, weighted and smoothed as
 # configured, plus the penalty. cross_entropy is not weighted, smoothed or penalised, so that it is
@@ -103,7 +104,7 @@ class Run(Job):
             if _is_side(window) and _is_side(size):
                 return Geometry(window, size)
         raise RunError(
-            f"metrics.json of run {self.run_id} says that its model is fed {preprocessing!r}; "
+            f"metrics.json of run {self.run_id} says that its model is fed {preprocessing!r:.200}; "
             f'BlastLens can feed "window" and "size" of 1 to {MOST_SIDE} pixels and "pixels" as '
             f"{PIXELS!r}. Train the run again."
         )
@@ -254,9 +255,10 @@ def get(run_id: str) -> Run:
 
 def folder(run_id: str) -> Path:
     """Returns the folder for a run of that name. Raises `RunError` if the name is invalid."""
-    if not _RUN_ID.fullmatch(run_id):
+    if not _RUN_ID.fullmatch(run_id) or not is_file_name(run_id):
         raise RunError(
-            f"{run_id!r} is no run name: up to 100 letters, digits, '-', '_' and '.' only."
+            f"{run_id[:120]!r} is no run name: up to 100 letters, digits, '-', '_' and '.' only, "
+            "no '.' at the end, and no name of a device, such as con or nul.txt."
         )
     return storage.runs_dir() / run_id
 

@@ -6,6 +6,9 @@ The folder is named after the machine and all that the speed depends on.
 import platform
 from dataclasses import dataclass
 from importlib import metadata
+from typing import Annotated
+
+from pydantic import Field
 
 from core import storage
 from core.data.indexing import digest
@@ -15,8 +18,10 @@ from core.jobs.job import Job, Status
 from core.models import catalog, device
 from core.runs.config import RunConfig
 from core.settings import settings
+from core.untrusted.fields import Instant, Seconds
 
 VERSION = "1"  # of what the probe does
+Rate = Annotated[float, Field(gt=0, le=1e15)]  # a second
 
 
 class TrainingSpeed(Document):
@@ -28,11 +33,11 @@ class TrainingSpeed(Document):
     cell once. at: Unix time of the probe.
     """
 
-    start_seconds: float
-    images_per_second: float
-    features_per_second: float | None = None
-    cells_per_second: float
-    at: float
+    start_seconds: Seconds
+    images_per_second: Rate
+    features_per_second: Rate | None = None
+    cells_per_second: Rate
+    at: Instant
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,11 @@ cells were not normalised, and cells of another stain cannot be adapted to them.
 from pathlib import Path
 from typing import Annotated, ClassVar
 
-from pydantic import Field
-
 from core.cells.staining import METHODS, Densities, Macenko, Normaliser, Reinhard
 from core.documents import Choices, Document, Section
 from core.errors import RunError
 from core.runs.config import RunConfig
+from core.untrusted.fields import Amount, Count
 
 
 class AdaptationCost(Section):
@@ -23,10 +22,10 @@ class AdaptationCost(Section):
     stains. See `core.evaluation.staining`.
     """
 
-    change: Annotated[float, Field(ge=0)]
-    cells: int
-    groups: int
-    stains: int
+    change: Amount
+    cells: Count
+    groups: Count
+    stains: Count
 
 
 class Stain(Document):
@@ -44,8 +43,8 @@ class Stain(Document):
     colours: Densities
     reinhard: Reinhard | None = None
     macenko: Macenko | None = None
-    cells: int
-    groups: int
+    cells: Count
+    groups: Count
     adaptation: AdaptationCost | None = None
 
     @property

@@ -16,6 +16,8 @@ from core.errors import ConfigError, DataError
 from core.people import TRAIN, Person
 from core.tables import rows_to_csv
 from core.teaching.decided import Decided
+from core.untrusted import fields
+from core.untrusted.fields import Amount, Count, Line, Message
 
 SOURCE = "cases"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,59}")
@@ -28,12 +30,12 @@ class CaseSet(Section):
     cases: their identifiers; cells: how many of each class; left_out: cells, by reason.
     """
 
-    name: str
-    source: str
-    um_per_px: float | None
-    cases: tuple[str, ...]
-    cells: dict[str, int]
-    left_out: dict[str, int]
+    name: Line
+    source: Line
+    um_per_px: Amount | None
+    cases: tuple[Line, ...]
+    cells: dict[Line, Count]
+    left_out: dict[Message, Count]
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ def write(
     """
     person.require(TRAIN)
     name = name or time.strftime("cases-%Y%m%d")
-    if not _NAME.fullmatch(name):
+    if not _NAME.fullmatch(name) or not fields.is_file_name(name):
         raise ConfigError(
             f"{name[:60]!r} cannot name a data set: up to 60 letters, digits, '-', '_' and '.'."
         )

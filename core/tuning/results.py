@@ -6,15 +6,16 @@ from core.documents import Document, Section
 from core.metrics.estimate import Estimate
 from core.runs.config import Setting
 from core.runs.metrics import MetricValues, PartMetrics
+from core.untrusted.fields import Count, Line, Message
 
 
 class FoldMetrics(MetricValues):
     """The metrics of the test part of a fold's run."""
 
-    fold: int
-    run: str
-    images: int
-    groups: int
+    fold: Count
+    run: Line
+    images: Count
+    groups: Count
 
 
 class OverFolds(Section):
@@ -43,10 +44,10 @@ class CrossValidationResults(Document):
     SPARSE: ClassVar[bool] = True
 
     folds: tuple[FoldMetrics, ...]
-    metrics: dict[str, OverFolds]
+    metrics: dict[Line, OverFolds]
     pooled: PartMetrics | None
     leaking: bool
-    unknown_subjects: int
+    unknown_subjects: Count
     synthetic: bool
 
 
@@ -57,12 +58,12 @@ class Trial(Section):
     best_so_far: the lowest value up to this trial. settings: by name. runs: those that still exist.
     """
 
-    trial: int
-    state: str
+    trial: Count
+    state: Line
     value: float | None
-    settings: dict[str, Setting]
-    runs: tuple[str, ...]
-    error: str | None = None
+    settings: dict[Line, Setting]
+    runs: tuple[Line, ...]
+    error: Message | None = None
     best_so_far: float | None = None
 
 
@@ -77,5 +78,5 @@ class SearchResults(Document):
 
     trials: tuple[Trial, ...]
     best: Trial | None
-    importance: dict[str, float]
-    folds: int
+    importance: dict[Line, float]
+    folds: Count

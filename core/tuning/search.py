@@ -10,7 +10,7 @@ Optuna is imported lazily, so that pages, which read results.json, start without
 
 import math
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -190,7 +190,8 @@ def suggest(trial: "optuna.Trial", plan: Plan) -> dict[str, Setting]:
     settings: dict[str, Setting] = {}
     for name, dimension in plan.space.items():
         if dimension.choices:
-            settings[name] = trial.suggest_categorical(name, dimension.choices)
+            choices: Sequence[Any] = dimension.choices
+            settings[name] = trial.suggest_categorical(name, choices)
         else:
             low, high = dimension.low, dimension.high
             settings[name] = trial.suggest_float(name, low, high, log=dimension.log)

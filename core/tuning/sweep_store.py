@@ -11,7 +11,7 @@ import secrets
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
@@ -20,21 +20,22 @@ from core.documents import Choices, Document, Section
 from core.errors import BlastLensError, ConfigError, RunError
 from core.jobs.job import Job, Status
 from core.runs import run_store
-from core.runs.config import MIN_FOLDS, RunConfig
+from core.runs.config import MIN_FOLDS, RunConfig, Setting
 from core.runs.run_store import Run
 from core.tuning.results import CrossValidationResults, SearchResults
 from core.tuning.study_storage import SQLITE, STORAGES, chosen, require
+from core.untrusted.fields import Count, Line, is_file_name
 
 SweepResults = CrossValidationResults | SearchResults
 KINDS = ("cross-validation", "search")
 MAX_TRIALS = 1000
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,79}")
 
 
 class Dimension(Section):
     """One setting of a search: one of `choices`, or a number from low to high."""
 
-    choices: tuple[Any, ...] = ()
+    choices: tuple[Setting, ...] = ()
     low: float = 0.0
     high: float = 0.0
     log: bool = False
@@ -53,11 +54,11 @@ class Plan(Document):
 
     kind: str
     base: RunConfig
-    trials: int = 0
-    space: dict[str, Dimension] = Field(default_factory=dict)
+    trials: Count = 0
+    space: dict[Line, Dimension] = Field(default_factory=dict)
     pruning: bool = True
     study_storage: Annotated[str, Choices(STORAGES)] = SQLITE
-    study_name: str = "search"
+    study_name: Line = "search"
 
     @model_validator(mode="after")
     def _require_consistent(self) -> Self:
@@ -240,6 +241,9 @@ def make_run(config: RunConfig, run_id: str) -> tuple[Run, bool]:
 
 
 def _folder(name: str) -> Path:
-    if not _NAME.fullmatch(name):
-        raise RunError(f"{name!r} is no sweep name: letters, digits, '-' and '_' only.")
+    if not _NAME.fullmatch(name) or not is_file_name(name):
+        raise RunError(
+            f"{name[:120]!r} is no sweep name: up to 80 letters, digits, '-' and '_' only, and no "
+            "name of a device, such as con or nul."
+        )
     return storage.sweeps_dir() / name

@@ -10,15 +10,14 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-LAST_INSTANT = 32_503_680_000  # the year 3000, beyond which no system has local times
+LAST_INSTANT = 7_258_118_400  # the year 2200; tables count times in ns, which end in 2262
 MOST_LINE, MOST_WORDS = 1000, 20_000
 
 Instant = Annotated[float, Field(ge=0, le=LAST_INSTANT)]  # Unix time
-Seconds = Annotated[float, Field(ge=0, le=1e9)]
+Seconds = Annotated[float, Field(ge=0, le=1e15)]
 Count = Annotated[int, Field(ge=0, le=10**15)]
 Share = Annotated[float, Field(ge=0, le=1)]
-Number = Annotated[float, Field(ge=-1e12, le=1e12)]
-Amount = Annotated[float, Field(ge=0, le=1e12)]
+Amount = Annotated[float, Field(ge=0, le=1e15)]
 
 # Marks of direction and other characters that no one sees, but for joiners, which scripts need.
 _UNSEEN = re.compile("[\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]")
@@ -65,8 +64,19 @@ def _words(text: str) -> str:
     return text
 
 
+def _message(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("it has a null character")
+    return text
+
+
+def path_text(value: object) -> object:
+    """A path as a document has it. Raises `ValueError` for one that no system can hold."""
+    return _message(value) if isinstance(value, str) else value
+
+
 Line = Annotated[str, Field(max_length=MOST_LINE), AfterValidator(_line)]
 Words = Annotated[str, Field(max_length=MOST_WORDS), AfterValidator(_words)]
-# What BlastLens wrote itself, such as a message that quotes a file name.
-Message = Annotated[str, Field(max_length=MOST_WORDS)]
+# What may quote a name from a disk, which can have any character but one.
+Message = Annotated[str, Field(max_length=MOST_WORDS), AfterValidator(_message)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]

@@ -260,7 +260,7 @@ def _table(name: str, **changes: object) -> Callable[[dict[str, bytes]], bytes]:
         ("status.json", _json("status.json", state="failed"), "only a run that succeeded"),
         ("status.json", _json("status.json", started="now"), "started is 'now'"),
         ("metrics.json", _json("metrics.json", parts={}), "damaged or of another version"),
-        ("metrics.json", lambda _: b'{"a": NaN}', "NaN is no JSON"),
+        ("metrics.json", lambda _: b'{"a": NaN}', "expected value"),
         ("metrics.json", lambda _: b"[" * 100_000, "damaged"),
         ("calibration.json", _json("calibration.json", temperature=0), "temperature is 0"),
         (

@@ -31,11 +31,23 @@ def test_a_name_is_kept_and_nobody_else_may_have_it() -> None:
     for taken in ("First try", "one"):
         with pytest.raises(RunError, match="Another run, one"):
             about.change(other, name=taken)
-    with pytest.raises(RunError, match="control character"):
-        about.change(other, name="a\x07b")
     about.change(one, name="")
     assert about.called(one) == "one" and about.of(one).note == "Slow."
     assert (one.path / "config.json").read_bytes() == before
+
+
+@pytest.mark.parametrize("mark", ["\x07", "\x7f", "\u202e", "\u2066", "\u200f", "\u200b"])
+def test_a_character_that_does_not_show_is_refused_in_all_that_is_said(mark: str) -> None:
+    run = make("one")
+    for field, value in (("name", f"a{mark}b"), ("note", f"a\n{mark}b"), ("tags", [f"a{mark}b"])):
+        with pytest.raises(RunError, match=rf"^{field}.* does not show"):
+            about.change(run, **{field: value})
+    about.change(run, name="ALL · Müller 血 👩‍🔬", note="two\nlines", tags=["ünï"])
+    assert about.of(run).note == "two\nlines"
+
+
+def test_digits_that_are_no_date_are_a_name() -> None:
+    assert about.called(make("99999999-999999-cnn-16-ab12")) == "99999999-999999-cnn-16-ab12"
 
 
 def test_two_runs_of_one_minute_are_told_apart() -> None:

@@ -44,7 +44,7 @@ def test_training_another_model_never_changes_the_active_one() -> None:
 
 
 def test_neither_does_importing_an_older_one(runs: dict[str, Run]) -> None:
-    ancient = finished("ancient", -1e9)
+    ancient = finished("ancient", 0.5)
     assert active_model.active() == ancient
     came = {"at": time.time(), "archive": "0" * 64, "run": "ancient"}
     storage.write_json(ancient.path / "import.json", came)

@@ -35,7 +35,8 @@ def test_a_name_is_never_reused_nor_a_path() -> None:
     make_run("first")
     with pytest.raises(RunError, match="a run first already"):
         make_run("first")
-    for name in ("../first", "a/b", "", ".hidden"):
+    odd = ("CON", "nul.txt", "com1.run", "first.", "first ", "a\u202eb", "x" * 101)
+    for name in ("../first", "a/b", "", ".hidden", *odd):
         with pytest.raises(RunError, match="is no run name"):
             run_store.get(name)
     with pytest.raises(RunError, match="Runs: first"):

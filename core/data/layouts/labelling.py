@@ -9,6 +9,7 @@ from pydantic import Field, field_validator
 from core.data.layouts.layout import LABELS
 from core.documents import Section
 from core.errors import ConfigError, DataError
+from core.untrusted.fields import Message
 
 ROLES = ("file", "class", "subject", "part")
 
@@ -25,11 +26,11 @@ class Labelling(Section):
     else from the pattern, else from the folders. Fields that are not set are recognised.
     """
 
-    positive: tuple[str, ...] = ()
-    negative: tuple[str, ...] = ()
-    table: str | None = None
-    columns: dict[str, str] = Field(default_factory=dict)
-    pattern: str | None = None
+    positive: tuple[Message, ...] = ()
+    negative: tuple[Message, ...] = ()
+    table: Message | None = None
+    columns: dict[Message, Message] = Field(default_factory=dict)
+    pattern: Message | None = None
     class_folder: Annotated[int, Field(ge=1, le=30)] | None = None
     subject_folder: Annotated[int, Field(ge=1, le=30)] | None = None
 

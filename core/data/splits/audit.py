@@ -6,16 +6,17 @@ import pandas as pd
 from pydantic import Field
 
 from core.documents import Section
+from core.untrusted.fields import Count, Line
 
 
 class PartCells(Section):
     """How many cells, subjects and groups a part has, and how many cells of each class."""
 
-    images: int
-    subjects: int
-    groups: int
-    all: int
-    hem: int
+    images: Count
+    subjects: Count
+    groups: Count
+    all: Count
+    hem: Count
 
 
 class SplitAudit(Section):
@@ -29,12 +30,12 @@ class SplitAudit(Section):
     SPARSE: ClassVar[bool] = True
 
     leaking: bool
-    groups_crossing: int | None = None
-    exact_pairs_crossing: int | None = None
-    near_pairs_crossing: int | None = None
-    pairs_crossing: int | None = None
-    unknown_subjects: int | None = None
-    parts: dict[str, PartCells] = Field(default_factory=dict)
+    groups_crossing: Count | None = None
+    exact_pairs_crossing: Count | None = None
+    near_pairs_crossing: Count | None = None
+    pairs_crossing: Count | None = None
+    unknown_subjects: Count | None = None
+    parts: dict[Line, PartCells] = Field(default_factory=dict)
 
 
 def audit(parts: pd.DataFrame, pairs: pd.DataFrame) -> SplitAudit:
