@@ -48,6 +48,10 @@ class Choices:
         return core_schema.literal_schema(list(self.values))
 
 
+def _short(value: object) -> str:
+    return str(value)[:_SHOWN]
+
+
 class Section(BaseModel):
     """A part of a document. Frozen; numbers are finite; unknown keys are ignored."""
 
@@ -95,11 +99,12 @@ class Section(BaseModel):
     def _sentence(cls, problem: ValidationError) -> str:
         first = problem.errors(include_url=False)[0]
         kind, place = first["type"], first["loc"]
-        name, value = ".".join(map(str, place)), repr(first["input"])[:_SHOWN]
+        name, value = ".".join(map(_short, place)), _short(repr(first["input"]))
         if kind == "missing":
             return f"{name} is missing."
         if kind == "extra_forbidden":
-            return f"There is no setting {place[-1]!r}; there are {', '.join(cls.model_fields)}."
+            known = ", ".join(cls.model_fields)
+            return f"There is no setting {_short(repr(place[-1]))}; there are {known}."
         if kind == "value_error":
             return f"{name or 'it'} is {value}: {first['ctx']['error']}."
         if kind in ("model_type", "model_attributes_type"):
@@ -165,6 +170,7 @@ class Document(Section):
         version = document.get("format", 1)
         if not isinstance(version, int) or not 1 <= version <= cls.FORMAT:
             raise RunError(
-                f"format is {version!r}; this BlastLens reads 1 to {cls.FORMAT}. Update BlastLens."
+                f"format is {_short(repr(version))}; this BlastLens reads 1 to {cls.FORMAT}. "
+                "Update BlastLens."
             )
         return {key: value for key, value in document.items() if key != "format"}

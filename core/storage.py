@@ -284,7 +284,11 @@ def read_json(path: Path, most_bytes: int = 2**30) -> Any:
     """
     if (size := path.stat().st_size) > most_bytes:
         raise ValueError(f"it has {size:,} bytes; {most_bytes:,} are the most")
-    data = _patiently(path.read_bytes)
+    return parse_json(_patiently(path.read_bytes))
+
+
+def parse_json(data: bytes) -> Any:
+    """As `read_json`, of the content of a file."""
     document = from_json(data, allow_inf_nan=False)
     if _HUGE.search(data):
         json.dumps(document, allow_nan=False)  # "1e999" became infinite

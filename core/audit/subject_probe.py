@@ -16,13 +16,13 @@ from pydantic import Field
 from core.data import datasets
 from core.data.pixel_cache import pixels
 from core.data.walk import Progress
-from core.documents import Document, Section
+from core.documents import Choices, Document, Section
 from core.errors import DataError, RunError
 from core.metrics import bootstrap
 from core.metrics.estimate import Estimate
 from core.models.engine import Engine
 from core.runs.run_store import Run
-from core.untrusted.fields import Count, Line, Share
+from core.untrusted.fields import Count, Share
 
 FOLDS = 5
 # So that each of the folds tests a cell of every subject.
@@ -61,8 +61,8 @@ class Naming(Section):
 class ProbeRow(Naming):
     """The result of the probe in one part of `PARTS` and one class."""
 
-    part: Line
-    of_class: Line = Field(alias="class")
+    part: Annotated[str, Choices(tuple(PARTS))]
+    of_class: Annotated[str, Choices(("ALL", "HEM"))] = Field(alias="class")
 
 
 class SubjectProbe(Document):
@@ -72,7 +72,7 @@ class SubjectProbe(Document):
     """
 
     exported_ns: Annotated[int, Field(ge=0)]
-    rows: tuple[ProbeRow, ...]
+    rows: Annotated[tuple[ProbeRow, ...], Field(min_length=1)]
 
     @property
     def unseen_rows(self) -> tuple[ProbeRow, ...]:

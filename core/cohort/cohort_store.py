@@ -24,13 +24,13 @@ from core.errors import BlastLensError, ConfigError, RunError, disk_errors
 from core.jobs.job import Status
 from core.reading.preparing.told import NOTHING_TOLD, Told
 from core.runs.run_store import Run
-from core.untrusted.fields import Message
+from core.untrusted.fields import Place
 
 
 class _Elsewhere(Document):
     """elsewhere.json: the folders of cohorts that do not lie in the artifacts folder."""
 
-    folders: tuple[Message, ...] = ()
+    folders: tuple[Place, ...] = ()
 
 
 def planned(

@@ -21,7 +21,7 @@ from core.errors import DataError, RunError
 from core.reading.preparing.told import Told
 from core.runs import active_model, run_store
 from core.runs.run_store import Run
-from core.untrusted.fields import Count, Instant, Line, Message, Share
+from core.untrusted.fields import Count, Instant, Line, Place, Share
 
 CHUNK = 128  # pictures: some seconds of work, and one file
 # The first chunks are smaller, so that a small cohort keeps all workers busy.
@@ -61,7 +61,7 @@ class CohortPlan(Document):
     um_per_px: Annotated[float, Field(gt=0, le=1000)] | None = None
     adapt_stain: bool = False
     swap_red_blue: bool = False
-    parts: Message = "parts"
+    parts: Place = "parts"
     chunk_size: Annotated[int, Field(ge=1, le=100_000)] = CHUNK
     workers: Annotated[int, Field(ge=1, le=10_000)] | None = None
     created: Instant

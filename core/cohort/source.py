@@ -18,7 +18,7 @@ from core.data.layouts.patterns import Pattern
 from core.data.walk import as_text, scan
 from core.documents import Section
 from core.errors import DataError
-from core.untrusted.fields import Message
+from core.untrusted.fields import Place
 
 _LOOKED_AT = 200  # rows of a table, for the column of files
 _MOST = 0.9  # of them name images
@@ -33,9 +33,9 @@ class Source(Section):
     pictures may lie in; None for any.
     """
 
-    place: Message
+    place: Place
     labelling: Labelling = Field(default_factory=Labelling)
-    roots: tuple[Message, ...] | None = None
+    roots: tuple[Place, ...] | None = None
 
 
 class ListedPicture(NamedTuple):

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
+
+from pydantic import model_validator
 
 from core import locks, storage
 from core.data import indexing
@@ -11,7 +13,9 @@ from core.data.layouts import Labelling
 from core.data.layouts.described import Described
 from core.data.layouts.layout import is_hidden
 from core.data.walk import DESCRIPTION, Progress, table_content, walk
-from core.errors import ConfigError, DataError
+from core.documents import Section
+from core.errors import DataError
+from core.untrusted.fields import Message, Place
 
 DEMO = "demo"
 
@@ -94,6 +98,25 @@ def forget(root: Path) -> None:
     _change(lambda added: {path: said for path, said in added.items() if path != str(root)})
 
 
+class _Added(Section):
+    """A data set in the list; positive: the name of a folder, as version 1 wrote it."""
+
+    path: Place
+    labelling: Labelling | None = None
+    positive: Message | None = None
+
+    @model_validator(mode="after")
+    def _require_said(self) -> Self:
+        if not {"labelling", "positive"} & self.model_fields_set:
+            raise ValueError("it says nothing of its labels")
+        return self
+
+    @property
+    def said(self) -> Labelling:
+        """What is said of its labels."""
+        return self.labelling or Labelling(positive=(self.positive,) if self.positive else ())
+
+
 def _folder(path: str) -> Path:
     root = Path(path).expanduser().absolute()
     if not path.strip() or not root.is_dir():
@@ -114,13 +137,7 @@ def _added() -> dict[str, Labelling]:
     file = storage.sources_file()
     try:
         rows: Any = storage.read_json(file) if file.exists() else []
-        return {str(row["path"]): _labelling(row) for row in rows}
-    except (ValueError, TypeError, KeyError, ConfigError):
+        added = [_Added.parse(row, DataError) for row in rows]
+    except (ValueError, TypeError, DataError):
         raise DataError(f"{file} is damaged. Delete it, then add your data sets again.") from None
-
-
-def _labelling(row: Any) -> Labelling:
-    if "labelling" in row:
-        return Labelling.parse(row["labelling"], ConfigError)
-    positive = row["positive"]  # as version 1 wrote it: the name of a folder, or null
-    return Labelling.parse({"positive": (positive,) if positive else ()}, ConfigError)
+    return {one.path: one.said for one in added}

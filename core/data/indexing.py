@@ -1,7 +1,6 @@
 """The index of a data set: every cell image with its subject, label, hash and group."""
 
 import hashlib
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -236,7 +235,7 @@ def _describe(root: Path, layout: str) -> tuple[str, bool, float | None]:
     file = root / DESCRIPTION
     try:
         text = read_regular(file, settings().max_file_bytes) if file.exists() else b"{}"
-        about = _Description.parse(json.loads(text), DataError)
+        about = _Description.parse(storage.parse_json(text), DataError)
     except (OSError, ValueError, DataError) as error:
         raise DataError(
             f"{file} is damaged ({error}). Correct or delete it, or draw the synthetic set again."

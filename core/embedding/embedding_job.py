@@ -3,19 +3,38 @@
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Self
 
 import pandas as pd
+from pydantic import model_validator
 
 from core import storage
 from core.data import measures
 from core.data.indexing import Index, digest
+from core.documents import Choices, Document
 from core.embedding import embedding_map
 from core.embedding.embedding_map import EmbeddingMap
+from core.embedding.projection import METHODS
 from core.jobs.job import Job, Status
 from core.runs.run_store import Run
+from core.untrusted.fields import Place
 
 VERSION = "1"  # of how maps are drawn
 KEPT = 12  # maps, those used last
+
+
+class MapRequest(Document):
+    """request.json of a map: the folder of the run, or the root of the data set, that it is of."""
+
+    method: Annotated[str, Choices(tuple(METHODS))]
+    run: Place | None = None
+    root: Place | None = None
+
+    @model_validator(mode="after")
+    def _require_one(self) -> Self:
+        if (self.run is None) == (self.root is None):
+            raise ValueError("it names a run or a data set, not both or neither")
+        return self
 
 
 @dataclass(frozen=True)
@@ -25,6 +44,11 @@ class EmbeddingJob(Job):
     KIND = "map"
     REQUEST = "request.json"
     DOING = "drawing this map"
+
+    @property
+    def request(self) -> MapRequest:
+        """What is drawn, and how. Raises `RunError` if the file is missing or damaged."""
+        return MapRequest.read(self.path / self.REQUEST)
 
     @property
     def file(self) -> Path:
@@ -57,7 +81,7 @@ def _job(key: list[str], method: str, **of: str) -> EmbeddingJob:
     job = EmbeddingJob(storage.embedding_dir(digest([*key, method, VERSION])))
     if job.deleted:
         _make_room(job)
-        storage.write_json(job.path / job.REQUEST, {**of, "method": method})
+        MapRequest.parse({**of, "method": method}).write(job.path / job.REQUEST)
     return job
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BeforeValidator, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from core import locks, storage
 from core.documents import Choices, Document
@@ -24,8 +24,8 @@ from core.untrusted.fields import (
     Count,
     Instant,
     Message,
+    PlacePath,
     Seconds,
-    path_text,
 )
 
 UNFINISHED = ("queued", "running")
@@ -81,7 +81,7 @@ class Status(Document):
     rate: Amount | None = None
     seconds_left: Seconds | None = None
     shape: tuple[Count, Count] | None = None
-    root: Annotated[Path, BeforeValidator(path_text)] | None = None
+    root: PlacePath | None = None
     error: Message | None = None
     queued: Instant = Field(default_factory=time.time)
     heartbeat: Instant = Field(default_factory=time.time)

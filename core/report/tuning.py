@@ -32,7 +32,7 @@ SETTINGS = {
 
 def cross_validation_verdict(results: CrossValidationResults, folds: int) -> str:
     """Returns the result of the finished folds in one sentence."""
-    label, estimate = classification.NAMES[METRIC], results.metrics[METRIC].estimate
+    label, estimate = classification.NAMES[METRIC], results.over_folds(METRIC).estimate
     finished = len(results.folds)
     if not finished:
         return "No fold has finished yet."
@@ -76,9 +76,9 @@ def summary_table(results: CrossValidationResults) -> pd.DataFrame:
         [
             {
                 "Metric": label,
-                "Mean over folds": results.metrics[name].mean,
-                "Standard deviation": results.metrics[name].deviation,
-                "95% interval over folds": phrases.span(results.metrics[name].interval),
+                "Mean over folds": results.over_folds(name).mean,
+                "Standard deviation": results.over_folds(name).deviation,
+                "95% interval over folds": phrases.span(results.over_folds(name).interval),
                 "All cells together": results.pooled and results.pooled.metric(name),
                 "95% interval over groups": phrases.span(
                     results.pooled.estimate(name).interval if results.pooled else None
@@ -91,7 +91,9 @@ def summary_table(results: CrossValidationResults) -> pd.DataFrame:
 
 def describe(settings: dict[str, Setting]) -> str:
     """A trial's settings in words."""
-    return ", ".join(f"{SETTINGS[name]} {_value(value)}" for name, value in settings.items())
+    return ", ".join(
+        f"{SETTINGS.get(name, name)} {_value(value)}" for name, value in settings.items()
+    )
 
 
 def _value(value: Setting) -> str:
@@ -130,7 +132,7 @@ def trials_table(results: SearchResults) -> pd.DataFrame:
             "Trial": [trial.trial for trial in results.trials],
             "State": [trial.state for trial in results.trials],
             "Validation cross-entropy": pd.Series([t.value for t in results.trials], dtype=float),
-            **{SETTINGS[name].capitalize(): settings[name] for name in settings},
+            **{SETTINGS.get(name, name).capitalize(): settings[name] for name in settings},
             "Runs": [", ".join(trial.runs) for trial in results.trials],
             **({"Error": errors} if any(errors) else {}),
         }

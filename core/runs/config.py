@@ -12,7 +12,7 @@ from core.data.pixel_cache import CONTROLS, INPUTS
 from core.documents import Choices, Document
 from core.errors import BlastLensError, ConfigError, DataError, ModelError
 from core.models import catalog, device, weights
-from core.untrusted.fields import Line, Message
+from core.untrusted.fields import Line, Place
 
 # Cells of both classes in each of the three parts.
 MIN_SAMPLE = 6
@@ -85,7 +85,7 @@ class RunConfig(Document):
     model_config = ConfigDict(extra="forbid")
 
     architecture: Line
-    dataset: Message
+    dataset: Place
     recipe: Annotated[str, Choices(tuple(RECIPES))] = "recommended"
     split: Annotated[str, Choices(tuple(splits.METHODS))] = "subject"
     folds: Annotated[int, Field(ge=0, le=100)] = 0
@@ -137,7 +137,8 @@ class RunConfig(Document):
         for kind in kinds:
             if kind not in AUGMENTATIONS:
                 raise ConfigError(
-                    f"augmentation has {kind!r}; it can have {', '.join(AUGMENTATIONS)}, or none."
+                    f"augmentation has {kind!r:.60}; it can have {', '.join(AUGMENTATIONS)}, or "
+                    "none."
                 )
         return kinds
 

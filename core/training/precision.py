@@ -14,17 +14,27 @@ import tensorflow as tf
 
 from core import locks, storage
 from core.data.indexing import digest
+from core.documents import Document
+from core.errors import RunError
 from core.models import classifier
 from core.models.architecture import Architecture
 from core.runs.config import RunConfig
 from core.training.device import TrainingDevice
 from core.training.step import make_step
+from core.untrusted.fields import Amount
 
 CHOICES = ("float32", "bfloat16")
 # Below this the two are the same, and float32 is the plainer.
 WORTH = 1.1
 _STEPS = 3
 _ROUNDS = 3
+
+
+class PrecisionSpeeds(Document):
+    """Images/s in each precision."""
+
+    float32: Amount
+    bfloat16: Amount
 
 
 def choose(
@@ -47,11 +57,20 @@ def choose(
     where = [entry.key, str(config.batch_size), platform.node(), tf.__version__, processor]
     file = storage.precision_file(digest(where))
     with locks.lock(file):
-        if not file.exists():
-            storage.write_json(file, {name: _speed(config, entry, name) for name in CHOICES})
-    speeds: dict[str, float] = storage.read_json(file)
-    faster = speeds["bfloat16"] > WORTH * speeds["float32"]
-    return ("bfloat16" if faster else "float32"), speeds
+        speeds = _kept(file)
+        if speeds is None:
+            speeds = PrecisionSpeeds.parse({name: _speed(config, entry, name) for name in CHOICES})
+            speeds.write(file)
+    faster = speeds.bfloat16 > WORTH * speeds.float32
+    return ("bfloat16" if faster else "float32"), speeds.to_json()
+
+
+def _kept(file: Path) -> PrecisionSpeeds | None:
+    """What was measured before; None without it, and where the file is damaged."""
+    try:
+        return PrecisionSpeeds.read(file)
+    except RunError:
+        return None
 
 
 def _processor() -> str:

@@ -1,6 +1,8 @@
 """The results of a sweep: results.json."""
 
-from typing import ClassVar
+from typing import ClassVar, Self
+
+from pydantic import model_validator
 
 from core.documents import Document, Section
 from core.metrics.estimate import Estimate
@@ -50,6 +52,10 @@ class CrossValidationResults(Document):
     unknown_subjects: Count
     synthetic: bool
 
+    def over_folds(self, name: str) -> OverFolds:
+        """A metric of `classification.NAMES`; unknown where an older version did not measure it."""
+        return self.metrics.get(name, OverFolds(mean=None, deviation=None, interval=None))
+
 
 class Trial(Section):
     """A trial of a search.
@@ -80,3 +86,11 @@ class SearchResults(Document):
     best: Trial | None
     importance: dict[Line, float]
     folds: Count
+
+    @model_validator(mode="after")
+    def _require_best(self) -> Self:
+        if self.best and self.best.value is None:
+            raise ValueError("its best trial has no value")
+        if self.best and not self.trials:
+            raise ValueError("it has a best trial and no trials")
+        return self

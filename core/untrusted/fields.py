@@ -6,6 +6,7 @@ the last year, no control character, no mark that turns the direction of what fo
 
 import re
 import unicodedata
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
@@ -70,13 +71,22 @@ def _message(text: str) -> str:
     return text
 
 
-def path_text(value: object) -> object:
-    """A path as a document has it. Raises `ValueError` for one that no system can hold."""
-    return _message(value) if isinstance(value, str) else value
+def _place(text: str) -> str:
+    if any(len(part.encode(errors="replace")) > 255 for part in re.split(r"[/\\\\]", text)):
+        raise ValueError("a name in it has over 255 bytes")
+    return _message(text)
+
+
+def _require_place(path: Path) -> Path:
+    _place(str(path))
+    return path
 
 
 Line = Annotated[str, Field(max_length=MOST_LINE), AfterValidator(_line)]
 Words = Annotated[str, Field(max_length=MOST_WORDS), AfterValidator(_words)]
 # What may quote a name from a disk, which can have any character but one.
 Message = Annotated[str, Field(max_length=MOST_WORDS), AfterValidator(_message)]
+# A path or a URL, as some system can hold it.
+Place = Annotated[str, Field(max_length=4096), AfterValidator(_place)]
+PlacePath = Annotated[Path, AfterValidator(_require_place)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]

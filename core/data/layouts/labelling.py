@@ -9,7 +9,7 @@ from pydantic import Field, field_validator
 from core.data.layouts.layout import LABELS
 from core.documents import Section
 from core.errors import ConfigError, DataError
-from core.untrusted.fields import Message
+from core.untrusted.fields import Message, Place
 
 ROLES = ("file", "class", "subject", "part")
 
@@ -28,7 +28,7 @@ class Labelling(Section):
 
     positive: tuple[Message, ...] = ()
     negative: tuple[Message, ...] = ()
-    table: Message | None = None
+    table: Place | None = None
     columns: dict[Message, Message] = Field(default_factory=dict)
     pattern: Message | None = None
     class_folder: Annotated[int, Field(ge=1, le=30)] | None = None

@@ -8,19 +8,28 @@ regions, so that readers need no memory for the whole.
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+from pydantic import Field as Limits
 
 from core import storage
 from core.cells.detection.detect import Cell, Field
 from core.cells.detection.red_cells import Ruler
 from core.cells.detection.tiles import Stored
 from core.data.images import decode
+from core.documents import Document
 from core.errors import DataError, UploadError, disk_errors
 from core.jobs.job import Job, Status
 from core.settings import settings
 
 KEPT = 2  # jobs whose folders stay: those used last
+
+
+class ScanRequest(Document):
+    """request.json of a scan; um_per_px: micrometres a pixel, None if unknown."""
+
+    um_per_px: Annotated[float, Limits(gt=0, le=1000)] | None
 
 
 @dataclass(frozen=True)
@@ -55,7 +64,7 @@ class DetectionJob(Job):
                 "scan. Free some space, or set BLASTLENS_ARTIFACTS to a folder on a larger disk."
             )
         storage.write_bytes(self.path / f"scan{suffix}", data)
-        storage.write_json(self.path / self.REQUEST, {"um_per_px": um_per_px})
+        ScanRequest(um_per_px=um_per_px).write(self.path / self.REQUEST)
 
     @property
     def file(self) -> Path:
@@ -75,8 +84,7 @@ class DetectionJob(Job):
     @property
     def um_per_px(self) -> float | None:
         """Micrometres a pixel, as the user gave them; None if unknown."""
-        um_per_px: float | None = storage.read_json(self.path / self.REQUEST)["um_per_px"]
-        return um_per_px
+        return ScanRequest.read(self.path / self.REQUEST).um_per_px
 
     @property
     def pixels_file(self) -> Path:

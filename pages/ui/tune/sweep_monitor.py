@@ -170,7 +170,7 @@ def _table(name: str, table: pd.DataFrame, numbers: list[str], terms: Mapping[st
 def _over_folds(results: CrossValidationResults) -> go.Figure:
     """Each fold as a ring, and the mean over folds with its 95% interval beside them."""
     figure = empty(340, scattermode="group")
-    labels, over, folds = list(NAMES.values()), results.metrics, results.folds
+    labels, folds = list(NAMES.values()), results.folds
     figure.add_scatter(
         x=[label for label in labels for _ in folds],
         y=[fold.metric(name) for name in NAMES for fold in folds],
@@ -180,7 +180,7 @@ def _over_folds(results: CrossValidationResults) -> go.Figure:
         marker={"size": 9, "symbol": "circle-open", "color": SERIES[0], "line": {"width": 1.5}},
         hovertemplate="fold %{customdata}: %{y:.3f}<extra></extra>",
     )
-    means = [over[name].estimate for name in NAMES]
+    means = [results.over_folds(name).estimate for name in NAMES]
     figure.add_scatter(
         x=labels,
         y=[mean.value for mean in means],
