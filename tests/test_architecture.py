@@ -273,8 +273,7 @@ def test_documents_write_the_json_of_run_and_sweep_folders() -> None:
         for file in sources(*(f"core/{room}" for room in rooms))
         if "write_json(" in file.read_text(encoding="utf-8")
     }
-    # A list, and a cache beside the runs.
-    assert writers == {"core.runs.evaluations", "core.training.precision"}
+    assert writers == {"core.runs.evaluations"}  # a list
 
 
 @pytest.mark.process
