@@ -12,10 +12,8 @@ PROJECT = Path(__file__).resolve().parent.parent
 # One line a floor, from the ground up. A module may import its own room and the floors below.
 FLOORS = (
     {"core.compat", "core.errors", "core.memory", "core.settings"},
-    {
-        *("core.extras", "core.locks", "core.people", "core.roots", "core.storage"),
-        *("core.tables", "core.untrusted"),
-    },
+    {"core.untrusted"},
+    {"core.extras", "core.locks", "core.people", "core.roots", "core.storage", "core.tables"},
     {"core.documents", "core.leftovers"},
     {"core.caches", "core.cells", "core.jobs", "core.metrics"},
     {"core.data"},

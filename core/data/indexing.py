@@ -29,6 +29,7 @@ from core.data.walk import (
 from core.documents import Section
 from core.errors import DataError
 from core.settings import settings
+from core.untrusted import json_text
 from core.untrusted.fields import Line, shown
 from core.untrusted.files import read_regular
 
@@ -235,7 +236,7 @@ def _describe(root: Path, layout: str) -> tuple[str, bool, float | None]:
     file = root / DESCRIPTION
     try:
         text = read_regular(file, settings().max_file_bytes) if file.exists() else b"{}"
-        about = _Description.parse(storage.parse_json(text), DataError)
+        about = _Description.parse(json_text.parse(text), DataError)
     except (OSError, ValueError, DataError) as error:
         raise DataError(
             f"{file} is damaged ({error}). Correct or delete it, or draw the synthetic set again."
