@@ -28,6 +28,8 @@ ERRORS = {  # part of the message, and of the remedy
     "animated.png": ("3 pictures", "Export"),
     "float.tif": ("32-bit", "Export"),
     "tiny.png": ("8 x 8", "Export"),
+    "long_text.png": ("damaged or cut short", "Copy or export"),
+    "many_scans.jpg": ("more than 100 scans", "export"),
 }
 COLOUR = {  # allowed mean difference from the cell, in grey levels
     "cmyk.jpg": 3.0,

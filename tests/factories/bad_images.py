@@ -33,11 +33,28 @@ def write_bad_images(folder: Path, cell: np.ndarray) -> dict[str, Path]:
         "transparent.png": _encode(_cut_out(cell), "PNG"),
         "palette.png": _encode(Image.fromarray(cell).quantize(), "PNG"),
         "tiny.png": _encode(Image.fromarray(cell[:8, :8]), "PNG"),
+        "long_text.png": with_long_text(_encode(Image.fromarray(cell), "PNG")),
+        "many_scans.jpg": _with_many_scans(
+            _encode(Image.fromarray(cell), "JPEG", progressive=True)
+        ),
     }
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in contents.items():
         (folder / name).write_bytes(content)
     return {name: folder / name for name in contents}
+
+
+def with_long_text(png: bytes) -> bytes:
+    """A PNG file with a text of 4 MiB, packed, behind its header."""
+    body = b"zTXtComment\0\0" + zlib.compress(bytes(2**22), 9)
+    chunk = (len(body) - 4).to_bytes(4, "big") + body + zlib.crc32(body).to_bytes(4, "big")
+    return png[:33] + chunk + png[33:]
+
+
+def _with_many_scans(jpeg: bytes) -> bytes:
+    first = jpeg.index(b"\xff\xda")
+    scan = jpeg[first : jpeg.index(b"\xff", first + 12)]
+    return jpeg[:first] + scan * 5000 + jpeg[first:]
 
 
 def _encode(image: Image.Image, kind: str, **options: object) -> bytes:

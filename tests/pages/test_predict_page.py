@@ -18,6 +18,7 @@ from core.reading.reader import Reader
 from core.report.cell.track_record import tell
 from core.runs import run_store
 from tests.factories.app import button, open_page, words
+from tests.factories.bad_images import with_long_text
 
 File = tuple[str, bytes, str]
 
@@ -45,7 +46,7 @@ def test_many_files_become_a_table_and_a_broken_one_stops_no_other(
     field = draw_field(seed=3, blasts=3, lymphocytes=2, scale=0.25, size=(480, 640)).image
     files = [
         *given(*cells[:3]),
-        ("broken.png", b"nothing", "image/png"),
+        ("broken.png", with_long_text(encode(noise)), "image/png"),
         ("photo.png", encode(noise), "image/png"),
         ("field.png", encode(field), "image/png"),
     ]
