@@ -16,6 +16,7 @@ from benchmarks.measure import Figures, Options, at_most, say
 CAMPAIGNS = {
     "documents": "damaged documents, each read and shown as the pages do",
     "uploads": "damaged and costly pictures, through every door that opens one",
+    "load": "eight people in a browser, on two apps on one artifacts folder, while one trains",
 }
 PARTS = tuple(CAMPAIGNS)
 SECONDS = 60.0

@@ -14,7 +14,8 @@ LARGE_BLOCK = 4 * 2**20
 # per run of a page) would use another one.
 HEAPS = 2
 _MMAP_THRESHOLD, _ARENA_MAX = -3, -8  # of malloc.h
-SETTLED_SECONDS = 60.0
+SETTLED_SECONDS = 300.0
+_FEW = 50  # modules, for which the work is not done again
 _settled = (0, 0.0)  # how many modules were loaded, and when, as `settle` last did its work
 
 
@@ -37,12 +38,12 @@ def settle() -> None:
 
     Streamlit collects all garbage after each run of a page. To look through the 300,000 objects of
     the libraries takes a tenth of a second each time, in which no other session runs. Does its work
-    when modules have been loaded since, and every `SETTLED_SECONDS`, or what a session held in
+    when libraries have been loaded since, and every `SETTLED_SECONDS`, or what a session held in
     that moment would never be looked at again.
     """
     global _settled
     modules, seconds = _settled
-    if len(sys.modules) > modules or time.monotonic() - seconds > SETTLED_SECONDS:
+    if len(sys.modules) > modules + _FEW or time.monotonic() - seconds > SETTLED_SECONDS:
         _settled = (len(sys.modules), time.monotonic())
         gc.unfreeze()
         gc.collect()

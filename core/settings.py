@@ -26,8 +26,9 @@ class Settings:
     `BLASTLENS_DEVICE` (`auto`, `cpu` or `gpu`, see `core.models.device`).
     Of jobs, see docs/clusters.md: `BLASTLENS_ENGINE` (local, ray, ray://HOST:PORT or slurm),
     `BLASTLENS_RUNS_AT_ONCE` (on this machine: a number, or auto), `BLASTLENS_CPUS_PER_RUN` (on a
-    cluster), `BLASTLENS_SHIP` (1 if the nodes of a Ray cluster share no disk), `BLASTLENS_SLURM`
-    (options of sbatch, such as "partition=long time=1440") and `BLASTLENS_SCHEDULED` (1 in a
+    cluster), `BLASTLENS_NICE` (by how much jobs here step back from the app), `BLASTLENS_SHIP`
+    (1 if the nodes of a Ray cluster share no disk), `BLASTLENS_SLURM` (options of sbatch, such as
+    "partition=long time=1440") and `BLASTLENS_SCHEDULED` (1 in a
     worker that a cluster has given its place).
     Of the app alone, see docs/people.md: `BLASTLENS_DATA_ROOTS`, `BLASTLENS_ALLOW_ANONYMOUS`,
     `BLASTLENS_ROLES_CLAIM`, `BLASTLENS_READERS`, `BLASTLENS_SUPERVISORS`,
@@ -49,6 +50,7 @@ class Settings:
     engine: str = "local"
     runs_at_once: str = "1"
     cpus_per_run: str = "4"
+    nice: str = "10"
     ship: bool = False
     slurm: str = ""
     scheduled: bool = False
@@ -111,6 +113,7 @@ _VARIABLES = tuple(
         "ENGINE",
         "RUNS_AT_ONCE",
         "CPUS_PER_RUN",
+        "NICE",
         "SHIP",
         "SLURM",
         "SCHEDULED",
@@ -135,6 +138,7 @@ def _made(
     engine: str | None,
     runs_at_once: str | None,
     cpus_per_run: str | None,
+    nice: str | None,
     ship: str | None,
     slurm: str | None,
     scheduled: str | None,
@@ -156,6 +160,7 @@ def _made(
         engine=(engine or "local").strip(),
         runs_at_once=(runs_at_once or "1").strip(),
         cpus_per_run=(cpus_per_run or "4").strip(),
+        nice=(nice or "10").strip(),
         ship=ship == "1",
         slurm=slurm or "",
         scheduled=scheduled == "1",

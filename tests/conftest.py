@@ -53,6 +53,7 @@ def artifacts(tmp_path: Path, shared_folder: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("BLASTLENS_DATA_ROOTS", os.pathsep.join(roots))
     monkeypatch.setenv("BLASTLENS_ARTIFACTS", str(folder))
     monkeypatch.delenv("BLASTLENS_WEIGHTS", raising=False)
+    monkeypatch.setenv("BLASTLENS_NICE", "0")  # a test waits for the worker, beside other tests
     return folder
 
 

@@ -28,7 +28,7 @@ from core.runs.run_store import Run
 from core.runs.speed import SpeedProbe
 from core.settings import PROJECT, settings
 from core.tuning.sweep_store import Sweep
-from core.workers import queue
+from core.workers import queue, worker
 from core.workers.clusters import chosen
 
 WORKERS: dict[type[Job], str] = {
@@ -65,6 +65,7 @@ def launch(job: Job) -> None:
 
 def _launch(job: Job) -> None:
     chosen.require(settings().engine)
+    worker.niceness()
     module = WORKERS[type(job)]
     if isinstance(job, ON_CLUSTERS) and not chosen.is_local():
         _start(job, AGENT, module)

@@ -12,16 +12,17 @@ from pathlib import Path
 from typing import NoReturn, TypeVar
 
 from core import leftovers, storage
-from core.errors import BlastLensError, DiskError, refusal
+from core.errors import BlastLensError, ConfigError, DiskError, refusal
 from core.jobs.job import Job, Taken
 from core.jobs.reporter import Cancelled, Reporter
+from core.settings import settings
 
 J = TypeVar("J", bound=Job)
 Work = Callable[[J, Reporter], None]
 
 # The second argument of a worker that ends with the process that holds its standard input.
 WITH_PARENT = "--with-parent"
-NICE = 10  # about a tenth of what an app that needs the processor gets
+MOST_NICE = 19
 _TEMPORARY = ".temporary"
 log = logging.getLogger(__name__)
 
@@ -151,13 +152,27 @@ def step_back() -> None:
     """Lowers the priority of this process: the app comes first.
 
     Linux shares a processor between sessions before it looks at the priorities of processes
-    (sched_autogroup), so a session of a worker's own is lowered as a whole.
+    (sched_autogroup), so a session of a worker's own is lowered as a whole. Raises as `niceness`.
     """
     if hasattr(os, "nice"):
-        os.nice(NICE)
+        os.nice(niceness())
         if os.getsid(0) in (os.getpid(), os.getppid()):
             with suppress(OSError):  # another system, or one without such groups
-                Path("/proc/self/autogroup").write_text(str(NICE))
+                Path("/proc/self/autogroup").write_text(str(niceness()))
+
+
+def niceness() -> int:
+    """By how much jobs step back: with 10 they get a tenth of what an app gets that needs it all.
+
+    Raises `ConfigError` if BLASTLENS_NICE is no such number.
+    """
+    said = settings().nice
+    if not (said.isdecimal() and int(said) <= MOST_NICE):
+        raise ConfigError(
+            f"BLASTLENS_NICE is {said!r}; it must be a whole number from 0, for jobs that are as "
+            f"important as the app, to {MOST_NICE}."
+        )
+    return int(said)
 
 
 def leave(status: int = 0) -> NoReturn:

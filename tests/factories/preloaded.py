@@ -10,7 +10,6 @@ import core.workers.conversion
 import core.workers.sweep
 import core.workers.trainer
 import core.workers.verification
-import core.workers.worker
 from tests.factories import forked
 
 subprocess.Popen = forked.Popen  # type: ignore[misc]

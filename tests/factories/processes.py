@@ -5,17 +5,19 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from core import storage
 from core.runs import config, run_store
 from core.runs.run_store import Run
+from core.settings import settings
 from core.workers import launcher
 
 
-def start(root: Path, architecture: str = "cnn-16", **settings: object) -> Run:
+def start(root: Path, architecture: str = "cnn-16", **chosen: object) -> Run:
     """Creates a run of the recommended recipe and starts its worker."""
-    run = run_store.create(config.create(architecture, root, "recommended", **settings))
+    run = run_store.create(config.create(architecture, root, "recommended", **chosen))
     launcher.launch(run)
     return run
 
@@ -84,3 +86,30 @@ def contents(folder: Path) -> dict[str, str]:
     """The digest of every file below a folder."""
     files = (file for file in sorted(folder.rglob("*")) if file.is_file())
     return {str(file): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+
+
+def stale_at_once() -> object:
+    """Settings in which a silent worker is dead at once, in place of `core.jobs.job.settings`."""
+    facts = vars(settings()) | {"heartbeat_stale_seconds": 0.0}
+    return type("Settings", (), facts)
+
+
+def wait_while_processes_end(run: Run) -> None:
+    deadline = time.monotonic() + 15
+    while processes(run):
+        assert time.monotonic() < deadline, processes(run)
+        time.sleep(0.02)
+
+
+def require_same(run: Run, other: Run) -> None:
+    """The same history but for its times, the same predictions, the same metrics."""
+    timed = ["seconds", "images_per_second"]
+    pd.testing.assert_frame_equal(
+        run.history.drop(columns=timed), other.history.drop(columns=timed), check_exact=True
+    )
+    pd.testing.assert_frame_equal(run.predictions, other.predictions, check_exact=True)
+    first, second = run.metrics, other.metrics
+    assert first is not None and second is not None
+    assert first.parts == second.parts and first.protocol == second.protocol
+    assert first.training.kept_epoch == second.training.kept_epoch
+    assert run.calibration == other.calibration

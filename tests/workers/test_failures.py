@@ -28,12 +28,6 @@ def make_run(root: Path, **settings: object) -> Run:
     return run_store.create(config.create("cnn-16", root, "recommended", **small | settings))
 
 
-@pytest.fixture(autouse=True)
-def not_nicer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A trainer in this process leaves its priority alone."""
-    monkeypatch.setattr(worker, "step_back", lambda: None)
-
-
 def fail(run: Run) -> str:
     """Trains in this process, and returns the sentence."""
     worker.carry_out(run, trainer.work)

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
 from core import locks, storage
@@ -18,7 +17,6 @@ from core.errors import ConfigError, RunError
 from core.jobs.job import Status, Taken
 from core.runs import config, environment, run_store
 from core.runs.run_store import Run
-from core.settings import settings
 from core.workers import launcher, queue, train, worker
 from tests.conftest import PROJECT
 from tests.factories import forked
@@ -29,9 +27,12 @@ from tests.factories.processes import (
     half_written,
     kill,
     processes,
+    require_same,
+    stale_at_once,
     start,
     wait_for_phase,
     wait_until,
+    wait_while_processes_end,
 )
 
 SECONDS_TO_STOP = 2.0
@@ -146,32 +147,6 @@ def test_a_run_killed_at_random_points_and_resumed_ends_like_one_left_alone(
     assert run.status.state == "succeeded", run.status.error
     require_same(run, straight)
     assert not run.checkpoint_file.exists()
-
-
-def stale_at_once() -> object:
-    facts = vars(settings()) | {"heartbeat_stale_seconds": 0.0}
-    return type("Settings", (), facts)
-
-
-def wait_while_processes_end(run: Run) -> None:
-    deadline = time.monotonic() + 15
-    while processes(run):
-        assert time.monotonic() < deadline, processes(run)
-        time.sleep(0.02)
-
-
-def require_same(run: Run, other: Run) -> None:
-    """The same history but for its times, the same predictions, the same metrics."""
-    timed = ["seconds", "images_per_second"]
-    pd.testing.assert_frame_equal(
-        run.history.drop(columns=timed), other.history.drop(columns=timed), check_exact=True
-    )
-    pd.testing.assert_frame_equal(run.predictions, other.predictions, check_exact=True)
-    first, second = run.metrics, other.metrics
-    assert first is not None and second is not None
-    assert first.parts == second.parts and first.protocol == second.protocol
-    assert first.training.kept_epoch == second.training.kept_epoch
-    assert run.calibration == other.calibration
 
 
 def test_first_come_first_served_and_one_at_a_time(tmp_path: Path) -> None:

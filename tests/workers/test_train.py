@@ -10,6 +10,7 @@ import pytest
 
 from core.data import datasets, splits
 from core.data.layouts import Labelling
+from core.errors import ConfigError
 from core.metrics import classification
 from core.models.engine import Engine
 from core.runs import config, run_store
@@ -24,7 +25,8 @@ def start(root: Path, **settings: object) -> Run:
     return run
 
 
-def test_the_session_of_a_worker_steps_back_from_the_app() -> None:
+def test_the_session_of_a_worker_steps_back_from_the_app(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BLASTLENS_NICE", "12")
     groups = Path("/proc/self/autogroup")
     if not groups.exists():
         pytest.skip("this system does not share its processors between sessions")
@@ -42,8 +44,18 @@ def test_the_session_of_a_worker_steps_back_from_the_app() -> None:
             text=True,
             check=True,
         ).stdout.split()
-        assert int(said[0]) >= 10
-        assert (said[-1] == "10") == own_session, said
+        assert int(said[0]) >= 12
+        assert (said[-1] == "12") == own_session, said
+
+
+def test_a_priority_that_is_no_number_is_refused_before_anything_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BLASTLENS_NICE", "20")
+    run = run_store.create(config.create("compact", tmp_path, "recommended"))
+    with pytest.raises(ConfigError, match="'20'; it must be a whole number from 0"):
+        launcher.launch(run)
+    assert run.status.state == "failed" and not run.log_file.exists()
 
 
 def test_a_finished_run_holds_all_that_the_protocol_names(finished_run: Run) -> None:
