@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PYTEST := OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 DEMO := artifacts/datasets/demo/dataset.json
 
-.PHONY: app test test-fast test-masked check demo-runs clean
+.PHONY: app test test-fast test-masked check demo-runs lock clean
 
 app: $(VENV)/.run $(DEMO)
 	$(BIN)/streamlit run app.py
@@ -50,17 +50,23 @@ $(DEMO): | $(VENV)/.run
 	$(BIN)/python -m core demo
 	$(BIN)/python -m core index demo >/dev/null
 
-$(VENV)/.run: requirements.txt requirements.lock
+$(VENV)/.run: requirements.lock
 	@set -e; test -x $(BIN)/python || for python in python3 python3.13 python3.12 python3.11; do \
 	  if $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; \
 	  then $$python -m venv $(VENV); break; fi; done
 	@test -x $(BIN)/python || { echo "BlastLens needs Python 3.11, 3.12 or 3.13 on the PATH."; exit 1; }
-	$(BIN)/python -m pip install --disable-pip-version-check -q -r requirements.txt -c requirements.lock
+	$(BIN)/python -m pip install --disable-pip-version-check -q --require-hashes -r requirements.lock
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.run requirements-dev.txt
-	$(BIN)/python -m pip install --disable-pip-version-check -q -r requirements-dev.txt -c requirements.lock
+$(VENV)/.dev: $(VENV)/.run requirements-dev.lock
+	$(BIN)/python -m pip install --disable-pip-version-check -q --require-hashes -r requirements-dev.lock
 	@touch $@
+
+# What requirements.txt and requirements-dev.txt allow, pinned with hashes; uv is on the PATH.
+LOCK := uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
+lock:
+	$(LOCK) requirements.txt -o requirements.lock
+	$(LOCK) requirements-dev.txt -c requirements.lock -o requirements-dev.lock
 
 clean:
 	rm -rf $(VENV) artifacts/cache artifacts/datasets

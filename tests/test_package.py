@@ -9,6 +9,7 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from core import extras, settings, storage
 from core.errors import ConfigError
@@ -82,6 +83,33 @@ def test_whatever_is_imported_is_declared(folders: tuple[str, ...], files: tuple
     assert {
         name for name in imported if not known & set(map(canonical, providers.get(name, [name])))
     } == set()
+
+
+@pytest.mark.parametrize(
+    ("lock", "files"),
+    [
+        ("requirements.lock", ["requirements.txt"]),
+        ("requirements-dev.lock", ["requirements.txt", "requirements-dev.txt"]),
+    ],
+)
+def test_the_lock_pins_whatever_is_declared_by_the_hashes_of_its_files(
+    lock: str, files: list[str]
+) -> None:
+    entries = re.split(r"\n(?=\S)", (PROJECT / lock).read_text("utf-8").strip())
+    pinned = {}
+    for entry in entries:
+        name, version = re.match(r"([\w.-]+)==(\S+)", entry).groups()
+        pinned.setdefault(canonical(name), []).append(version)
+        hashes = entry.splitlines()[1:]
+        assert hashes and all(re.search(r"--hash=sha256:[0-9a-f]{64}\b", it) for it in hashes), name
+        assert "://" not in entry, name
+    for line in (
+        line for file in files for line in (PROJECT / file).read_text("utf-8").splitlines()
+    ):
+        if line[:1].isalpha():
+            wanted = Requirement(line.partition("#")[0])
+            versions = pinned[canonical(wanted.name)]
+            assert any(map(wanted.specifier.contains, versions)), line
 
 
 def test_an_installed_package_fills_a_new_artifacts_folder_once(

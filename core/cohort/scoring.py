@@ -21,7 +21,7 @@ from core.cohort.plan import CohortPlan, Numbered
 from core.cohort.rows import Known, ScoredRow
 from core.cohort.source import ListedPicture, place_of
 from core.data.images import read_file
-from core.errors import BlastLensError, DataError, UploadError
+from core.errors import BlastLensError, DataError, DiskError, UploadError
 from core.reading.batch import on_threads
 from core.reading.checks import OF_FEATURES
 from core.reading.fields.reader import read_field
@@ -159,7 +159,7 @@ class _Scorer:
 
         Raises the error if it is of the machine and not of the picture.
         """
-        if isinstance(error, MemoryError | DataError):
+        if isinstance(error, MemoryError | DataError | DiskError):
             raise error
         require_there(self._plan.source.place)
         if not isinstance(error, BlastLensError):

@@ -156,11 +156,13 @@ class Job:
         """
         status = self.written_status
         age = time.time() - status.heartbeat
-        if not status.unfinished or age <= settings().heartbeat_stale_seconds:
+        # A clock that was set back leaves heartbeats in the future, which are no sign of life.
+        if not status.unfinished or abs(age) <= settings().heartbeat_stale_seconds:
             return status
+        since = f" {age:.0f} s ago" if age > 0 else ""
         error = (
-            f"The worker stopped without a word {age:.0f} s ago, {self.PREPOSITION} "
-            f"{status.phase}. {self.remedy}"
+            f"The worker stopped without a word{since}, {self.PREPOSITION} {status.phase}. "
+            f"{self.remedy}"
         )
         return status.replace(state="interrupted", error=error)
 

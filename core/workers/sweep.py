@@ -273,7 +273,7 @@ class _Sweeping:
             if isinstance(self.problem, Cancelled):
                 raise Cancelled
             status = run.status
-            silent = time.time() - status.heartbeat
+            silent = abs(time.time() - status.heartbeat)
             alive = silent < _PATIENCE * settings().heartbeat_stale_seconds
             if not status.unfinished and not (status.state == "interrupted" and alive):
                 return status

@@ -1,6 +1,7 @@
 """One job class for all kinds: what its folder says, whoever wrote it and when."""
 
 import logging
+import time
 from pathlib import Path
 
 import pytest
@@ -103,6 +104,25 @@ def test_a_job_that_ended_is_queued_once_and_one_under_way_or_done_is_not(tmp_pa
     job.finish("succeeded")
     with pytest.raises(RunError, match="succeeded; there is nothing to resume"):
         job.requeue()
+
+
+@pytest.mark.parametrize(
+    ("ago", "state", "words"),
+    [
+        (1, "running", ""),
+        (-1, "running", ""),
+        (3600, "interrupted", "without a word 3600 s ago, while counting."),
+        (-3600, "interrupted", "without a word, while counting."),
+    ],
+)
+def test_a_worker_is_silent_also_where_the_clock_was_set_back(
+    ago: int, state: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.time()
+    Job(tmp_path).write_status(Status(state="running", phase="counting", heartbeat=now - ago))
+    monkeypatch.setattr(time, "time", lambda: now)
+    assert Job(tmp_path).status.state == state
+    assert words in (Job(tmp_path).status.error or "")
 
 
 def test_a_worker_gives_way_to_one_at_work_and_waits_for_one_that_ends(tmp_path: Path) -> None:
