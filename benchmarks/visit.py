@@ -107,8 +107,9 @@ class Visitor:
         """Connects to the server on `port`, below the path `base`; nothing is run yet."""
         self.widgets: dict[str, Widget] = {}
         self.pictures = 0
+        self.addresses: set[str] = set()  # of pictures, of the last run
         self.alerts: list[str] = []  # of the last run
-        self._port = port
+        self._url = f"http://localhost:{port}{base}"
         self._page = ""
         self._states: dict[str, WidgetState] = {}
         self._socket = connect(
@@ -175,9 +176,10 @@ class Visitor:
         while not self._take(pictures):
             pass
         seconds = time.perf_counter() - started
+        self.addresses = pictures
         self._states = {name: s for name, s in self._states.items() if name in self.widgets}
         for address in pictures:  # a browser asks for them, so they are served, but not timed
-            with urllib.request.urlopen(f"http://localhost:{self._port}{address}") as picture:
+            with urllib.request.urlopen(f"{self._url}{address}") as picture:
                 self.pictures += bool(picture.read())
         return seconds
 

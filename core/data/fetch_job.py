@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from core import extras, storage
-from core.errors import DataError
+from core.errors import DataError, disk_errors
 from core.jobs.job import UNFINISHED, Job, Status
 
 DATASET = "andrewmvd/leukemia-classification"
@@ -47,7 +47,8 @@ class Fetch(Job):
         if self.status.state not in (*UNFINISHED, "succeeded"):
             extras.require("kagglehub", "fetch", "Fetching C-NMC 2019")
             require_space(2 * UNPACKED_BYTES - _bytes_present())
-            self.path.mkdir(parents=True, exist_ok=True)
+            with disk_errors(self.path):
+                self.path.mkdir(parents=True, exist_ok=True)
         return super().queue()
 
 

@@ -1,45 +1,89 @@
-"""What the server itself answers: to a disk that refuses, and to those who ask for its metrics."""
+"""What the server itself answers: whom it serves pictures and uploads, and on a broken disk."""
 
+import re
 import shutil
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from benchmarks.visit import Visitor
-from core import storage
+from tests.conftest import PROJECT
 from tests.factories.served import free_port, serve
 
 pytestmark = pytest.mark.process
+BASE = "/lab"  # as behind a proxy that serves other apps too
+RUN = "demo-colour-bands"
 
 
-def status(address: str) -> int:
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("served") / "artifacts"
+    shutil.copytree(PROJECT / "artifacts" / "runs" / RUN, folder / "runs" / RUN)
+    shutil.copytree(PROJECT / "artifacts" / "examples", folder / "examples")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def port(folder: Path) -> Iterator[int]:
+    port = free_port()
+    environment = {"STREAMLIT_SERVER_BASE_URL_PATH": BASE, "BLASTLENS_ARTIFACTS": str(folder)}
+    with serve(folder.parent / "log", port, environment):
+        yield port
+
+
+def status(port: int, path: str, method: str = "GET", **headers: str) -> int:
+    data = b"picture" if method == "PUT" else None
+    address = f"http://localhost:{port}{path}"
+    request = urllib.request.Request(address, data, headers, method=method)
     try:
-        with urllib.request.urlopen(address, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=10) as answer:
             return int(answer.status)
     except urllib.error.HTTPError as refused:
         return refused.code
 
 
-def test_a_refusing_disk_is_a_sentence_on_the_page_and_metrics_are_hidden(
-    artifacts: Path, demo_root: Path, tmp_path: Path
-) -> None:
-    shutil.copytree(demo_root, storage.demo_dir())
-    (artifacts / "cache").touch()  # where the folder of the caches is to be
-    storage.active_file().mkdir()  # and the file of the active model
-    port = free_port()
-    base = {"STREAMLIT_SERVER_BASE_URL_PATH": "/lab"}
-    with serve(tmp_path / "log", port, base) as url:
-        assert status(f"{url}/lab/_stcore/health") == 200
-        for path in ("/lab/_stcore/metrics", "/lab/_stcore/metrics/", "/_stcore/metrics"):
-            assert status(url + path) == 404, path
-        visitor = Visitor(port, "/lab")
-        for page, words, place in (
-            ("dataset", "A file stands where a folder is needed", artifacts / "cache"),
-            ("", "A folder stands where a file is needed", storage.active_file()),
-        ):
-            visitor.open(page)
-            (shown,) = visitor.alerts
-            assert shown.startswith(words) and str(place) in shown.replace("\\", ""), shown
-        visitor.close()
+def test_metrics_are_hidden_with_and_without_a_base_path(port: int) -> None:
+    assert status(port, f"{BASE}/_stcore/health") == 200
+    for path in ("/_stcore/metrics", "/_stcore/metrics/", "/_stcore/metrics?families=x"):
+        assert {status(port, path), status(port, BASE + path)} == {404}, path
+
+
+def test_a_picture_is_served_by_an_address_that_only_who_has_it_knows(port: int) -> None:
+    """It is named by the hash of its content, and other sessions are not told."""
+    first, second = Visitor(port, BASE), Visitor(port, BASE)
+    first.open("")
+    assert first.addresses
+    for address in first.addresses:
+        assert re.fullmatch(r"/media/[0-9a-f]{32,}\.\w+", address), address
+        name = address.rpartition("/")[2]
+        assert status(port, f"{BASE}{address}") == 200
+        other = name.translate(str.maketrans("0123456789abcdef", "123456789abcdef0"))
+        assert status(port, f"{BASE}/media/{other}") == 404
+    second.open("cases")
+    assert not first.addresses & second.addresses
+    for folder in ("/media/", "/media/../app.py", "/media/..%2f..%2fapp.py"):
+        assert status(port, BASE + folder) in (400, 404), folder
+    first.close()
+    second.close()
+
+
+def test_an_upload_is_taken_from_its_session_alone_and_given_to_nobody(port: int) -> None:
+    path = f"{BASE}/_stcore/upload_file/some-session/some-file"
+    with urllib.request.urlopen(f"http://localhost:{port}{path}") as answer:
+        assert b"<html" in answer.read()  # the app itself, as for any address
+    assert status(port, path, "PUT") == 403  # a page elsewhere has no token of this browser
+    assert status(port, path, "DELETE") == 403
+
+
+def test_a_refusing_disk_is_a_sentence_on_the_page(folder: Path, port: int) -> None:
+    (folder / "sources.json").mkdir()
+    visitor = Visitor(port, BASE)
+    for page in ("dataset", ""):
+        visitor.open(page)
+        shown = visitor.alerts[-1].replace("\\", "")
+        words = f"A folder stands where a file is needed ({folder / 'sources.json'})."
+        assert shown.startswith(words), (page, shown)
+    visitor.close()

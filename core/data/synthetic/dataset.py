@@ -17,7 +17,7 @@ from core.data.synthetic.output import MARKER, claim
 from core.data.synthetic.style import FIELD, HOME, Laboratory
 from core.data.synthetic.white_cell import draw_cell
 from core.data.walk import DESCRIPTION
-from core.errors import ConfigError
+from core.errors import ConfigError, disk_errors
 
 CELLS = 1800
 SUBJECTS = 144
@@ -81,8 +81,9 @@ def write_dataset(
     if cells >= WITH_COPIES:
         plans = _with_copies(plans)
     paths = {root / plan.path for plan in plans}
-    for folder in {path.parent for path in paths}:
-        folder.mkdir(parents=True, exist_ok=True)
+    with disk_errors(root):
+        for folder in {path.parent for path in paths}:
+            folder.mkdir(parents=True, exist_ok=True)
 
     def draw(plan: _Plan) -> None:
         image = draw_cell(
