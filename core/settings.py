@@ -65,7 +65,7 @@ class Settings:
     max_segments: int = 2000
     max_scans: int = 100
     max_gap_bytes: int = 2**16
-    max_pixel_chunks: int = 2**16
+    max_pixel_chunks: int = 2**17
     max_other_chunks: int = 256
     max_tiles: int = 50_000
     max_tag_values: int = 200_000

@@ -5,7 +5,6 @@ that holds it is a `DataError`, and ends the cohort until it is resumed: picture
 a disk has hidden for a while are not to be counted as refused.
 """
 
-import shutil
 import stat
 import tempfile
 import time
@@ -72,10 +71,12 @@ def _fetch(system: Any, path: str, copy: Path, place: str) -> None:
     for wait in (*RETRY_SECONDS, None):
         try:
             size = system.get_file_info(path).size or 0
+            with system.open_input_stream(path) as stream, copy.open("wb") as file:
+                # A server need not say how long a file is, nor be right.
+                while size <= settings().max_scan_bytes and (chunk := stream.read(2**20)):
+                    size = max(size, file.tell() + file.write(chunk))
             if size > settings().max_scan_bytes:
                 raise UploadError(f"{place} has {size / 2**20:.0f} MiB. Export a part of it.")
-            with system.open_input_stream(path) as stream, copy.open("wb") as file:
-                shutil.copyfileobj(stream, file, 2**20)
             return
         except _OF_THE_PICTURE as error:
             reason = getattr(error, "strerror", None) or error

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image
@@ -109,13 +110,7 @@ def open_large_image(path: Path, name: str | None = None) -> Iterator[LargeImage
     name, limits = name or path.name, settings()
     with ExitStack() as opened:
         with decoding(name):
-            file = opened.enter_context(open_regular(path))
-            size = os.fstat(file.fileno()).st_size
-            if size > limits.max_scan_bytes:
-                raise UploadError(
-                    f"{name} has {size / 2**20:.0f} MiB, more than the limit of "
-                    f"{limits.max_scan_bytes / 2**20:.0f} MiB. {_A_PART}"
-                )
+            file = opened.enter_context(_open(path, name))
             start = formats.first_bytes(path)
             formats.prepare(start, name)
             image: Image.Image | formats.Slide
@@ -125,6 +120,21 @@ def open_large_image(path: Path, name: str | None = None) -> Iterator[LargeImage
             else:
                 image = _load_scan(opened.enter_context(pillow.open_image(file, name)), name)
         yield LargeImage(image, name)
+
+
+def _open(source: Path | bytes, name: str) -> BinaryIO:
+    """A file to be read from. Raises `UploadError` if it is larger than a scan may be."""
+    if isinstance(source, bytes):
+        return io.BytesIO(source)
+    limit, file = settings().max_scan_bytes, open_regular(source)
+    size = os.fstat(file.fileno()).st_size
+    if size <= limit:
+        return file
+    file.close()
+    raise UploadError(
+        f"{name} has {size / 2**20:.0f} MiB, more than the limit of {limit / 2**20:.0f} MiB. "
+        f"{_A_PART}"
+    )
 
 
 def _load_scan(image: Image.Image, name: str) -> Image.Image:
@@ -143,28 +153,26 @@ def _load_scan(image: Image.Image, name: str) -> Image.Image:
 def size_of(source: Path | bytes, name: str | None = None) -> tuple[int, int]:
     """Reads (H, W) from a file's header. Raises `UploadError` if the header cannot be read."""
     name = name or (source.name if isinstance(source, Path) else "the upload")
-    with decoding(name):
+    with decoding(name), _open(source, name) as file:
         start = formats.first_bytes(source)
         if formats.is_costly(start, name):
             formats.require(start, name)
-            return apart.size(read_file(source, name), name)
-        with (
-            open_regular(source) if isinstance(source, Path) else io.BytesIO(source) as file,
-            pillow.open_image(file, name) as image,
-        ):
+            return apart.size(source, name)
+        with pillow.open_image(file, name) as image:
             return image.height, image.width
 
 
-def size_here(data: bytes, name: str) -> tuple[int, int]:
+def size_here(source: Path | bytes, name: str) -> tuple[int, int]:
     """As `size_of`, of a file of a costly format, in this process."""
     with decoding(name):
-        formats.prepare(data, name)
-        if formats.is_dicom(data):
-            return formats.dicom_size(data, name)
-        if formats.is_slide(data, name):
-            with formats.open_slide(data, name) as slide:
+        start = formats.first_bytes(source)
+        formats.prepare(start, name)
+        if formats.is_dicom(start):
+            return formats.dicom_size(read_file(source, name), name)
+        if formats.is_slide(start, name):
+            with formats.open_slide(source, name) as slide:
                 return slide.height, slide.width
-        with pillow.open_image(io.BytesIO(data), name) as image:
+        with _open(source, name) as file, pillow.open_image(file, name) as image:
             return image.height, image.width
 
 

@@ -20,6 +20,7 @@ from core.data.synthetic.dataset import draw_cell
 Mutation = Callable[[bytes, random.Random], bytes]
 # How often a structure is repeated. The last ones are far beyond any camera's file.
 TIMES = (1, 2, 10, 100, 2_000, 20_000)
+MOST_BYTES = 2**24  # that one mutation adds
 
 
 @dataclass(frozen=True)
@@ -138,6 +139,11 @@ def dicom(cell: np.ndarray, frame: bytes | None = None) -> bytes:
     return bytes(128) + b"DICM" + length + meta + body + pixels
 
 
+def _repeated(part: bytes, times: int) -> bytes:
+    """A part several times, up to `MOST_BYTES`."""
+    return part * min(times, MOST_BYTES // max(1, len(part)))
+
+
 # --- blind damage
 
 
@@ -172,7 +178,7 @@ def cut_out(data: bytes, rng: random.Random) -> bytes:
 def repeat_part(data: bytes, rng: random.Random) -> bytes:
     """A part is there several times."""
     at, length = rng.randrange(len(data)), rng.randrange(1, 3000)
-    return data[:at] + data[at : at + length] * rng.choice(TIMES[:4]) + data[at:]
+    return data[:at] + _repeated(data[at : at + length], rng.choice(TIMES[:4])) + data[at:]
 
 
 def fill_part(data: bytes, rng: random.Random) -> bytes:
@@ -264,7 +270,7 @@ def png_shuffle(data: bytes, rng: random.Random) -> bytes:
     for _ in range(3):
         at = rng.randrange(len(chunks)) if chunks else 0
         part = chunks[at : at + 1]
-        chunks[at : at + 1] = rng.choice(([], part * 2, part * 50))
+        chunks[at : at + 1] = part * rng.choice((0, 2, 50))
         if chunks and rng.random() < 0.5:
             chunks.insert(rng.randrange(len(chunks)), chunks.pop(rng.randrange(len(chunks))))
     return _png(chunks)
@@ -313,7 +319,8 @@ def jpeg_segment(data: bytes, rng: random.Random) -> bytes:
     at = rng.randrange(1, len(parts)) if len(parts) > 1 else 0
     scans = [n for n, part in enumerate(parts) if part[1:2] == b"\xda"]
     at = rng.choice(scans) if scans and rng.random() < 0.5 else at
-    return b"".join(parts[:at] + parts[at : at + 1] * rng.choice(TIMES) + parts[at:])[: 2**24]
+    again = _repeated(b"".join(parts[at : at + 1]), rng.choice(TIMES))
+    return b"".join([*parts[:at], again, *parts[at:]])
 
 
 def jpeg_fill(data: bytes, rng: random.Random) -> bytes:
@@ -344,7 +351,7 @@ def jpeg_app(data: bytes, rng: random.Random) -> bytes:
     body = rng.choice((loop, many, b"ICC_PROFILE\0\1\xff", b"Adobe\0", b"\0", bytes(65_000)))
     segment = bytes([0xFF, rng.choice((0xE1, 0xE2, 0xED, 0xEE, 0xFE))])
     segment += struct.pack(">H", len(body) + 2) + body
-    return (data[:2] + segment * rng.choice(TIMES))[: 2**24] + data[2:]
+    return data[:2] + _repeated(segment, rng.choice(TIMES)) + data[2:]
 
 
 def tiff_entries(data: bytes, rng: random.Random) -> bytes:
@@ -377,6 +384,7 @@ def tiff_chain(data: bytes, rng: random.Random) -> bytes:
     step, start = len(directory) + 4, len(data) + len(data) % 2
     last = rng.choice((0, start, at))
     nexts = [start + step * n for n in range(1, number)] + [last]
+    nexts = nexts[-(MOST_BYTES // step) :]
     chain = b"".join(directory + struct.pack("<I", following) for following in nexts)
     head = data[:end] + struct.pack("<I", start) + data[end + 4 :]
     return head.ljust(start, b"\0") + chain
@@ -392,7 +400,7 @@ def riff_chunks(data: bytes, rng: random.Random) -> bytes:
     if parts:
         at = rng.randrange(len(parts))
         extra = rng.choice((parts[at], b"EXIF\4\0\0\0II*\0", b"ANMF\x10\0\0\0" + bytes(16)))
-        parts[at:at] = [extra] * rng.choice(TIMES)
+        parts.insert(at, _repeated(extra, rng.choice(TIMES)))
     body = b"WEBP" + b"".join(parts)
     return b"RIFF" + struct.pack("<I", len(body) % 2**32) + body
 
@@ -413,8 +421,9 @@ def boxes(data: bytes, rng: random.Random) -> bytes:
         nested = (
             struct.pack(">I4s", len(nested) + 8, rng.choice((b"meta", b"moov", b"free"))) + nested
         )
-    parts[at:at] = [rng.choice((nested, *parts[at : at + 1]))] * rng.choice(TIMES[:5])
-    return b"".join(parts)[: 2**24]
+    chosen = rng.choice((nested, *parts[at : at + 1]))
+    parts.insert(at, _repeated(chosen, rng.choice(TIMES[:5])))
+    return b"".join(parts)
 
 
 def dicom_nested(data: bytes, rng: random.Random) -> bytes:

@@ -112,7 +112,7 @@ def campaign(seed: int, seconds: float) -> Iterator[Trial]:
         finally:
             process.kill()
             process.join()
-        yield Trial(place, outcome, False, tried, mutated(tried).how)
+        yield Trial(place, outcome, False, tried)
         seed = tried + 1
 
 

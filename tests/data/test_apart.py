@@ -57,3 +57,27 @@ def test_it_imports_neither_tensorflow_nor_the_app() -> None:
     code = "import sys, core.data.image_formats.apart, core.data.images; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {"tensorflow", "keras", "streamlit", "openvino"} & set(done.stdout.split())
+
+
+def test_the_size_of_a_slide_of_any_length_is_read_from_its_place(tmp_path, monkeypatch) -> None:
+    file = tmp_path / "cell.jp2"
+    file.write_bytes(JP2)
+    few = replace(settings(), max_file_bytes=len(JP2) - 1)
+    monkeypatch.setattr(images, "settings", lambda: few)
+    assert images.size_of(file) == images.size_here(JP2, "cell")
+    with pytest.raises(UploadError, match="MiB, more than the limit"):
+        images.decode(file)
+
+
+def test_a_file_beyond_the_limit_of_scans_is_not_opened(tmp_path) -> None:
+    file = tmp_path / "cell.tif"
+    with file.open("wb") as sparse:
+        sparse.write(originals()["TIFF"])
+        sparse.truncate(3 * 2**30)
+    for read in (
+        images.size_of,
+        images.decode,
+        lambda file: images.open_large_image(file).__enter__(),
+    ):
+        with pytest.raises(UploadError, match=r"cell\.tif has 3072 MiB, more than the limit"):
+            read(file)

@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import threading
+from pathlib import Path
 from queue import Empty, LifoQueue
 from typing import IO, Literal, TypedDict
 
@@ -27,6 +28,7 @@ class _Head(TypedDict, total=False):
 
     task: Literal["decode", "size"]
     name: str
+    path: str  # of the file, if its bytes do not follow
     shape: tuple[int, int]
     notes: tuple[str, ...]
     error: str
@@ -40,9 +42,15 @@ def decode(data: bytes, name: str) -> tuple[np.ndarray, tuple[str, ...]]:
     return image, tuple(head["notes"])
 
 
-def size(data: bytes, name: str) -> tuple[int, int]:
+def size(source: Path | bytes, name: str) -> tuple[int, int]:
     """As `core.data.images.size_here`. Raises `UploadError` also if it takes too much."""
-    height, width = _ask({"task": "size", "name": name}, data)[0]["shape"]
+    head: _Head = {"task": "size", "name": name}
+    data = b""
+    if isinstance(source, Path):
+        head["path"] = str(source.absolute())
+    else:
+        data = source
+    height, width = _ask(head, data)[0]["shape"]
     return height, width
 
 
@@ -150,7 +158,8 @@ def serve() -> None:
         answer: _Head
         try:
             if head["task"] == "size":
-                answer = {"shape": images.size_here(data, head["name"])}
+                source = Path(head["path"]) if "path" in head else data
+                answer = {"shape": images.size_here(source, head["name"])}
             else:
                 image, notes = images.decode_here(data, head["name"])
                 answer = {"shape": (image.shape[0], image.shape[1]), "notes": notes}

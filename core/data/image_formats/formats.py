@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from openslide import OpenSlide
 
 EXTRA = "formats"
+FIRST_BYTES = 132  # tell the kind of a file
 SLIDES = ("svs", "ndpi", "scn", "bif")
 SUFFIXES = ("heic", "heif", "dcm", *SLIDES)
 
@@ -48,9 +49,9 @@ Check = Callable[[tuple[int, int]], object]
 def first_bytes(source: Path | bytes) -> bytes:
     """The bytes by which `prepare`, `is_dicom` and `is_slide` tell a file's kind."""
     if isinstance(source, bytes):
-        return source[:132]
+        return source[:FIRST_BYTES]
     with open_regular(source) as file:
-        return file.read(132)
+        return file.read(FIRST_BYTES)
 
 
 def is_dicom(data: bytes) -> bool:
