@@ -84,12 +84,16 @@ class Hand:
         self._look()
 
     def go(self, name: str) -> None:
-        """Goes to a page of the navigation, which a narrow window folds away."""
+        """Goes to a page by the navigation, or by a link of the page where that is folded away."""
         link = self.page.get_by_role("link", name=re.compile(rf"(^|\s){name}$"))
         link.first.wait_for(state="attached", timeout=PATIENCE_MS)
         place = link.first.bounding_box()
         if place is None or place["x"] < 0:  # beside the window
-            self.click(self.page.get_by_test_id("stExpandSidebarButton"))
+            shown = self.page.get_by_test_id("stMain").locator(f"a[href*='/{name.lower()}']")
+            if shown.count():
+                link = shown
+            else:
+                self.click(self.page.get_by_test_id("stExpandSidebarButton"))
         self.click(link.first)
         self.page.get_by_role("heading", level=1, name=name).wait_for(timeout=PATIENCE_MS)
         self._settle()
