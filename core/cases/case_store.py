@@ -50,25 +50,43 @@ class CaseSummary:
         return self.blasts / self.counted
 
 
-def create(person: Person, name: str, *, minimum_cells: int = BLOOD, blind: bool = False) -> str:
-    """Creates an empty case and returns its identifier. Raises `CaseError` for a wrong value."""
+def create(
+    person: Person,
+    name: str,
+    read: Sequence[ReadPicture] = (),
+    *,
+    minimum_cells: int = BLOOD,
+    blind: bool = False,
+) -> str:
+    """Creates a case of pictures, or an empty one, and returns its identifier; whole or not at all.
+
+    Raises `CaseError` for a wrong value, or if a file comes twice.
+    """
     person.require(DECIDE)
-    with database.writing() as (session, head):
-        time = chain.now()
-        case = CaseRow(
-            id=uuid.uuid4().hex,
-            name=_checked_name(name),
-            created=time,
-            created_by=person.name,
-            changed=time,
-            version=0,
-            state=OPEN,
-            minimum_cells=_checked_minimum(minimum_cells),
-            blind=blind,
-        )
-        session.add(case)
-        chain.record(session, head, person, CREATED, case)
-    return case.id
+    time = chain.now()
+    case = CaseRow(
+        id=uuid.uuid4().hex,
+        name=_checked_name(name),
+        created=time,
+        created_by=person.name,
+        changed=time,
+        version=0,
+        state=OPEN,
+        minimum_cells=_checked_minimum(minimum_cells),
+        blind=blind,
+    )
+    case_id = case.id
+    try:
+        kept = [_keep(case_id, picture) for picture in read]
+        with database.writing() as (session, head):
+            session.add(case)
+            chain.record(session, head, person, CREATED, case)
+            if kept:
+                _add(session, head, person, case, kept)
+    except BaseException:
+        pictures.erase(case_id)
+        raise
+    return case_id
 
 
 def change(
@@ -97,26 +115,36 @@ def add(person: Person, case_id: str, read: Sequence[ReadPicture]) -> None:
     person.require(DECIDE)
     kept = [_keep(case_id, picture) for picture in read]
     with changing(case_id) as (session, head, case):
-        of_case = select(PictureRow.input_sha256).where(PictureRow.case_id == case_id)
-        held = set(session.scalars(of_case))
-        for picture, cells in kept:
-            if picture.input_sha256 in held:
-                raise CaseError(f"{picture.name} is in this case already. Leave it out.")
-            held.add(picture.input_sha256)
-            picture.place = len(held)
-            for cell in cells:
-                cell.place = picture.place
-            session.add_all([picture, *cells])
-        rows = [picture for picture, _ in kept]
-        chain.record(
-            session,
-            head,
-            person,
-            ADDED,
-            case,
-            inputs=sorted({picture.input_sha256 for picture in rows}),
-            model=rows[0].model if rows else None,
-        )
+        _add(session, head, person, case, kept)
+
+
+def _add(
+    session: Session,
+    head: HeadRow,
+    person: Person,
+    case: CaseRow,
+    kept: Sequence[tuple[PictureRow, list[CellRow]]],
+) -> None:
+    of_case = select(PictureRow.input_sha256).where(PictureRow.case_id == case.id)
+    held = set(session.scalars(of_case))
+    for picture, cells in kept:
+        if picture.input_sha256 in held:
+            raise CaseError(f"{picture.name} is in this case already. Leave it out.")
+        held.add(picture.input_sha256)
+        picture.place = len(held)
+        for cell in cells:
+            cell.place = picture.place
+        session.add_all([picture, *cells])
+    rows = [picture for picture, _ in kept]
+    chain.record(
+        session,
+        head,
+        person,
+        ADDED,
+        case,
+        inputs=sorted({picture.input_sha256 for picture in rows}),
+        model=rows[0].model if rows else None,
+    )
 
 
 def _keep(case_id: str, read: ReadPicture) -> tuple[PictureRow, list[CellRow]]:

@@ -82,8 +82,7 @@ def new(
         read.append(intake.read(reader, Path(image).name, data, told, um_per_px=um_per_px))
         shown(done, len(images))
     who = acting(person)
-    case_id = case_store.create(who, name, minimum_cells=minimum, blind=blind)
-    case_store.add(who, case_id, read)
+    case_id = case_store.create(who, name, read, minimum_cells=minimum, blind=blind)
     return _document(case_store.get(case_id), who)
 
 

@@ -77,6 +77,17 @@ def test_the_same_picture_twice_and_wrong_names_are_refused() -> None:
         case_store.create(SECOND, "case", minimum_cells=0)
 
 
+def test_a_case_is_made_with_its_pictures_or_not_at_all() -> None:
+    case_id = case_store.create(SECOND, "whole", [cases.field(), cases.single(seed=9)])
+    assert [one.name for one in case_store.get(case_id).pictures]
+    assert [event.kind for event in case_store.events(case_id)] == ["created", "pictures added"]
+    with pytest.raises(CaseError, match="in this case already"):
+        case_store.create(SECOND, "twice", [cases.field(), cases.field()])
+    assert [case.name for case in case_store.cases()] == ["whole"]
+    assert [folder.name for folder in pictures.folder().iterdir()] == [case_id]
+    assert not verification.verify().findings
+
+
 def test_a_backup_is_a_database_with_its_pictures(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, database_url: str
 ) -> None:

@@ -33,8 +33,7 @@ def offer(runs: Sequence[Run], uploads: Sequence[Upload], told: Told = NOTHING_T
         with shown_errors():
             read = _read(runs[0], uploads, told)
             name = PurePath(uploads[0].name).stem
-            case_id = case_store.create(person, name[: case_store.MAX_NAME])
-            case_store.add(person, case_id, read)
+            case_id = case_store.create(person, name[: case_store.MAX_NAME], read)
             st.switch_page("pages/cases.py", query_params={"case": case_id})
 
 

@@ -7,6 +7,7 @@ from streamlit.typing import UploadedFile
 
 from core.cases import case_store, intake
 from core.cases.case_store import MAX_NAME, MOST_CELLS, SIGNED
+from core.cases.intake import ReadPicture
 from core.cases.tables import CaseRow
 from core.data import images
 from core.errors import CaseError, UploadError
@@ -42,8 +43,8 @@ def show(person: Person) -> None:
         )
         adapt = right.toggle("Adapt cells of another stain", help=_ADAPT)
         if st.form_submit_button("Read and keep", type="primary"):
-            case_id = case_store.create(person, name, minimum_cells=minimum, blind=blind)
-            _add(case_id, person, files, adapt)
+            read = _read(files, adapt)
+            case_id = case_store.create(person, name, read, minimum_cells=minimum, blind=blind)
             st.query_params["case"] = case_id
             st.rerun()
 
@@ -61,7 +62,8 @@ def show_pictures(case: CaseRow, person: Person) -> None:
             files = _uploader(f"files_{case.id}")
             adapt = st.toggle("Adapt cells of another stain", help=_ADAPT, key=f"adapt_{case.id}")
             if st.form_submit_button("Read and add"):
-                _add(case.id, person, files, adapt)
+                if read := _read(files, adapt):
+                    case_store.add(person, case.id, read)
                 st.rerun()
     counts: dict[str, int] = {}
     for cell in case.cells:
@@ -92,8 +94,8 @@ def _uploader(key: str) -> list[UploadedFile]:
     return files
 
 
-def _add(case_id: str, person: Person, files: Sequence[UploadedFile], adapt: bool) -> None:
-    """Reads the files with the active model and adds them; those that cannot be read are named."""
+def _read(files: Sequence[UploadedFile], adapt: bool) -> list[ReadPicture]:
+    """Reads the files with the active model; those that cannot be read are named."""
     reader, read = cache.reader(active_model.active()), []
     with show_progress("Reading", "pictures") as progress:
         for done, file in enumerate(files, start=1):
@@ -103,5 +105,4 @@ def _add(case_id: str, person: Person, files: Sequence[UploadedFile], adapt: boo
             except (UploadError, CaseError) as error:
                 st.toast(plain(str(error)), icon=":material/error:", duration="infinite")
             progress(done, len(files))
-    if read:
-        case_store.add(person, case_id, read)
+    return read
