@@ -76,6 +76,18 @@ def test_every_path_link_verb_benchmark_and_target_of_a_text_exists(file: Path) 
     assert {target for call in mentioned for target in call.split()} <= targets
 
 
+@pytest.mark.parametrize("file", TEXTS, ids=lambda file: str(file.name))
+def test_every_test_that_a_text_names_exists(file: Path) -> None:
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", file.read_text(encoding="utf-8"))
+    assert [(path, name) for path, name in named if name not in names(PROJECT / path)] == []
+
+
+def test_every_line_of_the_security_list_names_the_test_that_holds_it() -> None:
+    text = (PROJECT / "docs" / "SECURITY.md").read_text(encoding="utf-8")
+    rows = [line for line in text.splitlines() if line.startswith("| ")][2:]
+    assert len(rows) > 20 and [row for row in rows if "`tests/" not in row] == []
+
+
 def test_a_name_beside_a_file_is_in_that_file() -> None:
     text = (PROJECT / "docs" / "extending.md").read_text(encoding="utf-8")
     pairs = re.findall(r"`(\w+)`[^`|]* (?:of|in) (?:its module|`(core/[\w/]+\.py)`)", text)

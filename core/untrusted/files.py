@@ -24,10 +24,10 @@ class TooManyBytesError(OSError):
 
 def open_regular(file: Path) -> BinaryIO:
     """Opens a file for reading. Raises `OSError`, also if it is a folder, a pipe or a device."""
-    _require_regular(file.stat().st_mode)
+    _require_regular(file, file.stat().st_mode)
     opened = os.fdopen(os.open(file, os.O_RDONLY | _FLAGS), "rb")
     try:
-        _require_regular(os.fstat(opened.fileno()).st_mode)
+        _require_regular(file, os.fstat(opened.fileno()).st_mode)
     except OSError:
         opened.close()
         raise
@@ -47,8 +47,8 @@ def read_regular(file: Path, most: int) -> bytes:
         return data
 
 
-def _require_regular(mode: int) -> None:
+def _require_regular(file: Path, mode: int) -> None:
     if stat.S_ISDIR(mode):
-        raise IsADirectoryError(errno.EISDIR, "it is a folder, not a file")
+        raise IsADirectoryError(errno.EISDIR, "it is a folder, not a file", str(file))
     if not stat.S_ISREG(mode):
-        raise OSError(errno.EINVAL, "it is a pipe or a device, not a file")
+        raise OSError(errno.EINVAL, "it is a pipe or a device, not a file", str(file))

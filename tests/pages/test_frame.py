@@ -25,6 +25,19 @@ def test_the_foot_of_a_print_names_version_file_model_and_its_hash(artifacts: Pa
     assert version() in foot and "research use only" in foot
 
 
+def test_a_name_of_markup_is_no_markup_in_the_foot() -> None:
+    def script() -> None:
+        from pages.ui.common.frame import printed
+
+        printed.begin()
+        printed.shows_engines({"run": "0" * 64}, "<img src=x onerror=alert(1)>.png")
+        printed.foot()
+
+    app = AppTest.from_function(script).run(timeout=30)
+    (foot,) = [it.proto.body for it in app.get("html")]
+    assert "&lt;img src=x onerror=alert(1)&gt;.png" in foot and "<img" not in foot
+
+
 def test_the_keys_are_listed() -> None:
     def script() -> None:
         from pages.ui.common.frame import keys

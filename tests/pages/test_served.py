@@ -5,9 +5,12 @@ import shutil
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
 
 from benchmarks.visit import Visitor
 from tests.conftest import PROJECT
@@ -29,7 +32,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def port(folder: Path) -> Iterator[int]:
     port = free_port()
-    environment = {"STREAMLIT_SERVER_BASE_URL_PATH": BASE, "BLASTLENS_ARTIFACTS": str(folder)}
+    environment = {
+        "BLASTLENS_ARTIFACTS": str(folder),
+        "STREAMLIT_SERVER_BASE_URL_PATH": BASE,
+        "STREAMLIT_BROWSER_SERVER_ADDRESS": "lab.example",
+    }
     with serve(folder.parent / "log", port, environment):
         yield port
 
@@ -68,6 +75,29 @@ def test_a_picture_is_served_by_an_address_that_only_who_has_it_knows(port: int)
         assert status(port, BASE + folder) in (400, 404), folder
     first.close()
     second.close()
+
+
+@pytest.mark.parametrize(
+    ("origin", "let_in"),
+    [
+        ("https://lab.example", True),
+        ("https://elsewhere.example", False),
+        ("https://lab.example.elsewhere.example", False),
+        ("null", False),
+    ],
+)
+def test_a_page_elsewhere_cannot_speak_to_the_app(port: int, origin: str, let_in: bool) -> None:
+    """Whatever a proxy, or who poses as one, says in other headers."""
+    forged = {"X-Forwarded-Host": "elsewhere.example", "X-Forwarded-For": "127.0.0.1"}
+    for headers in ({}, forged):
+        with nullcontext() if let_in else pytest.raises(InvalidStatus, match="403"):
+            connect(
+                f"ws://localhost:{port}{BASE}/_stcore/stream",
+                subprotocols=["streamlit"],
+                origin=origin,
+                additional_headers=headers,
+                legacy=True,
+            ).close()
 
 
 def test_an_upload_is_taken_from_its_session_alone_and_given_to_nobody(port: int) -> None:

@@ -22,6 +22,7 @@ _CALLED = {
     "part": "part split set subset partition phase",
 }
 _SEPARATORS = (";", "\t", ",")
+MOST_COLUMNS = 1000  # of labels and what else a table says of a picture; a matrix has more
 _WHOLE = re.compile(r"([+-]?\d+)[.,]0*")
 
 
@@ -116,8 +117,15 @@ def parts_of_table(file: BinaryIO, name: str, rows: int = 50_000) -> Iterator[pd
         raise DataError(f"{name} holds no row, or two columns of one name.")
 
 
+def _require_narrow(columns: int) -> None:
+    if columns > MOST_COLUMNS:
+        raise ValueError(f"it has {columns:,} columns, and {MOST_COLUMNS:,} are the most")
+
+
 def _parquet(file: BinaryIO, rows: int) -> Iterator[pd.DataFrame]:
-    for batch in parquet.ParquetFile(file).iter_batches(rows):
+    table = parquet.ParquetFile(file)
+    _require_narrow(table.metadata.num_columns)
+    for batch in table.iter_batches(rows):
         part = batch.to_pandas()
         yield part.astype(object).where(part.notna(), "").astype(str)
 
@@ -129,6 +137,7 @@ def _csv(file: BinaryIO, rows: int) -> Iterator[pd.DataFrame]:
     if head.lower().startswith("sep="):  # tells Excel the separator
         start, head = 1, text.readline()
     separator = max(_SEPARATORS, key=head.count)
+    _require_narrow(head.count(separator) + 1)
     text.seek(0)
     for _ in range(start):
         text.readline()
