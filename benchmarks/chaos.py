@@ -14,6 +14,7 @@ from benchmarks.measure import Figures, Options, at_most, say
 
 # A campaign by the name of its module in tests/chaos, and what it tries.
 CAMPAIGNS = {
+    "archives": "damaged and hostile archives of a run, imported",
     "documents": "damaged documents, each read and shown as the pages do",
     "uploads": "damaged and costly pictures, through every door that opens one",
     "load": "eight people in a browser, on two apps on one artifacts folder, while one trains",

@@ -17,12 +17,13 @@ _READ = {
 }
 
 
-def require_plain(file: Path) -> None:
-    """Raises `RunError`, or `ValueError` for a damaged array, unless all arrays are plain.
+def shapes(file: Path) -> dict[str, tuple[int, ...]]:
+    """The shape of each array by its name.
 
-    NumPy would unpickle an array of Python objects.
+    Raises `RunError`, or `ValueError` for a damaged array, unless all arrays are plain: NumPy would
+    unpickle an array of Python objects.
     """
-    limit = settings().max_archive_bytes
+    found, limit = {}, settings().max_archive_bytes
     with zipped.opened(file, limit, RunError) as members:
         for name in members.names:
             if not name.endswith(".npy"):
@@ -30,14 +31,16 @@ def require_plain(file: Path) -> None:
             start = b""
             for chunk in members.chunks(name, limit):  # to the end, where the checksum is
                 start = start or chunk[:_HEADER_BYTES]
-            _require_plain(name, start, members.size(name))
+            found[name.removesuffix(".npy")] = _shape(name, start, members.size(name))
+    return found
 
 
-def _require_plain(name: str, start: bytes, size: int) -> None:
+def _shape(name: str, start: bytes, size: int) -> tuple[int, ...]:
     header = io.BytesIO(start)
     version = np.lib.format.read_magic(header)
     if version not in _READ:
         raise ValueError(f"{name} is of the version {version} of NumPy's format")
+    shape: tuple[int, ...]
     shape, _, kind = _READ[version](header)
     if kind.hasobject or kind.kind not in "biufUS":
         raise RunError(
@@ -46,3 +49,4 @@ def _require_plain(name: str, start: bytes, size: int) -> None:
         )
     if header.tell() + math.prod(shape) * kind.itemsize != size:
         raise ValueError(f"{name} is not as long as it says")
+    return shape

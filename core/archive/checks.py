@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import numpy as np
+import pandas as pd
 
 from core.archive import array_file, engine_file, keras_file, parquet_file
 from core.data.splits import PARTS
@@ -48,6 +49,29 @@ def require(run: Run) -> None:
                 "run again."
             ) from None
     _ = run.stain  # raises if it is not what config.json asks for
+    _require_same_cells(run)
+
+
+def _require_same_cells(run: Run) -> None:
+    """Raises `RunError` unless the files speak of equally many cells of each part."""
+    measured = run.metrics
+    assert measured is not None
+    counts = {part: measured.parts[part].images for part in PARTS}
+    for name in ("split.parquet", "predictions.parquet"):
+        cells = pd.read_parquet(run.path / name, columns=["image_id", "split"])
+        found = cells["split"].value_counts().to_dict()
+        if found != counts or not cells["image_id"].is_unique:
+            raise RunError(
+                f"{name} is refused. It has {found} cells, one twice or not as many as in "
+                f"metrics.json, {counts}. Export the run again."
+            )
+    reference = run.path / "reference.npz"
+    trained_on = (counts["train"],)
+    if reference.exists() and array_file.shapes(reference)["features"][:1] != trained_on:
+        raise RunError(
+            f"reference.npz is refused. It is of other cells than the {counts['train']:,} of the "
+            "training part. Export the run again."
+        )
 
 
 def _adoption(file: Path) -> None:
@@ -156,7 +180,8 @@ def _require_inside(image_id: str) -> None:
 
 
 def _arrays(file: Path) -> None:
-    array_file.require_plain(file)
+    if "features" not in array_file.shapes(file):
+        raise RunError("It has no features of training cells.")
 
 
 def _keras(file: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
+from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, create_engine, event, select
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.orm import Session
@@ -87,6 +88,11 @@ def _engine(address: str) -> Engine:
         ) from error
     except DBAPIError as error:
         raise CaseError(f"The case database cannot be opened: {_cause(error)}") from error
+    except CommandError as error:
+        raise CaseError(
+            f"The case database is of a later version of BlastLens ({error}). Update BlastLens, or "
+            "set BLASTLENS_DATABASE_URL to another database."
+        ) from error
     return engine
 
 

@@ -1,6 +1,5 @@
 """The map of a data set, and of what a model sees in its cells: alike is near."""
 
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from core.errors import DataError
 from core.models.engine import Engine
 from core.ood import reference
 from core.runs.run_store import Run
+from core.untrusted.arrays import load as load_arrays
 
 _AT_ONCE = 128  # cells that are decoded together
 
@@ -56,15 +56,17 @@ class EmbeddingMap:
 def load(file: Path) -> EmbeddingMap:
     """Reads a map. Raises `DataError` if it is missing or damaged."""
     try:
-        with np.load(file, allow_pickle=False) as archive:
-            explained = archive["explained"]
-            return EmbeddingMap(
-                archive["digests"].astype(str),
-                archive["points"],
-                None if np.isnan(explained).any() else (float(explained[0]), float(explained[1])),
-                int(archive["left_out"]),
-            )
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        arrays = load_arrays(file)
+        digests, points, explained = (arrays[key] for key in ("digests", "points", "explained"))
+        if points.shape != (*digests.shape, 2) or not np.isfinite(points).all():
+            raise ValueError("its points are not those of its cells")
+        return EmbeddingMap(
+            digests.astype(str),
+            points,
+            None if np.isnan(explained).any() else (float(explained[0]), float(explained[1])),
+            int(arrays["left_out"]),
+        )
+    except (OSError, LookupError, ValueError, TypeError) as error:
         raise DataError(f"{file} cannot be read ({error}). Draw the map again.") from None
 
 

@@ -4,7 +4,6 @@ It has the features and measures of the training cells, and the usual distance o
 subjects from them. The end of a training writes it.
 """
 
-import zipfile
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +18,7 @@ from core.errors import ModelError
 from core.ood import appearance
 from core.ood.appearance import MIN_GROUPS, Appearance
 from core.runs.run_store import Run
+from core.untrusted.arrays import load as load_arrays
 
 FILE = "reference.npz"
 CNMC_RED_CELL = RED_CELL_UM / UM_PER_PX  # pixels across, at the scale of C-NMC's images
@@ -218,11 +218,10 @@ def load(run: Run) -> Reference | None:
     if not file.exists():
         return None
     try:
-        with np.load(file, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
+        arrays = load_arrays(file)
         split = pd.read_parquet(run.path / "split.parquet").query("split == 'train'")
         return from_arrays(arrays, split.reset_index(drop=True))
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError) as error:
         raise ModelError(
             f"{file} is damaged or of another run ({error}). Train the run again."
         ) from None

@@ -3,12 +3,12 @@
 import json
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 
 from core import storage
 from core.errors import RunError
+from core.untrusted.arrays import load as load_arrays
 
 
 @dataclass(frozen=True)
@@ -55,14 +55,14 @@ def load(file: Path) -> Checkpoint | None:
     if not file.exists():
         return None
     try:
-        with np.load(file, allow_pickle=False) as archive:
-            facts = json.loads(str(archive["facts"]))
-            lists = {
-                name: [archive[key] for key in sorted(archive.files) if key.startswith(f"{name}_")]
-                for name in ("state", "kept")
-            }
+        arrays = load_arrays(file)
+        facts = json.loads(str(arrays["facts"]))
+        lists = {
+            name: [arrays[key] for key in sorted(arrays) if key.startswith(f"{name}_")]
+            for name in ("state", "kept")
+        }
         return Checkpoint(**facts | lists)
-    except (ValueError, TypeError, KeyError, AttributeError, EOFError, BadZipFile):
+    except (ValueError, TypeError, KeyError, RecursionError):
         raise RunError(
             f"{file} is damaged or of another version. Delete it, and resume the run to start over."
         ) from None

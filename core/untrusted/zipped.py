@@ -23,7 +23,7 @@ _AT_ONCE = CHUNK + 1
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _ENCRYPTED = 0x1 | 0x40 | 0x2000  # the member, strongly, the directory
 # What `zipfile` raises for a damaged file.
-_DAMAGED = (
+DAMAGED = (
     *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError),
     *(OverflowError, RuntimeError, ValueError, LookupError),
 )
@@ -80,7 +80,7 @@ class Members:
         name, kind = entry.filename, stat.S_IFMT(entry.external_attr >> 16)
         if name in self._entries:
             raise self._error(f"{self._title} holds {name} twice. Do not use it.")
-        if kind not in (0, stat.S_IFREG) or entry.is_dir():
+        if kind not in (0, stat.S_IFREG) or not name or name.endswith("/"):
             raise self._error(f"{name} is a link or a device, not a plain file. Do not use it.")
         if entry.flag_bits & _ENCRYPTED or entry.compress_type not in _METHODS:
             raise self._error(f"{name} is encrypted or packed in an odd way. Export it again.")
@@ -124,7 +124,7 @@ class Members:
     def _typed(self) -> Iterator[None]:
         try:
             yield
-        except _DAMAGED as problem:
+        except DAMAGED as problem:
             raise _damaged(self._title, problem, self._error) from None
 
 
@@ -140,8 +140,8 @@ def opened(
     title = title or (source.name if isinstance(source, Path) else "The file")
     with source.open("rb") if isinstance(source, Path) else _kept_open(source) as stream:
         try:
-            archive = zipfile.ZipFile(_Bounded(stream))
-        except _DAMAGED as problem:
+            archive = zipfile.ZipFile(Bounded(stream))
+        except DAMAGED as problem:
             raise _damaged(title, problem, error) from None
         with archive:
             members = Members(archive, title, error)
@@ -159,7 +159,7 @@ def _kept_open(stream: IO[bytes]) -> Iterator[IO[bytes]]:
     yield stream
 
 
-class _Bounded(io.RawIOBase):
+class Bounded(io.RawIOBase):
     """A file of which no more than a directory or a chunk is read at once.
 
     `zipfile` reads the directory in one piece, of the length that the file says.

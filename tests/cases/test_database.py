@@ -1,3 +1,7 @@
+import subprocess
+import sys
+
+import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
@@ -6,7 +10,23 @@ from sqlalchemy import create_engine, inspect, text
 
 from core.cases import case_store, database
 from core.cases.tables import Base
+from core.errors import CaseError
+from core.settings import PROJECT
 from tests.factories import cases
+
+# Ends, as if it were killed, once the migration has come to a statement.
+KILLED = """
+import os, sys
+from sqlalchemy import Engine, event
+from core.cases import case_store
+
+@event.listens_for(Engine, "after_cursor_execute")
+def end(_, cursor, statement, *rest):
+    if " ".join(statement.split()).startswith(sys.argv[1]):
+        os._exit(9)
+
+case_store.cases()
+"""
 
 
 def test_the_migrations_make_the_tables_that_the_code_has(database_url: str) -> None:
@@ -30,6 +50,42 @@ def test_a_migration_can_be_taken_back_and_done_again(database_url: str) -> None
     database.upgrade(engine)
     engine.dispose()
     assert case_store.get(cases.make()).version == 2
+
+
+def test_a_database_of_a_later_version_is_refused_and_left_alone(database_url: str) -> None:
+    cases.make()
+    database.forget()
+    engine = create_engine(database_url)
+    set_version = text("UPDATE alembic_version SET version_num = :version")
+    with engine.begin() as connection:
+        ours = connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one()
+        connection.execute(set_version, {"version": "9999"})
+    with pytest.raises(CaseError, match=r"of a later version of BlastLens .*9999.*Update"):
+        case_store.cases()
+    with engine.begin() as connection:
+        assert connection.execute(text('SELECT count(*) FROM "case"')).scalar_one() == 1
+        connection.execute(set_version, {"version": ours})
+    engine.dispose()
+    assert len(case_store.cases()) == 1
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("statement", ["CREATE TABLE event", "CREATE INDEX", "INSERT INTO alembic"])
+def test_a_migration_that_was_killed_is_done_again(database_url: str, statement: str) -> None:
+    """At whatever statement its process ends, the next one finds the tables of before."""
+    case_store.cases()
+    database.forget()
+    engine = create_engine(database_url)
+    config = Config()
+    config.set_main_option("script_location", str(database.MIGRATIONS))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "base")
+    done = subprocess.run([sys.executable, "-c", KILLED, statement], cwd=PROJECT)
+    assert done.returncode == 9
+    assert inspect(engine).get_table_names() == ["alembic_version"]
+    assert case_store.get(cases.make()).version == 2
+    engine.dispose()
 
 
 def test_readers_do_not_wait_for_a_writer(database_url: str) -> None:

@@ -297,6 +297,11 @@ def _bmp(image: np.ndarray) -> bytes:
     return images.encode(image, "BMP")
 
 
+def parsed(data: bytes) -> Json:
+    """The document of a file."""
+    return json.loads(data)
+
+
 def _places(document: Json, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     """The places of all values, the document itself included."""
     found = [at]
@@ -377,14 +382,14 @@ def trial(seed: int, name: str, kind: Kind, artifacts: Path) -> Trial:
                 outcome, held, detail = f"{outcome}, too long", False, str(error)[:200]
         except Exception as error:
             outcome, held = f"{type(error).__name__}, untyped", False
-            detail = f"{_where(error)}: {str(error)[:200]}"
+            detail = f"{where(error)}: {str(error)[:200]}"
     seconds = time.process_time() - started
     if seconds > MOST_SECONDS:
         outcome, held, detail = f"{outcome}, too slow", False, f"{seconds:.1f} s"
     return Trial(name, outcome, held, seed, detail, seconds)
 
 
-def _where(error: Exception) -> str:
+def where(error: Exception) -> str:
     trace = error.__traceback__
     while trace and trace.tb_next:
         trace = trace.tb_next

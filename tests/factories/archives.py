@@ -5,7 +5,7 @@ import json
 import shutil
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from core import storage
 from core.archive import archive, checks
@@ -56,12 +56,12 @@ def entry(data: bytes) -> dict[str, Any]:
 
 
 def pack(
-    file: Path,
+    file: Path | IO[bytes],
     files: dict[str, bytes],
     *,
     manifest: dict[str, Any] | None = None,
     method: int = zipfile.ZIP_STORED,
-) -> Path:
+) -> Path | IO[bytes]:
     """Writes an archive of `files`, with a manifest that fits them unless another is given."""
     said = {
         "format": archive.FORMAT,

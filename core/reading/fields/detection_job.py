@@ -22,6 +22,7 @@ from core.documents import Document
 from core.errors import DataError, UploadError, disk_errors
 from core.jobs.job import Job, Status
 from core.settings import settings
+from core.untrusted.arrays import load as load_arrays
 
 KEPT = 2  # jobs whose folders stay: those used last
 
@@ -137,8 +138,7 @@ def save_field(file: Path, field: Field) -> None:
 def load_field(file: Path) -> Field:
     """Reads a field that `save_field` wrote. Raises `DataError` if it is missing or damaged."""
     try:
-        with np.load(file) as archive:
-            arrays = {name: archive[name] for name in archive.files}
+        arrays = load_arrays(file)
         areas = arrays["bbox"][:, 2] * arrays["bbox"][:, 3]
         ends = np.cumsum(areas)
         bits = {
@@ -162,5 +162,5 @@ def load_field(file: Path) -> Field:
         ruler = Ruler(None if np.isnan(diameter) else float(diameter), int(arcs))
         height, width = arrays["shape"].tolist()
         return Field(tuple(cells), ruler, (height, width), bool(arrays["complete"]))
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, LookupError, ValueError, TypeError) as error:
         raise DataError(f"{file} cannot be read ({error}). Upload the scan again.") from None
