@@ -58,6 +58,7 @@ class Settings:
     max_file_bytes: int = 64 * 2**20
     max_pixels: int = 40_000_000
     min_side_pixels: int = 32
+    max_side_ratio: int = 100  # of a picture's longer to its shorter side
     # Of 16 bits a sample, and packed by run lengths: both cost several times as much.
     max_deep_pixels: int = 20_000_000
     max_packed_bmp_pixels: int = 4_000_000

@@ -236,6 +236,11 @@ def _check_size(
             f"{name} has {width} x {height} pixels, more than the limit of "
             f"{most / 1e6:.0f} million. {remedy}"
         )
+    if max(width, height) > limits.max_side_ratio * min(width, height) > 0:
+        raise UploadError(
+            f"{name} has {width} x {height} pixels; one side may be {limits.max_side_ratio} times "
+            "as long as the other. Crop it to the cell and try again."
+        )
     if min(width, height) < limits.min_side_pixels:
         raise TooSmallError(
             f"{name} has {width} x {height} pixels; each side needs at least "

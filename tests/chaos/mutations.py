@@ -221,9 +221,25 @@ def other_format(data: bytes, rng: random.Random) -> bytes:
     return rng.choice(starts) + data[rng.randrange(40) :]
 
 
+def other_picture(data: bytes, rng: random.Random) -> bytes:
+    """A whole file of a picture that is no cell: of odd sides, flat, of noise, or a disc."""
+    width, height = (rng.choice((32, 33, 64, 101, 450, 1500, 3300)) for _ in range(2))
+    noise = np.random.default_rng(rng.randrange(2**32))
+    image = np.empty((height, width, 3), np.uint8)
+    image[:] = noise.integers(0, 256, 3)
+    if rng.random() < 0.4:
+        image = noise.integers(0, 256, image.shape, dtype=np.uint8)
+    elif rng.random() < 0.7:
+        y, x = np.ogrid[:height, :width]
+        side = rng.choice((20, 100, min(width, height)))
+        inside = (x - width // 2) ** 2 + (y - height // 2) ** 2 < (side // 2) ** 2
+        image[inside] = noise.integers(0, 256, 3)
+    return saved(Image.fromarray(image), rng.choice(("PNG", "BMP", "JPEG", "WEBP")))
+
+
 BLIND: tuple[Mutation, ...] = (
     flip_bytes, flip_bytes, flip_bits, truncate, cut_out, repeat_part, fill_part, fill_between,
-    lengths, other_start, other_format,
+    lengths, other_start, other_format, other_picture,
 )  # fmt: skip
 
 

@@ -32,8 +32,12 @@ def test_what_comes_back_is_what_would_be_decoded_here_by_one_process(monkeypatc
         with pytest.raises(UploadError, match="cell is damaged"):
             images.decode(JP2[:200], "cell")
     assert len(started) == 1
-    started[0].kill()
+    started[0].kill()  # as the system does when memory is short
     started[0].wait()
+    assert np.array_equal(images.decode(JP2, "cell"), expected)
+    assert len(started) == 2
+    started[1].kill()
+    started[1].wait()
 
 
 def test_its_errors_are_those_of_the_door() -> None:
@@ -81,3 +85,13 @@ def test_a_file_beyond_the_limit_of_scans_is_not_opened(tmp_path) -> None:
     ):
         with pytest.raises(UploadError, match=r"cell\.tif has 3072 MiB, more than the limit"):
             read(file)
+
+
+def test_a_process_that_cannot_be_started_is_an_error_with_a_remedy(monkeypatch) -> None:
+    def refuse(*_, **__):
+        raise OSError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(apart, "idle", apart.LifoQueue())
+    monkeypatch.setattr(apart.subprocess, "Popen", refuse)
+    with pytest.raises(UploadError, match="cannot be started"):
+        images.decode(JP2, "cell")

@@ -79,6 +79,13 @@ def test_an_unreadable_file_is_refused_in_one_line_with_its_name_and_a_remedy(fi
         assert part in message
 
 
+@pytest.mark.parametrize("shape", [(32, 3201), (3201, 32)])
+def test_a_strip_is_refused_and_one_at_the_limit_is_not(shape):
+    with pytest.raises(UploadError, match="100 times as long"):
+        decode(encode(np.zeros((*shape, 3), np.uint8)))
+    decode(encode(np.zeros((32, 3200, 3), np.uint8)))
+
+
 @pytest.mark.parametrize("name", COLOUR)
 def test_an_unusual_colour_file_comes_out_as_the_cell(files, cell, name):
     found = decode(files[name])

@@ -81,6 +81,11 @@ class _Decoder:
         finally:
             timer.cancel()
 
+    @property
+    def waits(self) -> bool:
+        """Whether the process is there, and nobody has ended it since its last answer."""
+        return self._process.poll() is None
+
     def end(self) -> None:
         """Ends the process."""
         self._process.kill()
@@ -102,11 +107,27 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget)
 
 
-def _ask(head: _Head, data: bytes) -> tuple[_Head, bytes]:
+def _free() -> _Decoder:
+    """A process that waits, or a new one."""
+    while True:
+        try:
+            decoder = idle.get_nowait()
+        except Empty:
+            break
+        if decoder.waits:
+            return decoder
+        decoder.end()
     try:
-        decoder = idle.get_nowait()
-    except Empty:
-        decoder = _Decoder()
+        return _Decoder()
+    except (EOFError, OSError):
+        raise UploadError(
+            "The process that decodes pictures cannot be started: the machine is out of memory or "
+            "processes. End other programs and try again."
+        ) from None
+
+
+def _ask(head: _Head, data: bytes) -> tuple[_Head, bytes]:
+    decoder = _free()
     try:
         answer, pixels = decoder.ask(head, data)
     except EOFError:
