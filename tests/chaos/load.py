@@ -9,7 +9,7 @@ import asyncio
 import random
 import re
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +19,7 @@ import psutil
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from benchmarks.chaos import Trial
-from benchmarks.jobs.prepared import Prepared, prepare
+from benchmarks.jobs.prepared import prepare
 from benchmarks.measure import Options, percentile_95, say
 from benchmarks.workbench import start
 from core import storage
@@ -159,7 +159,8 @@ class Person:
         return self.page.get_by_test_id("stButtonGroup").get_by_text(label, exact=True)
 
 
-JOBS = (Person.browse, Person.read, Person.compare, Person.review)
+Job = Callable[[Person], Awaitable[None]]
+JOBS: Sequence[Job] = (Person.browse, Person.read, Person.compare, Person.review)
 
 
 @dataclass
@@ -193,21 +194,25 @@ def campaign(seed: int, seconds: float) -> Iterator[Trial]:
         say("starting to train")
         run = start("cnn-16", storage.demo_dir(), epochs=500)
         try:
-            yield from use(given, seed, seconds)
+            yield from use(given.cells, given.kept.parent, seed, seconds)
         finally:
             run.request_stop()
     yield _trained(run, seed)
 
 
 def use(
-    given: Prepared, seed: int, seconds: float, people: int = PEOPLE, apps: int = APPS
+    cells: list[Path],
+    logs_in: Path,
+    seed: int,
+    seconds: float,
+    people: int = PEOPLE,
+    jobs: Sequence[Job] = JOBS,
 ) -> Iterator[Trial]:
-    """What people do for so many seconds, with apps on the present artifacts folder."""
-    logs = [given.kept.parent / f"app_{number}.log" for number in range(apps)]
+    """What people do for so many seconds, each a job, on the present artifacts folder."""
+    logs = [logs_in / f"app_{number}.log" for number in range(APPS)]
     with ExitStack() as stack:
         served = [stack.enter_context(_served(log)) for log in logs]
-        warm = min(WARM_SECONDS, seconds / 4)
-        everyone, took = asyncio.run(_live(given, served, people, seed, seconds))
+        everyone, took = asyncio.run(_live(cells, served, people, jobs, seed, seconds))
         watched = [one for _, one in served]
     clicks = [click for person in everyone for click in person.clicks]
     yield from (Trial(what, "done", True, seed, seconds=took) for what, took in clicks)
@@ -222,7 +227,7 @@ def use(
     each = 1000 * cores * took / len(clicks)
     yield Trial("processor", f"{cores:.2f} cores, {each:.0f} ms a click", cores < CORES, seed)
     for one in watched:
-        grown = one.growth(warm)
+        grown = one.growth(min(WARM_SECONDS, seconds / 4))
         yield Trial(
             "memory", f"grew by {grown:.0f} MiB", grown < GROWTH_MIB, seed, mib=one.held[-1][1]
         )
@@ -247,16 +252,17 @@ def _served(log: Path) -> Iterator[tuple[str, Watched]]:
 
 
 async def _live(
-    given: Prepared,
+    cells: list[Path],
     served: list[tuple[str, Watched]],
     people: int,
+    jobs: Sequence[Job],
     seed: int,
     seconds: float,
 ) -> tuple[list[Person], float]:
     """The people after so many seconds, and how long it really took."""
     from playwright.async_api import async_playwright
 
-    (case,) = case_store.cases()
+    case = next((one.id for one in case_store.cases()), "")
     everyone: list[Person] = []
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
@@ -264,11 +270,11 @@ async def _live(
             context = await browser.new_context(viewport={"width": 1280, "height": 900})
             page, address = await context.new_page(), served[number % len(served)][0]
             rng = random.Random(f"{seed} {number}")
-            everyone.append(Person(page, address, given.cells, case.id, rng))
+            everyone.append(Person(page, address, cells, case, rng))
             await everyone[-1].begin()
         started = time.monotonic()
 
-        async def work(person: Person, job: Callable[[Person], Awaitable[None]]) -> None:
+        async def work(person: Person, job: Job) -> None:
             try:
                 while time.monotonic() - started < seconds:
                     await job(person)
@@ -282,8 +288,8 @@ async def _live(
                 await asyncio.sleep(1)
 
         watching = asyncio.create_task(watch())
-        jobs = (JOBS[number // len(served) % len(JOBS)] for number in range(people))
-        await asyncio.gather(*map(work, everyone, jobs))
+        each = (jobs[number // len(served) % len(jobs)] for number in range(people))
+        await asyncio.gather(*map(work, everyone, each))
         watching.cancel()
         took = time.monotonic() - started
         await browser.close()
