@@ -17,6 +17,7 @@ CAMPAIGNS = {
     "archives": "damaged and hostile archives of a run, imported",
     "documents": "damaged documents, each read and shown as the pages do",
     "uploads": "damaged and costly pictures, through every door that opens one",
+    "kills": "kill -9 of everything that works on the artifacts, at moments drawn from a seed",
     "load": "eight people in a browser, on two apps on one artifacts folder, while one trains",
     "disk": "disks that are full, read-only, slow or broken, clocks that jump, data sets that go",
 }
