@@ -61,6 +61,9 @@ def test_many_files_become_a_table_and_a_broken_one_stops_no_other(
     assert [call.split()[-1] for call in shown["call"][:3]] == [cell.call for cell in expected]
     assert shown["read_as"].tolist()[3:] == ["nothing", "nothing", "whole field"]
     assert shown["reason"][3:].str.len().min() > 20
+    assert [str(one).startswith("data:image/jpeg") for one in shown["picture"]] == [
+        True, True, True, False, True, True,
+    ]  # fmt: skip
     assert "The model suggests" in words(app) and "1 of 6" in words(app)
     app.button(key="predict_Next").click().run()
     assert f"**{cells[1].name}**, 2 of 6" in words(app)

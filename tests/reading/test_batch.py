@@ -1,5 +1,6 @@
 """Many images at once: the same readings, in their order, as a table, CSV and ZIP."""
 
+import base64
 import io
 import json
 import shutil
@@ -13,7 +14,7 @@ import pytest
 
 from core.data.images import decode, encode
 from core.data.synthetic.smear_field import draw_field
-from core.reading import batch, table
+from core.reading import batch, small, table
 from core.reading.batch import read_many
 from core.reading.reader import Reader
 from core.runs import run_store
@@ -225,3 +226,15 @@ def test_another_heat_map_is_of_the_same_reading(reader: Reader, files: list[Pat
     alone = Reader(reader.run, "hires-cam").read(files[0]).cells[0]
     assert other.heat_map.values == pytest.approx(alone.heat_map.values, abs=1e-5)
     assert reader.judge(other).method == "hires-cam"
+
+
+def test_the_picture_of_a_row_shows_what_is_lit() -> None:
+    frame = np.zeros((300, 500, 3), np.uint8)
+    frame[40:140, 200:250] = (200, 80, 160)  # (h, w) = (100, 50)
+    head, data = str(small.in_row(encode(frame))).split(",")
+    assert head == "data:image/jpeg;base64"
+    shown = decode(base64.b64decode(data))
+    assert shown.shape == (small.IN_ROW, small.IN_ROW // 2, 3)
+    assert np.abs(shown.astype(int) - (200, 80, 160)).max() < 12
+    assert small.in_row(encode(np.zeros((64, 64, 3), np.uint8))) is not None
+    assert small.in_row(b"no picture") is None

@@ -1,6 +1,7 @@
 """The only module that uses Streamlit's caches."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import astuple
 from io import BytesIO
 from pathlib import Path
@@ -22,14 +23,13 @@ from core.data.layouts.layout import is_image
 from core.data.layouts.tables import SUFFIXES
 from core.doctor import diagnoses
 from core.doctor.diagnoses import Diagnosis
-from core.errors import UploadError
 from core.evaluation import decision, subgroups
 from core.evaluation.curves import Bin, Curve, precision_recall, reliability, roc
 from core.evaluation.test_set import TestSet
 from core.explain.dihedral import Aggregated
 from core.explain.trust import Judgement
 from core.models import catalog, weights
-from core.reading import timing
+from core.reading import small, timing
 from core.reading.cell_reading import CellReading, Reading
 from core.reading.fields.detection_job import load_field
 from core.reading.preparing.eyepiece import open_picture
@@ -46,7 +46,6 @@ from core.runs.run_store import Run
 from pages.ui.common.progress import show_progress
 
 _THUMBNAIL = Geometry(size=180)
-_PREVIEW = 480  # pixels of the longer side, about
 _MOST_ROWS = 20_000
 
 
@@ -171,15 +170,13 @@ def digest(file_id: str, _file: BytesIO) -> str:
     return hashlib.sha256(_file.getvalue()).hexdigest()
 
 
-@st.cache_data(max_entries=64, show_spinner=False)
-def small_picture(data: bytes, name: str) -> bytes | None:
-    """A small PNG of a picture as it came; None where it is none."""
-    try:
-        picture = images.decode(data, name=name)
-    except UploadError:
-        return None
-    step = max(1, max(picture.shape[:2]) // _PREVIEW)
-    return images.encode(np.ascontiguousarray(picture[::step, ::step]))
+small_picture = st.cache_data(max_entries=64, show_spinner=False)(small.preview)
+
+
+@st.cache_data(max_entries=2000, show_spinner=False)
+def row_picture(digest: str, _load: Callable[[], bytes]) -> str | None:
+    """A small picture of an upload for its row."""
+    return small.in_row(_load())
 
 
 @st.cache_resource(max_entries=3, hash_funcs=_SAME, show_spinner="Loading the model…")

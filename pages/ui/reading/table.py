@@ -29,7 +29,8 @@ _SHAPES = {
 }
 _FILE = 140  # pixels: a telephone shows the call beside it
 _SIZE = 130  # pixels: a diameter in micrometres and pixels
-_HEIGHT = 250  # of the table, so that the chosen cell begins above the fold
+_HEIGHT = 300  # of the table, so that the chosen cell begins above the fold
+_ROW = 52  # pixels: how high a row with its picture is
 
 
 def show(runs: list[Run], uploads: Sequence[Upload], key: str) -> None:
@@ -46,7 +47,7 @@ def show(runs: list[Run], uploads: Sequence[Upload], key: str) -> None:
             _offer(found, key, said)
         chosen = _filter(found, key)
         _download(runs, uploads, found, said)
-        place = _choose(chosen, key)
+        place = _choose(chosen, uploads, key)
         if place is not None:
             _step(chosen, place, key, arrows=not field.shows_cell(uploads[place].digest))
             picture.show(runs, uploads[place], said)
@@ -185,7 +186,7 @@ def _filter(found: pd.DataFrame, key: str) -> pd.DataFrame:
     return found[found["call"].isin(wanted)] if wanted else found
 
 
-def _choose(chosen: pd.DataFrame, key: str) -> int | None:
+def _choose(chosen: pd.DataFrame, uploads: Sequence[Upload], key: str) -> int | None:
     """Shows the table; the place of the picture to be shown, None where there is none."""
     if chosen.empty:
         return None
@@ -196,20 +197,32 @@ def _choose(chosen: pd.DataFrame, key: str) -> int | None:
     version = st.session_state.get(f"{key}_steps", 0)
     name = f"{key}_table_{version}_{hash(tuple(places))}"
     shown = chosen.assign(call=chosen["call"].map(_SHAPES), model=chosen["model"].map(run_names()))
-    columns = ["file", "read_as", "call", "probability_all", "interval", "diameter", "reason"]
+    shown["picture"] = [cache.row_picture(uploads[one].digest, uploads[one].load) for one in places]
+    columns = [
+        "picture",
+        "file",
+        "read_as",
+        "call",
+        "probability_all",
+        "interval",
+        "diameter",
+        "reason",
+    ]
     if chosen["model"].nunique() > 1:
-        columns.insert(1, "model")
+        columns.insert(columns.index("file") + 1, "model")
     if chosen["adapted_stain"].any():
         columns.insert(columns.index("call") + 1, "adapted_stain")
     st.dataframe(
         shown.assign(interval=_intervals(chosen))[columns],
         key=name,
         height=_HEIGHT,
+        row_height=_ROW,
         hide_index=True,
         on_select=partial(_select, key, name, places),
         selection_mode="single-row-required",
         selection_default={"selection": {"rows": [places.index(place)]}},
         column_config={
+            "picture": st.column_config.ImageColumn("", width=_ROW),
             "file": st.column_config.TextColumn("File", width=_FILE),
             "model": st.column_config.TextColumn("Model", width="medium"),
             "read_as": st.column_config.TextColumn("Read as", width="small"),
