@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import pandas as pd
 
-from core.archive import array_file, engine_file, keras_file, parquet_file
+from core.archive import array_file, engine_file, keras_file
 from core.data.splits import PARTS
 from core.errors import BlastLensError, RunError
 from core.jobs.job import Status
@@ -25,7 +25,7 @@ from core.runs.metrics import RunMetrics
 from core.runs.run_store import ADOPTION, HISTORY_COLUMNS, STAGES, Run
 from core.runs.stain import Stain
 from core.settings import settings
-from core.untrusted import fields
+from core.untrusted import fields, parquet_file
 
 
 def require(run: Run) -> None:

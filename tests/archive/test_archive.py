@@ -249,6 +249,15 @@ def _table(name: str, **changes: object) -> Callable[[dict[str, bytes]], bytes]:
     return make
 
 
+def _rows(name: str, number: int) -> Callable[[dict[str, bytes]], bytes]:
+    def make(files: dict[str, bytes]) -> bytes:
+        stream = io.BytesIO()
+        pd.read_parquet(io.BytesIO(files[name])).head(number).to_parquet(stream, index=False)
+        return stream.getvalue()
+
+    return make
+
+
 @pytest.mark.parametrize(
     ("name", "make", "words"),
     [
@@ -257,12 +266,30 @@ def _table(name: str, **changes: object) -> Callable[[dict[str, bytes]], bytes]:
         ("config.json", _json("config.json", run_this="x"), "no setting 'run_this'"),
         ("config.json", lambda _: b'{"architecture": "cnn-16", "dataset": 7}', "dataset is 7"),
         ("config.json", lambda _: b'{"architecture": "resnet", "dataset": "a"}', "is 'resnet'"),
+        ("config.json", _json("config.json", format=9), "format is 9; this BlastLens reads 1 to 1"),
+        (
+            "status.json",
+            _json("status.json", started=1e300),
+            r"started is 1e\+300; it must be less",
+        ),
         ("status.json", _json("status.json", state="failed"), "only a run that succeeded"),
         ("status.json", _json("status.json", started="now"), "started is 'now'"),
         ("metrics.json", _json("metrics.json", parts={}), "damaged or of another version"),
         ("metrics.json", lambda _: b'{"a": NaN}', "expected value"),
         ("metrics.json", lambda _: b"[" * 100_000, "damaged"),
         ("calibration.json", _json("calibration.json", temperature=0), "temperature is 0"),
+        (
+            "calibration.json",
+            _json("calibration.json", interval={"logit": [0, 1], "low": [0], "high": [1, 1]}),
+            "each logit must have a low and a high end",
+        ),
+        (
+            "calibration.json",
+            _json("calibration.json", interval={"logit": [2, 1], "low": [0, 0], "high": [1, 1]}),
+            r"interval\.logit is \[2, 1\]: its numbers must not fall",
+        ),
+        ("predictions.parquet", _rows("predictions.parquet", 0), "no cell of the part"),
+        ("split.parquet", _rows("split.parquet", 1799), "not as many as in metrics"),
         (
             "card.json",
             lambda _: b'{"contact": ["a"]}',

@@ -5,7 +5,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from xml.etree import ElementTree
 
 import yaml
@@ -96,8 +96,8 @@ def _voc(root: Path, names: Sequence[str], _: ImageFinder) -> _Found:
         for item in tree.iter("object"):
             corners = [item.findtext(f"bndbox/{key}") for key in ("xmin", "ymin", "xmax", "ymax")]
             try:
-                left, top, right, bottom = map(float, corners)  # type: ignore[arg-type]
-            except (TypeError, ValueError):
+                left, top, right, bottom = map(_finite, corners)
+            except (TypeError, ValueError, OverflowError):
                 continue
             name_of = item.findtext("name", "").strip()
             boxes.append(Box(name_of, left, top, right - left, bottom - top))
@@ -112,9 +112,9 @@ def _coco(root: Path, names: Sequence[str], _: ImageFinder) -> _Found:
             files = {image["id"]: str(image["file_name"]) for image in document["images"]}
             classes = {item["id"]: str(item["name"]) for item in document["categories"]}
             for item in document["annotations"]:
-                box = Box(classes[item["category_id"]], *map(float, item["bbox"]))
+                box = Box(classes[item["category_id"]], *map(_finite, item["bbox"]))
                 yield files[item["image_id"]], [box]
-        except (ValueError, TypeError, KeyError, RecursionError):
+        except (ValueError, TypeError, LookupError, RecursionError, OverflowError):
             continue
 
 
@@ -125,7 +125,7 @@ def _yolo(root: Path, names: Sequence[str], finder: ImageFinder) -> _Found:
         try:
             image = finder.find(stem)[0]
             height, width = size_of(root / image)
-            rows = [[float(part) for part in line.split()] for line in data.decode().splitlines()]
+            rows = [[_finite(part) for part in line.split()] for line in data.decode().splitlines()]
             yield (
                 stem,
                 [
@@ -177,7 +177,12 @@ def _csv(root: Path, names: Sequence[str], _: ImageFinder) -> _Found:
 
 def _number(text: str) -> float:
     """A number with a decimal point or comma. Raises `ValueError` for anything else."""
-    value = float(text.replace(",", "."))
+    return _finite(text.replace(",", "."))
+
+
+def _finite(number: Any) -> float:
+    """A number of an annotation. Raises `ValueError` or `TypeError` for what is none."""
+    value = float(number)
     if not math.isfinite(value):
-        raise ValueError(text)
+        raise ValueError(number)
     return value

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import BinaryIO
 
 import pandas as pd
-from pyarrow import parquet
 
 from core.data.layouts.image_finder import ImageFinder
 from core.data.layouts.labelling import ROLES
 from core.data.layouts.layout import ColumnsUnknownError
 from core.errors import DataError
+from core.untrusted import parquet_file
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".parquet")
 # What columns are called, with everything but letters and digits taken out.
@@ -123,9 +123,7 @@ def _require_narrow(columns: int) -> None:
 
 
 def _parquet(file: BinaryIO, rows: int) -> Iterator[pd.DataFrame]:
-    table = parquet.ParquetFile(file)
-    _require_narrow(table.metadata.num_columns)
-    for batch in table.iter_batches(rows):
+    for batch in parquet_file.batches(file, rows, MOST_COLUMNS, DataError):
         part = batch.to_pandas()
         yield part.astype(object).where(part.notna(), "").astype(str)
 

@@ -110,3 +110,22 @@ def test_what_holds_no_boxes_is_refused_with_what_is_read(
     (fields / name).write_text(content)
     with pytest.raises(DataError, match=r"holds no boxes.*VOC.*COCO.*YOLO.*CSV"):
         _read(fields)
+
+
+@pytest.mark.parametrize("number", ["nan", "inf", "-1e999"])
+def test_a_box_without_finite_numbers_is_left_out(fields: Path, number: str) -> None:
+    for name, text in {
+        "Annotations/a.xml": "<annotation><object><name>WBC</name><bndbox><xmin>{}</xmin>"
+        "<ymin>2</ymin><xmax>30</xmax><ymax>40</ymax></bndbox></object></annotation>",
+        "a.txt": "1 {} 0.5 0.2 0.2",
+        "classes.txt": "RBC\nWBC\n",
+        "coco.json": '{{"images": [{{"id": 1, "file_name": "a.png"}}], "categories": [{{"id": 1, '
+        '"name": "WBC"}}], "annotations": [{{"image_id": 1, "category_id": 1, "bbox": ["{}", 2, 3, '
+        "4]}}]}}",
+    }.items():
+        (fields / name).parent.mkdir(exist_ok=True)
+        (fields / name).write_text(text.format(number))
+    try:
+        assert not any(read_boxes(fields, [name for name, _, _ in walk(fields)]).values())
+    except DataError as error:
+        assert "holds no boxes" in str(error)

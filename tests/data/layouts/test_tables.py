@@ -4,7 +4,9 @@ import io
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 from core.data.layouts import ClassesUnknownError, PathFacts, recognise
 from core.data.layouts.described import Described
@@ -147,3 +149,14 @@ def test_a_short_file_is_told_from_a_table_of_all_images_by_its_lines() -> None:
         assert may_have_rows(data, "labels.csv", 2)
         assert not may_have_rows(data, "labels.csv", 4)
     assert may_have_rows(b"", "labels.parquet", 4)
+
+
+def test_a_parquet_table_whose_rows_all_name_one_long_text_is_refused() -> None:
+    """A million rows of 8 KB are 8 GB, were each to have its text; the file has some kilobytes."""
+    rows = 10**6
+    text = pa.DictionaryArray.from_arrays(pa.nulls(rows, pa.int32()).fill_null(0), ["x" * 2**13])
+    stream = io.BytesIO()
+    parquet.write_table(pa.table({"Image": text}), stream, compression="zstd", store_schema=False)
+    assert len(stream.getvalue()) < 2**16
+    with pytest.raises(DataError, match="A value of Image has 8,192 bytes; 4,096 are the most"):
+        read_table(stream.getvalue(), "labels.parquet")

@@ -7,8 +7,8 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from core.archive import parquet_file
 from core.errors import RunError
+from core.untrusted import parquet_file
 
 COLUMNS = {"name": "text", "value": "number"}
 
@@ -57,7 +57,7 @@ def test_what_it_says_of_itself_is_refused_before_it_is_read(
     with pytest.raises(RunError, match=r"would unpack to .* bytes; the limit is 10"):
         read(file)
     monkeypatch.setattr(parquet_file, "MOST_COLUMNS", 1)
-    with pytest.raises(RunError, match="2 columns in 1 groups"):
+    with pytest.raises(RunError, match="2 columns; 1 are the most"):
         read(file)
 
 
