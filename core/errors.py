@@ -53,7 +53,7 @@ class ClusterError(BlastLensError):
 
 
 _ROOM = 2**16  # bytes by which a file is tried to grow
-_FREE = "Free some space."
+_FREE = "Free some space. The command blastlens clean removes caches and leftovers."
 # What an error number of the system says, and the remedy.
 _DISK = {
     errno.ENOSPC: ("The disk is full", _FREE),

@@ -2,6 +2,7 @@
 
 import pytest
 
+from core import storage
 from core.errors import RunError
 from core.removal import deletion
 from core.runs import active_model, run_store
@@ -33,4 +34,5 @@ def test_what_nothing_rests_on_is_deleted() -> None:
     other = shipped_run("demo-cnn-dropout")
     deletion.delete(other)
     assert not other.path.exists() and other.deleted
+    assert not storage.cases_dir().exists()  # a full disk has no room for a database without cases
     assert [run.run_id for run in run_store.models()] == [active_model.active().run_id]

@@ -36,11 +36,20 @@ _OF_THE_DISK = {
 DRIVERS = {"postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
 
 
+def is_there() -> bool:
+    """Whether there is a database: SQLite's file is made when a case is first asked for."""
+    return settings().database_url is not None or _sqlite_file().exists()
+
+
+def _sqlite_file() -> Path:
+    return storage.cases_dir() / "cases.sqlite"
+
+
 def url() -> str:
     """The database in SQLAlchemy's form, with the password."""
     given = settings().database_url
     if given is None:
-        return f"sqlite:///{storage.cases_dir() / 'cases.sqlite'}"
+        return f"sqlite:///{_sqlite_file()}"
     scheme, colon, rest = given.partition("://")
     return DRIVERS.get(scheme, scheme) + colon + rest
 

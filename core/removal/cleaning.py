@@ -12,7 +12,7 @@ from itertools import chain
 from pathlib import Path
 
 from core import caches, leftovers, locks, storage
-from core.cases import case_store, pictures
+from core.cases import case_store, database, pictures
 from core.cohort import cohort_store
 from core.errors import CaseError, RunError
 from core.jobs.job import Job
@@ -75,7 +75,7 @@ def _left() -> Iterator[tuple[Path, str]]:
             yield path, IMPORT
     yield from ((path, REMAINS) for path in _remains())
     with suppress(CaseError):  # as on a full disk
-        known = {case.id for case in case_store.cases()} if storage.cases_dir().is_dir() else set()
+        known = {case.id for case in case_store.cases()} if database.is_there() else set()
         yield from ((path, ORPHAN) for path in pictures.orphans(known))
     yield from ((path, TICKET) for path in _tickets())
     for job in _jobs():

@@ -60,6 +60,8 @@ def delete(run: Run) -> None:
 
 def _cases(run: Run) -> list[str]:
     """The names of the cases with pictures that a run has read."""
+    if not database.is_there():  # on a full disk there is no room to make one
+        return []
     with database.reading() as session:
         read = (
             select(CaseRow.name)
