@@ -5,7 +5,7 @@ Measuring takes several times as long as indexing, so it is put off until it is 
 
 from collections.abc import Iterable
 from dataclasses import asdict, fields
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -121,8 +121,15 @@ def _file(index: Index) -> Path:
 
 
 def _load(index: Index) -> pd.DataFrame:
-    """The kept measures by SHA-256; none if nothing was measured, or the file is damaged."""
+    """The kept measures by SHA-256, not to be changed; none if the file lacks or is damaged."""
+    file = _file(index)
     try:
-        return pd.read_parquet(_file(index))[COLUMNS]
+        facts = file.stat()
+        return _read(file, facts.st_size, facts.st_mtime_ns, facts.st_ino)
     except (OSError, ValueError, KeyError):
         return _table([])
+
+
+@lru_cache(maxsize=2)  # a page asks at each click
+def _read(file: Path, *changed: int) -> pd.DataFrame:
+    return pd.read_parquet(file)[COLUMNS]

@@ -107,6 +107,12 @@ class TestSet:
         return self.facts.dataset.synthetic
 
     @cached_property
+    def content(self) -> pd.DataFrame:
+        """sha256, label and group of the cells, sorted: what was tested, wherever it lay."""
+        columns = ["sha256", "label", "group"]
+        return self.cells[columns].sort_values(columns, ignore_index=True)
+
+    @cached_property
     def resamples(self) -> Resampling | None:
         """Resamples of the groups; None if no interval is available.
 

@@ -72,6 +72,20 @@ def test_indexing_measures_nothing_and_asking_twice_measures_once(
     assert len(decoded) == 3
 
 
+def test_a_table_that_has_not_changed_is_read_once(
+    found: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = measure(found)
+    assert missing(found) == []
+
+    def read_again(*_: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(pd, "read_parquet", read_again)
+    assert missing(found) == []
+    pd.testing.assert_frame_equal(measure(found), before)
+
+
 def test_only_the_cells_asked_for_are_measured_in_their_order(
     found: Index, decoded: list[str]
 ) -> None:
