@@ -18,6 +18,7 @@ from core.data.images import decode
 from core.data.indexing import digest
 from core.data.walk import Progress, on_all_cores, read_unchanged
 from core.errors import ConfigError
+from core.untrusted import arrays
 
 # The cell, at its scale; the whole image, whatever it shows; the cell's outline, filled; a disc of
 # its area.
@@ -45,8 +46,9 @@ def pixels(
     key = [*cells["sha256"], repr(geometry), *variant(inputs, normaliser)]
     folder = storage.pixels_dir(digest(key))
     file = folder / "pixels.npy"
+    shape = (len(cells), geometry.size, geometry.size, 3)
     with caches.entry(folder):
-        if not file.exists():
+        if arrays.kept(file, np.uint8, shape) is None:
             leftovers.sweep(folder)
             with storage.atomic(file) as temporary:
                 _build(temporary, root, cells, geometry, progress, inputs, normaliser)

@@ -29,6 +29,7 @@ from core.runs.config import RunConfig
 from core.training import augment
 from core.training.batches import LookUp
 from core.training.device import TrainingDevice, for_engines
+from core.untrusted import arrays
 
 _BATCH = 16
 
@@ -100,7 +101,10 @@ def features(
     files = [folder / f"view_{symmetry}.npy" for symmetry in range(views)]
     with caches.entry(folder):
         leftovers.sweep(folder)
-        missing = [symmetry for symmetry, file in enumerate(files) if not file.exists()]
+        shape = (len(pixels), None)
+        missing = [
+            n for n, file in enumerate(files) if arrays.kept(file, np.float32, shape) is None
+        ]
         for number, symmetry in enumerate(missing):
             with storage.atomic(files[symmetry]) as temporary:
                 done = number * len(pixels), len(missing) * len(pixels)

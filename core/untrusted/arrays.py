@@ -1,4 +1,4 @@
-"""The arrays of an `.npz`, whatever became of its file."""
+"""Arrays in files, whatever became of these: those of an `.npz`, and one that a cache keeps."""
 
 import zipfile
 from pathlib import Path
@@ -23,3 +23,18 @@ def load(file: Path) -> dict[str, np.ndarray]:
         except (*DAMAGED, AttributeError, TypeError) as error:
             reason = " ".join(str(error).split())[:200]
             raise ValueError(reason or type(error).__name__) from None
+
+
+def kept(file: Path, dtype: type[np.generic], shape: tuple[int | None, ...]) -> np.ndarray | None:
+    """A read-only memory map of a `.npy` file of a type and shape; a side of None has any length.
+
+    Returns None if the file is missing or damaged, or holds another array: it is to be made anew.
+    """
+    try:
+        found: np.ndarray = np.load(file, mmap_mode="r", allow_pickle=False)
+    except (OSError, EOFError, ValueError):
+        return None
+    alike = len(found.shape) == len(shape) and all(
+        wanted in (None, side) for wanted, side in zip(shape, found.shape, strict=True)
+    )
+    return found if alike and found.dtype == dtype else None

@@ -1,4 +1,5 @@
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -120,3 +121,15 @@ def test_controls_are_kept_apart_from_cells(demo_root, cells):
         images = [pixel_cache.shown(decode(demo_root / name), kind) for name in cells["image_id"]]
         np.testing.assert_array_equal(array, np.stack([fit(image, SMALL) for image in images]))
     assert not np.array_equal(found["silhouette"], found["size"])
+
+
+@pytest.mark.parametrize("damage", ["cut short", "another array", "no array"])
+def test_a_kept_array_that_is_damaged_is_made_anew(demo_root, cells, damage):
+    first = pixels(demo_root, cells, SMALL)
+    file, before = Path(first.filename), np.array(first)
+    del first
+    data = file.read_bytes()
+    file.write_bytes({"cut short": data[:-9], "no array": b"words"}.get(damage, b""))
+    if damage == "another array":
+        np.save(file, before[:2])
+    np.testing.assert_array_equal(pixels(demo_root, cells, SMALL), before)
