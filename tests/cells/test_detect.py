@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
+from core.cells.detection import detect as detection
 from core.cells.detection.detect import Cell, Field, detect
 from core.cells.detection.red_cells import RED_CELL_UM, Ruler
 from core.cells.scale import CNMC_SIDE, UM_PER_PX, AskForMagnification, scale_of, to_model
@@ -255,3 +256,10 @@ def test_nuclei_pressed_on_each_other_are_two_cells():
     assert len(field.cells) == 2
     for cell, x in zip(sorted(field.cells, key=lambda it: it.bbox), (115, 183), strict=True):
         assert iou(cell.bbox, (x - 36, 54, 73, 93)) > 0.8
+
+
+def test_more_nuclei_than_a_field_can_hold_are_noise(monkeypatch: pytest.MonkeyPatch) -> None:
+    field = draw_field(seed=3, blasts=3, lymphocytes=2, scale=0.25, size=(480, 640)).image
+    assert detect(field).cells
+    monkeypatch.setattr(detection, "MOST_NUCLEI", 1)
+    assert detect(field).cells == ()

@@ -18,6 +18,8 @@ from core.errors import DataError
 
 FINER = 2  # times that scale, if the field has it, for the outlines
 LARGEST = 2.5  # limit of the enlargement of a coarse field
+MOST_NUCLEI = 8000  # in a field or tile, with their parts; more of them are noise
+MOST_WORK = 12_500_000  # pixels to which a field is enlarged; each takes some 70 bytes
 REACH = 1.3  # red cell diameters that a cell's outline may lie beyond its nucleus
 SAME = 0.5  # share of the smaller cell: two outlines that share more are of one cell
 COVERED = 0.6  # share of a nucleus, at least, within the outline
@@ -102,13 +104,14 @@ def compared(cells: Sequence[Cell]) -> tuple[Cell, ...]:
 
 def find(image: np.ndarray, setting: Setting) -> list[Cell]:
     """All candidates of any score in a field or tile, from top to bottom."""
-    factor = min(WORK / setting.red_cell, LARGEST)
+    roomy = max(1.0, float(np.sqrt(MOST_WORK / (image.shape[0] * image.shape[1]))))
+    factor = min(WORK / setting.red_cell, LARGEST, roomy)
     work, fine = _pictures(image, factor)
     unit = setting.red_cell * factor
     dense = stain.flatten(stain.density(cv2.GaussianBlur(work, (0, 0), 0.8), setting.light))
     purple = stain.purple(dense)
     parts = nuclei.find(purple, setting.level, unit)
-    if not parts.any():
+    if not 0 < int(parts.max()) <= MOST_NUCLEI:
         return []
     log_odds = evidence(dense, parts, setting.level, unit)
     log_odds = cv2.GaussianBlur(log_odds, (0, 0), unit / 32)

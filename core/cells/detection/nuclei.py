@@ -1,5 +1,7 @@
 """Finds nuclei: purple regions, with the lobes of a cell joined and touching cells separated."""
 
+from collections.abc import Iterator
+
 import cv2
 import numpy as np
 
@@ -218,18 +220,12 @@ def _join(parts: np.ndarray, cell: np.ndarray, red_cell: float) -> list[list[int
         corner = window[1].start, window[0].start
         outlines.append(np.vstack(contours(parts[window] == part, corner))[:, 0])
     areas = np.bincount(parts.ravel(), minlength=count + 1)[1:] / unit
-    gaps = []
-    for a in range(count):
-        for b in range(a + 1, count):
-            gap = _gap(outlines[a], outlines[b], GAP * red_cell)
-            if gap is not None:
-                gaps.append((gap, a, b))
     group = list(range(count))
-    for _, a, b in sorted(gaps):
+    members = {n: [n] for n in range(count)}
+    for _, a, b in sorted(_gaps(outlines, GAP * red_cell)):
         if group[a] == group[b]:
             continue
-        first = [n for n in range(count) if group[n] == group[a]]
-        second = [n for n in range(count) if group[n] == group[b]]
+        first, second = members[group[a]], members[group[b]]
         both = np.vstack([outlines[n] for n in first + second])
         sizes = areas[first].sum(), areas[second].sum()
         filled = FILLED - 0.15 if min(sizes) < SNIPPET else FILLED
@@ -239,8 +235,11 @@ def _join(parts: np.ndarray, cell: np.ndarray, red_cell: float) -> list[list[int
         ):
             filled = NOTCHED
         if _one_cell(both, cell, red_cell, filled):
-            group = [group[a] if g == group[b] else g for g in group]
-    return [[n + 1 for n in range(count) if group[n] == g] for g in sorted(set(group))]
+            members[group[a]] = sorted(first + second)
+            del members[group[b]]
+            for n in second:
+                group[n] = group[a]
+    return [[n + 1 for n in members[g]] for g in sorted(members)]
 
 
 def _roundness(points: np.ndarray, area: float) -> float:
@@ -259,12 +258,21 @@ def _one_cell(points: np.ndarray, cell: np.ndarray, red_cell: float, filled: flo
     return bool(part[inside].mean() >= filled)
 
 
-def _gap(a: np.ndarray, b: np.ndarray, most: float) -> float | None:
-    """The distance between two outlines (N, 2) in pixels; None if it is over `most`."""
-    low = np.maximum(a.min(axis=0), b.min(axis=0))
-    high = np.minimum(a.max(axis=0), b.max(axis=0))
-    if (low - high > most).any():
-        return None
+def _gaps(outlines: list[np.ndarray], most: float) -> Iterator[tuple[float, int, int]]:
+    """Yields the distance in pixels of two outlines (N, 2) and their numbers, if it is `most`."""
+    if not outlines:
+        return
+    low = np.array([outline.min(axis=0) for outline in outlines])
+    high = np.array([outline.max(axis=0) for outline in outlines])
+    for a in range(len(outlines)):
+        apart = np.maximum(low[a], low[a + 1 :]) - np.minimum(high[a], high[a + 1 :])
+        for b in (np.flatnonzero((apart <= most).all(axis=1)) + a + 1).tolist():
+            gap = _gap(outlines[a], outlines[b])
+            if gap <= most:
+                yield gap, a, b
+
+
+def _gap(a: np.ndarray, b: np.ndarray) -> float:
+    """The distance between two outlines (N, 2) in pixels."""
     a, b = (p[:: max(1, len(p) // 200)].astype(np.float32) for p in (a, b))
-    gap = float(np.sqrt(((a[:, None] - b[None]) ** 2).sum(axis=2).min()))
-    return gap if gap <= most else None
+    return float(np.sqrt(((a[:, None] - b[None]) ** 2).sum(axis=2).min()))
