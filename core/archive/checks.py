@@ -14,7 +14,9 @@ from core.archive import array_file, engine_file, keras_file
 from core.data.splits import PARTS
 from core.errors import BlastLensError, RunError
 from core.jobs.job import Status
+from core.models import device
 from core.models.catalog import ADOPTED
+from core.models.engine import Engine
 from core.runs import about, evaluations
 from core.runs.about import About
 from core.runs.adoption import Adoption
@@ -50,6 +52,19 @@ def require(run: Run) -> None:
             ) from None
     _ = run.stain  # raises if it is not what config.json asks for
     _require_same_cells(run)
+    _require_reads(run)
+
+
+def _require_reads(run: Run) -> None:
+    """Raises `RunError` unless the engine reads a black picture, and gives a number."""
+    side = run.geometry.size
+    try:
+        output = Engine(run.engine_file, device.ONLY_CPU)(np.zeros((1, side, side, 3), np.uint8))
+    except (BlastLensError, LookupError, ValueError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise RunError(f"engine.xml is refused. It cannot be read with: {reason}") from None
+    if output.logit.shape != (1,) or not np.isfinite(output.logit).all():
+        raise RunError("engine.xml is refused. It gives no number for a picture.")
 
 
 def _require_same_cells(run: Run) -> None:
