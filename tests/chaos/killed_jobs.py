@@ -112,7 +112,10 @@ def sweep(ground: Ground) -> Iterator[Trial]:
         one = planned(f"killed{number}")
         for _ in range(KILLS_A_JOB):
             worker = _python("tests.factories.executor", one.path, 0.05)
-            time.sleep(ground.rng.uniform(0, 3))
+            trials = ground.rng.randrange(4)
+            while worker.poll() is None and one.status.done < trials:
+                time.sleep(0.01)
+            time.sleep(ground.rng.expovariate(4))
             if worker.poll() is not None:
                 break
             worker.kill()

@@ -4,7 +4,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -90,21 +90,26 @@ def app(ground: Ground) -> Iterator[Trial]:
         ground.forget_caches()
         seen: list[str] = []
         with _served(log) as (port, process):
-            killing = threading.Timer(ground.rng.uniform(0.2, 6), process.kill)
-            killing.start()
+            killing = threading.Timer(ground.rng.expovariate(2), process.kill)
             with suppress(RunError, WebSocketException, OSError):
-                while True:
-                    _visit(port, seen)
+                _visit(port, seen, ground.rng.randrange(len(PAGES)), killing.start)
             killing.join()
         yield ground.killed("app", f"after {seen[-1] if seen else 'no page'}")
         with _served(log) as (port, _):
             yield ground.trial("app", "ended", partial(_visit, port, []))
 
 
-def _visit(port: int, seen: list[str]) -> None:
-    """Opens every page, and notes which have been. Raises `RunError` if one does not open."""
+def _visit(
+    port: int, seen: list[str], number: int = -1, at_number: Callable[[], object] = lambda: None
+) -> None:
+    """Opens every page, and notes which have been; calls something ahead of one of them.
+
+    Raises `RunError` if a page does not open.
+    """
     with closing(Visitor(port)) as visitor:
-        for page in PAGES:
+        for place, page in enumerate(PAGES):
+            if place == number:
+                at_number()
             visitor.open(page)
             seen.append(page or "home")
 
