@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
+from core.cells.detection import boundary
 from core.cells.detection import detect as detection
 from core.cells.detection.detect import Cell, Field, detect
 from core.cells.detection.red_cells import RED_CELL_UM, Ruler
@@ -263,3 +264,13 @@ def test_more_nuclei_than_a_field_can_hold_are_noise(monkeypatch: pytest.MonkeyP
     assert detect(field).cells
     monkeypatch.setattr(detection, "MOST_NUCLEI", 1)
     assert detect(field).cells == ()
+
+
+def test_outlines_are_the_same_however_many_are_sought_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    field = draw_field(seed=3, blasts=3, lymphocytes=2, scale=0.25, size=(480, 640)).image
+    whole = detect(field)
+    monkeypatch.setattr(boundary, "MOST_ROWS", 50)
+    for one, other in zip(whole.cells, detect(field).cells, strict=True):
+        assert one.bbox == other.bbox and np.array_equal(one.mask, other.mask)

@@ -16,6 +16,8 @@ STIFFNESS = 30.0  # cost of such a change over its square, in units of evidence 
 STRANGER = -3.0  # evidence of pixels that are nearer to another nucleus
 STRONGEST = 4.0  # limit of the evidence of one pixel, log-odds
 
+MOST_ROWS = 2**15 - 2  # of a picture that OpenCV remaps
+
 MOVES = np.array(sorted(range(-STEP, STEP + 1), key=abs))  # of equals, the smallest
 PRICES = STIFFNESS * MOVES**2
 
@@ -65,7 +67,11 @@ def _at(values: np.ndarray, across: np.ndarray, down: np.ndarray) -> np.ndarray:
     else:  # nothing is known beyond the border: a cut cell is cut there, not rounded
         way, border = cv2.INTER_LINEAR, cv2.BORDER_CONSTANT
     values = values.astype(np.float32)
-    return np.asarray(cv2.remap(values, across, down, way, borderMode=border))
+    starts = range(0, max(1, len(across)), MOST_ROWS)
+    parts = [slice(start, start + MOST_ROWS) for start in starts]
+    return np.concatenate(
+        [cv2.remap(values, across[part], down[part], way, borderMode=border) for part in parts]
+    )
 
 
 def _placed(centres: np.ndarray, radii: np.ndarray) -> np.ndarray:

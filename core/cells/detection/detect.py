@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from core.cells.detection import edge, nuclei, smudges, stain
-from core.cells.detection.boundary import outlines
+from core.cells.detection.boundary import MOST_ROWS, outlines
 from core.cells.detection.colours import codes_of, relearned
 from core.cells.detection.likelihood import evidence
 from core.cells.detection.red_cells import Ruler
@@ -19,7 +19,7 @@ from core.errors import DataError
 FINER = 2  # times that scale, if the field has it, for the outlines
 LARGEST = 2.5  # limit of the enlargement of a coarse field
 MOST_NUCLEI = 8000  # in a field or tile, with their parts; more of them are noise
-MOST_WORK = 12_500_000  # pixels to which a field is enlarged; each takes some 70 bytes
+MOST_WORK = 6_000_000  # pixels to which a field is enlarged; each takes some 70 bytes
 REACH = 1.3  # red cell diameters that a cell's outline may lie beyond its nucleus
 SAME = 0.5  # share of the smaller cell: two outlines that share more are of one cell
 COVERED = 0.6  # share of a nucleus, at least, within the outline
@@ -104,8 +104,9 @@ def compared(cells: Sequence[Cell]) -> tuple[Cell, ...]:
 
 def find(image: np.ndarray, setting: Setting) -> list[Cell]:
     """All candidates of any score in a field or tile, from top to bottom."""
-    roomy = max(1.0, float(np.sqrt(MOST_WORK / (image.shape[0] * image.shape[1]))))
-    factor = min(WORK / setting.red_cell, LARGEST, roomy)
+    height, width = image.shape[:2]
+    roomy = max(1.0, float(np.sqrt(MOST_WORK / (height * width))))
+    factor = min(WORK / setting.red_cell, LARGEST, roomy, MOST_ROWS / max(height, width))
     work, fine = _pictures(image, factor)
     unit = setting.red_cell * factor
     dense = stain.flatten(stain.density(cv2.GaussianBlur(work, (0, 0), 0.8), setting.light))
