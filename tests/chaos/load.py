@@ -203,7 +203,7 @@ def campaign(seed: int, seconds: float) -> Iterator[Trial]:
             yield from use(given.cells, given.kept.parent, seed, seconds)
         finally:
             run.request_stop()
-    yield _trained(run, seed)
+        yield _trained(run, seed)
 
 
 def use(
