@@ -59,7 +59,7 @@ def show_case(case: CaseRow, person: Person) -> None:
     elif part == PICTURES:
         new_case.show_pictures(case, person)
     else:
-        events.show(case)
+        events.show(case, person)
 
 
 title("Cases", "A patient's cells: gone through by a reader, summed up, signed.")

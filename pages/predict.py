@@ -45,10 +45,10 @@ with shown_errors():
             )
         elif len(chosen) == 1:
             with aside:
-                keep.offer(runs, chosen)
+                keep.offer(runs, chosen, "predict")
             picture.show(runs, chosen[0])
         else:
             with aside:
-                keep.offer(runs, chosen, table.told("predict"))
+                keep.offer(runs, chosen, "predict", table.told("predict"))
             table.show(runs, chosen, "predict")
 research_notice()

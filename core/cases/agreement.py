@@ -29,16 +29,15 @@ class Agreement:
 
 
 def agreements(case: CaseRow) -> list[Agreement]:
-    """Each reader against the model, on cells that both decided, and readers against each other."""
+    """Each reader against the model, on cells that it called, and readers against each other.
+
+    A cell that the model sent to review it did not call, whichever side it leans to.
+    """
     blind = {reader: _labels(case, reader, blind=True) for reader in _readers(case)}
     found = []
     for reader, first in blind.items():
         labels = first or _labels(case, reader, blind=False)
-        calls = {
-            cell.id: cell.leaning
-            for cell in case.cells
-            if cell.leaning is not None and cell.state in ("ALL", "HEM", "review")
-        }
+        calls = {cell.id: cell.state for cell in case.cells if cell.state in ("ALL", "HEM")}
         # What the model was not made for cannot be held against it.
         own = {cell: label for cell, label in labels.items() if label in ("ALL", "HEM")}
         found.append(_compare(reader, MODEL, own, calls, bool(first)))

@@ -126,7 +126,7 @@ def _describe(
 
 
 def _no_cytoplasm(reference: Reference | None) -> str:
-    words = "Scant cytoplasm: none can be told from the nucleus"
+    words = "Cytoplasm: none can be told from the nucleus by its colour"
     if reference is None or reference.measures.empty:
         return f"{words}."
     cells, measured = len(reference.measures), len(reference.in_order("nucleus_share")[0])

@@ -60,7 +60,8 @@ def test_pictures_are_uploaded_gone_through_by_keys_signed_and_reported(
         expect(page.locator('[data-test-script-state="notRunning"]')).to_have_count(
             1, timeout=30_000
         )
-        page.get_by_role("button", name="Sign", exact=True).click()
+        page.get_by_role("button", name="Sign", exact=False).first.click()
+        page.get_by_role("button", name="Sign as Dr One").click()
         expect(page.get_by_text("Dr One, 2")).to_be_visible(timeout=30_000)
         page.get_by_text("Report", exact=True).click()
         for button in ("PDF, A4", "HTML, one file"):

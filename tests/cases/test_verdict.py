@@ -96,3 +96,10 @@ def test_agreement_is_of_what_was_decided_before_the_call_was_shown() -> None:
     assert model.kappa.value == 1
     assert (pair.equal, pair.cells) == (6, 12)
     assert pair.kappa.value == pytest.approx(0)
+
+
+def test_a_model_agrees_or_not_on_what_it_called_alone() -> None:
+    case_id = cases.make([cases.field(("ALL", "review", "HEM", "review"))])
+    decide(case_id, "ALL", 1, 2, 3, 4)
+    (model,) = agreements(case_store.get(case_id))
+    assert (model.cells, model.equal) == (2, 1)

@@ -97,13 +97,35 @@ def test_it_is_signed_when_nothing_is_in_the_way_and_opened_again() -> None:
     case_id = cases.make()
     test = open_case(case_id, "Verdict and signature")
     assert "not seen yet" in words(test)
-    assert button(test, "Sign").disabled
+    assert button(test, "Sign as Dr One").disabled
     settled(case_id)
     test = open_case(case_id, "Verdict and signature")
-    button(test, "Sign").click().run()
+    button(test, "Sign as Dr One").click().run()
     assert case_store.get(case_id).signatures[0].person == "Dr One"
     button(test, "Open it again").click().run()
     assert case_store.get(case_id).state == case_store.OPEN
+
+
+def test_a_person_who_signs_is_told_what_is_signed() -> None:
+    case_id = cases.make([cases.field(("ALL", "HEM", "review"))])
+    review.see(cases.READER, case_id, list(cases.versions(case_store.get(case_id))))
+    test = open_case(case_id, "Verdict and signature")
+    said = words(test)
+    assert "Too few cells: 3 count, 200 are asked for." in said
+    assert "1 cell sent to review and decided by nobody" in said
+    assert not button(test, "Sign as Dr One").disabled
+
+
+def test_what_happened_names_cells_and_decisions_but_not_to_one_who_reads_blind() -> None:
+    case_id = cases.make([cases.field(("ALL", "HEM"))], blind=True)
+    case = case_store.get(case_id)
+    review.decide(cases.SECOND, case_id, "HEM", cases.versions(case, 2))
+    assert open_case(case_id, "What happened").dataframe[0].value["What"][0] == "decided"
+    review.decide(own_machine("Dr One"), case_id, "ALL", cases.versions(case))
+    assert open_case(case_id, "What happened").dataframe[0].value["What"].tolist()[:2] == [
+        "decided: 2 cells (No. 1, No. 2), 2 ALL",
+        "decided: 1 cell (No. 2), 1 HEM",
+    ]
 
 
 def test_a_signature_on_a_case_that_changed_meanwhile_is_refused() -> None:
@@ -111,7 +133,7 @@ def test_a_signature_on_a_case_that_changed_meanwhile_is_refused() -> None:
     settled(case_id)
     test = open_case(case_id, "Verdict and signature")
     review.decide(cases.SECOND, case_id, "HEM", cases.versions(case_store.get(case_id), 1))
-    button(test, "Sign").click().run()
+    button(test, "Sign as Dr One").click().run()
     assert case_store.get(case_id).signatures == []
     assert "has changed since you looked" in " ".join(error.value for error in test.error)
 
@@ -140,7 +162,8 @@ def test_a_reader_may_not_sign_or_delete(monkeypatch: pytest.MonkeyPatch) -> Non
         test = open_page("cases", logged_in(roles=[role]), step="Verdict and signature")
         test.query_params["case"] = case_id
         test.run()
-        assert button(test, "Sign").disabled is not may
+        signs = next(one for one in test.button if one.label.startswith("Sign as Ada"))
+        assert signs.disabled is not may
 
 
 def test_a_reading_is_kept_as_a_case_by_one_click(workspace: Path) -> None:

@@ -50,8 +50,9 @@ def store(run: Run, *rows: Evaluation) -> None:
 def test_it_says_what_the_model_made_of_the_real_cells(run: Run) -> None:
     store(run, measured(run))
     assert sentence(run) == (
-        "Trained on synthetic cells: of 30 real blasts it called 21 ALL, of 20 healthy cells 14 "
-        "HEM. They are of 12 subjects of Ward, called at its threshold. It ranked a blast above a "
+        "Trained on synthetic cells: of 30 real blasts it put 21 on the side of ALL, of 20 healthy "
+        "cells 14 on that of HEM. Those it sends to review count by their side. They are of 12 "
+        "subjects of Ward, called at its threshold. It ranked a blast above a "
         "healthy cell in 74 of 100 pairs (ROC AUC 0.74, 95% interval 0.60 to 0.85). Use it to "
         "learn the tool; train on real data for anything else."
     )
@@ -73,7 +74,10 @@ def test_the_largest_set_counts_and_what_it_lacks_is_said(run: Run) -> None:
     one_class = PART | {"images": 60, "hem": 0, "all": 60, "roc_auc": None, "confusion": counts}
     store(run, measured(run), measured(run, dataset="Large", subjects=None, metrics=one_class))
     said = sentence(run)
-    assert "of 60 real blasts it called 21 ALL" in said and "of unknown subjects of Large" in said
+    assert (
+        "of 60 real blasts it put 21 on the side of ALL" in said
+        and "of unknown subjects of Large" in said
+    )
     assert "All are of one class." in said
 
 
@@ -112,5 +116,5 @@ def test_an_evaluation_travels_in_an_archive_and_names_no_file(run: Run, tmp_pat
 def test_real_cells_of_c_nmc_are_measured(run: Run, real_data: Path) -> None:
     evaluate_on(run, str(real_data / "cnmc_sample" / "C-NMC_Leukemia"))
     assert "They are of 19 subjects of C-NMC_Leukemia" in sentence(run)
-    assert "of 26 real blasts it called " in sentence(run)
+    assert "of 26 real blasts it put " in sentence(run)
     assert "of 29 healthy cells " in sentence(run)

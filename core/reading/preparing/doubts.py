@@ -31,4 +31,4 @@ def doubts(picture: CheckedPicture) -> tuple[str, ...]:
     share = 0.0 if picture.whole_image else picture.morphology.fragment_share
     if share == 0:
         return ()
-    return (f"{quality.FLAGS['attached fragment']} It is {share:.0%} of the area.",)
+    return (f"{quality.FLAGS['attached fragment']} That part is {share:.0%} of the area.",)

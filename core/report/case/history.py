@@ -2,14 +2,20 @@
 
 import json
 from collections import Counter
+from collections.abc import Mapping
 
 from core.cases.case_store import ADDED
 from core.cases.review import DECIDED, SETTLED
 from core.cases.tables import CellRow, EventRow, PictureRow
 
+MOST_NAMED = 5  # cells
 
-def said(event: EventRow) -> str:
-    """What happened, such as "decided: 2 cells, 1 ALL, 1 HEM"."""
+
+def said(event: EventRow, names: Mapping[str, str] | None = None) -> str:
+    """What happened, such as "decided: 2 cells, 1 ALL, 1 HEM".
+
+    With `names` of cells by identifier it says which ones: "decided: 1 cell (No. 3), 1 ALL".
+    """
     changes = json.loads(event.payload or "{}").get("changes", ())
     cells = [change for change in changes if change["table"] == CellRow.__tablename__]
     parts = []
@@ -17,7 +23,10 @@ def said(event: EventRow) -> str:
         added = sum(change["table"] == PictureRow.__tablename__ for change in changes)
         parts.append(counted(added, "picture"))
     if cells:
-        parts.append(counted(len(cells), "cell"))
+        named = [names[cell["id"]] for cell in cells if names and cell["id"] in names]
+        more = ", …" if len(named) > MOST_NAMED else ""
+        which = f" ({', '.join(named[:MOST_NAMED])}{more})" if named else ""
+        parts.append(f"{counted(len(cells), 'cell')}{which}")
     if event.kind in (DECIDED, SETTLED):
         # A decision that is made again leaves the label as it was.
         labels = Counter(change["after"].get("label", "as before") for change in cells)

@@ -4,11 +4,13 @@ import re
 from collections import Counter
 from math import pi, sqrt
 
+from core.cases.agreement import MODEL, Agreement
 from core.cases.case_store import SIGNED
 from core.cells.scale import size
 from core.reading.fields.summary import FEWEST_FOR_PERCENT
 from core.report.case.content import (
     CaseReport,
+    ReportedAgreement,
     ReportedCell,
     ReportedFigures,
     ReportedPicture,
@@ -56,6 +58,27 @@ def vouched(verified: bool) -> str:
 def how(blind: bool) -> str:
     """What two raters knew of each other."""
     return "decided blind" if blind else "in sight of the model's calls"
+
+
+def agreed(pair: Agreement | ReportedAgreement) -> str:
+    """On how many cells two raters agree; of a model, of those that it called."""
+    called = " that it called" if pair.second == MODEL else ""
+    return f"{pair.equal:,} of {counted(pair.cells, 'cell')}{called}"
+
+
+def before_signing(figures: ReportedFigures) -> list[str]:
+    """What a person who signs should know of what is signed, a sentence each."""
+    told = [conclusion(figures)]
+    if not figures.enough_cells:
+        told.append(
+            f"Too few cells: {figures.cells:,} count, {figures.minimum_cells:,} are asked for."
+        )
+    if review := figures.in_review_undecided:
+        told.append(
+            f"{counted(review, 'cell')} sent to review and decided by nobody: counted by their "
+            "side of the threshold."
+        )
+    return told
 
 
 def scale(picture: ReportedPicture) -> str:

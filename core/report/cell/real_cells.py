@@ -42,9 +42,9 @@ def _found(run: Run, row: Evaluation) -> str:
             f"(ROC AUC {ranked.value:.2f}, {interval_of(ranked)})."
         )
     return (
-        f"of {part.all:,} real blasts it called {counts.tp:,} ALL, of {part.hem:,} healthy cells "
-        f"{counts.tn:,} HEM. They are of {subjects} of {row.dataset}, called at "
-        f"{_threshold(run, row)}. {order}"
+        f"of {part.all:,} real blasts it put {counts.tp:,} on the side of ALL, of {part.hem:,} "
+        f"healthy cells {counts.tn:,} on that of HEM. Those it sends to review count by their "
+        f"side. They are of {subjects} of {row.dataset}, called at {_threshold(run, row)}. {order}"
     )
 
 

@@ -64,7 +64,9 @@ function draw(board) {
     tile.setAttribute("aria-label", `${tile.title}${call ? `, the model: ${call}` : ""}`);
   }
   const left = board.order.filter((id) => !board.cells.get(id).label).length;
-  board.root.querySelector(".left").textContent = `${left} of ${board.order.length} undecided`;
+  const count = `${left} of ${board.order.length} undecided`;
+  board.root.querySelector(".left").textContent = `${board.hint ?? ""}${count}`;
+  board.hint = "";
 }
 
 function toolbar(board) {
@@ -164,7 +166,11 @@ function decide(board, label) {
 
 function confirm(board) {
   const called = [...board.chosen].filter((id) => board.cells.get(id).call);
-  if (!called.length) step(board, 1, false); // nothing to confirm: on to the next
+  if (!called.length) {
+    const left = [...board.chosen].some((id) => !board.cells.get(id).label);
+    board.hint = left ? "The model did not call it: decide by 1 to 5. " : "";
+    step(board, 1, false);
+  }
   for (const label of ["ALL", "HEM"]) {
     const cells = called.filter((id) => board.cells.get(id).call === label);
     if (cells.length) act(board, { kind: "decide", label, cells });

@@ -14,26 +14,32 @@ from core.runs.run_store import Run
 from pages.ui.common import cache, people
 from pages.ui.common.progress import show_progress
 from pages.ui.common.text import plain, shown_errors
-from pages.ui.common.uploads import Upload
+from pages.ui.common.uploads import Upload, forget
 from pages.ui.reading import field, picture
 
 
-def offer(runs: Sequence[Run], uploads: Sequence[Upload], told: Told = NOTHING_TOLD) -> None:
-    """A button that keeps pictures, with what the user has said of them, and opens their case."""
+def offer(
+    runs: Sequence[Run], uploads: Sequence[Upload], key: str, told: Told = NOTHING_TOLD
+) -> None:
+    """A button that keeps pictures, with what the user has said of them, and opens their case.
+
+    The uploader with that key is empty afterwards: the next pictures may be another patient's.
+    """
     person = people.current()
     pressed = st.button(
         "Keep as a case",
         icon=":material/folder_shared:",
-        disabled=person is None or not people.may(DECIDE),
-        help="Keeps pictures and readings, to be gone through and signed on the Cases page."
-        if person
-        else "First type your name, at the top right: it is recorded with the case.",
+        disabled=person is not None and people.lacks(DECIDE),
+        help="Keeps pictures and readings, to be gone through and signed on the Cases page.",
     )
-    if pressed and person is not None:
+    if pressed and person is None:
+        st.warning("First type your name, at the top right: it is recorded with the case.")
+    elif pressed and person is not None:
         with shown_errors():
             read = _read(runs[0], uploads, told)
             name = PurePath(uploads[0].name).stem
             case_id = case_store.create(person, name[: case_store.MAX_NAME], read)
+            forget(key)
             st.switch_page("pages/cases.py", query_params={"case": case_id})
 
 

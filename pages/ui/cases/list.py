@@ -47,6 +47,7 @@ def show(cases: Sequence[CaseSummary]) -> None:
                 help="White cells that were read, or decided by a reader"
             ),
         },
+        placeholder="–",
         alt="All cases, a row each; choose one to open it",
     )
     if rows := chosen["selection"]["rows"]:

@@ -1,5 +1,6 @@
 """New cases, and pictures added to one: cells and fields mixed."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 import streamlit as st
@@ -14,6 +15,7 @@ from core.errors import CaseError, UploadError
 from core.people import Person
 from core.reading.fields.summary import BLOOD, MARROW
 from core.reading.preparing.told import Told
+from core.report.case.history import counted
 from core.runs import active_model
 from pages.ui.cases import cache as case_cache
 from pages.ui.common import cache
@@ -62,23 +64,22 @@ def show_pictures(case: CaseRow, person: Person) -> None:
             files = _uploader(f"files_{case.id}")
             adapt = st.toggle("Adapt cells of another stain", help=_ADAPT, key=f"adapt_{case.id}")
             if st.form_submit_button("Read and add"):
-                if read := _read(files, adapt):
-                    case_store.add(person, case.id, read)
+                if added := _read(files, adapt):
+                    case_store.add(person, case.id, added)
                 st.rerun()
-    counts: dict[str, int] = {}
-    for cell in case.cells:
-        counts[cell.picture_id] = counts.get(cell.picture_id, 0) + 1
+    cells = Counter(cell.picture_id for cell in case.cells)
+    read = Counter(cell.picture_id for cell in case.cells if cell.probability is not None)
     named = run_names()
     with st.container(horizontal=True, gap="medium"):
         for picture in case.pictures:
             with st.container(width=280, gap="xxsmall"):
                 place = case_cache.place(case.id, picture.overview, picture.width, ())
                 st.image(place, width="stretch", alt=f"The picture {picture.name}")
-                cells = counts.get(picture.id, 0)
                 model = plain(named.get(picture.run_id, picture.run_id))
                 st.caption(
-                    f"{plain(picture.name)}: {picture.kind}, {cells} "
-                    f"{'cell' if cells == 1 else 'cells'}, read by {model}"
+                    f"{plain(picture.name)}: {picture.kind}, "
+                    f"{counted(cells[picture.id], 'cell')} found, {read[picture.id]:,} read by "
+                    f"{model}"
                 )
                 if picture.reason:
                     st.caption(f":material/warning: {plain(picture.reason)}")

@@ -17,6 +17,7 @@ from pages.ui.cases import board, cache, cell
 from pages.ui.cases.board import BoardCell
 from pages.ui.common.text import plain, shown_errors
 
+CALLS = ("ALL", "HEM")  # a review is none
 _HEIGHT = 560  # pixels of the board
 # A blind case has none but that of its pictures.
 _ORDERS = ORDERS | {teaching_order.NAME: teaching_order.STATEMENT}
@@ -98,8 +99,8 @@ def _show_board(listed: Listed, person: Person, state: ReviewState) -> list[List
         on_said=partial(_take, case.id, person, state, key),
     )
     st.caption(
-        "Arrows move, with Shift they select; 1 to 5 decide, Enter confirms the model's call, U "
-        "undoes. Click, Shift-click and Ctrl-click select too."
+        "Arrows move, with Shift they select; 1 to 5 decide, Enter confirms the model's call (a "
+        "review is none), U undoes. Click, Shift-click and Ctrl-click select too."
         + (f" {_ORDERS[order]}" if _ORDERS[order] else "")
     )
     return [one for _, cells in rows for one in cells]
@@ -112,7 +113,7 @@ def _tile(listed: Listed, one: ListedCell) -> BoardCell:
         id=one.id,
         name=f"No. {one.number} of {one.picture}",
         note="" if hidden or one.probability is None else f"{one.probability:.0%}",
-        call=None if hidden else one.leaning,
+        call=one.state if one.state in CALLS and not hidden else None,
         label=one.own if blind else one.label,
         by=None if blind else one.label_by,
     )

@@ -57,9 +57,8 @@ def _show_verdict(case: CaseRow) -> None:
 def _show_agreement(case: CaseRow) -> None:
     for pair in agreements(case):
         st.markdown(
-            f"**{plain(pair.first)} and {plain(pair.second)}** agree on {pair.equal} of "
-            f"{pair.cells} cells, {words.how(pair.blind)}; Cohen's kappa "
-            f"{phrases.full(pair.kappa)}."
+            f"**{plain(pair.first)} and {plain(pair.second)}** agree on {words.agreed(pair)}, "
+            f"{words.how(pair.blind)}; Cohen's kappa {phrases.full(pair.kappa)}."
         )
 
 
@@ -74,15 +73,19 @@ def _show_signatures(case: CaseRow, person: Person) -> None:
     signed = any(one.person == person.name for one in case.signatures)
     may_not = people.lacks(SIGN)
     if not signed:
-        st.button(
-            "Sign as a second reader" if case.state == SIGNED else "Sign",
-            type="primary",
-            icon=":material/draw:",
-            disabled=bool(hindrances) or may_not,
-            help="Your name, the time and the verdict are recorded; the case is closed.",
-            on_click=_do,
-            args=(signing.sign, person, case.id, case.version),
-        )
+        locked = bool(hindrances) or may_not
+        title = "Sign as a second reader" if case.state == SIGNED else "Sign"
+        with st.popover(title, type="primary", icon=":material/draw:", disabled=locked):
+            for text in words.before_signing(ReportedFigures.parse(verdict(case).to_json())):
+                st.markdown(text)
+            st.caption("Your name, the time and the verdict are recorded; the case is closed.")
+            st.button(
+                f"Sign as {plain(person.name)}",
+                type="primary",
+                disabled=locked,
+                on_click=_do,
+                args=(signing.sign, person, case.id, case.version),
+            )
     if case.state == SIGNED:
         st.button(
             "Open it again",

@@ -73,7 +73,10 @@ def choose(
 
 
 def _upload(key: str, label: str, *, several: bool) -> list[Upload]:
-    """The files in an uploader, after those kept from when the page was shown before."""
+    """The files in an uploader; as long as it has none, those of when the page was shown before.
+
+    Files that come later may be another patient's, so they take the place of those.
+    """
     uploader = f"{key}_upload_{st.session_state.get(f'{key}_cleared', 0)}"
     whose = kept_uploads.owner()
     if uploader not in st.session_state:  # drawn anew, and so empty
@@ -91,9 +94,9 @@ def _upload(key: str, label: str, *, several: bool) -> list[Upload]:
         for file in files
     ]
     before, dropped = st.session_state[f"{key}_kept"]
-    if before and (several or not uploads):
+    if before and not uploads:
         _say_kept(key, before)
-        uploads = before + uploads
+        uploads = before
     if dropped:
         st.caption(f"No longer kept, to make room: {plain(', '.join(dropped))}. Upload them again.")
     kept_uploads.keep(whose, key, uploads)
@@ -105,10 +108,10 @@ def _say_kept(key: str, before: list[Upload]) -> None:
     more = f" and {len(before) - 3} more" if len(before) > 3 else ""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption(f":material/attach_file: Kept: {names}{more}", width="content")
-        st.button("Take away", key=f"{key}_forget", type="tertiary", on_click=_forget, args=(key,))
+        st.button("Take away", key=f"{key}_forget", type="tertiary", on_click=forget, args=(key,))
 
 
-def _forget(key: str) -> None:
+def forget(key: str) -> None:
     """Empties the uploader: another key is another uploader, without the files of this one."""
     kept_uploads.keep(kept_uploads.owner(), key, [])
     st.session_state[f"{key}_cleared"] = st.session_state.get(f"{key}_cleared", 0) + 1
@@ -135,7 +138,7 @@ def _offer(examples: list[Path], key: str, *, several: bool, chosen: str | None)
 
 def _take(key: str, name: str) -> None:
     st.session_state[f"{key}_example"] = name
-    _forget(key)
+    forget(key)
 
 
 def _digest(file: Path) -> str:

@@ -65,9 +65,18 @@ def _read(runs: list[Run], data: bytes, upload: Upload, told: Told) -> list[Read
     while True:
         readings = [cache.reading(run, data, upload.name, told) for run in runs]
         offer = readings[0].gate.offer
-        if offer is None or offer == told or not _offer(offer, told, upload):
+        if offer is None or offer == told:
+            return readings
+        if _kind(offer, told) == ADAPT and _is_field_now(readings[0], upload):
+            return readings  # it is offered of the cells of the field
+        if not _offer(offer, told, upload):
             return readings
         told = offer
+
+
+def _is_field_now(reading: Reading, upload: Upload) -> bool:
+    chosen = chosen_as_field(upload)
+    return has_background(reading) and (is_field(reading) if chosen is None else chosen)
 
 
 def read_as_told(runs: list[Run], upload: Upload, told: Told) -> list[Reading] | None:

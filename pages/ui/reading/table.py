@@ -30,6 +30,7 @@ _SHAPES = {
 _FILE = 140  # pixels: a telephone shows the call beside it
 _SIZE = 130  # pixels: a diameter in micrometres and pixels
 _HEIGHT = 300  # of the table, so that the chosen cell begins above the fold
+_FEW = 4  # rows, which are all shown
 _ROW = 52  # pixels: how high a row with its picture is
 
 
@@ -38,6 +39,7 @@ def show(runs: list[Run], uploads: Sequence[Upload], key: str) -> None:
     with shown_errors():
         offer = st.container()
         said = told(key)
+        _turn_to_new(uploads, key)
         placed = _read(runs, uploads, key, said)
         found = table.table(row for _, row in placed).assign(place=[place for place, _ in placed])
         if found.empty:
@@ -53,6 +55,15 @@ def show(runs: list[Run], uploads: Sequence[Upload], key: str) -> None:
             picture.show(runs, uploads[place], said)
             if _told(_rows_now(runs, uploads[place], said)) != _rows_in(found, place):
                 st.rerun()  # what was changed or read below the table has changed its row
+
+
+def _turn_to_new(uploads: Sequence[Upload], key: str) -> None:
+    """Shows the first of the pictures that have come since the table was last shown."""
+    before = st.session_state.get(f"{key}_files", ())
+    digests = tuple(upload.digest for upload in uploads)
+    st.session_state[f"{key}_files"] = digests
+    if before and (new := [place for place, one in enumerate(digests) if one not in before]):
+        _go(key, new[0])
 
 
 def told(key: str) -> Told:
@@ -215,7 +226,7 @@ def _choose(chosen: pd.DataFrame, uploads: Sequence[Upload], key: str) -> int | 
     st.dataframe(
         shown.assign(interval=_intervals(chosen))[columns],
         key=name,
-        height=_HEIGHT,
+        height="content" if len(shown) <= _FEW else _HEIGHT,
         row_height=_ROW,
         hide_index=True,
         on_select=partial(_select, key, name, places),

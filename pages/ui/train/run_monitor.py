@@ -129,6 +129,12 @@ def _curves(run: Run) -> None:
             f"Of the last loss, {loss:.3f}, the L2 penalty on large weights is {penalty:.3f}. It "
             "says nothing about the cells, so the curves show the cross-entropy alone."
         )
+    last = history.iloc[-1]
+    if last["validation_cross_entropy"] < last["cross_entropy"]:
+        st.caption(
+            "Validation can lie below training: cells are varied and parts of the network left "
+            "out while it trains, and neither while it is validated."
+        )
     with st.expander("Parts of the loss, learning rate, all figures"):
         left, right = st.columns(2)
         with left:

@@ -126,7 +126,7 @@ def _first_page(report: CaseReport) -> list[Flowable]:
     ]
     if report.agreements:
         rows = [
-            (f"{pair.first} and {pair.second}", f"{pair.equal} of {pair.cells} cells", pair.kappa,
+            (f"{pair.first} and {pair.second}", words.agreed(pair), pair.kappa,
              words.how(pair.blind))
             for pair in report.agreements
         ]  # fmt: skip
