@@ -80,6 +80,18 @@ def sentence(outcome: Outcome, part: str) -> str:
     )
 
 
+def beyond(outcome: Outcome, part: str, choice: Choice) -> str:
+    """That more blasts are missed on a part than a choice allows, and why; "" if they are not."""
+    missed, allowed = outcome.missed.value, choice.max_missed
+    if missed is None or allowed is None or missed <= allowed:
+        return ""
+    return (
+        f"More than the {allowed:.1%} allowed: those were kept on the validation part, by which "
+        f"the threshold was chosen. Of other subjects, as those of the {part} part, more or fewer "
+        "can be missed."
+    )
+
+
 def table(parts: dict[str, Outcome]) -> pd.DataFrame:
     """Returns one row a quantity and one column a part: the value and its interval, as text."""
     rows = {

@@ -12,8 +12,9 @@ from streamlit.testing.v1 import AppTest
 
 from core import storage
 from core.cli import main
-from core.evaluation import operating_point
+from core.evaluation import decision, operating_point
 from core.evaluation.operating_point import Choice
+from core.report.operating_point import beyond
 from core.runs import run_store
 from core.runs.run_store import Run
 from pages.ui.common.text import CALLS
@@ -72,6 +73,15 @@ def test_a_choice_is_shown_stored_and_taken_back(run: Run) -> None:
     }
     press(app, "Back to the default")
     assert run.calibration.threshold == 0.5 and "as trained" in words(app)
+
+
+def test_more_misses_than_were_allowed_are_said_to_be_so(run: Run) -> None:
+    assert "More than the 5.0% allowed" in words(opened())
+    outcome = decision.preview(run, Choice(0.05)).parts["test"]
+    missed = outcome.missed.value
+    assert missed is not None and missed > 0.05
+    assert beyond(outcome, "test", Choice(missed - 0.01))
+    assert not beyond(outcome, "test", Choice(missed)) and not beyond(outcome, "test", Choice())
 
 
 def test_review_and_promises_are_chosen_by_switches(run: Run) -> None:

@@ -12,6 +12,7 @@ from core.people import PROMOTE
 from core.report.glossary import explain
 from core.report.operating_point import (
     as_share,
+    beyond,
     from_percents,
     in_percents,
     rule,
@@ -105,6 +106,8 @@ def _outcome(run: Run, choice: Choice, prevalence: float | None, stored: Preview
     if proposed is not None:
         part = proposed.shown_part
         st.markdown(f"**{outcome_sentence(proposed.parts[part], part)}**")
+        if text := beyond(proposed.parts[part], part, choice):
+            st.markdown(f":material/rule: {text}")
         for chosen in (proposed.calibration.operating_point, proposed.calibration.review):
             if chosen is not None:
                 st.markdown(f":material/groups: {chosen.reason}")
