@@ -71,7 +71,13 @@ def test_a_clock_that_was_set_back_does_not_make_the_newest_the_oldest(small: No
     assert ahead.exists() and sum(folder.exists() for folder in others) == 1
 
 
-def test_clean_lists_and_removes_what_can_go(dead: int, capsys: pytest.CaptureFixture[str]) -> None:
+def test_clean_lists_and_removes_what_can_go(
+    dead: int,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))  # others leave things in the system's
     run = run_store.create(config.create("cnn-16", Path("/nowhere"), "recommended"), "whole")
     run.write_status(Status(state="succeeded"))
     mark = f"-{platform.node()}-{dead}-"

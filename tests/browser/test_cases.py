@@ -34,7 +34,7 @@ def test_pictures_are_uploaded_gone_through_by_keys_signed_and_reported(
         page.get_by_role("textbox", name="Your name").last.fill("Dr One", timeout=30_000)
         page.get_by_role("button", name="Go on").click()
         page.get_by_role("textbox", name="Name of the case").fill("Smear", timeout=30_000)
-        page.locator("input[type=file]").first.set_input_files([field, single])
+        page.get_by_test_id("stForm").locator("input[type=file]").set_input_files([field, single])
         page.get_by_role("button", name="Read and keep").click()
         tiles = page.locator(".tile")
         expect(tiles.first).to_be_visible(timeout=60_000)
