@@ -1,7 +1,6 @@
 """Kills of the app, of what it does within itself, and of readers of a case."""
 
 import os
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -43,8 +42,7 @@ def index(ground: Ground) -> Iterator[Trial]:
         process = PROCESSES.Process(target=_look, args=(place(), str(ground.cells)))
         process.start()
         time.sleep(ground.rng.uniform(0, seconds))
-        assert process.pid is not None
-        os.kill(process.pid, signal.SIGKILL)
+        process.kill()  # or it has ended by itself
         process.join(30)
         yield ground.killed("index", "while indexing and measuring")
         yield ground.trial("index", "ended", same)
@@ -75,8 +73,7 @@ def review(ground: Ground) -> Iterator[Trial]:
         process.start()
         assert ready.wait(60)
         time.sleep(ground.rng.uniform(0, 0.6))
-        assert process.pid is not None
-        os.kill(process.pid, signal.SIGKILL)
+        process.kill()  # or it has ended by itself
         process.join(30)
         yield ground.killed("review", f"the case is {case_store.get(case_id).state}")
         yield ground.trial("review", "ended", holds)

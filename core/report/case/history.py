@@ -23,7 +23,8 @@ def said(event: EventRow, names: Mapping[str, str] | None = None) -> str:
         added = sum(change["table"] == PictureRow.__tablename__ for change in changes)
         parts.append(counted(added, "picture"))
     if cells:
-        named = [names[cell["id"]] for cell in cells if names and cell["id"] in names]
+        changed = {cell["id"] for cell in cells}
+        named = [name for cell, name in (names or {}).items() if cell in changed]
         more = ", …" if len(named) > MOST_NAMED else ""
         which = f" ({', '.join(named[:MOST_NAMED])}{more})" if named else ""
         parts.append(f"{counted(len(cells), 'cell')}{which}")
