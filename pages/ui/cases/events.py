@@ -16,14 +16,18 @@ def show(case: CaseRow, person: Person) -> None:
     decided.
     """
     hidden = review.left_blind(case, person.name) > 0
-    names = {cell.id: f"No. {cell.number}" for cell in case.cells}
+    several = len(case.pictures) > 1
+    names = {
+        cell.id: f"No. {cell.number}{f' of {cell.picture.name}' if several else ''}"
+        for cell in case.cells
+    }
     rows = [
         {
             "No.": event.number,
             "Time (UTC)": event.time[:19].replace("T", " "),
             "What": event.kind if hidden else history.said(event, names),
             "Person": event.person,
-            "Name": "verified" if event.verified else "typed",
+            "Identity": "verified" if event.verified else "typed",
             "Hash": event.hash[:16],
         }
         for event in reversed(case_store.events(case.id))
@@ -31,7 +35,7 @@ def show(case: CaseRow, person: Person) -> None:
     st.dataframe(
         pd.DataFrame(rows),
         hide_index=True,
-        column_config={"What": st.column_config.TextColumn(width="medium")},
+        column_config={"What": st.column_config.TextColumn(width="large")},
         alt="The events of this case, a row each",
     )
     st.caption(
