@@ -18,7 +18,7 @@ from pages.ui.common.downloads import download
 from pages.ui.common.text import plain
 from pages.ui.reading import cell_chart
 
-_SMALL = 220  # pixels
+_SMALL, _SCALE = 220, 190  # pixels: the heat map alone, and the scale of its colours
 HEAT, OUTLINE, CELL, CAME = "Heat map", "Outline", "Cell", "As it came"
 _ICONS = {
     SUPPORTED: ":green[:material/check_circle:]",
@@ -52,7 +52,10 @@ def show(cell: CellReading, judgement: Judgement, name: str, key: str, alt: str)
             alt=f"{alt}: {view.lower()}",
         )
         if view == HEAT:
-            st.image(legend(), width=cell_chart.HEIGHT, alt="Colour scale: weak to strong evidence")
+            with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
+                st.caption("weak", width="content")
+                st.image(legend(), width=_SCALE, alt="Colour scale: weak to strong evidence")
+                st.caption("strong", width="content")
 
 
 def show_small(cell: CellReading, judgement: Judgement, alt: str) -> None:
