@@ -17,7 +17,7 @@ from core.reading.fields import drawing
 from core.reading.fields.reader import model_input, read_field, single
 from core.reading.fields.reading import BAND, NOT_READ, FieldCell, FieldReading
 from core.reading.neighbours import Neighbour
-from core.reading.picture import is_field, is_large
+from core.reading.picture import has_background, is_field, is_large
 from core.reading.preparing.told import NOTHING_TOLD, Told
 from core.reading.reader import Reader
 from core.runs.run_store import Run
@@ -123,7 +123,12 @@ def _picture(image: np.ndarray, facts: dict[str, object], cells: list[ReadCell])
 def _single(
     reader: Reader, image: np.ndarray, reading: Reading, facts: dict[str, object]
 ) -> ReadPicture:
-    mask = reading.prepared.mask if reading.prepared else cell_mask(image)
+    if reading.prepared:
+        mask = reading.prepared.mask
+    elif has_background(reading):  # of which no cell was cut out: all of it is lit
+        mask = np.zeros(image.shape[:2], bool)
+    else:
+        mask = cell_mask(image)
     lines = contours(mask)
     line = max(lines, key=len)[:, 0] if lines else np.zeros((0, 2), int)
     height, width = image.shape[:2]
@@ -166,8 +171,10 @@ def _of_field(reader: Reader, region: Region, field: FieldReading, cell: FieldCe
 
 
 def _place(number: int, bbox: tuple[int, ...], line: np.ndarray, area_px: int) -> dict[str, object]:
-    simple = cv2.approxPolyDP(line.astype(np.float32)[:, None], OUTLINE_ERROR, True)[:, 0]
-    outline = [[round(float(x)), round(float(y))] for x, y in (*simple, *simple[:1])]
+    outline = []
+    if len(line):
+        simple = cv2.approxPolyDP(line.astype(np.float32)[:, None], OUTLINE_ERROR, True)[:, 0]
+        outline = [[round(float(x)), round(float(y))] for x, y in (*simple, *simple[:1])]
     empty = dict.fromkeys(("leaning", "probability", "low", "high", "logit", "code", "distance"))
     return empty | {
         "number": number,

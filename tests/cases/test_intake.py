@@ -55,10 +55,12 @@ def test_a_cell_is_kept_as_read_and_a_refused_picture_with_its_reason(
         assert cell.columns["probability"] == pytest.approx(reading.cells[0].probability)
         assert cell.columns["state"] == reading.cells[0].call
     noise = np.random.default_rng(0).integers(0, 256, (300, 300, 3), np.uint8)
-    (cell,) = intake.read(reader, "noise.png", encode(noise)).cells
-    assert (cell.columns["state"], cell.columns["probability"]) == ("refused", None)
-    assert cell.columns["code"] is not None
-    assert cell.columns["reason"]
+    for image in (noise, np.zeros_like(noise)):
+        (cell,) = intake.read(reader, "no_cell.png", encode(image)).cells
+        assert (cell.columns["state"], cell.columns["probability"]) == ("refused", None)
+        assert cell.columns["code"] is not None
+        assert cell.columns["reason"]
+        assert (cell.columns["area_px"], cell.columns["outline"]) == (0, [])
 
 
 def test_metadata_is_not_kept(reader: Reader, demo_root: Path, tmp_path: Path) -> None:

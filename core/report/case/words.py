@@ -199,5 +199,7 @@ def why(cell: ReportedCell) -> str:
 
 
 def across(cell: ReportedCell, um_per_px: float | None) -> str:
-    """The diameter of the disc of a cell's area."""
+    """The diameter of the disc of a cell's area; of what was not outlined it is not known."""
+    if not cell.area_px:
+        return "not measured"
     return size((2 * sqrt(cell.area_px / pi),), um_per_px)
