@@ -24,21 +24,18 @@ def require(run: Run) -> None:
     limits = settings()
     path = [str(PROJECT), *filter(None, [os.environ.get("PYTHONPATH")])]
     try:
-        done = subprocess.run(
-            [sys.executable, "-m", "core.archive.examination", str(run.path.absolute())],
-            cwd=PROJECT,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(path)},
-            capture_output=True,
-            text=True,
-            timeout=limits.examination_seconds,
+        problem = confined.ask(
+            "core.archive.examination",
+            run.path.absolute(),
+            environment=os.environ | {"PYTHONPATH": os.pathsep.join(path)},
+            seconds=limits.examination_seconds,
         )
-        problem = json.loads(done.stdout.splitlines()[-1])
     except subprocess.TimeoutExpired:
         raise RunError(
             f"Checking the run took over {limits.examination_seconds} s and was stopped. Do not "
             "use it."
         ) from None
-    except (ValueError, IndexError):
+    except confined.NoAnswerError:
         raise RunError(
             "The process that checked the run ended: a file in it is damaged, or needs more memory "
             f"than the limit of {limits.examination_bytes / 2**30:.0f} GiB (examination_bytes in "

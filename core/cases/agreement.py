@@ -6,7 +6,7 @@ from itertools import combinations
 
 import numpy as np
 
-from core.cases.labels import LABELS
+from core.cases.labels import CALLED, LABELS
 from core.cases.tables import CaseRow
 from core.metrics.agreement import cohens_kappa
 from core.metrics.estimate import Estimate
@@ -37,9 +37,9 @@ def agreements(case: CaseRow) -> list[Agreement]:
     found = []
     for reader, first in blind.items():
         labels = first or _labels(case, reader, blind=False)
-        calls = {cell.id: cell.state for cell in case.cells if cell.state in ("ALL", "HEM")}
+        calls = {cell.id: cell.state for cell in case.cells if cell.state in CALLED}
         # What the model was not made for cannot be held against it.
-        own = {cell: label for cell, label in labels.items() if label in ("ALL", "HEM")}
+        own = {cell: label for cell, label in labels.items() if label in CALLED}
         found.append(_compare(reader, MODEL, own, calls, bool(first)))
     for one, other in combinations(blind, 2):
         both = bool(blind[one]) and bool(blind[other])

@@ -4,3 +4,4 @@
 ALL, HEM, OTHER, NO_CELL, EXCLUDED = LABELS = ("ALL", "HEM", "other", "no cell", "excluded")
 # White cells, of which blasts are a share.
 COUNTED = (ALL, HEM, OTHER)
+CALLED = (ALL, HEM)  # by a model; one that it sends to review it does not call

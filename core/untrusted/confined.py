@@ -1,12 +1,39 @@
-"""What a process does that opens a file from elsewhere: it has little memory, and ends in time.
+"""A process that opens a file from elsewhere: it is asked, has little memory, and ends in time."""
 
-Its caller, which waits for it, ends it when its time is over.
-"""
-
+import json
 import os
+import subprocess
+import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
+
+from core.settings import PROJECT
+
+
+class NoAnswerError(Exception):
+    """A process has ended without an answer; the message is the end of what it complained of."""
+
+
+def ask(module: str, *arguments: Path, environment: dict[str, str], seconds: float) -> Any:
+    """What a module prints as its last line, JSON, when it runs as a process.
+
+    Raises `NoAnswerError` if there is none, and `subprocess.TimeoutExpired` once the process is
+    ended because it took longer.
+    """
+    done = subprocess.run(
+        [sys.executable, "-m", module, *map(str, arguments)],
+        cwd=PROJECT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+    )
+    try:
+        return json.loads(done.stdout.splitlines()[-1])
+    except (ValueError, IndexError):
+        raise NoAnswerError(" ".join(done.stderr.split())[-300:]) from None
 
 
 def enter(memory_bytes: int) -> None:

@@ -15,7 +15,7 @@ from core.adoption.adopt import GRAPH
 from core.archive import keras_file, model_file
 from core.errors import BlastLensError, ModelError
 from core.runs.adoption import Converted
-from core.settings import PROJECT, settings
+from core.settings import settings
 from core.untrusted import confined
 from core.workers import worker
 from core.workers.launcher import environment
@@ -31,20 +31,19 @@ def convert(file: Path, folder: Path) -> Converted:
     """
     limits = settings()
     try:
-        done = subprocess.run(
-            [sys.executable, "-m", "core.workers.conversion", str(file), str(folder)],
-            cwd=PROJECT,
-            env=environment(folder) | {"TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1"},
-            capture_output=True,
-            text=True,
-            timeout=limits.conversion_seconds,
+        answer = confined.ask(
+            "core.workers.conversion",
+            file,
+            folder,
+            environment=environment(folder)
+            | {"TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1"},
+            seconds=limits.conversion_seconds,
         )
-        answer = json.loads(done.stdout.splitlines()[-1])
     except subprocess.TimeoutExpired:
         raise ModelError(
             f"{file.name} took over {limits.conversion_seconds} s to open and was stopped."
         ) from None
-    except (ValueError, IndexError):
+    except confined.NoAnswerError:
         raise ModelError(
             f"{file.name} cannot be opened: its process ended, most often because the network "
             f"needs more memory than the limit of {limits.conversion_bytes / 2**30:.0f} GiB."

@@ -1,11 +1,9 @@
 """What TensorFlow would train on, asked in a process: `python -m core.workers.devices`."""
 
 import json
-import subprocess
-import sys
 
 from core.errors import BlastLensError, ConfigError
-from core.settings import PROJECT
+from core.untrusted import confined
 from core.workers.launcher import environment
 
 _SECONDS = 120
@@ -13,19 +11,14 @@ _SECONDS = 120
 
 def training() -> str:
     """The device of a training, in words. Raises `ConfigError` with the reason if there is none."""
-    done = subprocess.run(
-        [sys.executable, "-m", "core.workers.devices"],
-        cwd=PROJECT,
-        env=environment() | {"TF_CPP_MIN_LOG_LEVEL": "2"},
-        capture_output=True,
-        text=True,
-        timeout=_SECONDS,
-    )
     try:
-        answer = json.loads(done.stdout.splitlines()[-1])
-    except (ValueError, IndexError):
-        reason = " ".join(done.stderr.split())[-300:]
-        raise ConfigError(f"TensorFlow cannot be asked for its devices: {reason}") from None
+        answer = confined.ask(
+            "core.workers.devices",
+            environment=environment() | {"TF_CPP_MIN_LOG_LEVEL": "2"},
+            seconds=_SECONDS,
+        )
+    except confined.NoAnswerError as ended:
+        raise ConfigError(f"TensorFlow cannot be asked for its devices: {ended}") from None
     if answer["error"]:
         raise ConfigError(answer["error"])
     return str(answer["device"])

@@ -15,7 +15,7 @@ from core import storage
 from core.archive import keras_file
 from core.errors import BlastLensError, RunError
 from core.runs.run_store import Run
-from core.settings import PROJECT, settings
+from core.settings import settings
 from core.untrusted import confined
 from core.workers.launcher import environment
 
@@ -34,24 +34,18 @@ def verify(run: Run) -> float:
     if not file.is_file():
         raise RunError(f"Run {run.run_id} has no model.keras to verify; its engine reads without.")
     keras_file.require_plain(file)
-    command = [sys.executable, "-m", "core.workers.verification", str(run.path.absolute())]
     try:
         with storage.scratch(Path(tempfile.gettempdir())) as folder:
-            done = subprocess.run(
-                command,
-                cwd=PROJECT,
-                env=environment(folder)
-                | {"TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1"},
-                capture_output=True,
-                text=True,
-                timeout=_SECONDS,
+            answer = confined.ask(
+                "core.workers.verification",
+                run.path.absolute(),
+                environment=environment(folder) | _QUIET,
+                seconds=_SECONDS,
             )
-        answer = json.loads(done.stdout.splitlines()[-1])
     except subprocess.TimeoutExpired:
         raise RunError(f"Loading model.keras took over {_SECONDS} s and was stopped.") from None
-    except (ValueError, IndexError):
-        output = " ".join(done.stderr.split())[-300:]
-        raise RunError(f"model.keras cannot be loaded in Keras's safe mode: {output}") from None
+    except confined.NoAnswerError as ended:
+        raise RunError(f"model.keras cannot be loaded in Keras's safe mode: {ended}") from None
     if answer["error"]:
         raise RunError(f"model.keras is refused: {answer['error']}")
     return float(answer["difference"])

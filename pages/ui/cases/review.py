@@ -10,6 +10,7 @@ from core.cases import board as case_board
 from core.cases import intake, review
 from core.cases.board import BY_CALL, ORDERS, Listed, ListedCell
 from core.cases.case_store import SIGNED
+from core.cases.labels import CALLED
 from core.errors import BlastLensError
 from core.people import Person
 from core.teaching import order as teaching_order
@@ -17,7 +18,6 @@ from pages.ui.cases import board, cache, cell
 from pages.ui.cases.board import BoardCell
 from pages.ui.common.text import plain, shown_errors
 
-CALLS = ("ALL", "HEM")  # a review is none
 _HEIGHT = 560  # pixels of the board
 # A blind case has none but that of its pictures.
 _ORDERS = ORDERS | {teaching_order.NAME: teaching_order.STATEMENT}
@@ -113,7 +113,7 @@ def _tile(listed: Listed, one: ListedCell) -> BoardCell:
         id=one.id,
         name=f"No. {one.number} of {one.picture}",
         note="" if hidden or one.probability is None else f"{one.probability:.0%}",
-        call=one.state if one.state in CALLS and not hidden else None,
+        call=one.state if one.state in CALLED and not hidden else None,
         label=one.own if blind else one.label,
         by=None if blind else one.label_by,
     )

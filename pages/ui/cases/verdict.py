@@ -31,21 +31,21 @@ def show(case: CaseRow, person: Person) -> None:
         st.error(plain(problem), icon=":material/error:")
     left, right = st.columns([3, 2], gap="large")
     undecided = review.left_blind(case, person.name)
+    figures = ReportedFigures.parse(verdict(case).to_json())
     with left:
         if undecided:
             st.info(f"Decide first: {undecided:,} still to be decided by you, then it is shown.")
         else:
-            _show_verdict(case)
+            _show_verdict(figures)
             _show_agreement(case)
     with right:
-        _show_signatures(case, person)
+        _show_signatures(case, person, figures)
         if not undecided:
             _show_disagreements(case, person)
         _show_settings(case, person)
 
 
-def _show_verdict(case: CaseRow) -> None:
-    figures = ReportedFigures.parse(verdict(case).to_json())
+def _show_verdict(figures: ReportedFigures) -> None:
     counts = f"{figures.blasts:,} of {figures.cells:,}"
     share = f" ({figures.share:.0%})" if figures.share and words.in_percent(figures) else ""
     st.metric("Blasts among the cells that count", f"{counts}{share}", border=True)
@@ -62,7 +62,7 @@ def _show_agreement(case: CaseRow) -> None:
         )
 
 
-def _show_signatures(case: CaseRow, person: Person) -> None:
+def _show_signatures(case: CaseRow, person: Person, figures: ReportedFigures) -> None:
     section("Signatures")
     for one in case.signatures:
         st.markdown(f":material/draw: {plain(one.person)}, {words.when(one.time)}")
@@ -76,7 +76,7 @@ def _show_signatures(case: CaseRow, person: Person) -> None:
         locked = bool(hindrances) or may_not
         title = "Sign as a second reader" if case.state == SIGNED else "Sign"
         with st.popover(title, type="primary", icon=":material/draw:", disabled=locked):
-            for text in words.before_signing(ReportedFigures.parse(verdict(case).to_json())):
+            for text in words.before_signing(figures):
                 st.markdown(text)
             st.caption("Your name, the time and the verdict are recorded; the case is closed.")
             st.button(
