@@ -86,13 +86,16 @@ def _leaks(index: Index) -> list[DatasetIssue]:
     fold = index.cells.set_index("image_id")["fold"]
     ends = pd.DataFrame({end: across[f"image_{end}"].map(fold) for end in "ab"}).dropna()
     between_folds = int((ends["a"] != ends["b"]).sum())
-    names = "; ".join(" = ".join(group) for group in linked)
+    names = "; ".join(" and ".join(group) for group in linked)
     text = (
         f"{_count(len(across), 'pair')} of identical or nearly identical images carry different "
         f"subject ids: {names}. BlastLens treats such subjects as one."
     )
     if between_folds:
-        text += f" {between_folds} of the pairs cross the official folds, which therefore leak."
+        text += (
+            f" {between_folds} of the pairs stand in two official folds: a model tested on one can "
+            "have been trained on the copy."
+        )
     return [DatasetIssue(text, serious=True, shows="copies")]
 
 

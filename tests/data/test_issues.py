@@ -89,8 +89,8 @@ def test_a_shared_image_and_its_fold_leak_come_first(demo_root: Path, tmp_path: 
     (root / "notes.txt").write_text("not a cell")
     found = findings(indexing.index(root))
     subject = source.name.split("_")[1]
-    assert found[0].serious and f"{subject} = 99" in found[0].text
-    assert "1 of the pairs cross the official folds" in found[0].text
+    assert found[0].serious and f"{subject} and 99" in found[0].text
+    assert "1 of the pairs stand in two official folds" in found[0].text
     assert any("1 file not used" in finding.text for finding in found)
 
 
@@ -125,10 +125,10 @@ def test_a_link_within_a_fold_is_not_said_to_cross_the_folds() -> None:
     cells = _cells()
     within, across = (_said(_linked(cells, 6, other)) for other in (24, 18))
     assert within.keys() == across.keys() == {"links"}
-    assert "1 pair of" in within["links"].text and "1 = H4" in within["links"].text
+    assert "1 pair of" in within["links"].text and "1 and H4" in within["links"].text
     assert "official folds" not in within["links"].text
-    assert "1 = 3" in across["links"].text
-    assert "1 of the pairs cross the official folds" in across["links"].text
+    assert "1 and 3" in across["links"].text
+    assert "1 of the pairs stand in two official folds" in across["links"].text
 
 
 def test_a_copy_within_a_subject_is_no_link() -> None:
@@ -274,4 +274,4 @@ def test_flagged_cells_are_counted_by_flag_and_many_are_serious() -> None:
 def test_the_real_cells_leak_across_folds(real_data: Path) -> None:
     found = findings(indexing.index(real_data / "cnmc_sample"))
     assert found[0].serious
-    assert "H10 = H3" in found[0].text and "H2 = H6" in found[0].text
+    assert "H10 and H3" in found[0].text and "H2 and H6" in found[0].text

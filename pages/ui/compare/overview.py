@@ -120,7 +120,7 @@ def _show_table(runs: list[TestSet]) -> list[ComparedRun]:
         hide_index=True,
         height="content",
         column_config={
-            "Model": st.column_config.TextColumn(width=140),
+            "Model": st.column_config.TextColumn(width=185),
             "Measured on": st.column_config.TextColumn(width=170),
             "Against the best": st.column_config.TextColumn(width=170),
             **{
