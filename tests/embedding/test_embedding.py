@@ -79,6 +79,7 @@ def test_distances_of_the_features_are_those_of_the_most_similar_cells() -> None
 
 def test_a_job_draws_the_map_of_a_data_set_and_is_found_again(workspace: Path) -> None:
     index = datasets.index(datasets.resolve("demo"))
+    shutil.rmtree(embedding_job.of_data_set(index, "pca").path)  # another test may have drawn it
     job = embedding_job.of_data_set(index, "pca")
     assert job.map is None
     with Reporter(job) as reporter:

@@ -28,7 +28,7 @@ def start(root: Path, **settings: object) -> Run:
 def test_the_session_of_a_worker_steps_back_from_the_app(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BLASTLENS_NICE", "12")
     groups = Path("/proc/self/autogroup")
-    if not groups.exists():
+    if not groups.exists() or not groups.read_text().strip():
         pytest.skip("this system does not share its processors between sessions")
     script = (
         "import os; from core.workers import worker; worker.step_back(); "
