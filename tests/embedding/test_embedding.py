@@ -1,5 +1,6 @@
 """Maps of cells: hand-computed axes, the same points in any order, what has no place, the job."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np

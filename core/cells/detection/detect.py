@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from core.cells.detection import edge, nuclei, smudges, stain
+from core.cells.detection import edge, joining, nuclei, smudges, stain
 from core.cells.detection.boundary import MOST_ROWS, outlines
 from core.cells.detection.colours import codes_of, relearned
 from core.cells.detection.likelihood import evidence
@@ -116,10 +116,10 @@ def find(image: np.ndarray, setting: Setting) -> list[Cell]:
         return []
     log_odds = evidence(dense, parts, setting.level, unit)
     log_odds = cv2.GaussianBlur(log_odds, (0, 0), unit / 32)
-    labels = nuclei.gather(parts, log_odds, unit)
+    labels = joining.gather(parts, log_odds, unit)
     lines, *_ = _lines(labels, log_odds, unit)
     log_odds = relearned(log_odds, dense, fill(lines, purple.shape), unit)
-    labels = nuclei.gather(parts, log_odds, unit)
+    labels = joining.gather(parts, log_odds, unit)
     lines, labels, owners, centres = _lines(labels, log_odds, unit)
     if labels.any():
         code = codes_of(cv2.GaussianBlur(fine, (0, 0), 0.8), setting.light)

@@ -1,6 +1,4 @@
-"""Finds nuclei: purple regions, with the lobes of a cell joined and touching cells separated."""
-
-from collections.abc import Iterator
+"""Finds nuclei and lobes of nuclei: purple regions, with touching ones separated."""
 
 import cv2
 import numpy as np
@@ -13,13 +11,7 @@ STAINED = 0.12  # density in green, above which something lies on the glass
 OVER_RED, MOST_RED = 1.3, 0.45  # a nucleus's purple over red cells', and theirs at most
 # All lengths below are in red cell diameters, areas in areas of a red cell.
 LEAST_LOBE = 0.03
-LEAST_NUCLEUS = 0.27  # a platelet is smaller
-GAP = 0.7  # between lobes of one nucleus
-SNIPPET = 0.3  # a lobe of less area belongs to the nearest one
-WIDEST = 3.6  # nucleus with all its lobes
-FILLED = 0.64  # share of the circle around the lobes of one nucleus that the cell fills
-WHOLE, ROUND = 1.2, 0.55  # least area and share of its circle of a part that can be a nucleus
-NOTCHED = 0.95  # as `FILLED`, for two such parts: touching cells leave notches
+WHOLE = 1.2  # least area of a part that can be a nucleus by itself
 MAYBE_TWO = 1.5  # a region of this area may be two nuclei
 NECK = 0.85  # of the smaller nucleus's inscribed radius: a narrower neck separates two
 NECKS = (0.4, 0.5, 0.6, 0.7, 0.8)  # of the deepest inscribed radius, where necks are searched
@@ -59,22 +51,6 @@ def find(purple: np.ndarray, threshold: float, red_cell: float) -> np.ndarray:
     keep = stats[:, cv2.CC_STAT_AREA] >= LEAST_LOBE * unit
     keep[0] = False
     return _split(parts, stats, keep, red_cell)
-
-
-def gather(parts: np.ndarray, evidence: np.ndarray, red_cell: float) -> np.ndarray:
-    """Joins the lobes of `find` to nuclei, int32 (H, W) from 1 on, without platelets.
-
-    Lobes are of one cell if it fills the circle around them: `evidence` float32 (H, W) is positive
-    on white cells.
-    """
-    unit = np.pi / 4 * red_cell**2
-    areas = np.bincount(parts.ravel()) / unit
-    table, number = np.zeros(len(areas), np.int32), 0
-    for group in _join(parts, evidence > 0, red_cell):
-        if areas[group].sum() >= LEAST_NUCLEUS:
-            number += 1
-            table[group] = number
-    return np.asarray(table[parts])
 
 
 def _split(parts: np.ndarray, stats: np.ndarray, keep: np.ndarray, red_cell: float) -> np.ndarray:
@@ -144,7 +120,7 @@ def _notched(region: np.ndarray, red_cell: float) -> np.ndarray:
             parts = points[side], points[~side]
             if length < shortest and all(
                 len(part) >= WHOLE * unit
-                and _roundness(part, len(part)) >= EVEN
+                and roundness(part, len(part)) >= EVEN
                 and length <= SEAM * np.sqrt(4 / np.pi * len(part))
                 for part in parts
             ):
@@ -162,12 +138,12 @@ def _clump(region: np.ndarray, red_cell: float) -> np.ndarray:
     rows, columns = np.nonzero(region)
     points = np.stack((columns, rows), axis=1).astype(np.float32)
     unit, result = np.pi / 4 * red_cell**2, region.astype(np.int32)
-    if len(points) < CLUMP * unit or _roundness(points, len(points)) >= OUT_OF_ROUND:
+    if len(points) < CLUMP * unit or roundness(points, len(points)) >= OUT_OF_ROUND:
         return result
     for count in PARTS:
         owner = _partition(points, count)
         parts = [points[owner == number] for number in range(count)]
-        if all(len(p) >= WHOLE * unit and _roundness(p, len(p)) >= EVEN for p in parts):
+        if all(len(p) >= WHOLE * unit and roundness(p, len(p)) >= EVEN for p in parts):
             result[rows, columns] = owner + 1
             break
     return result
@@ -212,67 +188,6 @@ def nearest(seeds: np.ndarray, region: np.ndarray) -> np.ndarray:
     return np.where(region, table[places], 0).astype(np.int32)
 
 
-def _join(parts: np.ndarray, cell: np.ndarray, red_cell: float) -> list[list[int]]:
-    """The numbers of the parts of each nucleus."""
-    count, unit = int(parts.max()), np.pi / 4 * red_cell**2
-    outlines: list[np.ndarray] = []
-    for part, window in enumerate(windows(parts), 1):
-        corner = window[1].start, window[0].start
-        outlines.append(np.vstack(contours(parts[window] == part, corner))[:, 0])
-    areas = np.bincount(parts.ravel(), minlength=count + 1)[1:] / unit
-    group = list(range(count))
-    members = {n: [n] for n in range(count)}
-    for _, a, b in sorted(_gaps(outlines, GAP * red_cell)):
-        if group[a] == group[b]:
-            continue
-        first, second = members[group[a]], members[group[b]]
-        both = np.vstack([outlines[n] for n in first + second])
-        sizes = areas[first].sum(), areas[second].sum()
-        filled = FILLED - 0.15 if min(sizes) < SNIPPET else FILLED
-        if min(sizes) >= WHOLE and all(
-            _roundness(np.vstack([outlines[n] for n in part]), size * unit) >= ROUND
-            for part, size in zip((first, second), sizes, strict=True)
-        ):
-            filled = NOTCHED
-        if _one_cell(both, cell, red_cell, filled):
-            members[group[a]] = sorted(first + second)
-            del members[group[b]]
-            for n in second:
-                group[n] = group[a]
-    return [[n + 1 for n in members[g]] for g in sorted(members)]
-
-
-def _roundness(points: np.ndarray, area: float) -> float:
-    """The share of the circle around `points` (N, 2) that an `area` in pixels fills."""
+def roundness(points: np.ndarray, area: float) -> float:
+    """Returns the share of the circle around `points` (N, 2) that an `area` in pixels fills."""
     return float(area / (np.pi * cv2.minEnclosingCircle(points.astype(np.float32))[1] ** 2))
-
-
-def _one_cell(points: np.ndarray, cell: np.ndarray, red_cell: float, filled: float) -> bool:
-    (x, y), radius = cv2.minEnclosingCircle(points.astype(np.float32))
-    if 2 * radius > WIDEST * red_cell:
-        return False
-    left, top = max(0, int(x - radius)), max(0, int(y - radius))
-    part = cell[top : int(y + radius) + 2, left : int(x + radius) + 2]
-    rows, columns = np.ogrid[: part.shape[0], : part.shape[1]]
-    inside = (rows + top - y) ** 2 + (columns + left - x) ** 2 <= radius**2
-    return bool(part[inside].mean() >= filled)
-
-
-def _gaps(outlines: list[np.ndarray], most: float) -> Iterator[tuple[float, int, int]]:
-    """Yields the distance in pixels of two outlines (N, 2) and their numbers, if it is `most`."""
-    if not outlines:
-        return
-    low = np.array([outline.min(axis=0) for outline in outlines])
-    high = np.array([outline.max(axis=0) for outline in outlines])
-    for a in range(len(outlines)):
-        apart = np.maximum(low[a], low[a + 1 :]) - np.minimum(high[a], high[a + 1 :])
-        for b in (np.flatnonzero((apart <= most).all(axis=1)) + a + 1).tolist():
-            gap = _gap(outlines[a], outlines[b])
-            if gap <= most:
-                yield gap, a, b
-
-
-def _gap(a: np.ndarray, b: np.ndarray) -> float:
-    """The distance between two outlines (N, 2) in pixels."""
-    a, b = (p[:: max(1, len(p) // 200)].astype(np.float32) for p in (a, b))
-    return float(np.sqrt(((a[:, None] - b[None]) ** 2).sum(axis=2).min()))
