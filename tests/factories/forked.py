@@ -110,7 +110,8 @@ def _prepared(name: str, prepare: Any = spawn.get_preparation_data) -> dict[str,
 
 def _start_server() -> None:
     with mock.patch.dict(os.environ, _ENVIRONMENT):
-        _server.set_forkserver_preload(["tests.factories.preloaded"])
+        # Often, because its command line is the room for those of its forks, see `_show_as`.
+        _server.set_forkserver_preload(["tests.factories.preloaded"] * 100)
         _server.ensure_running()
 
 
