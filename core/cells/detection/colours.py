@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from core.cells.detection.stain import density
+from core.cells.detection.stain import BAND, density
 
 BINS = 16  # of each channel's density
 DENSEST = 1.2  # density, natural logarithm, in the middle of the last bin
@@ -40,7 +40,11 @@ def relearned(
 
 def codes(dense: np.ndarray) -> np.ndarray:
     """The bin of each pixel's colour, uint16 (H, W), of density float32 (H, W, 3)."""
-    return _joined([_bins(plane) for plane in cv2.split(dense)])
+    result = np.empty(dense.shape[:2], np.uint16)
+    for top in range(0, len(dense), BAND):
+        rows = slice(top, top + BAND)
+        result[rows] = _joined([_bins(plane) for plane in cv2.split(dense[rows])])
+    return result
 
 
 def codes_of(image: np.ndarray, light: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from core.cells.detection.stain import purple
+from core.cells.detection.stain import BAND, purple
 
 # The density of red cells if the field has none to compare with: weak eosin.
 EOSIN = np.array([0.08, 0.25, 0.22], np.float32)
@@ -56,9 +56,16 @@ def evidence(dense: np.ndarray, nuclei: np.ndarray, level: float, red_cell: floa
     away /= red_cell
     colour = purple(dense)
     model = _stain_model(dense, colour, nuclei, away, level, red_cell)
-    total = np.zeros(colour.shape, np.float32) + np.float32(BIAS)
-    for name, values in _features(dense, nuclei, away, model, red_cell).items():
-        total += np.float32(WEIGHTS[name]) * values
+    unit = red_cell / 32  # the widths below are for a red cell of 32 pixels
+    smooth = cv2.GaussianBlur(dense, (0, 0), 1.5 * unit)
+    wide = _blurred(colour, 5 * unit, 4)
+    nuclear = _blurred((nuclei > 0).astype(np.float32), 16 * unit, 8)
+    total = np.full(colour.shape, BIAS, np.float32)
+    for top in range(0, len(total), BAND):
+        rows = slice(top, top + BAND)
+        planes = dense[rows], smooth[rows], colour[rows], wide[rows], nuclear[rows], away[rows]
+        for name, values in _features(*planes, model).items():
+            total[rows] += np.float32(WEIGHTS[name]) * values
     return total
 
 
@@ -100,27 +107,29 @@ def _red_density(pixels: np.ndarray, enough: int) -> np.ndarray:
 
 def _features(
     dense: np.ndarray,
-    nuclei: np.ndarray,
+    smooth: np.ndarray,
+    colour: np.ndarray,
+    wide: np.ndarray,
+    nuclear: np.ndarray,
     away: np.ndarray,
     model: StainModel,
-    red_cell: float,
 ) -> dict[str, np.ndarray]:
-    """Features by the names of their weights, each float32 (H, W)."""
-    unit = red_cell / 32  # the widths below are for a red cell of 32 pixels
+    """Features by the names of their weights, each float32 (H, W).
+
+    Takes density and blurred density, float32 (H, W, 3), and float32 (H, W): purple, purple and
+    nuclei blurred widely, and the distance from a nucleus in diameters of a red cell.
+    """
     own = model.red
     own_share = own / (own.sum() + FAINT)
+    own_purple = float(purple(own_share.reshape(1, 1, 3))[0, 0])
     total = np.maximum(cv2.transform(dense, ALL), 0)
-    colour = purple(dense)
     # Plane by plane: numpy is slow along an axis of three.
     unlike = np.sqrt(sum((p - o) ** 2 for p, o in zip(cv2.split(dense), own, strict=True)))
-    planes = cv2.split(cv2.GaussianBlur(dense, (0, 0), 1.5 * unit))
-    amount = np.maximum(planes[0] + planes[1] + planes[2], 0)
+    red, green, blue = planes = cv2.split(smooth)
+    amount = np.maximum(red + green + blue, 0)
     share = 1 / (amount + FAINT)
     off = [plane * share - usual for plane, usual in zip(planes, own_share, strict=True)]
     alike = np.exp(sum(plane * plane for plane in off) / -(0.05**2)) * np.tanh(amount / 0.3)
-    red, _, blue = planes
-    wide = _blurred(colour, 5 * unit, 4) / model.nuclear
-    own_purple = float(purple(own_share.reshape(1, 1, 3))[0, 0])
     return {
         "dense": np.tanh(total),
         "purple": np.tanh(colour / model.nuclear),
@@ -132,8 +141,8 @@ def _features(
         "red": np.tanh(red / 0.15),
         "red_to_red_cells": np.minimum(red / (own[0] + 0.03), 4),
         "blue_to_red_cells": np.minimum(blue / (own[2] + 0.03), 4),
-        "purple_around": np.minimum(wide, 1.5),
-        "nuclear_around": _blurred((nuclei > 0).astype(np.float32), 16 * unit, 8),
+        "purple_around": np.minimum(wide / model.nuclear, 1.5),
+        "nuclear_around": nuclear,
         "distance": np.minimum(away, 2),
         "beside": np.minimum(away, 0.5),
     }
