@@ -4,7 +4,7 @@ import errno
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -76,11 +76,16 @@ def writing() -> Iterator[tuple[Session, HeadRow]]:
 
 @contextmanager
 def _session(engine: Engine) -> Iterator[Session]:
+    with _refusals(), Session(engine, expire_on_commit=False, autoflush=False) as session:
+        yield session
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
     try:
-        with Session(engine, expire_on_commit=False, autoflush=False) as session:
-            yield session
+        yield
     except DBAPIError as error:
-        raise CaseError(f"The case database cannot be used: {_cause(error)}") from error
+        raise CaseError(f"The case database cannot be used: {_cause(error.orig)}") from error
 
 
 @lru_cache(maxsize=4)
@@ -96,7 +101,7 @@ def _engine(address: str) -> Engine:
             "PostgreSQL needs the extra blastlens[postgresql]."
         ) from error
     except DBAPIError as error:
-        raise CaseError(f"The case database cannot be opened: {_cause(error)}") from error
+        raise CaseError(f"The case database cannot be opened: {_cause(error.orig)}") from error
     except CommandError as error:
         raise CaseError(
             f"The case database is of a later version of BlastLens ({error}). Update BlastLens, or "
@@ -150,21 +155,25 @@ def forget() -> None:
 def backup(target: Path) -> None:
     """Copies a SQLite database, consistent while others write.
 
-    Raises `CaseError` for PostgreSQL, which has pg_dump for that.
+    Raises `CaseError` for PostgreSQL, which has pg_dump for that, and if the disk refuses.
     """
     if not url().startswith("sqlite"):
         raise CaseError("Back up PostgreSQL by pg_dump, and the folder of pictures beside it.")
-    with _engine(url()).connect() as connection:
+    with _refusals(), _engine(url()).connect() as connection:
         source = connection.connection.driver_connection
         assert isinstance(source, sqlite3.Connection)
-        with storage.atomic(target) as temporary, sqlite3.connect(temporary) as copy:
-            source.backup(copy)
+        with storage.atomic(target) as temporary, closing(sqlite3.connect(temporary)) as copy:
+            try:
+                source.backup(copy)
+            except sqlite3.Error as error:
+                cause = _cause(error, str(target))
+                raise CaseError(f"The backup cannot be written: {cause}") from error
 
 
-def _cause(error: DBAPIError) -> str:
+def _cause(error: BaseException | None, file: str | None = None) -> str:
     """What the database says, in a sentence; with file and remedy if the disk refuses SQLite."""
-    code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code in _OF_THE_DISK:
         number = _OF_THE_DISK[code]
-        return str(DiskError(number, os.strerror(number), url().removeprefix("sqlite:///")))
-    return " ".join(str(error.orig or error).split())[:300] + "."
+        return str(DiskError(number, os.strerror(number), file or url().removeprefix("sqlite:///")))
+    return " ".join(str(error).split())[:300] + "."

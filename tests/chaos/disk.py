@@ -7,13 +7,11 @@ well the same write succeeds. The disk is a small one in memory, in a mount name
 """
 
 import dataclasses
-import errno
 import hashlib
 import itertools
 import json
 import os
 import random
-import resource
 import shutil
 import signal
 import subprocess
@@ -22,9 +20,8 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
 from unittest import mock
 
 import numpy as np
@@ -32,35 +29,15 @@ from pyarrow import parquet
 
 from benchmarks.chaos import Trial
 from core import storage
-from core.archive import archive
-from core.cases import case_store, database, verification
-from core.cohort import cohort_store
-from core.cohort.cohort import Cohort
-from core.cohort.scoring import score_chunk
-from core.data import datasets, images, indexing, measures, pixel_cache
+from core.cases import case_store, verification
+from core.data import images, indexing, measures, pixel_cache
 from core.data.geometry import Geometry
-from core.data.synthetic import dataset
 from core.errors import BlastLensError, DiskError, RunError
-from core.jobs.job import Status
-from core.reading.fields import detection_job
-from core.reading.fields.detection_job import DetectionJob
-from core.report.card import texts
-from core.runs import about, active_model, config, run_store
 from core.settings import PROJECT, settings
-from core.training import checkpoint
-from core.tuning import sweep_store
-from core.workers import queue
-from tests.factories import cases
+from tests.chaos.disks import DISKS, MOUNTED, WELL
+from tests.chaos.writes import World, made, writes
 
-MIB, RUN = 24, "demo-colour-bands"
-CALLS = (
-    (tempfile, "mkstemp"),
-    (tempfile, "mkdtemp"),
-    (os, "replace"),
-    (os, "rename"),
-    (os, "mkdir"),
-)
-BROKEN = (errno.EIO, errno.EDQUOT, errno.EACCES, errno.ESTALE)
+MIB = 24
 PAGES = sorted(file.stem for file in (PROJECT / "pages").glob("*.py"))
 INSIDE = [
     "unshare",
@@ -69,162 +46,6 @@ INSIDE = [
     "-c",
     'mount -t tmpfs -o size="$0" tmpfs "$1" && shift && exec "$@"',
 ]
-
-
-@dataclasses.dataclass(frozen=True)
-class World:
-    """What the writes work on: a data set, an archive, and folders to copy them from."""
-
-    root: Path
-    archive: Path
-    template: Path
-
-    def renew(self) -> None:
-        """An artifacts folder with a run, a case, a queued run and a cohort."""
-        database.forget() if (storage.cases_dir() / "cases.sqlite").exists() else None
-        shutil.rmtree(settings().artifacts, ignore_errors=True)
-        shutil.copytree(self.template, settings().artifacts)
-
-
-def writes(world: World) -> dict[str, Callable[[], object]]:
-    """A write of each kind."""
-    run = run_store.get(RUN)
-    waiting, cohort = run_store.get("waiting"), cohort_store.cohorts()[0]
-    wanted = config.create("cnn-16", world.root, "recommended")
-    numbers = [np.random.default_rng(0).random((64, 1024), np.float32)]
-
-    def pixels() -> None:
-        cells = indexing.index(world.root).cells
-        pixel_cache.pixels(world.root, cells, Geometry(256, 64))
-
-    def scan() -> None:
-        little = dataclasses.replace(settings(), max_scan_pixels=10)
-        with mock.patch.object(detection_job, "settings", lambda: little):
-            DetectionJob.of("new").put(bytes(2**20), ".bin", None)
-
-    return {
-        "run": lambda: run_store.create(wanted, "new"),
-        "status": lambda: waiting.write_status(Status(state="running", phase="training")),
-        "history": lambda: waiting.append_history({"epoch": 1, "loss": 0.5}),
-        "queue": lambda: queue.join(waiting),
-        "checkpoint": lambda: checkpoint.save(
-            checkpoint.Checkpoint(state=numbers), waiting.checkpoint_file
-        ),
-        "about": lambda: about.change(run, name="Ada's", note="x" * 1000),
-        "card": lambda: texts.write(run, "contact", "x" * 500),
-        "active model": lambda: active_model.promote(run),
-        "sweep": lambda: sweep_store.create(
-            sweep_store.Plan(kind="cross-validation", base=wanted.replace(folds=3)), "new"
-        ),
-        "data sets": lambda: datasets.add(str(world.root)),
-        "index": lambda: indexing.index(world.root),
-        "measures": lambda: measures.measure(indexing.index(world.root)),
-        "pixels": pixels,
-        "scan": scan,
-        "drawn set": lambda: dataset.write_dataset(storage.demo_dir(), cells=24),
-        "case": lambda: cases.make([cases.single()], name="New"),
-        "case of fields": lambda: cases.make(name="New"),
-        "cohort": lambda: cohort_store.create(cohort.plan, str(settings().artifacts / "new")),
-        "cohort's list": lambda: cohort.list_pictures(lambda *_: None),
-        "cohort's part": lambda: (
-            cohort.list_pictures(lambda *_: None),
-            score_chunk(str(Cohort(cohort.path).path), 0),
-        ),
-        "export": lambda: archive.export(run, settings().artifacts / "out.zip"),
-        "import": lambda: archive.import_run(world.archive, "new"),
-    }
-
-
-@contextmanager
-def calls(do: Callable[[], None]) -> Iterator[None]:
-    """Has `do` called before each call by which files are made and put into place."""
-
-    def after(call: Callable[..., Any]) -> Callable[..., Any]:
-        def called(*args: Any, **more: Any) -> Any:
-            do()
-            return call(*args, **more)
-
-        return called
-
-    with ExitStack() as patches:
-        for module, name in CALLS:
-            patches.enter_context(mock.patch.object(module, name, after(getattr(module, name))))
-        yield
-
-
-@contextmanager
-def full(rng: random.Random) -> Iterator[None]:
-    """A disk with so much room."""
-    room = rng.choice([0, 0, 1, 2, 4, 16, 64, 256]) * 4096
-    ballast = settings().artifacts.parent / "ballast"
-    with suppress(OSError), ballast.open("wb", buffering=0) as file:
-        while True:
-            file.write(bytes(4096))
-    os.truncate(ballast, max(0, ballast.stat().st_size - room))
-    try:
-        yield
-    finally:
-        ballast.unlink()
-
-
-@contextmanager
-def read_only(_: random.Random) -> Iterator[None]:
-    database.forget()  # a file that is open for writing keeps the disk writable
-    mount = ["mount", "-o", "remount,bind,{}", str(settings().artifacts.parent)]
-    subprocess.run([it.format("ro") for it in mount], check=True)
-    try:
-        yield
-    finally:
-        subprocess.run([it.format("rw") for it in mount], check=True)
-
-
-@contextmanager
-def limited(rng: random.Random) -> Iterator[None]:
-    """No file may be longer."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (rng.choice([0, 100, 5000, 100_000]), before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
-@contextmanager
-def broken(rng: random.Random) -> Iterator[None]:
-    """A disk that refuses from some call on."""
-    number, left = rng.choice(BROKEN), itertools.count(-rng.randrange(6))
-
-    def refuse() -> None:
-        if next(left) >= 0:
-            raise OSError(number, os.strerror(number))
-
-    with calls(refuse):
-        yield
-
-
-@contextmanager
-def slow(_: random.Random) -> Iterator[None]:
-    with calls(lambda: time.sleep(0.005)):
-        yield
-
-
-@contextmanager
-def jumping(rng: random.Random) -> Iterator[None]:
-    """A clock that jumps an hour forth and back."""
-    now = time.time
-    with mock.patch.object(time, "time", lambda: now() + rng.choice([-3600, 0, 3600])):
-        yield
-
-
-DISKS: Mapping[str, Callable[[random.Random], AbstractContextManager[None]]] = {
-    "full": full,
-    "read-only": read_only,
-    "limited": limited,
-    "broken": broken,
-    "slow": slow,
-    "jumping clock": jumping,
-}
-MOUNTED, WELL = ("full", "read-only"), ("slow", "jumping clock")
 
 
 def problem(error: Exception) -> str:
@@ -398,22 +219,6 @@ def trials(seed: int, seconds: float, folder: Path, disks: tuple[str, ...]) -> I
                 yield opened(world, disk, page, number)
         if time.monotonic() > deadline:
             return
-
-
-def made(folder: Path) -> World:
-    """The world of the trials, beside the disk that they break."""
-    world = World(folder / "set", folder / "run.zip", folder / "template")
-    shutil.copytree(PROJECT / "artifacts" / "runs" / RUN, storage.runs_dir() / RUN)
-    dataset.write_dataset(world.root, cells=12, subjects=6)
-    run = run_store.get(RUN)
-    archive.export(run, world.archive)
-    run_store.create(config.create("cnn-16", world.root, "recommended"), "waiting")
-    active_model.promote(run)
-    cases.make([cases.single()])
-    cohort_store.create(cohort_store.planned(run, str(world.root)))
-    database.forget()
-    shutil.copytree(settings().artifacts, world.template)
-    return world
 
 
 def campaign(seed: int, seconds: float) -> Iterator[Trial]:
