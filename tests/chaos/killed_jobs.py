@@ -9,6 +9,7 @@ from functools import partial
 from itertools import count
 from unittest import mock
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -17,6 +18,9 @@ from core import storage
 from core.cohort import cohort_store
 from core.cohort.cohort import Cohort
 from core.data.fetch_job import Fetch
+from core.data.images import encode
+from core.data.synthetic.smear_field import draw_field
+from core.reading.fields.detection_job import DetectionJob
 from core.runs import run_store
 from core.runs.run_store import Run
 from core.settings import PROJECT
@@ -178,6 +182,38 @@ def score(ground: Ground) -> Iterator[Trial]:
         launcher.follow(cohort)
         yield ground.trial("score", "ended", partial(same, cohort))
         shutil.rmtree(cohort.path)
+
+
+def scan(ground: Ground) -> Iterator[Trial]:
+    """The search for cells in a large image."""
+    field = draw_field(seed=ground.seed, blasts=2, lymphocytes=2, size=(900, 1200)).image
+    image = encode(np.tile(field, (3, 2, 1)))
+
+    def planned(name: str) -> DetectionJob:
+        job = DetectionJob.of(name)
+        job.put(image, ".png", None)
+        launcher.start(job)
+        return job
+
+    whole = planned("whole")
+    launcher.follow(whole)
+    expected = whole.cells_file.read_bytes()
+
+    def same(job: DetectionJob) -> None:
+        assert job.status.state == "succeeded", job.status
+        assert job.found.complete and job.cells_file.read_bytes() == expected
+
+    for number in count():
+        job = planned(f"killed{number}")
+        for _ in range(KILLS_A_JOB):
+            time.sleep(ground.rng.uniform(0, 3))
+            if not (found := processes_of("core.workers.detection", job.path)):
+                break
+            kill_9(found[0])
+            yield ground.killed("scan", f"at {job.written_status.phase}")
+            resume(job)
+        launcher.follow(job)
+        yield ground.trial("scan", "ended", partial(same, job))
 
 
 def fetch(ground: Ground) -> Iterator[Trial]:

@@ -27,6 +27,7 @@ KINDS: dict[str, Callable[[Ground], Iterator[Trial]]] = {
     "trainer": killed_jobs.trainer,
     "sweep": killed_jobs.sweep,
     "score": killed_jobs.score,
+    "scan": killed_jobs.scan,
     "fetch": killed_jobs.fetch,
     "index": killed_others.index,
     "review": killed_others.review,
