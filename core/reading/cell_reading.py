@@ -59,10 +59,6 @@ class CellReading:
         """Whether a call of ALL or HEM lies so close to the threshold that it says little."""
         return self.close and self.call != "review"
 
-    @property
-    def probability_hem(self) -> float:
-        return 1 - self.probability
-
     @cached_property
     def heat(self) -> np.ndarray | None:
         """The heat map on the image, float32 (W, W), 0..1; None if no position has evidence."""
