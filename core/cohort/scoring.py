@@ -26,7 +26,7 @@ from core.reading.batch import on_threads
 from core.reading.checks import OF_FEATURES
 from core.reading.fields.reader import read_field
 from core.reading.gate import examine
-from core.reading.picture import is_field, is_large, open_field, shows_field
+from core.reading.picture import is_large, open_field, shows_field
 from core.reading.preparing.doubts import answer
 from core.reading.reader import Opened, Reader
 from core.settings import settings
@@ -109,10 +109,10 @@ class _Scorer:
                 data = read_file(file, name)
                 known = Known(number, listed, hashlib.sha256(data).hexdigest())
                 opened = reader.open(name, data, self._plan.told)
+                if shows_field(opened.gate):
+                    return self._field(known, file)
                 if isinstance(opened, Opened):
                     return known, opened
-                if is_field(opened):
-                    return self._field(known, file)
                 return [known.refused(opened.gate)]
         except Exception as error:
             return [self._unreadable(known, error)]
@@ -130,11 +130,7 @@ class _Scorer:
             answered, doubts = answer(picture, reader.calibration)
             seen = reader.known(picture, known.sha256 or "")
             return [known.cell(gate, answered, doubts, picture.unadapted is not None, seen)]
-        if not shows_field(gate):
-            return [known.refused(gate)]
-        place = place_of(self._plan.source, known.listed.path)
-        with local_file(place, opened.name) as file:
-            return self._field(known, file)
+        return [known.refused(gate)]
 
     def _field(self, known: Known, file: Path) -> list[ScoredRow]:
         plan, name = self._plan, known.listed.path

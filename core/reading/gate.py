@@ -53,7 +53,8 @@ class Gate:
     diameter_px, least_diameter_px, most_diameter_px: of the cell, at the scale of training, and its
     range in training. least_focus: in training. cut_off: the longest straight piece of the cell's
     outline on the picture's edge, over its diameter. foreign_colours, glass, white_cells and
-    red_cells_across: of a picture with a background, see `Scene`. red_over_blue, red_varies: see
+    red_cells_across: of a picture with a background, see `Scene`. close_up: 1 if such a one was
+    taken for one cell, 0 if it shows a field. red_over_blue, red_varies: see
     `core.reading.preparing.channels.Balance`. enlargement: what brought the cell to the scale of
     training. um_per_px: the scale of the picture as it came, if it is known. appearance,
     appearance_limit: distance in what is measured, in standard deviations. own_appearance: that

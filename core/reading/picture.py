@@ -1,8 +1,9 @@
 """Decides what a picture shows, one cell or a whole field, and reads it accordingly.
 
 The pages and the command line ask here and nowhere else. A picture of `SCAN_FROM` pixels or more is
-a field. Any other is read as a cell first; it is a field if the checks find that it shows several
-cells, or one cell that is a small part of it.
+a field. Any other is looked at as a cell first; it is a field if the checks find that it shows
+several white cells, or one that it was not taken for: a small part of it, or aside
+(`core.reading.preparing.natural_background`). What a model makes of the cell plays no part.
 """
 
 from collections.abc import Callable, Iterator
@@ -20,7 +21,7 @@ from core.errors import ConfigError, UploadError
 from core.reading.cell_reading import Reading
 from core.reading.fields.drawing import OVERVIEW, overlay
 from core.reading.fields.reader import read_field, single
-from core.reading.fields.reading import FIELD, FieldCell, FieldReading
+from core.reading.fields.reading import FieldCell, FieldReading
 from core.reading.fields.summary import summarise
 from core.reading.gate import Gate
 from core.reading.preparing.eyepiece import open_picture
@@ -57,8 +58,7 @@ def is_field(reading: Reading) -> bool:
 
 def shows_field(gate: Gate) -> bool:
     """Returns whether the checks of a cell say that its picture shows a whole field instead."""
-    white_cells = gate.figures.get("white_cells")
-    return white_cells is not None and not gate.passed and (white_cells > 1 or gate.code == FIELD)
+    return gate.figures.get("close_up") == 0
 
 
 @dataclass(frozen=True)

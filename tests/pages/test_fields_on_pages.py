@@ -97,3 +97,12 @@ def test_a_cell_of_a_field_is_shown_like_one_that_was_uploaded_alone(finished_ru
     assert "The model suggests" in shown and "The cell in words" in shown
     assert shown.count("; distance ") == 3 and "eat map" in shown
     assert [one.label for one in app.expander].count("Why") == 1
+
+
+def test_the_only_cell_of_a_field_is_shown_at_once(finished_run: Run) -> None:
+    drawn = draw_field(seed=4, blasts=1, lymphocytes=0, size=(480, 640), scale=0.25)
+    app = upload("one.png", encode(drawn.image))
+    assert metric(app, "Cells found") == "1" and "Cell No. 1" in words(app)
+    assert not numbers(app) and not [one for one in app.button if one.label == "All cells"]
+    toggle = next(one for one in app.toggle if one.label == "Read it as a whole field")
+    assert toggle.value

@@ -12,6 +12,7 @@ from core.data.synthetic.smear_field import SyntheticField, draw_field
 from core.ood.reference import Reference
 from core.reading.checks import CHECKS
 from core.reading.gate import CheckedPicture, Gate, examine
+from core.reading.picture import shows_field
 from core.reading.preparing import natural_background
 from core.reading.reader import Reader
 from core.runs.run_store import Run
@@ -120,6 +121,7 @@ def test_two_cells_and_a_cell_at_the_edge_are_refused_with_a_way_out(
     pair = np.hstack([close_up.image, close_up.image[:, ::-1]])
     gate, _ = judge(reader, kept, pair)
     assert gate.code == "natural background" and "2 white cells" in (gate.reason or "")
+    assert shows_field(gate)
     assert "Crop it to one" in (gate.way_out or "")
 
 
@@ -131,6 +133,30 @@ def test_a_whole_field_is_never_cut_to_a_cell(reader: Reader, kept: Reference) -
     # One cell in a wide picture is a field, too.
     wide = draw_field(seed=1, blasts=1, lymphocytes=0, size=(400, 500), scale=0.2).image
     assert judge(reader, kept, wide)[0].code == "field"
+
+
+def test_a_picture_that_was_not_taken_for_its_one_cell_shows_a_field(
+    reader: Reader, kept: Reference
+) -> None:
+    drawn = draw_field(seed=4, blasts=1, lymphocytes=0, size=(900, 1100), scale=SCALE)
+    rows, columns = np.nonzero(drawn.instances == 1)
+    middle, across = (int(rows.mean()), int(columns.mean())), int(np.sqrt(4 * len(rows) / np.pi))
+
+    def seen(down: float, right: float, size: tuple[int, int]) -> tuple[Gate, CheckedPicture]:
+        """A part of the picture whose middle lies so many diameters from the cell's."""
+        top, left = (
+            int(at + away * across - side / 2)
+            for at, away, side in zip(middle, (down, right), size, strict=True)
+        )
+        assert top >= 0 and left >= 0
+        return judge(reader, kept, drawn.image[top : top + size[0], left : left + size[1]])
+
+    for aside in ((0, 0.8), (-0.6, 0.5)):
+        gate, subject = seen(*aside, (400, 520))
+        assert shows_field(gate) and gate.passed and subject.prepared is not None  # if told so
+    for aim, size in (((0, 0), (400, 520)), ((0.1, -0.15), (400, 400)), ((0.25, 0.25), (270, 270))):
+        gate, _ = seen(*aim, size)
+        assert gate.passed and not shows_field(gate)
 
 
 def test_colours_that_no_dye_gives_are_no_smear(close_up: SyntheticField) -> None:

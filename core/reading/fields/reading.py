@@ -10,7 +10,6 @@ from core.reading.fields.edits import Marked
 from core.reading.fields.summary import UNKNOWN, Counts, Summary, summarise
 from core.reading.gate import Gate, refused
 
-FIELD = "field"  # the gate's code
 CUT, NOT_READ = "cut by the border", "refused"
 STATES = ("ALL", "HEM", "review", NOT_READ, CUT)
 LATER = refused("later", "It has not been read yet.", "Go on with the reading.")

@@ -29,6 +29,10 @@ HALVED_FROM = (
 MANY = 3  # white cells and more are a field
 WIDEST = 9.0  # red cells across the shorter side of a close-up
 LEAST_SHARE = 0.15  # of that side, for a white cell: 1.35 red cells, a small lymphocyte, of nine
+# A picture that was taken for one cell has it in the middle, or is mostly filled by it. Of crops
+# around a cell all are so; of fields with one white cell one in ten is, by chance.
+AIMED = 1 / 3  # of the cell's diameter: how far its centre may lie from that of the picture
+FILLED = 0.5  # of the shorter side
 RED_CELLS = "the red cells around it"
 
 
@@ -66,20 +70,42 @@ def refuse_what_is_no_smear(picture: CheckedPicture) -> Refusal | None:
 
 
 def refuse_a_field(picture: CheckedPicture) -> Refusal | None:
-    """Refuses many cells, and a picture so wide that one cell is a small part of it."""
+    """Refuses many cells, and a picture so wide that one cell is a small part of it.
+
+    Of another one it is recorded whether it was taken for one cell, or of a field that happens to
+    show one: such a one can be read as a cell, but is a field unless somebody says otherwise.
+    """
     cells, red_cell = _scene(picture)
     side = min(picture.image.shape[:2])
     widest = max(map(_diameter, cells))
     across = side / red_cell if red_cell else None
     picture.figures["red_cells_across"] = across
     if len(cells) < MANY and widest >= LEAST_SHARE * side and (across or 0) <= WIDEST:
+        picture.figures["close_up"] = float(_is_close_up(picture.image, cells, red_cell))
         return None
+    picture.figures["close_up"] = 0.0
     number = len(cells)
     return Refusal(
         f"It shows a whole field with {number} white {'cell' if number == 1 else 'cells'}, "
         "not a single cell.",
         "Crop it to one cell at full magnification and upload that.",
     )
+
+
+def _is_close_up(image: np.ndarray, cells: tuple[Cell, ...], red_cell: float | None) -> bool:
+    """Whether a picture of one or two cells was taken for one of them.
+
+    A field needs a scale, so that one cell without red cells to measure it by is a close-up too.
+    """
+    whole = [cell for cell in cells if not cell.touches_border] or list(cells)
+    if len(whole) > 1:
+        return False
+    x, y, w, h = whole[0].bbox
+    height, width = image.shape[:2]
+    away = np.hypot(x + w / 2 - width / 2, y + h / 2 - height / 2)
+    across = _diameter(whole[0])
+    aimed = away <= AIMED * across or across >= FILLED * min(height, width)
+    return bool(aimed or (red_cell is None and len(cells) == 1))
 
 
 def cut_out(picture: CheckedPicture) -> Refusal | None:

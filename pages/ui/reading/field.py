@@ -70,7 +70,7 @@ def show(run: Run, name: str, data: bytes, told: Told) -> None:
         with left:
             _show_chart(picture, reading, key, state)
         with right:
-            if state.selected is None:
+            if state.selected is None and len(reading.cells) != 1:
                 field_parts.show_gallery(region, reading, key, partial(_select, state))
             else:
                 _show_selected(run, region, reading, state, key)
@@ -230,21 +230,22 @@ def _show_chart(picture: np.ndarray, reading: FieldReading, key: str, state: Fie
 def _show_selected(
     run: Run, region: Region, reading: FieldReading, state: FieldState, key: str
 ) -> None:
-    """Shows the selected cell beside the picture, and the ways to the next ones."""
+    """Shows the selected cell, or the only one, and the ways to the others if there are any."""
     order = [one.number for one in reading.by_probability]
-    number = state.selected
+    number = order[0] if len(order) == 1 else state.selected
     if number not in order:
         state.selected = None
         return
-    steps.show(order, number, "By probability", f"field_steps_{key}", partial(_select, state))
-    st.button(
-        "All cells",
-        key=f"field_all_{key}",
-        icon=":material/grid_view:",
-        type="tertiary",
-        on_click=_select,
-        args=(state, None),
-    )
+    if len(order) > 1:
+        steps.show(order, number, "By probability", f"field_steps_{key}", partial(_select, state))
+        st.button(
+            "All cells",
+            key=f"field_all_{key}",
+            icon=":material/grid_view:",
+            type="tertiary",
+            on_click=_select,
+            args=(state, None),
+        )
     alone = state.singles.get(number)
     if alone is None or alone.gate != reading.find(number).gate:
         alone = single(cache.reader(run), region, reading, number)

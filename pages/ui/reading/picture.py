@@ -142,8 +142,6 @@ def _show_cell(runs: list[Run], readings: list[Reading], upload: Upload) -> None
     cell.show(runs[0], readings[0], f"{runs[0].run_id}_{upload.digest[:12]}")
     if not (readings[0].cells or readings[0].prepared):
         _show_preview(upload)
-    if has_background(readings[0]) and not readings[0].cells:
-        st.markdown(f"If it shows several white cells, switch on **{AS_FIELD}** above.")
 
 
 def _show_several(runs: list[Run], readings: list[Reading], upload: Upload) -> None:
