@@ -1,7 +1,7 @@
 """Converts a cell of a field to an image as classifiers expect it: on black, centred, at scale.
 
-C-NMC's images have no scale bar and no red cells. The scale is assumed, not measured: a red cell of
-7.5 µm is taken to be 125 pixels there, as in this project's synthetic fields: 0.06 µm a pixel.
+C-NMC's images have no scale bar and no red cells. Their scale is assumed, not measured: a red cell
+of 7.5 µm is taken to be 125 pixels there, as in this project's synthetic fields: 0.06 µm a pixel.
 """
 
 from collections.abc import Sequence
@@ -22,6 +22,16 @@ class AskForMagnification:
     """The answer if there is no scale: too few red cells, so a person has to give it."""
 
     reason: str
+
+
+def bar_limits(bar_px: int) -> tuple[float, float]:
+    """The lengths in µm that a scale bar of so many pixels can stand for."""
+    return CAMERA_UM[0] * bar_px, CAMERA_UM[1] * bar_px
+
+
+def by_bar(bar_px: int, bar_um: float) -> float:
+    """Micrometres per pixel, where a scale bar of so many pixels stands for so many µm."""
+    return bar_um / bar_px
 
 
 def scale_of(field: Field, um_per_px: float | None = None) -> float | AskForMagnification:

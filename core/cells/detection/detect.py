@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from core.cells.detection import edge, joining, nuclei, smudges, stain
+from core.cells.detection import drawn, edge, joining, nuclei, smudges, stain
 from core.cells.detection.boundary import MOST_ROWS, outlines
 from core.cells.detection.colours import codes_of, relearned
 from core.cells.detection.likelihood import evidence
@@ -73,7 +73,7 @@ def detect(
 
     `um_per_px` is the scale if it is known; else it is measured by the red cells. If there are too
     few of them, cells are found by the size of the nuclei, and `Field.ruler` has no diameter. Cells
-    with a lower score than `least_score`, 0 to 1, are left out.
+    with a lower score than `least_score`, 0 to 1, are left out, and so is what a program drew.
 
     Raises `DataError` for another kind of array.
     """
@@ -81,9 +81,12 @@ def detect(
         raise DataError(
             f"The image is {image.dtype} {image.shape}: a field is RGB uint8 (height, width, 3)."
         )
-    setting = read_setting(image, um_per_px)
-    cells = [cell for cell in find(image, setting) if cell.score >= least_score]
-    return Field(compared(cells), setting.ruler, image.shape[:2])
+    marks = drawn.find(image)
+    photograph = drawn.erased(image, marks.mask)
+    setting = read_setting(photograph, um_per_px)
+    cells = [cell for cell in find(photograph, setting) if cell.score >= least_score]
+    ruler = replace(setting.ruler, bar_px=marks.bar_px)
+    return Field(compared(cells), ruler, image.shape[:2])
 
 
 def white_cells(image: np.ndarray) -> np.ndarray:

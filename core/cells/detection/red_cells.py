@@ -20,11 +20,13 @@ SIMILAR = 0.3  # natural logarithm: sizes of red cells in one field lie within t
 class Ruler:
     """The scale of a field: the diameter of a red cell in pixels, the median of so many arcs.
 
-    The diameter is None if there are too few arcs.
+    The diameter is None if there are too few arcs. bar_px: the length of a scale bar that is drawn
+    in the field, in pixels; None without.
     """
 
     diameter: float | None
     arcs: int
+    bar_px: int | None = None
 
     @property
     def um_per_px(self) -> float | None:

@@ -1,12 +1,13 @@
 """Detects white cells in images too large for one array: tile by tile, each cell once."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
+from core.cells.detection import drawn
 from core.cells.detection.detect import LEAST_SCORE, Cell, Field, compared, find
 from core.cells.detection.setting import Setting, read_setting
 
@@ -85,38 +86,49 @@ def detect_tiled(
     cells detected so far are returned, in a field that is not `complete`.
     """
     height, width = image.shape
-    setting = read_setting(_samples(image), um_per_px)
+    samples = _samples(image)
+    setting = read_setting(drawn.erased(samples, drawn.find(samples).mask), um_per_px)
     margin = int(np.ceil(MARGIN * setting.red_cell))
     corners = [(x, y) for y in range(0, height, tile) for x in range(0, width, tile)]
     cells: list[Cell] = []
+    ruler, complete = setting.ruler, True
     for done, (x, y) in enumerate(corners):
         if stop is not None and stop():
-            return Field(compared(_ordered(cells)), setting.ruler, image.shape, complete=False)
+            complete = False
+            break
         core = x, y, min(x + tile, width), min(y + tile, height)
-        for cell in _in_tile(image, setting, core, margin):
+        found, bar_px = _in_tile(image, setting, core, margin)
+        ruler = replace(ruler, bar_px=max(filter(None, (ruler.bar_px, bar_px)), default=None))
+        for cell in found:
             if cell.score >= least_score and not _known(cell, cells):
                 cells.append(cell)
         if progress is not None:
             progress(done + 1, len(corners))
-    return Field(compared(_ordered(cells)), setting.ruler, image.shape)
+    return Field(compared(_ordered(cells)), ruler, image.shape, complete)
 
 
 def _in_tile(
     image: Region, setting: Setting, core: tuple[int, int, int, int], margin: int
-) -> Iterator[Cell]:
-    """Cells whose middle is in a tile or just beyond its edge, in coordinates of the image."""
+) -> tuple[list[Cell], int | None]:
+    """Cells whose middle is in a tile or just beyond its edge, in coordinates of the image.
+
+    Also the length in pixels of a scale bar in it, None without.
+    """
     height, width = image.shape
     left, top = max(0, core[0] - margin), max(0, core[1] - margin)
     right, bottom = min(width, core[2] + margin), min(height, core[3] + margin)
     slack = SLACK * setting.red_cell
-    for cell in find(image.read(left, top, right - left, bottom - top), setting):
+    part = image.read(left, top, right - left, bottom - top)
+    marks, cells = drawn.find(part), []
+    for cell in find(drawn.erased(part, marks.mask), setting):
         x, y, w, h = cell.bbox[0] + left, cell.bbox[1] + top, cell.bbox[2], cell.bbox[3]
         if not core[0] - slack <= x + w / 2 < core[2] + slack:
             continue
         if not core[1] - slack <= y + h / 2 < core[3] + slack:
             continue
         border = x == 0 or y == 0 or x + w == width or y + h == height
-        yield replace(cell, bbox=(x, y, w, h), touches_border=border)
+        cells.append(replace(cell, bbox=(x, y, w, h), touches_border=border))
+    return cells, marks.bar_px
 
 
 def _known(cell: Cell, cells: list[Cell]) -> bool:

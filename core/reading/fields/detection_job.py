@@ -130,6 +130,7 @@ def save_field(file: Path, field: Field) -> None:
             mask=np.packbits(np.concatenate(empty + [cell.mask.ravel() for cell in cells])),
             nucleus=np.packbits(np.concatenate(empty + [cell.nucleus.ravel() for cell in cells])),
             ruler=np.array([np.nan if diameter is None else diameter, field.ruler.arcs]),
+            bar=np.array(field.ruler.bar_px or 0),
             shape=np.array(field.shape),
             complete=np.array(field.complete),
         )
@@ -159,7 +160,8 @@ def load_field(file: Path) -> Field:
             )
             cells.append(Cell(tuple(box), mask, nucleus, int(mask.sum()), *rest))
         diameter, arcs = arrays["ruler"]
-        ruler = Ruler(None if np.isnan(diameter) else float(diameter), int(arcs))
+        bar_px = int(arrays["bar"]) or None
+        ruler = Ruler(None if np.isnan(diameter) else float(diameter), int(arcs), bar_px)
         height, width = arrays["shape"].tolist()
         return Field(tuple(cells), ruler, (height, width), bool(arrays["complete"]))
     except (OSError, LookupError, ValueError, TypeError) as error:

@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from core.cells.detection.tiles import Region
-from core.cells.scale import CAMERA_UM
+from core.cells.scale import CAMERA_UM, bar_limits, by_bar
 from core.reading.cell_reading import Reading
 from core.reading.fields.edits import Edit, mark
 from core.reading.fields.reading import FieldReading
@@ -48,7 +48,7 @@ def ask_for_scale(reading: FieldReading, picture: np.ndarray, key: str, state: F
                 icon=":material/straighten:",
             )
         with st.form(f"field_scale_{key}", border=False):
-            _show_scale_inputs(key, state)
+            _show_scale_inputs(reading, key, state)
 
 
 def show_scale(reading: FieldReading, key: str, state: FieldState) -> None:
@@ -59,16 +59,27 @@ def show_scale(reading: FieldReading, key: str, state: FieldState) -> None:
             "are taken to be 7.5 µm across. If the microscope says otherwise, give its scale."
         )
         with st.form(f"field_scale_{key}", border=False):
-            _show_scale_inputs(key, state)
+            _show_scale_inputs(reading, key, state)
         if state.um_per_px is not None and st.button("Back to the red cells", key=f"back_{key}"):
             state.um_per_px = None
             st.rerun()
 
 
-def _show_scale_inputs(key: str, state: FieldState) -> None:
+def _show_scale_inputs(reading: FieldReading, key: str, state: FieldState) -> None:
+    bar_px, bar_um = reading.field.ruler.bar_px, None
+    if bar_px is not None:
+        bar_um = number(
+            st.container(),
+            f"The scale bar in the picture, {bar_px} px long, stands for (µm)",
+            bar_limits(bar_px),
+            None,
+            placeholder="such as 20",
+            help="What is drawn in the picture is left out of the search for cells.",
+            key=f"field_bar_{key}",
+        )
     value: float | None = number(
         st.container(),
-        "Micrometres a pixel",
+        "Micrometres a pixel" if bar_px is None else "Or micrometres a pixel",
         CAMERA_UM,
         state.um_per_px,
         step=0.001,
@@ -77,8 +88,11 @@ def _show_scale_inputs(key: str, state: FieldState) -> None:
         help="The camera's pixel size in µm over the magnification: 6.5 µm over 100 is 0.065.",
         key=f"field_um_{key}",
     )
-    asked = st.form_submit_button("Read at this scale", type="primary")
-    if asked and value is not None and within(value, CAMERA_UM):
+    if not st.form_submit_button("Read at this scale", type="primary"):
+        return
+    if bar_px is not None and bar_um is not None:
+        value = by_bar(bar_px, bar_um)
+    if value is not None and within(value, CAMERA_UM):
         state.um_per_px = value
         st.rerun()
 
