@@ -160,7 +160,7 @@ def load_field(file: Path) -> Field:
             )
             cells.append(Cell(tuple(box), mask, nucleus, int(mask.sum()), *rest))
         diameter, arcs = arrays["ruler"]
-        bar_px = int(arrays["bar"]) or None
+        bar_px = int(arrays.get("bar", 0)) or None  # older files do not have it
         ruler = Ruler(None if np.isnan(diameter) else float(diameter), int(arcs), bar_px)
         height, width = arrays["shape"].tolist()
         return Field(tuple(cells), ruler, (height, width), bool(arrays["complete"]))
