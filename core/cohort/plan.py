@@ -147,7 +147,10 @@ class Manifest:
 
     def read(self, chunk: int) -> list[Numbered]:
         """The pictures of a chunk, with their numbers."""
-        first = sum(map(self.size, range(chunk)))
+        small = min(chunk, SMALL_CHUNKS)  # all others but the last have one size
+        first = sum(map(self.size, range(small)))
+        if chunk > small:
+            first += (chunk - small) * self.size(small)
         rows = self._file.read_row_group(chunk).to_pylist()
         return [(number, ListedPicture(**row)) for number, row in enumerate(rows, start=first)]
 
