@@ -3,21 +3,18 @@
 import streamlit as st
 
 from core.cases import case_store
-from core.cases.case_store import SIGNED
 from core.cases.tables import CaseRow
 from core.errors import CaseError
 from core.people import MAX_NAME, Person
-from pages.ui.cases import events, new_case, report, review, teach, verdict
+from pages.ui.cases import events, new_case, parts, report, review, teach, verdict
 from pages.ui.cases import list as case_list
 from pages.ui.common import people
 from pages.ui.common.choices import address
 from pages.ui.common.frame import printed
-from pages.ui.common.text import plain, research_notice, section, shown_errors, title
+from pages.ui.common.text import plain, research_notice, shown_errors, title
 
 CASE = "case"  # of the address: which case is open
-REVIEW, VERDICT, REPORT = "Review", "Verdict and signature", "Report"
 LIST, TEACH = "Cases", "Teach a model"
-PICTURES, EVENTS = "Pictures", "What happened"
 
 
 def ask_for_name() -> None:
@@ -40,23 +37,16 @@ def show_case(case: CaseRow, person: Person) -> None:
     printed.shows_engines({one.run_id: one.engine_digest for one in case.pictures}, case.name)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.button("All cases", icon=":material/arrow_back:", on_click=close)
-        state = " :green-badge[signed]" if case.state == SIGNED else ""
-        blind = " :gray-badge[read blind]" if case.blind else ""
-        section(f"{plain(case.name)}{state}{blind}")
-    part = st.segmented_control(
-        "Part",
-        default=REVIEW if case.cells else PICTURES,
-        required=True,
-        label_visibility="collapsed",
-        **address.choice("step", "part", (REVIEW, VERDICT, REPORT, PICTURES, EVENTS)),
-    )
-    if part == REVIEW:
+        parts.show_name(case, person)
+    parts.show_problem()
+    part = parts.chosen(parts.REVIEW if case.cells else parts.PICTURES)
+    if part == parts.REVIEW:
         review.show(case.id, person)
-    elif part == VERDICT:
+    elif part == parts.VERDICT:
         verdict.show(case, person)
-    elif part == REPORT:
+    elif part == parts.REPORT:
         report.show(case)
-    elif part == PICTURES:
+    elif part == parts.PICTURES:
         new_case.show_pictures(case, person)
     else:
         events.show(case, person)

@@ -1,8 +1,12 @@
 """Reads pictures for a case: cells and fields mixed, with all that a review of them shows."""
 
 import hashlib
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import takewhile
+from pathlib import PurePath
 
 import cv2
 import numpy as np
@@ -52,6 +56,23 @@ class ReadPicture:
 
 
 Progress = Callable[[int, int], object]
+_BETWEEN = re.compile(r"[\s_.,;-]+")  # the words of a file name
+
+
+def name_for(files: Sequence[str]) -> str:
+    """A name for a case of files with these names, printable.
+
+    Of a single file it is the name without its ending; of several the words that all begin with, if
+    there is a digit in them, as in the number of a smear. Else it is the day.
+    """
+    stems = ["".join(filter(str.isprintable, PurePath(file).stem)).strip() for file in files]
+    if len(stems) == 1 and stems[0]:
+        return stems[0]
+    words = zip(*(_BETWEEN.split(stem) for stem in stems), strict=False)
+    shared = " ".join(same[0] for same in takewhile(lambda each: len(set(each)) == 1, words))
+    if any(character.isdigit() for character in shared):
+        return shared
+    return f"Pictures of {datetime.now(UTC):%d %B %Y}"
 
 
 def model_of(run: Run) -> dict[str, object]:

@@ -55,6 +55,12 @@ def test_pictures_are_uploaded_gone_through_by_keys_signed_and_reported(
         assert labels == ["ALL", "ALL", *["HEM"] * (count - 3), None]
 
         page.get_by_text("Verdict and signature").click()
+        page.get_by_role("button", name="Read the report").click()
+        report = page.frame_locator("iframe[title='The report']")
+        expect(report.get_by_text("DRAFT, not signed")).to_be_visible(timeout=60_000)
+        assert report.locator("img").first.evaluate("it => it.naturalWidth") > 0
+        assert page.locator("iframe[title='The report']").get_attribute("sandbox") == ""
+        page.get_by_role("button", name="Verdict and signature").last.click()
         expect(page.get_by_text("Blasts among the cells that count")).to_be_visible(timeout=30_000)
         # A click on a button that the page is about to draw anew is lost.
         expect(page.locator('[data-test-script-state="notRunning"]')).to_have_count(

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import numpy as np
@@ -90,3 +91,24 @@ def test_what_cannot_be_kept_is_a_sentence(reader: Reader, monkeypatch: pytest.M
 def test_a_run_is_named_with_its_hashes(reader: Reader) -> None:
     run: Run = reader.run
     assert intake.model_of(run)["engine_sha256"] == run.engine_digest
+
+
+@pytest.mark.parametrize(
+    ("files", "name"),
+    [
+        (["Smear 12.3.png"], "Smear 12.3"),
+        (["a\u202eb\n.png"], "ab"),
+        (["P-2231_field 1.png", "P-2231_field 2.png", "P-2231_cell.bmp"], "P 2231"),
+        (["smear12 a.png", "smear12 b.png"], "smear12"),
+        (["field_10.png", "field_11.png"], "Pictures of"),
+        (["one.png", "two.png"], "Pictures of"),
+        (["\n"], "Pictures of"),
+        (["7.png", "71.png"], "Pictures of"),
+    ],
+)
+def test_a_case_is_named_by_what_its_files_share_or_by_the_day(files: list[str], name: str) -> None:
+    found = intake.name_for(files)
+    day = found.removeprefix(name)
+    assert day == "" if name != "Pictures of" else re.fullmatch(r" \d\d \w+ 20\d\d", day)
+    case_id = case_store.create(PERSON, found)
+    assert case_store.get(case_id).name == found

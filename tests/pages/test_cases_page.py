@@ -149,6 +149,34 @@ def test_the_other_parts_show(part: str) -> None:
     assert printed == {"Case 1": {picture.run_id: picture.engine_digest}}
 
 
+def test_an_open_case_gets_another_name_above_all_its_parts() -> None:
+    case_id = cases.make(name="Pictures of today")
+    test = open_case(case_id, "Pictures")
+    test.text_input[-1].set_value("Smear 12/3").run()
+    button(test, "Keep the name").click().run()
+    assert case_store.get(case_id).name == "Smear 12/3"
+    assert "Smear 12/3" in words(test) and not test.error
+    test.text_input[-1].set_value("   ").run()
+    button(test, "Keep the name").click().run()
+    assert "cannot name a case" in test.error[0].value
+    assert case_store.get(case_id).name == "Smear 12/3"
+
+
+def test_before_a_signature_one_click_shows_the_report() -> None:
+    test = open_case(cases.make(), "Verdict and signature")
+    button(test, "Read the report").click().run()
+    assert "DRAFT, not signed" in words(test) and not test.exception and not test.error
+    button(test, "Verdict and signature").click().run()
+    assert test.metric and not test.exception
+
+
+def test_a_new_case_needs_pictures() -> None:
+    test = open_page("cases", **TYPED)
+    button(test, "Read and keep").click().run()
+    assert "A case is made of pictures" in test.error[0].value
+    assert case_store.cases() == []
+
+
 def test_a_deleted_case_is_said_to_be_gone() -> None:
     test = open_case("0" * 32, "Review")
     assert "There is no case" in test.error[0].value

@@ -1,7 +1,7 @@
 """What a report shows of a case, and the files of its pictures as the report embeds them."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -76,16 +76,18 @@ class Album:
     """The pictures of a case as a report embeds them.
 
     kind: "PNG" embeds the kept files themselves, unless one is larger than can be shown; "JPEG"
-    small copies. kept: the kept file (SHA-256) that each embedded one (SHA-256) is, or was made of.
+    small copies. smaller: the kept file (SHA-256) of a smaller copy that stands for another one.
+    kept: the kept file (SHA-256) that each embedded one (SHA-256) is, or was made of.
     """
 
     case_id: str
     kind: str
+    smaller: Mapping[str, str] = field(default_factory=dict)
     kept: dict[str, str] = field(default_factory=dict)
 
     def embed(self, file: str) -> bytes:
         """The file to embed for a kept one. Raises `CaseError` if that is gone or was changed."""
-        data = pictures.load(self.case_id, file)
+        data = pictures.load(self.case_id, self.smaller.get(file, file))
         image = decode(data, file)
         if self.kind != "PNG" or max(image.shape[:2]) > OVERVIEW:
             data = encode(overview(image), self.kind, quality=QUALITY)

@@ -9,6 +9,7 @@ from typing import Any
 from core.cases import drawing, pictures
 from core.errors import RunError
 from core.reading import neighbours
+from core.report.case.build import build
 from core.runs import run_store
 
 # Not Streamlit's caches, because threads fill these too, and their values are never changed.
@@ -33,6 +34,14 @@ def place(case_id: str, overview: str, width: int, outline: tuple[tuple[int, ...
     return drawing.place(pictures.load(case_id, overview), width, outline)
 
 
+@lru_cache(maxsize=4)
+def preview(case_id: str, version: int, smaller: tuple[tuple[str, str], ...]) -> str:
+    """The report of a case of that version as a page to look at; see `html.preview`."""
+    from core.report.case.formats import html
+
+    return html.preview(build(case_id), dict(smaller))
+
+
 def reference_cell(run_id: str, image_id: str) -> bytes | None:
     """A small PNG of a reference cell; None if its run or its file is not on this machine."""
     try:
@@ -53,6 +62,6 @@ def ahead(work: Callable[..., Any], *arguments: Any) -> None:
 
 
 def forget() -> None:
-    """Forgets all pictures, after a case was deleted."""
-    for kept in (tiles, picture, place):
+    """Forgets all of it, after a case was deleted."""
+    for kept in (tiles, picture, place, preview):
         kept.cache_clear()

@@ -1,7 +1,6 @@
 """Keeps what is read on Predict as a case."""
 
 from collections.abc import Sequence
-from pathlib import PurePath
 
 import streamlit as st
 
@@ -11,6 +10,7 @@ from core.errors import CaseError, UploadError
 from core.people import DECIDE
 from core.reading.preparing.told import NOTHING_TOLD, Told
 from core.runs.run_store import Run
+from pages.ui.cases.new_case import NONE_KEPT
 from pages.ui.common import cache, people
 from pages.ui.common.progress import show_progress
 from pages.ui.common.text import plain, shown_errors
@@ -37,8 +37,8 @@ def offer(
     elif pressed and person is not None:
         with shown_errors():
             read = _read(runs[0], uploads, told)
-            name = PurePath(uploads[0].name).stem
-            case_id = case_store.create(person, name[: case_store.MAX_NAME], read)
+            name = intake.name_for([upload.name for upload in uploads])[: case_store.MAX_NAME]
+            case_id = case_store.create(person, name, read)
             forget(key)
             st.switch_page("pages/cases.py", query_params={"case": case_id})
 
@@ -63,5 +63,5 @@ def _read(run: Run, uploads: Sequence[Upload], told: Told) -> list[ReadPicture]:
                 st.toast(plain(str(error)), icon=":material/error:", duration="infinite")
             progress(done, len(uploads))
     if not read:
-        raise CaseError("None of the pictures can be kept.")
+        raise CaseError(NONE_KEPT)
     return read

@@ -24,6 +24,7 @@ from pages.ui.common.numbers import number
 from pages.ui.common.progress import show_progress
 from pages.ui.common.text import plain, shown_errors
 
+NONE_KEPT = "None of the pictures can be kept."
 MINIMUM = "Cells it should rest on"
 _MINIMUM = f"A differential of blood counts {BLOOD} cells, one of marrow {MARROW}."
 
@@ -36,7 +37,9 @@ def show(person: Person) -> None:
         st.form("new_case", border=False),
         shown_errors(),
     ):
-        name = st.text_input("Name of the case", max_chars=MAX_NAME, placeholder="Smear 12/3")
+        name = st.text_input(
+            "Name of the case", max_chars=MAX_NAME, placeholder="Smear 12/3; else by the files"
+        )
         files = _uploader("new_case_files")
         left, middle, right = st.columns(3, vertical_alignment="bottom")
         minimum = number(left, MINIMUM, (1, MOST_CELLS), BLOOD, help=_MINIMUM)
@@ -45,7 +48,12 @@ def show(person: Person) -> None:
         )
         adapt = right.toggle("Adapt cells of another stain", help=_ADAPT)
         if st.form_submit_button("Read and keep", type="primary"):
+            if not files:
+                raise CaseError("A case is made of pictures: drop those of one patient above.")
             read = _read(files, adapt)
+            if not read:
+                raise CaseError(NONE_KEPT)
+            name = name.strip() or intake.name_for([file.name for file in files])[:MAX_NAME]
             case_id = case_store.create(person, name, read, minimum_cells=minimum, blind=blind)
             st.query_params["case"] = case_id
             st.rerun()

@@ -1,4 +1,4 @@
-"""The report of a case to take away, and a report that is checked."""
+"""The report of a case to read and to take away, and a report that is checked."""
 
 from functools import partial
 
@@ -11,9 +11,30 @@ from core.report.case import words
 from core.report.case.build import build
 from core.report.case.check import check
 from core.report.case.export import FORMATS, export
+from pages.ui.cases import cache, parts
 from pages.ui.common.downloads import download
 from pages.ui.common.text import plain, shown_errors
 
+_HEIGHT = 760  # pixels of the preview
+# The report is a page of its own: in a sandbox it runs nothing and reaches nothing of the app.
+_FRAME = st.components.v2.component(
+    "blastlens_report",
+    css=""".report {
+  box-sizing: border-box; width: 100%; height: 100%; border: 1px solid #d9e0e3; background: #fff;
+}""",
+    js="""export default function ({ parentElement, data }) {
+  let frame = parentElement.querySelector(".report");
+  if (!frame) {
+    frame = document.createElement("iframe");
+    frame.className = "report";
+    frame.title = "The report";
+    frame.tabIndex = 0;
+    frame.setAttribute("sandbox", "");
+    parentElement.append(frame);
+  }
+  if (frame.srcdoc !== data.page) frame.srcdoc = data.page;
+}""",
+)
 _LABELS = {
     "pdf": "PDF, A4",
     "html": "HTML, one file",
@@ -23,19 +44,34 @@ _LABELS = {
 
 
 def show(case: CaseRow) -> None:
-    """Buttons that make the report of a case in each format."""
+    """The report as it is now, and buttons that make it in each format."""
     if case.blind and case.state != SIGNED:
         st.info("A case that is read blind has a report once it is signed: it shows all calls.")
         return
     if case.state != SIGNED:
-        st.markdown(f"Nobody has signed this case: its report is marked **{words.DRAFT}**.")
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.markdown(
+                f"Nobody has signed this case: its report is marked **{words.DRAFT}**.",
+                width="content",
+            )
+            st.button(
+                parts.VERDICT,
+                icon=":material/draw:",
+                type="tertiary",
+                on_click=parts.go_to,
+                args=(parts.VERDICT,),
+            )
     draft = "" if case.state == SIGNED else "draft_"
     with st.container(horizontal=True, gap="small"):
         for kind, label in _LABELS.items():
             # By its identifier: the name of a case can be that of a patient.
             name = f"{draft}case_{case.id[:8]}.{FORMATS[kind]}"
             download(label, partial(_made, case.id, kind), name, key=f"report_{kind}")
-    st.caption(words.CHECK)
+    with shown_errors(), st.spinner("Making the report…"):
+        smaller = tuple((picture.file, picture.overview) for picture in case.pictures)
+        page = cache.preview(case.id, case.version, smaller)
+        _FRAME(key=f"preview_{case.id}", data={"page": page}, height=_HEIGHT)
+    st.caption(f"Here with small copies of the pictures. {words.CHECK}")
 
 
 def show_check() -> None:

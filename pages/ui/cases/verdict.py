@@ -1,34 +1,27 @@
 """The verdict on a case, what is in the way of a signature, and the signatures."""
 
-from collections.abc import Callable
-
 import streamlit as st
 
 from core.cases import case_store, review, signing
 from core.cases.agreement import agreements
-from core.cases.case_store import MAX_NAME, MOST_CELLS, SIGNED
+from core.cases.case_store import MOST_CELLS, SIGNED
 from core.cases.labels import LABELS
 from core.cases.tables import CaseRow
 from core.cases.verdict import verdict
-from core.errors import BlastLensError
 from core.people import DELETE, SIGN, Person
 from core.report import phrases
 from core.report.case import words
 from core.report.case.content import ReportedFigures
 from core.teaching import dataset
-from pages.ui.cases import cache
+from pages.ui.cases import cache, parts
 from pages.ui.cases.new_case import MINIMUM
 from pages.ui.common import people
 from pages.ui.common.numbers import number
 from pages.ui.common.text import plain, section, sentence, shown_errors
 
-_PROBLEM = "case_problem"  # of the last action
-
 
 def show(case: CaseRow, person: Person) -> None:
     """Shows what the case says, and lets the person sign it."""
-    if problem := st.session_state.pop(_PROBLEM, None):
-        st.error(plain(problem), icon=":material/error:")
     left, right = st.columns([3, 2], gap="large")
     undecided = review.left_blind(case, person.name)
     figures = ReportedFigures.parse(verdict(case).to_json())
@@ -70,6 +63,13 @@ def _show_signatures(case: CaseRow, person: Person, figures: ReportedFigures) ->
     hindrances = [] if case.state == SIGNED else signing.hindrances(case)
     for text in hindrances:
         st.markdown(f":material/block: {text}")
+    st.button(
+        "Read the report",
+        icon=":material/description:",
+        help="As it would be signed now, before you sign it.",
+        on_click=parts.go_to,
+        args=(parts.REPORT,),
+    )
     signed = any(one.person == person.name for one in case.signatures)
     may_not = people.lacks(SIGN)
     if not signed:
@@ -83,7 +83,7 @@ def _show_signatures(case: CaseRow, person: Person, figures: ReportedFigures) ->
                 f"Sign as {plain(person.name)}",
                 type="primary",
                 disabled=locked,
-                on_click=_do,
+                on_click=parts.act,
                 args=(signing.sign, person, case.id, case.version),
             )
     if case.state == SIGNED:
@@ -91,17 +91,9 @@ def _show_signatures(case: CaseRow, person: Person, figures: ReportedFigures) ->
             "Open it again",
             disabled=may_not,
             help="Its signatures are void then.",
-            on_click=_do,
+            on_click=parts.act,
             args=(signing.reopen, person, case.id, case.version),
         )
-
-
-def _do(action: Callable[..., object], *arguments: object) -> None:
-    """Acts on what the page showed when the button was pressed, which may have changed since."""
-    try:
-        action(*arguments)
-    except BlastLensError as error:
-        st.session_state[_PROBLEM] = str(error)
 
 
 def _show_disagreements(case: CaseRow, person: Person) -> None:
@@ -122,15 +114,14 @@ def _show_disagreements(case: CaseRow, person: Person) -> None:
                 "Settle",
                 key=f"settled_{cell.id}",
                 disabled=not people.may(SIGN),
-                on_click=_do,
+                on_click=parts.act,
                 args=(review.settle, person, case.id, label, {cell.id: cell.version}),
             )
 
 
 def _show_settings(case: CaseRow, person: Person) -> None:
-    with st.expander("Name, minimum, deletion", icon=":material/settings:"):
+    with st.expander("Minimum, blind reading, deletion", icon=":material/settings:"):
         with st.form(f"settings_{case.id}", border=False):
-            st.text_input("Name", case.name, max_chars=MAX_NAME, key=f"name_{case.id}")
             number(
                 st.container(), MINIMUM, (1, MOST_CELLS), case.minimum_cells, key=f"least_{case.id}"
             )
@@ -138,8 +129,8 @@ def _show_settings(case: CaseRow, person: Person) -> None:
             st.form_submit_button(
                 "Keep",
                 disabled=case.state == SIGNED,
-                on_click=_do,
-                args=(_change, person, case.id, case.version),
+                on_click=parts.act,
+                args=(_change, person, case),
             )
         if kept_in := dataset.datasets_with(case.id):
             names = ", ".join(plain(folder.name) for folder in kept_in)
@@ -154,13 +145,13 @@ def _show_settings(case: CaseRow, person: Person) -> None:
                 st.rerun()
 
 
-def _change(person: Person, case_id: str, version: int) -> None:
+def _change(person: Person, case: CaseRow) -> None:
     state = st.session_state
     case_store.change(
         person,
-        case_id,
-        version,
-        name=state[f"name_{case_id}"],
-        minimum_cells=state[f"least_{case_id}"],
-        blind=state[f"blind_{case_id}"],
+        case.id,
+        case.version,
+        name=case.name,
+        minimum_cells=state[f"least_{case.id}"],
+        blind=state[f"blind_{case.id}"],
     )

@@ -1,22 +1,27 @@
 """The report of a case: what it says, in each of its formats."""
 
+import base64
 import io
 import json
+import re
 import zipfile
+from dataclasses import replace
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 from fhir.resources.R4B.diagnosticreport import DiagnosticReport
 from fhir.resources.R4B.observation import Observation
 
-from core.cases import case_store, review, signing
+from core.cases import case_store, drawing, review, signing
+from core.data.images import decode
 from core.errors import CaseError
 from core.report.case import shown, words
 from core.report.case.build import build
 from core.report.case.check import check
 from core.report.case.content import CaseReport
 from core.report.case.export import FORMATS, export, file_name
-from core.report.case.formats import fonts, geojson
+from core.report.case.formats import fonts, geojson, html
 from tests.factories import cases
 
 HOSTILE = (
@@ -48,6 +53,7 @@ class Elements(HTMLParser):
 
     def __init__(self, text: str) -> None:
         super().__init__()
+        self.text = text
         self.names = ["document"]
         self.texts: dict[str, str] = {}
         self.attributes: set[str] = set()
@@ -155,6 +161,21 @@ def test_every_picture_of_the_page_is_a_kept_file() -> None:
     for picture in report.pictures:
         album.embed(picture.file)
     assert all(embedded == kept for embedded, kept in album.kept.items())
+
+
+def test_a_preview_is_the_report_with_small_pictures_and_without_data() -> None:
+    large = cases.field()
+    image = np.repeat(np.repeat(large.image, 5, axis=0), 5, axis=1)
+    case_id = cases.make([replace(large, image=image), cases.single(seed=1)], name=HOSTILE[0])
+    report, rows = build(case_id), case_store.get(case_id).pictures
+    shown_page = Elements(html.preview(report, {row.file: row.overview for row in rows}))
+    whole = Elements(page(report))
+    assert "script" not in shown_page.names
+    for name in ("bdi", "span", "dd", "td", "p"):
+        assert shown_page.texts[name].split() == whole.texts[name].split()
+    pictures = [base64.b64decode(one) for one in re.findall('jpeg;base64,([^"]+)', shown_page.text)]
+    assert len(pictures) == whole.names.count("img")
+    assert max(max(decode(one).shape) for one in pictures) == drawing.OVERVIEW_SIDE
 
 
 def test_fhir_is_valid_and_says_what_the_verdict_says() -> None:

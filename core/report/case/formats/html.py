@@ -1,6 +1,7 @@
 """The report of a case as one HTML file that loads nothing, runs nothing and prints on A4."""
 
 from base64 import b64encode
+from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -18,11 +19,29 @@ def to_html(report: CaseReport) -> bytes:
     Raises `CaseError` if a kept picture is gone or was changed.
     """
     album = shown.Album(report.id, "PNG")
+    page, end = _rendered(report, album).encode().rsplit(b"</body>", 1)
+    data = seal.data(report, album.kept)
+    return seal.seal(
+        page + b'<script type="application/json" id="data">' + data + b"</script>\n</body>" + end
+    )
+
+
+def preview(report: CaseReport, smaller: Mapping[str, str]) -> str:
+    """The page of `to_html` to look at: with small copies of its pictures, without data and seal.
+
+    `smaller` has the kept file (SHA-256) of a smaller copy by that of a picture. Raises as
+    `to_html` does.
+    """
+    return _rendered(report, shown.Album(report.id, "JPEG", smaller))
+
+
+def _rendered(report: CaseReport, album: shown.Album) -> str:
+    kind = album.kind.lower()
 
     def picture(file: str) -> str:
-        return f"data:image/png;base64,{b64encode(album.embed(file)).decode()}"
+        return f"data:image/{kind};base64,{b64encode(album.embed(file)).decode()}"
 
-    text = (
+    return (
         _environment()
         .get_template("report.html.j2")
         .render(
@@ -34,11 +53,6 @@ def to_html(report: CaseReport) -> bytes:
             marks=marks,
             words=words,
         )
-    )
-    page, end = text.encode().rsplit(b"</body>", 1)
-    data = seal.data(report, album.kept)
-    return seal.seal(
-        page + b'<script type="application/json" id="data">' + data + b"</script>\n</body>" + end
     )
 
 
