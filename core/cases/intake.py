@@ -26,6 +26,7 @@ from core.reading.preparing.told import NOTHING_TOLD, Told
 from core.reading.reader import Reader
 from core.runs.run_store import Run
 from core.settings import version
+from core.untrusted.fields import shown
 
 CELL, FIELD = "cell", "field"
 CUT, CONTEXT, HEAT = "cut", "context", "heat"  # the kept pictures of a cell
@@ -110,7 +111,7 @@ def read(
         )
     digest = hashlib.sha256(data).hexdigest()
     facts: dict[str, object] = {
-        "name": name[:200],
+        "name": shown(name)[:200],
         "input_sha256": digest,
         "model": model_of(reader.run),
     }

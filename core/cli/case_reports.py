@@ -13,7 +13,7 @@ from core.cli.console import prints, wants_json
 from core.errors import CaseError
 from core.report.case import words
 from core.report.case.build import build
-from core.report.case.check import CheckedReport, check
+from core.report.case.check import CheckedReport, check_file
 from core.report.case.export import FORMATS, export, file_name
 
 
@@ -52,7 +52,7 @@ def check_report(report: Path) -> dict[str, object]:
     A report that was made anew as a whole passes: give the last event that it prints to `cases
     verify --head`, which compares it with the database.
     """
-    checked = check(report.read_bytes())
+    checked = check_file(report)
     document = _document(checked)
     if not checked.findings:
         return document

@@ -7,10 +7,10 @@ chain of its own: whether its chain is that of a database, `core.cases.chain.ver
 import base64
 import binascii
 import hashlib
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from core.cases.chain import hash_of
@@ -18,13 +18,16 @@ from core.cases.tables import CaseRow, CellRow, DecisionRow, EventRow, PictureRo
 from core.errors import CaseError
 from core.report.case import seal
 from core.report.case.content import CaseReport
+from core.untrusted.fields import shown
+from core.untrusted.files import TooManyBytesError, read_regular
+from core.untrusted.json_text import parse
 
 BROKEN = "its seal does not match"
-# The pictures of an HTML file, and those of a PDF.
-_EMBEDDED = re.compile(
-    rb'src="data:image/png;base64,([^"]*)"|stream\r?\n(\xff\xd8\xff.*?\xff\xd9)\r?\n?endstream',
-    re.DOTALL,
-)
+MOST_BYTES = 2**29  # of the file of a report
+MOST_FINDINGS, MOST_SHOWN = 1000, 300  # characters of a finding
+_IN_HTML = re.compile(rb'src="data:image/png;base64,([^"]*)"')
+_BEGIN_IN_PDF = re.compile(rb"stream\r?\n(?=\xff\xd8\xff)")
+_END_IN_PDF = re.compile(rb"\xff\xd9(?=\r?\n?endstream)")
 Row = Mapping[str, Any]
 Tables = dict[str, dict[str, Row]]
 
@@ -37,16 +40,37 @@ class CheckedReport:
     findings: tuple[str, ...]
 
 
-def check(file: bytes) -> CheckedReport:
+def check_file(file: Path) -> CheckedReport:
+    """Checks a report, of which nobody knows where it comes from.
+
+    Raises `CaseError`, with the name of the file, as `check` does, and if it is no regular file or
+    too large for a report.
+    """
+    try:
+        return check(read_regular(file, MOST_BYTES), file.name)
+    except TooManyBytesError as error:
+        raise CaseError(_too_large(file.name, error.size)) from None
+    except OSError as error:
+        raise CaseError(f"{file.name} cannot be opened: {error.strerror or error}.") from None
+
+
+def check(file: bytes, name: str = "The file") -> CheckedReport:
     """Checks the file of a report, HTML or PDF.
 
-    Raises `CaseError` if it is none, or if its data cannot be read any more.
+    Raises `CaseError`, with its `name`, if it is none, is too large for one, or if its data cannot
+    be read any more.
     """
-    found = seal.open_sealed(file)
+    if len(file) > MOST_BYTES:
+        raise CaseError(_too_large(name, len(file)))
+    try:
+        found = seal.open_sealed(file)
+    except CaseError as error:
+        raise CaseError(f"{name}: {error}") from None
     try:
         report = CaseReport.parse(found.content, CaseError)
     except CaseError as error:
-        raise CaseError(f"The data of this report are not those of one: {error}") from None
+        why = shown(str(error))[:MOST_SHOWN]
+        raise CaseError(f"{name}: its data are not those of a report. {why}") from None
     findings = [BROKEN] if found.broken else []
     tables: Tables = {}
     try:
@@ -57,7 +81,15 @@ def check(file: bytes) -> CheckedReport:
         findings += _pictures(file, found, tables)
     except (AttributeError, LookupError, RecursionError, TypeError, ValueError):
         findings.append("its data are not those that a report has")
-    return CheckedReport(report, tuple(findings))
+    said = tuple(shown(finding)[:MOST_SHOWN] for finding in findings[:MOST_FINDINGS])
+    return CheckedReport(report, said)
+
+
+def _too_large(name: str, size: int) -> str:
+    return (
+        f"{name} has {size / 2**20:.0f} MiB, more than a report can have "
+        f"({MOST_BYTES / 2**20:.0f} MiB). Choose the file that BlastLens wrote."
+    )
 
 
 def _events(report: CaseReport, tables: Tables) -> Iterator[str]:
@@ -73,7 +105,7 @@ def _events(report: CaseReport, tables: Tables) -> Iterator[str]:
             yield f"event {event.number} is not the {version}. of this case"
         if hashes.get(event.number - 1, event.previous) != event.previous:
             yield f"event {event.number} does not follow event {event.number - 1}"
-        for change in json.loads(event.payload).get("changes", ()):
+        for change in parse(event.payload.encode()).get("changes", ()):
             rows = tables.setdefault(change["table"], {})
             if change["after"] is None:
                 rows.pop(change["id"], None)
@@ -130,17 +162,30 @@ def _sorted(rows: Iterable[Row], names: Iterable[str]) -> list[list[str]]:
 def _pictures(file: bytes, found: seal.SealedData, tables: Tables) -> Iterator[str]:
     """Embedded pictures that are not those that were embedded, nor of the case."""
     left = dict(found.pictures)
-    for match in _EMBEDDED.finditer(file):
-        try:
-            data = match[2] if match[1] is None else base64.b64decode(match[1], validate=True)
-        except binascii.Error:
-            data = b""
-        if hashlib.sha256(data).hexdigest() not in found.pictures:
+    for data in _embedded(file):
+        digest = hashlib.sha256(data).hexdigest()
+        if digest not in found.pictures:
             yield "a picture was changed"
-        left.pop(hashlib.sha256(data).hexdigest(), None)
+        left.pop(digest, None)
     yield from (f"the picture {kept[:12]} is not in it any more" for kept in left.values())
     known = {row["file"] for row in tables.get(PictureRow.__tablename__, {}).values()}
     for row in tables.get(CellRow.__tablename__, {}).values():
         known |= set(row["files"].values())
     for kept in set(found.pictures.values()) - known:
         yield f"no event tells of the picture {kept[:12]}"
+
+
+def _embedded(file: bytes) -> Iterator[bytes]:
+    """The pictures of an HTML file, and those of a PDF; b"" for one that cannot be decoded."""
+    for match in _IN_HTML.finditer(file):
+        try:
+            yield base64.b64decode(match[1], validate=True)
+        except binascii.Error:
+            yield b""
+    # Each is looked for behind the end of the one before, so that no byte is read often.
+    end = 0
+    while begin := _BEGIN_IN_PDF.search(file, end):
+        if (last := _END_IN_PDF.search(file, begin.end())) is None:
+            return
+        end = last.end()
+        yield file[begin.end() : end]

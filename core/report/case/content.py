@@ -3,42 +3,60 @@
 Fields that have the name of a column of `core.cases.tables` have its value and its meaning.
 """
 
-from core.cases.labels import ALL
-from core.cases.review import REVIEW
-from core.documents import Section
+from typing import Annotated
 
-Point = tuple[int, int]
+from pydantic import Field
+
+from core.cases.case_store import OPEN, SIGNED
+from core.cases.intake import CELL, FIELD
+from core.cases.labels import ALL, HEM, LABELS
+from core.cases.review import REVIEW
+from core.documents import Choices, Section
+from core.reading.fields.reading import CUT, NOT_READ
+from core.untrusted.fields import Count, Line, Message, Sha256, Share
+
+MOST_PAYLOAD = 2**26  # characters of an event's payload
+# As `core.cases.tables` has them.
+Identifier = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+Moment = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$")]
+FileName = Annotated[str, Field(max_length=200)]  # it can have any character
+Label = Annotated[str, Choices(LABELS)]
+# Pixels of a picture; an outline may begin outside.
+Place = Annotated[int, Field(ge=-1_000_000, le=1_000_000)]
+Pixels = Annotated[int, Field(ge=1, le=1_000_000)]
+Scale = Annotated[float, Field(gt=0, le=1000)]
+Point = tuple[Place, Place]
 
 
 class ReportedDecision(Section):
     """What one reader decided about a cell."""
 
-    reader: str
-    label: str | None
-    first: str | None
-    time: str
+    reader: Line
+    label: Label | None
+    first: Label | None
+    time: Moment
 
 
 class ReportedCell(Section):
     """A cell; decisions: of all readers, the earliest first."""
 
-    id: str
-    number: int
-    bbox: tuple[int, int, int, int]
+    id: Identifier
+    number: Count
+    bbox: tuple[Place, Place, Pixels, Pixels]
     outline: tuple[Point, ...]
-    state: str
-    leaning: str | None
-    probability: float | None
-    low: float | None
-    high: float | None
-    reason: str
-    badge: str
+    state: Annotated[str, Choices((ALL, HEM, REVIEW, NOT_READ, CUT))]
+    leaning: Annotated[str, Choices((ALL, HEM))] | None
+    probability: Share | None
+    low: Share | None
+    high: Share | None
+    reason: Message
+    badge: Message
     adapted: bool
-    area_px: int
-    files: dict[str, str]
-    label: str | None
-    label_by: str | None
-    label_at: str | None
+    area_px: Count
+    files: dict[Line, Sha256]
+    label: Label | None
+    label_by: Line | None
+    label_at: Moment | None
     settled: bool
     decisions: tuple[ReportedDecision, ...]
 
@@ -66,43 +84,43 @@ class ReportedCell(Section):
 class ReportedPicture(Section):
     """A picture and its cells."""
 
-    id: str
-    place: int
-    name: str
-    kind: str
-    file: str
-    input_sha256: str
-    width: int
-    height: int
-    um_per_px: float | None
-    scale_by: str | None
-    reason: str | None
+    id: Identifier
+    place: Count
+    name: FileName
+    kind: Annotated[str, Choices((CELL, FIELD))]
+    file: Sha256
+    input_sha256: Sha256
+    width: Pixels
+    height: Pixels
+    um_per_px: Scale | None
+    scale_by: Message | None
+    reason: Message | None
     cells: tuple[ReportedCell, ...]
 
 
 class ReportedModel(Section):
     """A model that read pictures of the case.
 
-    facts: its card in short, label and value. caution: what takes the meaning from its calls; may
-    be "".
+    engine_sha256: None if it was not known. facts: its card in short, label and value. caution:
+    what takes the meaning from its calls; may be "".
     """
 
-    run: str
-    engine_sha256: str
-    blastlens: str
-    facts: tuple[tuple[str, str], ...]
-    caution: str
+    run: Line
+    engine_sha256: Sha256 | None
+    blastlens: Line
+    facts: tuple[tuple[Line, Message], ...]
+    caution: Message
 
 
 class ReportedSignature(Section):
     """A signature; head: the hash of the event before it."""
 
-    id: str
-    person: str
+    id: Identifier
+    person: Line
     verified: bool
-    time: str
-    version: int
-    head: str
+    time: Moment
+    version: Count
+    head: Sha256
 
 
 class ReportedEvent(Section):
@@ -111,53 +129,53 @@ class ReportedEvent(Section):
     said: what happened, in words.
     """
 
-    number: int
-    time: str
-    person: str
+    number: Count
+    time: Moment
+    person: Line
     verified: bool
-    kind: str
-    case_id: str
-    case_version: int
-    payload_sha256: str
-    previous: str
-    hash: str
-    payload: str
-    said: str
+    kind: Line
+    case_id: Identifier
+    case_version: Count
+    payload_sha256: Sha256
+    previous: Sha256
+    hash: Sha256
+    payload: Annotated[str, Field(max_length=MOST_PAYLOAD)]
+    said: Message
 
 
 class ReportedAgreement(Section):
     """Two raters; kappa: in words, with its interval."""
 
-    first: str
-    second: str
-    cells: int
-    equal: int
-    kappa: str
+    first: Line
+    second: Line
+    cells: Count
+    equal: Count
+    kappa: Message
     blind: bool
 
 
 class ReportedFigures(Section):
     """The verdict, as `core.cases.verdict.Verdict.to_json` has it."""
 
-    cells: int
-    blasts: int
-    share: float | None
-    corrected_share: float | None
-    interval: tuple[float, float] | None
-    not_corrected_because: str | None
-    minimum_cells: int
+    cells: Count
+    blasts: Count
+    share: Share | None
+    corrected_share: Share | None
+    interval: tuple[Share, Share] | None
+    not_corrected_because: Message | None
+    minimum_cells: Count
     enough_cells: bool
-    decided: dict[str, int]
-    read_by_model_alone: int
-    in_review_undecided: int
-    refused: dict[str, int]
+    decided: dict[Label, Count]
+    read_by_model_alone: Count
+    in_review_undecided: Count
+    refused: dict[Message, Count]
 
 
 class ChainHead(Section):
     """The last event of the chain, of whatever case, when the report was made."""
 
-    number: int
-    hash: str
+    number: Count
+    hash: Sha256
 
 
 class CaseReport(Section):
@@ -166,16 +184,16 @@ class CaseReport(Section):
     made: when. blastlens: the version that made it. figures: as signed, or as they are of a draft.
     """
 
-    blastlens: str
-    made: str
+    blastlens: Line
+    made: Moment
     head: ChainHead
-    id: str
-    name: str
-    state: str
-    created: str
-    created_by: str
-    version: int
-    minimum_cells: int
+    id: Identifier
+    name: Line
+    state: Annotated[str, Choices((OPEN, SIGNED))]
+    created: Moment
+    created_by: Line
+    version: Count
+    minimum_cells: Count
     blind: bool
     signatures: tuple[ReportedSignature, ...]
     figures: ReportedFigures

@@ -5,13 +5,13 @@ software that reads the format of the file.
 """
 
 import hashlib
-import json
 from dataclasses import dataclass
 from typing import Any
 
 from core.cases.chain import canonical
 from core.errors import CaseError
 from core.report.case.content import CaseReport
+from core.untrusted.json_text import parse
 
 FORMAT = 1
 # No text can hold it: it has a line break, which names do not have and JSON escapes.
@@ -64,10 +64,13 @@ def open_sealed(file: bytes) -> SealedData:
     begin = file.index(MARK)
     start, end = begin + len(MARK), file.find(b"\n", begin + 1)
     stated = file[start : start + len(BLANK)]
-    blanked = file[:start] + BLANK + file[start + len(BLANK) :]
-    broken = hashlib.sha256(blanked).hexdigest().encode() != stated
+    whole = memoryview(file)
+    hashed = hashlib.sha256(whole[:start])
+    hashed.update(BLANK)
+    hashed.update(whole[start + len(BLANK) :])
+    broken = hashed.hexdigest().encode() != stated
     try:
-        found = json.loads(file[begin:end])
+        found = parse(file[begin:end])
         return SealedData(broken, found["content"], found["content_sha256"], found["pictures"])
     except (KeyError, RecursionError, TypeError, ValueError):
         raise CaseError("The data of this report cannot be read: the file was changed.") from None

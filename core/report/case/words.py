@@ -34,7 +34,7 @@ CELLS = (
     "before others. Probabilities are of a blast, with their 95% interval. Sizes are the diameter "
     "of the disc of equal area. Times are UTC."
 )
-NOT_READ = "not read"
+NOT_READ, NOT_KNOWN = "not read", "not known"
 TOO_FEW = f"fewer than {FEWEST_FOR_PERCENT} cells are too few for a percentage"
 
 

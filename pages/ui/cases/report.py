@@ -80,7 +80,7 @@ def show_check() -> None:
         file = st.file_uploader("A report, HTML or PDF", type=["html", "pdf"], key="check_report")
         if file is None:
             return
-        found = check(file.getvalue())
+        found = check(file.getvalue(), file.name)
         if found.findings:
             raise CaseError(f"{file.name} was changed: {'; '.join(found.findings)}.")
         st.success(

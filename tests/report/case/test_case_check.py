@@ -3,9 +3,11 @@
 import base64
 import hashlib
 import json
+import os
 import random
 import re
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +15,10 @@ import pytest
 
 from core.cases import case_store, review, signing
 from core.errors import CaseError
-from core.report.case import check, seal
+from core.report.case import check, seal, words
 from core.report.case.build import build
 from core.report.case.export import export
+from core.untrusted.fields import is_line
 from tests.factories import cases
 
 KINDS = ("html", "pdf")
@@ -135,10 +138,6 @@ def broken_payload(document: dict[str, Any]) -> None:
     document["content"]["events"][2]["payload"] = "no JSON"
 
 
-def no_number(document: dict[str, Any]) -> None:
-    document["content"]["more"] = float("nan")
-
-
 def no_events(document: dict[str, Any]) -> None:
     document["content"]["events"] = []
 
@@ -163,7 +162,7 @@ def picture(document: dict[str, Any]) -> None:
 
 CHANGES = (
     label, signer, no_signature, verdict, reader, cell_gone, person, payload, broken_payload,
-    no_number, no_events, event_gone, order, head, picture,
+    no_events, event_gone, order, head, picture,
 )  # fmt: skip
 
 
@@ -175,6 +174,105 @@ def test_a_change_of_the_data_is_found_behind_a_new_seal(
     assert findings and check.BROKEN not in findings
 
 
-def test_other_files_are_no_reports(tmp_path: Path) -> None:
-    with pytest.raises(CaseError, match="no case report"):
-        check.check(b"<html></html>")
+def test_other_files_are_no_reports_and_named(tmp_path: Path) -> None:
+    other, pipe = tmp_path / "other.html", tmp_path / "pipe"
+    other.write_bytes(b"<html></html>")
+    os.mkfifo(pipe)
+    with pytest.raises(CaseError, match=r"^other.html: This is no case report"):
+        check.check_file(other)
+    for path in (tmp_path, pipe, Path("/dev/zero"), tmp_path / "none"):
+        with pytest.raises(CaseError, match=f"^{path.name} cannot be opened"):
+            check.check_file(path)
+
+
+def test_a_file_too_large_for_a_report_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    large = tmp_path / "large.pdf"
+    with large.open("wb") as file:
+        file.truncate(check.MOST_BYTES + 1)
+    with pytest.raises(CaseError, match=r"large.pdf has 512 MiB, more than a report can have"):
+        check.check_file(large)
+
+
+def test_data_that_json_does_not_have_cannot_be_read(files: dict[str, bytes]) -> None:
+    def no_number(document: dict[str, Any]) -> None:
+        document["content"]["more"] = float("nan")
+
+    with pytest.raises(CaseError, match="cannot be read"):
+        check.check(resealed(files["html"], no_number))
+
+
+def test_pictures_that_never_end_are_read_once(files: dict[str, bytes]) -> None:
+    begun = b"stream\n\xff\xd8\xff" + b'src="data:image/png;base64,' * 3
+    started = time.process_time()
+    findings = check.check(
+        resealed(files["html"] + 100_000 * begun, lambda document: None)
+    ).findings
+    assert "a picture was changed" in findings and len(findings) <= check.MOST_FINDINGS
+    assert time.process_time() - started < 20  # 0.5 s where this was written
+
+
+HOSTILE = (
+    "\u202eevil\x1b[2J\n\x00",
+    "9" * 5000,
+    "x" * 70_000_000,
+    -(10**30),
+    1e308,
+    [[]],
+    {},
+    None,
+)
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The places of all values that are no lists or objects; of a list, those in its first item."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from places(item, (*path, key))
+    elif isinstance(value, list):
+        for number, item in enumerate(value[:1]):
+            yield from places(item, (*path, number))
+    else:
+        yield path
+
+
+def test_a_hostile_value_anywhere_is_found_in_a_line_that_shows(files: dict[str, bytes]) -> None:
+    """Or harms nothing: `said` and `kappa` are words of which no event tells."""
+    content = seal.open_sealed(files["html"]).content
+    seen = 0
+    for path in places(content):
+        for value in (
+            HOSTILE if path[-1] in ("id", "time", "payload") else HOSTILE[:2] + HOSTILE[3:]
+        ):
+
+            def put(
+                document: dict[str, Any], path: tuple[Any, ...] = path, value: Any = value
+            ) -> None:
+                place = document["content"]
+                for step in path[:-1]:
+                    place = place[step]
+                place[path[-1]] = value
+
+            try:
+                checked = check.check(resealed(files["html"], put), "report.html")
+                said = list(checked.findings)
+                texts = [
+                    checked.report.name,
+                    *(words.signature(s) for s in checked.report.signatures),
+                ]
+            except CaseError as error:
+                said, texts = [str(error)], []
+                assert "report.html" in said[0]
+            assert all(is_line(text) and len(text) < 1000 for text in said + texts), path
+            seen += bool(said)
+    assert seen > 400
+
+
+def test_findings_about_hostile_rows_show_as_lines(files: dict[str, bytes]) -> None:
+    def hostile_rows(document: dict[str, Any]) -> None:
+        event = document["content"]["events"][1]
+        payload = json.loads(event["payload"])
+        change = dict(payload["changes"][0], id="\x1b[2J" * 200, table="picture")
+        event["payload"] = json.dumps(payload | {"changes": [change] * 5000})
+
+    findings = check.check(resealed(files["html"], hostile_rows)).findings
+    assert findings and all(is_line(one) and len(one) <= check.MOST_SHOWN for one in findings)

@@ -158,7 +158,9 @@ def _body(
         titles = ("Cell", "Model", "Decision", "Why", "Size")
         story += [_text("Further cells", _HEAD), _table(titles, rows, (34, 36, 42, 53, 17))]
     for model in report.models:
-        engine = f"read by BlastLens {model.blastlens}; SHA-256 {model.engine_sha256}"
+        engine = (
+            f"read by BlastLens {model.blastlens}; SHA-256 {model.engine_sha256 or words.NOT_KNOWN}"
+        )
         story.append(_text(f"Model: {model.run}", _HEAD))
         story += [_text(model.caution)] if model.caution else []
         story.append(_facts([*model.facts, ("Engine", engine)]))
