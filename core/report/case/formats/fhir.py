@@ -2,23 +2,27 @@
 
 It is made for R4 (4.0.1) and validated by the models of R4B (4.3.0), which are the nearest that
 `fhir.resources` has; R4B left both resources as they are in R4. The models do not know which codes
-a field can have, so the codes stand here. What is measured has no code of a terminology: those of
-laboratory results would make the share pass for one.
+a field can have, nor the rules between fields, so the codes stand here and the tests hold the
+rules. What is measured has no code of a terminology: those of laboratory results would make the
+share pass for one.
 """
 
 import uuid
 from collections.abc import Mapping, Sequence
+from html import escape
 
 from fhir.resources.R4B.diagnosticreport import DiagnosticReport
 from pydantic import ValidationError
 
 from core.cases.labels import LABELS
+from core.cases.signing import REOPENED
 from core.errors import CaseError
 from core.report.case import words
 from core.report.case.content import CaseReport, ReportedFigures
+from core.untrusted.fields import shown
 
 Resource = dict[str, object]
-FINAL, PRELIMINARY = "final", "preliminary"
+FINAL, PRELIMINARY, AMENDED = "final", "preliminary", "amended"
 CATEGORY = {
     "coding": [
         {
@@ -31,28 +35,48 @@ CATEGORY = {
 }
 COUNTED = "Share of blasts, as counted"
 CORRECTED = "Share of blasts, corrected for wrong calls"
+# When the blood was taken, which no picture tells.
+UNKNOWN_TIME = {
+    "extension": [
+        {
+            "url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason",
+            "valueCode": "unknown",
+        }
+    ]
+}
+ABSENT = {
+    "system": "http://terminology.hl7.org/CodeSystem/data-absent-reason",
+    "code": "unknown",
+    "display": "Unknown",
+}
+URI = "urn:ietf:rfc:3986"
 PERCENT = {"unit": "%", "system": "http://unitsofmeasure.org", "code": "%"}
 
 
 def to_fhir(report: CaseReport) -> bytes:
-    """The JSON of a DiagnosticReport, final if the case is signed.
+    """The JSON of a DiagnosticReport: preliminary, final once signed, amended if signed again.
 
     Raises `CaseError` if it is not valid FHIR.
     """
-    status = PRELIMINARY if report.draft else FINAL
-    observations = _observations(report.figures)
-    for name, observation in observations.items():
-        observation |= {
-            "resourceType": "Observation",
-            "id": name,
-            "status": status,
-            "subject": {"reference": "#patient"},
-            "device": {"display": ", ".join(model.run for model in report.models) or "none"},
-        }
+    status = _status(report)
+    made = {
+        "status": status,
+        "subject": {"reference": "#patient", "display": report.name},
+        "_effectiveDateTime": UNKNOWN_TIME,
+        "issued": report.made,
+        "performer": [{"display": f"BlastLens {report.blastlens}, for research use only"}],
+    }
+    read_by = ", ".join(model.run for model in report.models)
+    device = {"device": {"display": read_by}} if read_by else {}
+    observations = [
+        {"resourceType": "Observation", "id": name, **observation, **made, **device}
+        for name, observation in _observations(report.figures).items()
+    ]
+    urn = {"system": URI, "value": f"urn:uuid:{uuid.UUID(report.id)}"}
     patient = {
         "resourceType": "Patient",
         "id": "patient",
-        "identifier": [{"system": "urn:ietf:rfc:3986", "value": _urn(report)}],
+        "identifier": [{"type": {"text": "Case of BlastLens, no number of a patient"}, **urn}],
     }
     conclusion = [
         words.conclusion(report.figures),
@@ -63,15 +87,13 @@ def to_fhir(report: CaseReport) -> bytes:
     document: Resource = {
         "resourceType": "DiagnosticReport",
         "id": str(uuid.UUID(report.id)),
-        "contained": [patient, *observations.values()],
-        "identifier": [{"system": "urn:ietf:rfc:3986", "value": _urn(report)}],
-        "status": status,
+        "text": {"status": "generated", "div": _narrative(report.name, conclusion)},
+        "contained": [patient, *observations],
+        "identifier": [urn],
         "category": [CATEGORY],
         "code": {"text": "Share of blasts among white cells on smear pictures; research use only"},
-        "subject": {"reference": "#patient", "display": report.name},
-        "issued": report.made,
-        "performer": [{"display": f"BlastLens {report.blastlens}, for research use only"}],
-        "result": [{"reference": f"#{name}"} for name in observations],
+        **made,
+        "result": [{"reference": f"#{observation['id']}"} for observation in observations],
         "conclusion": " ".join(conclusion),
     }
     if report.signatures:
@@ -85,8 +107,17 @@ def to_fhir(report: CaseReport) -> bytes:
     return text.encode()
 
 
-def _urn(report: CaseReport) -> str:
-    return f"urn:uuid:{uuid.UUID(report.id)}"
+def _status(report: CaseReport) -> str:
+    if report.draft:
+        return PRELIMINARY
+    return AMENDED if any(event.kind == REOPENED for event in report.events) else FINAL
+
+
+def _narrative(name: str, conclusion: Sequence[str]) -> str:
+    """What a person reads where a program knows no more of a report, as XHTML."""
+    texts = (f"Case {name}", *conclusion)
+    paragraphs = "".join(f"<p>{escape(shown(text), quote=False)}</p>" for text in texts)
+    return f'<div xmlns="http://www.w3.org/1999/xhtml">{paragraphs}</div>'
 
 
 def _observations(figures: ReportedFigures) -> dict[str, Resource]:
@@ -123,7 +154,7 @@ def _corrected(figures: ReportedFigures) -> Resource:
 def _share(name: str, share: float | None, missing: str = "") -> Resource:
     code: Resource = {"code": {"text": name}}
     if share is None:
-        return code | {"dataAbsentReason": {"text": missing}}
+        return code | {"dataAbsentReason": {"coding": [ABSENT], "text": missing or words.NOT_KNOWN}}
     return code | {"valueQuantity": {"value": round(100 * share, 2), **PERCENT}}
 
 

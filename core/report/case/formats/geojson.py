@@ -5,24 +5,35 @@ import json
 import re
 import uuid
 import zipfile
+from collections.abc import Sequence
+from itertools import pairwise
 
 from core.reading.fields.drawing import rgb
 from core.report.case import marks
-from core.report.case.content import CaseReport, ReportedCell, ReportedPicture
-
-FEWEST_POINTS = 4  # of a closed ring
+from core.report.case.content import CaseReport, Point, ReportedCell, ReportedPicture
 
 
 def to_geojson(picture: ReportedPicture) -> dict[str, object]:
     """The cells of a picture as a FeatureCollection; a cell without an outline is left out.
 
-    Each is a detection of QuPath with its number as name, its class, and its measurements.
+    Each is a detection of QuPath with its number as name, its class, and its measurements. Its
+    outline is a ring as RFC 7946 has it: closed, around an area, which lies to its left where y
+    grows upwards.
     """
-    cells = [cell for cell in picture.cells if len(cell.outline) >= FEWEST_POINTS]
+    rings = ((cell, ring(cell.outline)) for cell in picture.cells)
     return {
         "type": "FeatureCollection",
-        "features": [_feature(cell, picture.um_per_px) for cell in cells],
+        "features": [_feature(cell, line, picture.um_per_px) for cell, line in rings if line],
     }
+
+
+def ring(outline: Sequence[Point]) -> list[Point]:
+    """A closed outline as the linear ring of RFC 7946, section 3.1.6; [] if it has no area."""
+    if not outline:
+        return []
+    closed = [*outline, outline[0]] if outline[0] != outline[-1] else [*outline]
+    twice = sum(x * next_y - next_x * y for (x, y), (next_x, next_y) in pairwise(closed))
+    return closed[:: 1 if twice > 0 else -1] if twice else []
 
 
 def to_zip(report: CaseReport) -> bytes:
@@ -40,7 +51,9 @@ def file_name(picture: ReportedPicture) -> str:
     return f"{picture.place:03d}_{re.sub(r'[^A-Za-z0-9._-]+', '_', picture.name)[:80]}.geojson"
 
 
-def _feature(cell: ReportedCell, um_per_px: float | None) -> dict[str, object]:
+def _feature(
+    cell: ReportedCell, line: Sequence[Point], um_per_px: float | None
+) -> dict[str, object]:
     possible = {
         "Probability of a blast": cell.probability,
         "Probability, low": cell.low,
@@ -53,7 +66,7 @@ def _feature(cell: ReportedCell, um_per_px: float | None) -> dict[str, object]:
     return {
         "type": "Feature",
         "id": str(uuid.UUID(cell.id)),
-        "geometry": {"type": "Polygon", "coordinates": [[list(point) for point in cell.outline]]},
+        "geometry": {"type": "Polygon", "coordinates": [[list(point) for point in line]]},
         "properties": {
             "objectType": "detection",
             "name": str(cell.number),
