@@ -153,7 +153,7 @@ def _fields(seed: int, patient: int, fields: int) -> Iterator[SyntheticField]:
 def _case(reader: Reader, patient: int, fields: list[SyntheticField]) -> str:
     """A signed case of a patient, whose cells were decided by the drawn truth."""
     pictures = [
-        read(reader, f"field {number}.png", encode(field.image))
+        read(reader, f"field {number}.png", encode(field.image), as_field=True)
         for number, field in enumerate(fields)
     ]
     case_id = case_store.create(SCRIPT, f"Patient {patient}")

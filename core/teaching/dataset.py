@@ -1,4 +1,4 @@
-"""Decided cells of cases as a data set, by class and case, with its index, audits and card."""
+"""Decided cells of cases as a data set, laid out and named as C-NMC 2019 is, grouped by case."""
 
 import re
 import time
@@ -14,8 +14,9 @@ from core.data.walk import DESCRIPTION, Progress
 from core.documents import Section
 from core.errors import ConfigError, DataError
 from core.people import TRAIN, Person
+from core.report.case.history import counted
 from core.tables import rows_to_csv
-from core.teaching.decided import Decided
+from core.teaching.decided import Decided, DecidedCell
 from core.untrusted import fields
 from core.untrusted.fields import Amount, Count, Line, Message
 
@@ -37,6 +38,21 @@ class CaseSet(Section):
     cells: dict[Line, Count]
     left_out: dict[Message, Count]
 
+    def card_texts(self) -> dict[str, str]:
+        """What the card of a model taught with it says of its data, by `core.report.card.texts`."""
+        counts = " and ".join(f"{number:,} {label}" for label, number in self.cells.items())
+        return {
+            "source": (
+                f"{counts} cells of {counted(len(self.cases), 'case')} that were kept on this "
+                "machine, cut out of their pictures. A case counts as one subject."
+            ),
+            "eligibility": _reasons(self.left_out) or "All decided cells of these cases.",
+            "reference": (
+                "Readers decided each cell in its case; those on which they differed were left "
+                "out. There is no other reference, such as flow cytometry."
+            ),
+        }
+
 
 @dataclass(frozen=True)
 class WrittenSet:
@@ -51,9 +67,10 @@ def write(
 ) -> WrittenSet:
     """Writes cells into a new folder of artifacts/datasets, and makes it known as a data set.
 
-    Each is <class>/<case>/<cell>.png, and labels.csv gives file, class and subject: the case, by
-    its identifier, never its name. `name` is that of the folder, the date by default; a number is
-    added if it is taken. `progress` gets (done, total), what it raises stops the work.
+    Each is <class>/UID_<case>_<picture>_<cell>_<class>.png, as C-NMC names its cells, and
+    labels.csv gives file, class and subject: the case, by its identifier, never its name. `name` is
+    that of the folder, the date by default; a number is added if it is taken. `progress` gets
+    (done, total), what it raises stops the work.
 
     Raises `ConfigError` if the name cannot be that of a folder, `DataError` if a class has no cell,
     and `CaseError` if a picture is gone or was changed.
@@ -69,7 +86,7 @@ def write(
         if not counts[label]:
             raise DataError(
                 f"No decided cell of these cases is {label}, and a data set needs both classes. "
-                f"{_reasons(decided.left_out)}"
+                f"{_reasons(decided.left_out) or 'Decide more cells.'}"
             )
     with storage.scratch(storage.datasets_dir()) as scratch:
         folder = scratch / "cells"
@@ -109,7 +126,7 @@ def _write_cells(folder: Path, decided: Decided, progress: Progress | None) -> N
     rows = []
     for done, cell in enumerate(decided.cells, start=1):
         label = _CLASSES[cell.label]
-        file = folder / label / cell.case_id / f"{cell.cell_id}.png"
+        file = folder / label.lower() / _file_name(cell)
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(pictures.load(cell.case_id, cell.digest))
         rows.append((file.relative_to(folder).as_posix(), label, cell.case_id))
@@ -119,6 +136,15 @@ def _write_cells(folder: Path, decided: Decided, progress: Progress | None) -> N
     (folder / "labels.csv").write_text(table, "utf-8", newline="")
 
 
+def _file_name(cell: DecidedCell) -> str:
+    """Its name as in C-NMC, whose subjects have numbers; cells of both classes share a case here.
+
+    That is why the table says the subject: in C-NMC an "H" before the number of one stands for HEM.
+    """
+    label = _CLASSES[cell.label].lower()
+    return f"UID_{cell.case_id}_{cell.picture}_{cell.number}_{label}.png"
+
+
 def _reasons(left_out: dict[str, int]) -> str:
     said = ", ".join(f"{count} {reason}" for reason, count in left_out.items())
-    return f"Left out: {said}." if said else "Decide more cells."
+    return f"Left out: {said}." if said else ""

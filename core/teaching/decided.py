@@ -34,10 +34,14 @@ CLEARLY = 1.03  # times a scale: less does not count as another
 
 @dataclass(frozen=True)
 class DecidedCell:
-    """A cell of a case that a person decided to be ALL (1) or HEM (0)."""
+    """A cell of a case that a person decided to be ALL (1) or HEM (0).
+
+    picture: the place of its picture in the case; number: its own in that.
+    """
 
     case_id: str
-    cell_id: str
+    picture: int
+    number: int
     label: int
     digest: str
     um_per_px: float | None
@@ -45,7 +49,7 @@ class DecidedCell:
     @property
     def image(self) -> np.ndarray:
         """The cell on black, RGB uint8 (W, W, 3). Raises `CaseError` if its file is gone."""
-        return decode(pictures.load(self.case_id, self.digest), self.cell_id)
+        return decode(pictures.load(self.case_id, self.digest), f"cell {self.number}")
 
 
 @dataclass(frozen=True)
@@ -89,7 +93,9 @@ def collect(case_ids: Iterable[str], *, open_too: bool = False) -> Decided:
             if reason is None:
                 um_per_px = scale_of(str(cell.picture.model.get("run")))
                 label = LABELS[str(cell.label)]
-                found.append(DecidedCell(case_id, cell.id, label, cell.files[CUT], um_per_px))
+                found.append(
+                    DecidedCell(case_id, cell.place, cell.number, label, cell.files[CUT], um_per_px)
+                )
             else:
                 left_out[reason] += 1
     kept = _of_one_scale(found)

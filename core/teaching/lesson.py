@@ -6,14 +6,16 @@ from pathlib import Path
 
 import numpy as np
 
-from core.data import splits
+from core.data import datasets, splits
 from core.data.layouts.layout import LABELS
 from core.metrics import bootstrap
 from core.models import catalog, weights
 from core.people import TRAIN, Person
+from core.report.card import texts
 from core.runs import config, run_store
 from core.runs.config import MIN_SAMPLE, RunConfig
 from core.runs.run_store import Run
+from core.teaching import dataset
 from core.teaching.decided import Decided
 from core.workers import launcher
 
@@ -96,9 +98,15 @@ def configure(root: Path, cells: int, **settings: config.Setting) -> RunConfig:
 
 
 def start(person: Person, wanted: RunConfig) -> Run:
-    """Makes a run of it and starts its worker, as that of any training."""
+    """Makes a run of it and starts its worker, as that of any training.
+
+    Its card tells where the cells come from; whoever knows more can write that instead.
+    """
     person.require(TRAIN)
     config.require_inputs(wanted)
     run = run_store.create(wanted)
+    if (taught := dataset.about(datasets.resolve(wanted.dataset))) is not None:
+        for field, text in taught.card_texts().items():
+            texts.write(run, field, text)
     launcher.launch(run)
     return run

@@ -8,6 +8,7 @@ from core.cases.labels import ALL, EXCLUDED, HEM, OTHER
 from core.cells.scale import UM_PER_PX
 from core.data import datasets
 from core.data.images import decode
+from core.data.layouts import Labelling
 from core.errors import CaseError, ConfigError, DataError, NotAllowedError
 from core.people import Person
 from core.teaching import dataset, decided
@@ -29,8 +30,27 @@ def test_decided_cells_are_an_indexed_data_set_grouped_by_case(make_case: CaseMa
     assert "Patient" not in (written.root / "dataset.json").read_text(encoding="utf-8")
     case = case_store.get(cases[0])
     kept = decode(pictures.load(case.id, case.cells[0].files["cut"]), "cell")
-    file = written.root / "ALL" / case.id / f"{case.cells[0].id}.png"
+    file = written.root / "all" / f"UID_{case.id}_1_1_all.png"
     assert (decode(file) == kept).all()
+
+
+def test_the_names_are_those_of_c_nmc_and_a_case_with_both_classes_stays_one_subject(
+    make_case: CaseMaker,
+) -> None:
+    case_id = make_case("mixed", both(2))
+    root = dataset.write(SUPERVISOR, decided.collect([case_id])).root
+    paths = sorted(path.relative_to(root).as_posix() for path in root.rglob("*.png"))
+    assert paths == [
+        f"{label}/UID_{case_id}_{picture}_1_{label}.png"
+        for label, pictures in (("all", (1, 3)), ("hem", (2, 4)))
+        for picture in pictures
+    ]
+    index = datasets.index(root)
+    assert set(index.cells["subject"]) == {case_id} and index.rejected.empty
+    (root / "labels.csv").unlink()  # names alone are enough for who knows them
+    again = datasets.index(datasets.add(str(root), labelling=Labelling(pattern="C-NMC")))
+    assert set(again.cells["subject"]) == {case_id}
+    assert sorted(again.cells["label"]) == [0, 0, 1, 1]
 
 
 def test_what_cannot_be_taught_is_left_out_and_counted(make_case: CaseMaker) -> None:

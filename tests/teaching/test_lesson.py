@@ -7,6 +7,7 @@ import pytest
 
 from core.errors import NotAllowedError, RunError
 from core.people import Person
+from core.report.card import texts
 from core.runs import active_model, run_store
 from core.runs.run_store import Run
 from core.teaching import comparison, dataset, decided, lesson
@@ -39,6 +40,19 @@ def test_few_cells_make_more_epochs_and_a_frozen_backbone_needs_weights(
     assert lesson.configure(root, 300).architecture == lesson.FROZEN[0]
     with pytest.raises(NotAllowedError):
         lesson.start(Person("Reader"), few)
+
+
+def test_the_card_of_a_taught_model_tells_where_its_cells_come_from(
+    make_case: CaseMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.workers.launcher.launch", lambda run: None)
+    cases = [make_case(f"p{n}", [*both(1), None]) for n in range(3)]
+    root = dataset.write(SUPERVISOR, decided.collect(cases)).root
+    told = texts.read(lesson.start(SUPERVISOR, lesson.configure(root, 6)))
+    assert told["source"].startswith("3 ALL and 3 HEM cells of 3 cases that were kept")
+    assert told["eligibility"] == "Left out: 3 not decided."
+    assert "p0" not in str(told) and set(told) == {"source", "eligibility", "reference"}
+    assert set(told) <= set(texts.FIELDS)
 
 
 @pytest.mark.process

@@ -19,8 +19,10 @@ class FileNames:
 PRESETS = {
     # Labati, Piuri and Scotti, ALL-IDB, ICIP 2011: 1 is a lymphoblast (or a field with one).
     "ALL-IDB": FileNames(r"(^|/)Im\d+_(?P<class>[01])\.\w+$", {"0": 0, "1": 1}),
+    # A subject is a number, or the identifier of a case in sets made of decided cells.
     "C-NMC": FileNames(
-        r"(^|/)UID_(?P<subject>H?\d+)_\d+_\d+_(?P<class>all|hem)\.\w+$", {"ALL": 1, "HEM": 0}
+        r"(^|/)UID_(?P<subject>H?\d+|[0-9a-f]{32})_\d+_\d+_(?P<class>all|hem)\.\w+$",
+        {"ALL": 1, "HEM": 0},
     ),
     # Acevedo and others, Data in Brief 2020: PBC's codes are finer than its eight folders.
     "PBC": FileNames(r"(^|/)(?P<class>[A-Z]+)_\d+\.\w+$"),
