@@ -64,6 +64,11 @@ def taught_runs() -> list[Run]:
     return [run for run in run_store.models() if _cases_of(run) is not None]
 
 
+def newest() -> Run | None:
+    """The newest run on a data set made of cases, whatever became of it; None without one."""
+    return next((run for run in run_store.runs() if _cases_of(run) is not None), None)
+
+
 def compare(run: Run, before: Run | None) -> TaughtComparison:
     """Measures a taught run, and the run that read before, on the test part of the taught one.
 

@@ -84,6 +84,15 @@ def architecture() -> str:
     return DEFAULT
 
 
+def method() -> str:
+    """Which network a lesson trains on this machine, and why that one, in a sentence."""
+    key = architecture()
+    title = catalog.architecture(key).title
+    if key in FROZEN:
+        return f"Trains a head on {title}, frozen: its ImageNet weights are on this machine."
+    return f"Trains {title}, the default network: no ImageNet weights are on this machine."
+
+
 def configure(root: Path, cells: int, **settings: config.Setting) -> RunConfig:
     """The configuration of a run on a data set of so many decided cells.
 

@@ -7,9 +7,10 @@ from streamlit.testing.v1 import AppTest
 
 from core.cases.labels import ALL, HEM
 from core.data import datasets
+from core.jobs.job import STATE_WORDS
 from core.runs import about, run_store
 from core.runs.run_store import Run
-from core.teaching import dataset, order
+from core.teaching import dataset, lesson, order
 from core.workers import launcher
 from tests.factories.app import button, labels, words
 from tests.factories.archives import shipped_run
@@ -80,7 +81,8 @@ def test_a_training_starts_on_the_chosen_cases(make_case: CaseMaker, launched: l
     written = dataset.about(root)
     assert root.name == "march" and written and written.cases == tuple(sorted(cases[:3]))
     assert written.cells == {ALL: 3, HEM: 3}
-    assert f"{about.called(run)} trains on march" in words(app)
+    assert f"{about.called(run)}: {STATE_WORDS['queued']}" in words(app)
+    assert "Taught with march" in words(app) and lesson.method() in words(app)
     assert run_store.runs()[0].config.split == "subject"
 
 

@@ -1,11 +1,13 @@
 """Teaching a model with decided cells: cases chosen, counted, trained on, compared, promoted."""
 
 from collections.abc import Sequence
+from pathlib import PurePath
 
 import streamlit as st
 
 from core.cases.case_store import SIGNED, CaseSummary
 from core.errors import NotAllowedError
+from core.jobs.job import Status
 from core.metrics.estimate import Estimate
 from core.people import PROMOTE, TRAIN, Person
 from core.report import phrases
@@ -17,8 +19,9 @@ from core.teaching.decided import Decided
 from core.teaching.features import features
 from core.teaching.learning_curve import LearningCurve
 from core.teaching.lesson import Need
-from pages.ui.common import charts, people
+from pages.ui.common import charts, monitor, people
 from pages.ui.common.choices.runs import choice
+from pages.ui.common.progress import run_progress
 from pages.ui.common.text import plain, section, shown_errors
 from pages.ui.train import run_monitor
 
@@ -41,6 +44,7 @@ def show(cases: Sequence[CaseSummary]) -> None:
         with shown_errors():
             _show_training(found, lesson.hindrances(needs))
     with shown_errors():
+        _show_training_run()
         _show_taught()
 
 
@@ -128,14 +132,33 @@ def _show_training(found: Decided, missing: Sequence[str]) -> None:
             icon=":material/school:",
             disabled=bool(missing) or people.lacks(TRAIN),
         )
+    st.caption(lesson.method())
     if pressed:
         person = _acting()
         with st.spinner("Writing the cells…"):
             written = dataset.write(person, found, name or None)
         run = lesson.start(person, lesson.configure(written.root, len(found.cells)))
         run_monitor.look_at(run.run_id)
-        st.success(f"{plain(about.called(run))} trains on {plain(written.root.name)}.")
-        st.page_link("pages/train.py", label="Watch it", icon=":material/model_training:")
+        st.rerun()
+
+
+def _show_training_run() -> None:
+    """The newest taught run while it trains, or if it came to no good end."""
+    run = comparison.newest()
+    if run is not None and run.status.state != "succeeded":
+        with st.container(border=True):
+            monitor.show(run, _draw_run)
+            st.page_link(
+                "pages/train.py", label="Its curves, on Train", icon=":material/model_training:"
+            )
+
+
+def _draw_run(run: Run, status: Status) -> None:
+    trained_on = PurePath(run.config.dataset).name
+    monitor.header(run, status, plain(about.called(run)), f"Taught with {plain(trained_on)}")
+    if status.unfinished:
+        st.progress(status.share_done, text=run_progress(status))
+    monitor.show_error(status)
 
 
 def _show_taught() -> None:
