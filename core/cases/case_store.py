@@ -125,15 +125,16 @@ def _add(
     case: CaseRow,
     kept: Sequence[tuple[PictureRow, list[CellRow]]],
 ) -> None:
-    of_case = select(PictureRow.input_sha256).where(PictureRow.case_id == case.id)
-    held = set(session.scalars(of_case))
-    for picture, cells in kept:
+    of_case = session.scalars(select(PictureRow).where(PictureRow.case_id == case.id)).all()
+    held = {picture.input_sha256 for picture in of_case}
+    last = max((picture.place for picture in of_case), default=0)
+    for place, (picture, cells) in enumerate(kept, start=last + 1):
         if picture.input_sha256 in held:
             raise CaseError(f"{picture.name} is in this case already. Leave it out.")
         held.add(picture.input_sha256)
-        picture.place = len(held)
+        picture.place = place
         for cell in cells:
-            cell.place = picture.place
+            cell.place = place
         session.add_all([picture, *cells])
     rows = [picture for picture, _ in kept]
     chain.record(

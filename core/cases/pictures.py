@@ -58,6 +58,13 @@ def erase(case_id: str) -> None:
     shutil.rmtree(folder() / case_id, ignore_errors=True)
 
 
+def erase_others(case_id: str, digests: Collection[str]) -> None:
+    """Removes the pictures of a case that are not among the digests."""
+    for path in (folder() / case_id).glob("*.png"):
+        if path.stem not in digests:
+            path.unlink(missing_ok=True)
+
+
 def orphans(known: Collection[str]) -> list[Path]:
     """Folders of cases that are not among the known ones, and are not being written now."""
     if not folder().is_dir():

@@ -1,14 +1,47 @@
-"""Old cases are purged, leftovers swept, and the database backed up."""
+"""Pictures are removed, old cases purged, leftovers swept, and the database backed up."""
 
 import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from sqlalchemy import select
+
 from core import storage
-from core.cases import case_store, database, pictures
+from core.cases import case_store, chain, database, pictures
 from core.cases.case_store import CaseSummary
+from core.cases.tables import CellRow, DecisionRow, PictureRow
 from core.errors import CaseError
-from core.people import DELETE, Person
+from core.people import DECIDE, DELETE, Person
+
+REMOVED = "picture removed"
+
+
+def remove_picture(person: Person, case_id: str, picture_id: str) -> None:
+    """Removes a picture and its cells from a case: one of another patient, or read wrongly.
+
+    What the events said of it stays in the chain. Raises `CaseError` if the case is signed or has
+    no such picture, or if a reader has decided one of its cells.
+    """
+    person.require(DECIDE)
+    with case_store.changing(case_id) as (session, head, case):
+        picture = session.get(PictureRow, picture_id)
+        if picture is None or picture.case_id != case_id:
+            raise CaseError(f"The case {case.name} has no such picture: somebody has removed it.")
+        of_picture = CellRow.picture_id == picture_id
+        cells = session.scalars(select(CellRow).where(of_picture)).all()
+        decided = select(DecisionRow).join(CellRow, CellRow.id == DecisionRow.cell_id)
+        if (first := session.scalars(decided.where(of_picture)).first()) is not None:
+            raise CaseError(
+                f"{first.reader} has decided cells of {picture.name}, so it stays in the case. "
+                "Decide its cells to be excluded instead."
+            )
+        for row in (*cells, picture):
+            session.delete(row)
+        chain.record(session, head, person, REMOVED, case, inputs=[picture.input_sha256])
+        left = case_store.load(session, case_id)
+        kept = {digest for cell in left.cells for digest in cell.files.values()}
+        kept |= {digest for one in left.pictures for digest in (one.file, one.overview)}
+    pictures.erase_others(case_id, kept)
 
 
 def older_than(days: int) -> list[CaseSummary]:

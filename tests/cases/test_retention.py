@@ -5,10 +5,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from core.cases import case_store, database, pictures, retention, verification
+from core.cases import case_store, database, pictures, retention, review, verification
 from core.cases.tables import CaseRow
 from core.errors import CaseError, NotAllowedError
 from core.people import READER, Person
+from core.report.case.build import build
+from core.report.case.check import check
+from core.report.case.export import export
 from tests.factories import cases
 from tests.factories.cases import SECOND
 
@@ -113,3 +116,36 @@ def test_a_wrong_address_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
         with pytest.raises(CaseError, match="cannot be"):
             case_store.cases()
     monkeypatch.undo()
+
+
+def test_a_picture_is_removed_with_its_cells_and_files_and_the_chain_still_holds() -> None:
+    wrong, right = cases.field(), cases.single(seed=1)
+    case_id = cases.make([wrong, right])
+    first, second = case_store.get(case_id).pictures
+    files = set(pictures.folder().rglob("*.png"))
+    retention.remove_picture(cases.READER, case_id, first.id)
+    case = case_store.get(case_id)
+    assert [picture.id for picture in case.pictures] == [second.id]
+    assert {cell.picture_id for cell in case.cells} == {second.id}
+    gone = files - set(pictures.folder().rglob("*.png"))
+    assert {path.stem for path in gone} >= {first.file, first.overview}
+    assert all(pictures.load(case_id, digest) for digest in case.cells[0].files.values())
+    assert case_store.events(case_id)[-1].kind == retention.REMOVED
+    case_store.add(cases.READER, case_id, [wrong])  # the same file, read otherwise
+    assert [picture.place for picture in case_store.get(case_id).pictures] == [2, 3]
+    assert verification.verify().findings == ()
+    assert check(export(build(case_id), "html")).findings == ()
+
+
+def test_a_picture_that_somebody_has_decided_on_stays() -> None:
+    case_id = cases.make([cases.field()])
+    case = case_store.get(case_id)
+    review.decide(SECOND, case_id, "ALL", cases.versions(case, 1))
+    with pytest.raises(CaseError, match=r"reader two has decided cells of field\.png"):
+        retention.remove_picture(cases.READER, case_id, case.pictures[0].id)
+    with pytest.raises(CaseError, match="no such picture"):
+        retention.remove_picture(cases.READER, case_id, "0" * 32)
+    other = case_store.get(cases.make([cases.single(seed=2)])).pictures[0].id
+    with pytest.raises(CaseError, match="no such picture"):
+        retention.remove_picture(cases.READER, case_id, other)
+    assert len(case_store.get(case_id).cells) == len(case.cells)

@@ -9,8 +9,10 @@ from core.cases import case_store, review
 from core.cases.tables import CaseRow
 from core.people import READER as READER_ROLE
 from core.people import SUPERVISOR, own_machine
+from pages.ui.cases import new_case
 from tests.factories import cases
 from tests.factories.app import button, logged_in, open_page, words
+from tests.factories.archives import shipped_run
 
 TYPED = {"typed_name": "Dr One"}
 
@@ -175,6 +177,41 @@ def test_a_new_case_needs_pictures() -> None:
     button(test, "Read and keep").click().run()
     assert "A case is made of pictures" in test.error[0].value
     assert case_store.cases() == []
+
+
+def test_a_picture_is_removed_until_somebody_has_decided_on_it() -> None:
+    case_id = cases.make([cases.field(), cases.single(seed=1)])
+    first, second = case_store.get(case_id).pictures
+    test = open_case(case_id, "Pictures")
+    test.button(key=f"remove_{second.id}").click().run()
+    assert [picture.id for picture in case_store.get(case_id).pictures] == [first.id]
+    review.decide(cases.SECOND, case_id, "HEM", cases.versions(case_store.get(case_id), 1))
+    test.button(key=f"remove_{first.id}").click().run()  # the page does not know of it yet
+    assert "reader two has decided cells of" in test.error[0].value
+    assert not [one for one in test.button if one.key == f"remove_{first.id}"]
+
+
+def test_what_is_known_of_pictures_is_said_before_they_are_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shipped_run("demo-colour-bands")
+    asked: list[dict[str, object]] = []
+
+    def read(*args: object, **said: object) -> object:
+        asked.append(said)
+        return cases.field(seed=len(asked) + 5)
+
+    monkeypatch.setattr(new_case.intake, "read", read)
+    test = open_page("cases", **TYPED)
+    test.file_uploader[0].upload("one.png", b"1", "image/png")
+    test.selectbox(key="kind_new").set_value(new_case.AS_FIELDS)
+    test.number_input(key="scale_new").set_value(40.0)
+    button(test, "Read and keep").click().run()
+    assert "A pixel covers 40 µm; it can be" in test.error[0].value and asked == []
+    test.file_uploader[0].upload("one.png", b"1", "image/png")
+    test.number_input(key="scale_new").set_value(0.25)
+    button(test, "Read and keep").click().run()
+    assert asked == [{"as_field": True, "um_per_px": 0.25}]
 
 
 def test_a_deleted_case_is_said_to_be_gone() -> None:
