@@ -8,6 +8,7 @@ from core.data import splits
 from core.models import catalog
 from core.people import TRAIN
 from core.report.dataset import split_verdict
+from core.report.glossary import explain
 from core.report.tuning import SETTINGS
 from core.runs import config
 from core.runs.config import MIN_FOLDS, RunConfig, Setting
@@ -55,24 +56,26 @@ def choose(root: Path) -> Plan | None:
     base = config.create(architecture, root, recipe)
     searching = kind == "search"
     if searching:
-        times = number(c, "Trials", (1, sweep_store.MAX_TRIALS), 20, key="trials", **BOUND)
+        words, limits = explain("Trial"), (1, sweep_store.MAX_TRIALS)
+        times = number(c, "Trials", limits, 20, key="trials", help=words, **BOUND)
     else:
-        _, most = RunConfig.bounds("folds")
-        times = number(c, "Folds", (MIN_FOLDS, most), 5, key="folds", help="One run each", **BOUND)
+        words, limits = explain("Fold"), (MIN_FOLDS, RunConfig.bounds("folds")[1])
+        times = number(c, "Folds", limits, 5, key="folds", help=words, **BOUND)
     epochs = number(
         d,
         "Epochs",
         RunConfig.bounds("epochs"),
         base.epochs,
         key=f"tune_epochs_{architecture}_{recipe}",
-        help="Of each run",
+        help=f"Of each run. {explain('Epochs')}",
         **BOUND,
     )
     changes: dict[str, Setting] = {"epochs": epochs, "folds": 0 if searching else times}
     with st.expander("Settings"):
         changes |= sampling(cells)
         if catalog.architecture(architecture).pretrained:
-            random = st.toggle("Random instead of ImageNet weights", key="tune_random", **BOUND)
+            label, words = "Random instead of ImageNet weights", explain("ImageNet")
+            random = st.toggle(label, key="tune_random", help=words, **BOUND)
             changes["weights"] = "random" if random else "imagenet"
         plan = (
             what_to_search(base, changes, times)

@@ -44,7 +44,9 @@ class Prepared:
 
     def restore(self) -> None:
         """Puts the artifacts back as they were before any job."""
-        shutil.rmtree(self.artifacts)
+        # Moved first: a worker that the app has started may still write there.
+        used = self.artifacts.rename(self.artifacts.with_name("used"))
+        shutil.rmtree(used, ignore_errors=True)
         shutil.copytree(self.kept, self.artifacts)
 
 

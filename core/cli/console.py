@@ -96,7 +96,7 @@ def epochs_of(run: Run) -> Callable[[Status], None]:
             if row["epoch"] not in epochs:
                 epochs.add(row["epoch"])
                 click.echo(
-                    f"epoch {row['epoch']:.0f} of {status.epochs}: cross-entropy "
+                    f"epoch {row['epoch']:.0f} of {status.epochs}: prediction error "
                     f"{row['cross_entropy']:.3f}, accuracy {row['accuracy']:.3f}; validation "
                     f"{row['validation_cross_entropy']:.3f}, {row['validation_accuracy']:.3f}",
                     err=True,

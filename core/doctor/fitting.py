@@ -88,7 +88,7 @@ def underfitting(record: Record) -> Evidence | None:
         f"last of {len(losses)}."
     )
     return Evidence(
-        f"On the training cells the cross-entropy is {fit.training:.3f}; a guess by the class "
+        f"On the training cells the prediction error is {fit.training:.3f}; a guess by the class "
         f"shares alone has {record.guess:.3f}.{course if flat else ''}",
         *_learn_more(record),
     )
@@ -132,8 +132,8 @@ def overfitting(record: Record) -> Evidence | None:
         return None
     advice, repair = _hold_back(record.config)
     return Evidence(
-        f"The cross-entropy is {fit.training:.3f} on the training cells and {fit.validation:.3f} "
-        "on the validation cells.",
+        f"The prediction error is {fit.training:.3f} on the training cells and "
+        f"{fit.validation:.3f} on the validation cells.",
         advice,
         repair,
     )
@@ -182,7 +182,7 @@ def overfitting_at_once(record: Record) -> Evidence | None:
     else:
         kept = f"The weights of epoch {best + 1} were kept."
     return Evidence(
-        f"The validation cross-entropy {course}, while that of training fell from "
+        f"The validation prediction error {course}, while that of training fell from "
         f"{training[0]:.3f} to {training[-1]:.3f}. {kept}",
         advice,
         repair,
@@ -210,7 +210,7 @@ def past_the_best(record: Record) -> Evidence | None:
     best = int(losses.argmin())
     after = len(losses) - 1 - best
     evidence = (
-        f"The validation cross-entropy was lowest, {losses[best]:.3f}, in epoch {best + 1}; "
+        f"The validation prediction error was lowest, {losses[best]:.3f}, in epoch {best + 1}; "
         f"{times(after, 'epoch')} later it is {losses[-1]:.3f}."
     )
     if record.config.keep == "last":
@@ -248,8 +248,8 @@ def too_few_epochs(record: Record) -> Evidence | None:
     best = ", its best in the last," if last and len(losses) > 1 else ""
     decrease = f", at the end by {pace:.1%} an epoch of full learning rate" if pace > 0 else ""
     return Evidence(
-        f"Over {times(len(rows), 'epoch')} the validation cross-entropy{best} {course}{decrease}; "
-        f"a guess by the class shares has {record.guess:.3f}.",
+        f"Over {times(len(rows), 'epoch')} the validation prediction error{best} {course}"
+        f"{decrease}; a guess by the class shares has {record.guess:.3f}.",
         "Train anew for longer.",
         {setting: longer(epochs)},
     )

@@ -107,7 +107,7 @@ def learning_rate_too_high(record: Record) -> Evidence | None:
         often = len(jumps) >= JUMPS_SHARE * len(losses)
         if often or losses[-1] > lowest:
             text = (
-                f"The cross-entropy jumps: from {lowest:.2f} to {losses[jump]:.3g} in epoch "
+                f"The prediction error jumps: from {lowest:.2f} to {losses[jump]:.3g} in epoch "
                 f"{jump + 1}, and {times(len(jumps))} over {len(losses)} epochs"
             )
             return _slower(record, record.history["stage"].iloc[jump], text)
@@ -116,8 +116,8 @@ def learning_rate_too_high(record: Record) -> Evidence | None:
     own, rate = record.entry.learning_rate, record.rate(STAGES[0])[1]
     if losses.max() > THROWN * record.guess or rate >= FAR_RATE_UP * own:
         text = (
-            f"The cross-entropy was {losses[0]:.3g} in the first epoch and is {losses[-1]:.3g} in "
-            f"the last, no better than a guess by the class shares ({record.guess:.2f})"
+            f"The prediction error was {losses[0]:.3g} in the first epoch and is {losses[-1]:.3g} "
+            f"in the last, no better than a guess by the class shares ({record.guess:.2f})"
         )
         return _slower(record, STAGES[0], text)
     return None
@@ -134,9 +134,9 @@ def oscillating(record: Record) -> Evidence | None:
         swing = float(np.median(np.abs(losses[1:-1] - (losses[:-2] + losses[2:]) / 2)))
         if swing >= max(SWING_NATS, SWING * float(np.median(losses))):
             text = (
-                f"In the second half of {len(record.history)} epochs the {name} cross-entropy goes "
-                f"up and down between {losses.min():.3f} and {losses.max():.3f}, half the time by "
-                f"{swing:.2f} or more from one epoch to the next"
+                f"In the second half of {len(record.history)} epochs the {name} prediction error "
+                f"goes up and down between {losses.min():.3f} and {losses.max():.3f}, half the "
+                f"time by {swing:.2f} or more from one epoch to the next"
             )
             return _slower(record, late["stage"].iloc[-1], text)
     return None
@@ -170,7 +170,7 @@ def learning_rate_too_low(record: Record) -> Evidence | None:
     if not hardly or not (rate <= own / FAR_RATE_DOWN or _falls_steadily(losses)):
         return None
     return Evidence(
-        f"Over {len(losses)} epochs the cross-entropy went from {losses[0]:.3f} to "
+        f"Over {len(losses)} epochs the prediction error went from {losses[0]:.3f} to "
         f"{losses[-1]:.3f} only (a guess by the class shares has {record.guess:.3f}), at a "
         f"learning rate of {rate:g} ({record.entry.title} has {own:g}).",
         "Train anew with a larger learning rate.",
@@ -194,7 +194,7 @@ def penalty_dominated(record: Record) -> Evidence | None:
     goal = PENALTY_SHARE * last["cross_entropy"] / record.history["penalty"].max()
     return Evidence(
         f"Of a loss of {last['loss']:.2f} in the last epoch, {last['penalty']:.2f} is the penalty "
-        f"and {last['cross_entropy']:.2f} the cross-entropy (L2 {record.config.l2:g}); the "
+        f"and {last['cross_entropy']:.2f} the prediction error (L2 {record.config.l2:g}); the "
         f"accuracy in training is {last['accuracy']:.2f}. A high loss beside a high accuracy is "
         "this penalty, not overfitting.",
         "Train anew with a smaller penalty, so that the error counts.",

@@ -5,7 +5,7 @@ import numpy as np
 from core import extras
 from core.errors import ConfigError
 
-METHODS = {"pca": "principal components", "umap": "UMAP"}
+METHODS = {"pca": "what varies most", "umap": "neighbours together"}
 _COMPONENTS = 50  # UMAP is given as many principal components: it searches neighbours in them
 
 

@@ -103,7 +103,7 @@ def judge(
     if view.features.shape[:2] == (1, 1):
         return Judgement(method.key, UNRELIABLE, NO_PLACES, None)
     if not heat.has_evidence:
-        reason = f"No part of the image speaks for {call} in this layer."
+        reason = f"No part of the image speaks for {call} to this model."
         return Judgement(method.key, UNRELIABLE, reason, None)
     figures = Figures(
         inside_cell=faithfulness.inside_share(resize_heat(heat.values, mask.shape), mask),
@@ -149,8 +149,8 @@ def _weigh(
         (
             figures.agreement >= UNLEARNED,
             UNRELIABLE,
-            "A head that has learned nothing draws much the same map "
-            f"(rank correlation {figures.agreement:.2f}).",
+            "With a last layer that has learned nothing the network draws much the same map "
+            f"(likeness {figures.agreement:.2f} of 1).",
         ),
         (
             share < SLIGHT,
@@ -167,8 +167,8 @@ def _weigh(
         (
             figures.agreement >= PARTLY_UNLEARNED,
             WEAK,
-            "A head that has learned nothing draws a map somewhat like it "
-            f"(rank correlation {figures.agreement:.2f}).",
+            "With a last layer that has learned nothing the network draws a map somewhat like it "
+            f"(likeness {figures.agreement:.2f} of 1).",
         ),
         (
             ranking is not None and ranking[0] <= UNTRAINED,
@@ -189,5 +189,6 @@ def _weigh(
             return badge, reason
     return SUPPORTED, (
         f"Covering what it marks lowers the evidence for {call} more than all random orders do; "
-        f"{inside} lies on {places[0]}, and a head that has learned nothing draws another map."
+        f"{inside} lies on {places[0]}, and with a last layer that has learned nothing "
+        "the network draws another map."
     )

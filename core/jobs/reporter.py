@@ -115,6 +115,6 @@ class Reporter:
             parts.append(f"{status.done:,} of {status.total:,}")
         if status.cross_entropy is not None and status.accuracy is not None:
             parts.append(
-                f"cross-entropy {status.cross_entropy:.3f}, accuracy {status.accuracy:.3f}"
+                f"prediction error {status.cross_entropy:.3f}, accuracy {status.accuracy:.3f}"
             )
         log.info(", ".join(parts))

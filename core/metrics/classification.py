@@ -17,8 +17,8 @@ NAMES = {
     "specificity": "Specificity",
     "roc_auc": "ROC AUC",
     "pr_auc": "PR AUC",
-    "brier": "Brier score",
-    "ece": "ECE",
+    "brier": "Probability error",
+    "ece": "Calibration error",
 }
 # At a prevalence that the user sets; a test part has none of its own.
 PREDICTIVE = {"ppv": "PPV", "npv": "NPV"}

@@ -4,7 +4,11 @@ import numpy as np
 
 from core.metrics import calibration, classification
 
-SCORES = {"log_loss": "Log-loss", "brier": "Brier score", "ece": "ECE"}
+SCORES = {
+    "log_loss": "Prediction error",
+    "brier": "Probability error",
+    "ece": "Calibration error",
+}
 
 
 def scores(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:

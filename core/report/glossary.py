@@ -23,14 +23,39 @@ TERMS = {
     "Weighted F1": "mean of precision and sensitivity of both classes, weighted by their cells.",
     "ROC AUC": "how often the model ranks a blast above a healthy cell; 0.5 is a coin, 1 perfect.",
     "PR AUC": "the area under the curve of precision over sensitivity; 1 is perfect.",
-    "Brier score": "the mean squared error of the probabilities; lower is better.",
-    "ECE": "expected calibration error: how far probabilities lie from shares; lower is better.",
-    "Cross-entropy": "the loss that training lowers: small if probabilities are right and sure.",
-    "Calibration": "the rule, fitted on the validation part, that makes a probability of a logit.",
+    "Probability error": "how far the probabilities lie from the truth, squared, on average (Brier "
+    "score); lower is better.",
+    "Calibration error": "how far the stated probabilities lie from the shares of blasts that are "
+    "found (expected calibration error, ECE); lower is better.",
+    "Prediction error": "what training lowers: small if probabilities are right and sure "
+    "(cross-entropy, log-loss).",
+    "Calibration": "the rule, fitted on cells that were not trained on, that makes probabilities "
+    "mean what they say.",
+    "One factor": "all evidence is divided by the same number (temperature scaling).",
+    "Rising curve": "a curve that never falls, fitted with few assumptions (isotonic regression).",
     "Prevalence": "the share of blasts among all cells that are read.",
     "Fold": "a part of the subjects that is tested on once, by a run trained on the others.",
     "Pruned": "a trial that was stopped early, because earlier ones were better at that epoch.",
-    "Log-odds": "the logarithm of the odds of ALL; 0 is a probability of 50%.",
+    "Log-odds": "the evidence for ALL as a number without bounds: 0 is a probability of 50%, more "
+    "speaks for ALL, less for HEM.",
+    "Insertion and deletion": "the cell is put together again, or taken apart, in the order of the "
+    "heat; a true heat map changes the evidence sooner than a random order does.",
+    "Cohen's kappa": "agreement beyond chance: 0 as by chance, 1 complete.",
+    "What varies most": "the directions in which the cells differ most (principal components).",
+    "Neighbours together": "an arrangement that keeps like cells side by side (UMAP).",
+    "Recipe": "a set of settings of a training that belong together.",
+    "Architecture": "how the network is built.",
+    "Epochs": "passes of training through all its cells.",
+    "Batch size": "cells that are learned from at a time.",
+    "Learning rate": "how far the network moves at each step.",
+    "Seed": "the number that chance starts from; the same seed draws the same.",
+    "Trial": "one run of a search, with settings of its own.",
+    "Dropout": "the share of the network left out at random while it trains, against learning by "
+    "heart.",
+    "L2 penalty": "what large weights cost in training, against learning by heart.",
+    "Label smoothing": "labels are taken as slightly uncertain, against too sure probabilities.",
+    "Fine-tuning": "training of layers that came with ImageNet weights, after the rest.",
+    "ImageNet": "everyday photographs, on which the published weights were trained.",
     "N:C ratio": "how much of the cell its nucleus takes; high in blasts.",
     "Chromatin": "the texture of the nucleus: open and even in blasts, clumped in mature cells.",
     "Roundness": "4π area / perimeter²: 1 for a disc, less for an irregular outline.",
@@ -41,3 +66,8 @@ TERMS = {
 def explain(*terms: str) -> str:
     """Terms with their explanations, a line each. Raises `KeyError` for an unknown term."""
     return "  \n".join(f"**{term}**: {TERMS[term]}" for term in terms)
+
+
+def hint(label: str) -> str | None:
+    """The explanation of a label, if it is a term."""
+    return explain(label) if label in TERMS else None

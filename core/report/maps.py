@@ -9,15 +9,15 @@ def axes(explained: tuple[float, float] | None) -> tuple[str, str]:
     """The titles of the two axes."""
     if explained is None:
         return "", ""
-    first, second = (f"{share:.0%} of the variance" for share in explained)
-    return f"1st component: {first}", f"2nd component: {second}"
+    first, second = (f"{share:.0%} of all variation" for share in explained)
+    return f"1st axis: {first}", f"2nd axis: {second}"
 
 
 def says(drawn: EmbeddingMap, shown: int, seen: str) -> str:
     """What is near and far on a map of `shown` cells; `seen` is what near cells share."""
     sentences = [f"{shown:,} cells. Near each other: {seen}."]
     if drawn.explained is None:
-        sentences.append(f"UMAP keeps neighbours together. {_FAR}")
+        sentences.append(f"Neighbours are kept together. {_FAR}")
     else:
         kept = sum(drawn.explained)
         sentences.append(

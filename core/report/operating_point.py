@@ -9,6 +9,9 @@ from core.metrics import reliability
 from core.metrics.estimate import Estimate
 from core.runs.calibration import Calibration, Choice
 
+# How a method of calibration is called; the glossary has each.
+METHOD_WORDS = {"temperature": "one factor", "isotonic": "a rising curve", "none": "none"}
+FITTED = ("Calibration", "One factor", "Rising curve")
 # Labels of the quantities of an `Outcome`.
 QUANTITIES = {
     "missed": "Blasts missed (below the threshold)",
@@ -57,6 +60,17 @@ def rule(calibration: Calibration) -> str:
         )
     chosen = calibration.operating_point or calibration.review
     return f"{text}; {'chosen for this model' if chosen else 'as trained'}."
+
+
+def calibrated(calibration: Calibration) -> str:
+    """Returns on what, and how, the probabilities were calibrated."""
+    method, on = calibration.method, calibration.fitted_on
+    if method is None or method == "none" or on is None:
+        return calibration.reason
+    return (
+        f"calibrated on {on.cells:,} validation cells of {on.groups:,} groups of subjects, by "
+        f"{METHOD_WORDS[method]}"
+    )
 
 
 def sentence(outcome: Outcome, part: str) -> str:

@@ -109,7 +109,10 @@ def search_verdict(results: SearchResults) -> str:
     if best is None:
         return "No trial has finished yet." if not trials else "No trial has finished with a value."
     over = f", the mean of {results.folds} folds" if results.folds else ""
-    start = f"Trial {best.trial} of {len(trials)} has the lowest validation cross-entropy"
+    start = (
+        f"Trial {best.trial} of {len(trials)} has the lowest prediction error on the validation "
+        "part"
+    )
     first = trials[0].value
     if best.trial == 0:
         return f"{start}, {best.value:.3f}{over}: nothing tried beats the settings it began with."
@@ -131,7 +134,7 @@ def trials_table(results: SearchResults) -> pd.DataFrame:
         {
             "Trial": [trial.trial for trial in results.trials],
             "State": [trial.state for trial in results.trials],
-            "Validation cross-entropy": pd.Series([t.value for t in results.trials], dtype=float),
+            "Prediction error": pd.Series([t.value for t in results.trials], dtype=float),
             **{SETTINGS.get(name, name).capitalize(): settings[name] for name in settings},
             "Runs": [", ".join(trial.runs) for trial in results.trials],
             **({"Error": errors} if any(errors) else {}),

@@ -206,6 +206,6 @@ def test_a_loss_that_swings(
     tmp_path: Path, training: list[float], validation: list[float], part: str
 ) -> None:
     found = only(run_of(tmp_path / "run", training, validation))
-    assert found.key == "oscillating" and f"the {part} cross-entropy" in found.evidence
+    assert found.key == "oscillating" and f"the {part} prediction error" in found.evidence
     assert "at a learning rate of 0.001" in found.evidence
     assert found.repair == {"learning_rate": 1e-4}

@@ -256,7 +256,7 @@ def test_a_loss_that_is_mostly_penalty(train: Train) -> None:
     found = only(run, "penalty-dominated")
     last = run.history.iloc[-1]
     assert f"{last['penalty']:.2f} is the penalty" in found.evidence
-    assert f"{last['cross_entropy']:.2f} the cross-entropy" in found.evidence
+    assert f"{last['cross_entropy']:.2f} the prediction error" in found.evidence
     after = fitted(repaired(run))
     assert after.config.l2 < 0.01 and keys(after) == []
 

@@ -156,7 +156,7 @@ def test_every_view_has_model_protocol_and_run_and_its_metrics_with_always_all(v
 def test_the_flat_table_has_numbers_limits_and_baselines_on_one_level():
     (one,) = comparison_tables.numbers(rows([run("one", 2)], 0.2), {"one": 7.0}).to_dict("records")
     for label in comparison_tables.LABELS.values():
-        if label != "ECE":
+        if label != "Calibration error":
             assert one[f"{label}, low"] <= one[label] <= one[f"{label}, high"]
         assert f"{label}, {comparison_tables.BASELINE}" in one
     assert one["Reading, ms"] == 7.0 and one["Run"] == "one"

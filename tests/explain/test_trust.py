@@ -103,7 +103,7 @@ GOOD = Figures(0.9, 0.0, 0.1, Deletion(1.0, 2.0, 1.5, 1.0, 3.0, 1.0))
         ({}, SUPPORTED, "90% of the heat lies on the cell"),
         ({"inside_cell": 0.49}, UNRELIABLE, "Only 49%"),
         ({"off_cell_peak": 0.51}, UNRELIABLE, "corners or border"),
-        ({"agreement": 0.7}, UNRELIABLE, "much the same map (rank correlation 0.70)"),
+        ({"agreement": 0.7}, UNRELIABLE, "much the same map (likeness 0.70 of 1)"),
         ({"agreement": 0.5}, WEAK, "somewhat like it"),
         ({"beaten": 0.95}, WEAK, "95% of random orders"),
         ({"beaten": 0.75}, UNRELIABLE, "no better than chance"),

@@ -66,7 +66,8 @@ def performance(run: Run, measured: RunMetrics) -> list[Item]:
             "Intervals",
             "95%, Student's t from a bootstrap over groups of subjects, with the degrees of "
             "freedom of the class with fewer groups. None where a class has fewer than 3 groups, "
-            "where the resamples do not vary, and of the ECE, which chance raises.",
+            "where the resamples do not vary, and of the calibration error (ECE), which "
+            "chance raises.",
         )
     ]
     for name in reversed(splits.PARTS):

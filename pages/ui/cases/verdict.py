@@ -12,6 +12,7 @@ from core.people import DELETE, SIGN, Person
 from core.report import phrases
 from core.report.case import words
 from core.report.case.content import ReportedFigures
+from core.report.glossary import explain
 from core.teaching import dataset
 from pages.ui.cases import cache, parts
 from pages.ui.cases.new_case import MINIMUM
@@ -51,7 +52,8 @@ def _show_agreement(case: CaseRow) -> None:
     for pair in agreements(case):
         st.markdown(
             f"**{plain(pair.first)} and {plain(pair.second)}** agree on {words.agreed(pair)}, "
-            f"{words.how(pair.blind)}; Cohen's kappa {phrases.full(pair.kappa)}."
+            f"{words.how(pair.blind)}; Cohen's kappa {phrases.full(pair.kappa)}.",
+            help=explain("Cohen's kappa"),
         )
 
 

@@ -44,7 +44,7 @@ def run_progress(status: Status) -> str:
         parts.append(f"step {status.done} of {status.total}")
         if status.cross_entropy is not None and status.accuracy is not None:
             parts.append(
-                f"cross-entropy {status.cross_entropy:.3f}, accuracy {status.accuracy:.3f}"
+                f"prediction error {status.cross_entropy:.3f}, accuracy {status.accuracy:.3f}"
             )
         if status.learning_rate is not None:
             parts.append(f"learning rate {status.learning_rate:.2g}")

@@ -139,7 +139,7 @@ def _show_table(runs: list[TestSet]) -> list[ComparedRun]:
     st.caption(
         "Of the test part, with 95% intervals over groups of subjects. "
         f"{comparison_tables.BEST}: better than every run tested on the same cells, beyond chance. "
-        "Brier score and ECE: lower is better."
+        "Probability error and calibration error: lower is better."
     )
     if any(run.synthetic for run in runs):
         st.markdown(SYNTHETIC)
@@ -179,11 +179,11 @@ def _show_method() -> None:
             "the threshold each run calls ALL with. Undefined figures are a dash, never 0.\n"
             f"- Intervals: Student's t from {RESAMPLES:,} resamples that draw whole groups of "
             "subjects, since cells of one patient are not independent; the fewer groups, the "
-            "wider. None with fewer than 3 groups of a class, and none of the ECE, which chance "
-            "raises.\n"
+            "wider. None with fewer than 3 groups of a class, and none of the calibration "
+            "error, which chance raises.\n"
             f"- Better beyond chance: {plain(comparison.METHOD)}\n"
-            f"- PR AUC is the average precision. ECE: {BINS} bins of equal width of the "
-            "probability of ALL. PPV and NPV follow by Bayes' rule from sensitivity, specificity "
-            "and the share of ALL you set.\n"
+            "- PR AUC is the average precision; probability error the Brier score. Calibration "
+            f"error (ECE): {BINS} bins of equal width of the probability of ALL. PPV and NPV "
+            "follow by Bayes' rule from sensitivity, specificity and the share of ALL you set.\n"
             "- Always ALL: what calling every cell ALL, with certainty, scores on the same cells."
         )

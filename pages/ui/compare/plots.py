@@ -140,7 +140,7 @@ def curves(by_name: dict[str, Curve], kind: str, banded: Collection[str]) -> go.
             showlegend=baseline == min(baselines),
         )
     roc = kind == "roc"
-    figure.update_xaxes(title="HEM called ALL, share" if roc else "ALL found (recall)")
+    figure.update_xaxes(title="HEM called ALL, share" if roc else "ALL found (sensitivity)")
     figure.update_yaxes(title="ALL found (sensitivity)" if roc else "of those called, ALL (PPV)")
     figure.update_xaxes(range=[-0.01, 1.01])
     figure.update_yaxes(range=[-0.02, 1.03])
@@ -157,7 +157,7 @@ def reliability(by_name: dict[str, list[Bin]], banded: Collection[str]) -> go.Fi
         x=[0, 1],
         y=[0, 1],
         mode="lines",
-        name="perfectly calibrated",
+        name="as stated",
         line={"color": GREY, "dash": "dot", "width": 1},
     )
     for number, (name, bins) in enumerate(by_name.items()):

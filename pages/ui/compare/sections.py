@@ -19,7 +19,7 @@ from pages.ui.common.text import plain, section, shown_errors
 from pages.ui.compare import gallery, overview, plots, subject_plots
 
 Rows = list[ComparedRun]
-QUANTITIES = {"cross_entropy": "cross-entropy", "accuracy": "accuracy"}
+QUANTITIES = {"cross_entropy": "prediction error", "accuracy": "accuracy"}
 MATRICES = 3
 BANDED = 2  # more bands hide one another
 
@@ -128,8 +128,8 @@ def show_curves(runs: list[TestSet], rows: Rows) -> None:
     )
     left, right = st.columns(2)
     for column, kind, title in (
-        (left, "roc", "ROC: missed blasts against false alarms"),
-        (right, "pr", "Precision and recall of ALL"),
+        (left, "roc", "Blasts found against false alarms (ROC)"),
+        (right, "pr", "How many calls of ALL are right (PPV)"),
     ):
         pairs = {n: (roc if kind == "roc" else pr) for n, (roc, pr, _) in by_name.items()}
         defined = {name: curve for name, curve in pairs.items() if curve is not None}
@@ -146,7 +146,7 @@ def show_curves(runs: list[TestSet], rows: Rows) -> None:
     )
     st.caption(
         "The area stands in brackets. A band is what resampled groups of subjects make likely at "
-        "each place, not an interval that holds the whole curve; in the reliability diagram "
+        "each place, not an interval that holds the whole curve; in the last figure "
         "larger marks are more cells. " + protocols(rows)
     )
 

@@ -107,7 +107,7 @@ def _table(
             run_table.SCORE: st.column_config.NumberColumn(format="%.2f"),
             run_table.INTERVAL: st.column_config.TextColumn(width="small"),
             run_table.LOSS: st.column_config.LineChartColumn(
-                help="Cross-entropy of the validation part, epoch by epoch"
+                help="Prediction error on the validation part, epoch by epoch"
             ),
             "Started": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm", timezone="UTC"),
             "Minutes": st.column_config.NumberColumn(format="%.0f", width="small"),

@@ -11,8 +11,11 @@ from core.metrics.calibration import METHODS
 from core.people import PROMOTE
 from core.report.glossary import explain
 from core.report.operating_point import (
+    FITTED,
+    METHOD_WORDS,
     as_share,
     beyond,
+    calibrated,
     from_percents,
     in_percents,
     rule,
@@ -88,8 +91,9 @@ def _choose(run: Run) -> tuple[Choice, float | None]:
             "Calibration",
             names,
             names.index(now.calibration or AS_TRAINED),
+            format_func=lambda name: METHOD_WORDS.get(name, name),
             key=f"method_{key}",
-            help=explain("Calibration"),
+            help=explain(*FITTED),
         )
     chosen = None if method == AS_TRAINED else method
     choice = from_percents(missed, error, chosen, promised=promised)
@@ -184,7 +188,10 @@ def _show_charts(run: Run, proposed: Preview, stored: Preview) -> None:
 
 def _reliability(run: Run, proposed: Preview) -> None:
     with st.expander("Do its probabilities mean what they say?"):
-        st.caption(f"{sentence(proposed.calibration.reason)}.")
+        st.caption(
+            f"{sentence(calibrated(proposed.calibration))}.",
+            help=explain(*FITTED),
+        )
         for column, (part, both) in zip(st.columns(2), proposed.reliability.items(), strict=False):
             with column:
                 charts.show(

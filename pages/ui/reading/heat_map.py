@@ -12,6 +12,7 @@ from core.explain.suited import suited
 from core.explain.trust import SUPPORTED, UNRELIABLE, WEAK, Figures, Judgement
 from core.reading.cell_reading import CellReading
 from core.report.cell import sentences
+from core.report.glossary import explain
 from core.runs.run_store import Run
 from pages.ui.common import cache
 from pages.ui.common.downloads import download
@@ -159,14 +160,15 @@ def _show_figures(figures: Figures) -> None:
     st.markdown(
         f"""| Measured | This map | Random orders |
 |---|---|---|
-| Insertion area, log-odds | {areas.insertion_area:+.2f} | {areas.random_area:+.2f} |
-| Deletion area, log-odds | {areas.deletion_area:+.2f} | {areas.random_area:+.2f} |
+| Evidence, the hottest put back first | {areas.insertion_area:+.2f} | {areas.random_area:+.2f} |
+| Evidence, the hottest taken away first | {areas.deletion_area:+.2f} | {areas.random_area:+.2f} |
 | Random orders beaten | {areas.beaten:.0%} | |
 | Heat on the cell | {figures.inside_cell:.0%} | |
 | Most heat off the cell | {figures.off_cell_peak:.0%} | |
-| Likeness to heads that learned nothing | {figures.agreement:.2f} | |"""
+| Likeness to maps of a last layer that learned nothing | {figures.agreement:.2f} | |"""
     )
     st.caption(
-        "Insertion: the mean evidence while the cell is put back, the hottest parts first; the "
-        "higher the better. Deletion: while it is taken away; the lower the better."
+        "Evidence for the call, in log-odds, on average while the cell is put back (the higher the "
+        "better) or taken away (the lower the better).",
+        help=explain("Insertion and deletion", "Log-odds"),
     )

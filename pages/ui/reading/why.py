@@ -78,7 +78,10 @@ def show(run: Run, reading: Reading, judgement: Judgement, more: list[str], key:
         heat_map.show_details(run, cell, judgement, reading.image, key)
     st.markdown("### Checks made")
     show_checks(reading.gate)
-    st.markdown("### How this was read", help=explain("Log-odds", "Threshold", "Review band"))
+    st.markdown(
+        "### How this was read",
+        help=explain("Log-odds", "Threshold", "Review band", *operating_point.FITTED),
+    )
     _show_origin(run, reading, cell)
 
 
@@ -177,5 +180,6 @@ def _show_origin(run: Run, reading: Reading, cell: CellReading) -> None:
     st.markdown(
         f"- File {plain(reading.image)}; {what}\n"
         f"- Model {plain(called(run))}, run {run.run_id}; log-odds of ALL {cell.logit:+.3f}\n"
-        f"- {rule}. {operating_point.rule(calibration)} {sentence(calibration.reason)}."
+        f"- {rule}. {operating_point.rule(calibration)} "
+        f"{sentence(operating_point.calibrated(calibration))}."
     )

@@ -7,6 +7,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from core.models import catalog, weights
+from core.report.glossary import explain, hint
 from core.runs import config
 from core.runs.config import AUGMENTATIONS, RECIPES, RunConfig, Setting
 from pages.ui.common import cache
@@ -65,11 +66,13 @@ def architecture_and_recipe(left: DeltaGenerator, right: DeltaGenerator) -> tupl
     names = {name: name for name in architectures}
     key = left.selectbox(
         "Architecture",
+        help=hint("Architecture"),
         index=architectures.index("cnn-16"),
         **address.choice("architecture", "architecture", titles, names),
     )
     recipe = right.segmented_control(
         "Recipe",
+        help=hint("Recipe"),
         required=True,
         default="recommended",
         **address.choice("recipe", "recipe", list(RECIPES)),
@@ -141,6 +144,7 @@ class _Form:
             "limits": RunConfig.bounds(name),
             "value": getattr(self.default, name),
             "key": f"{name}_{self._key}",
+            "help": hint(label),
             **BOUND,
             **options,
         }
@@ -153,7 +157,7 @@ class _Form:
             label,
             index=list(words).index(getattr(self.default, name)),
             **address.choice(f"{name}_{self._key}", label.lower(), words),
-            **options,
+            **{"help": hint(label), **options},
         )
         return chosen
 
@@ -238,14 +242,19 @@ class _Form:
         }
         if self.entry.pretrained is None or self.entry.own:
             return settings
-        random = st.toggle("Random instead of ImageNet weights", key=f"random_{self._key}", **BOUND)
+        random = st.toggle(
+            "Random instead of ImageNet weights",
+            key=f"random_{self._key}",
+            help=explain("ImageNet"),
+            **BOUND,
+        )
         a, b, c = st.columns(3)
         blocks = self._number(
             a,
             "Fine-tune top blocks",
             "fine_tune_blocks",
             limits=(0, len(self.entry.blocks)),
-            help="After the head has been trained; batch normalisation stays frozen.",
+            help=f"{explain('Fine-tuning')} Batch normalisation stays frozen.",
         )
         frozen = {"disabled": not blocks}
         _, most = RunConfig.bounds("fine_tune_epochs")

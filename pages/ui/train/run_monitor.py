@@ -111,12 +111,12 @@ def _curves(run: Run) -> None:
     overlaid = st.multiselect(
         "Overlay the validation curves of",
         placeholder="other runs",
-        help=explain("Cross-entropy", "Accuracy"),
+        help=explain("Prediction error", "Accuracy", "Epochs"),
         **choice("overlay", others),
     )
     named = names()
     histories = {named[one]: run_store.get(one).history for one in (run.run_id, *overlaid)}
-    quantities = {"cross_entropy": "cross-entropy", "accuracy": "accuracy"}
+    quantities = {"cross_entropy": "prediction error", "accuracy": "accuracy"}
     for column, (quantity, label) in zip(st.columns(2), quantities.items(), strict=True):
         with column:
             figure = charts.learning_curves(histories, quantity, label)
@@ -127,7 +127,7 @@ def _curves(run: Run) -> None:
     if penalty > 0:
         st.caption(
             f"Of the last loss, {loss:.3f}, the L2 penalty on large weights is {penalty:.3f}. It "
-            "says nothing about the cells, so the curves show the cross-entropy alone."
+            "says nothing about the cells, so the curves show the prediction error alone."
         )
     last = history.iloc[-1]
     if last["validation_cross_entropy"] < last["cross_entropy"]:
@@ -139,7 +139,7 @@ def _curves(run: Run) -> None:
         left, right = st.columns(2)
         with left:
             figure = _loss_parts(history)
-            charts.show(figure, alt="Loss, cross-entropy and penalty", key=f"{run.run_id}_parts")
+            charts.show(figure, alt="Loss, prediction error and penalty", key=f"{run.run_id}_parts")
         with right:
             figure = _learning_rate(history)
             charts.show(figure, alt="Learning rate by epoch", key=f"{run.run_id}_rate")
@@ -192,7 +192,7 @@ def _loss_parts(history: pd.DataFrame) -> go.Figure:
     figure = charts.by_epoch(len(history), 260)
     looks = {
         "loss": ("loss minimised", "solid"),
-        "cross_entropy": ("cross-entropy", "dot"),
+        "cross_entropy": ("prediction error", "dot"),
         "penalty": ("L2 penalty", "dash"),
     }
     for column, (name, dash) in looks.items():

@@ -107,7 +107,7 @@ def show_search(sweep: Sweep, plan: Plan, results: SearchResults, *, ended: bool
             _train_best(sweep, plan, best)
     left, right = st.columns([3, 2])
     with left:
-        alt = "Validation cross-entropy of each trial, and the best so far"
+        alt = "Prediction error of each trial on the validation part, and the best so far"
         charts.show(_search_history(results.trials), alt=alt, key=f"trials_{sweep.name}")
     with right:
         if results.importance:
@@ -118,8 +118,8 @@ def show_search(sweep: Sweep, plan: Plan, results: SearchResults, *, ended: bool
         else:
             need = search.MIN_FOR_IMPORTANCE
             st.caption(f"What mattered most is told once {need} trials have finished.")
-    value = "Validation cross-entropy"
-    terms = {"State": explain("Pruned"), value: explain("Cross-entropy")}
+    value = "Prediction error"
+    terms = {"Trial": explain("Trial"), "State": explain("Pruned"), value: explain(value)}
     _table(f"{sweep.name}_trials", tuning.trials_table(results), [value], terms)
 
 
@@ -231,7 +231,7 @@ def _search_history(trials: Sequence[Trial]) -> go.Figure:
         )
     few = len(trials) <= 12
     figure.update_xaxes(title="trial", dtick=1 if few else None, tickformat="d")
-    figure.update_yaxes(title="validation cross-entropy")
+    figure.update_yaxes(title="prediction error, validation")
     return figure
 
 

@@ -11,6 +11,7 @@ from core.embedding.embedding_job import EmbeddingJob
 from core.embedding.embedding_map import EmbeddingMap
 from core.jobs.job import Status
 from core.report import maps
+from core.report.glossary import explain
 from core.workers import launcher
 from pages.ui.common import monitor
 from pages.ui.common.cells import cell_pages, map_chart
@@ -35,13 +36,13 @@ def show(
             key=f"{key}_colour",
         )  # fmt: skip
         method = st.segmented_control(
-            "Drawn by",
+            "Arranged by",
             list(projection.METHODS) if projection.has_umap() else ["pca"],
             required=True,
             default="pca",
             format_func=lambda name: sentence(projection.METHODS[name]),
             key=f"{key}_method",
-            help=None if projection.has_umap() else plain(projection.umap_missing()),
+            help=_explained(),
         )
     job = job_of(method)
     drawn = job.map
@@ -49,6 +50,11 @@ def show(
         _follow(job, key)
     else:
         _show(index, drawn, colourings[colouring], f"{key}_{job.name}_{colouring}", seen)
+
+
+def _explained() -> str:
+    terms = explain("What varies most", "Neighbours together")
+    return terms if projection.has_umap() else f"{terms}\n\n{plain(projection.umap_missing())}"
 
 
 def by_subject(cells: pd.DataFrame, key: str) -> pd.Series:
