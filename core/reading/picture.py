@@ -15,7 +15,7 @@ import numpy as np
 
 from core.cells.detection import tiles
 from core.cells.detection.detect import Field, detect
-from core.cells.detection.tiles import SCAN_FROM, Region, Whole
+from core.cells.detection.tiles import SCAN_FROM, Excerpt, Region, Whole
 from core.data.images import open_large_image, size_of
 from core.errors import ConfigError, UploadError
 from core.reading.cell_reading import Reading
@@ -24,7 +24,7 @@ from core.reading.fields.reader import read_field, single
 from core.reading.fields.reading import FieldCell, FieldReading
 from core.reading.fields.summary import summarise
 from core.reading.gate import Gate
-from core.reading.preparing.eyepiece import open_picture
+from core.reading.preparing.eyepiece import open_picture, part_within_disc
 from core.reading.preparing.told import NOTHING_TOLD, Told
 from core.reading.reader import Reader
 from core.settings import settings
@@ -161,7 +161,10 @@ def read_picture(
             progress=reading_cells,
         )
         picture = overlay(_overview(region), result)
-        notes = () if is_large(path, name) else open_picture(path, name)[1]
+        if isinstance(region, Excerpt):
+            notes = region.notes
+        else:
+            notes = () if is_large(path, name) else open_picture(path, name)[1]
         return FieldImage(result, picture, _judge_heat_maps(reader, region, result), notes)
 
 
@@ -198,7 +201,8 @@ def open_field(
                 "the order red, green, blue."
             )
         with open_large_image(path, name) as large:
-            yield large, tiles.detect_tiled(large, um_per_px=um_per_px, progress=progress)
+            region = part_within_disc(large)
+            yield region, tiles.detect_tiled(region, um_per_px=um_per_px, progress=progress)
     else:
         image, _ = open_picture(path, name)
         if swap_red_blue:

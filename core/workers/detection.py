@@ -10,11 +10,12 @@ import cv2
 import numpy as np
 
 from core import storage
-from core.cells.detection.tiles import detect_tiled
+from core.cells.detection.tiles import Excerpt, detect_tiled
 from core.data.images import encode, open_large_image
 from core.jobs.reporter import Cancelled, Reporter
 from core.reading.fields.detection_job import DetectionJob, save_field
 from core.reading.fields.drawing import OVERVIEW
+from core.reading.preparing.eyepiece import part_within_disc
 from core.workers import worker
 
 _ROWS = 16  # of the overview, that are made at a time
@@ -53,7 +54,10 @@ def _end_on_stop(job: DetectionJob, reporter: Reporter, decoded: threading.Event
 
 def _decode(job: DetectionJob) -> tuple[int, int]:
     """Stores the pixels and the overview, gives the decoder's memory back, returns (H, W)."""
-    with open_large_image(job.file) as image:
+    with open_large_image(job.file) as whole:
+        image = part_within_disc(whole)
+        if isinstance(image, Excerpt):
+            job.note(image.notes)
         height, width = image.shape
         step = max(1, -(-max(height, width) // OVERVIEW))
         rows, strips = _ROWS * step, []

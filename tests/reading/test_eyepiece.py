@@ -5,9 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from core.cells.detection.tiles import Excerpt, Whole
 from core.data.images import decode, encode
 from core.data.synthetic.smear_field import draw_field
-from core.reading.preparing.eyepiece import open_picture, within_disc
+from core.reading import picture as pictures
+from core.reading.picture import FieldImage, read_picture
+from core.reading.preparing.eyepiece import open_picture, part_within_disc, within_disc
 from core.reading.reader import Reader
 from core.runs.run_store import Run
 from tests.conftest import PROJECT
@@ -51,6 +54,29 @@ def test_a_field_and_a_cell_on_black_are_left_alone(field: np.ndarray) -> None:
     for image in (field, cell, np.zeros((100, 100, 3), np.uint8)):
         same, said = within_disc(image)
         assert same is image and said == ()
+
+
+def test_a_large_picture_is_read_within_its_disc_too(
+    field: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, finished_run: Run
+) -> None:
+    whole = through_an_eyepiece(field, (600, 450), 430)
+    assert part_within_disc(plain := Whole(field)) is plain
+    part = part_within_disc(Whole(whole))
+    assert isinstance(part, Excerpt)
+    (said,), (height, width) = part.notes, part.shape
+    left, top = map(int, said.split("(")[1].split(")")[0].split(","))
+    assert np.array_equal(
+        part.read(3, 5, width - 3, height - 5),
+        whole[top + 5 : top + height, left + 3 : left + width],
+    )
+    square, _ = within_disc(whole)
+    assert abs(height - square.shape[0]) < 8 and abs(width - square.shape[1]) < 8
+    file = tmp_path / "phone.png"
+    file.write_bytes(encode(whole))
+    monkeypatch.setattr(pictures, "SCAN_FROM", 1000)
+    found = read_picture(Reader(finished_run), file, "phone.png")
+    assert isinstance(found, FieldImage) and found.notes == part.notes
+    assert found.reading.field.shape == part.shape and found.cells
 
 
 def test_it_is_read_as_the_field_it_shows(finished_run: Run, field: np.ndarray) -> None:

@@ -71,6 +71,24 @@ class Stored:
         return np.array(mapped[:, x : x + width])
 
 
+class Excerpt:
+    """A box of a `Region`, itself a region; `notes` say in sentences why it is not the whole."""
+
+    def __init__(
+        self, whole: Region, box: tuple[int, int, int, int], notes: tuple[str, ...]
+    ) -> None:
+        """box: x, y, width and height in pixels of the whole, within which it lies."""
+        self._whole, self._box, self.notes = whole, box, notes
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self._box[3], self._box[2]
+
+    def read(self, x: int, y: int, width: int, height: int) -> np.ndarray:
+        """RGB uint8 (height, width, 3)."""
+        return self._whole.read(x + self._box[0], y + self._box[1], width, height)
+
+
 def detect_tiled(
     image: Region,
     *,

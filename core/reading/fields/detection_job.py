@@ -24,6 +24,7 @@ from core.jobs.job import Job, Status
 from core.settings import settings
 from core.untrusted.arrays import load as load_arrays
 
+_NOTES = "notes.txt"
 KEPT = 2  # jobs whose folders stay: those used last
 
 
@@ -102,6 +103,16 @@ class DetectionJob(Job):
         if shape is None or not self.pixels_file.is_file():
             raise UploadError("The scan has not been decoded. Upload it again.")
         return Stored(self.pixels_file, shape)
+
+    def note(self, notes: tuple[str, ...]) -> None:
+        """Keeps, in sentences, what was done to the image before it was searched."""
+        storage.write_bytes(self.path / _NOTES, "\n".join(notes).encode())
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What `note` has kept; empty where it has not."""
+        file = self.path / _NOTES
+        return tuple(file.read_text("utf-8").splitlines()) if file.is_file() else ()
 
     @property
     def overview(self) -> np.ndarray:

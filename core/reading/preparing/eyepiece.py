@@ -5,6 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from core.cells.detection.tiles import Excerpt, Region
 from core.cells.masks import contours, largest_region
 from core.data.images import decode_noted
 
@@ -34,26 +35,51 @@ def within_disc(image: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
     without a sentence. What lies between the square and the disc's edge is lost: cells there are
     cut by it as by the edge of a picture.
     """
-    found = _disc(image)
-    if found is None:
-        return image, ()
-    x, y, radius = found
-    half = radius * INSIDE / np.sqrt(2)
-    height, width = image.shape[:2]
-    left, top = max(0, round(x - half)), max(0, round(y - half))
-    right, low = min(width, round(x + half)), min(height, round(y + half))
-    said = (
-        "Taken through an eyepiece: read within its bright disc, the "
-        f"{right - left} x {low - top} pixels from ({left}, {top}) on."
-    )
-    return np.ascontiguousarray(image[top:low, left:right]), (said,)
-
-
-def _disc(image: np.ndarray) -> tuple[float, float, float] | None:
-    """Middle x, y and radius of the disc, in pixels; None if there is none."""
-    height, width = image.shape[:2]
-    factor = min(1.0, SIDE / max(height, width))
+    factor = min(1.0, SIDE / max(image.shape[:2]))
     small = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+    box = _inside(small, factor, image.shape[:2])
+    if box is None:
+        return image, ()
+    x, y, width, height = box
+    return np.ascontiguousarray(image[y : y + height, x : x + width]), (_say(box),)
+
+
+def part_within_disc(image: Region) -> Region:
+    """As `within_disc` of a large image: the square as a `Excerpt`, or the image as it is."""
+    height, width = image.shape
+    step = max(1, max(height, width) // SIDE)
+    rows = []
+    for y in range(0, height - step + 1, step):
+        strip = image.read(0, y, width, step)
+        rows.append(cv2.resize(strip, (width // step, 1), interpolation=cv2.INTER_AREA))
+    box = _inside(np.vstack(rows), 1 / step, (height, width))
+    return image if box is None else Excerpt(image, box, (_say(box),))
+
+
+def _say(box: tuple[int, int, int, int]) -> str:
+    left, top, width, height = box
+    return (
+        f"Taken through an eyepiece: read within its bright disc, the {width} x {height} pixels "
+        f"from ({left}, {top}) on."
+    )
+
+
+def _inside(
+    small: np.ndarray, factor: float, shape: tuple[int, ...]
+) -> tuple[int, int, int, int] | None:
+    """x, y, width and height of the square in a disc, in an image of which `small` is made."""
+    found = _disc(small)
+    if found is None:
+        return None
+    x, y, radius = (value / factor for value in found)
+    half = radius * INSIDE / np.sqrt(2)
+    left, top = max(0, round(x - half)), max(0, round(y - half))
+    right, low = min(shape[1], round(x + half)), min(shape[0], round(y + half))
+    return left, top, right - left, low - top
+
+
+def _disc(small: np.ndarray) -> tuple[float, float, float] | None:
+    """Middle x, y and radius of the disc, in pixels; None if there is none."""
     lit = small.max(axis=2) > RIM
     corners = (lit[0, 0], lit[0, -1], lit[-1, 0], lit[-1, -1])
     if 4 - sum(map(int, corners)) < CORNERS:
@@ -70,7 +96,7 @@ def _disc(image: np.ndarray) -> tuple[float, float, float] | None:
     spread = np.hypot(*(edge - (x, y)).T).std()
     if spread > ROUND * radius or not LEAST_RADIUS * min(small.shape[:2]) <= radius:
         return None
-    return x / factor, y / factor, radius / factor
+    return x, y, radius
 
 
 def _circle(points: np.ndarray) -> tuple[float, float, float]:

@@ -42,14 +42,14 @@ def show(run: Run, name: str, data: bytes, told: Told) -> None:
         opened = _open(name, data, key, state, working)
         if opened is None:
             return
-        region, picture, detected = opened
+        region, picture, detected, notes = opened
         offer = f"field_adapt_{key}"
         adapt = told.adapt_stain or bool(st.session_state.get(offer))
         reading = _read(run, region, detected, name, state, working, adapt)
         if reading.question is not None:
             ask_for_scale(reading, picture, key, state)
             return
-        for note in () if is_large(data, name) else cache.decoded(data, name)[1]:
+        for note in notes:
             st.caption(plain(note))
         field_parts.show_summary(reading)
         if not told.adapt_stain:
@@ -109,12 +109,15 @@ def _key(name: str, data: bytes) -> str:
 
 def _open(
     name: str, data: bytes, key: str, state: FieldState, working: DeltaGenerator
-) -> tuple[Region, np.ndarray, Field] | None:
-    """Opens a field: its pixels, a picture to show, and its cells; None while it is searched."""
+) -> tuple[Region, np.ndarray, Field, tuple[str, ...]] | None:
+    """Opens a field: its pixels, a picture to show, its cells, and what was done to its pixels.
+
+    None while it is searched.
+    """
     if not is_large(data, name):
-        image, _ = cache.decoded(data, name)
+        image, notes = cache.decoded(data, name)
         detected = cache.white_cells(data, name, state.um_per_px)
-        return Whole(image), drawing.overview(image), detected
+        return Whole(image), drawing.overview(image), detected, notes
     scale = "" if state.um_per_px is None else f"-{state.um_per_px:g}"
     job = DetectionJob.of(f"{key}{scale}")
     status = job.status
@@ -131,7 +134,8 @@ def _open(
         field_parts.show_ended(job, status, file.is_file())
     if not file.is_file():
         return None
-    return job.pixels, job.overview, cache.scanned(str(file), file.stat().st_mtime_ns)
+    found = cache.scanned(str(file), file.stat().st_mtime_ns)
+    return job.pixels, job.overview, found, job.notes
 
 
 def _read(
