@@ -13,6 +13,7 @@ import pandas as pd
 from core.errors import DataError, RunError
 from core.runs import cost, run_store
 from core.runs.config import RunConfig
+from core.runs.cost import Cost
 from core.runs.run_store import Run
 
 # The settings of each arm that replace those of the audited run.
@@ -176,16 +177,15 @@ def require_auditable(run: Run, audit: str) -> pd.DataFrame:
     return cells
 
 
-def estimate_seconds(run: Run, audit: str, ablation_runs: AblationRuns) -> float | None:
-    """Estimates the seconds of the runs to start; None if no such run has finished."""
+def estimate(run: Run, audit: str, ablation_runs: AblationRuns) -> list[Cost]:
+    """Estimates the cost of the runs to start, those of equal settings together."""
     to_train = [
         *ablation_runs.missing,
         *(other.config for other in ablation_runs.ended),
     ]
     cells = len(require_auditable(run, audit))
     by_config = Counter(config.replace(split="subject", fold=0) for config in to_train)
-    costs = [cost.estimate(config, cells=cells, runs=runs) for config, runs in by_config.items()]
-    return cost.total(costs)
+    return [cost.estimate(config, cells=cells, runs=runs) for config, runs in by_config.items()]
 
 
 def tested(runs: list[Run]) -> pd.DataFrame:

@@ -31,14 +31,15 @@ class Cost:
 def estimate(config: RunConfig, *, cells: int, runs: int = 1) -> Cost:
     """Estimates the cost of `runs` equal runs on `cells` cells, one after another.
 
-    By the longest run of the architecture that ended here lately, else by the probe of
-    `core.runs.speed`; the machine is assumed to be as busy as it was then. Assumes that features of
-    a frozen backbone are computed once.
+    By the longest run of the architecture that ended here lately, or by the probe of
+    `core.runs.speed`, whichever is the newer; the machine is assumed to be as busy as it was then.
+    Assumes that features of a frozen backbone are computed once.
     """
     size = catalog.architecture(config.architecture).geometry.size
     run, measured = _of_run(config.architecture)
-    if measured is None:
-        measured = speed.probe_of(config).speed
+    probed = speed.probe_of(config).speed
+    if probed is not None and (measured is None or probed.at > measured.at):
+        run, measured = None, probed
     return Cost(
         seconds=None if measured is None else _seconds(config, cells, runs, measured),
         measured_by=run,

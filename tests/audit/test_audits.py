@@ -9,7 +9,7 @@ from core.audit import ablations
 from core.errors import DataError, RunError
 from core.jobs.job import Status
 from core.report import audits
-from core.runs import active_model, config, run_store
+from core.runs import active_model, config, cost, run_store
 from tests.factories.ablation_runs import audited, base, cells, finish, skilled
 
 
@@ -44,10 +44,10 @@ def test_what_is_there_is_found_whoever_trained_it_and_the_rest_is_missing():
     assert (found.unfinished, found.ended) == ([waiting], [failed])
     assert found.missing == model[3:] + ablations.configs(base(), "leakage", "image")
     assert (found.done, found.to_train, found.total, found.complete) == (1, 8, 10, False)
-    assert ablations.estimate_seconds(run, "leakage", found) is None  # of no run of late
+    assert cost.total(ablations.estimate(run, "leakage", found)) is None  # of no run of late
     now = time.time()
     one.write_status(Status(state="succeeded", started=now - 20, finished=now))
-    assert ablations.estimate_seconds(run, "leakage", found) == pytest.approx(
+    assert cost.total(ablations.estimate(run, "leakage", found)) == pytest.approx(
         20 * 8 + 8 * 120 * 3 / 5 * 3 / 100, abs=0.01
     )
 

@@ -52,6 +52,22 @@ def test_a_probe_gives_the_time_of_what_it_measured() -> None:
         assert cost.estimate(other, cells=1000).seconds is None
 
 
+def test_the_newer_of_a_run_and_a_probe_tells(finished_run: Run) -> None:
+    probe = speed.prepare(wanted())
+    ended = finished_run.status.finished
+    assert ended is not None
+    try:
+        for at, measured_by in ((ended - 60, finished_run.run_id), (ended + 60, None)):
+            TrainingSpeed(
+                start_seconds=7, images_per_second=1e9, cells_per_second=1e9, at=at
+            ).write(probe.path / "speed.json")
+            price = cost.estimate(wanted(), cells=100)
+            assert price.measured_by == measured_by
+            assert price.seconds and (price.seconds == pytest.approx(7, abs=1e-3)) == (at > ended)
+    finally:
+        shutil.rmtree(probe.path)
+
+
 def test_a_run_of_another_machine_or_of_long_ago_does_not_count(finished_run: Run) -> None:
     files = {name: (finished_run.path / name) for name in ("metrics.json", "status.json")}
     before = {name: file.read_bytes() for name, file in files.items()}

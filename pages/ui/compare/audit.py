@@ -9,8 +9,7 @@ from core.errors import BlastLensError
 from core.people import TRAIN
 from core.report import audits
 from core.report.audits import AuditResult
-from core.report.phrases import duration
-from core.runs import run_store
+from core.runs import cost, run_store
 from core.runs.about import called
 from core.runs.run_store import Run
 from core.workers import launcher
@@ -123,8 +122,7 @@ def _audit(run: Run, audit: str, existing: list[Run]) -> pd.DataFrame | None:
 
 def _offer(run: Run, audit: str, ablation_runs: AblationRuns) -> None:
     """The button that trains the missing runs, and their time."""
-    seconds = ablations.estimate_seconds(run, audit, ablation_runs)
-    about = f"time {training_time.UNMEASURED}" if seconds is None else f"about {duration(seconds)}"
+    costs = ablations.estimate(run, audit, ablation_runs)
     for other in ablation_runs.ended[:1]:
         status = other.status
         state = monitor.STATES[status.state][1]
@@ -140,10 +138,10 @@ def _offer(run: Run, audit: str, ablation_runs: AblationRuns) -> None:
         disabled=locked,
     )
     st.caption(
-        f"{ablation_runs.to_train} trainings one after another, {about}; {ablation_runs.done} have "
-        "finished."
+        f"{ablation_runs.to_train} trainings one after another; {ablation_runs.done} have "
+        f"finished. {plain(training_time.told(costs))}"
     )
-    if seconds is None:
+    if cost.total(costs) is None:
         training_time.measure([run.config])
 
 

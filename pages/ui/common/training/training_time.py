@@ -9,10 +9,12 @@ from core.people import TRAIN
 from core.report.phrases import duration
 from core.runs import cost, run_store, speed
 from core.runs.config import RunConfig
+from core.runs.cost import Cost
 from core.runs.speed import SpeedProbe
 from core.workers import launcher
 from core.workers.clusters import chosen
 from pages.ui.common import monitor, people
+from pages.ui.common.choices.runs import names
 from pages.ui.common.text import plain
 
 UNMEASURED = "not yet measured on this machine"
@@ -21,18 +23,32 @@ UNMEASURED = "not yet measured on this machine"
 def show(first: str, configs: Sequence[RunConfig], cells: int, runs: int = 1) -> None:
     """Says, after the sentences of `first`, how long `runs` runs of each configuration take."""
     costs = [cost.estimate(config, cells=cells, runs=runs) for config in configs]
-    sentences, known = [first], cost.total(costs)
-    if known is not None:
-        runs_seen = [price.measured_by for price in costs if price.measured_by]
-        source = f"as {runs_seen[0]} took here" if len(configs) == len(runs_seen) == 1 else ""
-        source = source or "as measured on this machine"
-        sentences.append(f"About {duration(known)}, {source}, if it is as busy as it was then.")
+    sentences = [first]
+    if cost.total(costs) is not None:
+        sentences.append(told(costs))
     lacking = [c for c, price in zip(configs, costs, strict=True) if price.seconds is None]
     if lacking:
         titles = [catalog.architecture(config.architecture).title for config in lacking]
         sentences.append(f"Time of {', '.join(titles)}: {UNMEASURED}.")
     st.caption(plain(" ".join(sentences)))
     measure(lacking)
+
+
+def told(costs: Sequence[Cost]) -> str:
+    """How long it takes, and what on this machine tells: a run, a short probe, or both."""
+    known = cost.total(list(costs))
+    if known is None:
+        return f"Time {UNMEASURED}."
+    runs = {price.measured_by for price in costs if price.measured_by}
+    probed = any(price.seconds is not None and not price.measured_by for price in costs)
+    if runs and probed:
+        source = "as earlier runs and short probes took here"
+    elif probed:
+        source = "as a short probe of this machine says"
+    else:
+        only = names()[runs.pop()] if len(runs) == 1 else "earlier runs"
+        source = f"as {only} took here"
+    return f"About {duration(known)}, {source}, if it is as busy as it was then."
 
 
 def measure(configs: Sequence[RunConfig]) -> None:
@@ -42,13 +58,21 @@ def measure(configs: Sequence[RunConfig]) -> None:
     probes = [speed.prepare(config) for config in configs]
     going = [probe for probe in probes if probe.status.unfinished]
     waiting = [probe for probe in probes if probe.status.state == "none"]
+    broken = [probe for probe in probes if probe.status.error]
     if waiting and not going and not any(run.status.unfinished for run in run_store.runs()):
         start(waiting[0])
         going = [probe for probe in probes if probe.status.unfinished]
     if going:
         monitor.follow(going, lambda: _draw(going[0]))
-    for probe in probes:
+    for probe in broken:
         monitor.show_error(probe.status)
+        st.button(
+            "Measure it again",
+            icon=":material/timer:",
+            key=f"again_{probe.name}",
+            on_click=start,
+            args=(probe,),
+        )
 
 
 def start(probe: SpeedProbe) -> None:
