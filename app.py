@@ -13,7 +13,7 @@ from starlette.middleware import Middleware
 from core import memory, storage
 from core.errors import ConfigError, DiskError
 from pages.ui.common import compat, login, server
-from pages.ui.common.frame import keys, printed
+from pages.ui.common.frame import bar, keys, printed
 from pages.ui.common.text import show_error
 
 HOME = "Home"
@@ -27,20 +27,18 @@ def show_page() -> None:
         layout="wide",
     )
     inside = login.let_in()
-    page = st.navigation(
-        [
-            st.Page("pages/home.py", title=HOME, icon=":material/home:", default=True),
-            st.Page("pages/dataset.py", title="Dataset", icon=":material/grid_view:"),
-            st.Page("pages/train.py", title="Train", icon=":material/model_training:"),
-            st.Page("pages/tune.py", title="Tune", icon=":material/tune:"),
-            st.Page("pages/compare.py", title="Compare", icon=":material/balance:"),
-            st.Page("pages/predict.py", title="Predict", icon=":material/biotech:"),
-            st.Page("pages/cases.py", title="Cases", icon=":material/folder_shared:"),
-            st.Page("pages/cohorts.py", title="Cohorts", icon=":material/groups:"),
-            st.Page("pages/models.py", title="Models", icon=":material/inventory_2:"),
-        ],
-        position="top" if inside else "hidden",
-    )
+    pages = [
+        st.Page("pages/home.py", title=HOME, icon=":material/home:", default=True),
+        st.Page("pages/dataset.py", title="Dataset", icon=":material/grid_view:"),
+        st.Page("pages/train.py", title="Train", icon=":material/model_training:"),
+        st.Page("pages/tune.py", title="Tune", icon=":material/tune:"),
+        st.Page("pages/compare.py", title="Compare", icon=":material/balance:"),
+        st.Page("pages/predict.py", title="Predict", icon=":material/biotech:"),
+        st.Page("pages/cases.py", title="Cases", icon=":material/folder_shared:"),
+        st.Page("pages/cohorts.py", title="Cohorts", icon=":material/groups:"),
+        st.Page("pages/models.py", title="Models", icon=":material/inventory_2:"),
+    ]
+    page = st.navigation(pages, position="top" if inside else "hidden")
     if inside:
         if page.title != HOME:
             st.set_page_config(page_title=f"{page.title} · BlastLens")
@@ -50,6 +48,8 @@ def show_page() -> None:
         compat.keep_choices_on_back()
         page.run()
         keys.offer()
+        compat.name_menu()
+        bar.show(pages)
         printed.foot()
     memory.settle()
 

@@ -89,9 +89,9 @@ class Hand:
         link.first.wait_for(state="attached", timeout=PATIENCE_MS)
         place = link.first.bounding_box()
         if place is None or place["x"] < 0:  # beside the window
-            shown = self.page.get_by_test_id("stMain").locator(f"a[href*='/{name.lower()}']")
+            shown = self.page.get_by_test_id("stMain").locator(f"a[href='{name.lower()}']")
             if shown.count():
-                link = shown
+                link = shown.filter(visible=True)
             else:
                 self.click(self.page.get_by_test_id("stExpandSidebarButton"))
         self.click(link.first)

@@ -77,3 +77,11 @@ def test_the_first_address_runs_alone_unless_the_page_requires_the_app(
     app.switch_page("pages/train.py").run()
     assert [title.value for title in app.title] == ["Train"] and not app.exception
     assert (compat.ENTERED in app.session_state) == required
+
+
+def test_streamlit_calls_its_folded_navigation_otherwise() -> None:
+    """`compat.name_menu` finds the button by its test id; without the name it would be no need."""
+    static = Path(streamlit.__file__).parent / "static" / "static" / "js"
+    scripts = [file.read_text(encoding="utf-8") for file in static.glob("*.js")]
+    named = [script for script in scripts if "stExpandSidebarButton" in script]
+    assert named and any("Expand sidebar" in script for script in named)

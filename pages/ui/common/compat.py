@@ -63,6 +63,25 @@ def dress() -> None:
         st.html(f"<style>@media print {{ {_LIGHT_TABLES} }}</style>")
 
 
+# Where the window is narrow Streamlit folds the navigation behind ">>", named "Expand sidebar".
+_NAME_MENU = st.components.v2.component(
+    "blastlens_menu",
+    js="""export default function () {
+  const name = () => document.querySelector("[data-testid=stExpandSidebarButton]")
+    ?.setAttribute("aria-label", "Menu");
+  name();
+  const watch = new MutationObserver(name);
+  watch.observe(document.body, { childList: true, subtree: true });
+  return () => watch.disconnect();
+}""",
+)
+
+
+def name_menu() -> None:
+    """Has the button that unfolds the navigation be called Menu; its word is in streamlit.css."""
+    _NAME_MENU(key="menu_name", height=0)
+
+
 def keep_choices_on_back() -> None:
     """Has a page to which the browser goes back show what was chosen there.
 
