@@ -40,8 +40,14 @@ def test_a_cell_is_uploaded_and_read(app_url: str, demo_root: Path, width: int) 
             expect(page.get_by_text("Page not found")).to_have_count(0)
         page.goto(f"{app_url}/predict")
         expect(page.get_by_role("heading", name="Predict")).to_be_visible(timeout=30_000)
-        if width > 1000:  # narrower windows fold the navigation away
-            expect(page.get_by_role("link", name="Compare")).to_be_visible()
+        if width < 1000:  # narrower windows fold the navigation away, and have a bar of links
+            expect(page.get_by_role("button", name="Menu", exact=True)).to_be_visible()
+            bar = page.locator(".st-key-bar")
+            bar.get_by_role("link", name="Home").click()
+            expect(page.get_by_role("heading", name="BlastLens")).to_be_visible(timeout=30_000)
+            bar.get_by_role("link", name="Predict").click()
+            expect(page.get_by_role("heading", name="Predict")).to_be_visible(timeout=30_000)
+        expect(page.get_by_role("link", name="Compare").last).to_be_visible()
         page.locator("input[type=file]").set_input_files(cell)
         expect(page.get_by_text("The model suggests")).to_be_visible(timeout=30_000)
         expect(page.get_by_text("Probability of ALL").first).to_be_visible()
@@ -122,6 +128,13 @@ def test_a_link_shows_the_same_cells_and_back_and_reload_keep_choices_and_upload
         first = page.get_by_role("button", name="● HEM · No.").first
         expect(first).to_be_visible(timeout=30_000)
         expect(page.get_by_role("button", name="▲ ALL · No.")).to_have_count(0)
+        expect(page.get_by_role("button", name="Keys: ?")).to_be_visible(timeout=30_000)
+        page.wait_for_timeout(1000)  # till the keys are listened to
+        for key, number in (("ArrowRight", 2), ("ArrowLeft", 1)):
+            page.keyboard.press(key)
+            turned = page.get_by_role("button", name=f"Page {number}", exact=True)
+            expect(turned).to_have_attribute("aria-current", "page", timeout=30_000)
+        expect(first).to_be_visible(timeout=30_000)
         page.get_by_role("link", name="Predict", exact=True).click()
         page.locator("input[type=file]").set_input_files(cell)
         expect(page.get_by_text("The model suggests")).to_be_visible(timeout=30_000)

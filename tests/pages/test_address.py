@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.explain.cam_methods import METHODS
 from core.runs import about, run_store
 from tests.conftest import PROJECT
 from tests.factories.app import open_page, words
@@ -49,6 +50,28 @@ def test_a_link_opens_a_cell_and_a_view(workspace: Path) -> None:
     assert "SHA-256" in words(open_link("dataset", cell=app.query_params["cell"]))
     files = open_link("dataset", view="Files", dataset="demo")
     assert "Cells" in words(files) and files.session_state["view"] == "Files"
+
+
+def test_a_link_opens_the_same_cells_of_a_matrix(workspace: Path) -> None:
+    counts = run_store.get("run-cnn-16").metrics.test.confusion.to_json()
+    kind = max(counts, key=counts.__getitem__)
+    app = open_page("compare")
+    app.button(key=f"cells_run-cnn-16_{kind}").click().run()
+    link = dict(app.query_params)
+    assert link["cells"] == f"{kind} run-cnn-16"
+    assert f"{counts[kind]} cells of" in words(open_link("compare", **link))
+    assert "cells of ALL, " not in words(open_link("compare", cells="nothing run-cnn-16"))
+
+
+def test_a_link_shows_an_example_with_the_same_heat_map(workspace: Path) -> None:
+    example = sorted((workspace / "examples").glob("*.png"))[0].name
+    asked = {"example": example, "models": "run-cnn-16"}
+    app = open_link("predict", **asked)
+    heat_map, other = app.selectbox(key="heat_map_run-cnn-16"), METHODS["eigen-cam"].title
+    assert "The model suggests" in words(app) and heat_map.value != "eigen-cam"
+    twin = open_link("predict", **asked, **{"heat_map_run-cnn-16": other})
+    assert twin.selectbox(key="heat_map_run-cnn-16").value == "eigen-cam"
+    assert f"Drawn by {other}, as chosen" in words(twin)
 
 
 @pytest.mark.parametrize(

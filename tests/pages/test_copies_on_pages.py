@@ -30,6 +30,13 @@ def test_findings_lead_to_their_pairs_and_cells(tmp_path: Path) -> None:
     assert button(app, "Previous").disabled
     button(app, "Next").click().run()
     assert ", 2 of 2" in words(app) and button(app, "Next").disabled
+    app.switch_page("pages/tune.py").run()
+    app.switch_page("pages/dataset.py").run()
+    assert ", 2 of 2" in words(app) and app.query_params["pair"] == "2"
+    for asked, shown in (("2", 2), ("9", 2), ("0", 1), ("two", 1)):
+        app.query_params["pair"] = asked
+        app.run()
+        assert f", {shown} of 2" in words(app)
     flagged = int((measured["quality"] != "").sum())
     assert flagged
     button(app, "Look at the flagged cells").click().run()

@@ -16,6 +16,7 @@ from core.people import Person
 from core.teaching import order as teaching_order
 from pages.ui.cases import board, cache, cell
 from pages.ui.cases.board import BoardCell
+from pages.ui.common.choices import address
 from pages.ui.common.text import plain, shown_errors
 
 _HEIGHT = 560  # pixels of the board
@@ -74,11 +75,10 @@ def _show_board(listed: Listed, person: Person, state: ReviewState) -> list[List
     if not case.blind:
         order = st.segmented_control(
             "Order",
-            list(_ORDERS),
             default=BY_CALL,
             required=True,
             label_visibility="collapsed",
-            key=f"order_{case.id}",
+            **address.choice("cells_by", "order", list(_ORDERS)),
         )
     rows = (
         teaching_order.rows(listed)

@@ -14,7 +14,8 @@ from pages.ui.common.text import CALLS, plain
 from pages.ui.common.tiles import WIDTH
 
 SHOWN = 28
-_AGAIN = "cohort_sample"
+_SAMPLES = 1000
+_AGAIN = "drawn"  # of the address: which of the random samples
 
 
 def show(cohort: Cohort) -> None:
@@ -38,9 +39,10 @@ def show(cohort: Cohort) -> None:
         subject = st.text_input(
             "Patient", placeholder="any", width=120, key="patient", **address.BOUND
         ).strip()
-        seed = st.session_state.setdefault(_AGAIN, 0)
+        seed = address.place(_AGAIN, _SAMPLES)
         if order == SAMPLE and st.button("Draw again", icon=":material/casino:"):
-            st.session_state[_AGAIN] = seed = seed + 1
+            seed = (seed + 1) % _SAMPLES
+            address.go(_AGAIN, seed)
     chosen = RowFilter(call, gate, subject or None)
     with st.spinner("Looking through the parts…"):
         rows = cache.looked_through(cohort, order, chosen, SHOWN, seed, cohort.status.heartbeat)

@@ -1,9 +1,12 @@
-"""Previous and next: the same two buttons, and the arrow keys, wherever one goes through cells."""
+"""Previous and next: buttons, pages and the arrow keys, wherever one goes through cells."""
 
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from pages.ui.common.choices import address
 
 T = TypeVar("T")
 
@@ -35,3 +38,17 @@ def show(
                 shortcut=arrow if arrows else None,
             )
         st.markdown(f"**{name}**, {at + 1:,} of {len(places):,}")
+
+
+def pages(place: DeltaGenerator, things: int, per_page: int, key: str) -> slice:
+    """The page to be shown of so many things, which stands in the address as `key`.
+
+    The numbers of the pages stand in `place`, none where one page holds all. Where nothing else on
+    the page has the arrow keys, they turn these pages (`frame/keys.py`).
+    """
+    count = -(-things // per_page)
+    page = 1
+    if count > 1:
+        with place.container(key=f"pages_{key}"):
+            page = st.pagination(count, key=key, **address.BOUND)
+    return slice((page - 1) * per_page, page * per_page)

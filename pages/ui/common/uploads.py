@@ -16,6 +16,7 @@ from pages.ui.common.text import plain
 
 _ICON = ":material/science:"
 ALL_EXAMPLES = "all of them"
+_EXAMPLE = "example"  # of the address: the one that is read
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,12 @@ def choose(
     """
     files = _upload(key, label, several=several)
     examples = sorted(storage.examples_dir().glob("*.png"))
-    chosen = st.session_state.get(f"{key}_example")
+    if files:
+        st.query_params.pop(_EXAMPLE, None)
+    asked = st.query_params.get(_EXAMPLE)
+    if asked not in (ALL_EXAMPLES, *(example.name for example in examples)):
+        asked = None
+    chosen = asked or st.session_state.get(f"{key}_example")
     if first_example and examples and not chosen:
         chosen = examples[0].name
     if files or (chosen and not first_example):
@@ -137,7 +143,7 @@ def _offer(examples: list[Path], key: str, *, several: bool, chosen: str | None)
 
 
 def _take(key: str, name: str) -> None:
-    st.session_state[f"{key}_example"] = name
+    st.session_state[f"{key}_example"] = st.query_params[_EXAMPLE] = name
     forget(key)
 
 

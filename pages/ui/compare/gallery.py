@@ -15,12 +15,13 @@ from core.explain.overlay import legend
 from core.explain.suited import suited
 from core.reading.cell_reading import CellReading
 from core.report import phrases
-from pages.ui.common import cache, charts
+from pages.ui.common import cache, charts, steps
 from pages.ui.common.choices import address
 from pages.ui.common.text import plain, section, shown_errors
 
 PER_PAGE = 12
-_OPEN = "compare_cells"
+CELLS = "cells"  # of the address: which field of which run's matrix is open
+_PAGE = "cells_page"
 WIDTH = 168
 HEAT = ("none", "those that hold", "all")
 
@@ -40,18 +41,26 @@ def show_confusion(run: TestSet, name: str) -> None:
                 disabled=not counts[kind],
                 type="primary" if is_open(run, kind) else "secondary",
             ):
-                st.session_state[_OPEN] = (run.run_id, kind)
+                st.query_params[CELLS] = st.session_state[CELLS] = f"{kind} {run.run_id}"
+                st.session_state[_PAGE] = 1
                 st.rerun()
 
 
 def is_open(run: TestSet, kind: str) -> bool:
     """Whether the gallery shows this field of the matrix of this run."""
-    return st.session_state.get(_OPEN) == (run.run_id, kind)
+    return _open() == (kind, run.run_id)
+
+
+def _open() -> tuple[str, str]:
+    """The field of a matrix that the address, or this session, has open, and its run."""
+    word = st.query_params.get(CELLS) or st.session_state.get(CELLS, "")
+    kind, _, run_id = word.partition(" ")
+    return (kind, run_id) if kind in OUTCOMES else ("", "")
 
 
 def show_open(runs: list[TestSet], labels: dict[str, str]) -> None:
     """Shows the gallery that a button has opened, if its run is still selected."""
-    run_id, kind = st.session_state.get(_OPEN, (None, None))
+    kind, run_id = _open()
     for run in runs:
         if run.run_id == run_id:
             with shown_errors():
@@ -65,11 +74,10 @@ def _gallery(run: TestSet, kind: str, name: str) -> None:
     heat = st.segmented_control(
         "Heat maps", default=HEAT[1], required=True, **address.choice("heat", "choice", HEAT)
     )
-    pages = -(-len(cells) // PER_PAGE)
     pictures, foot = st.container(horizontal=True, gap="small"), st.container()
-    page = foot.pagination(pages, key=f"page_{run.run_id}_{kind}") if pages > 1 else 1
+    page = steps.pages(foot, len(cells), PER_PAGE, _PAGE)
     drawn = []
-    for cell in cells.iloc[(page - 1) * PER_PAGE : page * PER_PAGE].itertuples():
+    for cell in cells.iloc[page].itertuples():
         with pictures, st.container(width=WIDTH, gap="xxsmall"):
             drawn += _show_tile(run, root, cell)
     if heat == HEAT[0]:

@@ -121,10 +121,9 @@ def show_curves(runs: list[TestSet], rows: Rows) -> None:
     by_name = {labels[run.run_id]: cache.curves(run) for run in runs}
     banded = st.pills(
         "With bands",
-        list(by_name),
         default=list(by_name)[:BANDED],
         selection_mode="multi",
-        key="compare_banded",
+        **address.choice("bands", "run", list(by_name)),
     )
     left, right = st.columns(2)
     for column, kind, title in (
@@ -180,14 +179,18 @@ def _show_kinds(runs: list[TestSet], labels: dict[str, str]) -> None:
     whole = pd.concat(tables, names=["model"]).reset_index(level=0)
     left, right = st.columns(2)
     by = left.segmented_control(
-        "By", list(dict.fromkeys(whole["by"])), default=whole["by"].iloc[0], required=True
+        "By",
+        default=whole["by"].iloc[0],
+        required=True,
+        **address.choice("by", "kind", dict.fromkeys(whole["by"])),
     )
     metric = right.segmented_control(
         "Metric",
-        subgroups.SHOWN,
         default=subgroups.SHOWN[0],
         required=True,
-        format_func=classification.NAMES.__getitem__,
+        **address.choice(
+            "of", "metric", {name: classification.NAMES[name] for name in subgroups.SHOWN}
+        ),
     )
     chosen = {name: table[table["by"] == by] for name, table in tables.items()}
     charts.show(

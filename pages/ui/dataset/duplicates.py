@@ -1,5 +1,6 @@
 """Copies, pair by pair: both pictures, where they differ, and what follows."""
 
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -9,11 +10,12 @@ from core.data import duplicates, images
 from core.data.indexing import Index
 from core.report.dataset import what_follows
 from pages.ui.common import steps
+from pages.ui.common.choices import address
 from pages.ui.common.text import plain, shown_errors
 from pages.ui.common.tiles import SHAPES, class_name
 
 WHICH = ("all", "of different subjects", "nearly identical", "identical")
-_PAIR = "pair"  # of the session: the number of the pair that is shown, from 0
+_PAIR = "pair"  # of the address: the number of the pair that is shown
 
 
 def show(index: Index, _measured: pd.DataFrame | None) -> None:
@@ -21,14 +23,21 @@ def show(index: Index, _measured: pd.DataFrame | None) -> None:
     if index.pairs.empty:
         st.info("No image occurs twice.")
         return
-    which = st.segmented_control("Pairs", WHICH, required=True, default=WHICH[0], key="pairs_of")
+    which = st.segmented_control(
+        "Pairs",
+        required=True,
+        default=WHICH[0],
+        **address.choice("pairs_of", "kind of pair", WHICH),
+    )
     pairs = _chosen(index, which)
     if pairs.empty:
         st.info("There are no such pairs.")
         return
-    number = min(st.session_state.get(_PAIR, 0), len(pairs) - 1)
+    number = address.place(_PAIR, len(pairs))
     pair = pairs.iloc[number]
-    steps.show(range(len(pairs)), number, f"Pair, {_kind(pair)}", "pairs", _go)
+    steps.show(
+        range(len(pairs)), number, f"Pair, {_kind(pair)}", "pairs", partial(address.go, _PAIR)
+    )
     with shown_errors():
         _show_pair(index, pair)
 
@@ -38,10 +47,6 @@ def _chosen(index: Index, which: str) -> pd.DataFrame:
         return duplicates.across_subjects(index.pairs)
     kinds = {"nearly identical": "near", "identical": "exact"}
     return index.pairs if which == WHICH[0] else index.pairs[index.pairs["kind"] == kinds[which]]
-
-
-def _go(number: int) -> None:
-    st.session_state[_PAIR] = number
 
 
 def _kind(pair: Any) -> str:

@@ -20,7 +20,7 @@ from pages.ui.models import edit_run
 
 HEIGHT = 420  # pixels: of a long table
 _EVERY = 3.0  # seconds between two looks at runs that are at work
-_SELECTED = "runs_selected"
+_SELECTED = "ticked"  # of the address: the ids of the runs that are ticked
 
 
 def show() -> None:
@@ -42,7 +42,7 @@ def show() -> None:
         monitor.repeat(follow, _EVERY)
     else:
         _table(shown, sweeps, names, opened)
-    ticked = st.session_state.get(_SELECTED, [])
+    ticked = _ticked()
     _act([run for run in shown if run.run_id in ticked], names)
 
 
@@ -101,6 +101,9 @@ def _table(
         height="content" if len(table) <= 10 else HEIGHT,
         on_select=lambda: _tick(key, table),
         selection_mode="multi-row",
+        selection_default={
+            "selection": {"rows": [row for row, one in enumerate(table.index) if one in _ticked()]}
+        },
         column_config={
             "Name": st.column_config.TextColumn(width="medium", pinned=True),
             "Tags": st.column_config.ListColumn(width="small"),
@@ -116,7 +119,7 @@ def _table(
         alt="All runs, a row each",
     )
     if not chosen["selection"]["rows"]:
-        st.session_state[_SELECTED] = []
+        _keep([])
     st.caption(
         "Tick a run to name, tag, archive or delete it; several to compare them. Click a heading "
         "to sort. Times are UTC."
@@ -128,7 +131,19 @@ def _table(
 
 def _tick(key: str, table: pd.DataFrame) -> None:
     rows = st.session_state[key]["selection"]["rows"]
-    st.session_state[_SELECTED] = [table.index[row] for row in rows]
+    _keep([table.index[row] for row in rows])
+
+
+def _keep(ticked: list[str]) -> None:
+    st.session_state[_SELECTED] = ticked
+    if ticked:
+        st.query_params[_SELECTED] = ticked
+    else:
+        st.query_params.pop(_SELECTED, None)
+
+
+def _ticked() -> list[str]:
+    return st.query_params.get_all(_SELECTED) or st.session_state.get(_SELECTED, [])
 
 
 def _act(ticked: list[Run], names: dict[str, str]) -> None:

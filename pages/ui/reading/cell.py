@@ -42,7 +42,7 @@ def show(run: Run, reading: Reading, key: str) -> None:
             more = _show_limits(run, cell)
             _show_remarks(cell)
             badge = st.container()
-        shown, judgement = heat_map.judged(run, cell, key)
+        shown, judgement = heat_map.judged(run, cell)
         with picture:
             heat_map.show(shown, judgement, reading.image, key, alt(reading))
         with badge:
@@ -65,7 +65,7 @@ def show_column(run: Run, reading: Reading, key: str, title: str) -> None:
         _show_probability(cell)
         more = _show_limits(run, cell)
         _show_remarks(cell)
-        shown, judgement = heat_map.judged(run, cell, key)
+        shown, judgement = heat_map.judged(run, cell)
         heat_map.show_small(shown, judgement, alt(reading))
         with st.expander("Why"):
             why.show(run, replace(reading, cells=(shown,)), judgement, more, key)

@@ -17,7 +17,7 @@ from core.reading.reader import Reader
 from core.report import share
 from core.report.phrases import duration
 from core.runs.cost import pace
-from pages.ui.common import monitor
+from pages.ui.common import monitor, steps
 from pages.ui.common.downloads import download
 from pages.ui.common.text import plain, section, sentence
 
@@ -106,11 +106,9 @@ def show_gallery(
     cells = reading.by_probability
     if not cells:
         return
-    pages = -(-len(cells) // PER_PAGE)
     section("Cells by probability of ALL")
     pictures, foot = st.container(horizontal=True, gap="small"), st.container()
-    page = foot.pagination(pages, key=f"field_page_{key}") if pages > 1 else 1
-    for one in cells[(page - 1) * PER_PAGE : page * PER_PAGE]:
+    for one in cells[steps.pages(foot, len(cells), PER_PAGE, f"field_page_{key}")]:
         with pictures, st.container(width=TILE, gap="xxsmall"):
             picture = drawing.thumbnail(region, one.cell)
             st.image(picture, width="stretch", alt=f"Cell No. {one.number}, {SHAPES[one.state]}")

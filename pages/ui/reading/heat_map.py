@@ -15,6 +15,7 @@ from core.report.cell import sentences
 from core.report.glossary import explain
 from core.runs.run_store import Run
 from pages.ui.common import cache
+from pages.ui.common.choices import address
 from pages.ui.common.downloads import download
 from pages.ui.common.text import plain
 from pages.ui.reading import cell_chart
@@ -28,13 +29,20 @@ _ICONS = {
 }
 
 
-def judged(run: Run, cell: CellReading, key: str) -> tuple[CellReading, Judgement]:
-    """The cell with the heat map that the user chose under this key, and the map's judgement.
+def judged(run: Run, cell: CellReading) -> tuple[CellReading, Judgement]:
+    """The cell with the heat map that the user chose for this run, and the map's judgement.
 
     A judgement takes the engine some 70 more images.
     """
-    explained = cache.explained(run, cell, st.session_state.get(f"cam_{key}", cell.method))
+    asked = st.query_params.get(_method_key(run))
+    named = next((key for key, method in METHODS.items() if method.title == asked), cell.method)
+    method = st.session_state.get(_method_key(run), named)
+    explained = cache.explained(run, cell, method)
     return explained, cache.judgement(run, explained)
+
+
+def _method_key(run: Run) -> str:
+    return f"heat_map_{run.run_id}"
 
 
 def show(cell: CellReading, judgement: Judgement, name: str, key: str, alt: str) -> None:
@@ -101,7 +109,8 @@ def _choose_view(cell: CellReading, judgement: Judgement, key: str) -> tuple[str
                 1.0,
                 OPACITY,
                 0.05,
-                key=f"opacity_{key}",
+                key="opacity",
+                **address.BOUND,
                 width=150,
                 label_visibility="collapsed",
                 help="Opacity of the heat map",
@@ -133,10 +142,13 @@ def show_details(run: Run, cell: CellReading, judgement: Judgement, name: str, k
     st.caption(f"{suits.sentence(cell.method)} {suits.caution}")
     st.selectbox(
         "Heat map",
-        list(METHODS),
         index=list(METHODS).index(suits.method),
-        key=f"cam_{key}",
-        format_func=lambda name: METHODS[name].title,
+        **address.choice(
+            _method_key(run),
+            "heat map",
+            {name: method.title for name, method in METHODS.items()},
+            {name: name for name in METHODS},
+        ),
         help="Score-CAM and Ablation-CAM take seconds: they run the model again for each "
         "channel of its last layer.",
     )

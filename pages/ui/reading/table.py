@@ -13,6 +13,7 @@ from core.reading.fields.summary import summarise
 from core.reading.preparing.told import Told
 from core.runs.run_store import Run
 from pages.ui.common import cache, steps
+from pages.ui.common.choices import address
 from pages.ui.common.choices.runs import names as run_names
 from pages.ui.common.downloads import download
 from pages.ui.common.progress import show_progress
@@ -27,6 +28,7 @@ _SHAPES = {
     table.AS_FIELD: "▦ field",
     table.NOT_READ: "⊘ not read",
 }
+_PICTURE = "picture"  # of the address: the number of the one that is shown
 _FILE = 140  # pixels: a telephone shows the call beside it
 _SIZE = 130  # pixels: a diameter in micrometres and pixels
 _HEIGHT = 300  # of the table, so that the chosen cell begins above the fold
@@ -202,8 +204,8 @@ def _choose(chosen: pd.DataFrame, uploads: Sequence[Upload], key: str) -> int | 
     if chosen.empty:
         return None
     places = chosen["place"].tolist()
-    kept = st.session_state.get(f"{key}_place")
-    place: int = kept if kept is not None and kept in places else places[0]
+    kept = address.place(f"{key}_{_PICTURE}", len(uploads))
+    place: int = kept if kept in places else places[0]
     # Another key is another table: so it follows the buttons, and a filter.
     version = st.session_state.get(f"{key}_steps", 0)
     name = f"{key}_table_{version}_{hash(tuple(places))}"
@@ -263,7 +265,7 @@ def _intervals(found: pd.DataFrame) -> list[str]:
 def _select(key: str, name: str, places: list[int]) -> None:
     rows = st.session_state[name]["selection"]["rows"]
     if rows:
-        st.session_state[f"{key}_place"] = places[rows[0]]
+        address.go(f"{key}_{_PICTURE}", places[rows[0]])
 
 
 def _step(chosen: pd.DataFrame, place: int, key: str, *, arrows: bool) -> None:
@@ -274,7 +276,7 @@ def _step(chosen: pd.DataFrame, place: int, key: str, *, arrows: bool) -> None:
 
 
 def _go(key: str, place: int) -> None:
-    st.session_state[f"{key}_place"] = place
+    address.go(f"{key}_{_PICTURE}", place)
     st.session_state[f"{key}_steps"] = st.session_state.get(f"{key}_steps", 0) + 1
 
 

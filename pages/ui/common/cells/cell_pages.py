@@ -4,8 +4,8 @@ import pandas as pd
 import streamlit as st
 
 from core.data.indexing import Index
+from pages.ui.common import steps
 from pages.ui.common.cells import inspector
-from pages.ui.common.choices import address
 from pages.ui.common.tiles import tile
 
 PER_PAGE = 14
@@ -16,11 +16,9 @@ def show(index: Index, cells: pd.DataFrame, key: str, none: str) -> None:
     if cells.empty:
         st.info(none)
         return
-    pages = -(-len(cells) // PER_PAGE)
     st.caption(f"{len(cells):,} of {len(index.cells):,} cells")
     pictures, foot = st.container(horizontal=True, gap="small"), st.container()
-    page = foot.pagination(pages, key=key, **address.BOUND) if pages > 1 else 1
-    shown = cells.iloc[(page - 1) * PER_PAGE : page * PER_PAGE]
+    shown = cells.iloc[steps.pages(foot, len(cells), PER_PAGE, key)]
     for cell in shown.itertuples():
         with pictures:
             if tile(index, cell, key=f"tile_{cell.image_id}"):

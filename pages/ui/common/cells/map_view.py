@@ -15,6 +15,7 @@ from core.report.glossary import explain
 from core.workers import launcher
 from pages.ui.common import monitor
 from pages.ui.common.cells import cell_pages, map_chart
+from pages.ui.common.choices import address
 from pages.ui.common.text import plain, section, sentence
 
 SUBJECTS = 6  # that are coloured at first; more would look alike
@@ -32,16 +33,16 @@ def show(
     """
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         colouring = st.segmented_control(
-            "Colour by", list(colourings), required=True, default=next(iter(colourings)),
-            key=f"{key}_colour",
-        )  # fmt: skip
+            "Colour by",
+            required=True,
+            default=next(iter(colourings)),
+            **address.choice(f"{key}_colour", "colouring", list(colourings)),
+        )
         method = st.segmented_control(
             "Arranged by",
-            list(projection.METHODS) if projection.has_umap() else ["pca"],
             required=True,
             default="pca",
-            format_func=lambda name: sentence(projection.METHODS[name]),
-            key=f"{key}_method",
+            **address.choice(f"{key}_method", "arrangement", _methods()),
             help=_explained(),
         )
     job = job_of(method)
@@ -50,6 +51,11 @@ def show(
         _follow(job, key)
     else:
         _show(index, drawn, colourings[colouring], f"{key}_{job.name}_{colouring}", seen)
+
+
+def _methods() -> dict[str, str]:
+    known = projection.METHODS if projection.has_umap() else ("pca",)
+    return {name: sentence(projection.METHODS[name]) for name in known}
 
 
 def _explained() -> str:
@@ -62,10 +68,9 @@ def by_subject(cells: pd.DataFrame, key: str) -> pd.Series:
     everyone = kinds.largest_subjects(cells, len(cells))
     chosen = st.multiselect(
         "Subjects in colour",
-        everyone,
         default=everyone[:SUBJECTS],
         max_selections=_MOST_SUBJECTS,
-        key=f"{key}_subjects",
+        **address.choice(f"{key}_subjects", "subject", everyone),
     )
     return kinds.by_subject(cells, chosen)
 

@@ -50,6 +50,27 @@ def tabs(key: str, names: Iterable[str]) -> Sequence[Any]:
     return st.tabs(names, on_change="rerun", key=key, bind="query-params")
 
 
+def place(key: str, count: int) -> int:
+    """Which of `count` things is shown, from 0, as `go` has kept it; the first where none was."""
+    word = st.query_params.get(key) or st.session_state.get(_kept(key), "")
+    at = min(int(word), count) if word.isdecimal() and int(word) else 1
+    go(key, at - 1)
+    return at - 1
+
+
+def go(key: str, at: int) -> None:
+    """Has `place` give `at`, which stands in the address counted from 1, the first left out."""
+    st.session_state[_kept(key)] = str(at + 1)
+    if at:
+        st.query_params[key] = str(at + 1)
+    else:
+        st.query_params.pop(key, None)
+
+
+def _kept(key: str) -> str:
+    return f"{key}_place"
+
+
 def _say_unknown(what: str, asked: Iterable[str], known: Iterable[str]) -> None:
     known = set(known)
     for word in asked:

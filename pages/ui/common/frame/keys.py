@@ -5,7 +5,7 @@ import streamlit as st
 KEYS = {
     "?": "This list",
     "← →": "The cell before or after: in a batch on Predict, among the cells of a field and of a "
-    "data set; on the board of a case",
+    "data set, on the board of a case; the page before or after in every other gallery",
     "B": "On a reading: the heat map on and off",
     "Shift + ← →": "On the board: choose several cells",
     "1 to 5": "On the board: ALL, HEM, other, no cell, excluded",
@@ -24,8 +24,25 @@ _LISTENER = st.components.v2.component(
     if (event.key !== "?" || typing || document.querySelector("[role=dialog]")) return;
     document.querySelector(".st-key-show_keys button")?.click();
   };
+  // Where no cell is stepped through, the arrows turn the pages of a gallery.
+  const turn = (event) => {
+    const last = { ArrowLeft: false, ArrowRight: true }[event.key];
+    if (last === undefined || event.ctrlKey || event.altKey || event.metaKey) return;
+    const own = "input, textarea, select, canvas, [role=slider], [role=tab], [role=radio], " +
+      "[role=combobox], [role=grid], [contenteditable]";
+    if (event.composedPath()[0].closest?.(own)) return;
+    const stepped = "[role=dialog], [class*=st-key-][class*=_Previous]";
+    if (document.querySelector(stepped)) return;
+    const buttons = document.querySelectorAll("[class*=st-key-pages_] button");
+    const button = buttons[last ? buttons.length - 1 : 0];
+    if (button && !button.disabled) button.click();
+  };
   document.addEventListener("keydown", ask);
-  return () => document.removeEventListener("keydown", ask);
+  document.addEventListener("keydown", turn);
+  return () => {
+    document.removeEventListener("keydown", ask);
+    document.removeEventListener("keydown", turn);
+  };
 }""",
 )
 
