@@ -2,17 +2,22 @@
 
 import streamlit as st
 
+from core.cases import case_store
+from core.cases.case_store import SIGNED
 from core.data import datasets
 from core.errors import RunError
 from core.report.glossary import explain
 from core.runs import about, active_model, run_store
 from core.runs.run_store import Run
+from pages.ui.cases import keep
 from pages.ui.common import state, uploads
+from pages.ui.common.choices.runs import names
 from pages.ui.common.monitor import STATES
 from pages.ui.common.text import plain, research_notice, section, shown_errors, title
 from pages.ui.home import first_steps, purposes
-from pages.ui.reading import cell, picture
+from pages.ui.reading import cell, picture, table
 
+SHOWN = 3  # cases, and runs
 READ, LOOK, TRAIN = "read a cell", "look at data", "train a model"
 _PARTS = (
     "**The model suggests** its call: ALL, HEM or, where it is not sure, review. The "
@@ -23,19 +28,24 @@ _PARTS = (
 
 
 def read_a_cell(active: Run | None) -> None:
-    """An uploaded picture or an example, read."""
+    """Uploaded pictures or an example, read."""
     if active is None:
         st.page_link("pages/models.py", label="Choose a model", icon=":material/inventory_2:")
         return
-    for upload in uploads.choose(
-        "home", "Drop one stained cell here", several=False, first_example=True
-    ):
-        if upload.example:
-            st.markdown(
-                f"**{plain(upload.name)}**, a synthetic cell, is read below.",
-                help=f"{_PARTS}\n\n{explain('ALL', 'HEM')}",
-            )
-        picture.show([active], upload)
+    label = "Drop stained cells or fields of one patient here"
+    chosen = uploads.choose("home", label, several=True, first_example=True)
+    if len(chosen) > 1:
+        table.show([active], chosen, "home")
+    else:
+        for upload in chosen:
+            if upload.example:
+                st.markdown(
+                    f"**{plain(upload.name)}**, a synthetic cell, is read below.",
+                    help=f"{_PARTS}\n\n{explain('ALL', 'HEM')}",
+                )
+            picture.show([active], upload)
+    if chosen and not chosen[0].example:
+        keep.offer([active], chosen, "home", table.told("home"))
     research_notice()
 
 
@@ -43,6 +53,15 @@ def show_active(active: Run | None) -> None:
     """The model that reads."""
     _link("models", "Active model" if active is None else about.called(active), "biotech")
     st.caption("None yet." if active is None else cell.protocol(active))
+    if active is not None:
+        _link("models", "When it calls a blast", "tune", about="Operating point")
+
+
+def show_cases() -> None:
+    """The cases that are not signed yet, the one changed last first."""
+    for one in [case for case in case_store.cases() if case.state != SIGNED][:SHOWN]:
+        _link("cases", one.name, "folder_shared", case=one.id)
+    _link("cases", "All cases", "folder_shared")
 
 
 def show_datasets() -> None:
@@ -56,8 +75,9 @@ def show_datasets() -> None:
 
 def show_runs() -> None:
     """The last runs that stand alone, and what became of them."""
-    for run in list(filter(run_store.stands_alone, about.at_hand(run_store.runs())))[:4]:
-        name, state_of = about.called(run), STATES[run.status.state][1]
+    named = names()
+    for run in list(filter(run_store.stands_alone, about.at_hand(run_store.runs())))[:SHOWN]:
+        name, state_of = named[run.run_id], STATES[run.status.state][1]
         finished = run.status.state == "succeeded"
         page, key = ("compare", "runs") if finished else ("train", "run")
         _link(page, f"{name}: {state_of}", **{key: name})
@@ -75,6 +95,7 @@ def _link(page: str, label: str, icon: str | None = None, **chosen: str) -> None
 
 CARDS = {
     "Active model": lambda: show_active(active),
+    "Open cases": show_cases,
     "Data sets": show_datasets,
     "Last runs": show_runs,
 }

@@ -22,8 +22,7 @@ def read_a_cell(hand: Hand, given: Prepared) -> None:
 
 
 def read_many_cells(hand: Hand, given: Prepared) -> None:
-    """Drops 30 cells on Predict; done when the table is there and the first three are looked at."""
-    hand.go("Predict")
+    """Drops 30 cells on Home; done when the table is there and the first three are looked at."""
     hand.upload(hand.page.get_by_test_id("stFileUploader"), given.cells)
     hand.read(hand.page.get_by_text(f"1 of {len(given.cells)}"))
     hand.read(hand.page.get_by_test_id("stDataFrame").first)
@@ -34,8 +33,7 @@ def read_many_cells(hand: Hand, given: Prepared) -> None:
 
 
 def read_a_field(hand: Hand, given: Prepared) -> None:
-    """Drops a field on Predict; done when its counts and its likeliest blast are read."""
-    hand.go("Predict")
+    """Drops a field on Home; done when its counts and its likeliest blast are read."""
     hand.upload(hand.page.get_by_test_id("stFileUploader"), [given.field])
     hand.read(hand.page.get_by_text("Cells found").first)
     hand.click(hand.page.get_by_role("button", name=re.compile(r"^No\. \d+")).first)
@@ -66,8 +64,7 @@ def compare_runs(hand: Hand, given: Prepared) -> None:
 
 def choose_operating_point(hand: Hand, given: Prepared) -> None:
     """Allows another share of missed blasts, and uses it."""
-    hand.go("Models")
-    hand.click(hand.page.get_by_role("tab", name="Operating point"))
+    hand.click(hand.page.get_by_role("link", name="When it calls a blast"))
     hand.take(hand.page.get_by_role("slider", name="Miss at most").first)
     hand.press(*["ArrowRight"] * 4)
     hand.read(hand.page.get_by_text("Now:").first)
@@ -113,7 +110,6 @@ def import_a_run(hand: Hand, given: Prepared) -> None:
     hand.go("Models")
     hand.click(hand.page.get_by_role("tab", name="Import a run"))
     hand.upload(hand.page.get_by_test_id("stFileUploader"), [given.archive])
-    hand.click(hand.page.get_by_role("button", name="Import", exact=False).last)
     hand.read(hand.page.get_by_text("is verified"))
 
 
@@ -127,11 +123,9 @@ def add_a_data_set(hand: Hand, given: Prepared) -> None:
 
 
 def _open_case(hand: Hand, given: Prepared) -> None:
-    hand.go("Cases")
+    hand.click(hand.page.get_by_role("link", name=given.case))
     hand.type(hand.page.get_by_role("textbox", name="Your name").last, NAME)
     hand.press("Enter")
-    # The table is a picture: the box before its first row.
-    hand.click(hand.page.get_by_test_id("data-grid-canvas").first, position=(18, 52))
     hand.read(hand.page.get_by_role("heading", name=given.case))
 
 

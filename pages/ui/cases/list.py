@@ -36,7 +36,7 @@ def show(cases: Sequence[CaseSummary]) -> None:
         key=_KEY,
         hide_index=True,
         on_select="rerun",
-        selection_mode="single-row",
+        selection_mode="single-cell",
         column_config={
             "Changed": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm", timezone="UTC"),
             "Share": st.column_config.NumberColumn(
@@ -50,7 +50,8 @@ def show(cases: Sequence[CaseSummary]) -> None:
         placeholder="–",
         alt="All cases, a row each; choose one to open it",
     )
-    if rows := chosen["selection"]["rows"]:
-        st.query_params["case"] = cases[rows[0]].id
+    if cells := chosen["selection"]["cells"]:
+        row, _ = cells[0]
+        st.query_params["case"] = cases[row].id
         st.rerun()
-    st.caption("Click the box before a row to open its case. Times are UTC.")
+    st.caption("Click on a case to open it. Times are UTC.")

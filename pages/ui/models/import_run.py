@@ -3,6 +3,7 @@
 import streamlit as st
 
 from core.archive import archive
+from core.errors import BlastLensError
 from core.people import IMPORT_RUN
 from core.runs import about
 from core.runs.run_store import Run
@@ -12,6 +13,7 @@ from pages.ui.common import people
 from pages.ui.common.text import plain, shown_errors
 
 _IMPORTED = "imported_run"
+_REFUSED = "import_refused"  # what was asked for, and the error that it met
 
 
 def show() -> None:
@@ -19,9 +21,15 @@ def show() -> None:
     if message := st.session_state.pop("import_said", None):
         st.success(message, icon=":material/check_circle:")
     locked = people.lacks(IMPORT_RUN)
+    with st.expander("Options of the next import"):
+        name = st.text_input("Name here", placeholder="the name it had", max_chars=100)
+        compare = st.toggle(
+            "Also load the Keras file, in safe mode, and compare it with the engine",
+            help="In a process of its own; about 15 seconds. Readings use the engine alone.",
+        )
     # A new key after each import empties the uploader.
     upload = st.file_uploader(
-        "Archive of a run",
+        "Archive of a run: it is checked and imported when it is dropped here",
         type=["zip"],
         key=f"archive_{st.session_state.get('imports', 0)}",
         max_upload_size=settings().max_archive_bytes // 2**20,
@@ -31,19 +39,22 @@ def show() -> None:
         "Every file is checked against its hash and its kind before the run is placed among the "
         "others. Nothing in it is run, and nothing is unpickled."
     )
-    name = st.text_input("Name here", placeholder="the name it had", max_chars=100)
-    compare = st.toggle(
-        "Also load the Keras file, in safe mode, and compare it with the engine",
-        help="In a process of its own; about 15 seconds. Readings use the engine alone.",
-    )
-    pressed = st.button("Import", icon=":material/upload:", disabled=locked or upload is None)
-    if pressed and upload is not None:
-        with shown_errors(), st.spinner("Verifying the archive…"):
-            people.require(IMPORT_RUN)
-            check = _check if compare else None
-            run = archive.import_run(upload, name.strip() or None, check=check)
-            _remember(run, compared=compare)
-            st.rerun()
+    if upload is None:
+        return
+    people.require(IMPORT_RUN)
+    with shown_errors():
+        asked = (upload.file_id, name, compare)
+        if (why := st.session_state.get(_REFUSED)) and why[0] == asked:
+            raise why[1]
+        try:
+            with st.spinner("Verifying the archive…"):
+                check = _check if compare else None
+                run = archive.import_run(upload, name.strip() or None, check=check)
+        except BlastLensError as error:
+            st.session_state[_REFUSED] = (asked, error)  # not tried again at each click
+            raise
+        _remember(run, compared=compare)
+        st.rerun()
 
 
 def _check(run: Run) -> None:
