@@ -13,7 +13,7 @@ from core.cells import annotations
 from core.cells.detection.detect import Field
 from core.cells.scale import CAMERA_UM, AskForMagnification, scale_of
 from core.cli.console import prints, progress, wants_json
-from core.data.images import decode, encode
+from core.data.images import encode
 from core.errors import ConfigError, UploadError
 from core.explain.cam_methods import METHODS
 from core.explain.suited import suited
@@ -166,16 +166,18 @@ def cells(
     for name in images:
         started = time.perf_counter()
         with open_field(Path(name), name, um_per_px, progress("looking through tiles")) as opened:
-            field = opened[1]
+            region, field = opened
+            height, width = region.shape
+            image = region.read(0, 0, width, height) if overlay else None
         document = _document(name, field, um_per_px, time.perf_counter() - started)
         stem = _unique(Path(name).stem, stems)
         if mask:
             file = Path(mask) / f"{stem}_mask.png"
             storage.write_bytes(file, encode(annotations.mask_image(field)))
             document["mask"] = str(file)
-        if overlay:
+        if overlay and image is not None:
             file = Path(overlay) / f"{stem}_overlay.png"
-            storage.write_bytes(file, encode(annotations.overlay(decode(Path(name), name), field)))
+            storage.write_bytes(file, encode(annotations.overlay(image, field)))
             document["overlay"] = str(file)
         documents.append(document)
         fields.append((name, field))

@@ -16,6 +16,7 @@ from core.jobs import job
 from core.jobs.job import Status
 from core.settings import PROJECT, settings
 from core.workers import launcher
+from tests.cli.test_command_line import document, run
 from tests.factories.kaggle_server import FILES, Kaggle, isolate, serving
 from tests.factories.processes import crowding
 
@@ -124,3 +125,11 @@ def test_without_a_network_it_fails_in_a_sentence(
     assert status.error is not None
     assert status.error.startswith("Kaggle cannot be reached. Check the network connection")
     assert "by hand and give its folder" in status.error
+
+
+def test_the_verb_fetches_and_says_where_it_is_or_why_not(kaggle: Kaggle) -> None:
+    kaggle.cut_after = len(kaggle.content) // 2
+    assert "broke" in run("fetch", status=2).stderr
+    kaggle.cut_after = None
+    told = document("fetch")
+    assert told["status"] == "succeeded" and Path(told["dataset"]).is_dir()

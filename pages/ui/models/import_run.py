@@ -41,8 +41,8 @@ def show() -> None:
     )
     if upload is None:
         return
-    people.require(IMPORT_RUN)
     with shown_errors():
+        people.require(IMPORT_RUN)
         asked = (upload.file_id, name, compare)
         if (why := st.session_state.get(_REFUSED)) and why[0] == asked:
             raise why[1]
