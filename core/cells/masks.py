@@ -7,6 +7,7 @@ import numpy as np
 
 # JPEG and WebP leave faint noise where the background was black.
 BLACK_LEVEL = 16
+RIM = 5  # pixels across, around each: there a cell cut out without loss may be nearly black, too
 WHITE = (255, 255, 255)
 LEAST_SPECK, LEAST_HOLE = 0.02, 0.01  # of a cell's area: smaller ones are noise
 
@@ -24,6 +25,21 @@ def cell_mask(image: np.ndarray) -> np.ndarray:
 def lit_mask(image: np.ndarray) -> np.ndarray:
     """The pixels that are not black, bool (H, W), of RGB uint8 (H, W, 3)."""
     return np.asarray(cv2.inRange(image, (0,) * 3, (BLACK_LEVEL,) * 3) == 0)
+
+
+def without_noise(image: np.ndarray) -> np.ndarray:
+    """The image, RGB uint8 (H, W, 3), with what is nearly black around its cell made black.
+
+    The image itself where nothing is but at the cell's own rim, as in one stored without loss.
+    """
+    lit = lit_mask(image)
+    faint = (cv2.inRange(image, (0,) * 3, (0,) * 3) == 0) & ~lit
+    at_rim = cv2.dilate(lit.view(np.uint8), np.ones((RIM, RIM), np.uint8)).view(bool)
+    if not (faint & ~at_rim).any():
+        return image
+    result = image.copy()
+    result[faint & ~largest_region(lit)] = 0
+    return result
 
 
 def largest_region(lit: np.ndarray) -> np.ndarray:

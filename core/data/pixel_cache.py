@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from core import caches, leftovers, storage
-from core.cells.masks import cell_mask
+from core.cells.masks import cell_mask, without_noise
 from core.cells.staining import Normaliser
 from core.data.geometry import Geometry, fit, letterbox, window
 from core.data.images import decode
@@ -25,6 +25,7 @@ from core.untrusted import arrays
 INPUTS = ("cell", "image", "silhouette", "size")
 CONTROLS = ("silhouette", "size")  # never models
 GREY = 128
+VERSION = "2"  # of what a network is shown
 
 
 def pixels(
@@ -43,7 +44,7 @@ def pixels(
     `shown`) and the `normaliser` of their stain. `progress` gets (done, total). Raises `DataError`
     if a file is missing or has changed since it was indexed.
     """
-    key = [*cells["sha256"], repr(geometry), *variant(inputs, normaliser)]
+    key = [*cells["sha256"], repr(geometry), *variant(inputs, normaliser), VERSION]
     folder = storage.pixels_dir(digest(key))
     file = folder / "pixels.npy"
     shape = (len(cells), geometry.size, geometry.size, 3)
@@ -80,12 +81,15 @@ def prepare(
 def shown(image: np.ndarray, inputs: str) -> np.ndarray:
     """Reduces a decoded image to what the network is shown: RGB uint8 (H, W, 3) to the same.
 
-    "cell" and "image": the image. "silhouette": the cell's outline filled with one grey, on black.
+    "cell": the image, without the noise that JPEG leaves around a cell on black. "image": the image
+    as it is. "silhouette": the cell's outline filled with one grey, on black.
     "size": a centred disc of as many pixels as the silhouette has, in the same grey. Raises
     `ConfigError` if `inputs` is unknown.
     """
     match inputs:
-        case "cell" | "image":
+        case "cell":
+            return without_noise(image)
+        case "image":
             return image
         case "silhouette":
             mask = cell_mask(image)

@@ -1,8 +1,20 @@
+import io
+
 import numpy as np
 import pytest
+from PIL import Image
 from scipy import ndimage
 
-from core.cells.masks import BLACK_LEVEL, bounding_box, cell_mask, fill, outline, tidy
+from core.cells.masks import (
+    BLACK_LEVEL,
+    bounding_box,
+    cell_mask,
+    fill,
+    lit_mask,
+    outline,
+    tidy,
+    without_noise,
+)
 from core.data.synthetic.dataset import draw_cell
 
 
@@ -63,6 +75,22 @@ def test_any_shape_is_its_largest_region_with_its_holes_filled():
             continue
         wanted = ndimage.binary_fill_holes(regions == 1 + areas.argmax())
         np.testing.assert_array_equal(cell_mask(_paint(lit)), wanted)
+
+
+@pytest.mark.parametrize("quality", [60, 95])
+def test_noise_of_a_jpeg_around_a_cell_is_made_black_and_the_cell_stays(quality):
+    cell = draw_cell(subject="1", cell=0, label=1, seed=1)
+    file = io.BytesIO()
+    Image.fromarray(cell).save(file, "JPEG", quality=quality)
+    image = np.array(Image.open(file))
+    clean, mask = without_noise(image), cell_mask(image)
+    assert (image[~lit_mask(image)] > 0).any() and not clean[~lit_mask(image) & ~mask].any()
+    assert (clean[mask] == image[mask]).all()
+
+
+def test_a_cell_stored_without_loss_stays_as_it_is():
+    cell = draw_cell(subject="1", cell=0, label=1, seed=1)
+    assert without_noise(cell) is cell
 
 
 def test_a_drawn_cell_is_found_nearly_whole():
