@@ -4,6 +4,8 @@
   is stored; the peer is a page with nothing but a title, whose script runs once between.
 - together: eight processes decide, take back, sign and open again for two minutes, on the database
   of `BLASTLENS_DATABASE_URL`, or SQLite. All that they did must be in the chain, and it must hold.
+- killed: a process that decides all cells, signs and opens again is killed (`kill -9`) at 30 random
+  moments. Each time the case must be signed or not, and all cells decided by a key or none.
 """
 
 import multiprocessing
@@ -11,9 +13,11 @@ import random
 import shutil
 import statistics
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime
+from multiprocessing.synchronize import Event
 from pathlib import Path
 
 from benchmarks.chromium import chromium
@@ -45,12 +49,14 @@ RUN = "demo-colour-bands"
 SIZE = (1200, 1600)
 PAUSE_MS = 600  # in which a reader looks at the next cell
 READERS, SECONDS = 8, 120.0
+KILLS, LONGEST = 30, 0.6  # seconds that a process lives, once it has begun
 PERSON = own_machine("reader")
 EMPTY = 'import streamlit as st\n\nst.title("Empty")\n'
 TOTAL = at_most("100 cells by keyboard, s", 180)
 STORED = at_most("95th percentile of a decision until it is stored, ms", 200)
 LOST = at_most("decisions that are not in the chain", 0)
 WRONG = at_most("findings of the verification", 0)
+HALF = at_most("kills after which a case was in pieces", 0)
 MADE = at_least("decisions by all readers", 1)
 
 
@@ -133,7 +139,7 @@ def _seconds(event: EventRow) -> float:
 
 def together(case_id: str, options: Options) -> Figures:
     """What many readers do at once, and what is left of it."""
-    seconds = SECONDS if options.rounds is None else float(options.rounds)
+    seconds = options.seconds or SECONDS
     before = len(case_store.events(case_id))
     database.forget()
     say(f"{READERS} readers for {seconds:.0f} s")
@@ -194,4 +200,40 @@ def _go_on(
     done.put((made, times))
 
 
-PARTS = {"keyboard": keyboard, "together": together}
+def killed(case_id: str, options: Options) -> Figures:
+    """What is left of a case whose reader is killed."""
+    database.forget()
+    context = multiprocessing.get_context("spawn")
+    rng, left, half = random.Random(options.seed), Counter[str](), 0
+    for _ in range(options.rounds or KILLS):
+        begun = context.Event()
+        reader = context.Process(target=_until_killed, args=(case_id, begun))
+        reader.start()
+        begun.wait(120)
+        time.sleep(rng.uniform(0, LONGEST))
+        reader.kill()
+        reader.join(30)
+        case = case_store.get(case_id)
+        versions = {cell.version for cell in case.cells}
+        with database.reading() as session:
+            whole = len(versions) == 1 and not chain.verify(session).findings
+        half += not whole or (case.state == case_store.SIGNED) != bool(case.signatures)
+        left[case.state] += 1
+    database.forget()
+    return {"kills": left.total(), "left": dict(left), "half": HALF(half)}
+
+
+def _until_killed(case_id: str, begun: Event) -> None:
+    """Decides all cells of a case, signs and opens it again, over and over."""
+    case = case_store.get(case_id)
+    begun.set()
+    while True:
+        if case.state == case_store.SIGNED:
+            signing.reopen(PERSON, case_id, case.version)
+        else:
+            review.decide(PERSON, case_id, "ALL", {cell.id: cell.version for cell in case.cells})
+            signing.sign(PERSON, case_id, case_store.get(case_id).version)
+        case = case_store.get(case_id)
+
+
+PARTS = {"keyboard": keyboard, "killed": killed, "together": together}

@@ -89,7 +89,7 @@ def method() -> str:
     key = architecture()
     title = catalog.architecture(key).title
     if key in FROZEN:
-        return f"Trains a head on {title}, frozen: its ImageNet weights are on this machine."
+        return f"Trains {title}: its ImageNet weights are on this machine."
     return f"Trains {title}, the default network: no ImageNet weights are on this machine."
 
 
