@@ -21,10 +21,10 @@ from core.reading.checks import CHECKS
 from core.reading.gate import examine
 from core.reading.reader import Reader
 from core.report import comparison, phrases
-from core.runs import active_model, run_store
+from core.runs import about, active_model, run_store
 from core.runs.active_model import Promotion
 from core.runs.run_store import Run
-from core.teaching.dataset import about
+from core.teaching import dataset
 
 SHOWN = ("roc_auc", "balanced_accuracy", "sensitivity", "specificity")
 
@@ -108,7 +108,7 @@ def promote(person: Person, run: Run) -> Promotion:
 def _cases_of(run: Run) -> set[str] | None:
     """The cases in a run's data set; None if it was not made of cases, or is gone."""
     try:
-        found = about(datasets.resolve(run.config.dataset))
+        found = dataset.about(datasets.resolve(run.config.dataset))
     except DataError:  # the demo set, which is not drawn here
         return None
     return None if found is None else set(found.cases)
@@ -147,7 +147,7 @@ def table(compared: TaughtComparison) -> pd.DataFrame:
     rows = [it for it in (compared.taught, compared.before) if it is not None]
     return pd.DataFrame(
         {
-            "Model": it.run,
+            "Model": about.called(run_store.get(it.run)),
             "Cells read": phrases.brief(it.reads),
             **{classification.NAMES[name]: phrases.brief(it.metrics[name]) for name in SHOWN},
         }

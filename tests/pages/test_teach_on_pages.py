@@ -59,8 +59,10 @@ def test_too_few_patients_are_counted_and_cannot_be_trained_on(make_case: CaseMa
     make_case("one", both(2))
     make_case("two", [HEM, None])
     app = opened()
-    needs = app.dataframe[0].value
-    assert needs["There are"].tolist() == [5, 1, 2, 1, 2]
+    said = words(app)
+    assert "**5 decided cells**, 6 needed" in said
+    assert "**1 patients with ALL cells**, 3 needed" in said
+    assert "**2 patients with HEM cells**, 20 wanted" in said
     assert "Cells left out: 1 not decided." in words(app)
     assert "1 of 3 patients with ALL cells" in words(app)
     assert button(app, "Teach a model").disabled
@@ -107,9 +109,9 @@ def _review() -> None:
 def test_the_review_list_can_be_ordered_by_what_teaches_most_and_says_so(
     make_case: CaseMaker,
 ) -> None:
-    case_id = make_case("one", [None, ALL, None], sign=False)
+    make_case("one", [None, ALL, None], sign=False)
     app = AppTest.from_function(_review, default_timeout=60).run()
     assert order.STATEMENT not in words(app) and not app.exception
-    app.session_state[f"order_{case_id}"] = order.NAME
+    app.session_state["cells_by"] = order.NAME
     app.run()
     assert order.STATEMENT in words(app) and not app.exception

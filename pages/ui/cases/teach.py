@@ -67,17 +67,10 @@ def _choose(cases: Sequence[CaseSummary]) -> list[CaseSummary] | None:
 
 def _show_needs(found: Decided, needs: Sequence[Need]) -> None:
     """How many cells and patients there are, against what is needed."""
-    rows = [
-        {
-            "": "✓" if need.met else "✗" if need.required else "–",
-            "What": need.what,
-            "There are": need.have,
-            "Needed": need.need,
-            "Why": need.why if need.required else f"wanted: {need.why}",
-        }
-        for need in needs
-    ]
-    st.dataframe(rows, hide_index=True, alt="What a training needs, and what there is")
+    for need in needs:
+        icon = "check" if need.met else "close" if need.required else "remove"
+        asked = f"{need.need:,} {'needed' if need.required else 'wanted'}"
+        st.markdown(f":material/{icon}: **{need.have:,} {need.what}**, {asked}: {need.why}.")
     if found.left_out:
         said = ", ".join(f"{count} {reason}" for reason, count in found.left_out.items())
         st.caption(f"Cells left out: {said}.")
@@ -176,7 +169,9 @@ def _show_taught() -> None:
     if compared is None:
         return
     st.markdown(plain(compared.verdict))
-    st.dataframe(comparison.table(compared), hide_index=True, alt="The taught model and the active")
+    st.dataframe(
+        comparison.table(compared), hide_index=True, alt="The taught model and the one that reads"
+    )
     st.caption(
         f"{compared.cells} cells of {compared.patients} patients that the taught model was not "
         "trained on. Metrics are of all of them, also those that a model would not read."
