@@ -80,7 +80,7 @@ def show_runs() -> None:
         name, state_of = named[run.run_id], STATES[run.status.state][1]
         finished = run.status.state == "succeeded"
         page, key = ("compare", "runs") if finished else ("train", "run")
-        _link(page, f"{name}: {state_of}", **{key: name})
+        _link(page, f"{name}: {state_of}", "show_chart" if finished else "timelapse", **{key: name})
     _link("train", "Train a model", "model_training")
 
 

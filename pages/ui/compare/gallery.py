@@ -14,7 +14,6 @@ from core.evaluation.test_set import OUTCOMES, TestSet
 from core.explain.overlay import legend
 from core.explain.suited import suited
 from core.reading.cell_reading import CellReading
-from core.report import phrases
 from pages.ui.common import cache, charts, steps
 from pages.ui.common.choices import address
 from pages.ui.common.text import plain, section, shown_errors
@@ -32,7 +31,6 @@ def show_confusion(run: TestSet, name: str) -> None:
     st.markdown(f"**{plain(name)}**")
     alt = "{tp} ALL found, {fn} missed; {tn} HEM found, {fp} called ALL".format(**counts)
     charts.show(charts.confusion(counts), alt=alt, key=f"confusion_{run.run_id}")
-    st.caption(f"{phrases.protocol(run)}. Look at the cells:")
     with st.container(horizontal=True, gap="xxsmall"):
         for kind, label in OUTCOMES.items():
             if st.button(

@@ -54,6 +54,7 @@ def show_accuracy(runs: list[TestSet], rows: Rows) -> None:
 
 def _show_matrices(runs: list[TestSet]) -> None:
     section("What was called what")
+    st.caption("A button opens the cells that it counts.")
     labels, active = about.names(run.run for run in runs), _active()
     for start in range(0, len(runs), MATRICES):
         row = runs[start : start + MATRICES]

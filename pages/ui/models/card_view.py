@@ -10,8 +10,6 @@ from core.runs.run_store import Run
 from pages.ui.common import cache, people
 from pages.ui.common.text import plain
 
-OPEN = "Performance"
-
 
 def show(run: Run) -> None:
     """Shows the sections of the card, each with the number of its gaps."""
@@ -19,7 +17,7 @@ def show(run: Run) -> None:
     st.markdown(f"**{plain(card.title)}**. {render.gaps(card)}")
     with st.container(gap="xxsmall"):
         for section in card.sections:
-            with st.expander(_label(section), expanded=section.title == OPEN):
+            with st.expander(_label(section)):
                 for item in section.items:
                     _show_item(item)
                 st.caption(section.after)
