@@ -159,7 +159,7 @@ class Job:
         # A clock that was set back leaves heartbeats in the future, which are no sign of life.
         if not status.unfinished or abs(age) <= settings().heartbeat_stale_seconds:
             return status
-        since = f" {age:.0f} s ago" if age > 0 else ""
+        since = f" {_long(age)} ago" if age > 0 else ""
         error = (
             f"The worker stopped without a word{since}, {self.PREPOSITION} {status.phase}. "
             f"{self.remedy}"
@@ -253,3 +253,11 @@ class Job:
 
         with locks.lock(self.path / "worker", give_way):
             yield
+
+
+def _long(seconds: float) -> str:
+    """So many seconds in the unit that people would use."""
+    for unit, length in (("days", 86_400), ("hours", 3600), ("minutes", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} s"

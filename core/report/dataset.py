@@ -27,8 +27,9 @@ def split_verdict(audit: SplitAudit) -> str:
     """Returns the sentence on what the parts share."""
     sentences = []
     if audit.groups_crossing or audit.pairs_crossing:
+        groups = "1 group" if audit.groups_crossing == 1 else f"{audit.groups_crossing} groups"
         sentences.append(
-            f"This split leaks: {audit.groups_crossing} groups of subjects, "
+            f"This split leaks: {groups} of subjects, "
             f"{audit.exact_pairs_crossing} identical and {audit.near_pairs_crossing} nearly "
             "identical pairs of images stand on both sides, so its numbers are too good."
         )

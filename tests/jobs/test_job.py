@@ -111,7 +111,9 @@ def test_a_job_that_ended_is_queued_once_and_one_under_way_or_done_is_not(tmp_pa
     [
         (1, "running", ""),
         (-1, "running", ""),
-        (3600, "interrupted", "without a word 3600 s ago, while counting."),
+        (110, "interrupted", "without a word 110 s ago, while counting."),
+        (3600, "interrupted", "without a word 60 minutes ago, while counting."),
+        (3 * 86_400, "interrupted", "without a word 3 days ago, while counting."),
         (-3600, "interrupted", "without a word, while counting."),
     ],
 )

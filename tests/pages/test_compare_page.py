@@ -85,6 +85,19 @@ def test_each_section_opens_even_where_the_data_set_is_gone(shipped: Path, secti
         assert not app.error
 
 
+def test_it_says_for_which_cells_a_model_fails(workspace: Path) -> None:
+    app = open_page("compare")
+    app.session_state["section"] = "For whom does it fail"
+    app.run()
+    assert not app.exception and not app.error
+    kinds = app.segmented_control(key="by").options
+    assert len(kinds) > 1
+    charts = len(app.get("plotly_chart"))
+    app.segmented_control(key="by").select(kinds[-1]).run()
+    app.segmented_control(key="of").select("Sensitivity").run()
+    assert not app.exception and len(app.get("plotly_chart")) == charts == 2
+
+
 def test_the_cells_of_a_matrix_open_with_their_heat_maps(workspace: Path) -> None:
     app = open_page("compare")
     run = run_store.get("run-cnn-16")

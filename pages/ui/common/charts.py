@@ -92,7 +92,7 @@ def confusion(counts: dict[str, int]) -> go.Figure:
         text=table,
         texttemplate="%{text}",
         textfont={"size": 18, "color": INK},
-        colorscale=[[0, "#f4f6f7"], [1, "#8fb8bf"]],
+        colorscale=[[0, "#d5e0e3"], [1, "#8fb8bf"]],
         showscale=False,
         hoverinfo="skip",
     )

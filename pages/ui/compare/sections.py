@@ -183,7 +183,7 @@ def _show_kinds(runs: list[TestSet], labels: dict[str, str]) -> None:
         "By",
         default=whole["by"].iloc[0],
         required=True,
-        **address.choice("by", "kind", dict.fromkeys(whole["by"])),
+        **address.choice("by", "kind", list(dict.fromkeys(whole["by"]))),
     )
     metric = right.segmented_control(
         "Metric",

@@ -65,7 +65,10 @@ def measure(configs: Sequence[RunConfig]) -> None:
     if going:
         monitor.follow(going, lambda: _draw(going[0]))
     for probe in broken:
-        monitor.show_error(probe.status)
+        st.caption(
+            ":material/timer_off: How fast this machine trains it could not be measured. "
+            f"{plain(probe.status.error or '')}"
+        )
         st.button(
             "Measure it again",
             icon=":material/timer:",
