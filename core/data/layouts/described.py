@@ -38,7 +38,8 @@ class Described:
         """Finds the source of the classes; see `core.data.layouts.recognise`."""
         images = [path for path in paths if is_image(path)]
         self._pattern = Pattern(labelling.pattern) if labelling.pattern else None
-        self._folders = Folders(images, labelling.class_folder, labelling.subject_folder)
+        named = {*labelling.positive, *labelling.negative}
+        self._folders = Folders(images, labelling.class_folder, labelling.subject_folder, named)
         self._table, unread = self._find_table(paths, images, read, labelling)
         self.levels = self._folders.levels
         self._found = list(self.levels[0]) if self.levels else []

@@ -1,9 +1,9 @@
 """Class, subject and part from the folders above an image."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
-from core.data.layouts.layout import PART_NAMES
+from core.data.layouts.layout import LABELS, PART_NAMES
 from core.errors import DataError
 
 _MOST = 0.9  # a few stray images above the class folders are rejected one by one
@@ -13,19 +13,24 @@ MAX_CLASSES = 50  # more folders at one level are subjects, or something else
 class Folders:
     """Reads the folders of each path.
 
-    The class folders are those of the level that `class_folder` names, else of the first at which
+    The class folders are those of the level that `class_folder` names, else of one that has a
+    folder for each of the `named` classes, or has ALL and HEM alone, else of the first at which
     nearly all images stand in two to `MAX_CLASSES` folders. The subject is the folder of
     `subject_folder`, else the first below the class. Folders of the publisher's parts are neither.
     `levels` counts the images in the folders of each depth, by name.
     """
 
     def __init__(
-        self, images: Sequence[str], class_folder: int | None, subject_folder: int | None
+        self,
+        images: Sequence[str],
+        class_folder: int | None,
+        subject_folder: int | None,
+        named: Collection[str] = (),
     ) -> None:
         """Looks for the levels among the paths of all images."""
         folders = _above(images)
         self._parts = _part_level(folders)
-        self._classes = _class_level(folders) if class_folder is None else class_folder - 1
+        self._classes = _class_level(folders, named) if class_folder is None else class_folder - 1
         self._subjects = None if subject_folder is None else subject_folder - 1
         self.levels = levels_of(images)
         for number, name in ((class_folder, "class_folder"), (subject_folder, "subject_folder")):
@@ -71,10 +76,15 @@ def _levels(folders: list[list[str]]) -> list[list[str]]:
     return [[above[depth] for above in folders if len(above) > depth] for depth in range(deepest)]
 
 
-def _class_level(folders: list[list[str]]) -> int | None:
-    for depth, level in enumerate(_levels(folders)):
-        if len(level) < _MOST * len(folders):
-            return None
+def _class_level(folders: list[list[str]], named: Collection[str]) -> int | None:
+    levels = [level for level in _levels(folders) if len(level) >= _MOST * len(folders)]
+    for depth, level in enumerate(levels):
+        if named and set(named) <= set(level):
+            return depth
+    for depth, level in enumerate(levels):
+        if {name.upper() for name in level} == set(LABELS):
+            return depth
+    for depth, level in enumerate(levels):
         names = set(level)
         if {name.lower() for name in names} <= set(PART_NAMES) or len(names) == 1:
             continue

@@ -115,6 +115,16 @@ def test_the_user_may_say_which_folders_name_class_and_subject():
     assert _refusal(layout, "Original/1.png") == "not in a class folder (Benign or Pro)"
 
 
+def test_folders_of_patients_above_the_classes_are_not_the_classes():
+    paths = _names(*(f"p{n}/{c}" for n in range(60) for c in ("all", "hem")))
+    layout = _of(paths, subject_folder=1)
+    assert layout.classes == {"all": 1, "hem": 0}
+    assert layout.facts("p7/all/0.png") == _facts("all", 1, subject="p7")
+    assert _of(paths).facts("p7/hem/0.png") == _facts("hem", 0)
+    named = _of(_names("p1/Pro", "p1/Benign", "p2/Pro"), positive="Pro", negative="Benign")
+    assert named.classes == {"Pro": 1, "Benign": 0}
+
+
 def test_a_pattern_may_give_the_subject_where_folders_give_the_class():
     paths = [f"{name}/{who}-{n}.png" for name in ("a", "b") for who in ("x", "y") for n in (1, 2)]
     layout = _of(paths, positive="a", pattern=r"/(?P<subject>\w+)-\d+\.png$")
