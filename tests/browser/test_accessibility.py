@@ -9,7 +9,7 @@ import pytest
 
 from core.cases import case_store
 from tests.factories import cases
-from tests.factories.served import CHROMIUM, FLAGS, free_port, serve
+from tests.factories.served import CHROMIUM
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -39,6 +39,23 @@ _CONTRAST = """() => {
   return { page: app, least: Math.min(21, ...buttons, ...ticks) };
 }"""
 
+# Whether for so long the script has not run, and nothing was drawn, is to be or fades.
+_SETTLED = """() => {
+  const busy = !document.querySelector("[data-test-script-state=notRunning]") ||
+    document.querySelector("[data-stale=true], [data-testid=stSkeleton]") ||
+    [...document.querySelectorAll("[data-testid=stPlotlyChart]")]
+      .some((it) => !it.querySelector(".main-svg")) ||
+    document.getAnimations().some((it) =>
+      it.playState === "running" && it.effect.getComputedTiming().endTime !== Infinity);
+  if (!window.watched) {
+    window.watched = new MutationObserver(() => { window.changed = performance.now(); });
+    const all = { subtree: true, childList: true, attributes: true, characterData: true };
+    window.watched.observe(document, all);
+  }
+  if (busy || !window.changed) window.changed = performance.now();
+  return performance.now() - window.changed > 300;
+}"""
+
 
 @pytest.fixture(scope="module")
 def case_id(_workspace: Path) -> Iterator[str]:
@@ -50,26 +67,8 @@ def case_id(_workspace: Path) -> Iterator[str]:
         case_store.delete(cases.SECOND, made)
 
 
-@pytest.fixture(scope="module")
-def app_url(_workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The app, served once for all pages."""
-    log = tmp_path_factory.mktemp("served") / "server.log"
-    with serve(log, free_port(), {"BLASTLENS_ARTIFACTS": str(_workspace)}) as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
-def browser() -> "Iterator[Browser]":
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield started
-        started.close()
-
-
-def _open(browser: "Browser", url: str, name: str, demo_root: Path, case: str) -> "Page":
-    page = browser.new_page(viewport={"width": 1280, "height": 800}, color_scheme="light")
+def _open(chromium: "Browser", url: str, name: str, demo_root: Path, case: str) -> "Page":
+    page = chromium.new_page(viewport={"width": 1280, "height": 800}, color_scheme="light")
     page.goto(f"{url}/{'' if name == 'home' else name}{f'?case={case}' * (name == 'cases')}")
     page.get_by_role("heading", level=1).first.wait_for(timeout=60_000)
     if name == "cases":
@@ -84,20 +83,16 @@ def _open(browser: "Browser", url: str, name: str, demo_root: Path, case: str) -
 
 
 def _settle(page: "Page") -> None:
-    page.wait_for_timeout(500)
-    page.locator('[data-test-script-state="notRunning"]').wait_for(timeout=60_000)
-    # Elements of an earlier run of the script are drawn paler, and fade in again.
-    page.wait_for_function("!document.querySelector('[data-stale=true]')", timeout=60_000)
-    page.wait_for_timeout(1000)
+    page.wait_for_function(_SETTLED, polling=100, timeout=60_000)
 
 
 @pytest.mark.parametrize("name", PAGES)
 def test_nothing_serious_is_found_in_either_theme(
-    browser: "Browser", app_url: str, demo_root: Path, case_id: str, name: str
+    chromium: "Browser", app_url: str, demo_root: Path, case_id: str, name: str
 ) -> None:
     from axe_playwright_python.sync_playwright import Axe
 
-    page = _open(browser, app_url, name, demo_root, case_id)
+    page = _open(chromium, app_url, name, demo_root, case_id)
     assert page.title() == ("BlastLens" if name == "home" else f"{name.capitalize()} · BlastLens")
     levels = page.evaluate("[...document.querySelectorAll('h1,h2,h3,h4')].map(it => it.tagName)")
     assert levels.count("H1") == 1
@@ -105,9 +100,9 @@ def test_nothing_serious_is_found_in_either_theme(
     for scheme, dark in (("light", False), ("dark", True)):
         if dark:
             page.emulate_media(color_scheme="dark")
-            if name != "cases":  # figures follow with the next run of the script
-                page.reload()
-                page.get_by_role("heading", level=1).first.wait_for(timeout=60_000)
+            page.wait_for_function(f"({_CONTRAST})().page < 0.05")
+            if name != "cases":  # where keys are labels; figures follow with a run of the script
+                page.keyboard.press("r")
             _settle(page)
         found = [
             (one["id"], node["target"], node["any"][0]["message"] if node["any"] else "")
