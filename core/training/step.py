@@ -48,8 +48,7 @@ def make_step(
         accuracy = tf.reduce_mean(tf.cast((logit > 0) == (labels > 0.5), tf.float32))
         return tf.stack([loss, plain, penalty, accuracy])
 
-    compiled: Callable[..., tf.Tensor] = tf.function(step, reduce_retracing=True)
-    return compiled
+    return _compiled(step)
 
 
 def additivity_loss(model: keras.Model, features: tf.Tensor, visible: tf.Tensor) -> tf.Tensor:
@@ -74,5 +73,17 @@ def make_forward(model: keras.Model) -> Callable[[np.ndarray], tf.Tensor]:
     def forward(inputs: tf.Tensor) -> tf.Tensor:
         return tf.reshape(model(inputs, training=False), [-1])
 
-    compiled: Callable[[np.ndarray], tf.Tensor] = tf.function(forward, reduce_retracing=True)
-    return compiled
+    return _compiled(forward)
+
+
+def _compiled(function: Callable[..., tf.Tensor]) -> Callable[..., tf.Tensor]:
+    """Compiles it at its first batch, once for batches of any length, like the last of an epoch."""
+    made: list[Callable[..., tf.Tensor]] = []
+
+    def call(*batch: tf.Tensor) -> tf.Tensor:
+        if not made:
+            like = [tf.TensorSpec((None, *one.shape[1:]), one.dtype) for one in batch]
+            made.append(tf.function(function, input_signature=like))
+        return made[0](*batch)
+
+    return call
