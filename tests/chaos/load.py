@@ -114,7 +114,7 @@ class Person:
     async def read(self) -> None:
         """Has cells read, one after another, and looks at them."""
         await self.go("Predict")
-        for cell in self.rng.sample(self.cells, 3):
+        for cell in self.rng.sample(self.cells, min(3, len(self.cells))):
             await self.act("read a cell", lambda cell=cell: self._upload(cell))
             await self.page.get_by_text("The model suggests").first.wait_for()
             await self.page.get_by_label(cell.name).first.wait_for()
