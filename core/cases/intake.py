@@ -57,7 +57,8 @@ class ReadPicture:
 
 
 Progress = Callable[[int, int], object]
-_BETWEEN = re.compile(r"[\s_.,;-]+")  # the words of a file name
+# Words of a file name, which stand between blanks and signs.
+_IN_WORD, _LAST_WORD = re.compile(r"[^\s_.,;-]"), re.compile(r"[^\s_.,;-]+$")
 
 
 def name_for(files: Sequence[str]) -> str:
@@ -69,10 +70,12 @@ def name_for(files: Sequence[str]) -> str:
     stems = ["".join(filter(str.isprintable, PurePath(file).stem)).strip() for file in files]
     if len(stems) == 1 and stems[0]:
         return stems[0]
-    words = zip(*(_BETWEEN.split(stem) for stem in stems), strict=False)
-    shared = " ".join(same[0] for same in takewhile(lambda each: len(set(each)) == 1, words))
+    letters = takewhile(lambda each: len(set(each)) == 1, zip(*stems, strict=False))
+    shared = "".join(first for first, *_ in letters)
+    if any(_IN_WORD.match(stem, len(shared)) for stem in stems):
+        shared = _LAST_WORD.sub("", shared)
     if any(character.isdigit() for character in shared):
-        return shared
+        return shared.replace("_", " ").strip(" .,;-")
     return f"Pictures of {datetime.now(UTC):%d %B %Y}"
 
 

@@ -98,7 +98,8 @@ def test_a_run_is_named_with_its_hashes(reader: Reader) -> None:
     [
         (["Smear 12.3.png"], "Smear 12.3"),
         (["a\u202eb\n.png"], "ab"),
-        (["P-2231_field 1.png", "P-2231_field 2.png", "P-2231_cell.bmp"], "P 2231"),
+        (["P-2231_field 1.png", "P-2231_field 2.png", "P-2231_cell.bmp"], "P-2231"),
+        (["P-2231_field 1.png", "P-2231_field 2.png"], "P-2231 field"),
         (["smear12 a.png", "smear12 b.png"], "smear12"),
         (["field_10.png", "field_11.png"], "Pictures of"),
         (["one.png", "two.png"], "Pictures of"),

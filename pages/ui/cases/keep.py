@@ -7,7 +7,7 @@ import streamlit as st
 from core.cases import case_store, intake
 from core.cases.intake import ReadPicture
 from core.errors import CaseError, UploadError
-from core.people import DECIDE
+from core.people import DECIDE, MAX_NAME, Person
 from core.reading.preparing.told import NOTHING_TOLD, Told
 from core.runs.run_store import Run
 from pages.ui.cases.new_case import NONE_KEPT
@@ -17,6 +17,9 @@ from pages.ui.common.text import plain, shown_errors
 from pages.ui.common.uploads import Upload, forget
 from pages.ui.reading import field, picture
 
+_LABEL, _ICON = "Keep as a case", ":material/folder_shared:"
+_HELP = "Keeps pictures and readings, to be gone through and signed on the Cases page."
+
 
 def offer(
     runs: Sequence[Run], uploads: Sequence[Upload], key: str, told: Told = NOTHING_TOLD
@@ -25,22 +28,28 @@ def offer(
 
     The uploader with that key is empty afterwards: the next pictures may be another patient's.
     """
-    person = people.current()
-    pressed = st.button(
-        "Keep as a case",
-        icon=":material/folder_shared:",
-        disabled=person is not None and people.lacks(DECIDE),
-        help="Keeps pictures and readings, to be gone through and signed on the Cases page.",
-    )
-    if pressed and person is None:
-        st.warning("First type your name, at the top right: it is recorded with the case.")
-    elif pressed and person is not None:
-        with shown_errors():
+    with shown_errors():
+        person = people.current()
+        if person is None:
+            pressed, person = _ask_for_name()
+        else:
+            pressed = st.button(_LABEL, disabled=people.lacks(DECIDE), help=_HELP, icon=_ICON)
+        if pressed and person is not None:
             read = _read(runs[0], uploads, told)
             name = intake.name_for([upload.name for upload in uploads])[: case_store.MAX_NAME]
             case_id = case_store.create(person, name, read)
             forget(key)
             st.switch_page("pages/cases.py", query_params={"case": case_id})
+
+
+def _ask_for_name() -> tuple[bool, Person | None]:
+    """Asks for the name that a case is recorded with, in place; whether to keep, and who does."""
+    with st.popover(_LABEL, icon=_ICON, help=_HELP), st.form("keep", border=False):
+        name = st.text_input("Your name", max_chars=MAX_NAME, help="It is recorded with the case.")
+        pressed = st.form_submit_button("Keep", type="primary")
+    if pressed:
+        people.call_me(name)
+    return pressed, people.current()
 
 
 def _read(run: Run, uploads: Sequence[Upload], told: Told) -> list[ReadPicture]:
