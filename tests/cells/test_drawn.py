@@ -78,6 +78,16 @@ def test_a_frame_and_a_disc_on_black_are_no_marks() -> None:
     assert not drawn.find(eyepiece).mask.any()
 
 
+def test_strong_stain_is_no_mark() -> None:
+    rng = np.random.default_rng(0)
+    nuclei = np.clip(rng.normal((230, 25, 230), 25, (300, 300, 3)), 0, 255).astype(np.uint8)
+    rows, columns = np.ogrid[:300, :300]
+    image = np.full((300, 300, 3), 235, np.uint8) - rng.integers(0, 9, (300, 300, 3), np.uint8)
+    disc = (rows - 150) ** 2 + (columns - 150) ** 2 <= 60**2
+    image[disc] = nuclei[disc]
+    assert not drawn.find(image).mask.any()
+
+
 def test_the_erased_has_the_colour_of_the_glass(field: np.ndarray) -> None:
     marked = with_bar(field, YELLOW, BLUE)
     mask = drawn.find(marked).mask

@@ -14,6 +14,7 @@ from core.cells.masks import contours, fill
 DARK, BRIGHT = 48, 208  # a channel of a drawn colour is darker or brighter; JPEG moves it
 BLACK, WHITE = 0, 13  # codes of colours that photographs have, too
 NONE = 27  # codes from here on have a channel that is neither dark nor bright
+ALIKE = 16, 0.7  # levels from the usual colour, and the share of a drawn colour's pixels within
 LEAST = 12  # pixels of a mark of another colour
 MOST = 0.4  # of the picture: more is a background
 BAR = 4.0  # the length of a scale bar over its thickness, at least
@@ -39,7 +40,8 @@ def find(image: np.ndarray) -> Drawn:
     bars = []
     counts = cv2.calcHist([codes], [0], None, [NONE], [0, NONE]).ravel()
     for code in np.flatnonzero(counts >= LEAST).tolist():
-        coloured, strange = codes == code, code not in (BLACK, WHITE)
+        coloured = codes == code
+        strange = code not in (BLACK, WHITE) and _one_colour(image[coloured])
         if strange or _has_room(coloured, 2, LEAST_BAR[0]):
             marks = _Marks(coloured)
             mask |= marks.of(marks.area >= (LEAST if strange else np.inf)) | marks.panels()
@@ -72,6 +74,12 @@ def _codes(image: np.ndarray) -> np.ndarray:
     table = np.stack(tables, axis=1).astype(np.uint8)
     red, green, blue = cv2.split(cv2.LUT(image, table[None]))
     return np.asarray(red + green + blue)
+
+
+def _one_colour(pixels: np.ndarray) -> bool:
+    """Whether most pixels (N, 3) have nearly the same colour, which strong stain has not."""
+    away = np.abs(pixels - np.median(pixels, axis=0)).max(axis=1)
+    return bool((away <= ALIKE[0]).mean() >= ALIKE[1])
 
 
 def _has_room(coloured: np.ndarray, height: int, width: int) -> bool:
