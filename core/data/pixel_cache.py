@@ -44,7 +44,7 @@ def pixels(
     `shown`) and the `normaliser` of their stain. `progress` gets (done, total). Raises `DataError`
     if a file is missing or has changed since it was indexed.
     """
-    key = [*cells["sha256"], repr(geometry), *variant(inputs, normaliser), VERSION]
+    key = [*cells["sha256"], repr(geometry), *variant(inputs, normaliser)]
     folder = storage.pixels_dir(digest(key))
     file = folder / "pixels.npy"
     shape = (len(cells), geometry.size, geometry.size, 3)
@@ -58,8 +58,8 @@ def pixels(
 
 
 def variant(inputs: str, normaliser: Normaliser | None) -> list[str]:
-    """What tells these inputs of cells from the cells as they are, for keys of caches."""
-    seen = [] if inputs == "cell" else [inputs]
+    """What is shown of cells, for keys of caches."""
+    seen = [VERSION, inputs]
     return seen if normaliser is None else [*seen, repr(normaliser)]
 
 
