@@ -5,7 +5,7 @@ import uuid
 from core.cases import case_store, chain, database
 from core.cases.case_store import OPEN, SIGNED
 from core.cases.review import REVIEW, disagreements
-from core.cases.tables import CaseRow, SignatureRow
+from core.cases.tables import CaseRow, CellRow, SignatureRow
 from core.cases.verdict import verdict
 from core.errors import CaseError
 from core.people import SIGN, Person
@@ -16,11 +16,8 @@ SIGNED_EVENT, REOPENED = "signed", "opened again"
 def hindrances(case: CaseRow) -> list[str]:
     """Why a case cannot be signed yet, each in a sentence with the remedy."""
     found = []
-    unseen = sum(
-        cell.state == REVIEW and cell.seen_by is None and cell.label is None for cell in case.cells
-    )
-    if unseen:
-        found.append(f"{_cells(unseen)} sent to review and not seen yet. Look at each.")
+    if left := unseen(case):
+        found.append(f"{_cells(len(left))} sent to review and not seen yet. Look at each.")
     if case.blind and (undecided := _undecided(case)):
         found.append(f"{_cells(undecided)} not decided yet, in a case that is read blind.")
     if differ := len(disagreements(case)):
@@ -28,6 +25,15 @@ def hindrances(case: CaseRow) -> list[str]:
     if not verdict(case).cells:
         found.append("No cell counts. Add pictures, or decide cells that were not read.")
     return found
+
+
+def unseen(case: CaseRow) -> list[CellRow]:
+    """The cells that were sent to review, and that nobody has looked at."""
+    return [
+        cell
+        for cell in case.cells
+        if cell.state == REVIEW and cell.seen_by is None and cell.label is None
+    ]
 
 
 def sign(person: Person, case_id: str, version: int) -> None:

@@ -172,6 +172,16 @@ def test_before_a_signature_one_click_shows_the_report() -> None:
     assert test.metric and not test.exception
 
 
+def test_cells_that_nobody_has_looked_at_are_one_click_away() -> None:
+    case_id = cases.make([cases.field(("ALL", "HEM", "review"))])
+    test = open_case(case_id, "Verdict and signature")
+    button(test, "Look at them").click().run()
+    assert "No. 3 of field" in words(test) and not test.exception
+    assert case_store.get(case_id).cells[2].seen_by == "Dr One"
+    button(open_case(case_id, "Verdict and signature"), "Sign as Dr One").click().run()
+    assert case_store.get(case_id).state == case_store.SIGNED
+
+
 def test_a_new_case_needs_pictures() -> None:
     test = open_page("cases", **TYPED)
     button(test, "Read and keep").click().run()

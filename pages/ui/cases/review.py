@@ -14,7 +14,7 @@ from core.cases.labels import CALLED
 from core.errors import BlastLensError
 from core.people import Person
 from core.teaching import order as teaching_order
-from pages.ui.cases import board, cache, cell
+from pages.ui.cases import board, cache, cell, parts
 from pages.ui.cases.board import BoardCell
 from pages.ui.common.choices import address
 from pages.ui.common.text import plain, shown_errors
@@ -39,11 +39,22 @@ class ReviewState:
     problem: str = ""
 
 
+def look_at(case_id: str, cell_id: str) -> None:
+    """Shows a cell on the board; to be called ahead of a run of the page."""
+    _state(case_id).current = cell_id
+    parts.go_to(parts.REVIEW)
+
+
+def _state(case_id: str) -> ReviewState:
+    state: ReviewState = st.session_state.setdefault(f"review_{case_id}", ReviewState())
+    return state
+
+
 @st.fragment
 def show(case_id: str, person: Person) -> None:
     """Shows board and cell; a decision runs this part of the page alone."""
     with shown_errors():
-        state: ReviewState = st.session_state.setdefault(f"review_{case_id}", ReviewState())
+        state = _state(case_id)
         listed = case_board.listed(case_id, person.name)
         if not listed.cells:
             st.info("The case has no cell yet. Add pictures.")

@@ -16,6 +16,7 @@ from core.report.glossary import explain
 from core.teaching import dataset
 from pages.ui.cases import cache, parts
 from pages.ui.cases.new_case import MINIMUM
+from pages.ui.cases.review import look_at
 from pages.ui.common import people
 from pages.ui.common.numbers import number
 from pages.ui.common.text import plain, section, sentence, shown_errors
@@ -65,6 +66,13 @@ def _show_signatures(case: CaseRow, person: Person, figures: ReportedFigures) ->
     hindrances = [] if case.state == SIGNED else signing.hindrances(case)
     for text in hindrances:
         st.markdown(f":material/block: {text}")
+    if case.state != SIGNED and (unseen := signing.unseen(case)):
+        st.button(
+            "Look at them",
+            icon=":material/visibility:",
+            on_click=look_at,
+            args=(case.id, unseen[0].id),
+        )
     st.button(
         "Read the report",
         icon=":material/description:",
