@@ -15,7 +15,7 @@ from core.report.comparison import ComparedRun
 VIEWS: dict[str, tuple[str, ...]] = {
     "Calls": ("balanced_accuracy", "sensitivity", "specificity", "weighted_f1", "accuracy"),
     "Probabilities": ("roc_auc", "pr_auc", "brier", "ece"),
-    "At a prevalence": ("ppv", "npv"),
+    "At your share of blasts": ("ppv", "npv"),
     "Cost": (),
 }
 BEST = "★"

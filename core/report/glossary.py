@@ -34,6 +34,8 @@ TERMS = {
     "One factor": "all evidence is divided by the same number (temperature scaling).",
     "Rising curve": "a curve that never falls, fitted with few assumptions (isotonic regression).",
     "Prevalence": "the share of blasts among all cells that are read.",
+    "Net benefit": "blasts found, less false alarms weighed by how much worse a missed blast is "
+    "held to be than a false alarm.",
     "Fold": "a part of the subjects that is tested on once, by a run trained on the others.",
     "Pruned": "a trial that was stopped early, because earlier ones were better at that epoch.",
     "Log-odds": "the evidence for ALL as a number without bounds: 0 is a probability of 50%, more "

@@ -142,7 +142,7 @@ class Person:
     async def compare(self) -> None:
         """Goes through what is compared."""
         await self.go("Compare")
-        for view in ("Probabilities", "At a prevalence", "Calls"):
+        for view in ("Probabilities", "At your share of blasts", "Calls"):
             await self.click("figures", self._choice(view))
         for tab in ("Curves", "For whom does it fail", "Learning", "Accuracy"):
             await self.click(f"tab {tab}", self.page.get_by_role("tab", name=tab))

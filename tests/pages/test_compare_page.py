@@ -51,7 +51,7 @@ def test_each_view_shows_its_figures(shipped: Path, view: str) -> None:
     assert {comparison_tables.LABELS[metric] for metric in comparison_tables.VIEWS[view]} <= set(
         shown
     )
-    if view == "At a prevalence":
+    if view == "At your share of blasts":
         before = shown["PPV"].tolist()
         app.number_input(key="prevalence").set_value(0.01).run()
         after = app.dataframe[0].value["PPV"].tolist()

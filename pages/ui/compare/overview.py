@@ -94,7 +94,7 @@ def _show_table(runs: list[TestSet]) -> list[ComparedRun]:
             **address.choice("figures", "table", list(comparison_tables.VIEWS)),
         )
         prevalence = PREVALENCE
-        if view == "At a prevalence":
+        if view == "At your share of blasts":
             prevalence = number(
                 st.container(width=280),
                 "Share of ALL among the cells you read",

@@ -147,7 +147,8 @@ def show_curves(runs: list[TestSet], rows: Rows) -> None:
     st.caption(
         "The area stands in brackets. A band is what resampled groups of subjects make likely at "
         "each place, not an interval that holds the whole curve; in the last figure "
-        "larger marks are more cells. " + protocols(rows)
+        "larger marks are more cells. " + protocols(rows),
+        help=explain("ROC AUC", "PPV", "PR AUC", "Calibration error"),
     )
 
 

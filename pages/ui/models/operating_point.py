@@ -81,7 +81,7 @@ def _choose(run: Run) -> tuple[Choice, float | None]:
         help="Takes a margin for how much subjects differ. It needs many subjects: for x %, "
         "about 100/x of them with blasts in the validation part.",
     )
-    with st.expander("Prevalence and calibration"):
+    with st.expander("Share of blasts, and calibration"):
         share = number(
             st.container(), "Blasts among the cells to be read, %", (0, 100), None, excluded=True,
             step=1.0, placeholder="as in each part", key=f"prevalence_{key}",
@@ -181,7 +181,8 @@ def _show_charts(run: Run, proposed: Preview, stored: Preview) -> None:
         st.caption(
             f"Both on the {part} part. Right: the decision curve, true alarms less false ones, "
             "weighed by the threshold's odds; the model is of use where its line is the highest. "
-            "The upright line is the threshold chosen here."
+            "The upright line is the threshold chosen here.",
+            help=explain("Net benefit", "Prevalence"),
         )
     _reliability(run, proposed)
 
