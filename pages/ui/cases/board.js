@@ -35,6 +35,8 @@ export default function ({ parentElement, data, setStateValue }) {
     return;
   }
   draw(board);
+  if (!board.revealed) reveal(board); // a cell that the board was opened at
+  board.revealed = true;
 
   const onKey = (event) => key(board, event);
   document.removeEventListener("keydown", board.onKey);
@@ -155,8 +157,13 @@ function step(board, by, extend) {
 function go(board, id) {
   board.current = id;
   draw(board);
-  board.tiles.get(id)?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  reveal(board);
   tell(board);
+}
+
+function reveal(board) {
+  const tile = board.tiles.get(board.current);
+  tile?.scrollIntoView({ block: "nearest", inline: "nearest" });
 }
 
 function decide(board, label) {
