@@ -105,7 +105,7 @@ def measure_cost(
 
 
 def measure_again(run: Run, progress: Progress | None = None) -> Stain:
-    """Measures a finished run from its data set; fits the colours of a run that has none first.
+    """Measures a finished run from its data set; fits its colours first if an older version did.
 
     Raises `DataError` if the cells are gone or have changed, `RunError` if the run has not
     succeeded or is a control.
@@ -115,7 +115,10 @@ def measure_again(run: Run, progress: Progress | None = None) -> Stain:
     require_model(run)
     root = datasets.resolve(run.config.dataset)
     parts = pd.read_parquet(run.path / "split.parquet")
-    stain = run.stain or fit_stain(root, parts, run.config.stain_normalisation)
+    stain = run.stain
+    if stain is None or stain.colours.correlation is None:
+        fitted = fit_stain(root, parts, run.config.stain_normalisation)
+        stain = fitted if stain is None else stain.replace(colours=fitted.colours)
     return measure_cost(run, stain, root, parts, Engine(run.engine_file), progress)
 
 

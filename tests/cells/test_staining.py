@@ -1,11 +1,14 @@
 """Stain normalisation of one cell: what it brings to the target, and what it leaves alone."""
 
+from collections import defaultdict
+
 import numpy as np
 import pytest
 
 from core.cells.staining import NORMALISERS, Densities, Macenko, Normaliser, Reinhard, own_pixels
 from core.data.synthetic.white_cell import draw_cell
 from core.errors import DataError
+from core.evaluation.staining import draw_stain, recolour
 
 KINDS: tuple[type[Normaliser], ...] = (Reinhard, Macenko, Densities)
 
@@ -69,8 +72,41 @@ def test_adapting_brings_the_mean_to_the_target_and_half_of_the_contrast(
     target, own = Densities.fit(cells[1:]), Densities.fit(cells[:1])
     found = Densities.fit([target(cells[0])])
     assert found.mean == pytest.approx(target.mean, rel=0.01)
+    volume = [np.linalg.det(one.covariance) for one in (target, own, found)]
+    assert volume[2] == pytest.approx(np.sqrt(volume[0] * volume[1]), rel=0.1)
+    older = target.replace(correlation=None)
+    found = Densities.fit([older(cells[0])])
     half = np.sqrt(np.array(target.deviation) * own.deviation)
     assert found.deviation == pytest.approx(half, rel=0.03)
+
+
+def test_adapting_takes_the_colours_of_other_dyes_away(cells: list[np.ndarray]) -> None:
+    """What is left of them is far less than where each channel is adapted alone."""
+    target, left = Densities.fit(cells), defaultdict(list)
+    older = target.replace(correlation=None)
+    for seed in range(4):
+        mixing, light = draw_stain(np.random.default_rng(seed))
+        for cell in cells:
+            other = recolour(cell, mixing, light)
+            for name, adapt in (("now", target), ("older", older)):
+                apart = np.abs(adapt(other).astype(int) - adapt(cell))[own_pixels(cell)[1]]
+                left[name].append(apart.mean())
+    assert np.mean(left["now"]) < 0.6 * np.mean(left["older"])
+
+
+def test_correlations_that_cannot_be_are_refused(cells: list[np.ndarray]) -> None:
+    document = Densities.fit(cells).model_dump()
+    with pytest.raises(ValueError, match="correlated"):
+        Densities.model_validate(document | {"correlation": (1.0, 1.0, -1.0)})
+
+
+def test_of_a_flat_cell_only_the_colour_changes(cells: list[np.ndarray]) -> None:
+    flat = np.zeros((60, 60, 3), np.uint8)
+    flat[10:50, 10:50] = (120, 60, 140)
+    target = Densities.fit(cells)
+    found = target(flat)[15:45, 15:45].reshape(-1, 3)
+    expected = 255 * np.exp(-np.array(target.mean))
+    assert np.ptp(found, axis=0).max() == 0 and found[0] == pytest.approx(expected, abs=0.6)
 
 
 @pytest.mark.parametrize("kind", KINDS)

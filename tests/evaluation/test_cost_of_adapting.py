@@ -105,6 +105,15 @@ def test_a_run_of_an_older_version_is_measured_from_its_data_set(
         staining.measure_again(Run(measured.path))
 
 
+def test_the_colours_of_an_older_version_are_fitted_anew_and_what_it_normalises_by_is_kept(
+    measured: Run,
+) -> None:
+    before = measured.stain
+    assert before is not None
+    before.replace(colours=before.colours.replace(correlation=None)).write(measured.stain_file)
+    assert staining.measure_again(measured) == before
+
+
 def test_a_drawn_stain_leaves_black_alone_and_none_changes_nothing(demo_root: Path) -> None:
     image = decode(sorted(demo_root.rglob("*.bmp"))[0])
     mixing, light = staining.draw_stain(np.random.default_rng(1))
