@@ -106,12 +106,12 @@ def promote(person: Person, run: Run) -> Promotion:
 
 
 def _cases_of(run: Run) -> set[str] | None:
-    """The cases in a run's data set; None if it was not made of cases, or is gone."""
+    """The cases in a run's data set, as subjects; None if it was not made of cases, or is gone."""
     try:
         found = dataset.about(datasets.resolve(run.config.dataset))
     except DataError:  # the demo set, which is not drawn here
         return None
-    return None if found is None else set(found.cases)
+    return None if found is None else {dataset.subject_of(case) for case in found.cases}
 
 
 def _on_the_same_cells(run: Run, taught: TestSet, index: Index) -> TestSet:

@@ -40,11 +40,12 @@ class CaseSet(Section):
 
     def card_texts(self) -> dict[str, str]:
         """What the card of a model taught with it says of its data, by `core.report.card.texts`."""
-        counts = " and ".join(f"{number:,} {label}" for label, number in self.cells.items())
+        counts = " and ".join(f"{self.cells.get(label, 0):,} {label}" for label in LABELS)
         return {
             "source": (
                 f"{counts} cells of {counted(len(self.cases), 'case')} that were kept on this "
-                "machine, cut out of their pictures. A case counts as one subject."
+                "machine, cut out of their pictures. A case counts as one subject. BlastLens wrote "
+                "this when the model was taught: correct it where it is wrong."
             ),
             "eligibility": _reasons(self.left_out) or "All decided cells of these cases.",
             "reference": (
@@ -67,10 +68,10 @@ def write(
 ) -> WrittenSet:
     """Writes cells into a new folder of artifacts/datasets, and makes it known as a data set.
 
-    Each is <class>/UID_<case>_<picture>_<cell>_<class>.png, as C-NMC names its cells, and
-    labels.csv gives file, class and subject: the case, by its identifier, never its name. `name` is
-    that of the folder, the date by default; a number is added if it is taken. `progress` gets
-    (done, total), what it raises stops the work.
+    Each is <class>/UID_<subject>_<picture>_<cell>_<class>.png, as C-NMC names its cells, and
+    labels.csv gives file, class and subject, see `subject_of`. `name` is that of the folder, the
+    date by default; a number is added if it is taken. `progress` gets (done, total), what it raises
+    stops the work.
 
     Raises `ConfigError` if the name cannot be that of a folder, `DataError` if a class has no cell,
     and `CaseError` if a picture is gone or was changed.
@@ -105,6 +106,14 @@ def write(
     return WrittenSet(datasets.add(str(target)), about)
 
 
+def subject_of(case_id: str) -> str:
+    """The subject that a case is: "c" and the beginning of its identifier, never its name.
+
+    C-NMC's subjects are numbers, with an "H" for HEM. A case has cells of both classes.
+    """
+    return f"c{case_id[:11]}"
+
+
 def datasets_with(case_id: str) -> list[Path]:
     """The data sets that hold pictures of a case, which outlive its deletion."""
     return [
@@ -129,7 +138,7 @@ def _write_cells(folder: Path, decided: Decided, progress: Progress | None) -> N
         file = folder / label.lower() / _file_name(cell)
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(pictures.load(cell.case_id, cell.digest))
-        rows.append((file.relative_to(folder).as_posix(), label, cell.case_id))
+        rows.append((file.relative_to(folder).as_posix(), label, subject_of(cell.case_id)))
         if progress:
             progress(done, len(decided.cells))
     table = rows_to_csv(("file", "class", "subject"), rows)
@@ -137,12 +146,8 @@ def _write_cells(folder: Path, decided: Decided, progress: Progress | None) -> N
 
 
 def _file_name(cell: DecidedCell) -> str:
-    """Its name as in C-NMC, whose subjects have numbers; cells of both classes share a case here.
-
-    That is why the table says the subject: in C-NMC an "H" before the number of one stands for HEM.
-    """
     label = _CLASSES[cell.label].lower()
-    return f"UID_{cell.case_id}_{cell.picture}_{cell.number}_{label}.png"
+    return f"UID_{subject_of(cell.case_id)}_{cell.picture}_{cell.number}_{label}.png"
 
 
 def _reasons(left_out: dict[str, int]) -> str:

@@ -23,14 +23,15 @@ def test_decided_cells_are_an_indexed_data_set_grouped_by_case(make_case: CaseMa
     assert written.root in datasets.known() and index.name == "march"
     assert written.root == storage.datasets_dir() / "march"
     assert index.labelled()["label"].tolist().count(1) == 6 and len(index.cells) == 12
-    assert set(index.cells["subject"]) == set(index.cells["group"]) == set(cases)
+    assert set(index.cells["subject"]) == set(index.cells["group"])
+    assert set(index.cells["subject"]) == {dataset.subject_of(case) for case in cases}
     assert index.rejected.empty
     names = " ".join(path.as_posix() for path in written.root.rglob("*"))
     assert "Patient" not in names
     assert "Patient" not in (written.root / "dataset.json").read_text(encoding="utf-8")
     case = case_store.get(cases[0])
     kept = decode(pictures.load(case.id, case.cells[0].files["cut"]), "cell")
-    file = written.root / "all" / f"UID_{case.id}_1_1_all.png"
+    file = written.root / "all" / f"UID_c{case.id[:11]}_1_1_all.png"
     assert (decode(file) == kept).all()
 
 
@@ -41,15 +42,15 @@ def test_the_names_are_those_of_c_nmc_and_a_case_with_both_classes_stays_one_sub
     root = dataset.write(SUPERVISOR, decided.collect([case_id])).root
     paths = sorted(path.relative_to(root).as_posix() for path in root.rglob("*.png"))
     assert paths == [
-        f"{label}/UID_{case_id}_{picture}_1_{label}.png"
+        f"{label}/UID_c{case_id[:11]}_{picture}_1_{label}.png"
         for label, pictures in (("all", (1, 3)), ("hem", (2, 4)))
         for picture in pictures
     ]
     index = datasets.index(root)
-    assert set(index.cells["subject"]) == {case_id} and index.rejected.empty
+    assert set(index.cells["subject"]) == {dataset.subject_of(case_id)} and index.rejected.empty
     (root / "labels.csv").unlink()  # names alone are enough for who knows them
     again = datasets.index(datasets.add(str(root), labelling=Labelling(pattern="C-NMC")))
-    assert set(again.cells["subject"]) == {case_id}
+    assert set(again.cells["subject"]) == {dataset.subject_of(case_id)}
     assert sorted(again.cells["label"]) == [0, 0, 1, 1]
 
 

@@ -19,9 +19,9 @@ class FileNames:
 PRESETS = {
     # Labati, Piuri and Scotti, ALL-IDB, ICIP 2011: 1 is a lymphoblast (or a field with one).
     "ALL-IDB": FileNames(r"(^|/)Im\d+_(?P<class>[01])\.\w+$", {"0": 0, "1": 1}),
-    # A subject is a number, or the identifier of a case in sets made of decided cells.
+    # A subject is a number, or a case in sets made of decided cells.
     "C-NMC": FileNames(
-        r"(^|/)UID_(?P<subject>H?\d+|[0-9a-f]{32})_\d+_\d+_(?P<class>all|hem)\.\w+$",
+        r"(^|/)UID_(?P<subject>H?\d+|c[0-9a-f]{11})_\d+_\d+_(?P<class>all|hem)\.\w+$",
         {"ALL": 1, "HEM": 0},
     ),
     # Acevedo and others, Data in Brief 2020: PBC's codes are finer than its eight folders.
