@@ -105,7 +105,10 @@ title(
     "Reads single stained cells for leukemic blasts, and says how far to believe it.",
 )
 first_steps.show()
-reading, beside = st.columns([5, 2], gap="large")
+# What is uploaded has the whole width; the same elements, so that the uploader keeps its files.
+wide = st.session_state.get("for", READ) == READ and uploads.has("home")
+reading, beside = st.columns([40, 1] if wide else [5, 2], gap="xsmall" if wide else "large")
+beside = st.container() if wide else beside
 active: Run | None = None
 try:
     active = active_model.active()

@@ -78,12 +78,22 @@ def choose(
     ]
 
 
+def has(key: str) -> bool:
+    """Whether files stand in the uploader that `choose` shows, or are kept of it."""
+    given = st.session_state.get(_uploader(key))
+    return bool(given) or bool(kept_uploads.kept(kept_uploads.owner(), key)[0])
+
+
+def _uploader(key: str) -> str:
+    return f"{key}_upload_{st.session_state.get(f'{key}_cleared', 0)}"
+
+
 def _upload(key: str, label: str, *, several: bool) -> list[Upload]:
     """The files in an uploader; as long as it has none, those of when the page was shown before.
 
     Files that come later may be another patient's, so they take the place of those.
     """
-    uploader = f"{key}_upload_{st.session_state.get(f'{key}_cleared', 0)}"
+    uploader = _uploader(key)
     whose = kept_uploads.owner()
     if uploader not in st.session_state:  # drawn anew, and so empty
         st.session_state[f"{key}_kept"] = kept_uploads.kept(whose, key)

@@ -69,7 +69,7 @@ def field(
     figure.update_layout(
         height=min(HEIGHT, round(WIDE * height / width) + LEGEND),
         margin={"l": 0, "r": 0, "t": 0, "b": 0},
-        plot_bgcolor="#1b2428",
+        plot_bgcolor="rgba(0,0,0,0)",
         dragmode="select" if drawing else "pan",
         hovermode="closest",
         hoverdistance=30,
