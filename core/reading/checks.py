@@ -20,6 +20,7 @@ from core.reading.preparing import (
     natural_background,
     plain_background,
 )
+from core.reading.preparing.told import Told
 
 # Of 55 real cells the border is all black, green is 0.37 to 0.51 of the weaker of red and blue, and
 # the texture is 0.012 or more.
@@ -178,15 +179,26 @@ def familiar(picture: CheckedPicture) -> Refusal | None:
     picture.figures |= {"appearance": distance, "appearance_limit": limit}
     if distance <= limit:
         return None
-    offer = adapted.offer(picture)
+    offer, in_vain = _offer_that_helps(picture)
     instead = "" if offer is None else f"{adapted.WAY_OUT}, "
     return Refusal(
         f"In colour, light or chromatin it is{adapted.even(picture)} unlike the reference "
         f"{_kind(picture)} (distance {distance:.1f}, at most {limit:.1f}): another stain, another "
-        "camera, or another kind of cell.",
+        f"camera, or another kind of cell.{in_vain}",
         f"Have a person look at it, {instead}or use a model trained on cells of this stain.",
         offer,
     )
+
+
+def _offer_that_helps(picture: CheckedPicture) -> tuple[Told | None, str]:
+    """What a person could say for it to be read; if that would not help, that it would not."""
+    offer = adapted.offer(picture)
+    if offer is None:
+        return None, ""
+    trial = replace(picture, told=offer, figures={}, unchecked={})
+    if familiar(trial) or known(trial):
+        return None, adapted.IN_VAIN
+    return offer, ""
 
 
 def known(picture: CheckedPicture) -> Refusal | None:

@@ -148,7 +148,7 @@ def _unchanged(marked: Marked, read: FieldCell) -> bool:
 
 def _depends(read: FieldCell, before: bool, now: bool) -> bool:
     """Whether another choice about adapting stain could change what was read of a cell."""
-    return before != now and (read.adapted or read.adaptable)
+    return before != now and (read.adapted or read.gate.code == "appearance")
 
 
 def _around(region: Region, cell: Cell) -> tuple[int, int, int, int]:

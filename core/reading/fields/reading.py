@@ -52,7 +52,7 @@ class FieldCell:
 
     @property
     def adaptable(self) -> bool:
-        """Whether only its appearance has it refused, and its colours could be adapted."""
+        """Whether only its appearance has it refused: it is read if its colours are adapted."""
         return self.gate.code == "appearance" and self.gate.offer is not None
 
     @property
@@ -101,7 +101,7 @@ class FieldReading:
 
     @property
     def adaptable(self) -> int:
-        """How many cells could be read if their colours were adapted, perhaps."""
+        """How many more cells are read if colours are adapted."""
         return sum(cell.adaptable for cell in self.cells)
 
     @property

@@ -1,9 +1,10 @@
 """A cell of another stain, read as if it were stained like the reference cells.
 
 Only the appearance of a cell, its colour, light and contrast, may be the reason: what is blurred,
-badly exposed or no cell stays refused. The colours are brought to those of the reference cells
-(`core.cells.staining`), and the checks go on with the result: what is still unlike the training
-cells is refused. It never happens unless a person asks for it, and every output says that it did.
+badly exposed or no cell stays refused, and nothing is offered that would not help. The colours are
+brought to those of the reference cells (`core.cells.staining`), and the checks go on with the
+result: what is still unlike the training cells is refused. It never happens unless a person asks
+for it, and every output says that it did.
 
 What remains of the other stain is not known for one cell, so its interval is held wider by what
 adapting cost on cells of the validation part (`core.evaluation.staining`), and its call is review
@@ -20,6 +21,7 @@ from core.runs.calibration import Answer, Calibration
 
 ADAPTED = "Its colours were adapted to those of the reference cells."
 WAY_OUT = "have it read as if stained like the reference cells (--adapt-stain on the command line)"
+IN_VAIN = " With its colours adapted to theirs it is still unlike them."
 NOT_MEASURED = (
     "What adapting its colours costs was not measured for this model, so the interval is not given."
 )

@@ -54,7 +54,8 @@ def offer_adapting(reading: FieldReading, key: str) -> None:
     """Lets the user have the cells read that only their appearance has refused."""
     if not (reading.adaptable or reading.adapt_stain):
         return
-    cells = f"the {reading.adaptable} cells" if reading.adaptable else "cells"
+    number = reading.adaptable
+    cells = f"{number} more {'cell' if number == 1 else 'cells'}" if number else "cells"
     st.toggle(
         f"Read {cells} of another appearance as if stained like the reference cells",
         key=key,
