@@ -27,12 +27,13 @@ _ENVIRONMENT = {
     "TF_CPP_MIN_LOG_LEVEL": "2",
     "CUDA_VISIBLE_DEVICES": "-1",
 }
-# What is forked: the command line and the workers of this machine.
+# What is forked: the command line, the workers of this machine, and what benchmarks train with.
 OURS: tuple[str, ...] = (
     "core",
     "core.archive.examination",
     *(f"core.workers.{name}" for name in ("conversion", "detection", "devices", "fetch")),
-    *(f"core.workers.{name}" for name in ("sweep", "train", "trainer", "verification")),
+    *(f"core.workers.{name}" for name in ("probe", "sweep", "train", "trainer", "verification")),
+    *(f"benchmarks.{name}" for name in ("left_out", "peers", "untrained")),
     *("tests.factories.executor", "tests.factories.training"),
 )
 
