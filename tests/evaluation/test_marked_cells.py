@@ -1,5 +1,6 @@
 """Real trainings on cells that bear their patient: the gap shows, and the control is told apart."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from core.jobs.reporter import Reporter
 from core.report import audits
 from core.runs import config, run_store
 from core.runs.run_store import Run
+from core.training import results
 from tests.factories.marked_cells import CELLS, SUBJECTS, write_marked_cells
 
 # Enough epochs to learn the marks, and nothing that hides them.
@@ -28,8 +30,11 @@ def trained(wanted: config.RunConfig) -> Run:
 
 
 @pytest.fixture(scope="module")
-def marked(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_marked_cells(tmp_path_factory.mktemp("marked") / "cells")
+def marked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The cells; what adapting them costs is not measured, as nothing here asks for it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(results.staining, "measure_cost", lambda *about: None)
+        yield write_marked_cells(tmp_path_factory.mktemp("marked") / "cells")
 
 
 def test_recognition_of_patients_is_measured_and_an_outline_told_apart_from_a_cell(
