@@ -2,7 +2,8 @@
 VENV := .venv
 BIN := $(VENV)/bin
 # Two at once, a file on one, in the order of tests/conftest.py; each with one thread for NumPy.
-PYTEST := OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+# What Python compiles is kept, whatever the environment says: it takes each of them seven seconds.
+PYTEST := PYTHONDONTWRITEBYTECODE= OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 DEMO := artifacts/datasets/demo/dataset.json
 
 .PHONY: app test test-fast test-masked check demo-runs lock clean

@@ -1,5 +1,6 @@
 """What tests share: an artifacts folder of their own, a small demo set, two trained runs."""
 
+import gc
 import operator
 import os
 import shutil
@@ -203,8 +204,17 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks each test as process, browser, page or unit; the slowest kind comes first."""
+    """Marks each test as process, browser, page or unit; the slowest kinds come first.
+
+    Files of pages and of units mix, so that not all wait for the trained runs that pages show.
+    """
     for item in items:
         if not any(item.get_closest_marker(name) for name in MARKERS):
             item.add_marker(_marker(item.path))
-    items.sort(key=lambda item: MARKERS.index(_marker(item.path)))
+    items.sort(key=lambda item: min(MARKERS.index(_marker(item.path)), MARKERS.index("page")))
+
+
+def pytest_collection_finish() -> None:
+    """What was imported lasts: the garbage collection of each test need not look through it."""
+    gc.collect()
+    gc.freeze()
