@@ -18,6 +18,7 @@ from core.errors import BlastLensError, DataError
 from core.settings import settings
 from core.untrusted.files import read_regular
 
+_CORNERS = ("xmin", "ymin", "xmax", "ymax")  # of VOC
 _CLASS_LISTS = ("classes.txt", "obj.names", "_darknet.labels", "data.yaml", "data.yml")
 
 
@@ -71,15 +72,12 @@ def count_classes(root: Path, names: Sequence[str]) -> dict[str, int]:
 _Found = Iterator[tuple[str, list[Box]]]
 
 
-def _content(file: Path) -> bytes:
-    return read_regular(file, settings().max_file_bytes)
-
-
 def _files(root: Path, names: Iterable[str], suffix: str) -> Iterator[tuple[str, bytes]]:
+    most = settings().max_file_bytes
     for name in names:
         if name.lower().endswith(suffix):
             try:
-                yield name, _content(root / name)
+                yield name, read_regular(root / name, most)
             except OSError:
                 continue
 
@@ -94,10 +92,11 @@ def _voc(root: Path, names: Sequence[str], _: ImageFinder) -> _Found:
             continue
         boxes = []
         for item in tree.iter("object"):
-            corners = [item.findtext(f"bndbox/{key}") for key in ("xmin", "ymin", "xmax", "ymax")]
+            # One path a box: paths cost more than all else in a file of many boxes.
+            corners = {child.tag: child.text for child in item.iterfind("bndbox/*")}
             try:
-                left, top, right, bottom = map(_finite, corners)
-            except (TypeError, ValueError, OverflowError):
+                left, top, right, bottom = (_finite(corners[key]) for key in _CORNERS)
+            except (KeyError, TypeError, ValueError, OverflowError):
                 continue
             name_of = item.findtext("name", "").strip()
             boxes.append(Box(name_of, left, top, right - left, bottom - top))
@@ -149,7 +148,7 @@ def _class_list(root: Path, names: Sequence[str]) -> list[str]:
         if PurePosixPath(name).name not in _CLASS_LISTS:
             continue
         try:
-            text = _content(root / name).decode()
+            text = read_regular(root / name, settings().max_file_bytes).decode()
             if not name.endswith((".yaml", ".yml")):
                 return [line.strip() for line in text.splitlines() if line.strip()]
             listed = yaml.safe_load(text)["names"]
