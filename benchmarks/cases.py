@@ -11,6 +11,7 @@
 import multiprocessing
 import random
 import shutil
+import signal
 import statistics
 import time
 from collections import Counter
@@ -217,6 +218,7 @@ def killed(case_id: str, options: Options) -> Figures:
         versions = {cell.version for cell in case.cells}
         with database.reading() as session:
             whole = len(versions) == 1 and not chain.verify(session).findings
+        whole &= reader.exitcode == -signal.SIGKILL  # else it ended by itself
         half += not whole or (case.state == case_store.SIGNED) != bool(case.signatures)
         left[case.state] += 1
     database.forget()
@@ -226,6 +228,7 @@ def killed(case_id: str, options: Options) -> Figures:
 def _until_killed(case_id: str, begun: Event) -> None:
     """Decides all cells of a case, signs and opens it again, over and over."""
     case = case_store.get(case_id)
+    signing.hindrances(case)  # imports what the first signature needs
     begun.set()
     while True:
         if case.state == case_store.SIGNED:

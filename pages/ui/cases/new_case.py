@@ -138,8 +138,13 @@ def show_pictures(case: CaseRow, person: Person) -> None:
                         key=f"remove_{picture.id}",
                         help=_REMOVE,
                         on_click=parts.act,
-                        args=(retention.remove_picture, person, case.id, picture.id),
+                        args=(_remove, person, case.id, picture.id),
                     )
+
+
+def _remove(person: Person, case_id: str, picture_id: str) -> None:
+    retention.remove_picture(person, case_id, picture_id)
+    case_cache.forget()
 
 
 def _uploader(key: str) -> list[UploadedFile]:
