@@ -30,7 +30,7 @@ from core.untrusted.fields import (
 
 UNFINISHED = ("queued", "running")
 # A worker that ends keeps its lock for a moment after its last status.
-_ENDING_SECONDS = 3.0
+ENDING_SECONDS = 3.0
 # Names of fields of a download in version 0.1.
 _RENAMED = {"bytes_done": "done", "bytes_total": "total"}
 
@@ -245,7 +245,7 @@ class Job:
         A worker can be alive although its heartbeat is old: for a moment after the machine wakes
         from sleep, long enough to press "Resume".
         """
-        deadline = time.monotonic() + _ENDING_SECONDS
+        deadline = time.monotonic() + ENDING_SECONDS
 
         def give_way() -> None:
             if self.status.state == "running" or time.monotonic() > deadline:

@@ -14,6 +14,7 @@ import pytest
 
 from core import locks, storage
 from core.errors import ConfigError, RunError
+from core.jobs import job
 from core.jobs.job import Status, Taken
 from core.runs import config, environment, run_store
 from core.runs.run_store import Run
@@ -258,8 +259,11 @@ def test_only_a_run_that_ended_before_its_time_can_be_resumed(state: str, tmp_pa
         launcher.resume(run)
 
 
-def test_a_second_worker_of_a_run_gives_way(tmp_path: Path) -> None:
+def test_a_second_worker_of_a_run_gives_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A laptop that wakes up shows its runs as interrupted, though their workers go on."""
+    monkeypatch.setattr(job, "ENDING_SECONDS", 0.3)
     run = run_store.create(config.create("cnn-16", tmp_path / "gone", "recommended"))
     with locks.lock(run.path / "worker"), pytest.raises(Taken):
         worker.perform(run, train.work)
