@@ -105,6 +105,19 @@ def patches() -> "keras.Model":
     return keras.Model(inputs, layers.Dense(1)(layers.Dense(8, activation="tanh")(x)))
 
 
+def class_token() -> "keras.Model":
+    """A transformer that reads a token of the whole image alone."""
+    import keras
+    from keras import Input, layers
+
+    inputs = Input((SIDE, SIDE, 3))
+    x = layers.Reshape((16, 16))(layers.Conv2D(16, 8, strides=8)(inputs))
+    x = layers.Concatenate(axis=1)([layers.GlobalMaxPooling1D(keepdims=True)(x), x])
+    x = layers.Add()([x, layers.MultiHeadAttention(2, 8)(x, x)])
+    x = layers.Flatten()(layers.Cropping1D((0, 16))(layers.LayerNormalization()(x)))
+    return keras.Model(inputs, layers.Dense(1)(x))
+
+
 def without_places() -> "keras.Model":
     """A perceptron on all pixels, which has no map."""
     from keras import Input, Sequential, layers
@@ -120,6 +133,7 @@ MODELS: dict[str, tuple[Callable[[], "keras.Model"], tuple[int, int, int]]] = {
     "functional": (functional, (4, 4, 32)),
     "several classes": (several_classes, (2, 2, 32)),
     "patches": (patches, (4, 4, 16)),
+    "class token": (class_token, (1, 1, 16)),
     "without places": (without_places, (1, 1, 8)),
 }
 

@@ -84,14 +84,26 @@ class Anatomy:
         return openvino.Model([end], [self.pixels], "scores")
 
     def features(self) -> Iterator[Features]:
-        """The last feature map, if there is one, then the vectors behind it, the last first."""
+        """The last feature map, if there is one, then the vectors behind it, the last first.
+
+        None where the last one holds tokens that are no patches: what follows reads those, and maps
+        before them are of what the image is made of, not of what the model found.
+        """
         found = [
             features
             for features in self.all_features()
             if features.shape[2] > self.outputs and not features.others
         ]
-        yield from [features for features in found if features.is_map][:1]
+        maps = [] if self.has_class_token else [one for one in found if one.is_map]
+        yield from maps[:1]
         yield from [features for features in found if not features.is_map]
+
+    @property
+    def has_class_token(self) -> bool:
+        """Whether the last feature map holds tokens beside those of the patches before it."""
+        maps = [features for features in self.all_features() if features.is_map]
+        patches = {features.shape[:2] for features in maps if not features.others}
+        return any(last.others and last.shape[:2] in patches for last in maps[:1])
 
     def all_features(self) -> Iterator[Features]:
         """What it has computed wherever every path leads through, the last first."""

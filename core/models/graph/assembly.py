@@ -14,6 +14,10 @@ from core.models.graph.derivative import derivative
 from core.models.inputs import SCALINGS, InputContract
 
 NO_MAP = "Its last layers keep no map of places, so there is no heat map."
+CLASS_TOKEN = (
+    "Its last layers read a token of the whole image, such as a class token, and not those of its "
+    "patches alone, so there is no heat map."
+)
 
 
 def save(model: openvino.Model, file: Path) -> None:
@@ -47,7 +51,7 @@ def _explained(
     anatomy: Anatomy, logit: openvino.Output
 ) -> tuple[openvino.Output, openvino.Output, str]:
     """Features, gradient, and why they are no map, of the first features that can be explained."""
-    problem = NO_MAP
+    problem = CLASS_TOKEN if anatomy.has_class_token else NO_MAP
     for found in anatomy.features():
         try:
             features, gradient = _separated(found, logit)
