@@ -26,6 +26,7 @@ MIN_PALENESS, MIN_REDNESS = 0.35, 0.08  # natural logarithms
 MIN_FRAGMENT = 0.02  # of the mask's area
 MIN_SOLIDITY_GAIN = 0.025
 FIELD_CONTRAST = 0.45  # as `MIN_CONTRAST`, of the density in green of a field's cells
+WIDE = 8.0  # pixels: a width of smoothing; what is twice as wide or more is done at a smaller size
 
 
 @dataclass(frozen=True)
@@ -153,8 +154,14 @@ class _Smooth:
         return np.asarray(np.maximum(total, 1, out=total))
 
     def _blur(self, values: np.ndarray) -> np.ndarray:
-        side = 2 * int(np.ceil(3 * self._sigma)) + 1
-        return np.asarray(cv2.GaussianBlur(values, (side, side), self._sigma))
+        step = max(1, int(self._sigma / WIDE))
+        shape = values.shape[::-1]
+        if step > 1:  # at full size the time would grow with the third power of the diameter
+            small = max(1, shape[0] // step), max(1, shape[1] // step)
+            values = cv2.resize(values, small, interpolation=cv2.INTER_AREA)
+        side = 2 * int(np.ceil(3 * self._sigma / step)) + 1
+        values = cv2.GaussianBlur(values, (side, side), self._sigma / step)
+        return np.asarray(values if step == 1 else cv2.resize(values, shape))
 
 
 def _nucleus(smooth: _Smooth, cell: np.ndarray, cell_depth: np.ndarray) -> np.ndarray:

@@ -127,9 +127,12 @@ def test_colours_are_means_over_the_cell():
 
 
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.7])
-@pytest.mark.parametrize("radius", [30, 110])
+@pytest.mark.parametrize("radius", [30, 110, 900])
 def test_a_drawn_nucleus_is_found_with_its_share(share, radius):
-    cell, nucleus = disc(radius), disc(radius * np.sqrt(share))
+    frame = (450, 450) if radius < 200 else (2000, 2000)
+    middle = (frame[0] // 2, frame[1] // 2)
+    cell = disc(radius, frame, middle)
+    nucleus = disc(radius * np.sqrt(share), frame, middle)
     image = paint((cell, CYTOPLASM), (nucleus, NUCLEUS))
     found = nucleus_mask(image, cell)
     assert 2 * (found & nucleus).sum() / (found.sum() + nucleus.sum()) > 0.97

@@ -56,6 +56,14 @@ def test_a_field_and_a_cell_on_black_are_left_alone(field: np.ndarray) -> None:
         assert same is image and said == ()
 
 
+def test_a_nearly_straight_edge_is_no_disc() -> None:
+    rows, columns = np.ogrid[:300, :300]
+    away = np.hypot(columns - 800, rows - 800)  # the circle's middle lies far outside
+    image = np.where((away < 850)[:, :, None], np.uint8(180), np.uint8(0)).repeat(3, axis=2)
+    found, said = within_disc(image)
+    assert found is image and said == ()
+
+
 def test_a_large_picture_is_read_within_its_disc_too(
     field: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, finished_run: Run
 ) -> None:

@@ -94,9 +94,11 @@ def _disc(small: np.ndarray) -> tuple[float, float, float] | None:
         return None
     x, y, radius = _circle(edge)
     spread = np.hypot(*(edge - (x, y)).T).std()
-    if spread > ROUND * radius or not LEAST_RADIUS * min(small.shape[:2]) <= radius:
+    height, width = small.shape[:2]
+    if spread > ROUND * radius or not LEAST_RADIUS * min(height, width) <= radius:
         return None
-    return x, y, radius
+    # Nearly straight, an edge is on a circle around a place outside.
+    return (x, y, radius) if 0 <= x < width and 0 <= y < height else None
 
 
 def _circle(points: np.ndarray) -> tuple[float, float, float]:
