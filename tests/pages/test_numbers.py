@@ -131,4 +131,4 @@ def test_train_starts_nothing_with_any_number_out_of_range(
 def test_the_limits_of_the_form_are_those_of_the_configuration(workspace: Path) -> None:
     app = open_page("train")
     low, high = RunConfig.bounds("batch_size")
-    assert field(app, "Batch size").help == f"From {low} to {high:,}."
+    assert field(app, "Batch size").help.endswith(f" From {low} to {high:,}.")
