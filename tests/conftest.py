@@ -192,6 +192,12 @@ def _marker(path: Path) -> str:
     return {"browser": "browser", "pages": "page"}.get(folder, "unit")
 
 
+def _needs_server(item: pytest.Item) -> bool:
+    """Whether a test is the one of its kind that runs on PostgreSQL."""
+    given = item.callspec.params if hasattr(item, "callspec") else {}
+    return any(isinstance(value, str) and value == "postgresql" for value in given.values())
+
+
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Leaves files that `-m` does not select unread, since some import TensorFlow."""
     if collection_path.suffix != ".py" or not config.option.markexpr:
@@ -210,7 +216,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """
     for item in items:
         if not any(item.get_closest_marker(name) for name in MARKERS):
-            item.add_marker(_marker(item.path))
+            item.add_marker("process" if _needs_server(item) else _marker(item.path))
     items.sort(key=lambda item: min(MARKERS.index(_marker(item.path)), MARKERS.index("page")))
 
 
