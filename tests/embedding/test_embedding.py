@@ -85,6 +85,7 @@ def test_a_job_draws_the_map_of_a_data_set_and_is_found_again(workspace: Path) -
     assert job.map is None
     with Reporter(job) as reporter:
         worker.work(job, reporter)
+    job.finish("succeeded")
     drawn = embedding_job.of_data_set(index, "pca").map
     assert drawn is not None and drawn.explained is not None
     placed = drawn.place(index.cells)
@@ -100,6 +101,7 @@ def test_a_model_s_map_has_every_cell_and_marks_the_errors_of_its_test_part(
     job = embedding_job.of_run(finished_run, "pca")
     with Reporter(job) as reporter:
         worker.work(job, reporter)
+    job.finish("succeeded")
     assert job.map is not None and job.map.left_out == 0
     index = datasets.index(datasets.resolve("demo"))
     placed = job.map.place(index.cells)
