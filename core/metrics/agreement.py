@@ -6,9 +6,10 @@ Measurement 20, 1960, equation 1.
 
 import numpy as np
 
-from core.metrics.estimate import UNDEFINED, Estimate
+from core.metrics.estimate import Estimate
 
 FEWEST = 10  # ratings below which resamples say nothing
+NONE_RATED, ONE_CATEGORY = "no cell was rated by both", "both put every cell in one category"
 TOO_FEW = f"fewer than {FEWEST} cells were rated by both"
 RESAMPLES, LEVEL = 2000, 0.95
 
@@ -20,12 +21,12 @@ def cohens_kappa(first: np.ndarray, second: np.ndarray, seed: int = 0) -> Estima
     percentiles; it says nothing of other readers or patients.
     """
     if len(first) == 0:
-        return Estimate(None, reason=UNDEFINED)
+        return Estimate(None, reason=NONE_RATED)
     categories = int(max(first.max(), second.max())) + 1
     pairs = first * categories + second
     value = _kappa(np.bincount(pairs, minlength=categories**2)[None], categories)[0]
     if np.isnan(value):
-        return Estimate(None, reason=UNDEFINED)
+        return Estimate(None, reason=ONE_CATEGORY)
     if len(first) < FEWEST:
         return Estimate(float(value), reason=TOO_FEW)
     shares = np.bincount(pairs, minlength=categories**2) / len(first)

@@ -28,7 +28,7 @@ def show(cases: Sequence[CaseSummary]) -> None:
             "Cells": [case.cells for case in cases],
             "Counted": [case.counted for case in cases],
             "Blasts": [case.blasts for case in cases],
-            "Share": [case.share for case in cases],
+            "Share": [None if case.share is None else round(case.share, 2) for case in cases],
         }
     )
     chosen = st.dataframe(
