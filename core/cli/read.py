@@ -18,7 +18,7 @@ from core.errors import ConfigError, UploadError
 from core.explain.cam_methods import METHODS
 from core.explain.suited import suited
 from core.reading.cell_reading import Reading
-from core.reading.picture import FieldImage, open_field, patient_to_json, read_picture
+from core.reading.picture import FieldImage, notes_of, open_field, patient_to_json, read_picture
 from core.reading.reader import Reader
 from core.report.cell import track_record
 from core.report.cell.track_record import RecordInWords
@@ -169,7 +169,8 @@ def cells(
             region, field = opened
             height, width = region.shape
             image = region.read(0, 0, width, height) if overlay else None
-        document = _document(name, field, um_per_px, time.perf_counter() - started)
+        seconds = time.perf_counter() - started
+        document = _document(name, field, um_per_px, notes_of(region), seconds)
         stem = _unique(Path(name).stem, stems)
         if mask:
             file = Path(mask) / f"{stem}_mask.png"
@@ -189,7 +190,9 @@ def cells(
     return documents
 
 
-def _document(name: str, field: Field, um_per_px: float | None, seconds: float) -> dict[str, Any]:
+def _document(
+    name: str, field: Field, um_per_px: float | None, notes: tuple[str, ...], seconds: float
+) -> dict[str, Any]:
     scale = scale_of(field, um_per_px)
     return {
         "image": name,
@@ -205,6 +208,8 @@ def _document(name: str, field: Field, um_per_px: float | None, seconds: float) 
         "milliseconds": round(1000 * seconds, 1),
         "um_per_px": None if isinstance(scale, AskForMagnification) else round(scale, 4),
         "magnification_needed": scale.reason if isinstance(scale, AskForMagnification) else None,
+        "scale_bar_px": field.ruler.bar_px,
+        "prepared": list(notes) or None,
     }
 
 

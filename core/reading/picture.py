@@ -161,11 +161,8 @@ def read_picture(
             progress=reading_cells,
         )
         picture = overlay(_overview(region), result)
-        if isinstance(region, Excerpt):
-            notes = region.notes
-        else:
-            notes = () if is_large(path, name) else open_picture(path, name)[1]
-        return FieldImage(result, picture, _judge_heat_maps(reader, region, result), notes)
+        heat_maps = _judge_heat_maps(reader, region, result)
+        return FieldImage(result, picture, heat_maps, notes_of(region))
 
 
 def read_small_field(
@@ -204,10 +201,15 @@ def open_field(
             region = part_within_disc(large)
             yield region, tiles.detect_tiled(region, um_per_px=um_per_px, progress=progress)
     else:
-        image, _ = open_picture(path, name)
+        image, notes = open_picture(path, name)
         if swap_red_blue:
             image = np.ascontiguousarray(image[:, :, ::-1])
-        yield Whole(image), detect(image, um_per_px=um_per_px)
+        yield Whole(image, notes), detect(image, um_per_px=um_per_px)
+
+
+def notes_of(region: Region) -> tuple[str, ...]:
+    """What was assumed of a region that `open_field` opened, or done to it, in sentences."""
+    return region.notes if isinstance(region, Whole | Excerpt) else ()
 
 
 def patient_to_json(run_id: str, fields: list[FieldImage]) -> dict[str, object]:

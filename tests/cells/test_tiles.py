@@ -135,6 +135,7 @@ def test_the_command_line_finds_cells_and_writes_files(image, field, tmp_path: P
     assert told["image"] == str(path) and told["milliseconds"] > 0
     assert [tuple(cell["bbox"]) for cell in told["cells"]] == [field.frame(c) for c in field.cells]
     assert {"area_px", "score"} <= set(told["cells"][0])
+    assert told["scale_bar_px"] is None and told["prepared"] is None
     np.testing.assert_array_equal(
         decode(Path(told["mask"]))[:, :, 0], annotations.mask_image(field)
     )

@@ -94,6 +94,15 @@ def test_it_is_read_as_the_field_it_shows(finished_run: Run, field: np.ndarray) 
     assert "eyepiece" in open_picture(picture, "phone.png")[1][0]
 
 
+def test_its_opened_field_says_where_its_boxes_count_from(
+    field: np.ndarray, tmp_path: Path
+) -> None:
+    file = tmp_path / "phone.png"
+    file.write_bytes(encode(through_an_eyepiece(field, (600, 450), 430)))
+    with pictures.open_field(file, file.name, None, lambda done, total: None) as (region, _):
+        assert "read within its bright disc" in pictures.notes_of(region)[0]
+
+
 def test_no_real_field_or_cell_is_taken_for_one(real_data: Path) -> None:
     files = sorted(real_data.rglob("*.bmp"))[::9] + sorted(real_data.rglob("*.jpg"))[::9]
     assert len(files) > 40

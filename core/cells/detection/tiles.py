@@ -32,11 +32,11 @@ class Region(Protocol):
 
 
 class Whole:
-    """An array as a `Region`."""
+    """An array as a `Region`; `notes` say in sentences what was done to it."""
 
-    def __init__(self, image: np.ndarray) -> None:
+    def __init__(self, image: np.ndarray, notes: tuple[str, ...] = ()) -> None:
         """RGB uint8 (H, W, 3)."""
-        self._image = image
+        self._image, self.notes = image, notes
 
     @property
     def shape(self) -> tuple[int, int]:
