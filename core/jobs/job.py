@@ -194,10 +194,21 @@ class Job:
                 raise
             storage.overwrite_json(file, status.stored())
 
-    def finish(self, state: str, error: str | None = None) -> bool:
-        """Writes the final state and returns True, unless the job is deleted or has ended."""
-        if self.deleted or not (status := self.written_status).unfinished:
+    def under_way(self, start: float | None = None) -> bool:
+        """Whether the job is there and has not ended, by its last written status.
+
+        `start`: the time at which a start of the job was queued; False if it was queued again
+        since, so that a worker that is still ending leaves the next start to the next worker.
+        """
+        status = self.written_status
+        mine = start is None or status.queued == start
+        return mine and status.unfinished and not self.deleted
+
+    def finish(self, state: str, error: str | None = None, *, start: float | None = None) -> bool:
+        """Writes the final state and returns True, if the job is `under_way`."""
+        if not self.under_way(start):
             return False
+        status = self.written_status
         changes = {"finished": time.time(), "seconds_left": None, "rate": None}
         error = error and error.replace("\0", "")[:MOST_WORDS]
         self.write_status(status.replace(state=state, error=error, **changes))

@@ -32,6 +32,7 @@ class Reporter:
         self._status = job.written_status
         self._lock = threading.Lock()
         self._written = self._logged = 0.0
+        self.start = self._status.queued  # of the job, for `Job.under_way`
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._beat, daemon=True)
 

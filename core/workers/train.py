@@ -31,10 +31,10 @@ def work(run: Run, reporter: Reporter) -> None:
     with nullcontext() if scheduled else queue.turn(run, reporter.check_stop):
         reporter.begin()
         reporter.close()
-        leftovers.sweep(run.path)
+        leftovers.sweep_dead(run.path)
         code = _train(run)
-        leftovers.sweep(run.path)
-    if not run.deleted and run.written_status.unfinished:
+        leftovers.sweep_dead(run.path)
+    if run.under_way(reporter.start):
         if run.stop_requested:
             raise Cancelled
         raise RunError(f"{_death(code)} {run.remedy}")

@@ -33,7 +33,7 @@ def work(run: Run, reporter: Reporter) -> None:
 
 def _clean(run: Run) -> None:
     leftovers.sweep_caches(os.getpid())
-    leftovers.sweep(run.path)
+    leftovers.sweep_dead(run.path)
 
 
 if __name__ == "__main__":

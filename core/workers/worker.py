@@ -67,7 +67,7 @@ def carry_out(job: J, work: Work[J]) -> None:
             state = "cancelled"
         except Exception as problem:
             state, error = "failed", explain(problem, job)
-    if job.finish(state, error):
+    if job.finish(state, error, start=reporter.start):
         log.info("%s: %s", job.title, f"{state}. {error}" if error else state)
 
 

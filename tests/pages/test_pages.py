@@ -22,7 +22,6 @@ from tests.conftest import CELLS, PROJECT
 from tests.factories import executor
 from tests.factories.app import button, downloads, labels, open_page, words
 from tests.factories.bad_images import write_bad_images
-from tests.factories.processes import wait_while_processes_end
 
 PAGES = ("home", "dataset", "train", "tune", "compare", "predict", "cohorts", "models")
 
@@ -331,7 +330,6 @@ def test_training_starts_shows_progress_survives_a_page_switch_and_stops(workspa
         assert launcher.follow(run).state == "cancelled"
         app.run()
         assert "stopped" in words(app) and not app.exception
-        wait_while_processes_end(run)
         next(button for button in app.button if button.label == "Resume").click().run()
         assert run.status.unfinished and not app.exception
     finally:

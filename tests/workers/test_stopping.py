@@ -1,6 +1,7 @@
 """Runs that are stopped, killed and resumed: they end as asked, or as if nothing had been."""
 
 import itertools
+import os
 import random
 import shutil
 import subprocess
@@ -249,6 +250,25 @@ def test_a_resumed_run_goes_to_the_end_of_the_queue(tmp_path: Path) -> None:
     assert queue._before(places[2]) == 1
     second.write_status(Status(state="succeeded", queued=second.status.queued))
     assert queue._before(places[2]) == 0
+
+
+def test_a_run_resumed_while_its_worker_still_ends_is_left_to_the_next_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = run_store.create(config.create("cnn-16", tmp_path, "recommended"))
+    kept = run.path / f".status.json{storage.mark(os.getppid())}0"  # as another process writes it
+
+    def stopped_and_resumed(run: Run) -> int:
+        assert run.finish("cancelled")  # as its trainer does
+        run.requeue()
+        kept.touch()
+        return 0
+
+    monkeypatch.setattr(train, "_train", stopped_and_resumed)
+    worker.carry_out(run, train.work)
+    assert run.status.state == "queued" and run.status.started is None and kept.exists()
+    worker.carry_out(run, lambda run, reporter: None)
+    assert run.status.state == "succeeded"
 
 
 @pytest.mark.parametrize("state", ["queued", "running", "succeeded"])

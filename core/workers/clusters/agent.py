@@ -20,6 +20,8 @@ from core.workers.clusters import chosen
 from core.workers.clusters.cluster import MOST_LOSSES, Cluster, Order, Task
 
 _LOOK_EVERY_SECONDS = 0.25
+# The agent of a job that was stopped, and queued again since, waits as long for its task to end.
+_ENDING_SECONDS = 30.0
 log = logging.getLogger("core.workers.clusters.agent")  # it runs as __main__
 
 
@@ -28,8 +30,11 @@ def main(folder: str, module: str) -> None:
     kind = next(kind for kind, named in launcher.WORKERS.items() if named == module)
     job = kind(Path(folder))
 
+    deadline = time.monotonic() + _ENDING_SECONDS
+
     def give_way() -> None:
-        raise Taken
+        if job.status.state == "running" or time.monotonic() > deadline:
+            raise Taken
 
     try:
         with locks.lock(job.path / "agent", give_way):
@@ -39,27 +44,29 @@ def main(folder: str, module: str) -> None:
 
 
 def _work(job: Job, module: str) -> None:
+    start = job.written_status.queued
     try:
         with chosen.opened() as cluster:
             tend(job, module, cluster)
     except BlastLensError as problem:
-        job.finish("failed", str(problem))
+        job.finish("failed", str(problem), start=start)
     except Exception as problem:
-        job.finish("failed", worker.explain(problem, job))
+        job.finish("failed", worker.explain(problem, job), start=start)
 
 
 def tend(job: Job, module: str, cluster: Cluster) -> None:
-    """Submits the worker of a job until it has ended the job.
+    """Submits the worker of a job until it has ended the job, or the job is queued again.
 
     Raises `ClusterError` if the cluster refuses it, or loses it `MOST_LOSSES` times.
     """
+    start = job.written_status.queued
     mark = f"agent-{secrets.token_hex(4)}"
     (job.path / mark).touch()
     try:
         for loss in range(1, MOST_LOSSES + 1):
             task = cluster.submit(_order(job, module, mark, cluster), job)
             _follow(job, task)
-            if job.stop_requested or not task.lost or not job.written_status.unfinished:
+            if job.stop_requested or not task.lost or not job.under_way(start):
                 break
             log.warning("%s was lost for the %d. time: %s", job.title, loss, task.error)
             status = job.written_status
@@ -67,10 +74,10 @@ def tend(job: Job, module: str, cluster: Cluster) -> None:
     finally:
         (job.path / mark).unlink(missing_ok=True)
         shutil.rmtree(job.path / "slurm", ignore_errors=True)
-    if job.deleted or not job.written_status.unfinished:
+    if not job.under_way(start):
         return
     if job.stop_requested:
-        job.finish("cancelled")
+        job.finish("cancelled", start=start)
     else:
         raise ClusterError(f"{task.error or 'The worker ended without a word.'} {job.remedy}")
 

@@ -80,16 +80,26 @@ def test_a_lost_worker_is_submitted_again_and_its_run_waits_meanwhile(run: Run) 
 
     def work(number: int) -> None:
         states.append(run.written_status.state)
-        run.write_status(Status(state="running"))
+        running = run.written_status.replace(state="running")
+        run.write_status(running)
         if number == 3:
             run.finish("succeeded")
         else:  # its heart stood still long ago
-            run.write_status(Status(state="running", heartbeat=time.time() - 3600))
+            run.write_status(running.replace(heartbeat=time.time() - 3600))
 
     lost = FakeTask(lost=True, error="The node died.")
     agent.tend(run, MODULE, FakeCluster([lost, lost, FakeTask()], work))
     assert states == ["queued"] * 3
     assert run.status.state == "succeeded"
+
+
+def test_a_job_queued_again_while_its_task_ends_is_left_to_the_next_agent(run: Run) -> None:
+    def work(number: int) -> None:
+        run.finish("cancelled")
+        run.requeue()
+
+    agent.tend(run, MODULE, FakeCluster([FakeTask(error="ended late")], work))
+    assert run.status.state == "queued" and run.status.error is None
 
 
 def test_a_worker_lost_again_and_again_fails_with_the_reason(run: Run) -> None:
