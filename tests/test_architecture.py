@@ -325,11 +325,11 @@ def test_documents_have_types() -> None:
 
 
 def test_tests_use_public_names() -> None:
-    used = {name for file in sources("tests") for name in _private_names(file)}
+    used = {name for file in sources("tests") for name in private_names_of_modules(file)}
     assert used == PRIVATE_NAMES_IN_TESTS
 
 
-def _private_names(file: Path) -> set[str]:
+def private_names_of_modules(file: Path) -> set[str]:
     """The private names of the project's modules that a file reads or replaces."""
     tree = parsed(file)
     modules = {

@@ -6,20 +6,20 @@ from pathlib import Path
 import pytest
 
 from core.runs import run_store
-from tests.chaos import archives
+from tests.chaos import archive_damage, archives
 from tests.factories import archives as factory
 
 # A seed of each kind of mutation.
 SEEDS = {
     made.__name__: next(
-        seed for seed in range(1000) if random.Random(seed).choice(archives.MUTATIONS) is made
+        seed for seed in range(1000) if random.Random(seed).choice(archive_damage.MUTATIONS) is made
     )
-    for made in archives.MUTATIONS
+    for made in archive_damage.MUTATIONS
 }
 
 
 def test_a_whole_archive_is_imported_shown_and_read_with(tmp_path: Path) -> None:
-    factory.pack(tmp_path / "run.zip", archives.originals())
+    factory.pack(tmp_path / "run.zip", archive_damage.originals())
     assert archives.imported((tmp_path / "run.zip").read_bytes()) == "imported"
     assert [run.run_id for run in run_store.runs()] == ["stranger"]
 

@@ -4,12 +4,12 @@ import json
 import random
 from pathlib import Path
 
-from tests.chaos import documents
+from tests.chaos import document_kinds, documents
 
 
 def test_damaged_documents_are_shown_or_refused(artifacts: Path) -> None:
-    documents.furnish(artifacts)
-    for name, kind in documents.kinds().items():
+    document_kinds.furnish(artifacts)
+    for name, kind in document_kinds.kinds().items():
         kind.show()
         tried = [documents.trial(seed, name, kind, artifacts) for seed in range(3)]
         assert [trial for trial in tried if not trial.held] == []

@@ -8,12 +8,12 @@ import pytest
 from PIL import Image
 
 from core.data import images
-from tests.chaos import mutations, uploads
+from tests.chaos import format_damage, mutations, pictures, uploads
 
 
-@pytest.mark.parametrize("kind", mutations.originals())
+@pytest.mark.parametrize("kind", pictures.originals())
 def test_a_file_that_nothing_was_done_to_is_read(kind: str) -> None:
-    assert images.decode(mutations.originals()[kind], kind).shape[2] == 3
+    assert images.decode(pictures.originals()[kind], kind).shape[2] == 3
 
 
 def test_a_seed_always_gives_the_same_file() -> None:
@@ -23,10 +23,10 @@ def test_a_seed_always_gives_the_same_file() -> None:
 
 
 def test_chunks_and_segments_are_those_of_the_file() -> None:
-    png, jpeg = (mutations.originals()[kind] for kind in ("PNG", "JPEG progressive"))
-    assert [kind for kind, _ in mutations.png_chunks(png)][-1] == b"IEND"
-    assert b"".join(mutations.jpeg_segments(jpeg)) == jpeg
-    starts = [part[:2] for part in mutations.jpeg_segments(jpeg)]
+    png, jpeg = (pictures.originals()[kind] for kind in ("PNG", "JPEG progressive"))
+    assert [kind for kind, _ in format_damage.png_chunks(png)][-1] == b"IEND"
+    assert b"".join(format_damage.jpeg_segments(jpeg)) == jpeg
+    starts = [part[:2] for part in format_damage.jpeg_segments(jpeg)]
     assert starts[0] == b"\xff\xd8" and starts.count(b"\xff\xda") == 10
     found = Image.open(io.BytesIO(jpeg))
     assert np.asarray(found).shape == images.decode(jpeg).shape

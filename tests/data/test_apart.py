@@ -11,7 +11,7 @@ from core.data import images
 from core.data.image_formats import apart
 from core.errors import TooSmallError, UploadError
 from core.settings import settings
-from tests.chaos.mutations import originals, saved
+from tests.chaos.pictures import originals, saved
 
 JP2 = originals()["JPEG2000"]
 pytestmark = pytest.mark.process

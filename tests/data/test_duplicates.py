@@ -170,7 +170,7 @@ def test_of_images_alike_by_the_hundred_the_nearest_are_compared_and_all_hang_to
         found = candidates(thumbnails)
         assert len(found) <= 600 * duplicates.NEIGHBOURS
         names = [str(row) for row in range(600)]
-        pairs = _links(*((str(a), str(b)) for a, b in found))
+        pairs = links(*((str(a), str(b)) for a, b in found))
         assert len(set(link_subjects(names, pairs).values())) == 1
 
 
@@ -229,18 +229,18 @@ def test_a_long_search_shows_that_it_goes_on(monkeypatch):
     assert told == [(0, 1), (0, 1)]
 
 
-def _links(*pairs: tuple[str, str]) -> pd.DataFrame:
+def links(*pairs: tuple[str, str]) -> pd.DataFrame:
     return pd.DataFrame(pairs, columns=["subject_a", "subject_b"])
 
 
 def test_links_are_transitive_and_singletons_keep_their_name():
-    found = link_subjects(["1", "2", "3", "4", "5", "6"], _links(("1", "2"), ("3", "2")))
+    found = link_subjects(["1", "2", "3", "4", "5", "6"], links(("1", "2"), ("3", "2")))
     assert found == {"1": "1+2+3", "2": "1+2+3", "3": "1+2+3", "4": "4", "5": "5", "6": "6"}
 
 
 def test_a_pair_within_a_subject_and_a_pair_told_twice_change_nothing():
-    assert link_subjects(["1", "2"], _links(("1", "1"))) == {"1": "1", "2": "2"}
-    twice = link_subjects(["1", "2"], _links(("1", "2"), ("2", "1")))
+    assert link_subjects(["1", "2"], links(("1", "1"))) == {"1": "1", "2": "2"}
+    twice = link_subjects(["1", "2"], links(("1", "2"), ("2", "1")))
     assert twice == {"1": "1+2", "2": "1+2"}
 
 
@@ -248,16 +248,16 @@ def test_the_order_of_subjects_and_pairs_does_not_matter():
     rng = np.random.default_rng(0)
     subjects = [f"H{n}" for n in range(12)]
     pairs = [("H1", "H2"), ("H2", "H10"), ("H4", "H3"), ("H10", "H11"), ("H3", "H4")]
-    first = link_subjects(subjects, _links(*pairs))
+    first = link_subjects(subjects, links(*pairs))
     assert first["H1"] == "H1+H10+H11+H2"
     for _ in range(20):
         shuffled = [tuple(rng.permutation(pair)) for pair in rng.permutation(pairs)]
-        assert link_subjects(list(rng.permutation(subjects)), _links(*shuffled)) == first
+        assert link_subjects(list(rng.permutation(subjects)), links(*shuffled)) == first
 
 
 def test_a_chain_of_pairs_is_one_group():
     subjects = [f"{n:04}" for n in range(3000)]
-    found = link_subjects(subjects, _links(*pairwise(subjects)))
+    found = link_subjects(subjects, links(*pairwise(subjects)))
     assert len(set(found.values())) == 1
 
 

@@ -16,7 +16,8 @@ from core.data.image_formats import structure
 from core.errors import UploadError
 from core.settings import settings
 from tests.chaos import mutations
-from tests.chaos.mutations import jpeg_segments, originals, png_chunk, png_chunks, saved
+from tests.chaos.format_damage import jpeg_segments, png_chunk, png_chunks
+from tests.chaos.pictures import originals, saved
 
 LIMITS = settings()
 CELL = np.ascontiguousarray(images.decode(originals()["PNG"]))

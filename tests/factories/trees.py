@@ -107,3 +107,10 @@ def index_of(cells: pd.DataFrame, pairs: pd.DataFrame | None = None) -> Index:
         rejected=pd.DataFrame(columns=["path", "reason"]),
         fingerprint="0" * 16,
     )
+
+
+def assert_equal_indexes(a: Index, b: Index) -> None:
+    for table in ("cells", "pairs", "rejected"):
+        pd.testing.assert_frame_equal(getattr(a, table), getattr(b, table))
+    names = ("root", "name", "synthetic", "layout", "classes", "fingerprint")
+    assert [getattr(a, name) for name in names] == [getattr(b, name) for name in names]

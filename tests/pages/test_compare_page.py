@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from core import storage
 from core.report import comparison_tables
-from core.runs import run_store
+from core.runs import active_model, run_store
 from tests.conftest import PROJECT
 from tests.factories import invented
 from tests.factories.app import downloads, open_page, words
@@ -157,3 +158,18 @@ def test_a_changed_threshold_is_measured_anew(shipped: Path) -> None:
     row = after.set_index("Run").loc["demo-cnn-16"]
     assert row["Sensitivity"].startswith("1.00")
     assert not before.set_index("Run").loc["demo-cnn-16", "Sensitivity"].startswith("1.00")
+
+
+def test_comparing_gives_a_verdict_a_table_and_promotes(workspace: Path) -> None:
+    app = open_page("compare")
+    assert "balanced accuracy" in words(app).lower()
+    assert {"run-cnn-16", "run-cnn-dropout"} <= set(app.dataframe[0].value["Run"])
+    try:
+        app.button(key="use_run-cnn-dropout").click().run()
+        assert active_model.active().run_id == "run-cnn-dropout"
+        app.multiselect[0].set_value(["run-cnn-16"]).run()
+        assert "run-cnn-16 reaches" in words(app) and not app.exception
+        app.multiselect[0].set_value([]).run()
+        assert not app.exception
+    finally:
+        storage.active_file().unlink(missing_ok=True)

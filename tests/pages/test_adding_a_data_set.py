@@ -1,0 +1,94 @@
+"""A folder becomes a data set on the Dataset page: its path, its classes, where they stand."""
+
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from core import storage
+from core.data import datasets
+from tests.factories.app import open_page, words
+
+
+def test_the_classes_of_a_folder_are_asked_for_and_those_not_named_are_left_out(
+    artifacts: Path, demo_root: Path, tmp_path: Path
+) -> None:
+    for number, cell in enumerate(sorted(demo_root.rglob("*_all.bmp"))[:6]):
+        folder = tmp_path / "set" / ("Early", "Benign", "Other")[number % 3]
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy(cell, folder / f"{number}.bmp")
+    app = open_page("dataset")
+    app.text_input[0].set_value(str(tmp_path / "set"))
+    next(b for b in app.button if b.label == "Add").click().run()
+    sides = {select.label: select for select in app.multiselect}
+    assert sides["Positive: ALL, blasts"].options == ["Benign (2)", "Early (2)", "Other (2)"]
+    add = next(b for b in app.button if b.label == "Add this data set")
+    assert add.disabled
+    sides["Positive: ALL, blasts"].select("Early").run()
+    sides = {select.label: select for select in app.multiselect}
+    sides["Negative: HEM, healthy"].select("Benign").run()
+    assert "Left out, which no model sees: Other." in words(app)
+    next(b for b in app.button if b.label == "Add this data set").click().run()
+    assert not app.exception and not app.error
+    assert "Early counts as ALL, the positive class; Benign as HEM. Left out: Other." in words(app)
+    assert "The subjects of 4 labelled cells are not known" in words(app)
+    found = datasets.index(tmp_path / "set").cells
+    assert dict(zip(found["class_name"], found["label"].astype(object), strict=True)) == {
+        "Early": 1,
+        "Benign": 0,
+        "Other": pd.NA,
+    }
+
+
+@pytest.mark.parametrize(
+    ("source", "shown"),
+    [("Folders", "Folder of the class"), ("File names", "File names of"), ("A table", None)],
+)
+def test_the_dialog_asks_where_the_classes_stand(
+    artifacts: Path, demo_root: Path, tmp_path: Path, source: str, shown: str | None
+) -> None:
+    for number, cell in enumerate(sorted(demo_root.rglob("*_all.bmp"))[:4]):
+        folder = tmp_path / "set/pictures"
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy(cell, folder / f"{'ab'[number % 2]}_{number}.bmp")
+    rows = [f"{'ab'[n % 2]}_{n};{'blast' if n % 2 else 'no blast'};p{n}" for n in range(4)]
+    (tmp_path / "set/findings.csv").write_text("\n".join(["name;finding;patient", *rows]))
+    app = open_page("dataset")
+    app.text_input[0].set_value(str(tmp_path / "set"))
+    next(b for b in app.button if b.label == "Add").click().run()
+    where = next(c for c in app.segmented_control if c.label.startswith("Where does"))
+    assert where.value == "A table"  # it lists the images, and its classes are not recognised
+    where.select(source).run()
+    if shown:
+        assert shown in [select.label for select in app.selectbox]
+        if source == "File names":
+            next(s for s in app.selectbox if s.label == shown).select("PBC").run()
+    else:
+        columns = {select.label: select for select in app.selectbox}
+        assert columns["Column of the subject"].value == "patient"
+        columns["Column of the class"].select("finding").run()
+    sides = {select.label: select.options for select in app.multiselect}
+    expected = {
+        "Folders": ["pictures (4)"],
+        "File names": ["a (2)", "b (2)"],
+        "A table": ["blast (2)", "no blast (2)"],
+    }
+    assert sides["Positive: ALL, blasts"] == expected[source]
+    assert not app.exception and not app.error
+
+
+def test_a_folder_is_added_by_path_and_a_wrong_one_is_named(
+    workspace: Path, demo_root: Path, tmp_path: Path
+) -> None:
+    app = open_page("dataset")
+    app.text_input[0].set_value(str(tmp_path / "nowhere"))
+    app.button[0].click().run()
+    assert "is not a folder" in app.error[0].value
+    try:
+        app.text_input[0].set_value(str(demo_root))
+        app.button[0].click().run()
+        assert not app.exception
+        assert str(demo_root) in str(app.selectbox[0].options)
+    finally:
+        storage.sources_file().unlink(missing_ok=True)
