@@ -3,12 +3,21 @@
 import ast
 import subprocess
 import sys
-from functools import cache
-from pathlib import Path
 
 import pytest
 
-PROJECT = Path(__file__).resolve().parent.parent
+from tests.factories.source_code import (
+    PROJECT,
+    imports,
+    module_name,
+    parsed,
+    private_names,
+    private_names_of_modules,
+    room,
+    sources,
+    users,
+)
+
 # One line a floor, from the ground up. A module may import its own room and the floors below.
 FLOORS = (
     {"core.compat", "core.errors", "core.memory", "core.settings"},
@@ -68,34 +77,6 @@ PRIVATE_NAMES_IN_TESTS = {
 }
 
 
-def sources(*folders: str) -> list[Path]:
-    return [file for folder in folders for file in sorted((PROJECT / folder).rglob("*.py"))]
-
-
-def module_name(file: Path) -> str:
-    return ".".join(file.relative_to(PROJECT).with_suffix("").parts).removesuffix(".__init__")
-
-
-@cache
-def parsed(file: Path) -> ast.Module:
-    return ast.parse(file.read_text(encoding="utf-8"))
-
-
-@cache
-def imports(file: Path) -> frozenset[str]:
-    found = set()
-    for node in ast.walk(parsed(file)):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            found |= {f"{node.module}.{alias.name}" for alias in node.names} | {node.module}
-    return frozenset(found)
-
-
-def room(module: str) -> str:
-    return ".".join(module.split(".")[:2])
-
-
 def floor(module: str) -> int | None:
     floors = [number for number, rooms in enumerate(FLOORS) if room(module) in rooms]
     return floors[0] if floors else None
@@ -152,12 +133,6 @@ def test_a_page_never_imports_a_page_and_stays_under_200_lines() -> None:
     for page in pages:
         assert not imports(page) & names, page
         assert len(page.read_text(encoding="utf-8").splitlines()) <= 200, page
-
-
-def users(text: str, *folders: str) -> list[str]:
-    """The modules whose source has that text."""
-    files = sources(*folders)
-    return [module_name(file) for file in files if text in file.read_text(encoding="utf-8")]
 
 
 def test_pages_refresh_themselves_in_the_monitor_only() -> None:
@@ -245,25 +220,6 @@ def test_only_compat_leans_on_the_insides_of_libraries() -> None:
     assert leaning - {"core.memory"} == {"core.compat", "pages.ui.common.compat"}
 
 
-def private_names(file: Path) -> set[str]:
-    """The private names of libraries that a file uses; `os._exit` is a public one."""
-    tree = parsed(file)
-    libraries, names = set(), set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            libraries |= {alias.asname or alias.name.split(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            libraries |= {alias.asname or alias.name for alias in node.names}
-    for node in ast.walk(tree):
-        match node:
-            case ast.Attribute(ast.Name(name), attribute) if name in libraries:
-                names.add(attribute)
-            case ast.Call(ast.Name("getattr"), [_, ast.Constant(str(attribute)), *_]):
-                names.add(attribute)
-    private = {name for name in names if name.startswith("_") and not name.startswith("__")}
-    return private - {"_exit"}
-
-
 def test_documents_write_the_json_of_run_and_sweep_folders() -> None:
     rooms = ("runs", "archive", "evaluation", "audit", "ood", "training", "tuning", "report")
     writers = {
@@ -313,7 +269,7 @@ def test_a_name_of_a_test_file_is_used_once() -> None:
 def test_files_stay_under_300_lines() -> None:
     long = {
         file.relative_to(PROJECT).as_posix()
-        for file in sources("core", "pages", "benchmarks")
+        for file in sources("core", "pages", "benchmarks", "tests")
         if len(file.read_text(encoding="utf-8").splitlines()) > 300
     }
     assert long == LONG_FILES
@@ -327,34 +283,3 @@ def test_documents_have_types() -> None:
 def test_tests_use_public_names() -> None:
     used = {name for file in sources("tests") for name in private_names_of_modules(file)}
     assert used == PRIVATE_NAMES_IN_TESTS
-
-
-def private_names_of_modules(file: Path) -> set[str]:
-    """The private names of the project's modules that a file reads or replaces."""
-    tree = parsed(file)
-    modules = {
-        alias.asname or alias.name: f"{node.module}.{alias.name}"
-        for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom) and node.module
-        if node.module.split(".")[0] in {"core", "pages", "benchmarks"}
-        for alias in node.names
-    }
-    found = {name for name in modules.values() if _private(name.rpartition(".")[2])}
-    for node in ast.walk(tree):
-        match node:
-            case ast.Attribute(value=ast.Name(id=module), attr=name):
-                pass
-            case ast.Call(
-                func=ast.Attribute(attr="setattr"),
-                args=[ast.Name(id=module), ast.Constant(value=str(name)), *_],
-            ):
-                pass
-            case _:
-                continue
-        if module in modules and _private(name):
-            found.add(f"{modules[module]}.{name}")
-    return found
-
-
-def _private(name: str) -> bool:
-    return name.startswith("_") and not name.startswith("__")

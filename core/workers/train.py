@@ -32,7 +32,7 @@ def work(run: Run, reporter: Reporter) -> None:
         reporter.begin()
         reporter.close()
         leftovers.sweep_dead(run.path)
-        code = _train(run)
+        code = watch_trainer(run)
         leftovers.sweep_dead(run.path)
     if run.under_way(reporter.start):
         if run.stop_requested:
@@ -40,7 +40,7 @@ def work(run: Run, reporter: Reporter) -> None:
         raise RunError(f"{_death(code)} {run.remedy}")
 
 
-def _train(run: Run) -> int:
+def watch_trainer(run: Run) -> int:
     """Watches over a trainer to its end, kills it if it does not stop, returns its exit status."""
     command = [sys.executable, "-m", "core.workers.trainer", str(run.path)]
     # NumPy's own threads only slow its small products down, and have been seen to wait for one

@@ -1,8 +1,9 @@
+"""Files and bytes become pictures through one door, or an upload error with a remedy."""
+
 import io
 import subprocess
 import sys
 import tracemalloc
-import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,6 @@ import pytest
 from PIL import Image
 
 from core.data import images
-from core.data.geometry import Geometry, fit, window
 from core.data.images import decode, encode
 from core.data.synthetic.dataset import draw_cell
 from core.errors import UploadError
@@ -236,104 +236,3 @@ def test_the_given_name_stands_in_the_message():
         decode(b"", name="slide 7.png")
     with pytest.raises(UploadError, match=r"^the upload is empty"):
         decode(b"")
-
-
-def _decode_or_refuse(data: bytes) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow's remarks on broken EXIF
-        try:
-            found = decode(data, name="fuzz")
-        except UploadError as error:
-            assert "fuzz" in str(error)
-            assert "\n" not in str(error)
-        else:
-            assert found.dtype == np.uint8
-            assert found.ndim == 3
-
-
-@pytest.mark.parametrize("kind", ["BMP", "PNG", "JPEG", "TIFF", "WEBP"])
-def test_damaged_bytes_never_raise_anything_but_an_upload_error(kind):
-    whole, rng = _encode(_small(), kind), np.random.default_rng(3)
-    for _ in range(200):
-        data = bytearray(whole)
-        if rng.random() < 0.4:
-            del data[rng.integers(len(data)) :]
-        else:  # headers are where it hurts
-            reach = len(data) if rng.random() < 0.5 else min(200, len(data))
-            for place in rng.integers(0, reach, rng.integers(1, 8)):
-                data[place] = rng.integers(256)
-        _decode_or_refuse(bytes(data))
-
-
-def test_a_tiff_whose_second_picture_has_no_width_is_an_upload_error():
-    whole = _encode(_small(), "TIFF", save_all=True, append_images=[_small()])
-    width_tag = b"\x00\x01\x04\x00\x01\x00\x00\x00\x40\x00\x00\x00"  # ImageWidth = 64, LONG
-    assert whole.count(width_tag) == 2
-    place = whole.rindex(width_tag)
-    with pytest.raises(UploadError):
-        decode(whole[:place] + b"\xfe\x00" + whole[place + 2 :])
-
-
-def test_damaged_exif_is_never_anything_but_an_upload_error():
-    exif = Image.Exif()
-    exif[0x0112], exif[0x010E] = 6, "hello"
-    whole = _encode(Image.new("RGB", (32, 40)), "JPEG", exif=exif)
-    start = whole.index(b"Exif")
-    for place in range(start + 6, start + 40):
-        for value in (*range(32), 62, 84, 255):
-            data = bytearray(whole)
-            data[place] = value
-            _decode_or_refuse(bytes(data))
-
-
-def test_the_window_keeps_the_centre_of_a_larger_image_at_its_scale():
-    image = np.random.default_rng(0).integers(0, 256, (600, 600, 3), dtype=np.uint8)
-    np.testing.assert_array_equal(window(image, 450), image[75:525, 75:525])
-
-
-def test_the_window_pads_a_smaller_image_in_black():
-    image = np.full((300, 200, 3), 7, np.uint8)
-    found = window(image, 450)
-    assert found.shape == (450, 450, 3)
-    np.testing.assert_array_equal(found[75:375, 125:325], image)
-    assert found.sum() == image.sum()
-
-
-@pytest.mark.parametrize("shape", [(451, 449), (33, 1001), (7, 8), (450, 600)])
-@pytest.mark.parametrize("side", [5, 224, 450])
-def test_the_window_cuts_one_axis_and_pads_the_other_within_half_a_pixel(shape, side):
-    image = np.random.default_rng(1).integers(1, 256, (*shape, 3), dtype=np.uint8)
-    found = window(image, side)
-    assert found.shape == (side, side, 3)
-    inside = found[:, :, 0] > 0
-    for axis, length in enumerate(shape):
-        lit = np.flatnonzero(inside.any(axis=1 - axis))
-        assert len(lit) == min(length, side)
-        assert abs(lit[0] - (side - 1 - lit[-1])) <= 1
-    rows, columns = (min(length, side) for length in shape)
-    top, left = ((length - min(length, side)) // 2 for length in shape)
-    np.testing.assert_array_equal(
-        found[inside], image[top : top + rows, left : left + columns].reshape(-1, 3)
-    )
-
-
-def test_the_window_of_an_equal_image_is_the_image_itself(cell):
-    np.testing.assert_array_equal(window(cell, 450), cell)
-
-
-def test_fit_has_the_asked_size_and_leaves_a_flat_colour_flat(cell):
-    flat = np.full((450, 450, 3), (200, 30, 90), np.uint8)
-    for size in (96, 224, 299, 450):
-        found = fit(flat, Geometry(450, size))
-        assert found.shape == (size, size, 3)
-        assert found.dtype == np.uint8
-        assert (found == (200, 30, 90)).all()
-    np.testing.assert_array_equal(fit(cell, Geometry(450, 450)), cell)
-
-
-def test_fit_averages_areas(cell):
-    blocks = cell.reshape(150, 3, 150, 3, 3).mean(axis=(1, 3))
-    assert np.abs(fit(cell, Geometry(450, 150)) - blocks).max() <= 1
-    for size in (96, 224):
-        difference = fit(cell, Geometry(450, size)).mean(axis=(0, 1)) - cell.mean(axis=(0, 1))
-        assert np.abs(difference).max() < 1

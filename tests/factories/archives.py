@@ -7,8 +7,11 @@ import zipfile
 from pathlib import Path
 from typing import IO, Any
 
+import pytest
+
 from core import storage
 from core.archive import archive, checks
+from core.errors import RunError
 from core.runs import run_store
 from core.runs.adoption import Adoption
 from core.runs.run_store import ADOPTION, Run
@@ -74,3 +77,16 @@ def pack(
             target.writestr(name, data)
         target.writestr(archive.MANIFEST, json.dumps(said | (manifest or {})))
     return file
+
+
+def nothing_left(*names: str) -> bool:
+    """Whether there are just the runs of those names, and nothing half imported."""
+    there = {path.name for path in storage.runs_dir().iterdir() if path.suffix != ".lock"}
+    imports = list(storage.imports_dir().iterdir()) if storage.imports_dir().exists() else []
+    return there - {".imports"} == set(names) and imports == []
+
+
+def refused(file: Path, words: str) -> None:
+    with pytest.raises(RunError, match=words):
+        archive.import_run(file)
+    assert nothing_left("demo-cnn-16")

@@ -8,6 +8,8 @@ import pandas as pd
 from PIL import Image
 
 from core.data import measures
+from core.data.geometry import Geometry, fit
+from core.data.images import decode
 from core.data.indexing import Index
 from core.data.synthetic.dataset import draw_cell
 
@@ -114,3 +116,13 @@ def assert_equal_indexes(a: Index, b: Index) -> None:
         pd.testing.assert_frame_equal(getattr(a, table), getattr(b, table))
     names = ("root", "name", "synthetic", "layout", "classes", "fingerprint")
     assert [getattr(a, name) for name in names] == [getattr(b, name) for name in names]
+
+
+def links(*pairs: tuple[str, str]) -> pd.DataFrame:
+    return pd.DataFrame(pairs, columns=["subject_a", "subject_b"])
+
+
+def fitted_cells(demo_root: Path, geometry: Geometry) -> np.ndarray:
+    """Every 60th cell of a set as a network of that geometry takes it, uint8 (N, H, W, 3)."""
+    files = sorted(demo_root.rglob("*.bmp"))[::60]
+    return np.stack([fit(decode(file), geometry) for file in files])

@@ -1,17 +1,24 @@
 """ImageNet weights: found, fetched from a server, or missed in words."""
 
-import hashlib
-import threading
-from collections.abc import Iterator
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from core.errors import ModelError
 from core.models import catalog, weights
-from core.models.architecture import Architecture, Pretrained
+from core.models.architecture import Architecture
+
+if TYPE_CHECKING:
+    pass
+import hashlib
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from core.models.architecture import Pretrained
 from core.runs import config
 from core.settings import settings
 
@@ -160,3 +167,35 @@ def test_the_files_of_installed_packages_are_those_of_the_catalogue(key: str) ->
         pytest.skip(f"{published.module} is not installed")
     assert hashlib.md5(file.read_bytes()).hexdigest() == published.md5
     assert round(file.stat().st_size / 2**20) == published.mebibytes
+
+
+def test_missing_weights_are_named_with_their_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from core.models import classifier
+
+    monkeypatch.setenv("BLASTLENS_WEIGHTS", str(tmp_path))
+    monkeypatch.setattr(Path, "home", lambda: tmp_path)
+    entry = catalog.architecture("vgg16")
+    assert weights.find(entry) is None
+    with pytest.raises(ModelError) as error:
+        classifier.build(entry)
+    assert entry.pretrained and entry.pretrained.file in str(error.value)
+    assert str(tmp_path) in str(error.value) and "weights=random" in str(error.value)
+
+
+def test_real_densenet_weights_give_imagenet_features(
+    real_data: Path, monkeypatch: pytest.MonkeyPatch, cells: np.ndarray
+) -> None:
+    import keras
+
+    from core.models import classifier
+
+    monkeypatch.setenv("BLASTLENS_WEIGHTS", str(real_data / "weights"))
+    entry = catalog.architecture("densenet-121")
+    assert weights.available(entry)
+    built = classifier.build(entry)
+    theirs = keras.applications.DenseNet121(include_top=False, weights=str(weights.require(entry)))
+    pixels = cells[:1].astype(np.float32)
+    expected = theirs(keras.applications.densenet.preprocess_input(pixels.copy()), training=False)
+    np.testing.assert_allclose(built.backbone(pixels, training=False), expected, atol=1e-3)

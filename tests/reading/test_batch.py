@@ -27,11 +27,6 @@ def files(demo_root: Path) -> list[Path]:
     return sorted(demo_root.rglob("*.bmp"))[::10][:11]
 
 
-@pytest.fixture
-def reader(finished_run: Run) -> Reader:
-    return Reader(finished_run)
-
-
 @pytest.fixture(scope="module")
 def field() -> bytes:
     return encode(draw_field(seed=3, blasts=3, lymphocytes=2, scale=0.25, size=(480, 640)).image)

@@ -15,16 +15,10 @@ from core.reading.gate import CheckedPicture, Gate, examine
 from core.reading.picture import shows_field
 from core.reading.preparing import natural_background
 from core.reading.reader import Reader
-from core.runs.run_store import Run
 
 SCALE = 0.6  # of a C-NMC image, in which a red cell measures 125 pixels
 UNTIL_CUT = ("stained", "field", "natural background")
 UNTIL_SCALE = (*UNTIL_CUT, "scale")
-
-
-@pytest.fixture
-def reader(finished_run: Run) -> Reader:
-    return Reader(finished_run)
 
 
 @pytest.fixture

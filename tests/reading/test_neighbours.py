@@ -15,11 +15,6 @@ from core.runs.run_store import Run
 
 
 @pytest.fixture
-def reader(finished_run: Run) -> Reader:
-    return Reader(finished_run)
-
-
-@pytest.fixture
 def training(finished_run: Run) -> pd.DataFrame:
     table = pd.read_parquet(finished_run.path / "split.parquet")
     return table.sort_values("split", key=lambda parts: parts.ne("train"), kind="stable")

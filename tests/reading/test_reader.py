@@ -27,11 +27,6 @@ READABLE = {
 }
 
 
-@pytest.fixture
-def reader(finished_run: Run) -> Reader:
-    return Reader(finished_run)
-
-
 @pytest.fixture(scope="session")
 def cell_file(demo_root: Path) -> Path:
     return sorted(demo_root.rglob("*_all.bmp"))[0]

@@ -1,72 +1,33 @@
 """The training loop on networks small enough to compute by hand, and resuming it anywhere."""
 
 import math
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from core.errors import RunError
-from core.jobs.reporter import Cancelled, Reporter
-from core.runs import config, run_store
-from core.runs.run_store import HISTORY_COLUMNS, Run
-from core.training import checkpoint
+from core.runs import config
+from core.runs.run_store import HISTORY_COLUMNS
 from core.training.checkpoint import Checkpoint
 
 if TYPE_CHECKING:
     import keras
 
     from core.training import loop
+from tests.factories.small_trainings import (
+    LABELS,
+    POINTS,
+    TUNED,
+    data,
+    linear,
+    make_run,
+    recorded,
+    train,
+)
 
 SOFTPLUS = math.log1p(math.exp(-1.5))  # the cross-entropy of a logit of 1.5 for the right class
-POINTS = np.float32([[1, 0], [0, 2], [3, 1], [-1, 1], [2, 2], [0, -1], [1, 1], [-2, 0]])
-LABELS = np.array([1, 0, 1, 0, 1, 0, 1, 0])
-
-
-def make_run(**settings: object) -> Run:
-    plain = {"schedule": "constant", "class_balance": "none", "batch_size": 4, "epochs": 4}
-    created = config.create("mobilenet-v3-small", Path("data"), "recommended", **plain | settings)
-    return run_store.create(created)
-
-
-def linear(l2: float = 0.1) -> "keras.Model":
-    """logit = x - y + 0.5."""
-    import keras
-
-    inputs = keras.Input((2,))
-    penalty = keras.regularizers.L2(l2)
-    model = keras.Model(inputs, keras.layers.Dense(1, kernel_regularizer=penalty)(inputs))
-    model.set_weights([np.float32([[1], [-1]]), np.float32([0.5])])
-    return model
-
-
-def data(**changed: Any) -> "loop.Data":
-    from core.training import loop
-
-    facts = {
-        "look_up": lambda rows, rng: POINTS[rows],
-        "plain": lambda rows: POINTS[rows],
-        "labels": LABELS,
-        "train": np.arange(6),
-        "validation": np.array([6, 7]),
-    }
-    return loop.Data(**facts | changed)
-
-
-def train(
-    run: Run,
-    model: "keras.Model",
-    source: "loop.Data | None" = None,
-    rate: float = 0.01,
-    so_far: Checkpoint | None = None,
-) -> Checkpoint:
-    from core.training import loop
-
-    stage = loop.Stage(0, run.config.epochs, rate)
-    with Reporter(run) as reporter:
-        return loop.train(run, reporter, model, source or data(), stage, so_far or Checkpoint())
 
 
 @pytest.mark.parametrize(("smoothing", "loss"), [(0.0, SOFTPLUS), (0.2, SOFTPLUS + 0.15)])
@@ -152,9 +113,6 @@ def test_time_left_counts_the_epochs_of_the_stage_and_nothing_before_it() -> Non
     assert loop._seconds_left(later, loop.Stage(1, 2, 0.1), tuned, 3.0, 0.5) == pytest.approx(5)
 
 
-TUNED = {"fine_tune_blocks": 1, "fine_tune_epochs": 2}
-
-
 def test_rates_follow_their_schedule() -> None:
     from core.training import loop
 
@@ -229,101 +187,3 @@ def test_a_loss_that_is_no_number_names_the_rate() -> None:
         with pytest.raises(RunError, match=r"in epoch 1.* learning rate of 100\. .*smaller one"):
             train(run, linear(), bad, rate=100.0)
         assert run.history.empty and not run.checkpoint_file.exists()
-
-
-def test_a_stop_between_epochs_leaves_a_checkpoint_of_the_last_one() -> None:
-    run = make_run(epochs=500)
-
-    def look_up(rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        if len(run.history) == 3:
-            run.request_stop()
-        return POINTS[rows]
-
-    with pytest.raises(Cancelled):
-        train(run, linear(), data(look_up=look_up))
-    so_far = checkpoint.load(run.checkpoint_file)
-    assert so_far is not None and so_far.epoch == len(run.history) >= 3
-
-
-def recorded(monkeypatch: pytest.MonkeyPatch) -> dict[int, Checkpoint]:
-    """Every checkpoint that is saved from now on, by its epoch."""
-    seen: dict[int, Checkpoint] = {}
-    save: Callable[[Checkpoint, Path], None] = checkpoint.save
-
-    def record(so_far: Checkpoint, file: Path) -> None:
-        save(so_far, file)
-        loaded = checkpoint.load(file)
-        assert loaded is not None
-        seen[so_far.epoch] = loaded
-
-    monkeypatch.setattr(checkpoint, "save", record)
-    return seen
-
-
-def two_stages(run: Run, so_far: Checkpoint) -> list[np.ndarray]:
-    """Trains a network with dropout and batch statistics in both stages, as `fit` does.
-
-    With patience, validation is on wrong labels, so that it only ever gets worse.
-    """
-    import keras
-
-    from core.training import loop
-
-    keras.utils.set_random_seed(3)
-    inputs = keras.Input((2,))
-    x = keras.layers.Dense(16, activation="relu")(inputs)
-    x = keras.layers.BatchNormalization()(x)
-    x = keras.layers.Dropout(0.5)(x)
-    model = keras.Model(inputs, keras.layers.Dense(1)(x))
-    source = data(
-        look_up=lambda rows, rng: POINTS[rows] + rng.normal(size=(len(rows), 2)),
-        labels=np.append(LABELS[:6], 1 - LABELS[6:]) if run.config.patience else LABELS,
-    )
-    with Reporter(run) as reporter:
-        if so_far.stage == 0:
-            stage = loop.Stage(0, run.config.epochs, 0.1)
-            so_far = loop.train(run, reporter, model, source, stage, so_far)
-        model.layers[1].trainable = False  # another set of variables to optimise
-        stage = loop.Stage(1, run.config.fine_tune_epochs, 0.01)
-        loop.train(run, reporter, model, source, stage, so_far)
-    return model.get_weights()
-
-
-@pytest.mark.parametrize(
-    "settings",
-    [
-        {"schedule": "cosine", "keep": "best"},
-        {"schedule": "plateau", "keep": "last", "epochs": 6, "patience": 4},
-    ],
-    ids=["cosine, best", "plateau, last, patience"],
-)
-def test_going_on_from_any_checkpoint_ends_the_same(
-    settings: dict[str, object], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    settings = settings | TUNED
-    straight = make_run(**settings)
-    with monkeypatch.context() as patch:
-        seen = recorded(patch)
-        wanted = two_stages(straight, Checkpoint())
-    history = straight.history
-    assert set(history["stage"]) == {"training", "fine-tuning"}
-    assert list(seen) == list(history["epoch"])
-    if "patience" in settings:  # both have something to forget
-        assert list(history["stage"]).count("training") == 5
-        assert set(history["learning_rate"][:5]) == {0.1, 0.05}
-    for epoch, so_far in seen.items():
-        run = make_run(**settings)
-        # As a killed worker leaves it: one row more than the checkpoint knows, and a torn one.
-        text = (straight.path / "history.csv").read_text().splitlines(keepends=True)
-        (run.path / "history.csv").write_text("".join(text[: epoch + 2]) + "9,trai")
-        got = two_stages(run, so_far)
-        for array, expected in zip(got, wanted, strict=True):
-            np.testing.assert_array_equal(array, expected, err_msg=f"from epoch {epoch}")
-        same = [name for name in HISTORY_COLUMNS if name not in ("seconds", "images_per_second")]
-        assert run.history[same].equals(history[same])
-
-
-def test_a_checkpoint_of_another_network_is_refused() -> None:
-    run = make_run()
-    with pytest.raises(RunError, match="another version"):
-        train(run, linear(), so_far=Checkpoint(epoch=1, state=[np.zeros(3)]))

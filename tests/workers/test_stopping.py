@@ -264,7 +264,7 @@ def test_a_run_resumed_while_its_worker_still_ends_is_left_to_the_next_one(
         kept.touch()
         return 0
 
-    monkeypatch.setattr(train, "_train", stopped_and_resumed)
+    monkeypatch.setattr(train, "watch_trainer", stopped_and_resumed)
     worker.carry_out(run, train.work)
     assert run.status.state == "queued" and run.status.started is None and kept.exists()
     worker.carry_out(run, lambda run, reporter: None)
