@@ -248,6 +248,16 @@ def _check_size(
         )
 
 
+def as_jpeg(image: np.ndarray, quality: int) -> np.ndarray:
+    """Returns what a JPEG file of an image keeps of it: RGB uint8 (H, W, 3) to the same.
+
+    `quality` is 1 to 100; colours are stored at half the width and height (4:2:0), as is usual.
+    """
+    stored = io.BytesIO(encode(image, "JPEG", quality))
+    with Image.open(stored, formats=["JPEG"]) as opened:
+        return np.asarray(opened.convert("RGB"))
+
+
 def encode(image: np.ndarray, kind: str = "PNG", quality: int = 75) -> bytes:
     """Encodes an RGB uint8 (H, W, 3) or grey uint8 (H, W) image as a file.
 

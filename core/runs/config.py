@@ -21,7 +21,10 @@ MIN_FOLDS = 3  # test, validation and at least one to train on
 
 SCHEDULES = ("constant", "cosine", "plateau")
 # The last three vary the background: see `core.training.augment`.
-AUGMENTATIONS = ("dihedral", "rotation", "stain", "brightness", "position", "scale", "fill")
+AUGMENTATIONS = (
+    *("dihedral", "rotation", "stain", "brightness", "detail"),
+    *("position", "scale", "fill"),
+)
 CLASS_BALANCES = ("none", "weights", "sampling")
 PRECISIONS = ("auto", "float32", "bfloat16")
 

@@ -1,9 +1,11 @@
 """Augmentation: random changes are drawn first, then applied, so that they can be repeated.
 
 Cells have no orientation, so the eight symmetries of the square lose nothing. Stain and light
-differ between laboratories and days, so a network should not rely on them. Black, the background of
-a segmented cell, stays black, unless the background itself is what varies: where the cell lies in
-the frame ("position"), how much of it the cell takes ("scale"), and what is around it ("fill").
+differ between laboratories and days, so a network should not rely on them. Nor should it need the
+finest detail, which pictures lose when they are stored ("detail", see `core.training.detail`).
+Black, the background of a segmented cell, stays black, unless the background itself is what varies:
+where the cell lies in the frame ("position"), how much of it the cell takes ("scale"), and what is
+around it ("fill").
 """
 
 from collections.abc import Collection, Sequence
@@ -11,6 +13,8 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+
+from core.training import detail
 
 DIHEDRAL = 8
 # At strength 1: half-widths of uniform draws.
@@ -21,6 +25,11 @@ POSITION = 0.08  # share of the frame
 SCALE = 0.15
 FILL = 160.0  # the highest grey level
 FILLED = 0.5  # share of images whose background is filled
+STORED = 0.5  # share of images that lose detail
+QUALITY = 50.0  # how far the quality of their JPEG is at most below 100
+FRAME = 448  # pixels across the frame in which an image of full size was stored
+SHRUNK = np.log(2.0)  # the log of the factor by which it is at most smaller
+BLUR = 0.4  # the highest standard deviation, in pixels of that frame
 
 
 @dataclass(frozen=True)
@@ -30,7 +39,9 @@ class Draw:
     symmetry: int (N,), 0..7, see `turn`. degrees: float (N,), counter-clockwise about the centre.
     stain: float (N, 3), the exponent of each colour channel. gain: float (N,), the factor on all.
     shift: float (N, 2), to the right and down, as a share of the frame. zoom: float (N,), the
-    factor on the size of the cell. fill: uint8 (N, 3), the colour of the background.
+    factor on the size of the cell. fill: uint8 (N, 3), the colour of the background. stored: int
+    (N,), pixels across the frame in which it is stored with loss, 0 where it is not; quality: int
+    (N,), 1..100, and blur: float (N,), see `core.training.detail.lose`.
     """
 
     symmetry: np.ndarray
@@ -40,6 +51,9 @@ class Draw:
     shift: np.ndarray
     zoom: np.ndarray
     fill: np.ndarray
+    stored: np.ndarray
+    quality: np.ndarray
+    blur: np.ndarray
 
 
 def draw(
@@ -47,17 +61,19 @@ def draw(
 ) -> Draw:
     """Draws the changes in `kinds`, any of `core.runs.config.AUGMENTATIONS`, for N images.
 
-    `strength` scales all changes except symmetries; 0 means no change. The background has
-    generators of its own: its changes leave those of the cell as they were.
+    `strength` scales all changes except symmetries; 0 means no change. The background and the loss
+    of detail have generators of their own: they leave the other changes as they were.
     """
 
     def uniform(kind: str, width: float, *shape: int, rng: np.random.Generator = rng) -> np.ndarray:
         reach = width * strength if kind in kinds else 0.0
         return rng.uniform(-reach, reach, size=(images, *shape))
 
-    position, scale, fill = rng.spawn(3)
+    position, scale, fill, loss = rng.spawn(4)
     highest = FILL * strength if "fill" in kinds else 0.0
     filled = fill.random((images, 1)) < FILLED
+    lost = strength if "detail" in kinds else 0.0
+    stored = (loss.random(images) < STORED) & (lost > 0)
 
     symmetry = rng.integers(0, DIHEDRAL, size=images)
     return Draw(
@@ -68,6 +84,10 @@ def draw(
         shift=uniform("position", POSITION, 2, rng=position),
         zoom=np.exp(uniform("scale", SCALE, rng=scale)),
         fill=np.clip(filled * fill.uniform(0, highest, (images, 3)), 0, 255).astype(np.uint8),
+        stored=stored
+        * np.rint(FRAME * np.exp(-lost * loss.uniform(0, SHRUNK, images))).astype(int),
+        quality=np.clip(100 - lost * loss.uniform(0, QUALITY, images), 1, 100).astype(int),
+        blur=lost * loss.uniform(0, BLUR, images),
     )
 
 
@@ -83,6 +103,9 @@ def apply(images: Sequence[np.ndarray], drawn: Draw) -> np.ndarray:
         result[row] = turn(image, int(drawn.symmetry[row]))
         if tables is not None:
             _recolour(result[row], tables[row])
+        if drawn.stored[row]:
+            lost = int(drawn.stored[row]), int(drawn.quality[row]), float(drawn.blur[row])
+            result[row] = detail.lose(result[row], *lost)
         fill = drawn.fill[row]
         if fill.any():
             result[row][~result[row].any(axis=2)] = fill

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from core.data.synthetic.white_cell import draw_cell
 from core.runs.config import AUGMENTATIONS
-from core.training import augment
+from core.training import augment, detail
 from core.training.augment import Draw
 
 CELLS = np.random.default_rng(0).integers(0, 256, (augment.DIHEDRAL, 5, 5, 3), dtype=np.uint8)
@@ -15,6 +16,7 @@ def nothing(images: int = len(CELLS), **changed: np.ndarray) -> Draw:
     zeros, ones = np.zeros(images), np.ones(images)
     still = {"symmetry": zeros.astype(int), "degrees": zeros, "stain": np.ones((images, 3))}
     still |= {"gain": ones, "shift": np.zeros((images, 2)), "zoom": ones}
+    still |= {"stored": zeros.astype(int), "quality": np.full(images, 100), "blur": zeros}
     return Draw(**still | {"fill": np.zeros((images, 3), np.uint8)} | changed)
 
 
@@ -27,7 +29,7 @@ def drawn(kinds: tuple[str, ...], strength: float = 1.0, seed: int = 7, images: 
 
 
 def test_at_strength_0_and_without_kinds_nothing_changes() -> None:
-    still = drawn(("rotation", "stain", "brightness"), strength=0.0, images=len(CELLS))
+    still = drawn(("rotation", "stain", "brightness", "detail"), strength=0.0, images=len(CELLS))
     for draw in (still, drawn((), images=len(CELLS)), nothing()):
         np.testing.assert_array_equal(augment.apply(CELLS, draw), CELLS)
 
@@ -98,7 +100,7 @@ def test_the_background_varies_by_place_size_and_colour() -> None:
     assert (filled == (200, 100, 50)).all(axis=2).any() and filled.any(axis=2).all()
 
 
-def test_changes_of_the_background_leave_those_of_the_cell_as_they_were() -> None:
+def test_changes_of_background_and_detail_leave_those_of_the_cell_as_they_were() -> None:
     kinds = ("dihedral", "rotation", "stain", "brightness")
     rngs = np.random.default_rng(3), np.random.default_rng(3)
     plain = augment.draw(rngs[0], 50, kinds)
@@ -124,13 +126,32 @@ def test_stain_raises_each_channel_to_a_power_of_its_own() -> None:
 
 def test_each_kind_draws_what_is_its_own_and_no_other() -> None:
     own = {"dihedral": "symmetry", "rotation": "degrees", "stain": "stain", "brightness": "gain"}
-    own |= {"position": "shift", "scale": "zoom", "fill": "fill"}
+    own |= {"position": "shift", "scale": "zoom", "fill": "fill", "detail": "stored quality blur"}
     everything, still = vars(drawn(AUGMENTATIONS)), vars(nothing(400))
-    for kind, field in own.items():
+    for kind, fields in own.items():
         for name, values in vars(drawn((kind,))).items():
-            expected = everything if name == field else still
+            expected = everything if name in fields.split() else still
             np.testing.assert_array_equal(values, expected[name], err_msg=f"{kind} {name}")
-        assert len(np.unique(everything[field])) > 7
+        assert all(len(np.unique(everything[field])) > 7 for field in fields.split())
+
+
+def test_half_of_the_images_lose_detail_more_of_it_at_more_strength() -> None:
+    for strength, least, worst in ((0.5, 317, 75), (1.0, 224, 50), (2.0, 112, 1)):
+        it = drawn(("detail",), strength, images=2000)
+        stored = it.stored[it.stored > 0]
+        assert len(stored) / 2000 == pytest.approx(augment.STORED, abs=0.05)
+        assert (stored.min(), stored.max()) == (pytest.approx(least, abs=3), augment.FRAME)
+        assert (it.quality.min(), it.quality.max()) == (worst, 99)
+        assert 0.98 * augment.BLUR * strength < it.blur.max() <= augment.BLUR * strength
+
+
+def test_the_detail_that_is_drawn_is_lost_before_the_background_changes() -> None:
+    cell = draw_cell(subject="1", cell=0, label=1)[1:449:4, 1:449:4]
+    lost = {"stored": np.array([224]), "quality": np.array([60]), "blur": np.array([0.5])}
+    changed = augment.apply([cell], nothing(1, **lost, fill=np.array([[9, 8, 7]], np.uint8)))[0]
+    off = ~cell.any(axis=2)
+    np.testing.assert_array_equal(changed[off], np.tile((9, 8, 7), (off.sum(), 1)))
+    np.testing.assert_array_equal(changed[~off], detail.lose(cell, 224, 60, 0.5)[~off])
 
 
 def test_drawing_is_replayed_by_its_seed_and_reaches_every_symmetry() -> None:

@@ -53,6 +53,7 @@ _WORDS = {
 }
 _AUGMENTATIONS = {
     "dihedral": "turns and mirrors",
+    "detail": "detail, as cameras and JPEG lose it",
     "position": "place in the frame",
     "scale": "size in the frame",
     "fill": "colour around the cell",
@@ -228,7 +229,7 @@ class _Form:
         views = self._number(c, "Views computed of each cell", "views")
         st.caption(
             "The frozen layers see each cell once, in as many turned and mirrored views. Stain, "
-            "brightness and rotation vary during fine-tuning only."
+            "brightness, rotation and detail vary during fine-tuning only."
         )
         return settings | {"views": views}
 
