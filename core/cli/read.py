@@ -16,7 +16,9 @@ from core.cli.console import prints, progress, wants_json
 from core.data.images import encode
 from core.errors import ConfigError, UploadError
 from core.explain.cam_methods import METHODS
+from core.explain.occlusion import Occlusion
 from core.explain.suited import suited
+from core.explain.trust import NO_PLACES
 from core.reading.cell_reading import Reading
 from core.reading.picture import FieldImage, notes_of, open_field, patient_to_json, read_picture
 from core.reading.reader import Reader
@@ -86,7 +88,7 @@ def read(
             "run": model.run_id,
             "device": reader.device,
             "track_record": _of_calls(reading, record),
-            "heat_map": suited(model.config.architecture).sentence(reader.cam),
+            "heat_map": _drawn_by(reader, reading),
             **(
                 reading.to_json(reader.judge) if isinstance(reading, Reading) else reading.to_json()
             ),
@@ -98,6 +100,13 @@ def read(
         fields = [reading for reading in readings if isinstance(reading, FieldImage)]
         documents.append(patient_to_json(model.run_id, fields))
     return documents
+
+
+def _drawn_by(reader: Reader, reading: Reading | FieldImage) -> str:
+    """How heat maps are drawn, and why so; or why there is none of the reading."""
+    if isinstance(reading, Reading) and any(not c.heat_map.has_places for c in reading.cells):
+        return f"{NO_PLACES} Ask for it: --cam {Occlusion.key}."
+    return suited(reader.run.config.architecture).sentence(reader.cam)
 
 
 def _of_calls(reading: Reading | FieldImage, record: RecordInWords) -> RecordInWords:

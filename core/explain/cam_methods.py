@@ -10,6 +10,7 @@ import numpy as np
 
 from core.errors import ConfigError
 from core.explain.heat_map import HeatMapMethod, View
+from core.explain.occlusion import Occlusion
 
 BATCH = 32  # feature maps or images that head or engine get at once
 
@@ -161,7 +162,7 @@ def _linear(size: int, target: int) -> np.ndarray:
     return weights
 
 
-_ALL = (GradCam, GradCamPlusPlus, HiResCam, LayerCam, EigenCam, ScoreCam, AblationCam)
+_ALL = (GradCam, GradCamPlusPlus, HiResCam, LayerCam, EigenCam, ScoreCam, AblationCam, Occlusion)
 METHODS: dict[str, type[HeatMapMethod]] = {method.key: method for method in _ALL}
 
 

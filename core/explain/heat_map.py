@@ -45,19 +45,24 @@ class ExplainableEngine(Protocol):
 class HeatMap:
     """Evidence for one call at feature-map resolution.
 
-    values: float32 (h, w), 0..1; the maximum is 1. If no position speaks for the call,
-    `has_evidence` is False and all values are 0.
+    values: float32 (h, w), 0..1; the maximum is 1. If no position speaks for the call, or there is
+    only one, `has_evidence` is False and all values are 0.
     """
 
     values: np.ndarray
     has_evidence: bool
+
+    @property
+    def has_places(self) -> bool:
+        """Whether there is more than one position, so that a map can be seen."""
+        return self.values.size > 1
 
 
 def scaled(evidence: np.ndarray) -> HeatMap:
     """Scales evidence (h, w), which is negative where it speaks against the call, to a heat map."""
     positive = np.maximum(evidence, 0).astype(np.float32)
     peak = float(positive.max())
-    if not np.isfinite(peak) or peak <= np.finfo(np.float32).tiny:
+    if positive.size == 1 or not np.isfinite(peak) or peak <= np.finfo(np.float32).tiny:
         return HeatMap(np.zeros_like(positive), has_evidence=False)
     return HeatMap(positive / peak, has_evidence=True)
 

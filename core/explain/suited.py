@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from core.explain.cam_methods import METHODS
+from core.explain.occlusion import Occlusion
 from core.models import catalog
 
 
@@ -27,6 +28,12 @@ class SuitedMethod:
         """Why a map is drawn by the method `used`, which is this one or one that a user chose."""
         if used == self.method:
             return f"Drawn by {self.title}: {self.why}."
+        if used == Occlusion.key:  # whether the features of the network have places or not
+            return (
+                f"Drawn by {Occlusion.title}, as chosen: parts of the picture are covered one by "
+                "one, and the evidence lies where the model then misses most. Its checks cover "
+                "parts, too, so passing them says less of this map than of another."
+            )
         return f"Drawn by {METHODS[used].title}, as chosen. {self.title} suits it: {self.why}."
 
 

@@ -11,7 +11,10 @@ from core.explain.heat_map import HeatMap, HeatMapMethod, View
 from core.explain.overlay import resize_heat
 from core.metrics.estimate import Estimate
 
-NO_PLACES = "The features of this network have no places, so no heat map can be drawn of them."
+NO_PLACES = (
+    "The features of this network have no places, so no heat map can be drawn of them. Occlusion "
+    "draws one without them: it covers parts of the image and watches the model."
+)
 SUPPORTED, WEAK, UNRELIABLE = "supported", "weak", "do not rely on it"
 
 # The share of 20 random orderings that a map beats; one that marks nothing in particular beats all
@@ -64,6 +67,8 @@ class Judgement:
     @property
     def stamp(self) -> str:
         """What a picture of the map must say of itself; "" of one that may be believed."""
+        if self.reason == NO_PLACES:
+            return "NO HEAT MAP"
         return "" if self.supported else f"HEAT MAP: {self.badge.upper()}"
 
     def to_json(self) -> dict[str, object]:
@@ -100,7 +105,7 @@ def judge(
     """
     if not mask.any():
         raise DataError("The outline is empty: there is no cell to judge a heat map by.")
-    if view.features.shape[:2] == (1, 1):
+    if not heat.has_places:
         return Judgement(method.key, UNRELIABLE, NO_PLACES, None)
     if not heat.has_evidence:
         reason = f"No part of the image speaks for {call} to this model."

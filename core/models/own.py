@@ -19,6 +19,7 @@ from core.settings import settings
 from core.untrusted.fields import Line
 
 PREFIX = "own-"
+FEATURES = ("map", "output")
 _SUFFIXES = (".onnx", ".xml")
 
 
@@ -27,7 +28,9 @@ class OwnBackbone(Document):
 
     size: of its images, pixels a side. mean, scale: subtracted from red, green and blue of 0..255,
     and what that is divided by. channels: their order. output: the name of the output to use, where
-    it has several. licence and source: of the weights, for the model card.
+    it has several, or of a tensor within. features: "map" for the last map that leads to it, or
+    "output" for the output itself, such as a class token. licence and source: of the weights, for
+    the model card.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -40,6 +43,7 @@ class OwnBackbone(Document):
     title: Line | None = None
     channels: Annotated[str, Choices(CHANNELS)] = "rgb"
     output: Line | None = None
+    features: Annotated[str, Choices(FEATURES)] = "map"
 
 
 def files() -> dict[str, Path]:

@@ -33,6 +33,8 @@ def test_a_chosen_map_is_said_to_be_chosen_and_what_would_suit() -> None:
     assert suits.sentence("hires-cam").startswith("Drawn by HiResCAM: ")
     chosen = suits.sentence("layer-cam")
     assert chosen.startswith("Drawn by LayerCAM, as chosen. HiResCAM suits it: ")
+    covered = suits.sentence("occlusion")
+    assert covered.startswith("Drawn by Occlusion, as chosen: ") and "HiResCAM" not in covered
 
 
 def test_no_map_is_guessed_for_an_architecture_that_the_catalogue_lacks() -> None:

@@ -4,7 +4,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import openvino
 import pytest
+from openvino import opset13 as ops
 
 from core.archive import engine_file
 from core.errors import ModelError
@@ -84,6 +86,21 @@ def test_what_is_no_classifier_of_images_is_refused_in_a_sentence(tmp_path: Path
         examine(pooled, layers.Dense(1, activation="softmax"))
     with pytest.raises(ModelError, match="number for each class"):
         examine(layers.Conv2D(4, 3))
+
+
+def test_axes_that_an_exporter_left_as_nodes_are_computed() -> None:
+    """As PyTorch does: the axes of a mean are a sum of constants there."""
+    given = ops.parameter([-1, 3, 8, 8], np.float32)
+    weights = np.random.default_rng(0).standard_normal((4, 3, 3, 3)).astype("f4")
+    nothing = [0, 0]
+    x = ops.convolution(given, ops.constant(weights), [1, 1], nothing, nothing, [1, 1])
+    axes = ops.subtract(ops.constant([3, 4]), ops.constant([1, 1]))
+    x = ops.relu(ops.reduce_mean(x, axes, False))
+    x = ops.matmul(x, ops.constant(np.ones((4, 1), "f4")), False, False)
+    found = anatomy.examine(openvino.Model([x], [given], "exported"))
+    assert next(found.features()).shape == (6, 6, 4)
+    _, no_map = assembly.engine(found, InputContract("0..1", "rgb"), (1,), (0,))
+    assert no_map == ""
 
 
 def test_a_network_of_any_size_takes_the_one_that_is_said(tmp_path: Path) -> None:

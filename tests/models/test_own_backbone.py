@@ -117,6 +117,32 @@ def test_features_without_places_are_trained_on_and_not_explained(tmp_path: Path
     assert judgement.reason == NO_PLACES and judgement.figures is None
 
 
+def test_a_class_token_is_trained_on_where_the_output_itself_is_asked_for(tmp_path: Path) -> None:
+    import keras
+
+    whole = foreign.made("class token")
+    model = keras.Model(whole.input, whole.layers[-2].output)
+    found = {}
+    for features in ("map", "output"):
+        key = bring("token", model, foreign.SIDE, features=features)
+        found[features] = engine_of(key, tmp_path / f"{features}.xml")(
+            noise(catalog.architecture(key))
+        ).features
+    assert found["map"].shape == (4, 4, 4, 16)
+    expected = np.asarray(model(scaled(noise(catalog.architecture(key))), training=False))
+    np.testing.assert_allclose(found["output"][:, 0, 0], expected, atol=1e-4)
+
+
+def test_a_tensor_within_can_be_named(tmp_path: Path) -> None:
+    kernel = np.random.default_rng(1).standard_normal((5, 3, 3, 3)).astype(np.float32)
+    key = bring("torch", onnx_file.convolution(kernel, 16), 16, output="convolved")
+    found = engine_of(key, tmp_path / "engine.xml")(noise(catalog.architecture(key))).features
+    assert found.shape == (4, 14, 14, 5) and found.min() < 0  # before the ReLU
+    bring("torch", onnx_file.convolution(kernel, 16), 16, output="elsewhere")
+    with pytest.raises(ModelError, match=r"the outputs map\. Name one of them, or a tensor"):
+        engine_of(key, tmp_path / "engine.xml")
+
+
 def test_what_is_wrong_with_it_is_said() -> None:
     kernel = np.zeros((2, 3, 3, 3), np.float32)
     key = bring("torch", onnx_file.convolution(kernel, 16), 16, scale=[0.2, 0.2, 0.2])

@@ -13,11 +13,12 @@ from streamlit.testing.v1 import AppTest
 from core.data.images import decode, encode
 from core.data.synthetic.smear_field import draw_field
 from core.evaluation.staining import recolour
+from core.explain.cam_methods import HiResCam
 from core.explain.trust import UNRELIABLE, Figures, Judgement
 from core.reading.reader import Reader
 from core.report.cell.track_record import tell
 from core.runs import run_store
-from tests.factories.app import button, open_page, words
+from tests.factories.app import button, downloads, open_page, words
 from tests.factories.bad_images import with_long_text
 
 File = tuple[str, bytes, str]
@@ -138,6 +139,24 @@ def test_a_map_that_is_not_supported_is_folded_away_until_asked_for(
     next(box for box in app.toggle if box.label.startswith("Stability")).set_value(True).run()
     assert not app.exception and "correlate by" in words(app)
     assert "LayerCAM, as chosen. HiResCAM suits it" in words(app)
+    st.cache_data.clear()
+
+
+def test_where_features_have_no_places_a_map_is_drawn_by_occlusion_if_asked_for(
+    workspace: Path, cells: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(HiResCam, "evidence", lambda *_: np.ones((1, 1)))
+    st.cache_data.clear()  # of maps with places
+    app = upload([("without.bmp", cells[0].read_bytes() + b"\0\0", "image/bmp")])
+    assert "There is no heat map." in words(app) and "have no places" in words(app)
+    assert "Heat map" not in picture_view(app).options
+    assert not any(box.label == "Heat map" for box in app.selectbox)
+    assert "Download the overlay" not in downloads(app)
+    button(app, "Draw a map by occlusion").click().run()
+    assert not app.exception and "There is no heat map." not in words(app)
+    assert "Heat map" in picture_view(app).options
+    assert "Drawn by Occlusion, as chosen:" in words(app)
+    assert "Download the overlay" in downloads(app)
     st.cache_data.clear()
 
 

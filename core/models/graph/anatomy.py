@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import openvino
 from openvino import opset13 as ops
+from openvino import passes
 
 from core.errors import ModelError
 
@@ -194,6 +195,7 @@ def take_images(model: openvino.Model, size: int | None = None) -> tuple[openvin
         model.reshape([-1, 3, side, side] if first else [-1, side, side, 3])
     except RuntimeError as error:
         raise ModelError(f"It cannot read several images at once ({last_line(error)}).") from None
+    _fold_constants(model)
     before = model.get_parameters()[0]
     readers = before.output(0).get_target_inputs()
     given = ops.parameter([-1, side, side, 3], np.float32, name="images")
@@ -203,6 +205,13 @@ def take_images(model: openvino.Model, size: int | None = None) -> tuple[openvin
     for target in readers:
         target.replace_source_output(value.output(0))
     return openvino.Model(model.get_results(), [given], "classifier"), int(side or 0)
+
+
+def _fold_constants(model: openvino.Model) -> None:
+    """Computes what depends on no image, such as axes and shapes that an exporter left as nodes."""
+    manager = passes.Manager()
+    manager.register_pass(passes.ConstantFolding())
+    manager.run_passes(model)
 
 
 def examine(model: openvino.Model, size: int | None = None) -> Anatomy:

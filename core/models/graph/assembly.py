@@ -13,10 +13,13 @@ from core.models.graph.anatomy import Anatomy, Features
 from core.models.graph.derivative import derivative
 from core.models.inputs import SCALINGS, InputContract
 
-NO_MAP = "Its last layers keep no map of places, so there is no heat map."
+NO_MAP = (
+    "Its last layers keep no map of places, so a heat map can be drawn by covering parts of the "
+    "image only (occlusion)."
+)
 CLASS_TOKEN = (
     "Its last layers read a token of the whole image, such as a class token, and not those of its "
-    "patches alone, so there is no heat map."
+    "patches alone, so a heat map can be drawn by covering parts of the image only (occlusion)."
 )
 
 
@@ -56,7 +59,7 @@ def _explained(
         try:
             features, gradient = _separated(found, logit)
         except ModelError as error:
-            problem = f"There is no heat map: {error}"
+            problem = f"Heat maps can be drawn by occlusion only: {error}"
             continue
         return features, gradient, "" if found.is_map else problem
     raise ModelError(f"BlastLens finds no features in it that it could explain. {problem}")

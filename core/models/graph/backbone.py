@@ -62,7 +62,7 @@ def read(file: Path, described: OwnBackbone) -> GraphBackbone:
     value = ops.divide(value, ops.constant(np.array(described.scale, np.float32)))
     if described.channels == "bgr":
         value = ops.gather(value, ops.constant([2, 1, 0]), ops.constant(3))
-    found = _features(model, size)
+    found = _features(model, size, described.features)
     for target in model.get_parameters()[0].output(0).get_target_inputs():
         target.replace_source_output(value.output(0))
     features = ops.convert(found.as_map(), np.float32).output(0)
@@ -70,22 +70,26 @@ def read(file: Path, described: OwnBackbone) -> GraphBackbone:
 
 
 def _one_output(model: openvino.Model, name: str | None) -> openvino.Model:
-    outputs = {output.get_any_name(): output for output in model.outputs if output.get_names()}
     if name is None and len(model.outputs) == 1:
         return model
-    if name not in outputs:
-        raise ModelError(
-            f"It has the outputs {', '.join(outputs)}. Name one of them in its JSON: "
-            '"output": "NAME".'
-        )
-    return openvino.Model([outputs[name].get_node()], model.get_parameters(), "backbone")
+    within = (value for node in model.get_ordered_ops() for value in node.outputs())
+    for value in within:
+        if name in value.get_names():
+            return openvino.Model([ops.result(value)], model.get_parameters(), "backbone")
+    outputs = [output.get_any_name() for output in model.outputs if output.get_names()]
+    raise ModelError(
+        f"It has the outputs {', '.join(outputs)}. Name one of them, or a tensor within, in its "
+        'JSON: "output": "NAME".'
+    )
 
 
-def _features(model: openvino.Model, size: int) -> Features:
-    """The last feature map, or else the output itself, as a map of one place."""
+def _features(model: openvino.Model, size: int, wanted: str) -> Features:
+    """The last feature map, or the output itself, which may be a map of one place."""
     end = model.output(0).get_node().input_value(0)
     graph = Anatomy(model.get_parameters()[0], size, end, 0, "none")
     found = list(graph.all_features())
     if not found:
         raise ModelError(f"Its output is {end.get_partial_shape()}, which is no features.")
+    if wanted == "output":
+        return found[0]
     return next((features for features in found if features.is_map), found[0])

@@ -81,8 +81,10 @@ def _number(value: float) -> openvino.Node:
 def _axes(node: openvino.Node, number: int = 1) -> list[int]:
     """The axes in a constant input, from 0 on."""
     rank = node.input_value(0).get_partial_shape().rank.get_length()
-    axes = np.atleast_1d(node.input_value(number).get_node().data)
-    return [int(axis) % rank for axis in axes]
+    axes = node.input_value(number).get_node()
+    if axes.get_type_name() != "Constant":
+        raise ModelError(f"Behind its feature map {node.get_type_name()} has axes that vary.")
+    return [int(axis) % rank for axis in np.atleast_1d(axes.data)]
 
 
 def _fit(gradient: openvino.Node, to: openvino.Output) -> openvino.Node:

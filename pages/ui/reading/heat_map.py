@@ -7,6 +7,7 @@ import streamlit as st
 
 from core.data import images
 from core.explain.cam_methods import METHODS
+from core.explain.occlusion import Occlusion
 from core.explain.overlay import OPACITY, legend, overlay, stamp
 from core.explain.suited import suited
 from core.explain.trust import SUPPORTED, UNRELIABLE, WEAK, Figures, Judgement
@@ -138,6 +139,9 @@ def _draw(cell: CellReading, judgement: Judgement, view: str, opacity: float) ->
 def show_details(run: Run, cell: CellReading, judgement: Judgement, name: str, key: str) -> None:
     """Shows why the map has its badge, and lets the user choose how it is drawn."""
     suits = suited(run.config.architecture)
+    if not cell.heat_map.has_places:
+        _offer_occlusion(run, judgement, key)
+        return
     st.markdown(f"**{judgement.badge.capitalize()}.** {plain(judgement.reason)}")
     st.caption(f"{suits.sentence(cell.method)} {suits.caution}")
     st.selectbox(
@@ -150,7 +154,8 @@ def show_details(run: Run, cell: CellReading, judgement: Judgement, name: str, k
             {name: name for name in METHODS},
         ),
         help="Score-CAM and Ablation-CAM take seconds: they run the model again for each "
-        "channel of its last layer.",
+        "channel of its last layer. Occlusion runs it for each part that it covers: some 60 times "
+        "for a cell, 169 times for a whole image.",
     )
     st.caption(METHODS[cell.method].paper)
     if judgement.figures is not None:
@@ -162,9 +167,27 @@ def show_details(run: Run, cell: CellReading, judgement: Judgement, name: str, k
             f"**{stability:.2f}** on average; 1 is the same map eight times. A cell has "
             "no up and no left, so a map that moves with them is the network's, not the cell's."
         )
+    if cell.heat is None:
+        return
     drawn = _draw(cell, judgement, HEAT, OPACITY)
     file = f"{PurePath(name).stem}{'_adapted' if cell.adapted else ''}_overlay.png"
     download("Download the overlay", images.encode(drawn), file, key=f"download_{key}")
+
+
+def _offer_occlusion(run: Run, judgement: Judgement, key: str) -> None:
+    """Says why there is no map, and offers the one that needs no places."""
+    st.markdown(plain(judgement.reason))
+    st.button(
+        "Draw a map by occlusion",
+        key=f"occlude_{key}",
+        on_click=st.session_state.update,
+        args=({_method_key(run): Occlusion.key},),
+    )
+    st.caption(
+        "The model reads the picture some 130 times more for it, also to judge it: seconds with a "
+        "small network, up to a minute with a large transformer. Pictures that you open after it "
+        "are read so, too."
+    )
 
 
 def _show_figures(figures: Figures) -> None:
