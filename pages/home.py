@@ -59,9 +59,13 @@ def show_active(active: Run | None) -> None:
 
 def show_cases() -> None:
     """The cases that are not signed yet, the one changed last first."""
-    for one in [case for case in case_store.cases() if case.state != SIGNED][:SHOWN]:
+    known = case_store.cases()
+    still_open = [case for case in known if case.state != SIGNED]
+    for one in still_open[:SHOWN]:
         _link("cases", one.name, "folder_shared", case=one.id)
-    _link("cases", "All cases", "folder_shared")
+    if not still_open:
+        st.caption("No case is open." if known else "None yet.")
+    _link("cases", "All cases" if known else "Start a case", "folder_shared" if known else "add")
 
 
 def show_datasets() -> None:

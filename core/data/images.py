@@ -261,7 +261,8 @@ def as_jpeg(image: np.ndarray, quality: int) -> np.ndarray:
 def encode(image: np.ndarray, kind: str = "PNG", quality: int = 75) -> bytes:
     """Encodes an RGB uint8 (H, W, 3) or grey uint8 (H, W) image as a file.
 
-    `kind` is "PNG", "BMP", or "JPEG" (for pictures that are only looked at), with a quality of 100.
+    `kind` is "PNG", "BMP", or "JPEG" (for pictures that are only looked at), with a `quality` of 1
+    to 100.
     """
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, format=kind, quality=quality)
