@@ -39,6 +39,7 @@ HEADINGS = {
     "sha256": "SHA-256",
     "quality": "Quality flags",
     "class_name": "Publisher's class",
+    "counts_as": "Counts as",
 }
 FILES = ("image_id", "image_a", "image_b", "path")
 FILE = 180  # pixels: a telephone shows more than the file
@@ -59,6 +60,8 @@ def show_counts(index: Index, _measured: pd.DataFrame | None) -> None:
         ):
             st.metric(name, f"{number:,}", width="content")
     charts.show(counts.by_part(parts), alt="Cells of each phase and fold", key="parts")
+    if len(index.classes) > 2:
+        show_table("Publisher's classes", summary.by_class(index))
     show_table("Phases and folds", parts)
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from core.data import splits
+from core.data import issues, splits
 from core.people import TRAIN
 from core.report.dataset import split_verdict
 from core.runs import config, cost, presets, run_store
@@ -41,6 +41,10 @@ def choose(root: Path) -> list[RunConfig]:
         if random:
             configs = [_random_if_missing(run_config) for run_config in configs]
     first = configs[0]
+    measured = cache.all_measures(index)
+    said = "" if measured is None else issues.whole_pictures(measured)
+    if said and not first.sees_whole_images:
+        st.warning(f"{said} Choose the whole image as what the network sees, in the settings.")
     _, audit = cache.split(
         index, first.split, first.seed, sample=first.sample, balance=first.balance
     )

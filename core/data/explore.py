@@ -141,9 +141,10 @@ def _sort(cells: pd.DataFrame, order: str) -> pd.DataFrame:
 def spread(cells: pd.DataFrame) -> pd.DataFrame:
     """Orders cells round-robin over the subjects, with classes alternating.
 
-    Each cell of an unknown subject counts as a subject of its own; unlabelled cells come last.
+    Cells of unknown subjects count as of one a class of the publisher, or each as of its own where
+    it names none; unlabelled cells come last.
     """
-    subject = cells["subject"].fillna(cells["image_id"])
+    subject = cells["subject"].fillna(cells["class_name"]).fillna(cells["image_id"])
     label = cells["label"].astype("Int64").fillna(-1)
     turn = subject.groupby(subject).cumcount()
     first = ~subject.duplicated()

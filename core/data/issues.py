@@ -195,16 +195,26 @@ def _quality(measured: pd.DataFrame) -> list[DatasetIssue]:
     if not flagged:
         return []
     counts = {flag: summary.flagged(measured, flag) for flag in quality.FLAGS}
-    if (reaching := counts["touches the border"]) > len(measured) / 2:
-        text = (
-            f"{reaching:,} of {len(measured):,} images are filled to their border, so they are no "
-            "single cells on black: what is measured on them means little. Train on whole images "
-            "(Inputs on the Train page, or --set inputs=image), or cut the cells out first."
+    if text := whole_pictures(measured):
+        text += (
+            " What is measured on them means little. Train on whole images (What the network sees, "
+            "in the settings of the Train page, or --set inputs=image), or cut the cells out first."
         )
         return [DatasetIssue(text, serious=True)]
     names = ", ".join(f"{flag} {number:,}" for flag, number in counts.items() if number)
     text = f"{_count(flagged, 'cell')} with a quality flag: {names}."
     return [DatasetIssue(text, serious=flagged > len(measured) / 4, shows="flagged")]
+
+
+def whole_pictures(measured: pd.DataFrame) -> str:
+    """That most images of a set are whole pictures, in a sentence; "" where they are not."""
+    reaching = summary.flagged(measured, "touches the border")
+    if reaching <= len(measured) / 2:
+        return ""
+    return (
+        f"{reaching:,} of {len(measured):,} images are filled to their border, so they are no "
+        "single cells on black."
+    )
 
 
 def _count(number: int, noun: str) -> str:

@@ -94,8 +94,9 @@ def _lack(labels: np.ndarray, groups: np.ndarray) -> str | None:
     if number >= MIN_IMAGES and clusters >= MIN_GROUPS and len(np.unique(labels)) == 2:
         return None
     return (
-        f"the validation part has {number} cells from {clusters} groups; "
-        f"at least {MIN_IMAGES} cells of both classes from {MIN_GROUPS} groups are needed"
+        f"the validation part has {number} cells from {clusters} "
+        f"{'group' if clusters == 1 else 'groups'}; at least {MIN_IMAGES} cells of both classes "
+        f"from {MIN_GROUPS} groups are needed"
     )
 
 

@@ -167,12 +167,12 @@ def familiar(picture: CheckedPicture) -> Refusal | None:
         picture.unchecked["appearance"] = (
             _unknown("how its reference cells look")
             if reference is None
-            else "Its reference cells are too few to say how such cells look."
+            else f"Its reference {_kind(picture)} are too few to say how they look."
         )
         return None
     looks, limit = reference.appearance, reference.appearance_limit
     distance = looks.of_cell(picture.morphology)
-    if distance > limit and picture.stain and picture.told.adapt_stain:
+    if distance > limit and adapted.asked_for(picture):
         picture.figures["own_appearance"] = distance
         adapted.adapt(picture)
         distance = looks.of_cell(picture.morphology)
@@ -238,7 +238,7 @@ OF_PIXELS: dict[str, Check] = {
     "appearance": familiar,
 }
 # The same for a model that sees whole images: whatever they show, it is like its reference images.
-OF_WHOLE_IMAGES: dict[str, Check] = {"stained": not_black, "appearance": familiar}
+OF_WHOLE_IMAGES: dict[str, Check] = {"not black": not_black, "appearance": familiar}
 OF_FEATURES: dict[str, Check] = {"known": known}
 CHECKS = OF_PIXELS | OF_FEATURES
 

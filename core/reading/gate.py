@@ -43,7 +43,7 @@ class Refusal:
 class Gate:
     """The result of the checks.
 
-    code: the check that refused the picture, one of `core.reading.checks.CHECKS`, with its reason
+    code: the check that refused the picture, one of `core.reading.checks`, with its reason
     and way out; None if it passed. checks: those it passed, in order. unchecked: those that could
     not be made, each with the reason. figures: the measures, by name:
 

@@ -11,6 +11,7 @@ from core.report.phrases import duration
 REFUSALS = {
     "unreadable": "The file cannot be read",
     "too small": "It has too few pixels for a cell",
+    "not black": "It is black",
     "stained": "It shows no stained cell",
     "field": "It shows several cells and cannot be read as a field",
     "natural background": "The cell cannot be cut out of its background",

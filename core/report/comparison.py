@@ -166,9 +166,14 @@ def verdict(runs: Sequence[TestSet], labels: dict[str, str] | None = None) -> st
     leaking = [labels[run.run_id] for run in runs if run.leaking]
     sentences = []
     if leaking:
+        were, had, its = (
+            ("was", "it had", "its number shows")
+            if len(leaking) == 1
+            else ("were", "they had", "their numbers show")
+        )
         sentences.append(
-            f"Not a fair comparison: {', '.join(leaking)} was measured on patients it had, or may "
-            "have, trained on, so its number shows recognition of patients, not of blasts."
+            f"Not a fair comparison: {', '.join(leaking)} {were} measured on patients {had}, or "
+            f"may have, trained on, so {its} recognition of patients, not of blasts."
         )
     ranked = compare.ranked(runs)
     if len(ranked) < len(runs) - len(leaking):

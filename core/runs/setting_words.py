@@ -81,6 +81,7 @@ def own(run_config: RunConfig) -> list[str]:
         | config.defaults(run_config.architecture, run_config.recipe)
     )
     names = [name for name in differing([usual, run_config]) if name not in ("fold", "folds")]
+    names.sort(key=lambda name: name != "inputs")  # another kind of model, so it is told first
     words = [_short(name, run_config) for name in names]
     if run_config.recipe == "original":
         words.insert(0, "original recipe")
@@ -95,4 +96,6 @@ def _short(name: str, run_config: RunConfig) -> str:
         return f"by {said}"
     if name == "epochs":
         return f"{said} epochs"
+    if name == "inputs" and run_config.sees_whole_images:
+        return "whole images"
     return f"{NAMES[name]} {said}"

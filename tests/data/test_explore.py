@@ -217,3 +217,16 @@ def test_unlabelled_cells_come_last_and_unknown_subjects_are_a_subject_each():
     assert shown["label"].tolist()[:5] == [1, 0, 1, 0, 1]
     assert shown["label"].tail(2).isna().all()
     assert shown["subject"].tolist()[4] == "1"
+
+
+def test_without_subjects_the_publisher_s_classes_take_turns() -> None:
+    cells = pd.DataFrame(
+        {
+            "image_id": [f"{n}.png" for n in range(8)],
+            "subject": None,
+            "class_name": ["Benign", "Benign", "Early", "Early", "Pre", "Pre", "Pro", "Pro"],
+            "label": pd.array([0, 0, 1, 1, 1, 1, 1, 1], "Int8"),
+        }
+    )
+    first = spread(cells)["class_name"].tolist()
+    assert first == ["Early", "Benign", "Pre", "Pro"] * 2

@@ -84,7 +84,7 @@ def test_one_cell_of_an_unknown_subject_takes_every_interval_away() -> None:
 
 
 @pytest.mark.parametrize(
-    ("groups", "words"), [([None], "from 1 groups"), (["a", None, "b"], "from 3 groups")]
+    ("groups", "words"), [([None], "from 1 group;"), (["a", None, "b"], "from 3 groups")]
 )
 def test_cells_of_unknown_subjects_calibrate_as_one_group(
     run: Run, groups: list[str | None], words: str

@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 
 from core.data import datasets
+from core.data.layouts import Labelling
+from core.data.synthetic.smear_field import draw_field
 from pages.ui.dataset import measuring
 from tests.conftest import CELLS
+from tests.factories import trees
 from tests.factories.app import button, downloads, labels, open_page, words
 
 
@@ -138,3 +141,29 @@ def test_a_cell_deleted_behind_the_gallery_is_named(
     (root / tile.key.removeprefix("tile_")).unlink()
     tile.click().run()
     assert not app.exception and any("cannot be opened" in e.value for e in app.error)
+
+
+def test_a_set_of_whole_pictures_is_shown_whole_by_its_publisher_s_classes(
+    artifacts: Path, tmp_path: Path
+) -> None:
+    root = tmp_path / "set"
+    for number, name in enumerate(("Benign", "Early", "Pre", "Pro") * 3):
+        image = draw_field(seed=number, size=(160, 200), scale=0.4, blasts=1, lymphocytes=0).image
+        trees.save(root / name / f"{name}{number}.png", image, "PNG")
+    datasets.add(
+        str(root), labelling=Labelling(positive=("Early", "Pre", "Pro"), negative=("Benign",))
+    )
+    app = open_page("dataset")
+    said = words(app)
+    assert "12 of 12 images are filled to their border" in said
+    assert "What the network sees" in said
+    tiles = [one.label for one in app.button if (one.key or "").startswith("tile_")]
+    assert sorted(set(tiles)) == ["▲ ALL · Early", "▲ ALL · Pre", "▲ ALL · Pro", "● HEM · Benign"]
+    next(one for one in app.button if one.label == "▲ ALL · Pre").click().run()
+    assert "publisher's class **Pre**" in words(app) and "A whole picture" in words(app)
+    assert not any("measure" in frame.value for frame in app.dataframe)
+    assert not any((one.key or "").startswith("like_") for one in app.button)
+    app.session_state["view"] = "Counts"
+    app.run()
+    table = next(one.value for one in app.dataframe if "Publisher's class" in one.value)
+    assert table["Cells"].tolist() == [3, 3, 3, 3] and not app.exception

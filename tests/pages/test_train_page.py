@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from core import storage
-from core.data import datasets
+from core.data import datasets, issues
 from core.models.architecture import Pretrained
 from core.runs import config, presets, run_store
 from core.workers import launcher
@@ -28,6 +28,22 @@ def test_a_split_that_cannot_be_made_stops_training_before_it_starts(
     next(box for box in app.selectbox if box.label == "Split").select("image").run()
     assert "may be on both sides" in words(app)
     assert not next(b for b in app.button if b.label == "Start training").disabled
+
+
+def test_whole_pictures_are_not_trained_on_as_cells_unsaid_and_the_choice_outlives_another_network(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(issues, "whole_pictures", lambda measured: "144 of 144 images are whole.")
+    app = open_page("train")
+    assert "144 of 144 images are whole. Choose the whole image" in words(app)
+    sees = next(box for box in app.selectbox if box.label == "What the network sees")
+    sees.select("image").run()
+    next(box for box in app.selectbox if box.label == "Split").select("image").run()
+    assert "images are whole" not in words(app)
+    next(box for box in app.selectbox if box.label == "Architecture").select("compact").run()
+    chosen = {box.label: box.value for box in app.selectbox}
+    assert (chosen["What the network sees"], chosen["Split"]) == ("image", "image")
+    assert "images are whole" not in words(app) and not app.exception
 
 
 @pytest.mark.process

@@ -17,6 +17,7 @@ from core.explain.overlay import resize_heat
 from core.reading import picture
 from core.reading.cell_reading import Reading
 from core.reading.picture import is_large, read_picture, read_small_field
+from core.reading.preparing.told import Told
 from core.reading.reader import Reader
 from core.reading.table import rows
 from core.runs import config, run_store
@@ -73,9 +74,9 @@ def test_an_image_is_read_as_it_is_and_nothing_is_measured_on_it(run: Run) -> No
     cell = reading.cells[0]
     assert cell.whole_image and cell.bbox == (0, 0, 400, 300)
     assert cell.findings == () and cell.doubts == ()
-    assert reading.gate.checks[:1] == ("stained",) and "field" not in reading.gate.checks
+    assert reading.gate.checks[:1] == ("not black",) and "field" not in reading.gate.checks
     black = reader.read(encode(np.zeros((300, 400, 3), np.uint8)), "black.png")
-    assert black.gate.code == "stained" and "the image is black" in black.reason
+    assert black.gate.code == "not black" and "the image is black" in black.reason
 
 
 def test_a_heat_map_is_judged_by_the_white_cells_that_are_found(run: Run) -> None:
@@ -94,6 +95,16 @@ def test_a_heat_map_is_judged_by_the_white_cells_that_are_found(run: Run) -> Non
     empty = reader.read(encode(draw_field(seed=5, blasts=0, lymphocytes=0).image), "glass.png")
     if empty.cells:
         assert "No white cell was found" in reader.judge(empty.cells[0]).reason
+
+
+def test_the_colours_of_a_whole_image_are_never_adapted(run: Run) -> None:
+    reader = Reader(run)
+    foreign = encode(255 - _field(101, 2))
+    assert run.stain is not None
+    for told in (Told(), Told(adapt_stain=True)):
+        refused = reader.read(foreign, "foreign.png", told)
+        assert refused.gate.code == "appearance" and refused.gate.offer is None
+        assert refused.prepared is None and "adapted" not in refused.gate.reason
 
 
 def test_a_large_image_is_read_whole_too_and_no_field_is_looked_for(

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from core.explain.heat_map import scaled
 from core.explain.overlay import stamp
 from core.explain.trust import SUPPORTED, UNRELIABLE, WEAK, Figures, Judgement
 from core.reading.cell_reading import CellReading
@@ -84,7 +85,10 @@ def test_a_picture_of_a_map_that_failed_says_so(cell: CellReading) -> None:
         assert ("passed its checks" in sentences.heat_map(cell, judged)) == (badge == SUPPORTED)
         if len(changed):  # a band along the lower edge
             assert changed.min() > 0.8 * len(stamped) and changed.max() == len(stamped) - 1
-    assert sentences.heat_map(cell, Judgement("", UNRELIABLE, "", None)) == "There is no heat map."
+    unchecked = Judgement("", WEAK, "No white cell was found.", None)
+    assert sentences.heat_map(cell, unchecked) == "The heat map was not checked."
+    without = replace(cell, heat_map=scaled(np.zeros((7, 7))))
+    assert sentences.heat_map(without, unchecked) == "There is no heat map."
 
 
 @pytest.mark.parametrize("side", [160, 448])

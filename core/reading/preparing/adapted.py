@@ -37,6 +37,14 @@ def offer(picture: CheckedPicture) -> Told | None:
     return replace(picture.told, adapt_stain=True)
 
 
+def asked_for(picture: CheckedPicture) -> bool:
+    """Whether a person has asked for it, and the picture is one cell, whose run kept its colours.
+
+    A whole image is no cell, and what adapting it costs is not measured.
+    """
+    return picture.told.adapt_stain and picture.stain is not None and not picture.whole_image
+
+
 def even(picture: CheckedPicture) -> str:
     """What a refusal says of a cell that was adapted; "" for any other."""
     return "" if picture.unadapted is None else ", even with its colours adapted,"

@@ -24,7 +24,7 @@ def advice(cell: CellReading) -> str:
 def unusual(cell: CellReading) -> str:
     """Which measures stand out among the reference cells, in a sentence; "" if none does."""
     found = [finding.brief for finding in cell.findings if finding.unusual]
-    return f"Unusual among its reference cells: {phrases.names(found)}." if found else ""
+    return f"Unusual among its reference {kind(cell)}: {phrases.names(found)}." if found else ""
 
 
 def contradicted(cell: CellReading) -> str:
@@ -36,13 +36,18 @@ def contradicted(cell: CellReading) -> str:
     if 2 * against <= total:
         return ""
     many = f"All {total}" if against == total else f"{against} of the {total}"
-    return f"{many} reference cells most like it are {other}."
+    return f"{many} reference {kind(cell)} most like it are {other}."
+
+
+def kind(cell: CellReading) -> str:
+    """What the model reads: "cells", or "images" if it sees whole images."""
+    return "images" if cell.whole_image else "cells"
 
 
 def heat_map(cell: CellReading, judged: Judgement) -> str:
     """What the heat map is worth, in a short sentence; its reason is `Judgement.reason`."""
     if judged.figures is None:
-        return "There is no heat map."
+        return "There is no heat map." if cell.heat is None else "The heat map was not checked."
     if judged.supported:
         return f"The heat map marks {_where(cell)} and passed its checks."
     return f"The heat map did not pass its checks ({judged.badge})."

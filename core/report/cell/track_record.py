@@ -44,8 +44,9 @@ def tell(run: Run) -> RecordInWords:
         missing = f"Its calls have no record. {error}"
         return RecordInWords(dict.fromkeys(CALLS, missing), "", real, None, adopted)
     record = track_record.measure(test)
-    cells = _cells(test.facts)
-    calls = {call: _of_call(found, record, cells) for call, found in record.calls.items()}
+    kind = "images" if run.config.sees_whole_images else "cells"
+    cells = _cells(test.facts, kind)
+    calls = {call: _of_call(found, record, cells, kind) for call, found in record.calls.items()}
     return RecordInWords(calls, _of_probabilities(record, cells), real, record, adopted)
 
 
@@ -55,13 +56,13 @@ def of_adapted(record: RecordInWords) -> RecordInWords:
     return replace(record, calls=calls, probabilities="")
 
 
-def _of_call(found: CallRecord, record: TrackRecord, cells: str) -> str:
+def _of_call(found: CallRecord, record: TrackRecord, cells: str, kind: str) -> str:
     if found.blasts.value is None:
         return f"None of the {cells} was called {found.call}: what that is worth is not known."
     return (
         f"Of 100 {cells} that it called {found.call}, {100 * found.blasts.value:.0f} were blasts "
         f"({_interval(found.blasts)}). Measured on {found.cells:,} such calls, where "
-        f"{100 * record.prevalence:.0f} of 100 cells are blasts."
+        f"{100 * record.prevalence:.0f} of 100 {kind} are blasts."
     )
 
 
@@ -73,8 +74,8 @@ def _of_probabilities(record: TrackRecord, cells: str) -> str:
     return f"Its probabilities of ALL ran about {points:.0f} points too {way} on {cells}."
 
 
-def _cells(measured: RunMetrics) -> str:
-    kind = "synthetic cells" if measured.dataset.synthetic else "cells"
+def _cells(measured: RunMetrics, kind: str) -> str:
+    kind = f"synthetic {kind}" if measured.dataset.synthetic else kind
     if measured.protocol.training_unknown:
         return f"{kind} ({MAY_HAVE_SEEN})"
     if measured.protocol.unknown_subjects:

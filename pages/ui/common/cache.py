@@ -15,7 +15,6 @@ from core.audit.ablations import AblationRuns
 from core.cells.detection.detect import Field, detect
 from core.data import datasets, images, issues, measures, splits, summary
 from core.data.boxes.annotations import count_classes
-from core.data.geometry import Geometry, fit
 from core.data.indexing import Index
 from core.data.layouts import Labelling
 from core.data.layouts.described import Described
@@ -45,7 +44,6 @@ from core.runs.config import RunConfig
 from core.runs.run_store import Run
 from pages.ui.common.progress import show_progress
 
-_THUMBNAIL = Geometry(size=180)
 _MOST_ROWS = 20_000
 
 
@@ -159,8 +157,8 @@ def weights_available(architecture: str) -> bool:
 
 @st.cache_data(max_entries=2000, show_spinner=False)
 def thumbnail(path: str, mtime_ns: int) -> bytes:
-    """A small PNG of a cell image."""
-    return images.encode(fit(images.decode(Path(path)), _THUMBNAIL))
+    """A small square PNG of a cell, or of a whole picture."""
+    return small.tile(images.decode(Path(path)))
 
 
 @st.cache_data(max_entries=5000, show_spinner=False)

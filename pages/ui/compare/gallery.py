@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
@@ -108,7 +109,8 @@ class _Tile:
 
 def _show_tile(run: TestSet, root: Path, cell: Any) -> list[_Tile]:
     """Shows a cell of the test part; returns its tile if it was read."""
-    caption = f"No. {cell.subject}, P(ALL) {cell.probability:.0%}"
+    whose = Path(cell.image_id).name if pd.isna(cell.subject) else f"No. {cell.subject}"
+    caption = f"{plain(whose)}, P(ALL) {cell.probability:.0%}"
     try:
         data = read_unchanged(root / cell.image_id, cell.sha256)
         reading = cache.reading(run.run, data, Path(cell.image_id).name)
@@ -117,7 +119,7 @@ def _show_tile(run: TestSet, root: Path, cell: Any) -> list[_Tile]:
         return []
     if not reading.cells:
         st.caption(f"{caption}. {plain(reading.reason or '')}")
-    alt = f"Cell of subject {cell.subject}"
+    alt = f"The test cell {Path(cell.image_id).name}"
     tiles = [_Tile(one, caption, alt, st.empty(), st.empty()) for one in reading.cells]
     for tile in tiles:
         tile.picture.image(tile.cell.image, width="stretch", alt=alt)

@@ -56,14 +56,19 @@ def ask(path: str, add: Add) -> None:
         found = cache.described(path, labelling.model_dump_json())
         if found.columns:
             listed = ", ".join(f"{role} from {column}" for role, column in found.columns.items())
-            st.caption(
-                plain(f"Columns: {listed}. {len(found.absent):,} listed images are not there.")
-            )
+            absent = f" {len(found.absent):,} listed images are not there." if found.absent else ""
+            st.caption(plain(f"Columns: {listed}.{absent}"))
         labelling = _classes(path, found, labelling)
         ready = label_classes(found.counts, labelling) is not None
         if st.button("Add this data set", type="primary", disabled=not ready):
             add(path, labelling)
-        if not ready:
+        if len(found.counts) == 1:
+            st.info(
+                "It has one class, and a data set needs ALL and HEM: choose another place where "
+                "the class stands. Without one its images can be read, on Predict or Cohorts, but "
+                "no model can be trained on them."
+            )
+        elif not ready:
             st.caption("Say of at least one class that it is ALL, and of one that it is HEM.")
 
 

@@ -29,7 +29,7 @@ def cell(picture: np.ndarray, name: str, bar: tuple[float, float] | None) -> go.
         _add_scale_bar(figure, *bar, width, height)
     figure.update_layout(
         height=HEIGHT,
-        margin={"l": 0, "r": 0, "t": 0, "b": 0},
+        margin={"l": 0, "r": 0, "t": 0, "b": 0, "pad": 0},
         plot_bgcolor="#000000",
         paper_bgcolor="rgba(0,0,0,0)",
         dragmode="pan",

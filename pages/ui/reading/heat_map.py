@@ -23,6 +23,7 @@ from pages.ui.reading import cell_chart
 
 _SMALL, _SCALE = 220, 190  # pixels: the heat map alone, and the scale of its colours
 HEAT, OUTLINE, CELL, CAME = "Heat map", "Outline", "Cell", "As it came"
+BARE = {"cells": CELL, "images": "Picture"}  # the bare cell or picture, as it is called
 _ICONS = {
     SUPPORTED: ":green[:material/check_circle:]",
     WEAK: ":material/help:",
@@ -89,7 +90,12 @@ def _choose_view(cell: CellReading, judgement: Judgement, key: str) -> tuple[str
         st.session_state[chosen] = HEAT if judgement.supported else CELL
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.segmented_control(
-            "Picture", views, required=True, key=chosen, label_visibility="collapsed"
+            "Picture",
+            views,
+            required=True,
+            key=chosen,
+            format_func=lambda view: BARE[sentences.kind(cell)] if view == CELL else view,
+            label_visibility="collapsed",
         )
         st.button(
             "Blink",
@@ -159,7 +165,7 @@ def show_details(run: Run, cell: CellReading, judgement: Judgement, name: str, k
     )
     st.caption(METHODS[cell.method].paper)
     if judgement.figures is not None:
-        _show_figures(judgement.figures)
+        _show_figures(judgement.figures, sentences.kind(cell))
     if st.toggle("Stability over eight views", key=f"stable_{key}"):
         stability = cache.aggregated(run, cell, cell.method).stability
         st.markdown(
@@ -190,7 +196,8 @@ def _offer_occlusion(run: Run, judgement: Judgement, key: str) -> None:
     )
 
 
-def _show_figures(figures: Figures) -> None:
+def _show_figures(figures: Figures, kind: str) -> None:
+    what = "white cells" if kind == "images" else "cell"
     areas = figures.deletion
     st.markdown(
         f"""| Measured | This map | Random orders |
@@ -198,12 +205,12 @@ def _show_figures(figures: Figures) -> None:
 | Evidence, the hottest put back first | {areas.insertion_area:+.2f} | {areas.random_area:+.2f} |
 | Evidence, the hottest taken away first | {areas.deletion_area:+.2f} | {areas.random_area:+.2f} |
 | Random orders beaten | {areas.beaten:.0%} | |
-| Heat on the cell | {figures.inside_cell:.0%} | |
-| Most heat off the cell | {figures.off_cell_peak:.0%} | |
+| Heat on the {what} | {figures.inside_cell:.0%} | |
+| Most heat on black | {figures.off_cell_peak:.0%} | |
 | Likeness to maps of a last layer that learned nothing | {figures.agreement:.2f} | |"""
     )
     st.caption(
-        "Evidence for the call, in log-odds, on average while the cell is put back (the higher the "
-        "better) or taken away (the lower the better).",
+        "Evidence for the call, in log-odds, on average while what shows of it is put back (the "
+        "higher the better) or taken away (the lower the better).",
         help=explain("Insertion and deletion", "Log-odds"),
     )

@@ -48,7 +48,8 @@ def show(runs: list[Run], uploads: Sequence[Upload], key: str) -> None:
             return
         _show_fields(runs[0], [row for _, row in placed])
         with offer:
-            _offer(found, key, said)
+            if not all(run.config.sees_whole_images for run in runs):
+                _offer(found, key, said)
         chosen = _filter(found, key)
         _download(runs, uploads, found, said)
         place = _choose(chosen, uploads, key)

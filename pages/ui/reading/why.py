@@ -10,12 +10,13 @@ from core.cells.scale import size
 from core.errors import UploadError
 from core.explain.trust import Judgement
 from core.reading.cell_reading import CellReading, Reading
-from core.reading.checks import CHECKS
+from core.reading.checks import CHECKS, OF_WHOLE_IMAGES
 from core.reading.description import Description
 from core.reading.gate import Gate
 from core.reading.neighbours import Neighbour
 from core.reading.preparing.adapted import ADAPTED
 from core.report import operating_point
+from core.report.cell import sentences
 from core.report.glossary import explain
 from core.runs.about import called
 from core.runs.run_store import Run
@@ -25,6 +26,7 @@ from pages.ui.reading import heat_map
 
 _TILE = 146  # pixels
 _CHECKS = {
+    "not black": "It is not black",
     "stained": "It shows a stained cell",
     "field": "It shows one cell, not a whole field",
     "natural background": "The cell stands alone on black, or could be cut out",
@@ -110,8 +112,9 @@ def show_prepared(reading: Reading) -> None:
 
 
 def _show_similar(cell: CellReading) -> None:
-    kind = "images" if cell.whole_image else "cells"
-    st.markdown(f"### The reference {kind} most like it", help=explain("Reference cells"))
+    st.markdown(
+        f"### The reference {sentences.kind(cell)} most like it", help=explain("Reference cells")
+    )
     if cell.similar is None:
         st.caption("This model did not keep its reference cells. Train it again to see them.")
         return
@@ -146,7 +149,7 @@ def _show_neighbour(neighbour: Neighbour) -> None:
 
 def show_checks(gate: Gate) -> None:
     """Shows which checks were passed, which could not be made, which refused, and the figures."""
-    for code in CHECKS:
+    for code in OF_WHOLE_IMAGES | CHECKS:
         if code in gate.checks:
             st.markdown(f":material/check: {_CHECKS[code]}")
         elif code in gate.unchecked:

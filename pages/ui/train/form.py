@@ -152,12 +152,13 @@ class _Form:
         return number(place, label, **options)
 
     def _choice(self, place: DeltaGenerator, label: str, name: str, **options: Any) -> str:
+        of = options.pop("of", self._key)
         possible = RunConfig.choices_of(name)
         words = {choice: _WORDS[name][choice] for choice in possible if choice in _WORDS[name]}
         chosen: str = place.selectbox(
             label,
             index=list(words).index(getattr(self.default, name)),
-            **address.choice(f"{name}_{self._key}", label.lower(), words),
+            **address.choice(f"{name}_{of}", label.lower(), words),
             **{"help": hint(label), **options},
         )
         return chosen
@@ -167,12 +168,13 @@ class _Form:
         a, b, c = st.columns(3, vertical_alignment="bottom")
         d, e, f = st.columns(3, vertical_alignment="bottom")
         drawn = sample(cells, b, d)
+        recipe = self.default.recipe  # another architecture leaves them as they are
         return {
-            "split": self._choice(a, "Split", "split"),
-            "seed": self._number(c, "Seed", "seed"),
+            "split": self._choice(a, "Split", "split", of=recipe),
+            "seed": self._number(c, "Seed", "seed", key=f"seed_{recipe}"),
             "sample": drawn,
-            "balance": self._choice(e, "Classes", "balance", disabled=drawn is None),
-            "inputs": self._choice(f, "What the network sees", "inputs"),
+            "balance": self._choice(e, "Classes", "balance", of=recipe, disabled=drawn is None),
+            "inputs": self._choice(f, "What the network sees", "inputs", of=recipe),
         }
 
     def training(self) -> dict[str, Setting]:

@@ -9,7 +9,7 @@ import streamlit as st
 
 from core.cells.masks import cell_mask, outline
 from core.cells.nucleus import fragment_mask, nucleus_mask
-from core.data import images, measures, quality, similar, summary
+from core.data import images, issues, measures, quality, similar, summary
 from core.data.indexing import Index
 from pages.ui.common import cache, steps
 from pages.ui.common.text import plain, section, shown_errors
@@ -54,20 +54,30 @@ def _dialog(index: Index, beside: Sequence[str]) -> None:
         steps.show(beside, image_id, name, "inspector", open_cell)
     cell = index.cells.set_index("image_id", drop=False).loc[image_id]
     with shown_errors():
+        measured = cache.all_measures(index)
+        whole = measured is not None and bool(issues.whole_pictures(measured))
         picture, facts = st.columns([1, 1], gap="medium")
         with picture:
-            _show_picture(index, cell)
+            _show_picture(index, cell, whole)
         with facts:
-            _show_facts(index, cell)
+            _show_facts(cell)
+            if whole:
+                st.caption("A whole picture, not one cell on black: no cell is measured in it.")
+            else:
+                _show_measures(index, cell, measured)
         _show_tiles(index, "Copies of it", index.copies(image_id)["image_id"], "copy")
-        measured = cache.all_measures(index)
-        if measured is not None:
+        if measured is not None and not whole:
             like = similar.nearest(measured, image_id, SIMILAR)["image_id"]
             _show_tiles(index, "Most similar in size, shape, colour and chromatin", like, "like")
 
 
-def _show_picture(index: Index, cell: Any) -> None:
+def _show_picture(index: Index, cell: Any, whole: bool) -> None:
     image = images.decode(index.path(cell.image_id))
+    of = "" if pd.isna(cell.subject) else f" cell of subject {cell.subject}"
+    alt = f"{class_name(cell.label)}{of} at full resolution"
+    if whole:
+        st.image(image, width="stretch", alt=alt)
+        return
     mask = cell_mask(image)
     masks = {"cell": mask}
     if mask.any():
@@ -78,7 +88,6 @@ def _show_picture(index: Index, cell: Any) -> None:
     for name in regions:
         if name in shown:
             image = outline(image, masks[name], OUTLINES[name][1])
-    alt = f"{class_name(cell.label)} cell of subject {cell.subject} at full resolution"
     st.image(image, width="stretch", alt=alt)
     st.pills(
         "Outlines",
@@ -89,9 +98,10 @@ def _show_picture(index: Index, cell: Any) -> None:
     )
 
 
-def _show_facts(index: Index, cell: Any) -> None:
+def _show_facts(cell: Any) -> None:
     known = {
         "class": class_name(cell.label),
+        "publisher's class": cell.class_name,
         "subject": cell.subject,
         "group": cell.group,
         "phase": cell.phase,
@@ -101,10 +111,12 @@ def _show_facts(index: Index, cell: Any) -> None:
     }
     words = [f"{name} **{plain(str(v))}**" for name, v in known.items() if not pd.isna(v)]
     st.markdown(" · ".join(words))
+
+
+def _show_measures(index: Index, cell: Any, measured: pd.DataFrame | None) -> None:
     looks = measures.measure(index, image_ids=[cell.image_id]).iloc[0]
     for flag in filter(None, looks["quality"].split(", ")):
         st.warning(f"**{flag}**: {quality.FLAGS[flag]}")
-    measured = cache.all_measures(index)
     table = summary.measures_of(looks, measured)
     st.dataframe(
         table,
