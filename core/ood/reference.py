@@ -137,7 +137,10 @@ def build(parts: pd.DataFrame, pooled: np.ndarray, red_cell: float | None) -> di
     features = unit(pooled)
     centre = features[training].mean(axis=0)
     features -= centre
-    groups = _groups(parts).to_numpy(object)
+    # Unknown subjects count as one, because they may be. Where none is known, pictures are dealt
+    # into groups by digest: limits rather too strict for a new patient, but noise is refused.
+    known = parts["group"].notna().any()
+    groups = (parts["group"].fillna("unknown") if known else parts["sha256"].str[:2]).to_numpy()
     limit, reason = find_limit(
         features[training], groups[training], features[validation], groups[validation]
     )
@@ -153,17 +156,6 @@ def build(parts: pd.DataFrame, pooled: np.ndarray, red_cell: float | None) -> di
         "appearance_limit": _array(looks),
         "red_cell": _array(red_cell),
     }
-
-
-def _groups(parts: pd.DataFrame) -> pd.Series:
-    """The group of each cell; unknown subjects count as one, because they may be.
-
-    Where not one subject is known, each picture counts as a subject of its own. Pictures of one
-    patient are alike, so the limit is then rather too strict for a new patient; without a limit,
-    what is no cell at all would be read.
-    """
-    known = parts["group"].notna()
-    return parts["group"].fillna("unknown") if known.any() else parts["sha256"]
 
 
 def find_limit(

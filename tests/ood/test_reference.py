@@ -89,11 +89,11 @@ def test_without_groups_there_is_no_limit_and_a_reason() -> None:
     assert limit is None and "0 known groups" in reason and "3 are needed" in reason
 
 
-def test_where_no_subject_is_known_each_picture_counts_as_one() -> None:
+def test_where_no_subject_is_known_pictures_are_held_against_one_another() -> None:
     features = at(*np.linspace(0, 20, 40))
     table = parts(["train"] * 40, [None] * 40, [200.0] * 40)  # type: ignore[list-item]
     kept = reference.build(table, features, None)
-    assert 0 < kept["limit"] < 0.1  # neighbours lie half a degree apart, a limb of 0.009
+    assert 0 < kept["limit"] < 0.1  # neighbours lie half a degree apart, 0.009
     named = reference.build(table.assign(group=[*["a"] * 20, *["b"] * 20]), features, None)
     assert np.isnan(named["limit"]) and "2 known groups" in str(named["reason"])
     # One subject known: the others may be one other.
