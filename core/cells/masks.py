@@ -22,9 +22,15 @@ def cell_mask(image: np.ndarray) -> np.ndarray:
     return largest_region(lit_mask(image))
 
 
-def lit_mask(image: np.ndarray) -> np.ndarray:
-    """The pixels that are not black, bool (H, W), of RGB uint8 (H, W, 3)."""
-    return np.asarray(cv2.inRange(image, (0,) * 3, (BLACK_LEVEL,) * 3) == 0)
+def lit_mask(image: np.ndarray, above: int = BLACK_LEVEL) -> np.ndarray:
+    """The pixels with a channel over a level, bool (H, W), of RGB uint8 (H, W, 3): not black."""
+    return np.asarray(cv2.inRange(image, (0,) * 3, (above,) * 3) == 0)
+
+
+def strongest_channel(image: np.ndarray) -> np.ndarray:
+    """The greatest value of each pixel, uint8 (H, W), of RGB uint8 (H, W, 3)."""
+    red, green, blue = cv2.split(image)
+    return np.asarray(cv2.max(cv2.max(red, green), blue))
 
 
 def without_noise(image: np.ndarray) -> np.ndarray:

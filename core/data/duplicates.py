@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from core.cells.masks import BLACK_LEVEL
+from core.cells.masks import BLACK_LEVEL, lit_mask, strongest_channel
 from core.cells.scale import CNMC_SIDE
 from core.data.geometry import window
 
@@ -223,7 +223,7 @@ def difference(a: np.ndarray, b: np.ndarray) -> PairDifference:
     copy that was turned, mirrored or resized is none to the search, and is not laid back here.
     """
     a, b = _overlaid(_cut(a), _cut(b))
-    levels = cv2.absdiff(a, b).max(axis=2)
+    levels = strongest_channel(cv2.absdiff(a, b))
     return PairDifference(a, b, levels, int((levels > CHANGED_LEVELS).sum()))
 
 
@@ -240,8 +240,8 @@ def _changed_pixels(a: np.ndarray, b: np.ndarray) -> int | None:
     """Returns the number of changed pixels, or None if the two show different cells."""
     a, b = _overlaid(a, b)
     means = (cv2.blur(image, (MEAN_OVER, MEAN_OVER)) for image in (a, b))
-    changed = int((cv2.absdiff(*means).max(axis=2) > CHANGED_LEVELS).sum())
-    cell = int((np.maximum(a, b).max(axis=2) > BLACK_LEVEL).sum())
+    changed = np.count_nonzero(lit_mask(cv2.absdiff(*means), CHANGED_LEVELS))
+    cell = np.count_nonzero(lit_mask(np.maximum(a, b)))
     if changed > CHANGED_SHARE * cell:
         return None
     return difference(a, b).changed

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from core.cells.masks import BLACK_LEVEL, bounding_box, contours
+from core.cells.masks import BLACK_LEVEL, bounding_box, contours, strongest_channel
 from core.cells.morphology import Morphology
 
 FLAGS = {
@@ -41,7 +41,7 @@ def flags(
         return ("empty",)
     if morphology is None:
         raise ValueError("A mask that holds a cell needs its morphology: pass measure(...).")
-    brightest = _brightest(image)
+    brightest = strongest_channel(image)
     edges = (mask[0], mask[-1], mask[:, 0], mask[:, -1])
     holds = {
         "touches the border": any(edge.any() for edge in edges),
@@ -65,11 +65,6 @@ def exposure(image: np.ndarray, mask: np.ndarray, morphology: Morphology) -> tup
         "too bright": clipped > MAX_CLIPPED * np.count_nonzero(mask),
     }
     return tuple(name for name, value in holds.items() if value)
-
-
-def _brightest(image: np.ndarray) -> np.ndarray:
-    red, green, blue = cv2.split(image)
-    return np.asarray(cv2.max(cv2.max(red, green), blue))
 
 
 def _components(brightest: np.ndarray, mask: np.ndarray) -> int:

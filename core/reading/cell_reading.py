@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from core.cells.detection.detect import white_cells
-from core.cells.masks import BLACK_LEVEL, bounding_box, cell_mask, outline
+from core.cells.masks import bounding_box, cell_mask, lit_mask, outline
 from core.compat import cached_property
 from core.explain.heat_map import HeatMap
 from core.explain.overlay import overlay, resize_heat, stamp
@@ -83,7 +83,7 @@ class CellReading:
         if not self.whole_image:
             return cell_mask(self.image)
         # The search takes black bars beside the image for part of the field.
-        x, y, w, h = bounding_box(self.image.max(axis=2) > BLACK_LEVEL)
+        x, y, w, h = bounding_box(lit_mask(self.image))
         region = np.zeros(self.image.shape[:2], bool)
         region[y : y + h, x : x + w] = white_cells(self.image[y : y + h, x : x + w])
         return region
