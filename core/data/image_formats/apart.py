@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 from queue import Empty, LifoQueue
 from typing import IO, Literal, TypedDict
@@ -90,7 +91,8 @@ class _Decoder:
         """Ends the process."""
         self._process.kill()
         self._process.wait()
-        self._to.close()
+        with suppress(OSError):  # what was not sent yet cannot be sent any more
+            self._to.close()
         self._from.close()
 
 
