@@ -102,7 +102,10 @@ def from_claims(claims: Mapping[str, Any]) -> Person:
     """
     subject = claims.get("sub")
     if not isinstance(subject, str) or not subject:
-        raise ConfigError("The provider names no subject (sub), so nobody can be told apart.")
+        raise ConfigError(
+            "The provider names no subject (sub), so nobody can be told apart. Have the provider "
+            "send it."
+        )
     email = _verified_email(claims)
     lists = {READER: settings().readers, SUPERVISOR: settings().supervisors}
     lists[ADMINISTRATOR] = settings().administrators

@@ -52,7 +52,7 @@ def show_case(case: CaseRow, person: Person) -> None:
         events.show(case, person)
 
 
-title("Cases", "A patient's cells: gone through by a reader, summed up, signed.")
+title("Cases", "Review a patient's cells, sum them up and sign the verdict.")
 with shown_errors():
     opened = st.query_params.get(CASE)
     person = people.current()

@@ -30,7 +30,9 @@ def show(cohort: Cohort) -> None:
     elif view == FILES:
         results.show_files(cohort)
     elif (summary := cohort.summary) is None:
-        st.info("It is summed up once all pictures are scored. Resume it for that.")
+        st.info(
+            "Results are summed up once all pictures are scored. Resume the cohort to get there."
+        )
     elif view == PATIENTS:
         results.show_patients(cohort)
     else:
@@ -39,8 +41,8 @@ def show(cohort: Cohort) -> None:
 
 title(
     "Cohorts",
-    "Have a folder or a table of pictures read, however many, and summed up by patient; it goes on "
-    "if you leave the page.",
+    "Read a folder or a table of pictures, however many, and sum them up by patient. Scoring "
+    "goes on if you leave the page.",
 )
 with shown_errors():
     known = cohort_store.cohorts()

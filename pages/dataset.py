@@ -159,7 +159,7 @@ VIEWS = {
 
 title(
     "Dataset",
-    "Look at the cells, and at what is wrong with the data, before any model does.",
+    "Look at the cells, and for faults in the data, before you train a model.",
 )
 with shown_errors():
     choice, adding = st.columns([4, 1], vertical_alignment="bottom")

@@ -20,10 +20,10 @@ from pages.ui.reading import cell, picture, table
 SHOWN = 3  # cases, and runs
 READ, LOOK, TRAIN = "read a cell", "look at data", "train a model"
 _PARTS = (
-    "**The model suggests** its call: ALL, HEM or, where it is not sure, review. The "
-    "**probability** stands with how sure it is. The **heat map** shows what speaks for the call, "
-    "and its badge whether the map has passed its own tests. Below stand the cell in words, the "
-    "reference cells most like it, and the checks made before the reading."
+    "**The model suggests** a call: ALL, HEM, or review if it is not sure. The **probability** "
+    "has an interval that says how certain it is. The **heat map** shows what speaks for the "
+    "call; its badge says whether the map passed its own tests. Below follow the cell in words, "
+    "the most similar reference cells, and the checks before the reading."
 )
 
 
@@ -106,7 +106,7 @@ CARDS = {
 
 title(
     "BlastLens",
-    "Reads single stained cells for leukemic blasts, and says how far to believe it.",
+    "Reads single stained cells for leukemic blasts, and says how far to believe each reading.",
 )
 first_steps.show()
 # What is uploaded has the whole width; the same elements, so that the uploader keeps its files.

@@ -73,7 +73,7 @@ def since(active: Run) -> str:
     """Since when the active model reads."""
     entries = active_model.history()
     if not entries or entries[-1].run is None:
-        return "By default: it came first, and no model has been chosen."
+        return "By default: no model has been chosen, so the first one reads."
     return f"Chosen for readings{day(entries[-1].at)}."
 
 
@@ -124,13 +124,13 @@ def show_history(_: Run) -> None:
     """Every choice of a model for readings, the newest first."""
     rows = active_model.table_rows()
     if not rows:
-        st.info("No model has been chosen yet; the first that came reads.")
+        st.info("No model has been chosen yet, so the first one reads.")
         return
     when = st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm", timezone="UTC")
     st.dataframe(rows, hide_index=True, column_config={"When": when})
     st.caption(
-        "Times are UTC. Engine: the first digits of the SHA-256 of what read then. Nothing is ever "
-        "taken out of this list; undoing a choice adds a line."
+        "Times are UTC. Engine: the first digits of the SHA-256 of the engine that read then. No "
+        "line is ever removed; undoing a choice adds one."
     )
 
 

@@ -123,7 +123,7 @@ def what_to_search(base: RunConfig, changes: dict[str, Setting], trials: int) ->
         required=True,
         default=0,
         **address.choice("each", "number of folds", FOLDS),
-        help="Folds judge settings on more cells, and take as many times as long.",
+        help="Folds judge settings on more cells; each fold takes as long as one training.",
     )
     pruning = b.toggle(
         "Stop poor trials early",

@@ -76,7 +76,10 @@ def of(run: Run) -> Adoption:
     """The adoption that a run was asked for. Raises `RunError` if it is a training."""
     adoption = run.adoption
     if adoption is None:
-        raise RunError(f"Run {run.run_id} was trained here; it was not adopted.")
+        raise RunError(
+            f"Run {run.run_id} was trained here, so there is no adoption of it. Name an adopted "
+            "run."
+        )
     return adoption
 
 

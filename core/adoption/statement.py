@@ -32,7 +32,10 @@ def state(run: Run, words: str) -> None:
     with locks.lock(run.path / "adoption"):
         adoption, measured = stated(request.of(run), words), run.metrics
         if measured is None:
-            raise RunError(f"Run {run.run_id} is {run.status.state}; state it when it is adopted.")
+            raise RunError(
+                f"Run {run.run_id} is {run.status.state}; a statement goes with an adoption that "
+                "has ended. Wait until it has."
+            )
         protocol = measured.protocol
         protocol = (
             protocol.with_training_elsewhere()

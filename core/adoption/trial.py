@@ -54,7 +54,10 @@ def meanings(outputs: int, wanted: Wanted) -> list[Meaning]:
                 f"The {name} outputs are {chosen}; they can be some of 0 to {ends - 1}, not all."
             )
     if set(positive) & set(negative):
-        raise ConfigError(f"The outputs {positive} and {negative} overlap.")
+        raise ConfigError(
+            f"The outputs {positive} and {negative} overlap; an output means a blast or no blast. "
+            "Name each once."
+        )
     return [Meaning(tuple(positive), tuple(negative))]
 
 

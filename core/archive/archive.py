@@ -65,10 +65,7 @@ def packed(run: Run) -> bytes:
 
 
 def _write(run: Run, stream: IO[bytes]) -> list[str]:
-    if run.status.state != "succeeded":
-        raise RunError(
-            f"Run {run.run_id} is {run.status.state}; only a run that succeeded can be exported."
-        )
+    run.require_succeeded("be exported")
     missing = [name for name in checks.REQUIRED if not (run.path / name).is_file()]
     if missing:
         raise RunError(f"Run {run.run_id} has lost {', '.join(missing)}. Train it again.")
@@ -167,7 +164,10 @@ def _require_names(members: Members) -> None:
 def _manifest(members: Members) -> tuple[str, dict[str, ArchivedFile], str]:
     """The name of the run, its files, which must be those of the archive, and the SHA-256."""
     if MANIFEST not in members:
-        raise ArchiveError(f"The archive has no {MANIFEST}, so it is no export of a run.")
+        raise ArchiveError(
+            f"The archive has no {MANIFEST}, so it is no export of a run. Give a ZIP file that "
+            "BlastLens exported."
+        )
     text = members.read(MANIFEST, _MANIFEST_BYTES)
     try:
         manifest = json.loads(text.decode("utf-8"))
@@ -181,8 +181,9 @@ def _manifest(members: Members) -> tuple[str, dict[str, ArchivedFile], str]:
         raise ArchiveError(f"{MANIFEST} is damaged. Export the run again.") from None
     if (kind, version) != (FORMAT, VERSION):
         raise ArchiveError(
-            f"The archive is of the format {str(kind)[:40]!r}, version {str(version)[:20]!r}; this "
-            f"BlastLens reads {FORMAT!r}, version {VERSION}."
+            f"The archive is of the format {str(kind)[:40]!r}, version {str(version)[:20]!r}; "
+            f"this BlastLens reads {FORMAT!r}, version {VERSION}. Update BlastLens, or export the "
+            "run again."
         )
     listed, stored = set(files), set(members.names) - {MANIFEST}
     if listed != stored:

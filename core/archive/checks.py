@@ -38,7 +38,9 @@ def require(run: Run) -> None:
             continue
         try:
             if file.stat().st_size > most_bytes(name):
-                raise RunError(f"It is larger than {most_bytes(name):,} bytes.")
+                raise RunError(
+                    f"It is larger than the limit of {most_bytes(name):,} bytes. Do not use it."
+                )
             kind.check(file)
         except BlastLensError as error:
             raise RunError(f"{name} is refused. {error}") from None
@@ -62,9 +64,14 @@ def _require_reads(run: Run) -> None:
         output = Engine(run.engine_file, device.ONLY_CPU)(np.zeros((1, side, side, 3), np.uint8))
     except (BlastLensError, LookupError, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:300]
-        raise RunError(f"engine.xml is refused. It cannot be read with: {reason}") from None
+        raise RunError(
+            f"engine.xml is refused. OpenVINO cannot compute with it ({reason}). Export the run "
+            "again."
+        ) from None
     if output.logit.shape != (1,) or not np.isfinite(output.logit).all():
-        raise RunError("engine.xml is refused. It gives no number for a picture.")
+        raise RunError(
+            "engine.xml is refused. It gives no number for a picture. Export the run again."
+        )
 
 
 def _require_same_cells(run: Run) -> None:
@@ -96,20 +103,26 @@ def _adoption(file: Path) -> None:
 def _config(file: Path) -> None:
     adopted = RunConfig.read(file).architecture == ADOPTED.key
     if adopted != (file.parent / ADOPTION).exists():
-        raise RunError(f"An adopted run has {ADOPTION}, and no other does.")
+        raise RunError(
+            f"An adopted run has {ADOPTION}, and no other run has it. Export the run again."
+        )
 
 
 def _status(file: Path) -> None:
     status = Status.read(file)
     if status.state != "succeeded":
-        raise RunError(f"Its state is {status.state!r}; only a run that succeeded is imported.")
+        raise RunError(
+            f"Its state is {status.state!r}; only a run that succeeded is imported. Export one "
+            "that did."
+        )
 
 
 def _metrics(file: Path) -> None:
     missing = set(PARTS) - set(RunMetrics.read(file).parts)
     if missing:
         raise RunError(
-            f"It is damaged or of another version: it lacks the part {', '.join(sorted(missing))}."
+            "It is damaged or of another version: it lacks the part "
+            f"{', '.join(sorted(missing))}. Export the run again."
         )
 
 
@@ -174,7 +187,10 @@ def _table(file: Path, columns: dict[str, str]) -> None:
         for name in ("image_id", "subject", "group"):
             for text in values[name].dropna().unique():
                 if not fields.is_line(text):
-                    raise RunError(f"{name} has {text[:100]!r}, which cannot be shown.")
+                    raise RunError(
+                        f"{name} has {text[:100]!r}, which has characters that do not show. Do "
+                        "not use it."
+                    )
         for name in values["image_id"].unique():
             _require_inside(name)
         found |= set(values["split"].unique())
@@ -185,18 +201,20 @@ def _table(file: Path, columns: dict[str, str]) -> None:
         ):
             raise ValueError("a probability lies outside 0..1, or a logit is no number")
     if missing := set(PARTS) - found:
-        raise RunError(f"It has no cell of the part {', '.join(sorted(missing))}.")
+        raise RunError(
+            f"It has no cell of the part {', '.join(sorted(missing))}. Export the run again."
+        )
 
 
 def _require_inside(image_id: str) -> None:
     path = PurePosixPath(image_id)
     if path.is_absolute() or ".." in path.parts or "\\" in image_id or ":" in image_id:
-        raise RunError(f"The image {image_id[:200]!r} lies outside its data set.")
+        raise RunError(f"The image {image_id[:200]!r} lies outside its data set. Do not use it.")
 
 
 def _arrays(file: Path) -> None:
     if "features" not in array_file.shapes(file):
-        raise RunError("It has no features of training cells.")
+        raise RunError("It has no features of training cells. Export the run again.")
 
 
 def _keras(file: Path) -> None:

@@ -34,7 +34,8 @@ def require_plain(file: Path, side: int) -> None:
     if len(checker.inputs) != 1 or not re.fullmatch(pixels, checker.inputs[0].replace(" ", "")):
         raise ModelError(
             f"{file.name} takes {' and '.join(checker.inputs) or 'nothing'}; an engine of this "
-            f"architecture takes one batch of pixels, (N, {side}, {side}, 3)."
+            f"architecture takes one batch of pixels, (N, {side}, {side}, 3). Export the run "
+            "again."
         )
 
 
@@ -55,7 +56,10 @@ class _Checker:
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         if not self._open and tag != "net":
-            raise ModelError(f"{self._name} begins with <{tag}>; an engine begins with <net>.")
+            raise ModelError(
+                f"{self._name} begins with <{tag}>; an engine begins with <net>. Export the run "
+                "again."
+            )
         self._open.append(tag)
         if tag == "layer":
             self._layer = attributes.get("type", "")

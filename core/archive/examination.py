@@ -37,9 +37,10 @@ def require(run: Run) -> None:
         ) from None
     except confined.NoAnswerError:
         raise RunError(
-            "The process that checked the run ended: a file in it is damaged, or needs more memory "
-            f"than the limit of {limits.examination_bytes / 2**30:.0f} GiB (examination_bytes in "
-            "core/settings.py)."
+            "The process that checked the run ended: a file in it is damaged, or needs more "
+            f"memory than the limit of {limits.examination_bytes / 2**30:.0f} GiB "
+            "(examination_bytes in core/settings.py). Do not use it unless you know where it is "
+            "from; then raise the limit."
         ) from None
     if problem is not None:
         raise RunError(problem)

@@ -33,7 +33,10 @@ def attribute(file: Path, name: str, title: str) -> Any:
             return None
         size = root.attrs.get_id(name).get_storage_size()
         if size > ATTRIBUTE_BYTES:
-            raise ModelError(f"{name} of {title} is larger than {ATTRIBUTE_BYTES:,} bytes.")
+            raise ModelError(
+                f"{name} of {title} is larger than the limit of {ATTRIBUTE_BYTES:,} bytes. Do not "
+                "use this file."
+            )
         return root.attrs[name]
 
 
@@ -75,7 +78,8 @@ def _require_tree(root: Any) -> None:
             total += _bytes_of(item, name)
             if total > limit:  # an array that was never written takes no room in the file
                 raise ModelError(
-                    f"The weights take more than {limit:,} bytes when they are unpacked."
+                    f"The weights take more than {limit:,} bytes when they are unpacked "
+                    "(max_archive_bytes in core/settings.py). Do not use this file."
                 )
 
 
@@ -90,9 +94,9 @@ def _bytes_of(item: Any, name: str) -> int:
     import h5py
 
     if not isinstance(item, h5py.Dataset):
-        raise ModelError(f"The weights {name} are no numbers but a type.")
+        raise ModelError(f"The weights {name} are a type, not numbers. Do not use this file.")
     if item.external or item.is_virtual:
         raise ModelError(f"The weights {name} lie in another file. Do not use this one.")
     if item.dtype.kind not in "biuf":
-        raise ModelError(f"The weights {name} are no numbers but {item.dtype}.")
+        raise ModelError(f"The weights {name} are {item.dtype}, not numbers. Do not use this file.")
     return math.prod(item.shape or (0,)) * int(item.dtype.itemsize)

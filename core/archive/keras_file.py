@@ -201,7 +201,10 @@ def _require_known_names(part: Mapping[str, Any]) -> None:
     for key, value in part.items():
         kind = next((end for end in NAMED if key == end or key.endswith(f"_{end}")), None)
         if kind and isinstance(value, str) and value not in NAMED[kind]:
-            raise ModelError(f"A layer has the {key} {value[:60]!r}, which Keras does not have.")
+            raise ModelError(
+                f"A layer has the {key} {value[:60]!r}, which Keras does not have. Do not use the "
+                "file."
+            )
 
 
 _OF_ANY_MODULE = frozenset().union(*SAFE.values()) | {"Policy"}

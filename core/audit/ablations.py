@@ -145,13 +145,11 @@ def require_auditable(run: Run, audit: str) -> pd.DataFrame:
     Raises `RunError` for an unfinished or a control run, `DataError` if subjects are unknown or too
     few for the folds.
     """
-    if run.status.state != "succeeded":
-        raise RunError(
-            f"Run {run.run_id} is {run.status.state}; only one that succeeded is audited."
-        )
+    run.require_succeeded("be audited")
     if run.adoption:
         raise RunError(
-            f"Run {run.run_id} was trained elsewhere, so its training cannot be repeated."
+            f"Run {run.run_id} was trained elsewhere, so its training cannot be repeated. Audit a "
+            "run that was trained here."
         )
     if run.config.is_control:
         raise RunError(f"Run {run.run_id} is itself a control. Audit the run it belongs to.")

@@ -47,8 +47,8 @@ class Alarm:
         if self.explained:
             return "Do not believe this number as one of new patients: see what the audit found."
         return (
-            "The audit found no reason, which is no medal yet: repeat it by cross-validation and "
-            "on the official preliminary test before believing it."
+            "The audit found no reason to doubt it. Before you believe it, repeat it by "
+            "cross-validation and on the official preliminary test."
         )
 
 
@@ -76,7 +76,7 @@ def _recorded(run: TestSet) -> tuple[Check, ...]:
             run.run.config.split != "image",
             "The split is by image: cells of one patient are in training and test."
             if run.run.config.split == "image"
-            else "The split does not deal single images.",
+            else "The split is not by image.",
         ),
         Check(
             not near and near is not None,
@@ -86,7 +86,7 @@ def _recorded(run: TestSet) -> tuple[Check, ...]:
         ),
         Check(
             not unknown and unknown is not None,
-            "Whether all subjects are known was not noted."
+            "Whether all subjects are known was not recorded."
             if unknown is None
             else f"The subjects of {unknown} cells are not known."
             if unknown

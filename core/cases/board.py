@@ -58,7 +58,10 @@ def listed(case_id: str, reader: str) -> Listed:
     with database.reading() as session:
         case = session.get(CaseRow, case_id)
         if case is None:
-            raise CaseError(f"There is no case {case_id}: it was deleted, or never was here.")
+            raise CaseError(
+                f"There is no case {case_id}: it was deleted, or never was here. Choose one from "
+                "the list of cases."
+            )
         columns = [getattr(CellRow, name) for name in _NAMES]
         own = (CellRow.id == DecisionRow.cell_id) & (DecisionRow.reader == reader)
         found = session.execute(
@@ -77,7 +80,9 @@ def whole(cell_id: str) -> CellRow:
     with database.reading() as session:
         cell = session.get(CellRow, cell_id)
         if cell is None:
-            raise CaseError(f"There is no cell {cell_id}: its case was deleted.")
+            raise CaseError(
+                f"There is no cell {cell_id}: its case was deleted. Choose a case from the list."
+            )
         assert cell.picture  # is loaded by this
         return cell
 

@@ -26,7 +26,10 @@ def remove_picture(person: Person, case_id: str, picture_id: str) -> None:
     with case_store.changing(case_id) as (session, head, case):
         picture = session.get(PictureRow, picture_id)
         if picture is None or picture.case_id != case_id:
-            raise CaseError(f"The case {case.name} has no such picture: somebody has removed it.")
+            raise CaseError(
+                f"The case {case.name} has no such picture: somebody has removed it. Open the "
+                "case again."
+            )
         of_picture = CellRow.picture_id == picture_id
         cells = session.scalars(select(CellRow).where(of_picture)).all()
         decided = select(DecisionRow).join(CellRow, CellRow.id == DecisionRow.cell_id)

@@ -47,7 +47,10 @@ def sign(person: Person, case_id: str, version: int) -> None:
         case = case_store.load(session, case_id)
         case_store.require_version(session, case, version)
         if any(signature.person == person.name for signature in case.signatures):
-            raise CaseError(f"{person.name} has signed this case already.")
+            raise CaseError(
+                f"{person.name} has signed this case already; each person signs once. Have a "
+                "second reader sign, or open the case again."
+            )
         if case.state == OPEN and (found := hindrances(case)):
             raise CaseError(f"The case {case.name} cannot be signed yet. {' '.join(found)}")
         case.state = SIGNED
@@ -73,7 +76,7 @@ def reopen(person: Person, case_id: str, version: int) -> None:
         case = case_store.load(session, case_id)
         case_store.require_version(session, case, version)
         if case.state == OPEN:
-            raise CaseError(f"The case {case.name} is open already.")
+            raise CaseError(f"The case {case.name} is open already. Decide its cells, or sign it.")
         for signature in case.signatures:
             session.delete(signature)
         case.state = OPEN

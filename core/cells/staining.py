@@ -61,7 +61,10 @@ class Normaliser(Section):
         """
         found = [cls.of(image, inner) for image in images if (inner := own_pixels(image)[1]).any()]
         if not found:
-            raise DataError("No image shows a cell, so there are no colours to bring others to.")
+            raise DataError(
+                "No image shows a cell, so there are no colours to bring others to. Train on "
+                "images that show cells."
+            )
         return cls.mean_of(found)
 
     @classmethod

@@ -41,7 +41,7 @@ class OrderedGroup(click.Group):
 @click.group(cls=OrderedGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(settings.version(), prog_name="BlastLens")
 def blastlens() -> None:
-    """Reads single stained cells for leukemic blasts, and says how far to believe it.
+    """Reads single stained cells for leukemic blasts, and says how far to believe each reading.
 
     With --json a verb prints one JSON document on standard output. An error is one line on standard
     error and exit status 2.

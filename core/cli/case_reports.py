@@ -49,8 +49,8 @@ def export_report(case: str, to: str, kind: str) -> dict[str, object]:
 def check_report(report: Path) -> dict[str, object]:
     """Checks whether a REPORT in HTML or PDF is as it was made, without the database.
 
-    A report that was made anew as a whole passes: give the last event that it prints to `cases
-    verify --head`, which compares it with the database.
+    A report that somebody wrote anew as a whole passes. To find that out, give the last event that
+    it prints to `cases verify --head`, which compares it with the database.
     """
     checked = check_file(report)
     document = _document(checked)
@@ -61,7 +61,10 @@ def check_report(report: Path) -> dict[str, object]:
         sys.exit(2)
     first, *more = checked.findings
     others = f" (and {len(more)} more findings: see --json)" if more else ""
-    raise CaseError(f"{report.name} was changed after it was made: {first}{others}.")
+    raise CaseError(
+        f"{report.name} was changed after it was made: {first}{others}. Do not rely on it; make "
+        "the report again from its case."
+    )
 
 
 def _document(checked: CheckedReport) -> dict[str, object]:

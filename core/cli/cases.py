@@ -43,7 +43,7 @@ def list_cases() -> list[dict[str, object]]:
 @by_person
 @prints
 def show(case: str, person: str | None) -> dict[str, object]:
-    """Shows a case: its verdict, its pictures, who signed, and what is in the way of that.
+    """Shows a case: its verdict, its pictures, who signed, and what prevents a signature.
 
     Of a case that is read blind, a reader who has not decided all cells sees no calls.
     """
@@ -55,7 +55,13 @@ def show(case: str, person: str | None) -> dict[str, object]:
 @click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
 @click.option("--run", help="Default: the active model.")
 @click.option("--blind", is_flag=True, help="Readers decide before they see the model's calls.")
-@click.option("--minimum", type=int, default=BLOOD, show_default=True, help="Cells it rests on.")
+@click.option(
+    "--minimum",
+    type=int,
+    default=BLOOD,
+    show_default=True,
+    help=("Least number of cells that the verdict should rest on."),
+)
 @click.option("--adapt-stain", is_flag=True, help="Read cells of another stain as if adapted.")
 @click.option("--um-per-px", type=float, metavar="µm", help="Scale of the fields.")
 @by_person
@@ -74,7 +80,7 @@ def new(
     reader = Reader(run_store.get(run) if run else active_model.active())
     missing = [image for image in images if not Path(image).is_file()]
     if missing:
-        raise ConfigError(f"There is no file {missing[0]}.")
+        raise ConfigError(f"There is no file {missing[0]}. Check the path.")
     shown = progress("reading")
     read = []
     for done, image in enumerate(images, start=1):
@@ -97,7 +103,7 @@ def new(
 def verify(head: tuple[str, ...]) -> dict[str, object]:
     """Checks that no event, row or picture was changed, dropped, reordered or back-dated.
 
-    The end of the chain that it prints, written down elsewhere and given as --head later, also
+    It prints the end of the chain. Write that down elsewhere and give it as --head later: this also
     proves that nothing before it was written anew.
     """
     found = verification.verify([_head(text) for text in head])
@@ -116,12 +122,12 @@ def verify(head: tuple[str, ...]) -> dict[str, object]:
 
 
 @cases.command()
-@click.option("--older-than", required=True, metavar="DAYS", help="Such as 90d.")
-@click.option("--dry-run", is_flag=True, help="Say what would be deleted, and delete nothing.")
+@click.option("--older-than", required=True, metavar="DAYS", help="Age in days, such as 90d.")
+@click.option("--dry-run", is_flag=True, help="List what would be deleted, and delete nothing.")
 @by_person
 @prints
 def purge(older_than: str, dry_run: bool, person: str | None) -> dict[str, object]:
-    """Deletes cases that nobody has changed for so long, with their pictures."""
+    """Deletes cases that nobody has changed for that many days, with their pictures."""
     days = re.fullmatch(r"(\d+)d?", older_than)
     if days is None:
         raise ConfigError(f"--older-than is {older_than!r}; it must be days, such as 90d.")

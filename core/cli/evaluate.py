@@ -9,6 +9,7 @@ from core.audit import ablations
 from core.cli.console import engine_option, prints, progress
 from core.errors import ConfigError, RunError
 from core.evaluation import decision, operating_point
+from core.evaluation.test_set import metrics_of
 from core.report import audits
 from core.runs import run_store
 from core.runs.calibration import Choice
@@ -44,7 +45,7 @@ def compare(runs: tuple[str, ...], prevalence: float | None) -> dict[str, Any]:
 @click.argument("run")
 @click.option("--dataset", help='Measure on this data set: a folder, or "demo".')
 @click.option(
-    "--stain", is_flag=True, help="Measure what adapting cells of another stain costs, anew."
+    "--stain", is_flag=True, help="Measure again what adapting cells of another stain costs."
 )
 @prints
 def evaluate(run: str, dataset: str | None, stain: bool) -> dict[str, Any]:
@@ -59,9 +60,8 @@ def evaluate(run: str, dataset: str | None, stain: bool) -> dict[str, Any]:
         measured = measure_again(finished, progress("re-colouring"))
         return {"run": finished.run_id, **measured.to_json()}
     if dataset is None:
-        if finished.metrics is None:
-            raise RunError(f"Run {run} is {finished.status.state}; it has no metrics yet.")
-        return {"run": finished.run_id, **finished.metrics.to_json()}
+        finished.require_succeeded("have metrics")
+        return {"run": finished.run_id, **metrics_of(finished).to_json()}
     from core.evaluation.evaluate import evaluate_on
 
     return evaluate_on(finished, dataset, progress("indexing")).to_json()
@@ -73,16 +73,29 @@ _SHOWN = ("method", "temperature", "threshold", "reason", "operating_point", "re
 
 @click.command("operating-point")
 @click.argument("run")
-@click.option("--max-missed", type=float, metavar="SHARE", help="Of blasts, such as 0.05.")
 @click.option(
-    "--review-error", type=float, metavar="SHARE", help="Of each class that is called the other."
+    "--max-missed",
+    type=float,
+    metavar="SHARE",
+    help=("Share of blasts that may be missed, such as 0.05."),
+)
+@click.option(
+    "--review-error",
+    type=float,
+    metavar="SHARE",
+    help=("Share of each class that may be called the other."),
 )
 @click.option("--calibration", metavar="METHOD", help="temperature, isotonic or none.")
 @click.option(
     "--basis", default="observed", help="observed (default), or promised for new subjects."
 )
 @click.option("--default", "reset", is_flag=True, help="Go back to the model as trained.")
-@click.option("--prevalence", type=float, metavar="SHARE", help="Default: that of each part.")
+@click.option(
+    "--prevalence",
+    type=float,
+    metavar="SHARE",
+    help=("Share of ALL, 0 to 1; default: that of each part."),
+)
 @prints
 def choose_operating_point(
     run: str,
@@ -101,7 +114,9 @@ def choose_operating_point(
     choice = Choice(max_missed, review_error, calibration, basis)
     chosen = choice != Choice(basis=basis)
     if reset and chosen:
-        raise ConfigError("--default goes back to the model as trained; it takes no other choice.")
+        raise ConfigError(
+            "--default goes back to the model as trained; it takes no other choice. Give it alone."
+        )
     if reset or chosen:
         operating_point.use(finished, choice)
     preview = decision.preview(finished, None, prevalence)

@@ -71,7 +71,7 @@ def devices(run: str | None) -> Devices:
 @click.argument("run")
 @prints
 def promote(run: str) -> dict[str, Any]:
-    """Makes a run the active model, which reads."""
+    """Makes a run the active model, which reads pictures."""
     promoted = run_store.get(run)
     before = active_model.changed_since(promoted)
     changed = active_model.changes(before, promoted) if before else []
@@ -90,7 +90,7 @@ def undo_promotion() -> dict[str, Any]:
 @click.command()
 @click.argument("run")
 @click.option("--html", is_flag=True, help="One HTML page; default: Markdown.")
-@click.option("--out", metavar="FILE", help="Default: standard output.")
+@click.option("--out", metavar="FILE", help="File to write; default: standard output.")
 @click.option(
     "--fill",
     multiple=True,

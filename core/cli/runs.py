@@ -34,10 +34,14 @@ class DeletedRun:
 
 @click.command()
 @click.argument("run")
-@click.option("--name", help='What it is called; "" for the name by default.')
-@click.option("--note", help="A note, which replaces the one before.")
-@click.option("--tags", metavar="TAG,TAG", help='Its tags, which replace those before; "": none.')
-@click.option("--archived/--at-hand", default=None, help="Leave it out of choices, or not.")
+@click.option("--name", help='Its name; "" restores the default name.')
+@click.option("--note", help="A note; it replaces the earlier one.")
+@click.option(
+    "--tags", metavar="TAG,TAG", help=('Its tags; they replace the earlier ones. "": none.')
+)
+@click.option(
+    "--archived/--at-hand", default=None, help=("Leave it out of choices, or take it back.")
+)
 @prints
 def about(
     run: str, name: str | None, note: str | None, tags: str | None, archived: bool | None
@@ -53,7 +57,9 @@ def about(
 
 @click.command("delete-run")
 @click.argument("run")
-@click.option("--sure", is_flag=True, help="Delete it for good; without, says what rests on it.")
+@click.option(
+    "--sure", is_flag=True, help=("Delete it for good. Without this, only say what rests on it.")
+)
 @prints
 def delete_run(run: str, sure: bool) -> DeletedRun:
     """Deletes a run, unless a record rests on it."""

@@ -81,7 +81,9 @@ def score(
     """
     if stop or resume:
         if source or not out or (stop and resume):
-            raise ConfigError("--stop and --resume take --out and no SOURCE, and one at a time.")
+            raise ConfigError(
+                "--stop and --resume take --out and no SOURCE. Give one of the two, with --out."
+            )
         cohort = cohort_store.get(out)
         if stop:
             cohort.request_stop()

@@ -16,10 +16,12 @@ from core.teaching.features import features
 
 @click.command()
 @click.argument("cases", nargs=-1, metavar="[CASE...]")
-@click.option("--open-too", is_flag=True, help="Cells of cases that are not signed, too.")
+@click.option("--open-too", is_flag=True, help="Also take cells of cases that are not signed.")
 @click.option("--curve", is_flag=True, help="Measure what more decided cells would bring.")
 @click.option("--to", "name", metavar="NAME", help="Write the cells as a data set of this name.")
-@click.option("--train", is_flag=True, help="Write them, train on them, and compare the models.")
+@click.option(
+    "--train", is_flag=True, help=("Write the cells, train on them, and compare the models.")
+)
 @click.option(
     "--architecture",
     help="Default: a frozen backbone whose weights are here, else colour-bands.",
@@ -42,7 +44,7 @@ def teach(
     stays the same until another is promoted.
     """
     if architecture and not train:
-        raise ConfigError("--architecture is for --train.")
+        raise ConfigError("--architecture says what --train trains. Give both, or neither.")
     chosen = _chosen(cases, open_too)
     found = decided.collect(chosen, open_too=open_too)
     needs = lesson.needs(found)

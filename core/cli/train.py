@@ -94,7 +94,7 @@ def training_options(verb: Callable[..., Any]) -> Callable[..., Any]:
             click.option(
                 "--stain-normalisation",
                 type=click.Choice(staining.METHODS),
-                help="Of every cell before the network sees it; default: none.",
+                help="How every cell's colours are normalised; default: not at all.",
             ),
             click.option("--set", "assignments", multiple=True, metavar="NAME=VALUE"),
         )

@@ -59,7 +59,7 @@ def cross_validate(name: str | None, folds: int, **options: Any) -> SweepReport:
 @training_options
 @click.option("--name", help="Name of the sweep; the name of an existing one resumes it.")
 @click.option("--trials", type=int, help=f"Default: {TRIALS}; a larger number extends a search.")
-@click.option("--folds", type=int, default=0, help="Of each trial; default 0: one split.")
+@click.option("--folds", type=int, default=0, help="Folds of each trial; default 0: one split.")
 @click.option("--search", metavar="NAME,NAME", help=f"Any of {', '.join(SETTINGS)}.")
 @click.option("--no-pruning", is_flag=True, help="Finish every trial.")
 @engine_option

@@ -48,8 +48,7 @@ def planned(
     `out` is where the results go; only that of a URL is part of the plan. Raises `RunError` if the
     run cannot read, `ConfigError` if a setting is out of range or a URL cannot be opened.
     """
-    if (state := run.status.state) != "succeeded":
-        raise RunError(f"Run {run.run_id} is {state}; only a run that succeeded can read.")
+    run.require_succeeded("read")
     engine, files = digests(run)
     source = Source(place=absolute(place), labelling=labelling or Labelling(), roots=roots)
     parts = absolute(out) if out and is_url(out) else "parts"

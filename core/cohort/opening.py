@@ -62,7 +62,9 @@ def _regular(file: Path, name: str) -> Path:
         raise UploadError(f"{name} cannot be opened: {reason}.") from None
     if not stat.S_ISREG(mode):
         what = "a folder" if stat.S_ISDIR(mode) else "a pipe or a device"
-        raise UploadError(f"{name or 'It'} cannot be opened: it is {what}, not a file.")
+        raise UploadError(
+            f"{name or 'It'} cannot be opened: it is {what}, not a file. Leave it out."
+        )
     return file
 
 
@@ -76,7 +78,10 @@ def _fetch(system: Any, path: str, copy: Path, place: str) -> None:
                 while size <= settings().max_scan_bytes and (chunk := stream.read(2**20)):
                     size = max(size, file.tell() + file.write(chunk))
             if size > settings().max_scan_bytes:
-                raise UploadError(f"{place} has {size / 2**20:.0f} MiB. Export a part of it.")
+                raise UploadError(
+                    f"{place} has {size / 2**20:.0f} MiB, more than the limit of "
+                    f"{settings().max_scan_bytes / 2**20:.0f} MiB. Export a part of it."
+                )
             return
         except _OF_THE_PICTURE as error:
             reason = getattr(error, "strerror", None) or error

@@ -122,7 +122,7 @@ def _unknown(index: Index) -> list[DatasetIssue]:
         )
     final = int((unlabelled & (cells["phase"] == "final")).sum())
     if final:
-        text = f"{_count(final, 'cell')} of the final test phase carry no label: to look at only."
+        text = f"{_count(final, 'cell')} of the final test phase carry no label: for viewing only."
         issues.append(DatasetIssue(text, serious=False))
     return issues
 

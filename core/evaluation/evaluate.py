@@ -94,7 +94,10 @@ def evaluate_on(run: Run, dataset: str, progress: Progress | None = None) -> Eva
     index = datasets.index(datasets.resolve(dataset), progress)
     cells = index.labelled()
     if cells.empty:
-        raise DataError(f"{index.name} has no labelled cells to measure on.")
+        raise DataError(
+            f"{index.name} has no labelled cells to measure on. Say which classes are ALL and "
+            "HEM, or add the table of labels."
+        )
     inputs, normaliser = run.config.inputs, run.normaliser
     array = pixels(index.root, cells, run.geometry, progress, inputs=inputs, normaliser=normaliser)
     logits = Engine(run.engine_file).logits(array)

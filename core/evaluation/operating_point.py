@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 
 from core import locks, storage
-from core.errors import ConfigError, DataError, RunError
+from core.errors import ConfigError, DataError
 from core.evaluation import evaluate
+from core.evaluation.test_set import metrics_of
 from core.metrics import calibration, conformal
 from core.runs.calibration import BASES, Calibration, Choice, OperatingPoint, Review
 from core.runs.run_store import Run
@@ -72,11 +73,10 @@ def propose(run: Run, choice: Choice) -> Calibration:
 
 
 def _require(run: Run, choice: Choice) -> None:
-    if run.status.state != "succeeded":
-        raise RunError(f"Run {run.run_id} is {run.status.state}; only a finished run has one.")
+    run.require_succeeded("have an operating point")
     for name, value in (("missed blasts", choice.max_missed), ("errors", choice.review_error)):
         if value is not None and not 0 < value < 1:
-            raise ConfigError(f"A share of {name} of {value} cannot be: it lies between 0 and 1.")
+            raise ConfigError(f"The share of {name} is {value}; it must lie between 0 and 1.")
     if choice.basis not in BASES:
         raise ConfigError(f"{choice.basis!r} is no basis. Choose one of {', '.join(BASES)}.")
 
@@ -95,7 +95,7 @@ def observed(scores: np.ndarray, allowed: float) -> float:
     Equal scores are on the same side. Raises `DataError` without scores.
     """
     if not len(scores):
-        raise DataError("There are no cells of this class in the validation part to go by.")
+        raise DataError("The validation part has no cells of this class. Train with more cells.")
     may_lose = int(np.floor(allowed * len(scores) + 1e-9))
     return float(np.sort(scores)[min(may_lose, len(scores) - 1)])
 
@@ -251,9 +251,7 @@ def use(run: Run, choice: Choice) -> Calibration:
 
 
 def _store(run: Run, fitted: Calibration) -> Calibration:
-    metrics = run.metrics
-    if metrics is None:
-        raise RunError(f"Run {run.run_id} has lost its metrics.json; train it again.")
+    metrics = metrics_of(run)
     table = run.predictions
     table["probability"] = fitted.probability(table["logit"].to_numpy())
     metrics = metrics.replace(parts=evaluate.measure_parts(table, fitted))

@@ -28,7 +28,6 @@ from core.data.geometry import fit
 from core.data.images import decode
 from core.data.pixel_cache import prepare
 from core.data.walk import Progress, read_unchanged
-from core.errors import RunError
 from core.models.engine import Engine
 from core.runs.run_store import Run, require_model
 from core.runs.stain import AdaptationCost, Stain
@@ -110,8 +109,7 @@ def measure_again(run: Run, progress: Progress | None = None) -> Stain:
     Raises `DataError` if the cells are gone or have changed, `RunError` if the run has not
     succeeded or is a control.
     """
-    if (state := run.status.state) != "succeeded":
-        raise RunError(f"Run {run.run_id} is {state}; only a run that succeeded can be measured.")
+    run.require_succeeded("be measured")
     require_model(run)
     root = datasets.resolve(run.config.dataset)
     parts = pd.read_parquet(run.path / "split.parquet")

@@ -46,14 +46,8 @@ class TestSet:
     @classmethod
     def load(cls, run: Run) -> "TestSet":
         """Loads the test part of a run. Raises `RunError` if it has not succeeded or is damaged."""
-        state = run.status.state
-        if state != "succeeded":
-            raise RunError(
-                f"Run {run.run_id} is {state}; only runs that succeeded can be compared."
-            )
-        facts = run.metrics
-        if facts is None:
-            raise RunError(f"Run {run.run_id} has lost its metrics.json; train it again.")
+        run.require_succeeded("be compared")
+        facts = metrics_of(run)
         catalog.architecture(run.config.architecture)
         try:
             predicted = run.predictions.query("split == 'test'")
@@ -189,3 +183,10 @@ def split_of(run: Run) -> pd.DataFrame:
         return pd.read_parquet(run.path / "split.parquet")
     except (OSError, ValueError):
         raise RunError(f"Run {run.run_id} has no split.parquet; train it again.") from None
+
+
+def metrics_of(run: Run) -> RunMetrics:
+    """Reads the measurements of a run that succeeded. Raises `RunError` if they are missing."""
+    if (metrics := run.metrics) is None:
+        raise RunError(f"Run {run.run_id} has lost its metrics.json; train it again.")
+    return metrics

@@ -104,7 +104,10 @@ def judge(
     seeded: the same input gives the same judgement. Raises `DataError` if the mask is empty.
     """
     if not mask.any():
-        raise DataError("The outline is empty: there is no cell to judge a heat map by.")
+        raise DataError(
+            "The outline is empty: there is no cell to judge a heat map by. Give one that "
+            "encloses a cell."
+        )
     if not heat.has_places:
         return Judgement(method.key, UNRELIABLE, NO_PLACES, None)
     if not heat.has_evidence:

@@ -161,7 +161,7 @@ class Job:
             return status
         since = f" {_long(age)} ago" if age > 0 else ""
         error = (
-            f"The worker stopped without a word{since}, {self.PREPOSITION} {status.phase}. "
+            f"The worker stopped without a message{since}, {self.PREPOSITION} {status.phase}. "
             f"{self.remedy}"
         )
         return status.replace(state="interrupted", error=error)
@@ -240,6 +240,16 @@ class Job:
         """
         if not self.queue():
             raise RunError(f"{self.title} is {self.status.state}; there is nothing to resume.")
+
+    def require_succeeded(self, deed: str) -> None:
+        """Raises `RunError` unless the job has succeeded, so that it can `deed`: "be exported"."""
+        status = self.status
+        if status.state != "succeeded":
+            remedy = "Wait until it has finished" if status.unfinished else "Resume it"
+            raise RunError(
+                f"{self.title} is {status.state}; only a {self.KIND} that succeeded can {deed}. "
+                f"{remedy}, or choose another."
+            )
 
     def _wait_for_worker(self) -> None:
         with disk_errors(self.path / "stop"):

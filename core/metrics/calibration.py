@@ -64,7 +64,7 @@ def fit(
     elif method != "none":
         lack = lack or (_isotonic_lack(labels, groups) if method == "isotonic" else None)
         if lack:
-            raise ConfigError(f"Calibration {method!r} cannot be had: {lack}. Choose another.")
+            raise ConfigError(f"Calibration {method!r} cannot be fitted: {lack}. Choose another.")
     else:
         lack = None
     temperature = _temperature(labels, logits) if method == "temperature" else 1.0

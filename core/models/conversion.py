@@ -82,7 +82,9 @@ def of_model(model: keras.Model, folder: Path) -> openvino.Model:
             tf.function(graph, input_signature=[pixels]).get_concrete_function(), folder
         )
     except (RuntimeError, ValueError, TypeError) as error:
-        raise ModelError(f"It cannot be converted to OpenVINO ({error!s:.300}).") from None
+        raise ModelError(
+            f"It cannot be converted to OpenVINO ({error!s:.300}). Export it as ONNX."
+        ) from None
 
 
 def require_agreement(expected: np.ndarray, file: Path, inputs: np.ndarray) -> float:
@@ -96,8 +98,8 @@ def require_agreement(expected: np.ndarray, file: Path, inputs: np.ndarray) -> f
     difference = np.abs(compared[0] - compared[1])
     if np.any(difference > TOLERANCE * np.maximum(1.0, np.abs(compared[0]))):
         raise ModelError(
-            f"Its OpenVINO graph differs from the Keras model by {difference.max():.2g}, more than "
-            f"{TOLERANCE}, so it cannot be adopted."
+            f"Its OpenVINO graph differs from the Keras model by {difference.max():.2g}, more "
+            f"than {TOLERANCE}, so it cannot be adopted. Export it as ONNX."
         )
     return float(difference.max())
 

@@ -126,7 +126,7 @@ def _describe(
 
 
 def _no_cytoplasm(reference: Reference | None) -> str:
-    words = "Cytoplasm: none can be told from the nucleus by its colour"
+    words = "Cytoplasm: its colour does not set it apart from the nucleus"
     if reference is None or reference.measures.empty:
         return f"{words}."
     cells, measured = len(reference.measures), len(reference.in_order("nucleus_share")[0])

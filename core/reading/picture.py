@@ -215,7 +215,10 @@ def notes_of(region: Region) -> tuple[str, ...]:
 def patient_to_json(run_id: str, fields: list[FieldImage]) -> dict[str, object]:
     """Adds up the fields of one patient into a document. Raises `ConfigError` if there is none."""
     if not fields:
-        raise ConfigError("--one-patient adds up fields, and none of the images is one.")
+        raise ConfigError(
+            "--one-patient adds up fields, and none of the images is one. Leave it out, or give "
+            "fields."
+        )
     readings = [field.reading for field in fields]
     total = summarise([reading.counts for reading in readings], readings[0].rates)
     return {

@@ -14,7 +14,7 @@ from core.cells.masks import bounding_box, cell_mask
 from core.compat import cached_property
 from core.data.geometry import fit
 from core.data.images import decode_noted, read_file
-from core.errors import RunError, TooSmallError, UploadError
+from core.errors import TooSmallError, UploadError
 from core.explain import cam_methods
 from core.explain.dihedral import Aggregated, aggregate
 from core.explain.heat_map import View, views
@@ -61,8 +61,7 @@ class Reader:
         None for the one that suits the run's architecture, see `core.explain.suited`. Raises
         `RunError` or `ModelError` if the run cannot read, `ConfigError` if the key is unknown.
         """
-        if (state := run.status.state) != "succeeded":
-            raise RunError(f"Run {run.run_id} is {state}; only a run that succeeded can read.")
+        run.require_succeeded("read")
         require_model(run)
         self.run, self.calibration = run, run.calibration
         self._geometry, self._stain = run.geometry, run.stain

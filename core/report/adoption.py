@@ -62,8 +62,8 @@ def certainty(adoption: Adoption) -> str:
         return ""
     if (chosen.roc_auc or 0) < _LITTLE:
         return (
-            "No way to feed it shows that it tells blasts apart: it may be fed wrongly, or not "
-            "know such cells."
+            "Fed in none of these ways does it tell blasts from other cells: it may be fed "
+            "wrongly, or may not know such cells."
         )
     rivals = {
         _RANGES[trial.pixels]: None

@@ -103,7 +103,7 @@ def _of_leakage(result: Leakage) -> str:
         )
     both = f"{name} {gap.first:.2f} under a split by image, {gap.second:.2f} on patients never seen"
     if gap.difference.interval is None:
-        return f"No interval can be given, so this tells nothing yet: {both}."
+        return f"No interval can be given, so nothing follows from this yet: {both}."
     if gap.difference.interval[1] < 0:
         return f"No recognition of patients: {both}."
     return (

@@ -152,8 +152,8 @@ def worst_subject(name: str, subjects: pd.DataFrame) -> str:
         return f"{name}: the subjects of its test cells are not known."
     worst = subjects.iloc[0]
     return (
-        f"{name}: worst for subject {worst['subject']} ({worst['class']}), of whose "
-        f"{worst['cells']} cells it calls {worst['right']} rightly ({worst['share']:.0%})."
+        f"{name}: worst for subject {worst['subject']} ({worst['class']}): it calls "
+        f"{worst['right']} of {worst['cells']} cells correctly ({worst['share']:.0%})."
     )
 
 

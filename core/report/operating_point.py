@@ -101,8 +101,8 @@ def beyond(outcome: Outcome, part: str, choice: Choice) -> str:
         return ""
     return (
         f"More than the {allowed:.1%} allowed: those were kept on the validation part, by which "
-        f"the threshold was chosen. Of other subjects, as those of the {part} part, more or fewer "
-        "can be missed."
+        f"the threshold was chosen. In other subjects, such as those of the {part} part, more or "
+        "fewer can be missed."
     )
 
 

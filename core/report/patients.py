@@ -17,7 +17,7 @@ def sentence(found: Patients) -> str:
     all_, hem, both = (found.right[name] for name in ("ALL", "HEM", "all"))
     chosen = "chosen on its validation patients"
     if found.cut_reason:
-        chosen = f"not chosen by anything, because {found.cut_reason}"
+        chosen = f"not chosen from data, because {found.cut_reason}"
     return (
         f"{both.right} of {both.of} patients lie on the right side: {all_.right} of {all_.of} with "
         f"ALL and {hem.right} of {hem.of} without, if a patient with at least {found.cut:.0%} of "

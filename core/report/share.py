@@ -28,14 +28,14 @@ def _meaning(summary: Summary) -> str:
         return ""
     if share.value is None:
         return (
-            f"The share is as the model called it, wrong calls included; it is not corrected for "
+            "The share counts the model's calls, wrong ones included. It is not corrected for "
             f"them, because {share.reason}."
         )
     if not summary.in_percent:
         none = " These calls are compatible with no blasts at all." if summary.perhaps_none else ""
         return f"Fewer than {FEWEST_FOR_PERCENT} cells are too few for a percentage.{none}"
     if share.interval == (0, 1):
-        return "Any share of blasts is compatible with these calls, none and all among them."
+        return "Any share of blasts is compatible with these calls, from none to all."
     if summary.perhaps_none:
         return (
             f"**These calls are compatible with no blasts at all**, and with up to "

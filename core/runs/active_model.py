@@ -112,8 +112,7 @@ def promote(run: Run) -> Promotion:
     Changes nothing if the run is in use already and reads as when it was promoted. A damaged
     history is replaced. Raises `RunError` if the run has not succeeded or is a control.
     """
-    if run.status.state != "succeeded":
-        raise RunError(f"Run {run.run_id} has not succeeded, so it cannot read images.")
+    run.require_succeeded("read images")
     run_store.require_model(run)
     with locks.lock(storage.active_file()):
         try:
@@ -139,7 +138,10 @@ def undo() -> Promotion:
         entries = history()
         in_force = _in_force(entries)
         if not in_force:
-            raise RunError("There is no promotion to undo: no model has been chosen for readings.")
+            raise RunError(
+                "No model has been chosen for readings, so no choice can be undone. Choose one: "
+                "python -m core promote RUN."
+            )
         previous = in_force[-1].run
         in_force = in_force[:-1]
         while in_force and not _is_model(in_force[-1].run):

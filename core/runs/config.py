@@ -152,10 +152,13 @@ class RunConfig(Document):
             raise ConfigError(f"weights is 'random'; {entry.title} has those of its file alone.")
         if 0 < self.folds < MIN_FOLDS:
             raise ConfigError(
-                f"folds is {self.folds}; there are 0 (one split) or at least {MIN_FOLDS} of them."
+                f"folds is {self.folds}; it must be 0 (one split) or at least {MIN_FOLDS}."
             )
         if self.fold >= max(self.folds, 1):
-            raise ConfigError(f"fold is {self.fold} of {self.folds}; folds are counted from 0.")
+            raise ConfigError(
+                f"fold is {self.fold}; of {self.folds} folds it must be 0 to "
+                f"{max(0, self.folds - 1)}."
+            )
         if self.folds and self.split not in splits.FOLDED:
             raise ConfigError(
                 f"split is {self.split!r} with {self.folds} folds; cross-validation takes "

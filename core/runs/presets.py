@@ -56,7 +56,10 @@ def configs(
     preset = PRESETS[name]
     sample = study_cells(cells)
     if sample < config.MIN_SAMPLE:
-        raise DataError(f"The rarer class has {sample // 2} cells; the study needs at least 3.")
+        raise DataError(
+            f"The rarer class has {sample // 2} cells; the study needs at least 3. Add cells of "
+            "that class."
+        )
     common = {"split": preset.split, "sample": sample, "balance": "balanced", **(settings or {})}
     return [
         config.create(architecture, dataset, preset.recipe, **common)

@@ -118,7 +118,9 @@ class Run(Job):
         try:
             return pd.read_parquet(self.path / "predictions.parquet")
         except (OSError, ValueError):
-            raise RunError(f"Run {self.run_id} has no predictions; it has not finished.") from None
+            raise RunError(
+                f"Run {self.run_id} has no predictions; it has not finished. Wait, or resume it."
+            ) from None
 
     @property
     def calibration(self) -> Calibration:

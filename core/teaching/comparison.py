@@ -77,7 +77,7 @@ def compare(run: Run, before: Run | None) -> TaughtComparison:
     """
     cases = _cases_of(run)
     if cases is None:
-        raise RunError(f"Run {run.run_id} was not trained on cells of cases.")
+        raise RunError(f"Run {run.run_id} was not trained on cells of cases. Name a run that was.")
     whole = TestSet.load(run)
     cells = whole.cells[whole.cells["subject"].isin(cases)].reset_index(drop=True)
     taught = replace(whole, cells=cells)

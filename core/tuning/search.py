@@ -89,7 +89,7 @@ def choose(base: RunConfig, names: Iterable[str] | None = None) -> dict[str, Dim
     for name in sorted(names - available.keys()):
         raise ConfigError(
             f"{name} cannot be searched for {base.architecture} with the {base.recipe} recipe; "
-            f"what can: {', '.join(available)}."
+            f"choose from {', '.join(available)}."
         )
     return {name: dimension for name, dimension in available.items() if name in names}
 

@@ -154,7 +154,10 @@ class Sweep(Job):
         plan = self.plan
         _require_study(plan, plan.study_storage)
         if trials is not None and trials < plan.trials:
-            raise ConfigError(f"trials is {trials}; {self.name} has {plan.trials} already.")
+            raise ConfigError(
+                f"trials is {trials}; {self.name} has {plan.trials} already. Ask for as many or "
+                "more."
+            )
         if trials in (None, plan.trials) or self.status.unfinished:
             super().requeue()
         else:

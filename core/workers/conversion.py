@@ -41,12 +41,14 @@ def convert(file: Path, folder: Path) -> Converted:
         )
     except subprocess.TimeoutExpired:
         raise ModelError(
-            f"{file.name} took over {limits.conversion_seconds} s to open and was stopped."
+            f"{file.name} took over {limits.conversion_seconds} s to open and was stopped "
+            "(conversion_seconds in core/settings.py). Export a smaller model."
         ) from None
     except confined.NoAnswerError:
         raise ModelError(
             f"{file.name} cannot be opened: its process ended, most often because the network "
-            f"needs more memory than the limit of {limits.conversion_bytes / 2**30:.0f} GiB."
+            f"needs more memory than the limit of {limits.conversion_bytes / 2**30:.0f} GiB "
+            "(conversion_bytes in core/settings.py). Export a smaller model."
         ) from None
     if "error" in answer:
         raise ModelError(str(answer["error"]))
@@ -70,7 +72,9 @@ def work(file: Path, folder: Path) -> Converted:
             graph = openvino.convert_model(file)
         except Exception as error:  # OpenVINO's own errors are of many kinds
             reason = anatomy.last_line(error)
-            raise ModelError(f"The SavedModel cannot be converted ({reason}).") from None
+            raise ModelError(
+                f"The SavedModel cannot be converted ({reason}). Export it as ONNX."
+            ) from None
     else:
         graph = anatomy.read(file)
     assembly.save(graph, folder / GRAPH)
@@ -91,13 +95,20 @@ def _convert_keras(file: Path, folder: Path) -> Converted:
         if worker.is_out_of_memory(error):
             raise MemoryError from None
         raise ModelError(
-            f"{file.name} cannot be loaded in Keras's safe mode: {_short(error)}"
+            f"{file.name} cannot be loaded in Keras's safe mode ({_short(error)}). Save it with "
+            "layers of Keras alone."
         ) from None
     shapes = model.input_shape
     if not isinstance(shapes, tuple) or len(shapes) != 4:
-        raise ModelError(f"Its input is {shapes}; BlastLens gives it one batch of colour images.")
+        raise ModelError(
+            f"Its input is {shapes}; BlastLens gives it one batch of colour images. Export a "
+            "network of such an input."
+        )
     if len(model.outputs) != 1:
-        raise ModelError(f"It has {len(model.outputs)} outputs; a classifier has one.")
+        raise ModelError(
+            f"It has {len(model.outputs)} outputs; a classifier has one. Export it with its class "
+            "scores alone."
+        )
     graph = conversion.of_model(model, folder)
     assembly.save(graph, folder / GRAPH)
     sides = [side or _SIDE for side in shapes[1:]]

@@ -18,7 +18,9 @@ def training() -> str:
             seconds=_SECONDS,
         )
     except confined.NoAnswerError as ended:
-        raise ConfigError(f"TensorFlow cannot be asked for its devices: {ended}") from None
+        raise ConfigError(
+            f"TensorFlow cannot be asked for its devices ({ended}). Set BLASTLENS_DEVICE to cpu."
+        ) from None
     if answer["error"]:
         raise ConfigError(answer["error"])
     return str(answer["device"])

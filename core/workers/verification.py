@@ -32,7 +32,10 @@ def verify(run: Run) -> float:
     """
     file = run.path / "model.keras"
     if not file.is_file():
-        raise RunError(f"Run {run.run_id} has no model.keras to verify; its engine reads without.")
+        raise RunError(
+            f"Run {run.run_id} has no model.keras to verify; its engine reads without. Export the "
+            "run where it was trained to get the file."
+        )
     keras_file.require_plain(file)
     try:
         with storage.scratch(Path(tempfile.gettempdir())) as folder:
@@ -43,9 +46,13 @@ def verify(run: Run) -> float:
                 seconds=_SECONDS,
             )
     except subprocess.TimeoutExpired:
-        raise RunError(f"Loading model.keras took over {_SECONDS} s and was stopped.") from None
+        raise RunError(
+            f"Loading model.keras took over {_SECONDS} s and was stopped. Do not open it."
+        ) from None
     except confined.NoAnswerError as ended:
-        raise RunError(f"model.keras cannot be loaded in Keras's safe mode: {ended}") from None
+        raise RunError(
+            f"model.keras cannot be loaded in Keras's safe mode ({ended}). Do not open it."
+        ) from None
     if answer["error"]:
         raise RunError(f"model.keras is refused: {answer['error']}")
     return float(answer["difference"])

@@ -41,7 +41,7 @@ def test_soft_links_types_and_too_many_parts_are_refused(
     refused(tmp_path / "soft.h5", "lie in another file")
     with h5py.File(tmp_path / "type.h5", "w") as file:
         file["t"] = np.dtype("f4")
-    refused(tmp_path / "type.h5", "no numbers but a type")
+    refused(tmp_path / "type.h5", "are a type, not numbers")
     with h5py.File(tmp_path / "many.h5", "w") as file:
         for number in range(20):
             file[str(number)] = np.zeros(2)

@@ -25,7 +25,7 @@ def test_an_ordinary_result_raises_no_alarm():
 
 def test_a_clean_result_above_the_bar_is_no_medal_yet():
     found = plausibility.audit(invented.run("perfect", TABLE, PERFECT))
-    assert not found.explained and "no medal yet" in found.conclusion
+    assert not found.explained and "no reason to doubt it" in found.conclusion
     assert len(found.above) == 2 and "1.000 is above the 0.910" in found.above[0]
     assert "24 groups of subjects were tested" in found.answers(passed=True)
 

@@ -54,7 +54,7 @@ def test_promote_and_undo_tell_what_reads(shell: Shell) -> None:
     assert active_model.active().run_id == other
     assert shell.document("undo-promotion")["active"] == first
     _, error = shell.run("undo-promotion", status=2)
-    assert len(error.splitlines()) == 1 and "no promotion to undo" in error
+    assert len(error.splitlines()) == 1 and "no choice can be undone" in error
 
 
 def test_a_run_goes_out_and_comes_in_with_its_card(shell: Shell, tmp_path: Path) -> None:

@@ -55,4 +55,4 @@ def test_too_few_cells_are_not_trained_on(capsys: pytest.CaptureFixture[str]) ->
     assert "too few to train on" in capsys.readouterr().err
     assert datasets.known() == []
     assert main(["teach", "--architecture", "cnn-16"]) == 2
-    assert "--architecture is for --train" in capsys.readouterr().err
+    assert "--architecture says what --train trains" in capsys.readouterr().err

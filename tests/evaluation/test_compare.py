@@ -194,7 +194,7 @@ def queued() -> run_store.Run:
 @pytest.mark.parametrize("state", ["queued", "running", "failed", "cancelled"])
 def test_an_unfinished_run_cannot_be_compared(queued, state):
     queued.write_status(Status(state=state))
-    with pytest.raises(RunError, match=f"Run waiting is {state}; only runs that succeeded"):
+    with pytest.raises(RunError, match=f"Run waiting is {state}; only a run that succeeded"):
         TestSet.load(queued)
 
 

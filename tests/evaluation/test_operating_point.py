@@ -229,9 +229,9 @@ def test_nothing_is_promised_of_subjects_unknown_or_trained_on(run: Run) -> None
 @pytest.mark.parametrize(
     ("choice", "words"),
     [
-        (Choice(0.0), "missed blasts of 0.0 cannot be"),
-        (Choice(1.0), "lies between 0 and 1"),
-        (Choice(0.1, float("nan")), "errors of nan"),
+        (Choice(0.0), "missed blasts is 0.0; it must lie between 0 and 1"),
+        (Choice(1.0), "must lie between 0 and 1"),
+        (Choice(0.1, float("nan")), "errors is nan"),
         (Choice(0.1, basis="hoped"), "'hoped' is no basis"),
         (Choice(0.1, calibration="magic"), "'magic' is no calibration"),
         (Choice(0.1, calibration="isotonic"), "isotonic regression needs 500 cells"),

@@ -33,7 +33,7 @@ def test_subjects_are_counted_by_hand_and_the_worst_comes_first():
     assert table["share"].tolist()[:3] == pytest.approx([4 / 6, 5 / 6, 1])
     assert table["class"].tolist()[:2] == ["HEM", "ALL"]
     assert worst_subject("CNN", table) == (
-        "CNN: worst for subject 0 (HEM), of whose 6 cells it calls 4 rightly (67%)."
+        "CNN: worst for subject 0 (HEM): it calls 4 of 6 cells correctly (67%)."
     )
 
 

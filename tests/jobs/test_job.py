@@ -111,10 +111,10 @@ def test_a_job_that_ended_is_queued_once_and_one_under_way_or_done_is_not(tmp_pa
     [
         (1, "running", ""),
         (-1, "running", ""),
-        (110, "interrupted", "without a word 110 s ago, while counting."),
-        (3600, "interrupted", "without a word 60 minutes ago, while counting."),
-        (3 * 86_400, "interrupted", "without a word 3 days ago, while counting."),
-        (-3600, "interrupted", "without a word, while counting."),
+        (110, "interrupted", "without a message 110 s ago, while counting."),
+        (3600, "interrupted", "without a message 60 minutes ago, while counting."),
+        (3 * 86_400, "interrupted", "without a message 3 days ago, while counting."),
+        (-3600, "interrupted", "without a message, while counting."),
     ],
 )
 def test_a_worker_is_silent_also_where_the_clock_was_set_back(

@@ -161,7 +161,9 @@ def test_isotonic_probabilities_are_monotone_inside_zero_and_one_and_calibrated(
 
 @pytest.mark.parametrize("method", ["isotonic", "temperature"])
 def test_a_method_that_lacks_cells_is_refused_by_name(method):
-    with pytest.raises(ConfigError, match=f"'{method}' cannot be had: the validation part has 40"):
+    with pytest.raises(
+        ConfigError, match=f"'{method}' cannot be fitted: the validation part has 40"
+    ):
         fit(*_data(40, 10), method=method)
     assert fit(*_data(40, 10), method="none")["reason"] == "not calibrated, by choice"
 

@@ -28,7 +28,7 @@ def test_the_classes_of_a_folder_are_asked_for_and_those_not_named_are_left_out(
     sides["Positive: ALL, blasts"].select("Early").run()
     sides = {select.label: select for select in app.multiselect}
     sides["Negative: HEM, healthy"].select("Benign").run()
-    assert "Left out, which no model sees: Other." in words(app)
+    assert "Left out, never shown to a model: Other." in words(app)
     next(b for b in app.button if b.label == "Add this data set").click().run()
     assert not app.exception and not app.error
     assert "Early counts as ALL, the positive class; Benign as HEM. Left out: Other." in words(app)
@@ -57,7 +57,7 @@ def test_the_dialog_asks_where_the_classes_stand(
     app = open_page("dataset")
     app.text_input[0].set_value(str(tmp_path / "set"))
     next(b for b in app.button if b.label == "Add").click().run()
-    where = next(c for c in app.segmented_control if c.label.startswith("Where does"))
+    where = next(c for c in app.segmented_control if c.label.startswith("Where is"))
     assert where.value == "A table"  # it lists the images, and its classes are not recognised
     where.select(source).run()
     if shown:

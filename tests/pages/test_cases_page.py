@@ -81,7 +81,7 @@ def test_the_verdict_on_a_blind_case_waits_for_this_readers_decisions() -> None:
     case_id = cases.make([cases.field(("ALL",))], blind=True)
     part = "Verdict and signature"
     test = open_case(case_id, part)
-    assert "1 still to be decided by you" in words(test) and not test.metric
+    assert "still have to decide 1;" in words(test) and not test.metric
     case = case_store.get(case_id)
     review.decide(own_machine("Dr One"), case_id, "HEM", cases.versions(case))
     assert open_case(case_id, part).metric

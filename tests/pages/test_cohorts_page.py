@@ -49,7 +49,7 @@ def test_a_folder_is_scored_within_the_roots_alone(
     monkeypatch.setattr("core.workers.launcher.launch", launched.append)
     app = open_page("cohorts")
     for place, refused in (
-        ("", "Nothing is named"),
+        ("", "No pictures are named"),
         ("/etc", "does not lie in a folder"),
         (str(pictures / ".." / "absent"), "does not lie in a folder"),
         ("file:///etc", "A URL cannot be named here"),

@@ -71,7 +71,7 @@ def test_no_page_has_a_number_field_of_another_kind() -> None:
 @pytest.mark.parametrize(
     ("label", "value", "reason"),
     [
-        ("Folds", 2, "folds is 2; there are 0 (one split) or at least 3 of them."),
+        ("Folds", 2, "folds is 2; it must be 0 (one split) or at least 3."),
         ("Folds", 0, "folds is 0; a cross-validation has at least 3."),
         ("Folds", 101, "folds is 101; it must lie between 0 and 100."),
         ("Epochs", 0, "epochs is 0; it must lie between 1 and 1000."),

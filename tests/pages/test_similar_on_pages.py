@@ -47,7 +47,7 @@ def test_a_reading_shows_three_training_cells_and_words_and_warns_of_one_that_wa
     app = upload(training_cell.name, training_cell.read_bytes())
     said = words(app)
     assert "trained on this very picture" in said and training_cell.name in said
-    assert said.count("; distance ") == 3 and "labels are no vote" in said
+    assert said.count("; distance ") == 3 and "labels do not decide the call" in said
     assert "px across" in said and "of ALL" in said and "of HEM reference cells" in said
 
 

@@ -100,7 +100,7 @@ def test_a_finished_search_shows_what_it_found_and_trains_the_best(launched: lis
     said = words(app)
     assert not app.exception and not app.error
     assert f"Trial {best.trial} of 7 has the lowest prediction error on the validation part" in said
-    assert describe(best.settings) in said and "the test part has no say" in said
+    assert describe(best.settings) in said and "the test part is not used" in said
     history, importance = app.get("plotly_chart")
     assert "best so far" in history.proto.spec and "learning rate" in importance.proto.spec
     assert len(app.dataframe[0].value) == 7

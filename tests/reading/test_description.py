@@ -70,14 +70,14 @@ def test_a_figure_is_placed_among_the_cells_of_each_class(kept: Reference) -> No
 def test_nothing_is_compared_where_no_training_cells_are_kept() -> None:
     assert said(CELL, None, "diameter_px") == "200 px across."
     assert said(replace(CELL, nucleus_share=None), None, "nucleus_share") == (
-        "Cytoplasm: none can be told from the nucleus by its colour."
+        "Cytoplasm: its colour does not set it apart from the nucleus."
     )
     assert not any("training" in finding.words for finding in describe(CELL, None))
 
 
 def test_what_cannot_be_measured_is_said_so_and_never_guessed(kept: Reference) -> None:
     words = said(replace(CELL, nucleus_share=None), kept, "nucleus_share")
-    none = "Cytoplasm: none can be told from the nucleus by its colour"
+    none = "Cytoplasm: its colour does not set it apart from the nucleus"
     assert words == f"{none}, as in 50% of reference cells."
     fields = [finding.measure for finding in describe(CELL, kept, size_known=False)]
     assert "diameter_px" not in fields and "roundness" in fields

@@ -242,7 +242,7 @@ def test_a_scale_that_cannot_be_or_would_invent_pixels_is_refused(
     reader: Reader, cell: np.ndarray
 ) -> None:
     data = encode(cell)
-    assert "cannot be" in reader.read(data, "a.png", Told(um_per_px=5)).reason
+    assert "out of range" in reader.read(data, "a.png", Told(um_per_px=5)).reason
     assert "too few pixels" in reader.read(data, "a.png", Told(um_per_px=0.3)).reason
     same = reader.read(data, "a.png", Told(um_per_px=UM_PER_PX))
     assert same.cells and same.prepared is None

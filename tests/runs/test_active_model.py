@@ -39,7 +39,7 @@ def test_training_another_model_never_changes_the_active_one() -> None:
     assert active_model.active().run_id == "older"
     active_model.promote(newer)
     assert active_model.active() == newer
-    with pytest.raises(RunError, match="has not succeeded"):
+    with pytest.raises(RunError, match="is failed; only a run that succeeded"):
         active_model.promote(make_run("failing", state="failed"))
 
 
@@ -65,7 +65,7 @@ def test_undo_goes_back_step_by_step_and_all_stays_on_record(runs: dict[str, Run
         ("second", "third", "second"),
         (None, "second", "first"),
     ]
-    with pytest.raises(RunError, match="no promotion to undo"):
+    with pytest.raises(RunError, match="no choice can be undone"):
         active_model.undo()
     entries = active_model.history()
     assert [entry.undone for entry in entries] == [False] * 3 + [True] * 3

@@ -3,7 +3,7 @@
 import json
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 from xml.etree import ElementTree
@@ -30,10 +30,6 @@ class Box(NamedTuple):
     y: float
     w: float
     h: float
-
-
-# The boxes of each image, by its name as the annotation has it.
-Boxes = Mapping[str, list[Box]]
 
 
 def read_boxes(root: Path, names: Sequence[str]) -> dict[str, list[Box]]:

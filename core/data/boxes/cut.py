@@ -176,7 +176,10 @@ def _cell(region: Region, box: Box, um_per_px: float) -> Cell:
         raise DataError("The cell is cut off by the edge of the field.")
     filled = cell.area_px / (box.w * box.h)
     if filled < LEAST_FILLED:
-        raise DataError(f"The cell found in the box fills {filled:.0%} of it: it holds more.")
+        raise DataError(
+            f"The cell found in the box fills {filled:.0%} of it, less than {LEAST_FILLED:.0%}: "
+            "the box holds more than one cell. Draw it around the cell alone."
+        )
     return cell
 
 

@@ -88,7 +88,10 @@ def label_classes(
     for name in sorted((positive | negative) - set(classes)):
         raise DataError(f"There is no class {name!r}; there are {', '.join(classes)}.")
     for name in sorted(positive & negative):
-        raise DataError(f"The class {name!r} is positive and negative; it can be one of them.")
+        raise DataError(
+            f"The class {name!r} is named as positive and as negative; it can be one of them. "
+            "Name it once."
+        )
     if not (positive or negative):
         known = known or LABELS
         if {name.upper() for name in classes} != set(known):

@@ -42,7 +42,10 @@ class Pattern:
         try:
             self._pattern = re.compile(text, re.IGNORECASE)
         except re.error as error:
-            raise ConfigError(f"The pattern {text!r} is no regular expression: {error}.") from None
+            raise ConfigError(
+                f"The pattern {text!r} is no regular expression: {error}. Correct it, or leave it "
+                "out."
+            ) from None
         self.roles = set(self._pattern.groupindex) & set(ROLES) - {"file"}
         if not self.roles:
             raise ConfigError(

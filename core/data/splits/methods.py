@@ -43,7 +43,10 @@ def split(
         raise ConfigError(f"split is {method!r}; it can be {', '.join(METHODS)}.")
     cells = pool(index, method) if cells is None else cells
     if cells.empty:
-        raise DataError(f"{index.name} has no labelled cells of the training phase to split.")
+        raise DataError(
+            f"{index.name} has no labelled cells of the training phase to split. Say which "
+            "classes are ALL and HEM, or add the table of labels."
+        )
     parts = METHODS[method](cells, np.random.default_rng(seed))
     result = cells.assign(split=parts)
     for part in PARTS:

@@ -162,7 +162,9 @@ def read(file: Path) -> openvino.Model:
     try:
         return openvino.Core().read_model(file)
     except RuntimeError as error:
-        raise ModelError(f"{file.name} cannot be read ({last_line(error)}).") from None
+        raise ModelError(
+            f"{file.name} cannot be read ({last_line(error)}). Export it again."
+        ) from None
 
 
 def last_line(error: Exception) -> str:
@@ -178,23 +180,35 @@ def take_images(model: openvino.Model, size: int | None = None) -> tuple[openvin
     that names the input and what is wrong with it.
     """
     if len(model.inputs) != 1:
-        raise ModelError(f"It has {len(model.inputs)} inputs; BlastLens gives it one, the pixels.")
+        raise ModelError(
+            f"It has {len(model.inputs)} inputs; BlastLens gives it one, the pixels. Export a "
+            "network of one input."
+        )
     shape = model.input(0).get_partial_shape()
     sides = list(shape) if shape.rank.is_static else []
     first = len(sides) == 4 and sides[1] == 3 and sides[3] != 3
     if len(sides) != 4 or sides[1 if first else 3] != 3:
-        raise ModelError(f"Its input is {shape}; BlastLens gives it colour images, (N, S, S, 3).")
+        raise ModelError(
+            f"Its input is {shape}; BlastLens gives it colour images, (N, S, S, 3). Export a "
+            "network of such an input."
+        )
     sides = sides[2:] if first else sides[1:3]
     known = {side.get_length() for side in sides if side.is_static} or {size}
     if None in known:
         raise ModelError("It takes images of any size. Say which: --size 224.")
     if len(known) > 1 or (size is not None and known != {size}):
-        raise ModelError(f"Its input is {shape}; BlastLens gives it square images of its own size.")
+        raise ModelError(
+            f"Its input is {shape}; BlastLens gives it square images of its own size. Export it "
+            "for those, or leave --size out."
+        )
     (side,) = known
     try:
         model.reshape([-1, 3, side, side] if first else [-1, side, side, 3])
     except RuntimeError as error:
-        raise ModelError(f"It cannot read several images at once ({last_line(error)}).") from None
+        raise ModelError(
+            f"It cannot read several images at once ({last_line(error)}). Export it with an open "
+            "batch size."
+        ) from None
     _fold_constants(model)
     before = model.get_parameters()[0]
     readers = before.output(0).get_target_inputs()
@@ -218,7 +232,10 @@ def examine(model: openvino.Model, size: int | None = None) -> Anatomy:
     """The anatomy of a classifier. Raises `ModelError` that says why a model is none."""
     model, side = take_images(model, size)
     if len(model.outputs) != 1:
-        raise ModelError(f"It has {len(model.outputs)} outputs; a classifier has one.")
+        raise ModelError(
+            f"It has {len(model.outputs)} outputs; a classifier has one. Export it with its class "
+            "scores alone."
+        )
     end = model.output(0).get_node().input_value(0)
     shape = end.get_partial_shape()
     if shape.rank.is_dynamic or any(d.is_dynamic for d in list(shape)[1:]):
@@ -229,8 +246,8 @@ def examine(model: openvino.Model, size: int | None = None) -> Anatomy:
     scores, activation = _before_activation(end)
     if activation == "softmax" and outputs == 1:
         raise ModelError(
-            "It ends in a softmax over one output, which is 1 whatever the image. It was to be a "
-            "sigmoid; train it so."
+            "It ends in a softmax over one output, which is 1 whatever the image. A sigmoid was "
+            "meant; train it so."
         )
     flat = ops.reshape(scores, ops.constant([-1, outputs]), False)
     flat = ops.convert(flat, np.float32).output(0)

@@ -89,7 +89,10 @@ def _features(model: openvino.Model, size: int, wanted: str) -> Features:
     graph = Anatomy(model.get_parameters()[0], size, end, 0, "none")
     found = list(graph.all_features())
     if not found:
-        raise ModelError(f"Its output is {end.get_partial_shape()}, which is no features.")
+        raise ModelError(
+            f"Its output is {end.get_partial_shape()}, which BlastLens cannot take as features. "
+            "Export a network whose output is a feature map."
+        )
     if wanted == "output":
         return found[0]
     return next((features for features in found if features.is_map), found[0])

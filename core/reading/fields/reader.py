@@ -36,7 +36,7 @@ SMUDGE = refused(
     "smudge",
     "It looks like a smudge cell: its nucleus is paler, and less blue, than those of the other "
     "cells of this field.",
-    "Count it apart; draw its box anew to have it read all the same.",
+    "Count it separately; to have it read all the same, draw its box anew.",
 )
 
 

@@ -185,8 +185,8 @@ def _warning(read: int) -> str | None:
             f"({MARROW}): there, add more fields of the same patient."
         )
     if read == 0:
-        return "No cell was read: there is no share to speak of."
+        return "No cell was read, so there is no share."
     return (
-        f"Too few cells for a share to be relied on: {read} read, where a differential of blood "
-        f"counts {BLOOD} and one of marrow {MARROW}. Add more fields of the same patient."
+        f"Too few cells for a reliable share: {read} read, where a differential of blood counts "
+        f"{BLOOD} and one of marrow {MARROW}. Add more fields of the same patient."
     )

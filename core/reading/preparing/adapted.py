@@ -23,7 +23,7 @@ ADAPTED = "Its colours were adapted to those of the reference cells."
 WAY_OUT = "have it read as if stained like the reference cells (--adapt-stain on the command line)"
 IN_VAIN = " With its colours adapted to theirs it is still unlike them."
 NOT_MEASURED = (
-    "What adapting its colours costs was not measured for this model, so the interval is not given."
+    "The cost of adapting its colours was not measured for this model, so no interval is given."
 )
 LEFT = "It is read as if stained like the reference cells; what is left of its stain is not known."
 WIDER = "Its interval is wider by what adapting cost on validation cells that were re-coloured."

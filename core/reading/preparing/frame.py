@@ -30,7 +30,7 @@ def bring_to_scale(picture: CheckedPicture, um_per_px: float) -> Refusal | None:
     low, high = CAMERA_UM
     if not low <= um_per_px <= high:
         return Refusal(
-            f"{um_per_px:g} µm a pixel cannot be.", f"Say a value from {low:g} to {high:g}."
+            f"{um_per_px:g} µm a pixel is out of range.", f"Give a value from {low:g} to {high:g}."
         )
     factor = um_per_px / um_of_training(picture.reference)
     picture.figures["enlargement"] = factor

@@ -12,6 +12,7 @@ from typing import Any
 from core import storage
 from core.archive import checks
 from core.errors import RunError
+from core.evaluation.test_set import metrics_of
 from core.explain.suited import suited
 from core.models import catalog
 from core.report.card import architecture, measures, origin, texts
@@ -34,14 +35,8 @@ def build(run: Run, diagnoses: Sequence[CardDiagnosis]) -> Card:
 
     Raises `RunError` for a run that has not succeeded or whose files are damaged.
     """
-    state = run.status.state
-    if state != "succeeded":
-        raise RunError(
-            f"Run {run.run_id} is {state}; a model card is made of a run that succeeded."
-        )
-    metrics = run.metrics
-    if metrics is None:
-        raise RunError(f"Run {run.run_id} has lost its metrics.json; train it again.")
+    run.require_succeeded("have a model card")
+    metrics = metrics_of(run)
     entry = catalog.architecture(run.config.architecture)
     context = CardContext(run, run.config, entry, metrics, texts.read(run), diagnoses)
     how = "adopted" if run.adoption else "trained"

@@ -30,7 +30,7 @@ FIELDS = {
     "demographics": CardField(
         "Patients", "age, sex, ethnicity and disease subtype of the subjects"
     ),
-    "fairness": CardField("Fairness", "how it does by age, sex and ethnicity"),
+    "fairness": CardField("Fairness", "how it performs by age, sex and ethnicity"),
     "sample_size": CardField("Sample size", "why so many cells and subjects were enough"),
     "limitations": CardField("Known limits", "limits that its users have found"),
     "ethics": CardField(

@@ -51,7 +51,9 @@ def check_file(file: Path) -> CheckedReport:
     except TooManyBytesError as error:
         raise CaseError(_too_large(file.name, error.size)) from None
     except OSError as error:
-        raise CaseError(f"{file.name} cannot be opened: {error.strerror or error}.") from None
+        raise CaseError(
+            f"{file.name} cannot be opened: {error.strerror or error}. Check the path."
+        ) from None
 
 
 def check(file: bytes, name: str = "The file") -> CheckedReport:

@@ -59,7 +59,8 @@ def open_sealed(file: bytes) -> SealedData:
     """Reads the data of a report. Raises `CaseError` if the file has none that can be read."""
     if file.count(MARK) != 1:
         raise CaseError(
-            "This is no case report in HTML or PDF, or its data were taken out or added to."
+            "This is no case report in HTML or PDF, or its data were taken out or added to. Give "
+            "the file as BlastLens wrote it."
         )
     begin = file.index(MARK)
     start, end = begin + len(MARK), file.find(b"\n", begin + 1)
@@ -73,4 +74,7 @@ def open_sealed(file: bytes) -> SealedData:
         found = parse(file[begin:end])
         return SealedData(broken, found["content"], found["content_sha256"], found["pictures"])
     except (KeyError, RecursionError, TypeError, ValueError):
-        raise CaseError("The data of this report cannot be read: the file was changed.") from None
+        raise CaseError(
+            "The data of this report cannot be read: the file was changed. Do not rely on it; "
+            "make the report again from its case."
+        ) from None

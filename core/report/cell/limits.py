@@ -7,8 +7,8 @@ from core.reading.table import doubt
 from core.report.cell.track_record import RecordInWords, of_adapted
 from core.runs.calibration import Calibration
 
-_ADOPTED = "This picture is of the data set that this model was adopted and measured with."
-NO_INTERVAL = "Without an interval: this model was calibrated on too few subjects for one."
+_ADOPTED = "This picture is in the data set with which this model was adopted and measured."
+NO_INTERVAL = "There is no interval: this model was calibrated on too few subjects for one."
 _SEEN = {
     "train": "This model was trained on this very picture, so what it says of it proves nothing.",
     "validation": "This picture was used to choose and calibrate this model, so what it says of it "

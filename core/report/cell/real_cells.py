@@ -7,7 +7,7 @@ from core.runs.run_store import Run
 
 TRAINED = "Trained on synthetic cells"
 UNMEASURED = f"{TRAINED} and not measured on real ones: what it says of a real cell means nothing."
-ADOPTED = "Adopted on synthetic cells: its numbers say nothing of real ones."
+ADOPTED = "Adopted on synthetic cells: its numbers say nothing about real ones."
 _USE = "Use it to learn the tool; train on real data for anything else."
 
 

@@ -14,7 +14,7 @@ from core.runs.adoption import MAY_HAVE_SEEN
 from core.runs.metrics import RunMetrics
 from core.runs.run_store import Run
 
-NONE_OF_ADAPTED = "What its calls of cells are worth whose colours were adapted is not known."
+NONE_OF_ADAPTED = "It is not known what its calls are worth on cells whose colours were adapted."
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,10 @@ def of_adapted(record: RecordInWords) -> RecordInWords:
 
 def _of_call(found: CallRecord, record: TrackRecord, cells: str, kind: str) -> str:
     if found.blasts.value is None:
-        return f"None of the {cells} was called {found.call}: what that is worth is not known."
+        return (
+            f"None of the {cells} was called {found.call}, so it is not known what such a call is "
+            "worth."
+        )
     return (
         f"Of 100 {cells} that it called {found.call}, {100 * found.blasts.value:.0f} were blasts "
         f"({_interval(found.blasts)}). Measured on {found.cells:,} such calls, where "

@@ -79,7 +79,7 @@ def tend(job: Job, module: str, cluster: Cluster) -> None:
     if job.stop_requested:
         job.finish("cancelled", start=start)
     else:
-        raise ClusterError(f"{task.error or 'The worker ended without a word.'} {job.remedy}")
+        raise ClusterError(f"{task.error or 'The worker ended without a message.'} {job.remedy}")
 
 
 def _order(job: Job, module: str, mark: str, cluster: Cluster) -> Order:

@@ -122,7 +122,10 @@ class SlurmCluster:
         answer = subprocess.run(command, capture_output=True, text=True, check=False)
         total = answer.stdout.strip().rpartition("/")[2]
         if not total.isdigit():
-            raise ClusterError(f"SLURM does not say how many cores it has: {answer.stderr.strip()}")
+            raise ClusterError(
+                f"SLURM does not say how many cores it has ({answer.stderr.strip()}). Check it "
+                "with: sinfo"
+            )
         return max(1, int(total))
 
     def pool(self) -> Executor:
@@ -191,5 +194,8 @@ def _submitted(executor: Any, function: Any, *args: Any, **kwargs: Any) -> "subm
     try:
         job: submitit.Job[Any] = executor.submit(function, *args, **kwargs)
     except (FailedJobError, OSError, NameError) as problem:
-        raise ClusterError(f"SLURM refused the job: {problem}") from None
+        raise ClusterError(
+            f"SLURM refused the job ({problem}). Check BLASTLENS_SLURM, and SLURM itself with: "
+            "sinfo"
+        ) from None
     return job

@@ -41,7 +41,9 @@ def show(person: Person) -> None:
         shown_errors(),
     ):
         name = st.text_input(
-            "Name of the case", max_chars=MAX_NAME, placeholder="Smear 12/3; else by the files"
+            "Name of the case",
+            max_chars=MAX_NAME,
+            placeholder=("Smear 12/3; empty: named by its files"),
         )
         files = _uploader("new_case_files")
         left, right = st.columns(2, vertical_alignment="bottom")
@@ -62,11 +64,11 @@ def show(person: Person) -> None:
             st.rerun()
 
 
-AS_SHOWN, AS_FIELDS, AS_CELLS = "told by what each shows", "fields of a smear", "single cells"
+AS_SHOWN, AS_FIELDS, AS_CELLS = "recognised in each picture", "fields of a smear", "single cells"
 _KINDS = {AS_SHOWN: None, AS_FIELDS: True, AS_CELLS: False}
 _ADAPT = (
-    "Cells refused for their appearance alone are read as if stained like the reference cells, "
-    "marked so, and with a wider interval."
+    "Cells that only their appearance has refused are read as if stained like the reference "
+    "cells. They are marked, and their interval is wider."
 )
 _REMOVE = (
     "A picture of somebody else, or one that was read wrongly: add it again and say what is known "
@@ -85,7 +87,7 @@ class HowRead:
 
 def _ask_how(key: str) -> HowRead:
     """Asks for what only a person can know of pictures; nothing needs to be said."""
-    with st.expander("What is known of them", icon=":material/tune:"):
+    with st.expander("What is known of the pictures", icon=":material/tune:"):
         left, middle, right = st.columns(3, vertical_alignment="bottom")
         kind = left.selectbox("They are", list(_KINDS), key=f"kind_{key}")
         um_per_px = number(
@@ -93,7 +95,10 @@ def _ask_how(key: str) -> HowRead:
             "µm a pixel",
             CAMERA_UM,
             None,
-            help="Of fields: the camera's pixel size over the magnification. Empty: by red cells",
+            help=(
+                "For fields: the camera's pixel size over the magnification. If empty, red cells "
+                "give the scale"
+            ),
             placeholder="by red cells",
             format="%.3f",
             key=f"scale_{key}",

@@ -31,8 +31,8 @@ _CURVES, _COMPARED = "teach_curves", "teach_compared"
 def show(cases: Sequence[CaseSummary]) -> None:
     """Choose cases, see what they are worth, train on them, and compare what came of it."""
     st.markdown(
-        "Decided cells become a data set of their own, one patient a case, and a model is trained "
-        "on it. What reads now stays the same until another model is promoted."
+        "Decided cells become a data set, one patient a case, and a model is trained on it. The "
+        "model that reads now stays in use until you choose another."
     )
     chosen = _choose(cases)
     if chosen is not None:
@@ -91,8 +91,8 @@ def _show_curve(found: Decided) -> None:
             _draw(curve)
         st.markdown(curve.sentence)
         st.caption(
-            f"A head on what {plain(about.called(active))} sees, trained on growing shares of the "
-            "patients and measured on others; intervals over patients."
+            f"A head on the features of {plain(about.called(active))}, trained on growing shares "
+            "of the patients and measured on others. Intervals are over patients."
         )
 
 
@@ -174,7 +174,7 @@ def _show_taught() -> None:
     )
     st.caption(
         f"{compared.cells} cells of {compared.patients} patients that the taught model was not "
-        "trained on. Metrics are of all of them, also those that a model would not read."
+        "trained on. Metrics are of all these cells, also of those that a model would not read."
     )
     if st.button("Use it for readings", icon=":material/check:", disabled=people.lacks(PROMOTE)):
         comparison.promote(_acting(), run)
@@ -195,5 +195,5 @@ def _acting() -> Person:
     """Who uses the page. Raises `NotAllowedError` before a name is known."""
     person = people.current()
     if person is None:
-        raise NotAllowedError("Nobody is named yet. Say your name at the top of the page first.")
+        raise NotAllowedError("Your name is missing. Type it at the top of the page first.")
     return person

@@ -29,7 +29,7 @@ def show(case: CaseRow, person: Person) -> None:
     figures = ReportedFigures.parse(verdict(case).to_json())
     with left:
         if undecided:
-            st.info(f"Decide first: {undecided:,} still to be decided by you, then it is shown.")
+            st.info(f"You still have to decide {undecided:,}; then the verdict is shown.")
         else:
             _show_verdict(figures)
             _show_agreement(case)
@@ -100,7 +100,7 @@ def _show_signatures(case: CaseRow, person: Person, figures: ReportedFigures) ->
         st.button(
             "Open it again",
             disabled=may_not,
-            help="Its signatures are void then.",
+            help="This voids its signatures.",
             on_click=parts.act,
             args=(signing.reopen, person, case.id, case.version),
         )

@@ -15,8 +15,8 @@ from pages.ui.common.numbers import number
 from pages.ui.common.text import shown_errors
 
 _ADAPT = (
-    "Cells refused for their appearance alone are read as if stained like the reference cells, "
-    "marked so, and with a wider interval."
+    "Cells that only their appearance has refused are read as if stained like the reference "
+    "cells. They are marked, and their interval is wider."
 )
 
 
@@ -46,7 +46,7 @@ def show() -> None:
         ):
             people.require(SCORE)
             if not place.strip():
-                raise ConfigError("Nothing is named to be scored. Give a folder or a table.")
+                raise ConfigError("No pictures are named. Give a folder or a table.")
             roots = people.allowed_roots()
             places.require_allowed(place.strip(), roots)
             plan = cohort_store.planned(
@@ -91,14 +91,14 @@ def _more() -> tuple[dict[str, str | int | None], Told, int | None]:
             None,
             excluded=True,
             placeholder="by red cells",
-            help="Of fields, and of cells on black",
+            help="The scale of fields, and of cells on black",
         )
         workers = number(
             e,
             "Processes",
             (1, 64),
             pools.default_workers(),
-            help="That read side by side; as many as the machine has cores and memory for",
+            help="How many read side by side; by default as many as cores and memory allow",
         )
         adapt = f.toggle("Adapt cells of another stain", help=_ADAPT)
     return said, Told(False, scale, adapt), workers

@@ -54,7 +54,7 @@ def require(action: str) -> None:
     if person := current():
         person.require(action)
     elif server.providers():
-        Person("Someone who has not logged in", roles=frozenset()).require(action)
+        Person("Somebody who has not logged in", roles=frozenset()).require(action)
 
 
 def lacks(action: str) -> bool:

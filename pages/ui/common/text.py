@@ -61,7 +61,7 @@ def _person() -> None:
                 "Your name",
                 person.name if person else "",
                 width=320,  # so that Streamlit's hint does not lie on the name
-                help="Recorded with what you decide here, as a name that nobody has verified.",
+                help="Your decisions are recorded with this name, which nobody has verified.",
             )
             if st.form_submit_button("Keep it"):
                 people.call_me(typed)

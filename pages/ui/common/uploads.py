@@ -114,7 +114,7 @@ def _upload(key: str, label: str, *, several: bool) -> list[Upload]:
         _say_kept(key, before)
         uploads = before
     if dropped:
-        st.caption(f"No longer kept, to make room: {plain(', '.join(dropped))}. Upload them again.")
+        st.caption(f"Dropped to make room: {plain(', '.join(dropped))}. Upload them again.")
     kept_uploads.keep(whose, key, uploads)
     return uploads
 

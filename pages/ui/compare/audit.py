@@ -39,27 +39,32 @@ _BUTTONS = {
 _ANSWERS = {
     ("leakage", True): ":material/warning: Part of it is recognition of patients",
     ("leakage", False): ":material/check: No recognition of patients shown",
-    ("leakage", None): ":material/question_mark: It cannot be told",
+    ("leakage", None): ":material/question_mark: This cannot be decided",
     ("controls", True): ":material/warning: Not shown to see more than size or outline",
     ("controls", False): ":material/check: It sees more than size and outline",
     ("probe", True): ":material/warning: It carries who the patient is",
     ("probe", False): ":material/check: No more than by chance",
 }
 _METHODS = {
-    "leakage": "The recipe is trained over {folds} folds dealt by image, where cells of a test "
-    "cell's patient are among those trained on, and over {folds} dealt by subject, where none is. "
-    "Both have as many cells to train on, and each tests every cell once. The gap is the difference"
-    " in balanced accuracy on the same cells; its interval is a paired bootstrap over groups of "
-    "subjects. It does not contain the chance of another seed.",
+    "leakage": (
+        "The recipe is trained over {folds} folds dealt by image, where cells of a test cell's "
+        "patient are among those trained on, and over {folds} dealt by subject, where none is. "
+        "Both have as many cells to train on, and each tests every cell once. The gap is the "
+        "difference in balanced accuracy on the same cells; its interval is a paired bootstrap "
+        "over groups of subjects. It does not cover the chance of another seed."
+    ),
     "controls": "The recipe is trained over the same folds by subject on less than the cell: on its"
     " outline, filled with one grey, and on a centred disc of its area. The model beats a control "
     "only where the 95% interval of the difference in ROC AUC, a paired bootstrap over groups of "
     "subjects on the same cells, lies above zero. Only cells of one fold are ranked together.",
-    "probe": "Within one class, a logistic regression on the pooled features of this very run names"
-    " the subject of cells it was not fitted on ({probe_folds} folds within each subject). Chance "
-    "is the same probe on shuffled subjects; more than chance means above the highest of {shuffles}"
-    " shuffles, a test at 5%. Cells of one subject also share lamp, stain and day, so being named "
-    "is no proof that the call rests on it: the leakage meter measures that.",
+    "probe": (
+        "Within one class, a logistic regression on the pooled features of this very run names "
+        "the subject of cells it was not fitted on ({probe_folds} folds within each subject). "
+        "Chance is the same probe on shuffled subjects; more than chance means above the highest "
+        "of {shuffles} shuffles, a test at 5%. Cells of one subject also share lamp, stain and "
+        "day. So a subject that can be named does not prove that the call rests on the subject: "
+        "the leakage meter measures that."
+    ),
 }
 
 
@@ -69,8 +74,8 @@ def show(runs: list[Run]) -> None:
     if not by_name:
         return
     st.markdown(
-        "A number is worth what it was measured on. Three ways to doubt this one: each is measured "
-        "here when you ask for it. The subject probe trains nothing and is done first."
+        "A number is only as good as the cells it was measured on. Three audits test this one, "
+        "each when you ask for it. The subject probe trains nothing; start with it."
     )
     name = next(iter(by_name))
     if len(by_name) > 1:

@@ -79,7 +79,7 @@ def _show_alarm(run: TestSet, name: str) -> None:
         f"**{plain(name)}: too good to be true? {plain(alarm.conclusion)}**  \n"
         f"{plain(' '.join(alarm.above))}"
         + (f"  \n**Found:** {plain(failed)}" if failed else "")
-        + (f"  \nIn order: {plain(passed)}" if passed else ""),
+        + (f"  \n**In order:** {plain(passed)}" if passed else ""),
         icon=":material/policy:",
     )
 

@@ -27,10 +27,11 @@ def show(runs: list[TestSet], rows: list[ComparedRun]) -> None:
             key="patients",
         )
     table = patients.table(measured)
-    st.dataframe(table, hide_index=True, height="content", alt="Patients told right, by run")
+    st.dataframe(table, hide_index=True, height="content", alt="Patients on the right side, by run")
     download_table("Patients as CSV", table, "patients.csv")
     st.caption(
-        "Of the test part. In brackets exact 95% intervals (Clopper and Pearson 1934): they make "
-        "plain how little a few patients say. The ROC AUC ranks patients by the mean log-odds of "
-        "their cells. None of this is a diagnosis. " + protocols(rows)
+        "Of the test part. In brackets exact 95% intervals (Clopper and Pearson "
+        "1934): they show how little a few patients prove. The ROC AUC ranks "
+        "patients by the mean log-odds of their cells. None of this is a "
+        "diagnosis. " + protocols(rows)
     )

@@ -47,7 +47,7 @@ def show_accuracy(runs: list[TestSet], rows: Rows) -> None:
             alt="Seeds and folds",
         )
         _table("Seeds and folds", comparison_tables.repeats_numbers(repeat_runs), shown=False)
-        st.caption("In brackets: the lowest and the highest run. They are no interval.")
+        st.caption("In brackets: the lowest and the highest run, which are not an interval.")
     _show_matrices(runs)
     _show_compute(runs, rows, metric)
 
@@ -160,7 +160,7 @@ def show_subjects(runs: list[TestSet], rows: Rows) -> None:
         st.markdown(f"- {plain(comparison_tables.worst_subject(name, table))}")
     charts.show(
         subject_plots.subjects(tables),
-        alt="Share of each subject's cells called rightly, a strip for each run",
+        alt="Share of each subject's cells called correctly, a strip for each run",
         key="subjects",
     )
     st.caption(protocols(rows))
@@ -237,8 +237,9 @@ def show_literature(runs: list[TestSet], rows: Rows) -> None:
         ),
     )
     st.markdown(
-        "Numbers of other cells and other splits cannot be ranked against yours: they are lines "
-        "to look along. **The original study split by image, with patients on both sides.**"
+        "Numbers from other cells and other splits cannot be ranked against yours; they only "
+        "give an idea of what has been reached. **The original study split by image, with "
+        "patients on both sides.**"
     )
     charts.show(
         plots.beside_published(rows, metric),

@@ -10,7 +10,7 @@ from pages.ui.compare.plots import SHAPES, short
 
 def subjects(tables: dict[str, pd.DataFrame]) -> go.Figure:
     """Plots the share of right calls of each subject, the worst named, a strip for each run."""
-    figure = _strips(tables, "share of its cells called rightly")
+    figure = _strips(tables, "share of its cells called correctly")
     for name, table in tables.items():
         if not table.empty:
             figure.add_annotation(

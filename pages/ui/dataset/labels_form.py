@@ -41,7 +41,7 @@ def ask(path: str, add: Add) -> None:
     st.caption(plain(path))
     boxes = cache.box_classes(path)
     source = st.segmented_control(
-        "Where does the class of a cell stand?",
+        "Where is the class of a cell given?",
         [*_SOURCES, _BOXES] if boxes else list(_SOURCES),
         default=_BOXES if boxes else _likely(path),
         required=True,
@@ -56,7 +56,7 @@ def ask(path: str, add: Add) -> None:
         found = cache.described(path, labelling.model_dump_json())
         if found.columns:
             listed = ", ".join(f"{role} from {column}" for role, column in found.columns.items())
-            absent = f" {len(found.absent):,} listed images are not there." if found.absent else ""
+            absent = f" {len(found.absent):,} listed images are missing." if found.absent else ""
             st.caption(plain(f"Columns: {listed}.{absent}"))
         labelling = _classes(path, found, labelling)
         ready = label_classes(found.counts, labelling) is not None
@@ -65,11 +65,11 @@ def ask(path: str, add: Add) -> None:
         if len(found.counts) == 1:
             st.info(
                 "It has one class, and a data set needs ALL and HEM: choose another place where "
-                "the class stands. Without one its images can be read, on Predict or Cohorts, but "
-                "no model can be trained on them."
+                "the class is given. Without two classes its images can be read, on Predict or "
+                "Cohorts, but no model can be trained on them."
             )
         elif not ready:
-            st.caption("Say of at least one class that it is ALL, and of one that it is HEM.")
+            st.caption("Choose at least one class for ALL and one for HEM.")
 
 
 def _likely(path: str) -> str:
@@ -192,7 +192,7 @@ def _classes(path: str, found: Described, labelling: Labelling) -> Labelling:
     said = labelling.replace(**{side: tuple(names) for side, names in chosen.items()})
     labels = label_classes(found.counts, said)
     if labels and (rest := [name for name, label in labels.items() if label is None]):
-        st.caption(plain(f"Left out, which no model sees: {', '.join(rest)}."))
+        st.caption(plain(f"Left out, never shown to a model: {', '.join(rest)}."))
     rows = [
         {
             "Class": name,

@@ -39,8 +39,8 @@ def train_a_model() -> None:
             f":material/sync: **{plain(about.called(run))}** is training or waits for its turn."
         )
     st.markdown(
-        "Choose a data set and a network; how long it takes and what crosses from training to test "
-        f"is said before it starts. Runs train {launcher.where()}."
+        "Choose a data set and a network. Before it starts, you see how long it takes and what "
+        f"crosses from training to test. Runs train {launcher.where()}."
     )
     _go("train", "See it train" if unfinished else "Train a model", "model_training")
     if run_store.finished():

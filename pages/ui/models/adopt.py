@@ -52,7 +52,7 @@ def _draw(run: Run, status: Status) -> None:
     adoption = request.of(run)
     if adoption.trials:
         _show_findings(adoption)
-    with st.expander("Feed it otherwise", expanded=status.state == "failed"):
+    with st.expander("Change how it is fed", expanded=status.state == "failed"):
         _overrule(run, adoption)
     locked = not people.may(ADOPT_MODEL)
     if status.state != "succeeded":
@@ -118,8 +118,11 @@ def _form(root: Path) -> None:
             "Trained elsewhere, on",
             placeholder="not known",
             max_chars=MAX_WORDS,
-            help="State it only if none of the patients of this data set were among those that it "
-            "was trained on. Until someone does, every number says that it may have.",
+            help=(
+                "State it only if none of the patients of this data set were among those that it "
+                "was trained on. Until then, every number says that the model may have seen "
+                "these patients."
+            ),
         )
         with st.expander("How it is fed, and which cells test it"):
             wanted = _options()
@@ -160,14 +163,16 @@ def _options(known: Adoption | None = None) -> Callable[[], Wanted]:
         "Outputs that mean a blast",
         ",".join(map(str, (said and said.positive) or ())),
         placeholder=_FIND_OUT,
-        help="Numbers from 0, such as 0,2. Of a single output, 1 is its upper end and 0 its lower. "
-        "With more than two outputs it has to be said.",
+        help=(
+            "Numbers from 0, such as 0,2. Of a single output, 1 is its upper end and 0 its "
+            "lower. With more than two outputs this is required."
+        ),
     )
     size = columns[3].text_input(
         "Pixels a side",
         str((known and known.wanted.size) or ""),
         placeholder="its own",
-        help="Only where the model takes images of any size.",
+        help="Only if the model takes images of any size.",
     )
     chosen = {"pixels": pixels, "channels": channels, "positive": positive, "size": size.strip()}
     told = {key: value for key, value in chosen.items() if value not in (_FIND_OUT, "")}

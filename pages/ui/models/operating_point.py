@@ -59,7 +59,7 @@ def _choose(run: Run) -> tuple[Choice, float | None]:
     now = in_percents(run.calibration.choice, LOWEST, HIGHEST)
     key = f"{run.run_id}_{run.calibration_ns}"  # the controls begin with the stored choice
     missed = st.slider(
-        "Miss at most so many % of blasts", LOWEST, HIGHEST, now.max_missed or MISSED, 0.5,
+        "Miss at most this % of blasts", LOWEST, HIGHEST, now.max_missed or MISSED, 0.5,
         format="%.1f %%", key=f"missed_{key}", help=explain("Sensitivity", "Threshold"),
     )  # fmt: skip
     error: float | None = None
@@ -70,16 +70,18 @@ def _choose(run: Run) -> tuple[Choice, float | None]:
         help=explain("Review", "Review band"),
     ):
         error = st.slider(
-            "Call at most so many % of each class wrongly", LOWEST, HIGHEST,
+            "Call at most this % of each class wrongly", LOWEST, HIGHEST,
             now.review_error or REVIEW, 0.5, format="%.1f %%", key=f"error_{key}",
-            help="The more is allowed, the fewer cells go to a person.",
+            help="The higher the limit, the fewer cells go to a person.",
         )  # fmt: skip
     promised = st.toggle(
         "Promise it for new subjects",
         now.basis == "promised",
         key=f"promised_{key}",
-        help="Takes a margin for how much subjects differ. It needs many subjects: for x %, "
-        "about 100/x of them with blasts in the validation part.",
+        help=(
+            "Adds a margin for how much subjects differ. This needs many subjects: for x %, "
+            "about 100/x with blasts in the validation part."
+        ),
     )
     with st.expander("Share of blasts, and calibration"):
         share = number(
@@ -155,9 +157,9 @@ def _buttons(run: Run, choice: Choice, proposed: Preview | None, calibration: Ca
 def _show_charts(run: Run, proposed: Preview, stored: Preview) -> None:
     st.dataframe(table(proposed.parts), hide_index=True)
     st.caption(
-        "The threshold was found on the validation part, whose figures are therefore too good; the "
-        "test part was not used. In brackets 95% intervals over groups of subjects. A promise "
-        "takes the validation subjects for fresh ones, though the epoch was chosen by them too."
+        "The threshold was found on the validation part, whose figures are therefore too good; "
+        "the test part was not used. In brackets 95% intervals over groups of subjects. A "
+        "promise treats the validation subjects as new ones, although they also chose the epoch."
     )
     part = proposed.shown_part
     if proposed.trade_off is not None:
@@ -205,7 +207,10 @@ def _reliability(run: Run, proposed: Preview) -> None:
         st.dataframe(
             scores, hide_index=True, column_config=dict.fromkeys(scores.columns[2:], figure)
         )
-        st.caption("Lower is better. The validation part was fitted on: there, after is too good.")
+        st.caption(
+            "Lower is better. The fit used the validation part: there, the value after it is too "
+            "good."
+        )
 
 
 def _trade_off(curve: pd.DataFrame, points: dict[str, Outcome]) -> go.Figure:

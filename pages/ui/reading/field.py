@@ -56,8 +56,8 @@ def show(run: Run, name: str, data: bytes, told: Told) -> None:
             field_parts.offer_adapting(reading, offer)
         if reading.waiting:
             st.warning(
-                f"The reading was stopped: {reading.waiting} cells have not been read. What is "
-                "said here is of the others.",
+                f"The reading was stopped: {reading.waiting} cells have not been read. The "
+                "figures here are of the others.",
                 icon=":material/pause:",
             )
             st.button(

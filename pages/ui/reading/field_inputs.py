@@ -36,14 +36,14 @@ def ask_for_scale(reading: FieldReading, picture: np.ndarray, key: str, state: F
         count = len(reading.field.cells)
         if count == 0:
             st.info(
-                "**No white cell was found in this field.** There is nothing to read. If you see "
-                "one, give the scale below, and it is searched again.",
+                "**No white cell was found in this field.** There is nothing to read. If you "
+                "see one, give the scale below, and the field is searched again.",
                 icon=":material/search_off:",
             )
         else:
             st.warning(
                 f"**How large is a pixel?** {count} white "
-                f"{'cell was' if count == 1 else 'cells were'} found, but nothing is read before "
+                f"{'cell was' if count == 1 else 'cells were'} found, but no cell is read before "
                 f"the scale is known. {plain(reading.question or '')}",
                 icon=":material/straighten:",
             )

@@ -59,8 +59,10 @@ def offer_adapting(reading: FieldReading, key: str) -> None:
     st.toggle(
         f"Read {cells} of another appearance as if stained like the reference cells",
         key=key,
-        help="Their colours are brought to those of the reference cells before they are read. Each "
-        "is marked, its interval is held wider, and no corrected share of blasts is given.",
+        help=(
+            "Their colours are brought to those of the reference cells before they are read. "
+            "Each is marked, its interval is wider, and no corrected share of blasts is given."
+        ),
     )
 
 
@@ -92,7 +94,7 @@ def show_sum(summary: Summary) -> None:
                 help="Corrected for how often the model calls cells wrongly.",
             )
     if summary.share is not None:
-        st.markdown(" ".join([*share.sentences(summary), "It is no diagnosis."]))
+        st.markdown(" ".join([*share.sentences(summary), "This is not a diagnosis."]))
     if summary.warning:
         st.warning(summary.warning, icon=":material/warning:")
 

@@ -24,8 +24,10 @@ LABELS = {
 HINTS = {
     SWAP: "Some tools store blue first. The picture itself is not changed.",
     SCALE: "At {um_per_px:g} µm a pixel. Detail that was lost does not come back.",
-    ADAPT: "Its colours are brought to theirs before it is read. The reading says so, and its "
-    "interval is held wider.",
+    ADAPT: (
+        "Its colours are brought to theirs before it is read. The reading says so, and its "
+        "interval is wider."
+    ),
 }
 
 

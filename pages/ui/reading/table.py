@@ -288,8 +288,10 @@ def _download(runs: list[Run], uploads: Sequence[Upload], found: pd.DataFrame, t
             "Pictures with overlays as ZIP",
             partial(_zip, runs, uploads, told),
             "readings.zip",
-            help="Read again, drawn and judged when you click: half a second a cell. The heat maps "
-            "in it carry their badge.",
+            help=(
+                "On a click the cells are read again, drawn and judged: half a second a cell. "
+                "Each heat map carries its badge."
+            ),
         )
 
 

@@ -123,8 +123,8 @@ def _show_similar(cell: CellReading) -> None:
             with st.container(width=_TILE, gap="xxsmall"):
                 _show_neighbour(neighbour)
     st.caption(
-        "Of the training part of its data, the nearest first by the model's features. Their labels "
-        "are no vote."
+        "Of the training part of its data, the nearest first by the model's features. Their "
+        "labels do not decide the call."
     )
 
 

@@ -126,8 +126,9 @@ def weights_are_there(configs: list[RunConfig]) -> bool:
         st.warning(plain(weights.missing(*lacking)))
         if not all(entry.own for entry in lacking):
             st.caption(
-                "To go on without them, turn on random weights, by the switch above or under "
-                "Settings: the networks then learn from these cells alone, and each run records it."
+                "To train without them, turn on random weights, by the switch above or under "
+                "Settings. The networks then learn from these cells alone, and each run records "
+                "it."
             )
     return not lacking
 

@@ -126,14 +126,14 @@ def _curves(run: Run) -> None:
     loss, penalty = history["loss"].iat[-1], history["penalty"].iat[-1]
     if penalty > 0:
         st.caption(
-            f"Of the last loss, {loss:.3f}, the L2 penalty on large weights is {penalty:.3f}. It "
-            "says nothing about the cells, so the curves show the prediction error alone."
+            f"Of the last loss, {loss:.3f}, the L2 penalty on large weights is {penalty:.3f}. The "
+            "penalty says nothing about the cells, so the curves show the prediction error alone."
         )
     last = history.iloc[-1]
     if last["validation_cross_entropy"] < last["cross_entropy"]:
         st.caption(
-            "Validation can lie below training: cells are varied and parts of the network left "
-            "out while it trains, and neither while it is validated."
+            "Validation can lie below training: only in training are cells varied and parts of "
+            "the network left out."
         )
     with st.expander("Parts of the loss, learning rate, all figures"):
         left, right = st.columns(2)

@@ -97,8 +97,9 @@ def show_search(sweep: Sweep, plan: Plan, results: SearchResults, *, ended: bool
     """The best trial in words, how the search went, what mattered, and the way to train it."""
     st.markdown(f"**{tuning.search_verdict(results)}**")
     st.caption(
-        "Trials are judged on the validation part alone; the test part has no say. The lowest of "
-        "many is too good by chance; the test part of a run with its settings says its worth."
+        "Trials are judged on the validation part alone; the test part is not used. The lowest "
+        "of many values is too good by chance. What the best settings are worth, the test part "
+        "of a run with them says."
     )
     best = results.best
     if best is not None:
@@ -117,7 +118,7 @@ def show_search(sweep: Sweep, plan: Plan, results: SearchResults, *, ended: bool
             st.caption("What decided whether a trial was good; with few trials, a rough guide.")
         else:
             need = search.MIN_FOR_IMPORTANCE
-            st.caption(f"What mattered most is told once {need} trials have finished.")
+            st.caption(f"What mattered most is shown once {need} trials have finished.")
     value = "Prediction error"
     terms = {"Trial": explain("Trial"), "State": explain("Pruned"), value: explain(value)}
     _table(f"{sweep.name}_trials", tuning.trials_table(results), [value], terms)

@@ -90,7 +90,7 @@ def test_of_many_classes_some_are_positive_some_negative_and_the_rest_is_left_ou
     [
         ({"positive": "a,x"}, "no class 'x'; there are a, b, c"),
         ({"positive": "A"}, "no class 'A'"),
-        ({"positive": "a", "negative": "b,a"}, "'a' is positive and negative"),
+        ({"positive": "a", "negative": "b,a"}, "'a' is named as positive and as negative"),
         ({"class_folder": 2}, "class_folder is 2; the images stand in 1 levels"),
         ({"class_folder": 0}, "class_folder is 0"),
         ({"subject_folder": 5}, "subject_folder is 5"),

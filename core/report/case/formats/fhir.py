@@ -102,7 +102,9 @@ def to_fhir(report: CaseReport) -> bytes:
     try:
         valid = DiagnosticReport.model_validate(document)
     except ValidationError as error:
-        raise CaseError(f"The report of {report.name} is not valid FHIR: {error}.") from error
+        raise CaseError(
+            f"The report of {report.name} is not valid FHIR: {error}. Take it as HTML or PDF."
+        ) from error
     text: str = valid.model_dump_json(indent=1)
     return text.encode()
 

@@ -42,12 +42,12 @@ def told(costs: Sequence[Cost]) -> str:
     runs = {price.measured_by for price in costs if price.measured_by}
     probed = any(price.seconds is not None and not price.measured_by for price in costs)
     if runs and probed:
-        source = "as earlier runs and short probes took here"
+        source = "as earlier runs and short probes took on this machine"
     elif probed:
         source = "as a short probe of this machine says"
     else:
         only = names()[runs.pop()] if len(runs) == 1 else "earlier runs"
-        source = f"as {only} took here"
+        source = f"as {only} took on this machine"
     return f"About {duration(known)}, {source}, if it is as busy as it was then."
 
 
@@ -86,6 +86,6 @@ def start(probe: SpeedProbe) -> None:
 
 def _draw(probe: SpeedProbe) -> None:
     st.caption(
-        f":material/timer: Measuring how fast this machine trains it: {plain(probe.status.phase)}. "
-        "It need not be waited for."
+        ":material/timer: Measuring how fast this machine trains it: "
+        f"{plain(probe.status.phase)}. You need not wait for it."
     )
