@@ -18,8 +18,9 @@ from core import storage
 from core.cells.staining import Normaliser
 from core.data.geometry import Geometry
 from core.data.images import PIXELS
-from core.errors import BlastLensError, RunError, disk_errors
+from core.errors import RunError, disk_errors
 from core.jobs.job import Job, Status
+from core.jobs.listing import newest_first
 from core.runs import evaluations
 from core.runs.adoption import Adoption
 from core.runs.calibration import Calibration
@@ -267,15 +268,8 @@ def folder(run_id: str) -> Path:
 
 def runs() -> list[Run]:
     """Returns all runs whose folder can be read, the newest first."""
-    dated = []
-    for file in storage.runs_dir().glob("[!.]*/config.json"):
-        run = Run(file.parent)
-        try:
-            status, _ = run.status, run.config
-        except BlastLensError:
-            continue  # written by another version, or being deleted
-        dated.append((status.started or status.heartbeat, run))
-    return [run for _, run in sorted(dated, key=lambda pair: (-pair[0], pair[1].run_id))]
+    files = storage.runs_dir().glob(f"[!.]*/{Run.REQUEST}")
+    return newest_first((Run(file.parent) for file in files), lambda run: run.config)
 
 
 def finished() -> list[Run]:

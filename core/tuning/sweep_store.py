@@ -17,8 +17,9 @@ from pydantic import ConfigDict, Field, model_validator
 
 from core import extras, storage
 from core.documents import Choices, Document, Section
-from core.errors import BlastLensError, ConfigError, RunError
+from core.errors import ConfigError, RunError
 from core.jobs.job import Job, Status
+from core.jobs.listing import newest_first
 from core.runs import run_store
 from core.runs.config import MIN_FOLDS, RunConfig, Setting
 from core.runs.run_store import Run
@@ -216,15 +217,8 @@ def exists(name: str) -> bool:
 
 def sweeps() -> list[Sweep]:
     """Returns all sweeps whose folder can be read, the newest first."""
-    dated = []
-    for file in storage.sweeps_dir().glob("[!.]*/sweep.json"):
-        sweep = Sweep(file.parent)
-        try:
-            status, _ = sweep.status, sweep.plan
-        except BlastLensError:
-            continue  # written by another version, or being deleted
-        dated.append((status.started or status.heartbeat, sweep))
-    return [sweep for _, sweep in sorted(dated, key=lambda pair: (-pair[0], pair[1].name))]
+    files = storage.sweeps_dir().glob("[!.]*/sweep.json")
+    return newest_first((Sweep(file.parent) for file in files), lambda sweep: sweep.plan)
 
 
 def make_run(config: RunConfig, run_id: str) -> tuple[Run, bool]:
