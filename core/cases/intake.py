@@ -244,7 +244,8 @@ def _finish(
         columns["distance"] = cell.gate.figures.get("distance")
         columns["similar"] = [_reference(one) for one in reader.nearest_of_each_class(cell)]
         if judged.supported:
-            images[HEAT] = resized(cell.overlay, min(1, HEAT_SIDE / max(cell.overlay.shape[:2])))
+            drawn = cell.stamped(judged)
+            images[HEAT] = resized(drawn, min(1, HEAT_SIDE / max(drawn.shape[:2])))
     return ReadCell(columns, images)
 
 

@@ -44,8 +44,11 @@ def legend(height: int = 6) -> np.ndarray:
 def stamp(image: np.ndarray, words: str) -> np.ndarray:
     """A copy of an RGB uint8 (H, W, 3) image with words, in ASCII, in a band along its lower edge.
 
-    So that a picture that is passed on alone still says what is wrong with it.
+    So that a picture that is passed on alone still says what is wrong with it. The image itself
+    where there are no words.
     """
+    if not words:
+        return image
     stamped = image.copy()
     height, width = stamped.shape[:2]
     (across, up), _ = cv2.getTextSize(words, cv2.FONT_HERSHEY_SIMPLEX, 1, 2)

@@ -16,6 +16,8 @@ from core.reading.gate import Gate
 from core.reading.neighbours import Neighbour, Seen
 from core.reading.prepared import Prepared
 
+ADAPTED_STAMP = "COLOURS ADAPTED"
+
 
 @dataclass(frozen=True)
 class CellReading:
@@ -94,9 +96,13 @@ class CellReading:
         return self.image if self.heat is None else overlay(self.image, self.heat)
 
     def stamped(self, judgement: Judgement) -> np.ndarray:
-        """`overlay`, with a stamp on it if its heat map is not to be believed."""
-        drawn = self.overlay
-        return stamp(drawn, judgement.stamp) if judgement.stamp else drawn
+        """`overlay`, with the marks of `stamp_of` on it."""
+        return stamp(self.overlay, self.stamp_of(judgement))
+
+    def stamp_of(self, judgement: Judgement) -> str:
+        """What a picture with its heat map must say of itself; "" if nothing speaks against it."""
+        marks = (ADAPTED_STAMP if self.adapted else "", judgement.stamp)
+        return "; ".join(mark for mark in marks if mark)
 
     def to_json(self, judgement: Judgement) -> dict[str, object]:
         """The document that the command line prints, with the judgement of the heat map."""

@@ -15,9 +15,10 @@ from core.data import images
 from core.data.walk import Progress
 from core.errors import UploadError
 from core.explain.cam_methods import METHODS
+from core.explain.overlay import stamp
 from core.explain.trust import Judgement
 from core.reading.batch import Item, read_many
-from core.reading.cell_reading import CellReading, Reading
+from core.reading.cell_reading import ADAPTED_STAMP, CellReading, Reading
 from core.reading.fields.reading import FieldReading
 from core.reading.fields.summary import Counts
 from core.reading.picture import is_field, is_large, read_small_field
@@ -38,7 +39,7 @@ was measured, and *_overlay.png the heat map: evidence for the side of the thres
 lies on, from weak (teal) to strong (yellow), drawn by {method}. One that is not to be relied on
 has that stamped on it; the column heat_map of readings.csv has the badge of each. Of a cell whose
 colours were adapted to those of the reference cells, *_original.png is what came, and the others
-are *_adapted_*.png.
+are *_adapted_*.png, with that stamped on all but what the model read.
 """
 
 
@@ -234,7 +235,8 @@ def zipped(readers: Sequence[Reader], items: Sequence[Item], told: Told = NOTHIN
 
 
 def _pictures(cell: CellReading, judgement: Judgement) -> list[tuple[str, np.ndarray]]:
-    pictures = [("cell", cell.image), ("outline", cell.outlined)]
+    outlined = stamp(cell.outlined, ADAPTED_STAMP if cell.adapted else "")
+    pictures = [("cell", cell.image), ("outline", outlined)]
     pictures += [] if cell.heat is None else [("overlay", cell.stamped(judgement))]
     if cell.unadapted is None:
         return pictures

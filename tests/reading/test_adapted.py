@@ -14,9 +14,10 @@ import pytest
 
 from core.cells.detection.detect import detect
 from core.cells.detection.tiles import Whole
-from core.data.images import encode
+from core.data.images import decode, encode
 from core.data.synthetic.smear_field import draw_field
 from core.evaluation.staining import recolour
+from core.explain.trust import SUPPORTED, WEAK, Figures, Judgement
 from core.metrics.calibration import logistic
 from core.reading import table
 from core.reading.checks import CHECKS
@@ -84,6 +85,21 @@ def test_it_is_read_in_the_colours_of_the_training_cells_and_says_so(
     assert figures["appearance"] <= figures["appearance_limit"] < figures["own_appearance"]
     said = reading.to_json(Reader(run).judge)
     assert said["cells"][0]["adapted_stain"] is True and adapted.ADAPTED in said["prepared"]
+
+
+def test_a_picture_of_it_that_is_passed_on_alone_says_so(run: Run, other: np.ndarray) -> None:
+    (cell,) = Reader(run).read(encode(other), "other.png", ADAPT).cells
+    figures = Figures(1.0, 0.0, 0.0, None)  # type: ignore[arg-type]
+    believed, doubted = (Judgement("", badge, "", figures) for badge in (SUPPORTED, WEAK))
+    assert cell.stamp_of(believed) == "COLOURS ADAPTED"
+    assert cell.stamp_of(doubted) == "COLOURS ADAPTED; HEAT MAP: WEAK"
+    assert replace(cell, unadapted=None).stamp_of(believed) == ""
+    items = [("other.png", encode(other))]
+    with zipfile.ZipFile(io.BytesIO(table.zipped([Reader(run)], items, ADAPT))) as archive:
+        outlined = decode(archive.read("pictures/0001_other_adapted_outline.png"))
+    for picture, plain in ((cell.stamped(believed), cell.overlay), (outlined, cell.outlined)):
+        changed = np.flatnonzero((picture != plain).any(axis=(1, 2)))
+        assert len(changed) and changed.min() > 0.8 * len(picture)
 
 
 def test_its_interval_is_wider_by_what_adapting_cost(run: Run, other: np.ndarray) -> None:

@@ -191,6 +191,15 @@ def test_a_path_of_this_machine_is_not_in_it(run: Run) -> None:
     assert "someone" not in text and str(PROJECT) not in text
 
 
+def test_a_model_that_sees_whole_images_is_not_said_to_cut_them(run: Run) -> None:
+    assert item(model_card.build(run, []), "Preprocessing").value.startswith("The middle 448 x 448")
+    document = storage.read_json(run.path / "config.json")
+    storage.write_json(run.path / "config.json", document | {"inputs": "image"})
+    card = model_card.build(run_store.get(run.run_id), [])
+    assert item(card, "Preprocessing").value.startswith("The whole image, its longer side made 448")
+    assert "never adapted" in item(card, "Another stain").value
+
+
 def test_an_unfinished_or_damaged_run_has_no_card(run: Run) -> None:
     (run.path / "metrics.json").rename(run.path / "kept")
     with pytest.raises(RunError, match=r"lost its metrics\.json"):

@@ -2,8 +2,10 @@
 
 from typing import Any
 
+from core.data.geometry import Geometry
 from core.report.card import adopted
 from core.report.card.items import RETRAIN, CardContext, Item, fact, gap, recorded, table
+from core.runs.config import RunConfig
 from core.runs.metrics import RunMetrics
 
 _ORIGINAL = "original study's scaling, which is not what this network was made for"
@@ -45,11 +47,13 @@ def model(context: CardContext) -> list[Item]:
         fact("Origin of the weights", origin),
         fact(
             "Preprocessing",
-            f"The middle {geometry.window} x {geometry.window} pixels, area-averaged to "
+            f"{_framed(config, geometry)}, area-averaged to "
             f"{geometry.size} x {geometry.size}, RGB, scaled {scaling}.",
         ),
         fact("Stain normalisation", _NORMALISED[config.stain_normalisation]),
-        recorded(
+        fact("Another stain", "Refused: the colours of whole images are never adapted.")
+        if config.sees_whole_images
+        else recorded(
             stain.adaptation if stain else None,
             "Cells of another stain",
             lambda cost: (
@@ -65,6 +69,13 @@ def model(context: CardContext) -> list[Item]:
             lambda gap: f"Differs from the trained Keras model by at most {gap:.2g} in logit.",
         ),
     ]
+
+
+def _framed(config: RunConfig, geometry: Geometry) -> str:
+    """What of an image the network sees, before it is made smaller."""
+    if config.sees_whole_images:
+        return f"The whole image, its longer side made {geometry.window} pixels, the rest black"
+    return f"The middle {geometry.window} x {geometry.window} pixels"
 
 
 def training(context: CardContext) -> list[Item]:

@@ -135,8 +135,7 @@ def _blink(chosen: str, before: str, first: str) -> None:
 
 def _draw(cell: CellReading, judgement: Judgement, view: str, opacity: float) -> np.ndarray:
     if view == HEAT and cell.heat is not None:
-        drawn = overlay(cell.image, cell.heat, opacity)
-        return stamp(drawn, judgement.stamp) if judgement.stamp else drawn
+        return stamp(overlay(cell.image, cell.heat, opacity), cell.stamp_of(judgement))
     if view == CAME and cell.unadapted is not None:
         return cell.unadapted
     return cell.outlined if view == OUTLINE else cell.image

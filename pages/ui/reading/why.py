@@ -53,6 +53,7 @@ _FIGURES = {
     "glass": "Share of empty glass",
     "white_cells": "White cells found",
     "red_cells_across": "Red cells across the picture",
+    "close_up": "Taken for one cell: 1, or a field that shows one: 0",
     "red_over_blue": "Red over blue, in the nucleus",
     "red_varies": "Variation of red over that of blue",
     "enlargement": "Enlargement to the scale of reference cells",
@@ -149,7 +150,7 @@ def _show_neighbour(neighbour: Neighbour) -> None:
 
 def show_checks(gate: Gate) -> None:
     """Shows which checks were passed, which could not be made, which refused, and the figures."""
-    for code in OF_WHOLE_IMAGES | CHECKS:
+    for code in dict.fromkeys([*CHECKS, *OF_WHOLE_IMAGES]):
         if code in gate.checks:
             st.markdown(f":material/check: {_CHECKS[code]}")
         elif code in gate.unchecked:
