@@ -34,7 +34,7 @@ from core.settings import PROJECT
 from core.tuning import sweep_store
 from core.tuning.sweep_store import Plan, Sweep
 from core.workers import launcher
-from core.workers.clusters import chosen
+from core.workers.clusters import execution_engine
 
 IMAGES, FOLDS, FOLD_CELLS = 10_000, 5, 120
 KILL_EVERY_SECONDS = 6.0
@@ -52,7 +52,7 @@ def measure(options: Options) -> Figures:
 @contextmanager
 def _ray() -> Iterator[None]:
     """A Ray of this machine, which jobs that are started in the block use."""
-    with variable(chosen.VARIABLE, chosen.RAY), chosen.opened():
+    with variable(execution_engine.VARIABLE, execution_engine.RAY), execution_engine.opened():
         yield
 
 

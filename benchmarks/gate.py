@@ -30,8 +30,8 @@ from core.data.images import decode, encode
 from core.data.synthetic.smear_field import draw_field
 from core.models.engine import Engine
 from core.ood import reference
+from core.reading.checked_picture import CheckedPicture, Gate, examine
 from core.reading.checks import CHECKS
-from core.reading.gate import CheckedPicture, Gate, examine
 from core.reading.reader import Reader
 from core.runs.run_store import Run
 

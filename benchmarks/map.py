@@ -18,7 +18,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from benchmarks.measure import Figures, Options, at_least, say
-from core.embedding import kinds
+from core.embedding import map_colours
 from core.errors import RunError
 from pages.ui.common.cells import map_chart
 
@@ -82,8 +82,8 @@ def _pages(folder: Path, number: int) -> dict[str, Path]:
         }
     )
     colourings = {
-        "class": kinds.by_class(placed),
-        "subject": kinds.by_subject(placed, kinds.largest_subjects(placed, 6)),
+        "class": map_colours.by_class(placed),
+        "subject": map_colours.by_subject(placed, map_colours.largest_subjects(placed, 6)),
     }
     files = {"empty page": folder / "empty.html"}
     files["empty page"].write_text("<!doctype html><body></body>")

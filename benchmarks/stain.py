@@ -33,8 +33,8 @@ from core.data.synthetic.style import ELSEWHERE, HOME, Laboratory
 from core.data.synthetic.white_cell import draw_cell
 from core.evaluation.evaluate import evaluate_on
 from core.metrics import classification
+from core.reading.checked_picture import CheckedPicture, Gate, examine
 from core.reading.checks import CHECKS
-from core.reading.gate import CheckedPicture, Gate, examine
 from core.reading.picture import FieldImage, read_picture
 from core.reading.preparing.adapted import answer
 from core.reading.preparing.told import NOTHING_TOLD, Told

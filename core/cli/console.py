@@ -12,7 +12,7 @@ from core.documents import to_json
 from core.jobs.job import Job, Status
 from core.runs.run_store import Run
 from core.workers import launcher
-from core.workers.clusters import chosen
+from core.workers.clusters import execution_engine
 
 
 def prints(verb: Callable[..., Any]) -> Callable[..., None]:
@@ -37,7 +37,7 @@ def engine_option(verb: Callable[..., Any]) -> Callable[..., Any]:
 
     def choose(context: click.Context, option: click.Parameter, engine: str | None) -> None:
         if engine is not None:
-            chosen.choose(engine)
+            execution_engine.choose(engine)
 
     return click.option(
         "--engine",

@@ -14,7 +14,7 @@ import pyarrow as pa
 from pyarrow import compute as pc
 
 from core.cohort.cohort import Cohort
-from core.cohort.opening import local_file
+from core.cohort.picture_files import local_file
 from core.cohort.rows import FIELD
 from core.cohort.source import place_of
 from core.reading.preparing.eyepiece import open_picture

@@ -7,8 +7,8 @@ import pyarrow as pa
 
 from core.cohort.source import ListedPicture
 from core.errors import TooSmallError
+from core.reading.checked_picture import Gate, refused
 from core.reading.fields.reading import FieldCell, FieldReading
-from core.reading.gate import Gate, refused
 from core.reading.neighbours import Seen
 from core.runs.calibration import Answer
 

@@ -16,16 +16,16 @@ import cv2
 from core.cohort import rows
 from core.cohort.attempts import Attempt, attempt
 from core.cohort.cohort import Cohort
-from core.cohort.opening import local_file, require_there
+from core.cohort.picture_files import local_file, require_there
 from core.cohort.plan import CohortPlan, Numbered
 from core.cohort.rows import Known, ScoredRow
 from core.cohort.source import ListedPicture, place_of
 from core.data.images import read_file
 from core.errors import BlastLensError, DataError, DiskError, UploadError
 from core.reading.batch import on_threads
+from core.reading.checked_picture import examine
 from core.reading.checks import OF_FEATURES
 from core.reading.fields.reader import read_field
-from core.reading.gate import examine
 from core.reading.picture import is_large, open_field, shows_field
 from core.reading.preparing.doubts import answer
 from core.reading.reader import Opened, Reader

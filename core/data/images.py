@@ -14,7 +14,7 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image
 
-from core.data.image_formats import apart, formats, pillow
+from core.data.image_formats import decoder_process, formats, pillow
 from core.data.image_formats.boundary import FORMATS, decoding
 from core.errors import TooSmallError, UploadError
 from core.settings import settings
@@ -58,7 +58,7 @@ def decode_noted(
     data = read_file(source, name)
     if formats.is_costly(data, name):
         formats.require(data, name)
-        return apart.decode(data, name)
+        return decoder_process.decode(data, name)
     return decode_here(data, name)
 
 
@@ -157,7 +157,7 @@ def size_of(source: Path | bytes, name: str | None = None) -> tuple[int, int]:
         start = formats.first_bytes(source)
         if formats.is_costly(start, name):
             formats.require(start, name)
-            return apart.size(source, name)
+            return decoder_process.size(source, name)
         with pillow.open_image(file, name) as image:
             return image.height, image.width
 

@@ -11,25 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from core.errors import RunError
 from core.evaluation.test_set import TestSet
 from core.metrics import classification
 from core.metrics.bootstrap import LEVEL, NORMAL_REACH
 from core.metrics.estimate import NO_SPREAD, TOO_FEW_GROUPS, UNDEFINED_RESAMPLES, Estimate
-from core.runs.run_store import Run
 
 METRIC = "balanced_accuracy"  # the headline
-
-
-def load(runs: Sequence[Run]) -> tuple[list[TestSet], list[str]]:
-    """Returns the test sets of the runs, and a sentence for each run that cannot be compared."""
-    test_sets, problems = [], []
-    for run in runs:
-        try:
-            test_sets.append(TestSet.load(run))
-        except RunError as error:
-            problems.append(str(error))
-    return test_sets, problems
 
 
 @dataclass(frozen=True)

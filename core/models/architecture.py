@@ -46,7 +46,7 @@ class Architecture:
     the loss by which the evidence of its places learns to add up (`core.training.covering`); it
     needs the head "linear" and a backbone with the layer of `core.training.whitening`.
     `black_background`: whether it finds the cell by what is not black. `own`: whether its backbone
-    is a graph that the user brings (`core.models.own`).
+    is a graph that the user brings (`core.models.own_backbone`).
     """
 
     key: str

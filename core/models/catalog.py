@@ -7,7 +7,7 @@ from functools import partial
 
 from core.data.geometry import Geometry
 from core.errors import ConfigError
-from core.models import own
+from core.models import own_backbone
 from core.models.architecture import Architecture, Pretrained
 
 # Whose pixel scaling a classifier gets: what its backbone was made for, or what the study used.
@@ -227,8 +227,8 @@ def architecture(key: str) -> Architecture:
     """
     if key == ADOPTED.key:
         return ADOPTED
-    if key.startswith(own.PREFIX):
-        return own.architecture(key)
+    if key.startswith(own_backbone.PREFIX):
+        return own_backbone.architecture(key)
     try:
         return ARCHITECTURES[key]
     except KeyError:
@@ -237,4 +237,4 @@ def architecture(key: str) -> Architecture:
 
 def trainable() -> dict[str, Architecture]:
     """All architectures that can be trained now, by key: the user's own ones come last."""
-    return ARCHITECTURES | {key: own.architecture(key) for key in own.files()}
+    return ARCHITECTURES | {key: own_backbone.architecture(key) for key in own_backbone.files()}

@@ -12,11 +12,11 @@ from pathlib import Path
 import keras
 
 from core.errors import ConfigError
-from core.models import builders, catalog, own, weights
+from core.models import builders, catalog, own_backbone, weights
 from core.models.architecture import Architecture
 from core.models.graph.backbone import GraphBackbone
 from core.models.graph.backbone import read as read_backbone
-from core.models.own import OwnBackbone
+from core.models.own_backbone import OwnBackbone
 
 _POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 
@@ -90,7 +90,7 @@ def build(
 
 def _on_graph(entry: Architecture, **options: float | None) -> Classifier:
     """A head on a backbone that the user brings."""
-    file = own.require(entry.key)
+    file = own_backbone.require(entry.key)
     backbone = read_backbone(file, OwnBackbone.parse(entry.backbone_options))
     head = getattr(builders, entry.head)(backbone.shape, **options)
     return Classifier(backbone, head, head)

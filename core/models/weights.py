@@ -11,7 +11,7 @@ from pathlib import Path
 from core import extras, locks, storage
 from core.data.walk import Progress
 from core.errors import ModelError
-from core.models import own
+from core.models import own_backbone
 from core.models.architecture import Architecture, Pretrained
 from core.settings import settings
 
@@ -27,7 +27,7 @@ def find(entry: Architecture) -> Path | None:
     if entry.pretrained is None:
         return None
     if entry.own:
-        return own.files().get(entry.key)
+        return own_backbone.files().get(entry.key)
     files = (folder / entry.pretrained.file for folder in _folders(entry.pretrained))
     return next((file for file in files if file.is_file()), None)
 
@@ -43,7 +43,7 @@ def _folders(published: Pretrained) -> Iterator[Path]:
 def require(entry: Architecture) -> Path:
     """As `find`, but raises `ModelError` that names the file, the place and the alternative."""
     if entry.own:
-        return own.require(entry.key)
+        return own_backbone.require(entry.key)
     file = find(entry)
     if file is None:
         raise ModelError(missing(entry))
@@ -122,7 +122,7 @@ class _Bar:
 
 def missing(*entries: Architecture) -> str:
     """What to tell a user who lacks the weights of these architectures."""
-    lost = [own.missing(entry.key) for entry in entries if entry.own]
+    lost = [own_backbone.missing(entry.key) for entry in entries if entry.own]
     pretrained = [(e.title, e.pretrained) for e in entries if e.pretrained and not e.own]
     if not pretrained:
         return " ".join(lost)

@@ -11,8 +11,8 @@ from core.compat import cached_property
 from core.explain.heat_map import HeatMap
 from core.explain.overlay import overlay, resize_heat, stamp
 from core.explain.trust import Judgement
+from core.reading.checked_picture import Gate
 from core.reading.description import Description
-from core.reading.gate import Gate
 from core.reading.neighbours import Neighbour, Seen
 from core.reading.prepared import Prepared
 

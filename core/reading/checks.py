@@ -11,14 +11,14 @@ import numpy as np
 from core.cells.morphology import measure
 from core.cells.scale import CNMC_SIDE, size
 from core.data import quality
-from core.reading.gate import Check, CheckedPicture, Refusal
+from core.reading.checked_picture import Check, CheckedPicture, Refusal
 from core.reading.preparing import (
     adapted,
-    beside,
     channels,
     frame,
     natural_background,
     plain_background,
+    surroundings,
 )
 from core.reading.preparing.told import Told
 
@@ -42,7 +42,7 @@ def stained(picture: CheckedPicture) -> Refusal | None:
         return Refusal(
             "There is no cell in it: the image is black.", "Upload a picture of a stained cell."
         )
-    if refusal := beside.leave_out(picture):
+    if refusal := surroundings.leave_out(picture):
         return refusal
     cell = picture.morphology
     green = cell.green / max(min(cell.red, cell.blue), 1.0)
@@ -66,7 +66,7 @@ def single(picture: CheckedPicture) -> Refusal | None:
         return natural_background.refuse_a_field(picture)
     others = np.count_nonzero(picture.lit & ~picture.mask) / np.count_nonzero(picture.mask)
     picture.figures["other_regions"] = others
-    if others > beside.MAX_OTHER_REGIONS:
+    if others > surroundings.MAX_OTHER_REGIONS:
         return Refusal(
             "It shows more than one region on black.", "Upload each cell in a picture of its own."
         )

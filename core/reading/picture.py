@@ -19,11 +19,11 @@ from core.cells.detection.tiles import SCAN_FROM, Excerpt, Region, Whole
 from core.data.images import open_large_image, size_of
 from core.errors import ConfigError, UploadError
 from core.reading.cell_reading import Reading
+from core.reading.checked_picture import Gate
 from core.reading.fields.drawing import OVERVIEW, overlay
 from core.reading.fields.reader import read_field, single
 from core.reading.fields.reading import FieldCell, FieldReading
 from core.reading.fields.summary import summarise
-from core.reading.gate import Gate
 from core.reading.preparing.eyepiece import open_picture, part_within_disc
 from core.reading.preparing.told import NOTHING_TOLD, Told
 from core.reading.reader import Reader

@@ -24,9 +24,9 @@ from core.models.engine import Engine
 from core.ood.reference import Reference, load
 from core.reading import neighbours
 from core.reading.cell_reading import CellReading, Reading
+from core.reading.checked_picture import CheckedPicture, Gate, examine, refused
 from core.reading.checks import OF_FEATURES, OF_PIXELS, OF_WHOLE_IMAGES
 from core.reading.description import Description, describe
-from core.reading.gate import CheckedPicture, Gate, examine, refused
 from core.reading.neighbours import Neighbour, Seen
 from core.reading.preparing.doubts import LOBED
 from core.reading.preparing.doubts import answer as answered

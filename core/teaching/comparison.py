@@ -17,8 +17,8 @@ from core.metrics import bootstrap, classification
 from core.metrics.estimate import Estimate
 from core.models.engine import Engine
 from core.people import PROMOTE, Person
+from core.reading.checked_picture import examine
 from core.reading.checks import CHECKS
-from core.reading.gate import examine
 from core.reading.reader import Reader
 from core.report import comparison, phrases
 from core.runs import about, active_model, run_store

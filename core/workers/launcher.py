@@ -29,7 +29,7 @@ from core.runs.speed import SpeedProbe
 from core.settings import PROJECT, settings
 from core.tuning.sweep_store import Sweep
 from core.workers import queue, worker
-from core.workers.clusters import chosen
+from core.workers.clusters import execution_engine
 
 WORKERS: dict[type[Job], str] = {
     Run: "core.workers.train",
@@ -38,7 +38,7 @@ WORKERS: dict[type[Job], str] = {
     Fetch: "core.workers.fetch",
     Cohort: "core.workers.score",
     EmbeddingJob: "core.workers.embedding",
-    SpeedProbe: "core.workers.probe",
+    SpeedProbe: "core.workers.speed_probe",
 }
 AGENT = "core.workers.clusters.agent"
 
@@ -64,10 +64,10 @@ def launch(job: Job) -> None:
 
 
 def _launch(job: Job) -> None:
-    chosen.require(settings().engine)
+    execution_engine.require(settings().engine)
     worker.niceness()
     module = WORKERS[type(job)]
-    if isinstance(job, ON_CLUSTERS) and not chosen.is_local():
+    if isinstance(job, ON_CLUSTERS) and not execution_engine.is_local():
         _start(job, AGENT, module)
         return
     if isinstance(job, Run):
@@ -93,7 +93,7 @@ def _start(job: Job, module: str, *arguments: str) -> None:
 def where() -> str:
     """Where runs train, and how many at a time: "on this machine, one after another"."""
     engine = settings().engine
-    if not chosen.is_local():
+    if not execution_engine.is_local():
         return f"on {engine}, side by side as far as it has cores"
     runs = queue.runs_at_once()
     return "on this machine, " + (

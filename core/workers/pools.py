@@ -15,7 +15,7 @@ from multiprocessing.connection import Connection
 
 from core.runs import environment
 from core.workers import worker
-from core.workers.clusters import chosen
+from core.workers.clusters import execution_engine
 
 # One holds the engine, a field and what decodes it.
 WORKER_GIB = 1.0
@@ -34,13 +34,13 @@ OpenPool = Callable[[int | None], AbstractContextManager[Pool]]
 
 def open_pool(workers: int | None) -> AbstractContextManager[Pool]:
     """The pool of the chosen engine. Raises `ConfigError` or `ClusterError` if it has none."""
-    return local_pool(workers) if chosen.is_local() else cluster_pool(workers)
+    return local_pool(workers) if execution_engine.is_local() else cluster_pool(workers)
 
 
 @contextmanager
 def cluster_pool(workers: int | None) -> Iterator[Pool]:
     """Workers of the chosen cluster; None for one a core that it has now."""
-    with chosen.opened() as cluster:
+    with execution_engine.opened() as cluster:
         executor = cluster.pool()
         try:
             yield Pool(executor, workers or cluster.cores())

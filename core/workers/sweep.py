@@ -24,7 +24,7 @@ from core.tuning import cross_validation, search, sweep_store
 from core.tuning.results import SearchResults
 from core.tuning.sweep_store import Sweep
 from core.workers import launcher, queue, worker
-from core.workers.clusters import chosen
+from core.workers.clusters import execution_engine
 
 if TYPE_CHECKING:
     import optuna
@@ -65,10 +65,10 @@ def work(sweep: Sweep, reporter: Reporter, launch: Executor = launcher.launch) -
 @contextmanager
 def _places() -> Iterator[int]:
     """How many runs can train side by side, while the block has them trained."""
-    if chosen.is_local():
+    if execution_engine.is_local():
         yield queue.runs_at_once()
     else:
-        with chosen.opened() as cluster:
+        with execution_engine.opened() as cluster:
             yield cluster.runs_at_once()
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core.cohort import cohort_store, opening
+from core.cohort import cohort_store, picture_files
 from core.cohort.cohort import Cohort
 from core.cohort.plan import Manifest, write_manifest
 from core.cohort.scoring import score_chunk
@@ -169,10 +169,12 @@ def test_a_network_that_fails_refuses_no_picture(
     cell = sorted(drawn.iterdir())[0]
     memory.pipe(f"/bucket/{cell.name}", cell.read_bytes())
     cohort = plan(run, "memory://bucket", tmp_path / "out")
-    system, _ = opening.file_system("memory://bucket/x")
+    system, _ = picture_files.file_system("memory://bucket/x")
     failing = Failing(system, times)
-    monkeypatch.setattr(opening, "file_system", lambda place: (failing, f"/bucket/{cell.name}"))
-    monkeypatch.setattr(opening, "RETRY_SECONDS", (0, 0))
+    monkeypatch.setattr(
+        picture_files, "file_system", lambda place: (failing, f"/bucket/{cell.name}")
+    )
+    monkeypatch.setattr(picture_files, "RETRY_SECONDS", (0, 0))
     if times == 3:
         with pytest.raises(DataError, match=r"the network is down.* then resume"):
             finish(cohort)

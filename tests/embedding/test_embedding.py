@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from core.data import datasets, measures, quality, similar
-from core.embedding import embedding_job, embedding_map, kinds, projection
+from core.embedding import embedding_job, embedding_map, map_colours, projection
 from core.errors import ConfigError, DataError
 from core.evaluation.test_set import OUTCOMES
 from core.jobs.reporter import Reporter
@@ -91,8 +91,8 @@ def test_a_job_draws_the_map_of_a_data_set_and_is_found_again(workspace: Path) -
     placed = drawn.place(index.cells)
     assert len(placed) == len(index.cells) - drawn.left_out
     assert embedding_job.of_data_set(index, "umap").path != job.path
-    flags = kinds.by_flag(placed, measures.measure(index))
-    assert set(flags) <= {kinds.NO_FLAG, kinds.SEVERAL_FLAGS, *quality.FLAGS}
+    flags = map_colours.by_flag(placed, measures.measure(index))
+    assert set(flags) <= {map_colours.NO_FLAG, map_colours.SEVERAL_FLAGS, *quality.FLAGS}
 
 
 def test_a_model_s_map_has_every_cell_and_marks_the_errors_of_its_test_part(
@@ -107,19 +107,19 @@ def test_a_model_s_map_has_every_cell_and_marks_the_errors_of_its_test_part(
     placed = job.map.place(index.cells)
     split = pd.read_parquet(finished_run.path / "split.parquet")
     assert set(placed["image_id"]) == set(split["image_id"])
-    outcome = kinds.by_outcome(placed, finished_run)
+    outcome = map_colours.by_outcome(placed, finished_run)
     tested = set(split.loc[split["split"] == "test", "image_id"])
-    assert set(placed.loc[outcome != kinds.NOT_TESTED, "image_id"]) == tested
+    assert set(placed.loc[outcome != map_colours.NOT_TESTED, "image_id"]) == tested
     of_all = outcome.isin([OUTCOMES["tp"], OUTCOMES["fn"]])
     assert (placed.loc[of_all, "label"] == 1).all()
 
 
 def test_colours_of_subjects_are_those_chosen() -> None:
     table = pd.DataFrame({"subject": ["1", "2", None, "2"], "label": [1, 0, None, 1]})
-    assert kinds.largest_subjects(table, 1) == ["2"]
-    assert kinds.by_subject(table, ["2"]).tolist() == [
-        kinds.OTHERS, "No. 2", kinds.OTHERS, "No. 2",
+    assert map_colours.largest_subjects(table, 1) == ["2"]
+    assert map_colours.by_subject(table, ["2"]).tolist() == [
+        map_colours.OTHERS, "No. 2", map_colours.OTHERS, "No. 2",
     ]  # fmt: skip
-    assert kinds.by_class(table.astype({"label": "Int64"})).tolist() == [
+    assert map_colours.by_class(table.astype({"label": "Int64"})).tolist() == [
         "ALL", "HEM", "unlabelled", "ALL",
     ]  # fmt: skip

@@ -6,7 +6,7 @@ import sys
 import core.archive.examination
 import core.cli
 import core.training.network
-import core.training.probe
+import core.training.speed_probe
 import core.workers.conversion
 import core.workers.sweep
 import core.workers.trainer

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from core.data import datasets
-from core.embedding import embedding_job, kinds
+from core.embedding import embedding_job, map_colours
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.runs.run_store import Run
@@ -62,7 +62,7 @@ def test_a_point_names_its_cell_and_kinds_differ_in_colour_and_shape() -> None:
             "y": np.zeros(6),
         }
     )
-    for kind in (kinds.by_class, partial(kinds.by_subject, chosen=["1", "2", "3"])):
+    for kind in (map_colours.by_class, partial(map_colours.by_subject, chosen=["1", "2", "3"])):
         figure = map_chart.draw(placed, kind(placed), ("", ""))
         looks = {(trace.marker.color, trace.marker.symbol) for trace in figure.data}
         assert len({symbol for _, symbol in looks}) == len(looks) == len(figure.data)

@@ -20,10 +20,10 @@ from core.evaluation.staining import recolour
 from core.explain.trust import SUPPORTED, WEAK, Figures, Judgement
 from core.metrics.calibration import logistic
 from core.reading import table
+from core.reading.checked_picture import examine
 from core.reading.checks import CHECKS
 from core.reading.fields import export
 from core.reading.fields.reader import model_input, read_field, single
-from core.reading.gate import examine
 from core.reading.picture import read_picture
 from core.reading.preparing import adapted
 from core.reading.preparing.told import Told

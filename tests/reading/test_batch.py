@@ -14,7 +14,7 @@ import pytest
 
 from core.data.images import decode, encode
 from core.data.synthetic.smear_field import draw_field
-from core.reading import batch, small, table
+from core.reading import batch, table, thumbnails
 from core.reading.batch import read_many
 from core.reading.reader import Reader
 from core.runs import run_store
@@ -226,23 +226,23 @@ def test_another_heat_map_is_of_the_same_reading(reader: Reader, files: list[Pat
 def test_the_picture_of_a_row_shows_what_is_lit() -> None:
     frame = np.zeros((300, 500, 3), np.uint8)
     frame[40:140, 200:250] = (200, 80, 160)  # (h, w) = (100, 50)
-    head, data = str(small.in_row(encode(frame))).split(",")
+    head, data = str(thumbnails.in_row(encode(frame))).split(",")
     assert head == "data:image/jpeg;base64"
     shown = decode(base64.b64decode(data))
-    assert shown.shape == (small.IN_ROW, small.IN_ROW // 2, 3)
+    assert shown.shape == (thumbnails.IN_ROW, thumbnails.IN_ROW // 2, 3)
     assert np.abs(shown.astype(int) - (200, 80, 160)).max() < 12
-    assert small.in_row(encode(np.zeros((64, 64, 3), np.uint8))) is not None
-    assert small.in_row(b"no picture") is None
+    assert thumbnails.in_row(encode(np.zeros((64, 64, 3), np.uint8))) is not None
+    assert thumbnails.in_row(b"no picture") is None
 
 
 def test_a_tile_shows_a_cell_at_its_scale_and_any_other_picture_whole() -> None:
     cell = np.zeros((450, 450, 3), np.uint8)
     cell[150:300, 150:300] = (120, 60, 140)
-    shown = decode(small.tile(cell))
+    shown = decode(thumbnails.tile(cell))
     assert shown.shape == (180, 180, 3)
     assert 0.32 < (shown.max(axis=2) > 60).any(axis=0).mean() < 0.35  # 150 of 448 pixels
     for shape in ((100, 200), (900, 1800)):
         picture = np.full((*shape, 3), 200, np.uint8)
         picture[:, -1] = picture[:, 0] = (200, 120, 200)
-        shown = decode(small.tile(picture)).max(axis=2) > 60
+        shown = decode(thumbnails.tile(picture)).max(axis=2) > 60
         assert shown.any(axis=0).all() and 0.49 < shown.any(axis=1).mean() < 0.51

@@ -9,8 +9,8 @@ import pytest
 
 from core.data.geometry import window
 from core.data.images import decode, encode
+from core.reading.checked_picture import CheckedPicture, Gate, examine
 from core.reading.checks import CHECKS
-from core.reading.gate import CheckedPicture, Gate, examine
 from core.reading.reader import Reader
 from tests.conftest import PROJECT
 

@@ -10,8 +10,8 @@ import pytest
 from core.data.images import decode
 from core.data.synthetic.smear_field import SyntheticField, draw_field
 from core.ood.reference import Reference
+from core.reading.checked_picture import CheckedPicture, Gate, examine
 from core.reading.checks import CHECKS
-from core.reading.gate import CheckedPicture, Gate, examine
 from core.reading.picture import shows_field
 from core.reading.preparing import natural_background
 from core.reading.reader import Reader

@@ -11,9 +11,9 @@ from core.cells.scale import CNMC_SIDE, UM_PER_PX
 from core.data.geometry import Geometry
 from core.data.images import decode, encode
 from core.reading.cell_reading import Reading
-from core.reading.gate import CheckedPicture
+from core.reading.checked_picture import CheckedPicture
 from core.reading.picture import FieldImage, read_picture
-from core.reading.preparing import beside, channels, doubts, plain_background
+from core.reading.preparing import channels, doubts, plain_background, surroundings
 from core.reading.preparing.told import Told
 from core.reading.reader import Reader
 from core.reading.table import CELL, doubt, read_as
@@ -204,11 +204,11 @@ def test_real_cells_have_nothing_beside_them_and_lose_what_is_drawn_there(
 ) -> None:
     for image in real_cells:
         picture = alone(image)
-        assert beside.leave_out(picture) is None and picture.prepared is None
+        assert surroundings.leave_out(picture) is None and picture.prepared is None
     for image in real_cells[::6]:
         for what in ("bar", "caption"):
             picture = alone(draw(image, what, (255, 255, 0)))
-            if beside.leave_out(picture) is None:
+            if surroundings.leave_out(picture) is None:
                 assert np.array_equal(picture.pixels, alone(image).pixels)
 
 

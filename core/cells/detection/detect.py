@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from core.cells.detection import drawn, edge, joining, nuclei, smudges, stain
+from core.cells.detection import edge, joining, nuclei, scale_bars, smudges, stain
 from core.cells.detection.boundary import MOST_ROWS, outlines
 from core.cells.detection.colours import codes_of, relearned
 from core.cells.detection.likelihood import evidence
@@ -81,8 +81,8 @@ def detect(
         raise DataError(
             f"The image is {image.dtype} {image.shape}: a field is RGB uint8 (height, width, 3)."
         )
-    marks = drawn.find(image)
-    photograph = drawn.erased(image, marks.mask)
+    marks = scale_bars.find(image)
+    photograph = scale_bars.erased(image, marks.mask)
     setting = read_setting(photograph, um_per_px)
     cells = [cell for cell in find(photograph, setting) if cell.score >= least_score]
     ruler = replace(setting.ruler, bar_px=marks.bar_px)

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from core.cells.detection import drawn
+from core.cells.detection import scale_bars
 from core.cells.detection.detect import LEAST_SCORE, Cell, Field, compared, find
 from core.cells.detection.setting import Setting, read_setting
 
@@ -105,7 +105,7 @@ def detect_tiled(
     """
     height, width = image.shape
     samples = _samples(image)
-    setting = read_setting(drawn.erased(samples, drawn.find(samples).mask), um_per_px)
+    setting = read_setting(scale_bars.erased(samples, scale_bars.find(samples).mask), um_per_px)
     margin = int(np.ceil(MARGIN * setting.red_cell))
     corners = [(x, y) for y in range(0, height, tile) for x in range(0, width, tile)]
     cells: list[Cell] = []
@@ -137,8 +137,8 @@ def _in_tile(
     right, bottom = min(width, core[2] + margin), min(height, core[3] + margin)
     slack = SLACK * setting.red_cell
     part = image.read(left, top, right - left, bottom - top)
-    marks, cells = drawn.find(part), []
-    for cell in find(drawn.erased(part, marks.mask), setting):
+    marks, cells = scale_bars.find(part), []
+    for cell in find(scale_bars.erased(part, marks.mask), setting):
         x, y, w, h = cell.bbox[0] + left, cell.bbox[1] + top, cell.bbox[2], cell.bbox[3]
         if not core[0] - slack <= x + w / 2 < core[2] + slack:
             continue

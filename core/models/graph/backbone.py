@@ -10,7 +10,7 @@ from openvino import opset13 as ops
 from core.errors import ModelError
 from core.models.graph import anatomy
 from core.models.graph.anatomy import Anatomy, Features
-from core.models.own import OwnBackbone
+from core.models.own_backbone import OwnBackbone
 
 
 @dataclass(frozen=True)

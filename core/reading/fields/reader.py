@@ -16,11 +16,11 @@ from core.cells.scale import AskForMagnification, scale_of, size
 from core.errors import ModelError
 from core.evaluation.track_record import call_rates
 from core.reading.cell_reading import Reading
+from core.reading.checked_picture import CheckedPicture, Gate, Refusal, examine, refused
 from core.reading.checks import OF_FEATURES, OF_PIXELS
 from core.reading.description import Description
 from core.reading.fields.edits import Edit, Marked, mark
 from core.reading.fields.reading import BORDER, LATER, FieldCell, FieldReading
-from core.reading.gate import CheckedPicture, Gate, Refusal, examine, refused
 from core.reading.preparing import adapted, natural_background
 from core.reading.preparing.doubts import answer
 from core.reading.preparing.told import Told

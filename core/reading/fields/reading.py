@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from core.cells.detection.detect import Cell, Field
 from core.errors import DataError
 from core.evaluation.track_record import KnownRates
+from core.reading.checked_picture import Gate, refused
 from core.reading.fields.edits import Marked
 from core.reading.fields.summary import UNKNOWN, Counts, Summary, summarise
-from core.reading.gate import Gate, refused
 
 CUT, NOT_READ = "cut by the border", "refused"
 STATES = ("ALL", "HEM", "review", NOT_READ, CUT)

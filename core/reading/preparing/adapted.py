@@ -14,7 +14,7 @@ wherever the interval reaches across the threshold.
 from dataclasses import replace
 
 from core.metrics import bootstrap
-from core.reading.gate import CheckedPicture
+from core.reading.checked_picture import CheckedPicture
 from core.reading.prepared import Prepared
 from core.reading.preparing.told import Told
 from core.runs.calibration import Answer, Calibration

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from core.data import quality
-from core.reading.gate import CheckedPicture
+from core.reading.checked_picture import CheckedPicture
 from core.reading.preparing import adapted
 from core.runs.calibration import Answer, Calibration
 

@@ -8,7 +8,7 @@ import numpy as np
 from core.cells.detection.red_cells import RED_CELL_UM
 from core.cells.scale import CAMERA_UM, CNMC_SIDE, UM_PER_PX
 from core.ood.reference import Reference
-from core.reading.gate import CheckedPicture, Refusal
+from core.reading.checked_picture import CheckedPicture, Refusal
 from core.reading.prepared import Prepared
 from core.reading.preparing.told import Told
 

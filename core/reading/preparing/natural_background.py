@@ -10,7 +10,7 @@ from core.cells.detection.detect import Cell, detect
 from core.cells.masks import bounding_box
 from core.cells.scale import UM_PER_PX, to_model
 from core.ood.reference import Reference
-from core.reading.gate import CheckedPicture, Refusal, Scene
+from core.reading.checked_picture import CheckedPicture, Refusal, Scene
 from core.reading.prepared import Prepared
 from core.reading.preparing.frame import MAX_INVENTED
 

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from core.cells.masks import BLACK_LEVEL, largest_region
-from core.reading.gate import BORDER_DEPTH, CheckedPicture
+from core.reading.checked_picture import BORDER_DEPTH, CheckedPicture
 from core.reading.prepared import Prepared
 
 # A background that was filled has one value, but for a JPEG's noise around the cell; glass has the

@@ -16,7 +16,7 @@ from core.errors import BlastLensError, ClusterError
 from core.jobs.job import Job, Taken
 from core.settings import settings, version
 from core.workers import launcher, worker
-from core.workers.clusters import chosen
+from core.workers.clusters import execution_engine
 from core.workers.clusters.cluster import MOST_LOSSES, Cluster, Order, Task
 
 _LOOK_EVERY_SECONDS = 0.25
@@ -46,7 +46,7 @@ def main(folder: str, module: str) -> None:
 def _work(job: Job, module: str) -> None:
     start = job.written_status.queued
     try:
-        with chosen.opened() as cluster:
+        with execution_engine.opened() as cluster:
             tend(job, module, cluster)
     except BlastLensError as problem:
         job.finish("failed", str(problem), start=start)
@@ -89,7 +89,11 @@ def _order(job: Job, module: str, mark: str, cluster: Cluster) -> Order:
         if name.startswith(("BLASTLENS_", "PYTHON"))
     }
     # What the worker starts stays on its node. Where others have no queue, it takes its turn here.
-    passed |= {chosen.VARIABLE: chosen.LOCAL, "BLASTLENS_SCHEDULED": str(int(cluster.standing))}
+    scheduled = str(int(cluster.standing))
+    passed |= {
+        execution_engine.VARIABLE: execution_engine.LOCAL,
+        "BLASTLENS_SCHEDULED": scheduled,
+    }
     return Order(module, str(job.path.absolute()), passed, version(), mark)
 
 

@@ -16,7 +16,7 @@ from core.errors import BlastLensError, ClusterError
 from core.jobs.job import Job
 from core.runs.run_store import Run
 from core.settings import settings
-from core.workers.clusters import chosen, node, shipping
+from core.workers.clusters import execution_engine, node, shipping
 from core.workers.clusters.cluster import MOST_LOSSES, Order, cpus_per_run
 
 _ANSWER_SECONDS = 5.0
@@ -163,7 +163,7 @@ class RayPool(Executor):
     def __init__(self) -> None:
         """Needs a connection to Ray."""
         passed = {name: text for name, text in os.environ.items() if name.startswith("BLASTLENS_")}
-        passed |= {chosen.VARIABLE: chosen.LOCAL, "BLASTLENS_CORES": "1"}
+        passed |= {execution_engine.VARIABLE: execution_engine.LOCAL, "BLASTLENS_CORES": "1"}
         passed["PYTHONPATH"] = os.environ.get("PYTHONPATH", "")
         self._options = {
             "num_cpus": 1,

@@ -28,7 +28,7 @@ from core.evaluation.test_set import TestSet
 from core.explain.dihedral import Aggregated
 from core.explain.trust import Judgement
 from core.models import catalog, weights
-from core.reading import small, timing
+from core.reading import thumbnails, timing
 from core.reading.cell_reading import CellReading, Reading
 from core.reading.fields.detection_job import load_field
 from core.reading.preparing.eyepiece import open_picture
@@ -158,7 +158,7 @@ def weights_available(architecture: str) -> bool:
 @st.cache_data(max_entries=2000, show_spinner=False)
 def thumbnail(path: str, mtime_ns: int) -> bytes:
     """A small square PNG of a cell, or of a whole picture."""
-    return small.tile(images.decode(Path(path)))
+    return thumbnails.tile(images.decode(Path(path)))
 
 
 @st.cache_data(max_entries=5000, show_spinner=False)
@@ -168,13 +168,13 @@ def digest(file_id: str, _file: BytesIO) -> str:
     return hashlib.sha256(_file.getvalue()).hexdigest()
 
 
-small_picture = st.cache_data(max_entries=64, show_spinner=False)(small.preview)
+small_picture = st.cache_data(max_entries=64, show_spinner=False)(thumbnails.preview)
 
 
 @st.cache_data(max_entries=2000, show_spinner=False)
 def row_picture(digest: str, _load: Callable[[], bytes]) -> str | None:
     """A small picture of an upload for its row."""
-    return small.in_row(_load())
+    return thumbnails.in_row(_load())
 
 
 @st.cache_resource(max_entries=3, hash_funcs=_SAME, show_spinner="Loading the model…")

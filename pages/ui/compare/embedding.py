@@ -5,7 +5,7 @@ from functools import partial
 import streamlit as st
 
 from core.data import datasets
-from core.embedding import embedding_job, kinds
+from core.embedding import embedding_job, map_colours
 from core.evaluation.test_set import TestSet
 from core.report.comparison import ComparedRun
 from pages.ui.common import cache
@@ -22,13 +22,13 @@ def show(runs: list[TestSet], _rows: list[ComparedRun]) -> None:
     run = by_name[chosen]
     index = cache.index(datasets.resolve(run.config.dataset))
     colourings: map_view.Colourings = {
-        "error": partial(kinds.by_outcome, run=run),
-        "class": kinds.by_class,
+        "error": partial(map_colours.by_outcome, run=run),
+        "class": map_colours.by_class,
         "subject": partial(map_view.by_subject, key=_KEY),
     }
     measured = cache.all_measures(index)
     if measured is not None:
-        colourings["quality flag"] = partial(kinds.by_flag, measured=measured)
+        colourings["quality flag"] = partial(map_colours.by_flag, measured=measured)
     map_view.show(
         index,
         partial(embedding_job.of_run, run),

@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from core.data.indexing import Index
-from core.embedding import embedding_job, kinds
+from core.embedding import embedding_job, map_colours
 from core.runs import run_store
 from pages.ui.common.cells import map_view
 from pages.ui.common.choices.runs import choice
@@ -23,9 +23,9 @@ def show(index: Index, measured: pd.DataFrame | None) -> None:
         index,
         partial(embedding_job.of_data_set, index),
         {
-            "class": kinds.by_class,
+            "class": map_colours.by_class,
             "subject": partial(map_view.by_subject, key=_KEY),
-            "quality flag": partial(kinds.by_flag, measured=measured),
+            "quality flag": partial(map_colours.by_flag, measured=measured),
             "error of a model": _by_outcome,
         },
         _KEY,
@@ -37,6 +37,6 @@ def _by_outcome(cells: pd.DataFrame) -> pd.Series:
     finished = {run.run_id: run for run in run_store.models()}
     if not finished:
         st.info("No model has been trained yet, so there are no errors to colour by.")
-        return kinds.by_class(cells)
+        return map_colours.by_class(cells)
     chosen = st.selectbox("Errors of", **choice("errors_of", finished.values()))
-    return kinds.by_outcome(cells, finished[chosen])
+    return map_colours.by_outcome(cells, finished[chosen])

@@ -9,7 +9,7 @@ import streamlit as st
 
 from core.metrics.classification import NAMES
 from core.reading.cell_reading import CellReading, Reading
-from core.reading.gate import Gate
+from core.reading.checked_picture import Gate
 from core.report import phrases
 from core.report.cell import sentences
 from core.report.cell.limits import limits

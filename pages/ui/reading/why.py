@@ -10,9 +10,9 @@ from core.cells.scale import size
 from core.errors import UploadError
 from core.explain.trust import Judgement
 from core.reading.cell_reading import CellReading, Reading
+from core.reading.checked_picture import Gate
 from core.reading.checks import CHECKS, OF_WHOLE_IMAGES
 from core.reading.description import Description
-from core.reading.gate import Gate
 from core.reading.neighbours import Neighbour
 from core.reading.preparing.adapted import ADAPTED
 from core.report import operating_point

@@ -12,7 +12,7 @@ from core.errors import ClusterError
 from core.runs import run_store
 from core.runs.run_store import Run
 from core.workers import launcher
-from core.workers.clusters import chosen
+from core.workers.clusters import execution_engine
 from tests.factories import ray_server
 from tests.factories.processes import wait_until
 from tests.workers.test_stopping import require_same
@@ -28,7 +28,7 @@ def server() -> Iterator[dict[str, str]]:
 def on_ray(server: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in server.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setenv(chosen.VARIABLE, "ray")
+    monkeypatch.setenv(execution_engine.VARIABLE, "ray")
 
 
 def supervisor(run: Run) -> psutil.Process:
@@ -84,6 +84,6 @@ def test_a_run_is_sent_to_nodes_without_a_shared_disk_and_stopped_there(
 def test_a_wrong_address_is_a_sentence_at_once(
     address: str, said: str, on_ray: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(chosen.VARIABLE, address)
-    with pytest.raises(ClusterError, match=said), chosen.opened():
+    monkeypatch.setenv(execution_engine.VARIABLE, address)
+    with pytest.raises(ClusterError, match=said), execution_engine.opened():
         pass

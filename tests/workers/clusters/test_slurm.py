@@ -12,7 +12,7 @@ from core import storage
 from core.errors import ClusterError
 from core.runs import config, run_store
 from core.workers import launcher
-from core.workers.clusters import chosen
+from core.workers.clusters import execution_engine
 from tests.factories import slurm
 from tests.factories.processes import wait_until
 
@@ -27,7 +27,7 @@ def server() -> Iterator[str]:
 @pytest.fixture(autouse=True)
 def _on_slurm(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SLURM_CONF", server)
-    monkeypatch.setenv(chosen.VARIABLE, "slurm")
+    monkeypatch.setenv(execution_engine.VARIABLE, "slurm")
 
 
 def wait_for(true: Callable[[], bool]) -> None:
@@ -83,7 +83,7 @@ def test_options_that_slurm_does_not_take_are_a_sentence(
 
 
 def test_functions_are_called_as_batch_jobs_and_those_left_are_cancelled(artifacts: Path) -> None:
-    with chosen.opened() as cluster:
+    with execution_engine.opened() as cluster:
         assert cluster.cores() == 2
         pool = cluster.pool()
         answered, wrong = pool.submit(math.gcd, 12, 18), pool.submit(math.sqrt, -1)

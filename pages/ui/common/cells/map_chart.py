@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 import plotly.graph_objects as go
 
-from core.embedding import kinds
+from core.embedding import map_colours
 from core.evaluation.test_set import OUTCOMES
 from pages.ui.common.charts import COLOURS, GREY, SERIES, empty
 from pages.ui.common.tiles import class_name
@@ -20,7 +20,7 @@ CONFIG = {
     "plotGlPixelRatio": 1,
 }
 # Kinds that are the rest of a map: drawn first, pale and small.
-_REST = (kinds.NOT_TESTED, kinds.OTHERS, kinds.NO_FLAG, "unlabelled")
+_REST = (map_colours.NOT_TESTED, map_colours.OTHERS, map_colours.NO_FLAG, "unlabelled")
 
 
 class _Look(NamedTuple):

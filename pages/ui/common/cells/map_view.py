@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from core.data.indexing import Index
-from core.embedding import kinds, projection
+from core.embedding import map_colours, projection
 from core.embedding.embedding_job import EmbeddingJob
 from core.embedding.embedding_map import EmbeddingMap
 from core.jobs.job import Status
@@ -65,14 +65,14 @@ def _explained() -> str:
 
 def by_subject(cells: pd.DataFrame, key: str) -> pd.Series:
     """Colours the subjects that are chosen, the largest at first."""
-    everyone = kinds.largest_subjects(cells, len(cells))
+    everyone = map_colours.largest_subjects(cells, len(cells))
     chosen = st.multiselect(
         "Subjects in colour",
         default=everyone[:SUBJECTS],
         max_selections=_MOST_SUBJECTS,
         **address.choice(f"{key}_subjects", "subject", everyone),
     )
-    return kinds.by_subject(cells, chosen)
+    return map_colours.by_subject(cells, chosen)
 
 
 def _follow(job: EmbeddingJob, key: str) -> None:

@@ -12,7 +12,7 @@ from core.runs.config import RunConfig
 from core.runs.cost import Cost
 from core.runs.speed import SpeedProbe
 from core.workers import launcher
-from core.workers.clusters import chosen
+from core.workers.clusters import execution_engine
 from pages.ui.common import monitor, people
 from pages.ui.common.choices.runs import names
 from pages.ui.common.text import plain
@@ -53,7 +53,7 @@ def told(costs: Sequence[Cost]) -> str:
 
 def measure(configs: Sequence[RunConfig]) -> None:
     """Probes the first of the configurations that can be, unless something trains; follows it."""
-    if not configs or not chosen.is_local() or not people.may(TRAIN):
+    if not configs or not execution_engine.is_local() or not people.may(TRAIN):
         return
     probes = [speed.prepare(config) for config in configs]
     going = [probe for probe in probes if probe.status.unfinished]

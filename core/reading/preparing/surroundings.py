@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from core.cells.masks import bounding_box
-from core.reading.gate import CheckedPicture, Refusal
+from core.reading.checked_picture import CheckedPicture, Refusal
 from core.reading.prepared import Prepared
 
 MIN_BESIDE = 0.001  # of the cell's area: less is a speck that moves nothing

@@ -1,4 +1,4 @@
-"""Decodes in a process that can be ended: `python -m core.data.image_formats.apart`.
+"""Decodes in a process that can be ended: `python -m core.data.image_formats.decoder_process`.
 
 For the formats whose cost no count of their parts bounds: JPEG 2000, AVIF, HEIC, DICOM, slides.
 A process is kept for the next file, and ends with this one. Requests and answers go through its
@@ -60,7 +60,7 @@ class _Decoder:
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "core.data.image_formats.apart"],
+            [sys.executable, "-m", "core.data.image_formats.decoder_process"],
             cwd=PROJECT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

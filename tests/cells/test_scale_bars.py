@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from core.cells.detection import drawn
+from core.cells.detection import scale_bars
 from core.cells.detection.detect import Field, detect
 from core.cells.detection.tiles import Whole, detect_tiled
 from core.data.images import decode
@@ -65,8 +65,8 @@ def test_a_bar_in_a_jpeg_is_found(field: np.ndarray, detector: Callable[..., Fie
 
 
 def test_nothing_is_drawn_in_a_photograph(field: np.ndarray) -> None:
-    assert not drawn.find(field).mask.any()
-    assert drawn.erased(field, drawn.find(field).mask) is field
+    assert not scale_bars.find(field).mask.any()
+    assert scale_bars.erased(field, scale_bars.find(field).mask) is field
 
 
 def test_a_frame_and_a_disc_on_black_are_no_marks() -> None:
@@ -75,7 +75,7 @@ def test_a_frame_and_a_disc_on_black_are_no_marks() -> None:
     image = np.where(disc[:, :, None], np.uint8(200), np.uint8(0)).repeat(3, axis=2)
     noise = np.random.default_rng(0).integers(-9, 9, image.shape)
     eyepiece = np.clip(image + noise * disc[:, :, None], 0, 255).astype(np.uint8)
-    assert not drawn.find(eyepiece).mask.any()
+    assert not scale_bars.find(eyepiece).mask.any()
 
 
 def test_strong_stain_is_no_mark() -> None:
@@ -85,13 +85,13 @@ def test_strong_stain_is_no_mark() -> None:
     image = np.full((300, 300, 3), 235, np.uint8) - rng.integers(0, 9, (300, 300, 3), np.uint8)
     disc = (rows - 150) ** 2 + (columns - 150) ** 2 <= 60**2
     image[disc] = nuclei[disc]
-    assert not drawn.find(image).mask.any()
+    assert not scale_bars.find(image).mask.any()
 
 
 def test_the_erased_has_the_colour_of_the_glass(field: np.ndarray) -> None:
     marked = with_bar(field, YELLOW, BLUE)
-    mask = drawn.find(marked).mask
-    filled = np.unique(drawn.erased(marked, mask)[mask], axis=0)
+    mask = scale_bars.find(marked).mask
+    filled = np.unique(scale_bars.erased(marked, mask)[mask], axis=0)
     assert (
         len(filled) == 1 and (np.abs(filled[0].astype(int) - np.median(field, (0, 1))) < 40).all()
     )

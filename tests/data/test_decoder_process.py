@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from core.data import images
-from core.data.image_formats import apart
+from core.data.image_formats import decoder_process
 from core.errors import TooSmallError, UploadError
 from core.settings import settings
 from tests.chaos.pictures import originals, saved
@@ -20,15 +20,15 @@ pytestmark = pytest.mark.process
 def test_what_comes_back_is_what_would_be_decoded_here_by_one_process(monkeypatch) -> None:
     started = []
     popen = subprocess.Popen
-    monkeypatch.setattr(apart, "idle", apart.LifoQueue())
+    monkeypatch.setattr(decoder_process, "idle", decoder_process.LifoQueue())
 
     def start(args, **more):
         process = popen(args, **more)
-        if "core.data.image_formats.apart" in args:  # another test's thread may start another
+        if decoder_process.__name__ in args:  # another test's thread may start another
             started.append(process)
         return process
 
-    monkeypatch.setattr(apart.subprocess, "Popen", start)
+    monkeypatch.setattr(decoder_process.subprocess, "Popen", start)
     expected, notes = images.decode_here(JP2, "cell")
     for _ in range(3):
         found, told = images.decode_noted(JP2, "cell")
@@ -55,7 +55,7 @@ def test_its_errors_are_those_of_the_door() -> None:
 def test_one_that_takes_too_long_is_ended_and_the_next_file_is_read(monkeypatch) -> None:
     assert images.decode(JP2).shape  # there is a process
     short = replace(settings(), decoding_seconds=0.0)
-    monkeypatch.setattr(apart, "settings", lambda: short)
+    monkeypatch.setattr(decoder_process, "settings", lambda: short)
     with pytest.raises(UploadError, match="cell cannot be decoded within 0 seconds"):
         images.decode(JP2 * 200, "cell")
     monkeypatch.undo()
@@ -63,7 +63,8 @@ def test_one_that_takes_too_long_is_ended_and_the_next_file_is_read(monkeypatch)
 
 
 def test_it_imports_neither_tensorflow_nor_the_app() -> None:
-    code = "import sys, core.data.image_formats.apart, core.data.images; print(*sys.modules)"
+    code = "import sys, core.data.images; from core.data.image_formats import decoder_process; "
+    code += "print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {"tensorflow", "keras", "streamlit", "openvino"} & set(done.stdout.split())
 
@@ -96,7 +97,7 @@ def test_a_process_that_cannot_be_started_is_an_error_with_a_remedy(monkeypatch)
     def refuse(*_, **__):
         raise OSError(11, "Resource temporarily unavailable")
 
-    monkeypatch.setattr(apart, "idle", apart.LifoQueue())
-    monkeypatch.setattr(apart.subprocess, "Popen", refuse)
+    monkeypatch.setattr(decoder_process, "idle", decoder_process.LifoQueue())
+    monkeypatch.setattr(decoder_process.subprocess, "Popen", refuse)
     with pytest.raises(UploadError, match="cannot be started"):
         images.decode(JP2, "cell")

@@ -1,4 +1,4 @@
-"""The worker that measures how fast this machine trains: `python -m core.workers.probe FOLDER`."""
+"""Measures how fast this machine trains: `python -m core.workers.speed_probe FOLDER`."""
 
 import os
 
@@ -14,7 +14,7 @@ def work(probe: SpeedProbe, reporter: Reporter) -> None:
     worker.step_back()
     began = probe.written_status.queued
     reporter.begin("loading TensorFlow")
-    from core.training.probe import measure  # it imports TensorFlow
+    from core.training.speed_probe import measure  # it imports TensorFlow
 
     with storage.scratch(probe.path) as folder:
         speed = measure(probe.config, folder, reporter, began)
