@@ -10,6 +10,8 @@ covered places is 0, and that of the others stays. Covers are random and smooth,
 import cv2
 import numpy as np
 
+from core.cells.masks import lit_mask
+
 # Across the cell, a cover varies over so many squares.
 FEWEST, MOST = 3, 13
 LEAST, LARGEST = 0.1, 0.9  # share of the cell that is covered
@@ -26,10 +28,10 @@ def cover(
     covered = images.copy()
     visible = np.ones((len(images), *regions), np.float32)
     for row, image in enumerate(covered):
-        cell = image.max(axis=2) > 0
+        cell = lit_mask(image, above=0)
         if cell.any():
             hidden = _draw(cell, rng)
-            image[hidden] = np.rint(image[cell].mean(axis=0)).astype(np.uint8)
+            image[hidden] = np.rint(cv2.mean(image, cell.view(np.uint8))[:3]).astype(np.uint8)
             shown = np.where(hidden, np.float32(0), np.float32(1))
             visible[row] = cv2.resize(shown, regions[::-1], interpolation=cv2.INTER_AREA)
     return covered, visible
