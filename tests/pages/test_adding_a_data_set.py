@@ -78,6 +78,23 @@ def test_the_dialog_asks_where_the_classes_stand(
     assert not app.exception and not app.error
 
 
+def test_a_set_of_one_class_is_told_that_nothing_can_be_trained_on_it(
+    artifacts: Path, demo_root: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "set" / "WBC"
+    folder.mkdir(parents=True)
+    for cell in sorted(demo_root.rglob("*_all.bmp"))[:3]:
+        shutil.copy(cell, folder / f"cell {cell.stem[4:-4]}.bmp")
+    app = open_page("dataset")
+    app.text_input[0].set_value(str(tmp_path / "set"))
+    next(b for b in app.button if b.label == "Add").click().run()
+    where = next(c for c in app.segmented_control if c.label.startswith("Where is"))
+    where.select("Folders").run()
+    assert "It has one class, and a data set needs ALL and HEM" in words(app)
+    assert next(b for b in app.button if b.label == "Add this data set").disabled
+    assert "listed images are not there" not in words(app) and not app.exception
+
+
 def test_a_folder_is_added_by_path_and_a_wrong_one_is_named(
     workspace: Path, demo_root: Path, tmp_path: Path
 ) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from core import storage
+from core.evaluation.test_set import TestSet
 from core.report import comparison_tables
 from core.runs import active_model, run_store
 from tests.conftest import PROJECT
@@ -110,6 +111,19 @@ def test_the_cells_of_a_matrix_open_with_their_heat_maps(workspace: Path) -> Non
     said = [caption.value for caption in app.caption if "P(ALL)" in str(caption.value)]
     assert len(said) == min(12, counts[kind])
     assert len(app.get("image")) == len(said) + 1, [e.type for e in app.main]
+
+
+def test_cells_of_unknown_subjects_are_called_by_their_files(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outcome = TestSet.outcome
+    unknown = lambda run, kind: outcome(run, kind).assign(subject=None)  # noqa: E731
+    monkeypatch.setattr(TestSet, "outcome", unknown)
+    counts = run_store.get("run-cnn-16").metrics.test.confusion.to_json()
+    app = open_page("compare")
+    app.button(key=f"cells_run-cnn-16_{max(counts, key=counts.__getitem__)}").click().run()
+    said = [str(caption.value) for caption in app.caption if "P(ALL)" in str(caption.value)]
+    assert said and all(one.replace("\\", "").startswith("UID_") for one in said), said
 
 
 def test_cells_of_a_data_set_that_is_gone_are_not_shown_and_it_says_so(shipped: Path) -> None:

@@ -15,10 +15,13 @@ CONFIG = {
 }
 
 
-def cell(picture: np.ndarray, name: str, bar: tuple[float, float] | None) -> go.Figure:
+def cell(
+    picture: np.ndarray, name: str, bar: tuple[float, float] | None, *, stamped: bool = False
+) -> go.Figure:
     """A picture, RGB uint8 (H, W, 3). `bar`: micrometres, and pixels of the picture they are.
 
-    Pictures of one `name` keep zoom and place.
+    Pictures of one `name` keep zoom and place. `stamped`: whether words stand along its lower edge,
+    which the bar then leaves free.
     """
     height, width = picture.shape[:2]
     figure = go.Figure()
@@ -26,7 +29,7 @@ def cell(picture: np.ndarray, name: str, bar: tuple[float, float] | None) -> go.
     # Plotly draws no axes, and so no picture, for a figure without a trace.
     figure.add_scatter(x=[0, width], y=[0, height], mode="none", hoverinfo="skip")
     if bar is not None:
-        _add_scale_bar(figure, *bar, width, height)
+        _add_scale_bar(figure, *bar, width, (0.85 if stamped else 0.95) * height)
     figure.update_layout(
         height=HEIGHT,
         margin={"l": 0, "r": 0, "t": 0, "b": 0, "pad": 0},
@@ -61,9 +64,9 @@ def add_picture(figure: go.Figure, picture: np.ndarray) -> None:
 
 
 def _add_scale_bar(
-    figure: go.Figure, micrometres: float, pixels: float, width: int, height: int
+    figure: go.Figure, micrometres: float, pixels: float, width: int, low: float
 ) -> None:
-    right, low = 0.96 * width, 0.95 * height
+    right = 0.96 * width
     line = {"color": "#ffffff", "width": 4}
     figure.add_shape(type="line", x0=right - pixels, x1=right, y0=low, y1=low, line=line)
     figure.add_annotation(

@@ -57,7 +57,12 @@ def show(cell: CellReading, judgement: Judgement, name: str, key: str, alt: str)
     drawn = _draw(cell, judgement, view, opacity)
     with picture:
         st.plotly_chart(
-            cell_chart.cell(drawn, name, sentences.scale_bar(cell)),
+            cell_chart.cell(
+                drawn,
+                name,
+                sentences.scale_bar(cell),
+                stamped=view == HEAT and bool(cell.stamp_of(judgement)),
+            ),
             key=f"picture_{key}",
             config=cell_chart.CONFIG,
             alt=f"{alt}: {view.lower()}",
