@@ -8,7 +8,7 @@ import pytest
 from core import storage
 from core.data import datasets, issues
 from core.models.architecture import Pretrained
-from core.runs import config, presets, run_store
+from core.runs import config, presets, run_store, setting_words
 from core.workers import launcher
 from tests.factories.app import open_page, words
 
@@ -55,6 +55,7 @@ def test_training_starts_shows_progress_survives_a_page_switch_and_stops(workspa
     (run,) = [run for run in run_store.runs() if run.run_id not in before]
     try:
         assert run.config.epochs == 500
+        assert setting_words.own(run.config) == ["500 epochs"]  # and no rate that nobody chose
         app.switch_page("pages/predict.py").run()
         app.switch_page("pages/train.py").run()
         assert run.run_id in words(app) and run.status.unfinished

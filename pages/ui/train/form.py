@@ -181,12 +181,13 @@ class _Form:
     def training(self) -> dict[str, Setting]:
         """Epochs, batch, learning rate, stopping, precision."""
         a, b, c = st.columns(3)
-        rate = {"value": self.entry.learning_rate, "format": "%g"}
+        usual = self.entry.learning_rate
         settings: dict[str, Setting] = {
             "epochs": self._number(a, "Epochs", "epochs"),
             "batch_size": self._number(b, "Batch size", "batch_size"),
-            "learning_rate": self._number(c, "Learning rate", "learning_rate", **rate),
         }
+        rate = self._number(c, "Learning rate", "learning_rate", value=usual, format="%g")
+        settings["learning_rate"] = None if rate == usual else rate  # the architecture's own
         a, b, c = st.columns(3)
         settings |= {
             "schedule": self._choice(a, "Over the epochs", "schedule"),
