@@ -63,7 +63,7 @@ class Person:
                 "characters, none of them a control character. Type another."
             )
         if unknown := sorted(self.roles - set(ROLES)):
-            raise ConfigError(f"{unknown[0]!r} is no role. Roles are {', '.join(ROLES)}.")
+            raise ConfigError(f"{unknown[0]!r} is not a role. Roles are {', '.join(ROLES)}.")
         object.__setattr__(self, "name", name)
 
     def may(self, action: str) -> bool:

@@ -276,7 +276,7 @@ def overwrite_json(path: Path, document: Any) -> None:
 
 
 def read_json(path: Path, most_bytes: int = 2**30) -> Any:
-    """Reads a JSON file. Raises `OSError`, or `ValueError` if it is no JSON or too long.
+    """Reads a JSON file. Raises `OSError`, or `ValueError` if it is not JSON or too long.
 
     What counts as JSON, `core.untrusted.json_text` says.
     """

@@ -21,7 +21,7 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?%?", re.IGNORECASE)
 def harmless(value: object) -> object:
     """A cell as a spreadsheet may have it: text like a formula gets an apostrophe in front.
 
-    Text that is a number, such as "-0.5" or "+3%", and everything that is no text stay as they are.
+    Text that is a number, such as "-0.5" or "+3%", and everything that is not text stay as is.
     """
     if isinstance(value, str) and _FORMULA.match(value) and not _NUMBER.fullmatch(value):
         return f"'{value}"

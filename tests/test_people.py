@@ -44,7 +44,7 @@ def test_a_name_is_stripped() -> None:
 
 
 def test_an_unknown_role_is_refused() -> None:
-    with pytest.raises(ConfigError, match="'boss' is no role"):
+    with pytest.raises(ConfigError, match="'boss' is not a role"):
         Person("Ada", roles=frozenset({"boss"}))
 
 

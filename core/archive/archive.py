@@ -165,7 +165,7 @@ def _manifest(members: Members) -> tuple[str, dict[str, ArchivedFile], str]:
     """The name of the run, its files, which must be those of the archive, and the SHA-256."""
     if MANIFEST not in members:
         raise ArchiveError(
-            f"The archive has no {MANIFEST}, so it is no export of a run. Give a ZIP file that "
+            f"The archive has no {MANIFEST}, so it is not an export of a run. Give a ZIP file that "
             "BlastLens exported."
         )
     text = members.read(MANIFEST, _MANIFEST_BYTES)

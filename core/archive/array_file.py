@@ -27,7 +27,7 @@ def shapes(file: Path) -> dict[str, tuple[int, ...]]:
     with zipped.opened(file, limit, RunError) as members:
         for name in members.names:
             if not name.endswith(".npy"):
-                raise RunError(f"It holds {name!r}, which is no array. Export the run again.")
+                raise RunError(f"It holds {name!r}, which is not an array. Export the run again.")
             start = b""
             for chunk in members.chunks(name, limit):  # to the end, where the checksum is
                 start = start or chunk[:_HEADER_BYTES]

@@ -154,7 +154,7 @@ def _history(file: Path) -> None:
         return
     numbers = table.drop(columns="stage")
     if not set(table["stage"]) <= set(STAGES) or not all(k.kind in "if" for k in numbers.dtypes):
-        raise ValueError("a column holds what is no number")
+        raise ValueError("a column holds what is not a number")
 
 
 _ROWS = {
@@ -199,7 +199,7 @@ def _table(file: Path, columns: dict[str, str]) -> None:
         if "logit" in columns and not (
             values["probability"].between(0, 1).all() and np.isfinite(values["logit"]).all()
         ):
-            raise ValueError("a probability lies outside 0..1, or a logit is no number")
+            raise ValueError("a probability lies outside 0..1, or a logit is not a number")
     if missing := set(PARTS) - found:
         raise RunError(
             f"It has no cell of the part {', '.join(sorted(missing))}. Export the run again."

@@ -29,7 +29,7 @@ def require_plain(file: Path, side: int) -> None:
         with file.open("rb") as stream:
             parser.ParseFile(stream)
     except expat.ExpatError as error:
-        raise ModelError(f"{file.name} is no XML ({error}). Export the run again.") from None
+        raise ModelError(f"{file.name} is not XML ({error}). Export the run again.") from None
     pixels = rf"(\?|-1|\d+),{side},{side},3"
     if len(checker.inputs) != 1 or not re.fullmatch(pixels, checker.inputs[0].replace(" ", "")):
         raise ModelError(

@@ -69,7 +69,7 @@ def recognise(path: Path) -> str:
         return "openvino"
     if path.suffix == ".onnx":
         return "onnx"
-    raise ModelError(f"{path.name} is no model that BlastLens opens. Give {_FORMS}.")
+    raise ModelError(f"{path.name} is not a model that BlastLens can open. Give {_FORMS}.")
 
 
 def _start(path: Path) -> bytes:
@@ -93,14 +93,14 @@ def _zipped(path: Path) -> str:
 def parts(path: Path) -> list[Path]:
     """The files that belong to a model: itself, with its .bin, or those of a SavedModel folder.
 
-    Raises `ModelError` for a folder that is no SavedModel.
+    Raises `ModelError` for a folder that is not a SavedModel.
     """
     if path.is_file():
         weights = path.with_suffix(".bin")
         return [path, weights] if path.suffix == ".xml" and weights.is_file() else [path]
     graph, variables = path / "saved_model.pb", path / "variables"
     if not graph.is_file():
-        raise ModelError(f"{path} has no saved_model.pb, so it is no SavedModel. Give {_FORMS}.")
+        raise ModelError(f"{path} has no saved_model.pb, so it is not a SavedModel. Give {_FORMS}.")
     files = [graph, *sorted(variables.glob("variables.*"))]
     if any(file.is_symlink() or not file.is_file() for file in files):
         raise ModelError(f"{path} has links in it. Copy the files themselves.")

@@ -27,7 +27,7 @@ def decide(person: Person, case_id: str, label: str, cells: Mapping[str, int]) -
     """
     person.require(DECIDE)
     if label not in LABELS:
-        raise CaseError(f"{label!r} is no decision. Decisions are {', '.join(LABELS)}.")
+        raise CaseError(f"{label!r} is not a decision. Decisions are {', '.join(LABELS)}.")
     with case_store.changing(case_id) as (session, head, case):
         rows = _cells(session, case_id, cells)
         _require_versions(session, case, person, rows, cells)
@@ -40,7 +40,7 @@ def settle(person: Person, case_id: str, label: str, cells: Mapping[str, int]) -
     """Decides cells on which readers of a blind case differ, in sight of what each decided."""
     person.require(SIGN)
     if label not in LABELS:
-        raise CaseError(f"{label!r} is no decision. Decisions are {', '.join(LABELS)}.")
+        raise CaseError(f"{label!r} is not a decision. Decisions are {', '.join(LABELS)}.")
     with case_store.changing(case_id) as (session, head, case):
         rows = _cells(session, case_id, cells)
         for row in rows:

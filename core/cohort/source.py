@@ -55,7 +55,7 @@ def pictures(source: Source) -> Iterator[ListedPicture]:
 
     Of a folder these are all files with the suffix of an image; of a table, each row.
 
-    Raises `DataError` if the source is missing, is no table or names no column of files, and
+    Raises `DataError` if the source is missing, is not a table or names no column of files, and
     `ConfigError` as `core.cohort.places.file_system` does.
     """
     system, path = file_system(source.place)

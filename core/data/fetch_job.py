@@ -87,7 +87,7 @@ def unpacked(archive: Path) -> Path:
 
 
 def size_of(file: Path) -> int:
-    """The size of a file in bytes; 0 if it is no plain file, or has just been deleted."""
+    """The size of a file in bytes; 0 if it is not a plain file, or has just been deleted."""
     with suppress(OSError):
         return file.stat().st_size if file.is_file() else 0
     return 0

@@ -108,7 +108,7 @@ def index(
     A file is unchanged if its name, size and modification time are; only changed files are read.
     `progress` gets (files done, files to do), and then counts pairs of images that are compared on
     top of both; what it raises stops the work. `labelling` is what the user says of its
-    labels. Raises `DataError` if `root` is no folder, of no known layout or holds no cell,
+    labels. Raises `DataError` if `root` is not a folder, of no known layout or holds no cell,
     `core.data.layouts.ClassesUnknownError` where it must be said which classes are positive.
     """
     root, labelling = root.absolute(), labelling or Labelling()

@@ -78,7 +78,7 @@ def _require(run: Run, choice: Choice) -> None:
         if value is not None and not 0 < value < 1:
             raise ConfigError(f"The share of {name} is {value}; it must lie between 0 and 1.")
     if choice.basis not in BASES:
-        raise ConfigError(f"{choice.basis!r} is no basis. Choose one of {', '.join(BASES)}.")
+        raise ConfigError(f"{choice.basis!r} is not a basis. Choose one of {', '.join(BASES)}.")
 
 
 def _no_promise(run: Run, rows: pd.DataFrame) -> str | None:
@@ -221,8 +221,8 @@ def _reason(part: Part, classes: tuple[str, ...], allowed: float, promised: floa
     if promised <= allowed + 1e-12:
         return f"For new subjects at most {promised:.1%} {what}, on average, is promised {by}."
     text = (
-        f"That is no promise for new subjects: at most {promised:.1%} {what}, on average, is all "
-        f"that can be promised here {by}."
+        f"That is not a promise for new subjects: at most {promised:.1%} {what}, on average, is "
+        f"all that can be promised here {by}."
     )
     if least <= allowed + 1e-12:
         return text

@@ -60,7 +60,7 @@ def fit(
         if not lack and not _isotonic_lack(labels, groups):
             method, comparison = _better(labels, logits, groups)
     elif method not in METHODS:
-        raise ConfigError(f"{method!r} is no calibration. Choose one of {', '.join(METHODS)}.")
+        raise ConfigError(f"{method!r} is not a calibration. Choose one of {', '.join(METHODS)}.")
     elif method != "none":
         lack = lack or (_isotonic_lack(labels, groups) if method == "isotonic" else None)
         if lack:

@@ -225,7 +225,7 @@ def change(config: RunConfig, settings: Mapping[str, Setting]) -> RunConfig:
 
 def require_inputs(config: RunConfig) -> None:
     """Raises `DataError` or `ModelError` if the data set or the weights are missing, `ConfigError`
-    if `BLASTLENS_DEVICE` is no device.
+    if `BLASTLENS_DEVICE` is not a device.
     """
     device.chosen()
     root = datasets.resolve(config.dataset)

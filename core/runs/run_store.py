@@ -260,8 +260,8 @@ def folder(run_id: str) -> Path:
     """Returns the folder for a run of that name. Raises `RunError` if the name is invalid."""
     if not _RUN_ID.fullmatch(run_id) or not is_file_name(run_id):
         raise RunError(
-            f"{run_id[:120]!r} is no run name: up to 100 letters, digits, '-', '_' and '.' only, "
-            "no '.' at the end, and no name of a device, such as con or nul.txt."
+            f"{run_id[:120]!r} is not a run name: up to 100 letters, digits, '-', '_' and '.' "
+            "only, no '.' at the end, and no name of a device, such as con or nul.txt."
         )
     return storage.runs_dir() / run_id
 

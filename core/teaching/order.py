@@ -26,9 +26,9 @@ UNLIKE = ("appearance", "known")
 NEXT_OF_PICTURE = 0.9
 NAME = "By what teaches most"
 STATEMENT = (
-    "Ordered by what the model would learn most from: cells that it refuses as unlike its training "
-    "cells, or is unsure of, come first, and pictures take turns. It is no order of suspicion, and "
-    "the share of blasts among the first cells says nothing of the patient."
+    "Ordered by what the model would learn most from: cells that it refuses as unlike its "
+    "training cells, or is unsure of, come first, and pictures take turns. It is not an order of "
+    "suspicion, and the share of blasts among the first cells says nothing of the patient."
 )
 
 

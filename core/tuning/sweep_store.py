@@ -174,7 +174,7 @@ def create(plan: Plan, name: str | None = None) -> Sweep:
 
     `name` defaults to date, time, kind and four random hex digits. Raises `RunError` if a given
     one is malformed or taken, by a sweep or by the runs of one; `ConfigError` if a search
-    lacks Optuna, or `BLASTLENS_STUDY_STORAGE` is no storage.
+    lacks Optuna, or `BLASTLENS_STUDY_STORAGE` is not a storage.
     """
     _require_study(plan, chosen())
     if name is None:
@@ -240,7 +240,7 @@ def make_run(config: RunConfig, run_id: str) -> tuple[Run, bool]:
 def _folder(name: str) -> Path:
     if not _NAME.fullmatch(name) or not is_file_name(name):
         raise RunError(
-            f"{name[:120]!r} is no sweep name: up to 80 letters, digits, '-' and '_' only, and no "
-            "name of a device, such as con or nul."
+            f"{name[:120]!r} is not a sweep name: up to 80 letters, digits, '-' and '_' only, and "
+            "no name of a device, such as con or nul."
         )
     return storage.sweeps_dir() / name

@@ -15,7 +15,7 @@ def load(file: Path) -> dict[str, np.ndarray]:
     """
     with file.open("rb") as stream:
         if not zipfile.is_zipfile(stream):
-            raise ValueError("it is no .npz")
+            raise ValueError("it is not an .npz file")
         stream.seek(0)
         try:
             with np.load(Bounded(stream), allow_pickle=False) as archive:

@@ -10,7 +10,7 @@ _HUGE = re.compile(rb"[eE]\+?\d{3}|\d{300}")
 
 
 def parse(data: bytes) -> Any:
-    """The document of a text in UTF-8. Raises `ValueError` if it is no JSON.
+    """The document of a text in UTF-8. Raises `ValueError` if it is not JSON.
 
     NaN, numbers beyond all floats, halves of characters and more than 200 levels are not JSON.
     """

@@ -73,10 +73,10 @@ def test_a_run_that_is_not_whole_is_not_exported(run: Run, tmp_path: Path) -> No
 def test_a_taken_name_leaves_both_runs_alone(run: Run, tmp_path: Path) -> None:
     archive.export(run, tmp_path / "run.zip")
     refused(tmp_path / "run.zip", "a run demo-cnn-16 already.*--as NAME")
-    with pytest.raises(RunError, match="is no run name"):
+    with pytest.raises(RunError, match="is not a run name"):
         archive.import_run(tmp_path / "run.zip", "../elsewhere")
     pack(tmp_path / "odd.zip", files_of(run), manifest={"run": "../../odd"})
-    refused(tmp_path / "odd.zip", "is no run name")
+    refused(tmp_path / "odd.zip", "is not a run name")
 
 
 def test_a_file_changed_after_the_export_is_named(run: Run, tmp_path: Path) -> None:

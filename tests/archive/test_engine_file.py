@@ -35,8 +35,8 @@ def test_what_the_repository_ships_is_plain(engine: Path) -> None:
         ('offset="0" size="32"', 'offset="0" size="99999999"', "a constant outside its weights"),
         ('offset="0" size="32"', 'offset="-8" size="32"', "a constant outside its weights"),
         ('shape="?,224,224,3"', 'shape="?,100000,100000,3"', "takes .*100000"),
-        ("</net>", "", "is no XML"),
-        ("<net ", "<svg ", "is no XML|begins with <svg>"),
+        ("</net>", "", "is not XML"),
+        ("<net ", "<svg ", "is not XML|begins with <svg>"),
     ],
 )
 def test_what_an_engine_has_no_need_of_is_refused(

@@ -91,7 +91,7 @@ def _rows(name: str, number: int) -> Callable[[dict[str, bytes]], bytes]:
         ("split.parquet", _table("split.parquet", label=5), "none that a run can have"),
         ("reference.npz", _pickled, "Python objects, which would be unpickled"),
         ("reference.npz", lambda _: b"PK", "reference.npz is refused"),
-        ("engine.xml", lambda _: b"<net><layers/>", "engine.xml is no XML"),
+        ("engine.xml", lambda _: b"<net><layers/>", "engine.xml is not XML"),
         ("engine.bin", lambda _: b"", "a constant outside its weights"),
         ("engine.bin", lambda files: b"\xff" * len(files["engine.bin"]), "engine.xml is refused"),
         ("model.keras", lambda _: b"PK", "model.keras is damaged"),

@@ -47,13 +47,13 @@ def test_what_is_no_model_is_refused_in_a_sentence(tmp_path: Path) -> None:
             model_file.recognise(tmp_path / name)
         return str(told.value)
 
-    assert "no model that BlastLens opens" in refused("notes.keras", b"just some words")
+    assert "not a model that BlastLens can open" in refused("notes.keras", b"just some words")
     assert "pickle, which can run any code" in refused("model.h5", pickle.dumps({"a": 1}))
     torch = io.BytesIO()
     with zipfile.ZipFile(torch, "w") as archive:
         archive.writestr("archive/data.pkl", b"")
     assert "Export the model as ONNX" in refused("model.pt", torch.getvalue())
-    assert "no model that BlastLens opens" in refused("empty.keras", b"")
+    assert "not a model that BlastLens can open" in refused("empty.keras", b"")
     with (tmp_path / "vast.keras").open("wb") as sparse:
         sparse.truncate(2 * 10**9)
     with pytest.raises(ModelError, match=r"2,000,000,000 bytes; the limit is"):

@@ -76,7 +76,7 @@ def test_diagnose_tells_what_ails_a_run_and_its_repair(workspace: Path) -> None:
         (("cross-validate", "demo", "--architecture", "cnn-16", "--set", "folds=3"), "argument"),
         (("tune", "demo", "--architecture", "cnn-16", "--trials", "0"), "trials is 0"),
         (("tune", "demo", "--architecture", "cnn-16", "--search", "views"), "views cannot be"),
-        (("tune", "demo", "--architecture", "cnn-16", "--name", "a/b"), "is no sweep name"),
+        (("tune", "demo", "--architecture", "cnn-16", "--name", "a/b"), "is not a sweep name"),
     ],
 )
 def test_a_wrong_call_is_one_line_and_status_2(

@@ -54,7 +54,7 @@ def test_the_threshold_lies_half_way_to_the_next_cell_below() -> None:
     assert threshold == pytest.approx(0.35) and told.missed == 0.25
     # One blast group loses its only cell: (1 + 1) / 5.
     assert told.promised == pytest.approx(0.4) and told.smallest_promise == 0.2
-    assert "no promise for new subjects: at most 40.0% missed" in told.reason
+    assert "not a promise for new subjects: at most 40.0% missed" in told.reason
     threshold, told = points.find_threshold(part, 0.25, "promised")
     assert threshold == pytest.approx(0.15)
     assert (told.missed, told.promised) == (0.0, 0.2)
@@ -232,8 +232,8 @@ def test_nothing_is_promised_of_subjects_unknown_or_trained_on(run: Run) -> None
         (Choice(0.0), "missed blasts is 0.0; it must lie between 0 and 1"),
         (Choice(1.0), "must lie between 0 and 1"),
         (Choice(0.1, float("nan")), "errors is nan"),
-        (Choice(0.1, basis="hoped"), "'hoped' is no basis"),
-        (Choice(0.1, calibration="magic"), "'magic' is no calibration"),
+        (Choice(0.1, basis="hoped"), "'hoped' is not a basis"),
+        (Choice(0.1, calibration="magic"), "'magic' is not a calibration"),
         (Choice(0.1, calibration="isotonic"), "isotonic regression needs 500 cells"),
         (Choice(0.05, basis="promised"), "13 validation groups with blasts are too few"),
     ],

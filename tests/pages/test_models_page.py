@@ -121,7 +121,7 @@ def test_a_model_from_elsewhere_is_asked_for_with_what_the_user_knows(
     fields = {field.label: field for field in app.text_input}
     fields["or a file or folder on this machine"].set_value(str(tmp_path / "notes.keras"))
     button(app, "Adopt").click().run()
-    assert "no model that BlastLens opens" in words(app) and not launched
+    assert "not a model that BlastLens can open" in words(app) and not launched
     fields = {field.label: field for field in app.text_input}
     model = SHIPPED / "demo-cnn-16" / "model.keras"
     fields["or a file or folder on this machine"].set_value(str(model))

@@ -58,7 +58,8 @@ def test_a_choice_is_shown_stored_and_taken_back(run: Run) -> None:
     assert "from a probability of 0.5 on; as trained" in said
     least = operating_point.propose(run, Choice(0.05)).operating_point.smallest_promise
     assert (
-        "That is no promise for new subjects" in said and f"nothing less than {least:.1%}" in said
+        "That is not a promise for new subjects" in said
+        and f"nothing less than {least:.1%}" in said
     )
     assert [b.disabled for b in app.button] == [False, True]
     app.slider[0].set_value(10.0).run()

@@ -68,7 +68,7 @@ def test_a_redrawn_cell_keeps_its_number_and_is_the_only_one_read(
         ((Edit("remove", 1), Edit("redraw", 1, (0, 0, 50, 50))), "no cell No. 1"),
         ((Edit("add", None, (10, 10, 3, 3)),), "leaves less than"),
         ((Edit("add", None, (700, 10, 50, 50)),), "leaves less than"),
-        ((Edit("move", 1),), "is no edit"),
+        ((Edit("move", 1),), "is not an edit"),
     ],
 )
 def test_an_edit_that_cannot_be_made_says_why(

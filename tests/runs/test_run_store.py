@@ -37,7 +37,7 @@ def test_a_name_is_never_reused_nor_a_path() -> None:
         make_run("first")
     odd = ("CON", "nul.txt", "com1.run", "first.", "first ", "a\u202eb", "x" * 101)
     for name in ("../first", "a/b", "", ".hidden", *odd):
-        with pytest.raises(RunError, match="is no run name"):
+        with pytest.raises(RunError, match="is not a run name"):
             run_store.get(name)
     with pytest.raises(RunError, match="Runs: first"):
         run_store.get("second")

@@ -52,7 +52,7 @@ def test_refused_as_unlike_come_first_then_unsure_then_sure_then_what_cannot_be_
     ]
     found = order.by_worth(cells, LIMITS)
     assert found.cells == ("unlike", "far", "unsure", "decided", "sure", "blurred", "border")
-    assert "no order of suspicion" in found.statement
+    assert "not an order of suspicion" in found.statement
 
 
 def test_pictures_take_turns() -> None:

@@ -66,7 +66,7 @@ def test_a_name_is_never_reused_nor_a_path_nor_that_of_others_runs() -> None:
     with pytest.raises(RunError, match="a sweep first already"):
         make()
     for name in ("../first", "a/b", "", ".hidden", "a.b"):
-        with pytest.raises(RunError, match="is no sweep name"):
+        with pytest.raises(RunError, match="is not a sweep name"):
             sweep_store.get(name)
     with pytest.raises(RunError, match="Sweeps: first"):
         sweep_store.get("second")

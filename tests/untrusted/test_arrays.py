@@ -40,7 +40,7 @@ def test_what_is_no_npz_is_a_value_error(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", np.zeros(3))
     (tmp_path / "b.npz").write_bytes(b"words")
     for name in ("a.npy", "b.npz"):
-        with pytest.raises(ValueError, match=r"no \.npz"):
+        with pytest.raises(ValueError, match=r"not an \.npz"):
             arrays.load(tmp_path / name)
     with pytest.raises(FileNotFoundError):
         arrays.load(tmp_path / "c.npz")

@@ -141,7 +141,7 @@ def find(image: np.ndarray, setting: Setting) -> list[Cell]:
             ):
                 continue
             if cell.area_px * factor**2 < COVERED * nucleus.size:
-                continue  # by its evidence this is no white cell
+                continue  # by its evidence this is not a white cell
             red, green = (float(dense[window][inside][:, n].mean()) for n in (0, 1))
             cells.append(
                 replace(

@@ -90,7 +90,7 @@ def _is_table(path: str) -> bool:
 def _from_name(name: str, listed: str | None, phase: str, folders: list[str]) -> PathFacts:
     match = _NAME.fullmatch(name)
     if not match:
-        raise DataError(f"the labels CSV calls it {name}, which is no name of C-NMC")
+        raise DataError(f"the labels CSV calls it {name}, which is not a name of C-NMC")
     subject, label = match[1].upper(), match[4].upper()
     if (label == "HEM") != subject.startswith("H"):
         raise DataError(f"subject {subject} and label {label} contradict each other")

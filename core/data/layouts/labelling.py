@@ -81,7 +81,7 @@ def label_classes(
     Without a word of the user, the labels are those `known` of the publisher, or of two classes
     called ALL and HEM. Of two classes, one that is named says the other; of more, at least one has
     to be positive and one negative. Returns None if the labels are not known. Raises `DataError`
-    if a name is no class, or is both positive and negative.
+    if a name is not a class, or is both positive and negative.
     """
     classes = list(classes)
     positive, negative = set(labelling.positive), set(labelling.negative)

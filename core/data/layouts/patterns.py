@@ -35,7 +35,7 @@ class Pattern:
     def __init__(self, pattern: str) -> None:
         """`pattern` is an expression or a name of `PRESETS`; upper and lower case are one.
 
-        Raises `ConfigError` if it is no expression, or names no group of `ROLES`.
+        Raises `ConfigError` if it is not an expression, or names no group of `ROLES`.
         """
         preset = PRESETS.get(pattern, FileNames(pattern))
         text, self.labels = preset.pattern, preset.labels
@@ -43,8 +43,8 @@ class Pattern:
             self._pattern = re.compile(text, re.IGNORECASE)
         except re.error as error:
             raise ConfigError(
-                f"The pattern {text!r} is no regular expression: {error}. Correct it, or leave it "
-                "out."
+                f"The pattern {text!r} is not a regular expression: {error}. Correct it or leave "
+                "it out."
             ) from None
         self.roles = set(self._pattern.groupindex) & set(ROLES) - {"file"}
         if not self.roles:

@@ -112,7 +112,9 @@ def parts_of_table(file: BinaryIO, name: str, rows: int = 50_000) -> Iterator[pd
         raise DataError(f"{name} is neither UTF-8 nor UTF-16. Save it as UTF-8.") from None
     except (ValueError, OSError) as error:  # pandas' own errors are ValueErrors
         reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
-        raise DataError(f"{name} is no table that can be read: {reason}. Save it as CSV.") from None
+        raise DataError(
+            f"{name} is not a table that can be read: {reason}. Save it as CSV."
+        ) from None
     if empty:
         raise DataError(
             f"{name} holds no row, or two columns of one name. Give a table with rows, and each "

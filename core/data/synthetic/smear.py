@@ -37,7 +37,7 @@ class FieldObject(NamedTuple):
     bbox: tuple[int, int, int, int]  # x, y, w, h in pixels of the visible part
     cut: bool  # reaches the border of the field
     touching: bool  # meets another white cell, red cell or platelet, whichever it is itself
-    label: int | None  # 1 ALL, 0 HEM, None for what is no white cell
+    label: int | None  # 1 ALL, 0 HEM, None for what is not a white cell
 
 
 class _Part(NamedTuple):

@@ -46,7 +46,9 @@ def mark(
             del marked[edit.number or 0]
             continue
         if edit.kind not in ("add", "redraw") or edit.box is None:
-            raise DataError(f'"{edit.kind}" is no edit of boxes: add, remove or redraw.')
+            raise DataError(
+                f'"{edit.kind}" is not an edit of boxes; it can be add, remove or redraw.'
+            )
         number = edit.number or 0
         if edit.kind == "add":
             last = number = last + 1

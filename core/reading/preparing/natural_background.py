@@ -164,9 +164,11 @@ def _scale(
         )
         return factor, words, True
     factor = reference.typical_diameter / _diameter(cell)
-    missing = "are too few red cells around it" if trained else "is no scale known of them"
+    missing = (
+        "there are too few red cells around it" if trained else "the scale of those is not known"
+    )
     words = (
-        f"Scaled by {factor:.2f} to the diameter of a typical reference cell, as there {missing}: "
+        f"Scaled by {factor:.2f} to the diameter of a typical reference cell, as {missing}: "
         "its size says nothing here."
     )
     return factor, words, False

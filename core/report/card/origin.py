@@ -31,7 +31,7 @@ def identity(context: CardContext) -> list[Item]:
 def use(context: CardContext) -> list[Item]:
     """Intended use and what is out of scope."""
     out_of_scope = (
-        "Diagnosis, screening, triage or any decision on a patient. It is no medical device. It "
+        "Diagnosis, screening, triage or any decision on a patient. It is not a medical device. It "
         f"knows {_knows(context.config)}; an image of anything else means nothing to it."
     )
     return [

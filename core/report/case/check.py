@@ -43,8 +43,8 @@ class CheckedReport:
 def check_file(file: Path) -> CheckedReport:
     """Checks a report, of which nobody knows where it comes from.
 
-    Raises `CaseError`, with the name of the file, as `check` does, and if it is no regular file or
-    too large for a report.
+    Raises `CaseError`, with the name of the file, as `check` does, and if it is not a regular file
+    or too large for a report.
     """
     try:
         return check(read_regular(file, MOST_BYTES), file.name)

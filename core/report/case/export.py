@@ -29,7 +29,7 @@ def export(report: CaseReport, kind: str) -> bytes:
             from core.report.case.formats.geojson import to_zip
 
             return to_zip(report)
-    raise CaseError(f"{kind!r} is no format of a report. Formats are {', '.join(FORMATS)}.")
+    raise CaseError(f"{kind!r} is not a format of a report. Formats are {', '.join(FORMATS)}.")
 
 
 def file_name(report: CaseReport, kind: str) -> str:

@@ -59,8 +59,8 @@ def open_sealed(file: bytes) -> SealedData:
     """Reads the data of a report. Raises `CaseError` if the file has none that can be read."""
     if file.count(MARK) != 1:
         raise CaseError(
-            "This is no case report in HTML or PDF, or its data were taken out or added to. Give "
-            "the file as BlastLens wrote it."
+            "This is not a case report in HTML or PDF, or its data were taken out or added to. "
+            "Give the file as BlastLens wrote it."
         )
     begin = file.index(MARK)
     start, end = begin + len(MARK), file.find(b"\n", begin + 1)

@@ -108,7 +108,7 @@ def signature(one: ReportedSignature) -> str:
 
 
 def conclusion(figures: ReportedFigures) -> str:
-    """The verdict in one sentence, which is no diagnosis."""
+    """The verdict in one sentence, which is not a diagnosis."""
     if not figures.cells:
         return "No cell counts, so there is no share of blasts."
     share = f" ({figures.share:.0%})" if in_percent(figures) else ""

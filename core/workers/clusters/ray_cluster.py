@@ -213,7 +213,7 @@ def _require_answer(address: str) -> None:
     """Raises `ClusterError` if nothing listens at an address, on which Ray itself waits minutes."""
     host, colon, port = address.removeprefix("ray://").rpartition(":")
     if not colon or not port.isdigit():
-        raise ClusterError(f"{address} is no address of Ray; it must end with :PORT. {_START}")
+        raise ClusterError(f"{address} is not an address of Ray; it must end with :PORT. {_START}")
     try:
         socket.create_connection((host, int(port)), _ANSWER_SECONDS).close()
     except (OSError, OverflowError) as problem:

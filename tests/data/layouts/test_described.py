@@ -96,7 +96,7 @@ def test_of_many_classes_some_are_positive_some_negative_and_the_rest_is_left_ou
         ({"subject_folder": 5}, "subject_folder is 5"),
         ({"columns": "file"}, "write ROLE=COLUMN"),
         ({"columns": "name=x"}, "a column can give file, class, subject, part"),
-        ({"pattern": "("}, "no regular expression"),
+        ({"pattern": "("}, "not a regular expression"),
         ({"pattern": r"\d+"}, "names no group"),
         ({"pattern": r"(?P<class>\d)_(?P<subject>x)"}, "classes of these images are not known"),
     ],

@@ -113,19 +113,19 @@ def test_columns_of_other_names_are_asked_for_and_can_be_named() -> None:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"", "no table that can be read"),
+        (b"", "not a table that can be read"),
         (b"a,b\n", "holds no row"),
         (b"a,a \n1,2\n", "two columns of one name"),
-        (b"a,b\n1,2\n3,4,5,6\n", "no table that can be read"),
+        (b"a,b\n1,2\n3,4,5,6\n", "not a table that can be read"),
         (b"," * 200_000 + b"\n", "200,001 columns, and 1,000 are the most"),
-        (b'a,b\n"' + b"1,\n" * 1_000_000, "no table that can be read"),
+        (b'a,b\n"' + b"1,\n" * 1_000_000, "not a table that can be read"),
         ("file;Größe\n1;2\n".encode("cp1252"), "neither UTF-8 nor UTF-16"),
     ],
 )
 def test_what_is_no_table_is_refused_with_the_reason(content: bytes, words: str) -> None:
     with pytest.raises(DataError, match=words):
         read_table(content, "labels.csv")
-    with pytest.raises(DataError, match="no table that can be read"):
+    with pytest.raises(DataError, match="not a table that can be read"):
         read_table(b"PAR1" + content, "labels.parquet")
 
 

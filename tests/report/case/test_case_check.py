@@ -178,7 +178,7 @@ def test_other_files_are_no_reports_and_named(tmp_path: Path) -> None:
     other, pipe = tmp_path / "other.html", tmp_path / "pipe"
     other.write_bytes(b"<html></html>")
     os.mkfifo(pipe)
-    with pytest.raises(CaseError, match=r"^other.html: This is no case report"):
+    with pytest.raises(CaseError, match=r"^other.html: This is not a case report"):
         check.check_file(other)
     for path in (tmp_path, pipe, Path("/dev/zero"), tmp_path / "none"):
         with pytest.raises(CaseError, match=f"^{path.name} cannot be opened"):
