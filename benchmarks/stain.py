@@ -37,7 +37,7 @@ from core.reading.checked_picture import CheckedPicture, Gate, examine
 from core.reading.checks import CHECKS
 from core.reading.picture import FieldImage, read_picture
 from core.reading.preparing.adapted import answer
-from core.reading.preparing.told import NOTHING_TOLD, Told
+from core.reading.preparing.options import NO_OPTIONS, ReadingOptions
 from core.reading.reader import Reader
 from core.runs.run_store import Run
 from core.settings import PROJECT
@@ -47,7 +47,7 @@ SHORT = {"epochs": 10, "sample": 1000}
 TEST_SUBJECTS, TEST_CELLS = 30, 8  # subjects of each class, and cells of each
 TEST_SEED = 1  # the people of the test set are no one's training subjects
 SHIPPED = PROJECT / "artifacts" / "runs" / "demo-colour-bands"
-ADAPT = Told(adapt_stain=True)
+ADAPT = ReadingOptions(adapt_stain=True)
 CLOSED = at_least("share of the gap in ROC AUC that adapting closes", 0.5)
 
 
@@ -161,7 +161,7 @@ def elsewhere(bench: Bench) -> Figures:
 def adapting(run: Run, test: TestCells, there: Run) -> Adapting:
     """Figures of one run, beside one that was trained in the other laboratory."""
     reader, limit = Reader(run), Reader(there)
-    plain = [check(reader, image, NOTHING_TOLD) for image in test.elsewhere]
+    plain = [check(reader, image, NO_OPTIONS) for image in test.elsewhere]
     asked = [check(reader, image, ADAPT) for image in test.elsewhere]
     refused = np.array([gate.code == "appearance" for _, gate in plain])
     pictures = {
@@ -195,10 +195,12 @@ def adapting(run: Run, test: TestCells, there: Run) -> Adapting:
     )
 
 
-def check(reader: Reader, image: np.ndarray, told: Told) -> tuple[CheckedPicture, Gate]:
+def check(
+    reader: Reader, image: np.ndarray, options: ReadingOptions
+) -> tuple[CheckedPicture, Gate]:
     """A picture and what the checks say of it."""
     picture = reader.picture(image)
-    picture.hear(told, ())
+    picture.hear(options, ())
     return picture, examine(picture, CHECKS)
 
 

@@ -45,7 +45,7 @@ def read_a_cell(active: Run | None) -> None:
                 )
             picture.show([active], upload)
     if chosen and not chosen[0].example:
-        keep.offer([active], chosen, "home", table.told("home"))
+        keep.offer([active], chosen, "home", picture.chosen_options("home"))
     research_notice()
 
 

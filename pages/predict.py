@@ -49,6 +49,6 @@ with shown_errors():
             picture.show(runs, chosen[0])
         else:
             with aside:
-                keep.offer(runs, chosen, "predict", table.told("predict"))
+                keep.offer(runs, chosen, "predict", picture.chosen_options("predict"))
             table.show(runs, chosen, "predict")
 research_notice()

@@ -22,7 +22,7 @@ from core.reading.fields.reader import model_input, read_field, single
 from core.reading.fields.reading import BAND, NOT_READ, FieldCell, FieldReading
 from core.reading.neighbours import Neighbour
 from core.reading.picture import has_background, is_field, is_large
-from core.reading.preparing.told import NOTHING_TOLD, Told
+from core.reading.preparing.options import NO_OPTIONS, ReadingOptions
 from core.reading.reader import Reader
 from core.runs.run_store import Run
 from core.settings import version
@@ -93,7 +93,7 @@ def read(
     reader: Reader,
     name: str,
     data: bytes,
-    told: Told = NOTHING_TOLD,
+    options: ReadingOptions = NO_OPTIONS,
     *,
     as_field: bool | None = None,
     known: FieldReading | None = None,
@@ -122,14 +122,14 @@ def read(
     if as_field is None and known is not None:
         as_field = True
     if not as_field:
-        reading = reader.read(data, name, told)
+        reading = reader.read(data, name, options)
         if as_field is False or not is_field(reading):
             return _single(reader, image, reading, facts)
     region = Whole(image)
     if known is None:
         found = detect(image, um_per_px=um_per_px)
         known = read_field(
-            reader, region, found, name, um_per_px=um_per_px, adapt_stain=told.adapt_stain
+            reader, region, found, name, um_per_px=um_per_px, adapt_stain=options.adapt_stain
         )
     cells = []
     for done, cell in enumerate(known.cells, start=1):

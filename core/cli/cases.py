@@ -18,7 +18,7 @@ from core.data.images import read_file
 from core.errors import CaseError, ConfigError
 from core.people import Person, own_machine
 from core.reading.fields.summary import BLOOD
-from core.reading.preparing.told import Told
+from core.reading.preparing.options import ReadingOptions
 from core.reading.reader import Reader
 from core.runs import active_model, run_store
 from core.teaching.dataset import datasets_with
@@ -84,8 +84,9 @@ def new(
     shown = progress("reading")
     read = []
     for done, image in enumerate(images, start=1):
-        data, told = read_file(Path(image), Path(image).name), Told(adapt_stain=adapt_stain)
-        read.append(intake.read(reader, Path(image).name, data, told, um_per_px=um_per_px))
+        data = read_file(Path(image), Path(image).name)
+        options = ReadingOptions(adapt_stain=adapt_stain)
+        read.append(intake.read(reader, Path(image).name, data, options, um_per_px=um_per_px))
         shown(done, len(images))
     who = acting(person)
     case_id = case_store.create(who, name, read, minimum_cells=minimum, blind=blind)

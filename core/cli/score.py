@@ -15,7 +15,7 @@ from core.data.layouts import labelling, patterns
 from core.documents import INLINE
 from core.errors import ConfigError, RunError
 from core.jobs.job import Status
-from core.reading.preparing.told import Told
+from core.reading.preparing.options import ReadingOptions
 from core.report.cohorts import progress
 from core.runs import active_model, run_store
 from core.workers import launcher
@@ -94,10 +94,12 @@ def score(
         return _follow(cohort)
     if not source:
         raise ConfigError("There is no SOURCE. Give a folder with pictures or a table of paths.")
-    told = Told(swap_red_blue, um_per_px, adapt_stain)
+    options = ReadingOptions(swap_red_blue, um_per_px, adapt_stain)
     model = run_store.get(run) if run else active_model.active()
     asked = labelling.from_texts(**said)
-    wanted = cohort_store.planned(model, source, out, labelling=asked, told=told, workers=workers)
+    wanted = cohort_store.planned(
+        model, source, out, labelling=asked, options=options, workers=workers
+    )
     existing = cohort_store.find(wanted, out)
     if existing is not None:
         existing = cohort_store.with_workers(existing, workers)

@@ -22,7 +22,7 @@ from core.data.layouts import Labelling
 from core.documents import Document
 from core.errors import BlastLensError, ConfigError, RunError, disk_errors
 from core.jobs.job import Status
-from core.reading.preparing.told import NOTHING_TOLD, Told
+from core.reading.preparing.options import NO_OPTIONS, ReadingOptions
 from core.runs.run_store import Run
 from core.untrusted.fields import Place
 
@@ -39,7 +39,7 @@ def planned(
     out: str | None = None,
     *,
     labelling: Labelling | None = None,
-    told: Told = NOTHING_TOLD,
+    options: ReadingOptions = NO_OPTIONS,
     workers: int | None = None,
     roots: tuple[str, ...] | None = None,
 ) -> CohortPlan:
@@ -54,7 +54,7 @@ def planned(
     parts = absolute(out) if out and is_url(out) else "parts"
     for opened in (source.place, parts):
         file_system(opened)
-    values = vars(told) | {"source": source, "run": run.run_id, "engine": engine, "files": files}
+    values = vars(options) | {"source": source, "run": run.run_id, "engine": engine, "files": files}
     values |= {"threshold": run.calibration.threshold}
     values |= {"parts": parts, "workers": workers, "created": time.time()}
     return CohortPlan.parse(values, ConfigError)

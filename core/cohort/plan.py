@@ -18,7 +18,7 @@ from core import storage
 from core.cohort.source import ListedPicture, Source, pictures
 from core.documents import Document
 from core.errors import DataError, RunError
-from core.reading.preparing.told import Told
+from core.reading.preparing.options import ReadingOptions
 from core.runs import active_model, run_store
 from core.runs.run_store import Run
 from core.untrusted.fields import Count, Instant, Line, Place, Share
@@ -45,9 +45,9 @@ class CohortPlan(Document):
     """The plan of a cohort, plan.json, of which only `workers` can change.
 
     run: the run that reads; engine and files: the digests of its engine and of what it reads with,
-    as `core.runs.active_model.Promotion` has them. um_per_px, adapt_stain, swap_red_blue: what is
-    said of the pictures, as `Told` has it. threshold: of the run's calibration. parts: where the
-    parts go, a path below the cohort's folder or a URL. workers: processes that read; None for as
+    as `core.runs.active_model.Promotion` has them. um_per_px, adapt_stain, swap_red_blue: see
+    `ReadingOptions`. threshold: of the run's calibration. parts: where the parts go, a path below
+    the cohort's folder or a URL. workers: processes that read; None for as
     many as the machine allows. created: Unix time.
     """
 
@@ -67,9 +67,9 @@ class CohortPlan(Document):
     created: Instant
 
     @property
-    def told(self) -> Told:
-        """What is said of every picture."""
-        return Told(self.swap_red_blue, self.um_per_px, self.adapt_stain)
+    def options(self) -> ReadingOptions:
+        """How every picture is read."""
+        return ReadingOptions(self.swap_red_blue, self.um_per_px, self.adapt_stain)
 
     def model(self) -> Run:
         """The run that reads. Raises `RunError` if it is gone or reads otherwise by now."""

@@ -108,7 +108,7 @@ class _Scorer:
                     return self._field(Known(number, listed, sha256(file)), file)
                 data = read_file(file, name)
                 known = Known(number, listed, hashlib.sha256(data).hexdigest())
-                opened = reader.open(name, data, self._plan.told)
+                opened = reader.open(name, data, self._plan.options)
                 if shows_field(opened.gate):
                     return self._field(known, file)
                 if isinstance(opened, Opened):

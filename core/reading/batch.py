@@ -13,7 +13,7 @@ from typing import TypeVar
 from core.models.engine import AT_ONCE
 from core.models.runtime import MOST_AT_ONCE
 from core.reading.cell_reading import Reading
-from core.reading.preparing.told import NOTHING_TOLD, Told
+from core.reading.preparing.options import NO_OPTIONS, ReadingOptions
 from core.reading.reader import Reader
 from core.settings import settings
 
@@ -29,7 +29,7 @@ Result = TypeVar("Result")
 def read_many(
     reader: Reader,
     items: Sequence[Item],
-    told: Told = NOTHING_TOLD,
+    options: ReadingOptions = NO_OPTIONS,
     batch: int = AT_ONCE,
 ) -> Iterator[Reading]:
     """Yields the reading of each item, in their order; see `Reader.read`.
@@ -39,7 +39,7 @@ def read_many(
     """
     mode = reader.many_at_once() if len(items) >= MANY else nullcontext()
     with mode:
-        yield from on_threads(partial(_read, reader, told), items, batch)
+        yield from on_threads(partial(_read, reader, options), items, batch)
 
 
 def threads() -> int:
@@ -66,7 +66,7 @@ def on_threads(
             pool.shutdown(cancel_futures=True)
 
 
-def _read(reader: Reader, told: Told, items: Sequence[Item]) -> list[Reading]:
+def _read(reader: Reader, options: ReadingOptions, items: Sequence[Item]) -> list[Reading]:
     return reader.read_together(
-        [(name, data() if callable(data) else data) for name, data in items], told
+        [(name, data() if callable(data) else data) for name, data in items], options
     )

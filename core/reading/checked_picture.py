@@ -17,7 +17,7 @@ from core.data.pixel_cache import prepare
 from core.models.engine import EngineOutput
 from core.ood.reference import Reference
 from core.reading.prepared import Prepared
-from core.reading.preparing.told import NOTHING_TOLD, Told
+from core.reading.preparing.options import NO_OPTIONS, ReadingOptions
 from core.runs.stain import Stain
 
 BORDER_DEPTH = 0.05
@@ -36,7 +36,7 @@ class Refusal:
 
     reason: str
     way_out: str
-    offer: Told | None = None
+    offer: ReadingOptions | None = None
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Gate:
     checks: tuple[str, ...]
     unchecked: dict[str, str]
     figures: dict[str, float | None]
-    offer: Told | None = None
+    offer: ReadingOptions | None = None
 
     @property
     def passed(self) -> bool:
@@ -150,13 +150,13 @@ class CheckedPicture:
     # Sharpness and clipping are of the pixels as they came, before they are brought to scale.
     native: tuple[np.ndarray, np.ndarray] | None = None
     notes: tuple[str, ...] = ()
-    told: Told = NOTHING_TOLD
+    options: ReadingOptions = NO_OPTIONS
     unadapted: np.ndarray | None = None
 
-    def hear(self, told: Told, notes: tuple[str, ...]) -> None:
+    def hear(self, options: ReadingOptions, notes: tuple[str, ...]) -> None:
         """Takes what a person, and what its file, says of the picture: before the checks."""
-        self.told, self.notes = told, notes
-        if told.swap_red_blue:
+        self.options, self.notes = options, notes
+        if options.swap_red_blue:
             self.image = np.ascontiguousarray(self.image[:, :, ::-1])
             self.notes += ("Red and blue were swapped, as told.",)
 

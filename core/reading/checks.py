@@ -20,7 +20,7 @@ from core.reading.preparing import (
     plain_background,
     surroundings,
 )
-from core.reading.preparing.told import Told
+from core.reading.preparing.options import ReadingOptions
 
 # Of 55 real cells the border is all black, green is 0.37 to 0.51 of the weaker of red and blue, and
 # the texture is 0.012 or more.
@@ -77,9 +77,9 @@ def on_black(picture: CheckedPicture) -> Refusal | None:
     """Checks that it is cut out of its background; if not, cuts it out."""
     if picture.black_border < ON_BLACK:
         return natural_background.cut_out(picture)
-    if picture.told.um_per_px is None:
+    if picture.options.um_per_px is None:
         frame.note_the_scale(picture)
-    elif refusal := frame.bring_to_scale(picture, picture.told.um_per_px):
+    elif refusal := frame.bring_to_scale(picture, picture.options.um_per_px):
         return refusal
     inside = np.count_nonzero(_middle(picture.mask, picture.geometry.window))
     if inside < MIN_INSIDE_WINDOW * np.count_nonzero(picture.mask):
@@ -98,7 +98,7 @@ def in_order(picture: CheckedPicture) -> Refusal | None:
         "stain makes it.",
         "Export it again in the order red, green, blue, or have them swapped here "
         "(--swap-red-blue on the command line).",
-        replace(picture.told, swap_red_blue=True),
+        replace(picture.options, swap_red_blue=True),
     )
 
 
@@ -119,15 +119,15 @@ def scale(picture: CheckedPicture) -> Refusal | None:
     scale = frame.um_of_training(picture.reference)
     across = f"The cell measures {size([diameter], scale)} across"
     range_ = f"{low * scale:.1f} to {high * scale:.1f} µm"
-    if told := frame.proposed(picture):
+    if options := frame.proposed(picture):
         side = picture.image.shape[0]
         return Refusal(
             f"{across}, smaller than any cell the model knows ({range_}), if a pixel is that of "
             "the reference cells.",
             f"If this is a frame of {CNMC_SIDE} pixels that was made {side} pixels wide, have it "
-            f"read at that scale (--um-per-px {told.um_per_px:g} on the command line); detail is "
-            "lost. Better, export it at its full size.",
-            told,
+            f"read at that scale (--um-per-px {options.um_per_px:g} on the command line); detail "
+            "is lost. Better, export it at its full size.",
+            options,
         )
     return Refusal(
         f"{across}, {'smaller' if diameter < low else 'larger'} than any cell the model knows "
@@ -190,12 +190,12 @@ def familiar(picture: CheckedPicture) -> Refusal | None:
     )
 
 
-def _offer_that_helps(picture: CheckedPicture) -> tuple[Told | None, str]:
+def _offer_that_helps(picture: CheckedPicture) -> tuple[ReadingOptions | None, str]:
     """What a person could say for it to be read; if that would not help, that it would not."""
     offer = adapted.offer(picture)
     if offer is None:
         return None, ""
-    trial = replace(picture, told=offer, figures={}, unchecked={})
+    trial = replace(picture, options=offer, figures={}, unchecked={})
     if familiar(trial) or known(trial):
         return None, adapted.IN_VAIN
     return offer, ""

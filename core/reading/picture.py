@@ -25,7 +25,7 @@ from core.reading.fields.reader import read_field, single
 from core.reading.fields.reading import FieldCell, FieldReading
 from core.reading.fields.summary import summarise
 from core.reading.preparing.eyepiece import open_picture, part_within_disc
-from core.reading.preparing.told import NOTHING_TOLD, Told
+from core.reading.preparing.options import NO_OPTIONS, ReadingOptions
 from core.reading.reader import Reader
 from core.settings import settings
 
@@ -140,12 +140,12 @@ def read_picture(
 
     `as_field` reads it as a field in any case. `um_per_px` is the scale of a field (None: by its
     red cells), or of a cell on black (None: that of training). `swap_red_blue` and `adapt_stain` as
-    in `Told`. `progress` gets the name of each action and returns its progress function. A file
-    that cannot be decoded gives a refused `Reading`; raises `UploadError` for a damaged large one,
-    and for a large one whose red and blue are swapped.
+    in `ReadingOptions`. `progress` gets the name of each action and returns its progress function.
+    A file that cannot be decoded gives a refused `Reading`; raises `UploadError` for a damaged
+    large one, and for a large one whose red and blue are swapped.
     """
     if not (as_field or (is_large(path, name) and not reader.whole_images)):
-        reading = reader.read(path, name, Told(swap_red_blue, um_per_px, adapt_stain))
+        reading = reader.read(path, name, ReadingOptions(swap_red_blue, um_per_px, adapt_stain))
         if not is_field(reading):
             return reading
     tiles_done = progress("looking through tiles")
@@ -166,7 +166,7 @@ def read_picture(
 
 
 def read_small_field(
-    reader: Reader, source: Path | bytes, name: str, told: Told = NOTHING_TOLD
+    reader: Reader, source: Path | bytes, name: str, options: ReadingOptions = NO_OPTIONS
 ) -> FieldReading:
     """Finds and reads the white cells of a field that is not large, by the scale of its red cells.
 
@@ -175,7 +175,7 @@ def read_small_field(
     Raises `UploadError` if the file cannot be read.
     """
     image, _ = open_picture(source, name)
-    adapt = told.adapt_stain
+    adapt = options.adapt_stain
     return read_field(reader, Whole(image), detect(image), name, adapt_stain=adapt)
 
 

@@ -31,7 +31,7 @@ from core.reading.neighbours import Neighbour, Seen
 from core.reading.preparing.doubts import LOBED
 from core.reading.preparing.doubts import answer as answered
 from core.reading.preparing.eyepiece import open_picture
-from core.reading.preparing.told import NOTHING_TOLD, Told
+from core.reading.preparing.options import NO_OPTIONS, ReadingOptions
 from core.runs.run_store import Run, require_model
 
 NO_CELLS = "No white cell was found in the image, on which the heat map would have to lie."
@@ -80,27 +80,27 @@ class Reader:
         return neighbours.files(pd.read_parquet(file, columns=columns))
 
     def read(
-        self, source: Path | bytes, name: str | None = None, told: Told = NOTHING_TOLD
+        self, source: Path | bytes, name: str | None = None, options: ReadingOptions = NO_OPTIONS
     ) -> Reading:
         """Reads a file or its bytes. A file that cannot be decoded is refused; nothing is raised.
 
         `told` is what a person says of it. Many files are read faster by `core.reading.batch`.
         """
         named = name or (str(source) if isinstance(source, Path) else "upload")
-        return self.read_together([(named, source)], told)[0]
+        return self.read_together([(named, source)], options)[0]
 
     def read_together(
-        self, files: Sequence[tuple[str, Path | bytes]], told: Told = NOTHING_TOLD
+        self, files: Sequence[tuple[str, Path | bytes]], options: ReadingOptions = NO_OPTIONS
     ) -> list[Reading]:
         """Reads files, or their bytes, with their names, by one call of the engine; see `read`.
 
         Threads may do so side by side.
         """
-        opened = [self.open(name, source, told) for name, source in files]
+        opened = [self.open(name, source, options) for name, source in files]
         self.run_together([item.picture for item in opened if isinstance(item, Opened)])
         return [self._finish(item) if isinstance(item, Opened) else item for item in opened]
 
-    def open(self, name: str, source: Path | bytes, told: Told) -> Opened | Reading:
+    def open(self, name: str, source: Path | bytes, options: ReadingOptions) -> Opened | Reading:
         """Decodes a file, or its bytes, and makes the checks of pixels; the reading of one refused.
 
         Then come `run_together` and the checks of features.
@@ -112,7 +112,7 @@ class Reader:
             code = "too small" if isinstance(error, TooSmallError) else "unreadable"
             return Reading(name, "refused", str(error), (), refused(code, str(error)))
         picture = self.picture(image)
-        picture.hear(told, notes)
+        picture.hear(options, notes)
         gate = examine(picture, OF_WHOLE_IMAGES if self.whole_images else OF_PIXELS)
         if not gate.passed:
             return self._reading(name, picture, gate)

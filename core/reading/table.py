@@ -22,7 +22,7 @@ from core.reading.cell_reading import ADAPTED_STAMP, CellReading, Reading
 from core.reading.fields.reading import FieldReading
 from core.reading.fields.summary import Counts
 from core.reading.picture import is_field, is_large, read_small_field
-from core.reading.preparing.told import NOTHING_TOLD, Told
+from core.reading.preparing.options import NO_OPTIONS, ReadingOptions
 from core.reading.reader import Reader
 from core.runs.calibration import Calibration
 
@@ -144,7 +144,7 @@ def field_row(reading: FieldReading, model: str) -> Row:
 
 
 def rows(
-    reader: Reader, items: Sequence[Item], told: Told = NOTHING_TOLD
+    reader: Reader, items: Sequence[Item], options: ReadingOptions = NO_OPTIONS
 ) -> Iterator[tuple[Row, Reading]]:
     """Yields the row of each picture, in their order, with its reading as a cell.
 
@@ -153,21 +153,21 @@ def rows(
     minutes.
     """
     model, calibration = reader.run.run_id, reader.calibration
-    for (name, source), reading in zip(items, read_many(reader, items, told), strict=True):
+    for (name, source), reading in zip(items, read_many(reader, items, options), strict=True):
         data = source() if callable(source) else source
         if reader.whole_images:
             yield row(reading, model, calibration), reading
         elif is_large(data, name):
             yield Row(name, model, FIELD, reason=LARGE), reading
         elif is_field(reading):
-            yield _of_field(reader, data, name, told), reading
+            yield _of_field(reader, data, name, options), reading
         else:
             yield row(reading, model, calibration), reading
 
 
-def _of_field(reader: Reader, data: Path | bytes, name: str, told: Told) -> Row:
+def _of_field(reader: Reader, data: Path | bytes, name: str, options: ReadingOptions) -> Row:
     try:
-        return field_row(read_small_field(reader, data, name, told), reader.run.run_id)
+        return field_row(read_small_field(reader, data, name, options), reader.run.run_id)
     except UploadError as error:
         return Row(name, reader.run.run_id, NOTHING, reason=str(error))
 
@@ -201,7 +201,7 @@ def write_zip(
     items: Sequence[Item],
     file: BinaryIO,
     progress: Progress | None = None,
-    told: Told = NOTHING_TOLD,
+    options: ReadingOptions = NO_OPTIONS,
 ) -> None:
     """Reads files and writes a ZIP: readings.csv, the pictures of each cell, and README.txt.
 
@@ -212,7 +212,7 @@ def write_zip(
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:  # PNG is packed already
         for reader in readers:
             folder = f"pictures/{reader.run.run_id}" if len(readers) > 1 else "pictures"
-            for number, (made, reading) in enumerate(rows(reader, items, told), start=1):
+            for number, (made, reading) in enumerate(rows(reader, items, options), start=1):
                 stem = f"{folder}/{number:04}_{PurePath(reading.image).stem}"
                 for cell in reading.cells:
                     judgement = reader.judge(cell)
@@ -227,10 +227,12 @@ def write_zip(
         archive.writestr("README.txt", _FACTS.format(method=" and ".join(sorted(methods))))
 
 
-def zipped(readers: Sequence[Reader], items: Sequence[Item], told: Told = NOTHING_TOLD) -> bytes:
+def zipped(
+    readers: Sequence[Reader], items: Sequence[Item], options: ReadingOptions = NO_OPTIONS
+) -> bytes:
     """Returns the file that `write_zip` writes."""
     buffer = io.BytesIO()
-    write_zip(readers, items, buffer, told=told)
+    write_zip(readers, items, buffer, options=options)
     return buffer.getvalue()
 
 

@@ -13,7 +13,7 @@ from core.data.images import decode
 from core.data.synthetic.style import ELSEWHERE, HOME, subject_style
 from core.data.synthetic.white_cell import draw_cell
 from core.evaluation.staining import recolour
-from core.reading.preparing.told import NOTHING_TOLD
+from core.reading.preparing.options import NO_OPTIONS
 from core.reading.reader import Reader
 from core.runs.run_store import Run
 
@@ -55,7 +55,7 @@ def test_checks_are_those_of_a_reading(finished_run: Run, demo_root: Path) -> No
     cell = decode(sorted(demo_root.rglob("*_all.bmp"))[0])
     other = recolour(cell, np.diag([1.0, 1.0, 0.5]), np.zeros(3))
     reader = Reader(finished_run)
-    plain = [stain.check(reader, image, NOTHING_TOLD) for image in (cell, other)]
+    plain = [stain.check(reader, image, NO_OPTIONS) for image in (cell, other)]
     asked = [stain.check(reader, image, ADAPT) for image in (cell, other)]
     assert (stain.share(plain), stain.share(asked)) == (0.5, 1.0)
     found = stain.against_home(reader, [asked[1][0]], [cell])

@@ -139,7 +139,7 @@ def _validated() -> None:
 def _cohort() -> None:
     cohort_store.cohorts()
     cohort = Cohort(storage.cohorts_dir() / "one")
-    _ = cohort.plan, cohort.plan.told, cohort.parts_place
+    _ = cohort.plan, cohort.plan.options, cohort.parts_place
     cohorts.progress(cohort.status)
     summary = CohortSummary.read(cohort.path / "summary.json")
     cohorts.sentence(summary)

@@ -26,13 +26,13 @@ from core.reading.fields import export
 from core.reading.fields.reader import model_input, read_field, single
 from core.reading.picture import read_picture
 from core.reading.preparing import adapted
-from core.reading.preparing.told import Told
+from core.reading.preparing.options import ReadingOptions
 from core.reading.reader import Reader
 from core.runs.calibration import Band
 from core.runs.run_store import Run
 from core.runs.stain import AdaptationCost
 
-ADAPT = Told(adapt_stain=True)
+ADAPT = ReadingOptions(adapt_stain=True)
 # Dyes that let twice as much of the blue light through.
 OTHER = np.diag([1.0, 1.0, 0.5]), np.zeros(3)
 CHEAP, DEAR = (AdaptationCost(change=change, cells=60, groups=20, stains=4) for change in (0.1, 2))
@@ -121,7 +121,9 @@ def test_its_interval_is_wider_by_what_adapting_cost(run: Run, other: np.ndarray
 
 def test_a_cell_that_is_not_refused_is_read_as_it_is(run: Run, cell: np.ndarray) -> None:
     reader = Reader(run)
-    plain, asked = (reader.read(encode(cell), "cell.png", told) for told in (Told(), ADAPT))
+    plain, asked = (
+        reader.read(encode(cell), "cell.png", options) for options in (ReadingOptions(), ADAPT)
+    )
     assert not asked.cells[0].adapted and asked.prepared is None
     assert asked.cells[0].logit == plain.cells[0].logit
 
@@ -131,8 +133,8 @@ def test_other_reasons_are_not_offered_it(run: Run, other: np.ndarray) -> None:
     blurred = cv2.GaussianBlur(other, (0, 0), 6) * other.any(axis=2, keepdims=True)
     dark = (other * 0.25).astype(np.uint8)
     for picture in (blurred, dark, np.zeros_like(other)):
-        for told in (Told(), ADAPT):
-            gate = reader.read(encode(picture), "no.png", told).gate
+        for options in (ReadingOptions(), ADAPT):
+            gate = reader.read(encode(picture), "no.png", options).gate
             assert gate.code not in (None, "appearance") and gate.offer is None
             assert "stained like" not in gate.sentence
 

@@ -14,7 +14,7 @@ from core.reading.cell_reading import Reading
 from core.reading.checked_picture import CheckedPicture
 from core.reading.picture import FieldImage, read_picture
 from core.reading.preparing import channels, doubts, plain_background, surroundings
-from core.reading.preparing.told import Told
+from core.reading.preparing.options import ReadingOptions
 from core.reading.reader import Reader
 from core.reading.table import CELL, doubt, read_as
 
@@ -138,14 +138,14 @@ def test_swapped_red_and_blue_are_refused_with_an_offer_that_has_the_cell_read(
     reading = reader.read(data, "bgr.png")
     assert reading.gate.code == "channels" and "red and blue are swapped" in reading.reason
     offer = reading.gate.offer
-    assert offer == Told(swap_red_blue=True) and "--swap-red-blue" in reading.gate.way_out
+    assert offer == ReadingOptions(swap_red_blue=True) and "--swap-red-blue" in reading.gate.way_out
     swapped = reader.read(data, "bgr.png", offer)
     assert swapped.cells[0].logit == read(reader, cell).cells[0].logit
     assert swapped.prepared is not None and "swapped, as told" in swapped.prepared.words[0]
     assert reader.read(encode(cell), "rgb.png", offer).gate.code == "channels"
     (tmp_path / "bgr.png").write_bytes(data)
-    told = read_picture(reader, tmp_path / "bgr.png", "bgr.png", swap_red_blue=True)
-    assert isinstance(told, Reading) and told.cells[0].logit == swapped.cells[0].logit
+    options = read_picture(reader, tmp_path / "bgr.png", "bgr.png", swap_red_blue=True)
+    assert isinstance(options, Reading) and options.cells[0].logit == swapped.cells[0].logit
     field = read_picture(reader, tmp_path / "bgr.png", "bgr.png", as_field=True, swap_red_blue=True)
     assert isinstance(field, FieldImage)
 
@@ -221,10 +221,10 @@ def test_a_frame_made_smaller_is_refused_with_the_scale_at_which_it_is_read(
     assert reading.gate.code == "scale" and offer is not None
     assert offer.um_per_px == pytest.approx(CNMC_SIDE / 224 * UM_PER_PX, abs=1e-4)
     assert f"--um-per-px {offer.um_per_px:g}" in reading.gate.way_out
-    told = reader.read(small, "half.png", offer)
-    assert told.cells and told.prepared is not None
-    assert "Detail that the smaller picture had lost" in told.prepared.words[0]
-    assert told.gate.figures["diameter_px"] == pytest.approx(
+    options = reader.read(small, "half.png", offer)
+    assert options.cells and options.prepared is not None
+    assert "Detail that the smaller picture had lost" in options.prepared.words[0]
+    assert options.gate.figures["diameter_px"] == pytest.approx(
         read(reader, cell).gate.figures["diameter_px"], rel=0.02
     )
 
@@ -242,9 +242,9 @@ def test_a_scale_that_cannot_be_or_would_invent_pixels_is_refused(
     reader: Reader, cell: np.ndarray
 ) -> None:
     data = encode(cell)
-    assert "out of range" in reader.read(data, "a.png", Told(um_per_px=5)).reason
-    assert "too few pixels" in reader.read(data, "a.png", Told(um_per_px=0.3)).reason
-    same = reader.read(data, "a.png", Told(um_per_px=UM_PER_PX))
+    assert "out of range" in reader.read(data, "a.png", ReadingOptions(um_per_px=5)).reason
+    assert "too few pixels" in reader.read(data, "a.png", ReadingOptions(um_per_px=0.3)).reason
+    same = reader.read(data, "a.png", ReadingOptions(um_per_px=UM_PER_PX))
     assert same.cells and same.prepared is None
     crumb = encode(cv2.resize(cell, (64, 64), interpolation=cv2.INTER_AREA))
     assert reader.read(crumb, "b.png").gate.offer is None

@@ -17,7 +17,7 @@ from core.explain.overlay import resize_heat
 from core.reading import picture
 from core.reading.cell_reading import Reading
 from core.reading.picture import is_large, read_picture, read_small_field
-from core.reading.preparing.told import Told
+from core.reading.preparing.options import ReadingOptions
 from core.reading.reader import Reader
 from core.reading.table import rows
 from core.runs import config, run_store
@@ -101,8 +101,8 @@ def test_the_colours_of_a_whole_image_are_never_adapted(run: Run) -> None:
     reader = Reader(run)
     foreign = encode(255 - _field(101, 2))
     assert run.stain is not None
-    for told in (Told(), Told(adapt_stain=True)):
-        refused = reader.read(foreign, "foreign.png", told)
+    for options in (ReadingOptions(), ReadingOptions(adapt_stain=True)):
+        refused = reader.read(foreign, "foreign.png", options)
         assert refused.gate.code == "appearance" and refused.gate.offer is None
         assert refused.prepared is None and "adapted" not in refused.gate.reason
 

@@ -23,7 +23,7 @@ from core.reading.fields.edits import Edit, Marked, mark
 from core.reading.fields.reading import BORDER, LATER, FieldCell, FieldReading
 from core.reading.preparing import adapted, natural_background
 from core.reading.preparing.doubts import answer
-from core.reading.preparing.told import Told
+from core.reading.preparing.options import ReadingOptions
 from core.reading.reader import Reader
 
 BATCH = 16  # cells whose windows and feature maps are in memory together
@@ -87,7 +87,9 @@ def read_field(
         new = new[:at_most]
     for start in range(0, len(new), BATCH):
         batch = new[start : start + BATCH]
-        for cell in _read(reader, region, batch, scale, scale_by, Told(adapt_stain=adapt_stain)):
+        for cell in _read(
+            reader, region, batch, scale, scale_by, ReadingOptions(adapt_stain=adapt_stain)
+        ):
             results[cell.number] = cell
         if progress is not None:
             progress(min(start + BATCH, len(new)), len(new))
@@ -187,7 +189,7 @@ def _read(
     marked: Sequence[Marked],
     um_per_px: float,
     scale_by: str,
-    told: Told,
+    options: ReadingOptions,
 ) -> list[FieldCell]:
     """Reads one batch: the checks of pixels, the engine for all at once, then the last check."""
     results, passed = [], []
@@ -197,7 +199,7 @@ def _read(
             results.append(FieldCell(item, BORDER if cell.touches_border else SMUDGE))
             continue
         picture = reader.picture(crop(region, cell))
-        picture.told = told
+        picture.options = options
         cutting = {"natural background": partial(_cut, region, cell, um_per_px, scale_by)}
         gate = examine(picture, cutting | AFTER_CUT)
         if gate.passed:

@@ -16,7 +16,7 @@ from dataclasses import replace
 from core.metrics import bootstrap
 from core.reading.checked_picture import CheckedPicture
 from core.reading.prepared import Prepared
-from core.reading.preparing.told import Told
+from core.reading.preparing.options import ReadingOptions
 from core.runs.calibration import Answer, Calibration
 
 ADAPTED = "Its colours were adapted to those of the reference cells."
@@ -30,11 +30,11 @@ WIDER = "Its interval is wider by what adapting cost on validation cells that we
 ACROSS = "Its interval, which allows for the adapted colours, reaches across the threshold."
 
 
-def offer(picture: CheckedPicture) -> Told | None:
+def offer(picture: CheckedPicture) -> ReadingOptions | None:
     """What a person could say for a cell of another appearance to be read; None if nothing."""
-    if picture.stain is None or picture.told.adapt_stain or picture.whole_image:
+    if picture.stain is None or picture.options.adapt_stain or picture.whole_image:
         return None
-    return replace(picture.told, adapt_stain=True)
+    return replace(picture.options, adapt_stain=True)
 
 
 def asked_for(picture: CheckedPicture) -> bool:
@@ -42,7 +42,7 @@ def asked_for(picture: CheckedPicture) -> bool:
 
     A whole image is no cell, and what adapting it costs is not measured.
     """
-    return picture.told.adapt_stain and picture.stain is not None and not picture.whole_image
+    return picture.options.adapt_stain and picture.stain is not None and not picture.whole_image
 
 
 def even(picture: CheckedPicture) -> str:

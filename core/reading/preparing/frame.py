@@ -10,7 +10,7 @@ from core.cells.scale import CAMERA_UM, CNMC_SIDE, UM_PER_PX
 from core.ood.reference import Reference
 from core.reading.checked_picture import CheckedPicture, Refusal
 from core.reading.prepared import Prepared
-from core.reading.preparing.told import Told
+from core.reading.preparing.options import ReadingOptions
 
 MAX_INVENTED = 1.25  # pixels of the model's input for one of the picture
 CLEARLY = 0.97  # a factor nearer to 1 changes nothing
@@ -68,7 +68,7 @@ def note_the_scale(picture: CheckedPicture) -> None:
         )
 
 
-def proposed(picture: CheckedPicture) -> Told | None:
+def proposed(picture: CheckedPicture) -> ReadingOptions | None:
     """The scale of a square picture on black, if it is a whole frame of C-NMC made smaller.
 
     It is one if the cell, too small as it is, would then be of a size that the model knows.
@@ -82,4 +82,4 @@ def proposed(picture: CheckedPicture) -> Told | None:
     if not fits or factor * picture.geometry.size / picture.geometry.window > MAX_INVENTED:
         return None
     um_per_px = round(factor * um_of_training(picture.reference), 4)
-    return replace(picture.told, um_per_px=um_per_px)
+    return replace(picture.options, um_per_px=um_per_px)

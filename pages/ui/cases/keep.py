@@ -8,7 +8,7 @@ from core.cases import case_store, intake
 from core.cases.intake import ReadPicture
 from core.errors import CaseError, UploadError
 from core.people import DECIDE, MAX_NAME, Person
-from core.reading.preparing.told import NOTHING_TOLD, Told
+from core.reading.preparing.options import NO_OPTIONS, ReadingOptions
 from core.runs.run_store import Run
 from pages.ui.cases.new_case import NONE_KEPT
 from pages.ui.common import cache, people
@@ -22,7 +22,7 @@ _HELP = "Keeps pictures and readings, to be gone through and signed on the Cases
 
 
 def offer(
-    runs: Sequence[Run], uploads: Sequence[Upload], key: str, told: Told = NOTHING_TOLD
+    runs: Sequence[Run], uploads: Sequence[Upload], key: str, options: ReadingOptions = NO_OPTIONS
 ) -> None:
     """A button that keeps pictures, with what the user has said of them, and opens their case.
 
@@ -35,7 +35,7 @@ def offer(
         else:
             pressed = st.button(_LABEL, disabled=people.lacks(DECIDE), help=_HELP, icon=_ICON)
         if pressed and person is not None:
-            read = _read(runs[0], uploads, told)
+            read = _read(runs[0], uploads, options)
             name = intake.name_for([upload.name for upload in uploads])[: case_store.MAX_NAME]
             case_id = case_store.create(person, name, read)
             forget(key)
@@ -52,7 +52,7 @@ def _ask_for_name() -> tuple[bool, Person | None]:
     return pressed, people.current()
 
 
-def _read(run: Run, uploads: Sequence[Upload], told: Told) -> list[ReadPicture]:
+def _read(run: Run, uploads: Sequence[Upload], options: ReadingOptions) -> list[ReadPicture]:
     """The readings as the page shows them; a file that cannot be kept is named and left out."""
     read = []
     with show_progress("Keeping", "pictures") as progress:
@@ -63,7 +63,7 @@ def _read(run: Run, uploads: Sequence[Upload], told: Told) -> list[ReadPicture]:
                         cache.reader(run),
                         upload.name,
                         upload.data,
-                        picture.told_of(run, upload, told),
+                        picture.options_of(run, upload, options),
                         as_field=picture.chosen_as_field(upload),
                         known=field.latest(run, upload.digest),
                     )

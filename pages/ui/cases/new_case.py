@@ -16,7 +16,7 @@ from core.data import images
 from core.errors import CaseError, ConfigError, UploadError
 from core.people import Person
 from core.reading.fields.summary import BLOOD, MARROW
-from core.reading.preparing.told import Told
+from core.reading.preparing.options import ReadingOptions
 from core.report.case.history import counted
 from core.runs import active_model
 from pages.ui.cases import cache as case_cache
@@ -175,7 +175,7 @@ def _read(files: Sequence[UploadedFile], how: HowRead) -> list[ReadPicture]:
                         reader,
                         file.name,
                         file.getvalue(),
-                        Told(adapt_stain=how.adapt),
+                        ReadingOptions(adapt_stain=how.adapt),
                         as_field=how.as_field,
                         um_per_px=how.um_per_px,
                     )

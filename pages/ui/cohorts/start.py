@@ -6,7 +6,7 @@ from core.cohort import cohort_store, places
 from core.data.layouts import labelling
 from core.errors import ConfigError
 from core.people import SCORE
-from core.reading.preparing.told import Told
+from core.reading.preparing.options import ReadingOptions
 from core.runs import active_model, run_store
 from core.workers import launcher, pools
 from pages.ui.common import people
@@ -40,7 +40,7 @@ def show() -> None:
         active, ids = active_model.active().run_id, options["options"]
         index = ids.index(active) if active in ids else 0
         chosen = right.selectbox("Model", index=index, **options)
-        said, told, workers = _more()
+        said, reading_options, workers = _more()
         if st.form_submit_button(
             "Score", type="primary", icon=":material/play_arrow:", disabled=locked
         ):
@@ -53,7 +53,7 @@ def show() -> None:
                 models[chosen],
                 place.strip(),
                 labelling=labelling.from_texts(**said),
-                told=told,
+                options=reading_options,
                 workers=workers,
                 roots=tuple(map(str, roots)),
             )
@@ -61,7 +61,7 @@ def show() -> None:
             st.rerun()
 
 
-def _more() -> tuple[dict[str, str | int | None], Told, int | None]:
+def _more() -> tuple[dict[str, str | int | None], ReadingOptions, int | None]:
     """How patients are known, what is said of the pictures, and how many processes read."""
     with st.expander("Patients, scale and stain"):
         a, b, c = st.columns(3)
@@ -101,4 +101,4 @@ def _more() -> tuple[dict[str, str | int | None], Told, int | None]:
             help="How many read side by side; by default as many as cores and memory allow",
         )
         adapt = f.toggle("Adapt cells of another stain", help=_ADAPT)
-    return said, Told(False, scale, adapt), workers
+    return said, ReadingOptions(False, scale, adapt), workers

@@ -32,7 +32,7 @@ from core.reading import thumbnails, timing
 from core.reading.cell_reading import CellReading, Reading
 from core.reading.fields.detection_job import load_field
 from core.reading.preparing.eyepiece import open_picture
-from core.reading.preparing.told import NOTHING_TOLD, Told
+from core.reading.preparing.options import NO_OPTIONS, ReadingOptions
 from core.reading.reader import Reader
 from core.reading.table import Row
 from core.report import audits
@@ -80,7 +80,7 @@ _SAME: dict[str | type, Any] = {
     TestSet: lambda test_set: _identity_of_run(test_set.run),
     AblationRuns: _identity_of_ablation_runs,
     CellReading: _identity_of_cell,
-    Told: astuple,
+    ReadingOptions: astuple,
 }
 
 
@@ -202,9 +202,9 @@ def scanned(path: str, written_ns: int) -> Field:
 
 
 @st.cache_data(max_entries=24, hash_funcs=_SAME, show_spinner="Reading the cell…")
-def reading(run: Run, data: bytes, name: str, told: Told = NOTHING_TOLD) -> Reading:
+def reading(run: Run, data: bytes, name: str, options: ReadingOptions = NO_OPTIONS) -> Reading:
     """Reads the bytes of an image file with a run; `told` is what the user says of it."""
-    return reader(run).read(data, name, told)
+    return reader(run).read(data, name, options)
 
 
 @st.cache_data(max_entries=24, hash_funcs=_SAME, show_spinner="Drawing the heat map…")
@@ -226,7 +226,7 @@ def aggregated(run: Run, cell: CellReading, cam: str) -> Aggregated:
 
 
 @st.cache_resource(max_entries=6, hash_funcs=_SAME, show_spinner=False)
-def _rows(run: Run) -> dict[tuple[str, str, Told], Row]:
+def _rows(run: Run) -> dict[tuple[str, str, ReadingOptions], Row]:
     return {}
 
 
@@ -253,7 +253,7 @@ audit = st.cache_data(max_entries=32, hash_funcs=_SAME, show_spinner="Comparing 
 )
 
 
-def kept_rows(run: Run) -> dict[tuple[str, str, Told], Row]:
+def kept_rows(run: Run) -> dict[tuple[str, str, ReadingOptions], Row]:
     """The rows of what a run has read in batches, by (digest, name, told) of a file; add to it.
 
     A row is some 500 bytes, so the pictures of many files leave nothing else behind.

@@ -16,7 +16,7 @@ from core.reading.fields.detection_job import DetectionJob
 from core.reading.fields.reader import read_field, single
 from core.reading.fields.reading import FieldReading
 from core.reading.picture import is_large
-from core.reading.preparing.told import Told
+from core.reading.preparing.options import ReadingOptions
 from core.runs.run_store import Run
 from core.workers import launcher
 from pages.ui.common import cache, steps
@@ -30,7 +30,7 @@ _KEY = 20  # characters of the SHA-256 of a file that name its field
 STEP = 16  # cells that are read before the stop button is looked at again
 
 
-def show(run: Run, name: str, data: bytes, told: Told) -> None:
+def show(run: Run, name: str, data: bytes, options: ReadingOptions) -> None:
     """Finds the white cells in the bytes of an image, reads them with a run and shows them.
 
     Of what was `told`, only whether to adapt stain matters here.
@@ -44,7 +44,7 @@ def show(run: Run, name: str, data: bytes, told: Told) -> None:
             return
         region, picture, detected, notes = opened
         offer = f"field_adapt_{key}"
-        adapt = told.adapt_stain or bool(st.session_state.get(offer))
+        adapt = options.adapt_stain or bool(st.session_state.get(offer))
         reading = _read(run, region, detected, name, state, working, adapt)
         if reading.question is not None:
             ask_for_scale(reading, picture, key, state)
@@ -52,7 +52,7 @@ def show(run: Run, name: str, data: bytes, told: Told) -> None:
         for note in notes:
             st.caption(plain(note))
         field_parts.show_summary(reading)
-        if not told.adapt_stain:
+        if not options.adapt_stain:
             field_parts.offer_adapting(reading, offer)
         if reading.waiting:
             st.warning(

@@ -5,7 +5,7 @@ import streamlit as st
 from core.cells.scale import CNMC_SIDE
 from core.reading.cell_reading import Reading
 from core.reading.picture import has_background, is_field, is_large
-from core.reading.preparing.told import NOTHING_TOLD, Told
+from core.reading.preparing.options import NO_OPTIONS, ReadingOptions
 from core.runs import about
 from core.runs.run_store import Run
 from pages.ui.common import cache
@@ -31,7 +31,12 @@ HINTS = {
 }
 
 
-def show(runs: list[Run], upload: Upload, told: Told = NOTHING_TOLD) -> None:
+def chosen_options(key: str) -> ReadingOptions:
+    """How the user has all pictures of the table with that key read."""
+    return ReadingOptions(adapt_stain=st.session_state.get(f"{key}_{ADAPT}", False))
+
+
+def show(runs: list[Run], upload: Upload, options: ReadingOptions = NO_OPTIONS) -> None:
     """Shows the readings of one picture, of which the user has `told` something already.
 
     `core.reading.picture` decides whether it is a cell or a field. A field is read with the first
@@ -41,13 +46,13 @@ def show(runs: list[Run], upload: Upload, told: Told = NOTHING_TOLD) -> None:
     with shown_errors():
         data = upload.data  # once: of a large scan each copy is hundreds of megabytes
         if is_large(data, upload.name) and not runs[0].config.sees_whole_images:
-            _show_field(runs[0], upload.name, data, told)
+            _show_field(runs[0], upload.name, data, options)
             return
-        readings = _read(runs, data, upload, told)
+        readings = _read(runs, data, upload, options)
         if _as_field(readings[0], upload):
             if len(runs) > 1:
                 st.caption(f"A field is read with one model, here {plain(about.called(runs[0]))}.")
-            _show_field(runs[0], upload.name, data, told)
+            _show_field(runs[0], upload.name, data, options)
         else:
             _show_cell(runs, readings, upload)
 
@@ -62,18 +67,18 @@ def _toggle(upload: Upload) -> str:
     return f"as_field_{upload.digest[:12]}"
 
 
-def _read(runs: list[Run], data: bytes, upload: Upload, told: Told) -> list[Reading]:
+def _read(runs: list[Run], data: bytes, upload: Upload, options: ReadingOptions) -> list[Reading]:
     """The readings of a picture, with what the user says of it wherever that would have it read."""
     while True:
-        readings = [cache.reading(run, data, upload.name, told) for run in runs]
+        readings = [cache.reading(run, data, upload.name, options) for run in runs]
         offer = readings[0].gate.offer
-        if offer is None or offer == told:
+        if offer is None or offer == options:
             return readings
-        if _kind(offer, told) == ADAPT and _is_field_now(readings[0], upload):
+        if _kind(offer, options) == ADAPT and _is_field_now(readings[0], upload):
             return readings  # it is offered of the cells of the field
-        if not _offer(offer, told, upload):
+        if not _offer(offer, options, upload):
             return readings
-        told = offer
+        options = offer
 
 
 def _is_field_now(reading: Reading, upload: Upload) -> bool:
@@ -81,45 +86,47 @@ def _is_field_now(reading: Reading, upload: Upload) -> bool:
     return has_background(reading) and (is_field(reading) if chosen is None else chosen)
 
 
-def read_as_told(runs: list[Run], upload: Upload, told: Told) -> list[Reading] | None:
+def read_with_options(
+    runs: list[Run], upload: Upload, options: ReadingOptions
+) -> list[Reading] | None:
     """The readings with what the user said of this refused picture; None while nothing is said."""
     if not any(st.session_state.get(_offered(name, upload)) for name in LABELS):
         return None
-    said = told_of(runs[0], upload, told)
+    said = options_of(runs[0], upload, options)
     return [cache.reading(run, upload.data, upload.name, said) for run in runs]
 
 
-def told_of(run: Run, upload: Upload, told: Told) -> Told:
+def options_of(run: Run, upload: Upload, options: ReadingOptions) -> ReadingOptions:
     """What the user has said of a picture, beside what was `told` of all."""
     while True:
-        offer = cache.reading(run, upload.data, upload.name, told).gate.offer
-        if offer is None or offer == told:
-            return told
-        if not st.session_state.get(_offered(_kind(offer, told), upload)):
-            return told
-        told = offer
+        offer = cache.reading(run, upload.data, upload.name, options).gate.offer
+        if offer is None or offer == options:
+            return options
+        if not st.session_state.get(_offered(_kind(offer, options), upload)):
+            return options
+        options = offer
 
 
-def _kind(offer: Told, told: Told) -> str:
-    if offer.adapt_stain and not told.adapt_stain:
+def _kind(offer: ReadingOptions, options: ReadingOptions) -> str:
+    if offer.adapt_stain and not options.adapt_stain:
         return ADAPT
-    return SWAP if offer.swap_red_blue and not told.swap_red_blue else SCALE
+    return SWAP if offer.swap_red_blue and not options.swap_red_blue else SCALE
 
 
 def _offered(kind: str, upload: Upload) -> str:
     return f"{kind}_{upload.digest[:12]}"
 
 
-def _offer(offer: Told, told: Told, upload: Upload) -> bool:
+def _offer(offer: ReadingOptions, options: ReadingOptions, upload: Upload) -> bool:
     """Lets the user say something of a picture that was refused; whether it is said."""
-    kind = _kind(offer, told)
+    kind = _kind(offer, options)
     hint = HINTS[kind].format(um_per_px=offer.um_per_px or 0)
     return st.toggle(LABELS[kind], key=_offered(kind, upload), help=hint, persist_state="session")
 
 
-def _show_field(run: Run, name: str, data: bytes, told: Told) -> None:
+def _show_field(run: Run, name: str, data: bytes, options: ReadingOptions) -> None:
     cell.warn_of_synthetic(run)
-    field.show(run, name, data, told)
+    field.show(run, name, data, options)
     st.caption(cell.protocol(run))
 
 

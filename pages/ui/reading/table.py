@@ -10,7 +10,7 @@ import streamlit as st
 from core.evaluation.track_record import call_rates
 from core.reading import table
 from core.reading.fields.summary import summarise
-from core.reading.preparing.told import Told
+from core.reading.preparing.options import ReadingOptions
 from core.runs.run_store import Run
 from pages.ui.common import cache, steps
 from pages.ui.common.choices import address
@@ -40,23 +40,23 @@ def show(runs: list[Run], uploads: Sequence[Upload], key: str) -> None:
     """The table of all readings, and below it the one that is chosen."""
     with shown_errors():
         offer = st.container()
-        said = told(key)
+        options = picture.chosen_options(key)
         _turn_to_new(uploads, key)
-        placed = _read(runs, uploads, key, said)
+        placed = _read(runs, uploads, key, options)
         found = table.table(row for _, row in placed).assign(place=[place for place, _ in placed])
         if found.empty:
             return
         _show_fields(runs[0], [row for _, row in placed])
         with offer:
             if not all(run.config.sees_whole_images for run in runs):
-                _offer(found, key, said)
+                _offer(found, key, options)
         chosen = _filter(found, key)
-        _download(runs, uploads, found, said)
+        _download(runs, uploads, found, options)
         place = _choose(chosen, uploads, key)
         if place is not None:
             _step(chosen, place, key, arrows=not field.shows_cell(uploads[place].digest))
-            picture.show(runs, uploads[place], said)
-            if _told(_rows_now(runs, uploads[place], said)) != _rows_in(found, place):
+            picture.show(runs, uploads[place], options)
+            if _told(_rows_now(runs, uploads[place], options)) != _rows_in(found, place):
                 st.rerun()  # what was changed or read below the table has changed its row
 
 
@@ -69,15 +69,10 @@ def _turn_to_new(uploads: Sequence[Upload], key: str) -> None:
         _go(key, new[0])
 
 
-def told(key: str) -> Told:
-    """What the user has said of all pictures of the table with that key."""
-    return Told(adapt_stain=st.session_state.get(f"{key}_{picture.ADAPT}", False))
-
-
-def _offer(found: pd.DataFrame, key: str, told: Told) -> None:
+def _offer(found: pd.DataFrame, key: str, options: ReadingOptions) -> None:
     """Lets the user have all cells read that only their appearance has refused."""
     refused = int((found["check"] == "appearance").sum())
-    if refused or told.adapt_stain:
+    if refused or options.adapt_stain:
         st.toggle(
             "Read cells of another stain as if stained like the reference cells",
             key=f"{key}_{picture.ADAPT}",
@@ -96,12 +91,12 @@ def _show_fields(run: Run, rows: Sequence[table.Row]) -> None:
 
 
 def _read(
-    runs: list[Run], uploads: Sequence[Upload], key: str, told: Told
+    runs: list[Run], uploads: Sequence[Upload], key: str, options: ReadingOptions
 ) -> list[tuple[int, table.Row]]:
     """A row a picture and run, with its place among the uploads; of what has been read so far."""
     asked = tuple(upload.digest for upload in uploads)
     stopped = st.session_state.get(f"{key}_stopped") == asked
-    missing = {run.run_id: _missing(run, uploads, told) for run in runs}
+    missing = {run.run_id: _missing(run, uploads, options) for run in runs}
     left = sum(map(len, missing.values()))
     if left and not stopped:
         box = st.empty()
@@ -110,8 +105,8 @@ def _read(
             with show_progress("Reading", "pictures") as progress:
                 done = 0
                 for run in runs:
-                    for upload, row in _rows(run, missing[run.run_id], told):
-                        cache.kept_rows(run)[upload.digest, upload.name, told] = row
+                    for upload, row in _rows(run, missing[run.run_id], options):
+                        cache.kept_rows(run)[upload.digest, upload.name, options] = row
                         done += 1
                         progress(done, left)
         box.empty()
@@ -122,7 +117,7 @@ def _read(
     return [
         (place, row)
         for place, upload in enumerate(uploads)
-        for row in _rows_now(runs, upload, told)
+        for row in _rows_now(runs, upload, options)
     ]
 
 
@@ -135,32 +130,35 @@ def _rows_in(found: pd.DataFrame, place: int) -> list[tuple[str, str, str]]:
     return list(zip(rows["model"], rows["call"], rows["reason"], strict=True))
 
 
-def _missing(run: Run, uploads: Sequence[Upload], told: Told) -> list[Upload]:
+def _missing(run: Run, uploads: Sequence[Upload], options: ReadingOptions) -> list[Upload]:
     kept = cache.kept_rows(run)
-    return [upload for upload in uploads if (upload.digest, upload.name, told) not in kept]
+    return [upload for upload in uploads if (upload.digest, upload.name, options) not in kept]
 
 
-def _rows(run: Run, uploads: Sequence[Upload], told: Told) -> Iterator[tuple[Upload, table.Row]]:
+def _rows(
+    run: Run, uploads: Sequence[Upload], options: ReadingOptions
+) -> Iterator[tuple[Upload, table.Row]]:
     items = [(upload.name, upload.load) for upload in uploads]
-    for upload, (row, _) in zip(uploads, table.rows(cache.reader(run), items, told), strict=True):
+    made = table.rows(cache.reader(run), items, options)
+    for upload, (row, _) in zip(uploads, made, strict=True):
         yield upload, row
 
 
-def _rows_now(runs: list[Run], upload: Upload, told: Told) -> list[table.Row]:
+def _rows_now(runs: list[Run], upload: Upload, options: ReadingOptions) -> list[table.Row]:
     """The rows of one picture, which say what is shown of it below the table.
 
     A field is read with the first of the runs, with the scale and the edits that the user gave it;
-    a refused picture with what the user said of it.
+    a refused picture with the options that the user chose for it.
     """
     kept = {
         run: row
         for run in runs
-        if (row := cache.kept_rows(run).get((upload.digest, upload.name, told)))
+        if (row := cache.kept_rows(run).get((upload.digest, upload.name, options)))
     }
     first = kept.get(runs[0])
     if first is None:
         return list(kept.values())
-    readings = picture.read_as_told(runs, upload, told)
+    readings = picture.read_with_options(runs, upload, options)
     if readings is not None:
         return [
             table.row(reading, run.run_id, run.calibration)
@@ -281,12 +279,14 @@ def _go(key: str, place: int) -> None:
     st.session_state[f"{key}_steps"] = st.session_state.get(f"{key}_steps", 0) + 1
 
 
-def _download(runs: list[Run], uploads: Sequence[Upload], found: pd.DataFrame, told: Told) -> None:
+def _download(
+    runs: list[Run], uploads: Sequence[Upload], found: pd.DataFrame, options: ReadingOptions
+) -> None:
     with st.container(horizontal=True, gap="small"):
         download("Table as CSV", table.to_csv(found.drop(columns="place")), "readings.csv")
         download(
             "Pictures with overlays as ZIP",
-            partial(_zip, runs, uploads, told),
+            partial(_zip, runs, uploads, options),
             "readings.zip",
             help=(
                 "On a click the cells are read again, drawn and judged: half a second a cell. "
@@ -295,6 +295,6 @@ def _download(runs: list[Run], uploads: Sequence[Upload], found: pd.DataFrame, t
         )
 
 
-def _zip(runs: list[Run], uploads: Sequence[Upload], told: Told) -> bytes:
+def _zip(runs: list[Run], uploads: Sequence[Upload], options: ReadingOptions) -> bytes:
     readers = [cache.reader(run) for run in runs]
-    return table.zipped(readers, [(upload.name, upload.load) for upload in uploads], told)
+    return table.zipped(readers, [(upload.name, upload.load) for upload in uploads], options)

@@ -1,11 +1,11 @@
-"""What a person says of a picture."""
+"""How a person has a picture read."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Told:
-    """What a person says of a picture that its pixels do not.
+class ReadingOptions:
+    """What a person states of a picture, or asks for, which its pixels do not show.
 
     swap_red_blue: that its red and blue are swapped. um_per_px: the micrometres that a pixel
     covers. adapt_stain: that a cell whose appearance alone has it refused shall be read as if it
@@ -17,4 +17,4 @@ class Told:
     adapt_stain: bool = False
 
 
-NOTHING_TOLD = Told()
+NO_OPTIONS = ReadingOptions()
