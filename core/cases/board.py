@@ -56,12 +56,7 @@ _NAMES = [field.name for field in fields(ListedCell) if field.name not in _JOINE
 def listed(case_id: str, reader: str) -> Listed:
     """A case and its cells as `reader` sees them. Raises `CaseError` if there is none."""
     with database.reading() as session:
-        case = session.get(CaseRow, case_id)
-        if case is None:
-            raise CaseError(
-                f"There is no case {case_id}: it was deleted, or never was here. Choose one from "
-                "the list of cases."
-            )
+        case = database.existing(session.get(CaseRow, case_id), case_id)
         columns = [getattr(CellRow, name) for name in _NAMES]
         own = (CellRow.id == DecisionRow.cell_id) & (DecisionRow.reader == reader)
         found = session.execute(

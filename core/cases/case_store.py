@@ -185,9 +185,7 @@ def load(session: Session, case_id: str) -> CaseRow:
     options = [selectinload(part) for part in parts]
     options.append(selectinload(CaseRow.cells).selectinload(CellRow.picture))
     case = session.get(CaseRow, case_id, options=options)
-    if case is None:
-        raise CaseError(f"There is no case {case_id}: it was deleted, or never was here.")
-    return case
+    return database.existing(case, case_id)
 
 
 def events(case_id: str) -> list[EventRow]:
@@ -247,9 +245,7 @@ def delete(person: Person, case_id: str) -> None:
 def changing(case_id: str) -> Iterator[tuple[Session, HeadRow, CaseRow]]:
     """A transaction on an open case. Raises `CaseError` if it is gone or signed."""
     with database.writing() as (session, head):
-        case = session.get(CaseRow, case_id)
-        if case is None:
-            raise CaseError(f"There is no case {case_id}: it was deleted, or never was here.")
+        case = database.existing(session.get(CaseRow, case_id), case_id)
         if case.state == SIGNED:
             raise CaseError(f"The case {case.name} is signed. Open it again to change it.")
         yield session, head, case

@@ -17,7 +17,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.orm import Session
 
 from core import locks, storage
-from core.cases.tables import HeadRow
+from core.cases.tables import CaseRow, HeadRow
 from core.errors import CaseError, DiskError, disk_errors
 from core.settings import settings
 
@@ -177,3 +177,13 @@ def _cause(error: BaseException | None, file: str | None = None) -> str:
         number = _OF_THE_DISK[code]
         return str(DiskError(number, os.strerror(number), file or url().removeprefix("sqlite:///")))
     return " ".join(str(error).split())[:300] + "."
+
+
+def existing(case: CaseRow | None, case_id: str) -> CaseRow:
+    """Returns the row of a case. Raises `CaseError` if there is none."""
+    if case is None:
+        raise CaseError(
+            f"There is no case {case_id}: it was deleted, or never was here. Choose one from the "
+            "list of cases."
+        )
+    return case

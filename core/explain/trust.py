@@ -181,15 +181,15 @@ def _weigh(
         (
             ranking is not None and ranking[0] <= UNTRAINED,
             WEAK,
-            "The model ranks cells of unseen subjects not clearly better than networks do that "
+            "The model does not rank cells of unseen subjects clearly better than networks that "
             f"have learned nothing (95% interval of its ROC AUC {auc}; theirs reach "
             f"{UNTRAINED:.1f}).",
         ),
         (
             ranking is None,
             WEAK,
-            "Nobody knows whether the model tells the classes apart on subjects that it has not "
-            "seen.",
+            "It was not measured whether the model tells the classes apart on subjects that it "
+            "has not seen.",
         ),
     )
     for holds, badge, reason in objections:

@@ -53,7 +53,7 @@ class LearningCurve:
     def sentence(self) -> str:
         """What more cells would bring."""
         if self.gain.value is None:
-            return f"What {MORE} more cells would bring cannot be told: {self.reason}."
+            return f"What {MORE} more cells would bring cannot be estimated: {self.reason}."
         more = max(1, round(MORE * self.patients / self.cells))
         expected = f"{MORE} more cells, of about {more} more {_patients(more)}, would"
         interval = self.gain.interval

@@ -30,7 +30,7 @@ def test_it_counts_what_there_is_against_what_is_needed(
     said = printed(capsys, "teach", "--curve")
     assert said["cases"] == 1 and said["cells"] == 4 and said["left_out"] == {}
     assert said["needs"][0].startswith("4 of 6 decided cells")
-    assert "cannot be told" in said["learning_curve"]["sentence"]
+    assert "cannot be estimated" in said["learning_curve"]["sentence"]
     assert printed(capsys, "teach", "--open-too")["cells"] == 6
     assert printed(capsys, "teach", "two", "--open-too")["cells"] == 2
 

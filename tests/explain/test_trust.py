@@ -122,7 +122,7 @@ def test_the_gravest_objection_decides_and_is_the_reason(change, badge, words) -
     ("skill", "badge", "words"),
     [
         (Estimate(0.8, 0.71, 0.9), SUPPORTED, "all random orders"),
-        (Estimate(0.8, 0.7, 0.9), WEAK, "not clearly better than networks do that have learned"),
+        (Estimate(0.8, 0.7, 0.9), WEAK, "clearly better than networks that have learned"),
         (Estimate(0.6, 0.51, 0.7), WEAK, "0.51 to 0.70"),
         (Estimate(0.6, 0.5, 0.7), UNRELIABLE, "(95% interval of its ROC AUC 0.50 to 0.70)"),
         (Estimate(0.3, 0.2, 0.4), UNRELIABLE, "no better than chance"),

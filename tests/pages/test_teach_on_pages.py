@@ -67,7 +67,7 @@ def test_too_few_patients_are_counted_and_cannot_be_trained_on(make_case: CaseMa
     assert "1 of 3 patients with ALL cells" in words(app)
     assert button(app, "Teach a model").disabled
     button(app, "What would more cells bring?").click().run()
-    assert "cannot be told" in words(app) and not app.exception
+    assert "cannot be estimated" in words(app) and not app.exception
 
 
 def test_a_training_starts_on_the_chosen_cases(make_case: CaseMaker, launched: list[Run]) -> None:

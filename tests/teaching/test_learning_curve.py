@@ -58,4 +58,4 @@ def test_noise_promises_nothing() -> None:
 @pytest.mark.parametrize("patients", [2, 7])
 def test_too_few_patients_are_said(patients: int) -> None:
     curve = learning_curve.measure(*cells_of(patients, 20, signal=1))
-    assert curve.points == () and "cannot be told: a learning curve takes 8" in curve.sentence
+    assert curve.points == () and "cannot be estimated: a learning curve takes 8" in curve.sentence

@@ -239,10 +239,16 @@ def examine(model: openvino.Model, size: int | None = None) -> Anatomy:
     end = model.output(0).get_node().input_value(0)
     shape = end.get_partial_shape()
     if shape.rank.is_dynamic or any(d.is_dynamic for d in list(shape)[1:]):
-        raise ModelError(f"Its output is {shape}; a classifier has a number for each class.")
+        raise ModelError(
+            f"Its output is {shape}; a classifier has a number for each class. Export it with its "
+            "class scores alone."
+        )
     outputs = math.prod(dimension.get_length() for dimension in list(shape)[1:])
     if outputs > 1000 or (outputs > 1 and outputs not in [d for d in list(shape)[1:]]):
-        raise ModelError(f"Its output is {shape}; a classifier has a number for each class.")
+        raise ModelError(
+            f"Its output is {shape}; a classifier has a number for each class. Export it with its "
+            "class scores alone."
+        )
     scores, activation = _before_activation(end)
     if activation == "softmax" and outputs == 1:
         raise ModelError(
