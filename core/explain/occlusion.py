@@ -29,17 +29,20 @@ class Occlusion(HeatMapMethod):
         self._last: tuple[np.ndarray, dict[int, np.ndarray]] | None = None
 
     def evidence(self, view: View, sign: float) -> np.ndarray:
-        """The mean of score - score with the window covered, float (GRID, GRID); 0 off the cell."""
+        """The mean of score - score with the window covered, float (GRID, GRID).
+
+        A place counts by the share of it that the cell fills: what is black was not covered.
+        """
         mask = cell_mask(view.pixels)
-        touched = coverage(mask, (GRID, GRID)) >= TOUCHES
-        boxes = [box for box in _windows() if touched[box].any()]
+        share = coverage(mask, (GRID, GRID))
+        boxes = [box for box in _windows() if (share[box] >= TOUCHES).any()]
         if not boxes:
             return np.zeros((GRID, GRID))
         total, times = np.zeros((GRID, GRID)), np.zeros((GRID, GRID))
         for box, score in zip(boxes, self._scores(view, mask, boxes), strict=True):
             total[box] += sign * (view.logit - score)
             times[box] += 1
-        return np.where(touched, total / np.maximum(times, 1), 0)
+        return share * total / np.maximum(times, 1)
 
     def _scores(self, view: View, mask: np.ndarray, boxes: list[_Box]) -> np.ndarray:
         """The logit of the view's head with each window covered, float (N,)."""

@@ -150,7 +150,7 @@ def show_details(run: Run, cell: CellReading, judgement: Judgement, name: str, k
     """Shows why the map has its badge, and lets the user choose how it is drawn."""
     suits = suited(run.config.architecture)
     if not cell.heat_map.has_places:
-        _offer_occlusion(run, judgement, key)
+        _offer_occlusion(run, cell, judgement, key)
         return
     st.markdown(f"**{judgement.badge.capitalize()}.** {plain(judgement.reason)}")
     st.caption(f"{suits.sentence(cell.method)} {suits.caution}")
@@ -184,20 +184,19 @@ def show_details(run: Run, cell: CellReading, judgement: Judgement, name: str, k
     download("Download the overlay", images.encode(drawn), file, key=f"download_{key}")
 
 
-def _offer_occlusion(run: Run, judgement: Judgement, key: str) -> None:
+def _offer_occlusion(run: Run, cell: CellReading, judgement: Judgement, key: str) -> None:
     """Says why there is no map, and offers the one that needs no places."""
     st.markdown(plain(judgement.reason))
-    st.button(
-        "Draw a map by occlusion",
-        key=f"occlude_{key}",
-        on_click=st.session_state.update,
-        args=({_method_key(run): Occlusion.key},),
-    )
+    wanted = st.button("Draw a map by occlusion", key=f"occlude_{key}")
     st.caption(
         "The model reads the picture some 130 times more for it, also to judge it: seconds with a "
         "small network, up to a minute with a large transformer. Pictures that you open after it "
         "are read so, too."
     )
+    if wanted:  # here, where it is said that it takes time
+        cache.judgement(run, cache.explained(run, cell, Occlusion.key))
+        st.session_state[_method_key(run)] = Occlusion.key
+        st.rerun()
 
 
 def _show_figures(figures: Figures, kind: str) -> None:
