@@ -92,7 +92,7 @@ def test_a_set_of_one_class_is_told_that_nothing_can_be_trained_on_it(
     where.select("Folders").run()
     assert "It has one class, and a data set needs ALL and HEM" in words(app)
     assert next(b for b in app.button if b.label == "Add this data set").disabled
-    assert "listed images are not there" not in words(app) and not app.exception
+    assert "listed images are missing" not in words(app) and not app.exception
 
 
 def test_a_folder_is_added_by_path_and_a_wrong_one_is_named(
