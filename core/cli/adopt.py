@@ -101,7 +101,7 @@ def adopt(
 @click.argument("words", default="")
 @prints
 def trained_elsewhere(run: str, words: str) -> StatedRun:
-    """States that an adopted model was trained on other patients.
+    """States that an adopted model never saw these patients.
 
     WORDS say on what; without them a statement is taken back.
     """

@@ -7,6 +7,7 @@ beside this one, and add it to the `VERBS` of that module.
 
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import click
 
@@ -29,16 +30,39 @@ from core.cli import (
 from core.errors import BlastLensError, DiskError
 
 INTERRUPTED = 130  # exit status after Ctrl-C, as shells use it
+# The modules whose verbs stand under each heading of `blastlens --help`.
+SECTIONS = {
+    "Data sets": (data,),
+    "Training": (train, tune),
+    "Runs and models": (runs, adopt, evaluate, models),
+    "Reading": (read, score),
+    "Cases": (cases, teach),
+    "Upkeep": (clean,),
+}
 
 
-class OrderedGroup(click.Group):
-    """Lists its verbs in the order in which they were added."""
+class SectionedGroup(click.Group):
+    """Lists its verbs by `SECTIONS`, in the order in which they were added."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        across = max(map(len, self.commands))
+        room = formatter.width - across - 6
+        for title, verbs in _sections():
+            with formatter.section(title):
+                lines = [(f"{verb.name:{across}}", verb.get_short_help_str(room)) for verb in verbs]
+                formatter.write_dl(lines)
 
-@click.group(cls=OrderedGroup, context_settings={"help_option_names": ["-h", "--help"]})
+
+def _sections() -> Iterator[tuple[str, list[click.Command]]]:
+    yield "App", [app]
+    for title, modules in SECTIONS.items():
+        yield title, [verb for module in modules for verb in module.VERBS]
+
+
+@click.group(cls=SectionedGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(settings.version(), prog_name="BlastLens")
 def blastlens() -> None:
     """Reads single stained cells for leukemic blasts, and says how far to believe each reading.
@@ -62,9 +86,8 @@ def app(options: tuple[str, ...]) -> None:
     raise SystemExit(subprocess.run(command, cwd=folder).returncode)
 
 
-blastlens.add_command(app)
-for module in (data, train, tune, runs, adopt, evaluate, models, read, score, cases, teach, clean):
-    for verb in module.VERBS:
+for _, verbs in _sections():
+    for verb in verbs:
         blastlens.add_command(verb)
 for verb in case_reports.VERBS:
     cases.cases.add_command(verb)

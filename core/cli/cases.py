@@ -28,7 +28,7 @@ by_person = click.option("--person", help="Who does it; default: the user of thi
 
 @click.group()
 def cases() -> None:
-    """Cases: a patient's pictures, readings, decisions, signatures and report."""
+    """Patients: their pictures, decisions and reports."""
 
 
 @cases.command("list")

@@ -54,7 +54,7 @@ class Devices:
 @click.option("--run", help="Try the engine of this run. Default: the active model.")
 @prints
 def devices(run: str | None) -> Devices:
-    """Says what this machine reads and trains on, after trying it.
+    """Tries what this machine reads and trains on.
 
     BLASTLENS_DEVICE is auto, cpu or gpu.
     """

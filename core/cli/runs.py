@@ -46,7 +46,7 @@ class DeletedRun:
 def about(
     run: str, name: str | None, note: str | None, tags: str | None, archived: bool | None
 ) -> NamedRun:
-    """Says what a run is called, and changes its name, note and tags."""
+    """Shows or changes the name, note and tags of a run."""
     named = run_store.get(run)
     listed = None if tags is None else tags.split(",")
     if any(given is not None for given in (name, note, tags, archived)):

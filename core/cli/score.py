@@ -74,7 +74,7 @@ def score(
     resume: bool,
     **said: Any,
 ) -> CohortReport:
-    """Scores a cohort: every picture below a folder, or in a table of paths.
+    """Scores every picture of a folder or a table: a cohort.
 
     SOURCE is a folder, a table (CSV, TSV, Parquet) or a URL such as s3://bucket/cells. The same
     command goes on with what was stopped. Ctrl-C stops it.
