@@ -3,6 +3,7 @@
 import sys
 import time
 from collections import Counter
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from core.data.synthetic import dataset as demo_set
 from core.data.synthetic import smear_field
 from core.errors import DataError
 from core.jobs.job import Status
+from core.reading.reader import Reader
 from core.runs import run_store
 from core.workers import launcher
 
@@ -144,15 +146,17 @@ def cut(
 @click.argument("run")
 @prints
 def examples(run: str) -> list[str]:
-    """Copies six test cells of a run to artifacts/examples."""
+    """Copies six test cells of a run, none of which it refuses, to artifacts/examples."""
     source = run_store.get(run)
+    reader, root = Reader(source), datasets.resolve(source.config.dataset)
     test = source.predictions.query("split == 'test'").drop_duplicates("subject")
     written = []
-    for image_id in test.groupby("label").head(3)["image_id"]:
-        file = storage.examples_dir() / f"{Path(image_id).stem}.png"
-        image = decode(datasets.resolve(source.config.dataset) / image_id)
-        storage.write_bytes(file, encode(image))
-        written.append(str(file))
+    for _, cells in test.groupby("label"):
+        read = (root / name for name in cells["image_id"] if reader.read(root / name).cells)
+        for found in islice(read, 3):
+            file = storage.examples_dir() / f"{found.stem}.png"
+            storage.write_bytes(file, encode(decode(found)))
+            written.append(str(file))
     return written
 
 

@@ -1,10 +1,17 @@
 """The verbs that draw and index a data set."""
 
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
+from core import storage
 from core.data import indexing
 from core.data.measures import measure
 from core.data.quality import FLAGS
+from core.reading.cell_reading import Reading
+from core.reading.reader import Reader
+from core.runs import run_store
 from tests.conftest import CELLS, SUBJECTS
 from tests.factories.command import document, run
 from tests.factories.trees import KAGGLE, cell, save, write_three_phases
@@ -66,3 +73,24 @@ def test_demo_draws_a_set_that_index_reads(tmp_path: Path) -> None:
     found = document("index", told["dataset"])
     assert (found["images"], found["subjects"]) == (60, 15)
     assert min(found["splits"].values()) > 0
+
+
+def test_examples_are_test_cells_of_different_subjects_that_the_run_reads(
+    workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storage, "examples_dir", lambda: tmp_path)
+    written = [Path(file) for file in document("examples", "run-cnn-16")]
+    test = run_store.get("run-cnn-16").predictions.query("split == 'test'")
+    subjects = test.set_index(test["image_id"].map(lambda name: Path(name).stem))["subject"]
+    chosen = subjects.loc[[file.stem for file in written]]
+    assert len(chosen) and chosen.is_unique and {file.parent for file in written} == {tmp_path}
+
+    whole, refused = Reader.read, written[0].stem
+
+    def read(reader: Reader, source: Path) -> Reading:
+        reading = whole(reader, source)
+        return replace(reading, cells=()) if source.stem == refused else reading
+
+    monkeypatch.setattr(Reader, "read", read)
+    left = {Path(file).stem for file in document("examples", "run-cnn-16")}
+    assert left >= {file.stem for file in written[1:]} and refused not in left
