@@ -44,7 +44,8 @@ demo-runs: $(VENV)/.run $(DEMO)
 	    $(BIN)/python -m core evaluate $$run --dataset $(BLASTLENS_REAL_DATA)/cnmc_sample/C-NMC_Leukemia; \
 	done
 	$(BIN)/python -m core examples demo-colour-bands
-	rm -rf artifacts/runs/demo-*/worker.* artifacts/runs/.[a-z]*
+	rm -rf artifacts/runs/demo-*/worker.* artifacts/runs/demo-*/*.lock artifacts/runs/.[a-z]*
+	git checkout HEAD -- $(SHIPPED:%=artifacts/runs/%/about.json)
 
 # Looked through at once, so that the app's first page need not.
 $(DEMO): | $(VENV)/.run

@@ -25,7 +25,8 @@ from tests.factories.archives import entry, files_of, nothing_left, pack, refuse
 
 def test_a_run_comes_back_byte_for_byte(run: Run, tmp_path: Path) -> None:
     (run.path / "worker.log").write_text("of this machine")
-    np.savez(run.path / "reference.npz", features=np.zeros((1257, 3), np.float32), ids=["a", "b"])
+    cells = run.metrics.parts["train"].images
+    np.savez(run.path / "reference.npz", features=np.zeros((cells, 3), np.float32), ids=["a", "b"])
     storage.write_json(run.path / "card.json", {"contact": "the laboratory"})
     listed = archive.export(run, tmp_path / "run.zip")
     before = files_of(run)

@@ -235,7 +235,7 @@ def test_nothing_is_promised_of_subjects_unknown_or_trained_on(run: Run) -> None
         (Choice(0.1, basis="hoped"), "'hoped' is not a basis"),
         (Choice(0.1, calibration="magic"), "'magic' is not a calibration"),
         (Choice(0.1, calibration="isotonic"), "isotonic regression needs 500 cells"),
-        (Choice(0.05, basis="promised"), "13 validation groups with blasts are too few"),
+        (Choice(0.05, basis="promised"), "17 validation groups with blasts are too few"),
     ],
 )
 def test_what_cannot_be_chosen_is_told_and_nothing_is_written(

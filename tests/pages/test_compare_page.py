@@ -36,7 +36,8 @@ def test_it_opens_with_the_verdict_and_a_table_with_protocol_and_always_all(ship
     app = open_page("compare")
     assert not app.error
     said = words(app)
-    assert "274 synthetic cells of held-out subjects" in said and "prove nothing" in said
+    cells = run_store.get("demo-cnn-16").metrics.test.images
+    assert f"{cells} synthetic cells of held-out subjects" in said and "prove nothing" in said
     shown = app.dataframe[0].value
     assert set(shown["Run"]) == {"demo-cnn-16", "demo-cnn-dropout", ""}
     assert "All measured on held-out subjects, synthetic." in said and "Measured on" not in shown
