@@ -70,9 +70,10 @@ def patients(table: pd.DataFrame) -> pd.DataFrame:
     """The patients of patients.parquet as a page shows them; shares of too few cells are left out.
 
     The corrected share is given however few cells there are, since its interval says how few.
+    "As called" and "Why not corrected" are left out where they are empty for all.
     """
     enough = table["read"] >= FEWEST_FOR_PERCENT
-    return pd.DataFrame(
+    shown = pd.DataFrame(
         {
             "Patient": table["subject"],
             "Pictures": table["pictures"],
@@ -88,3 +89,5 @@ def patients(table: pd.DataFrame) -> pd.DataFrame:
             "Why not corrected": table["not_corrected_because"].fillna(""),
         }
     )
+    empty = {"As called": not enough.any(), "Why not corrected": not shown.iloc[:, -1].any()}
+    return shown.drop(columns=[name for name, left_out in empty.items() if left_out])
