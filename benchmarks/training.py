@@ -244,13 +244,13 @@ class Peak:
 @contextmanager
 def watched(run: Run) -> Iterator[Peak]:
     """Watches a run's trainer, fifty times a second."""
-    peak, command = Peak(), ["core.workers.trainer", str(run.path)]
+    peak, command = Peak(), {"core.workers.trainer", str(run.path)}
     found: list[psutil.Process] = []
 
     def watch() -> None:
         if not found:
             processes = psutil.process_iter(["cmdline"])
-            found.extend(it for it in processes if (it.info["cmdline"] or [])[-2:] == command)
+            found.extend(it for it in processes if command <= set(it.info["cmdline"] or []))
         for trainer in found:
             memory = trainer.memory_info()
             # Linux tells apart what is mapped from files, and remembers the most.

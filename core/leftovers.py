@@ -35,11 +35,12 @@ def sweep(folder: Path) -> None:
             remove(leftover)
 
 
-def sweep_caches(process: int) -> None:
-    """Removes the temporary files of a process of this machine from the caches."""
-    for leftover in (settings().artifacts / "cache").rglob(".*"):
-        if storage.mark(process) in leftover.name:
-            remove(leftover)
+def sweep_process(process: int, folder: Path) -> None:
+    """Removes what a process of this machine left half-written in a folder and in the caches."""
+    for place in (folder, settings().artifacts / "cache"):
+        for leftover in place.rglob(".*"):
+            if storage.mark(process) in leftover.name:
+                remove(leftover)
 
 
 def sweep_dead(folder: Path) -> None:

@@ -161,8 +161,13 @@ def test_what_a_dead_process_left_half_written_is_swept_and_no_more(artifacts: P
     dead.wait()
     with storage.atomic(storage.pixels_dir("a") / "pixels.npy") as mine:
         assert len(list((artifacts / "cache").rglob(".*"))) == 3
-        leftovers.sweep_caches(dead.pid)
-        assert list((artifacts / "cache").rglob(".*")) == [mine]
+        run = artifacts / "runs" / "one"
+        run.mkdir(parents=True)
+        (run / f".status{storage.mark(dead.pid)}x.json").touch()
+        other = run / f".status{storage.mark(os.getppid())}x.json"
+        other.touch()
+        leftovers.sweep_process(dead.pid, run)
+        assert list(artifacts.rglob(".*")) == [mine, other]
     kept = storage.pixels_dir("a") / "pixels.npy"
     (kept.parent / ".half").touch()
     leftovers.sweep(kept.parent)

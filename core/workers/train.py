@@ -31,9 +31,8 @@ def work(run: Run, reporter: Reporter) -> None:
     with nullcontext() if scheduled else queue.turn(run, reporter.check_stop):
         reporter.begin()
         reporter.close()
-        leftovers.sweep_dead(run.path)
+        leftovers.sweep(run.path)
         code = watch_trainer(run)
-        leftovers.sweep_dead(run.path)
     if run.under_way(reporter.start):
         if run.stop_requested:
             raise Cancelled
@@ -42,7 +41,7 @@ def work(run: Run, reporter: Reporter) -> None:
 
 def watch_trainer(run: Run) -> int:
     """Watches over a trainer to its end, kills it if it does not stop, returns its exit status."""
-    command = [sys.executable, "-m", "core.workers.trainer", str(run.path)]
+    command = [sys.executable, "-m", "core.workers.trainer", str(run.path), str(os.getpid())]
     # NumPy's own threads only slow its small products down, and have been seen to wait for one
     # another for ever beside TensorFlow's.
     environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"} | _threads()
@@ -60,7 +59,7 @@ def watch_trainer(run: Run) -> int:
     finally:
         trainer.kill()
         trainer.wait()
-    leftovers.sweep_caches(trainer.pid)
+    leftovers.sweep_process(trainer.pid, run.path)
     return trainer.returncode
 
 

@@ -1,6 +1,6 @@
-"""The process that trains or adopts a run: `python -m core.workers.trainer FOLDER`.
+"""The process that trains or adopts a run: `python -m core.workers.trainer FOLDER WORKER`.
 
-Its worker starts it.
+Its worker, the process WORKER, starts it.
 """
 
 import os
@@ -31,9 +31,10 @@ def work(run: Run, reporter: Reporter) -> None:
         train(run, reporter)
 
 
-def _clean(run: Run) -> None:
-    leftovers.sweep_caches(os.getpid())
-    leftovers.sweep_dead(run.path)
+def _clean(run: Run, its_worker: int) -> None:
+    """Removes what this process and its worker, which was killed, leave half-written."""
+    for process in (os.getpid(), its_worker):
+        leftovers.sweep_process(process, run.path)
 
 
 if __name__ == "__main__":
@@ -41,6 +42,6 @@ if __name__ == "__main__":
     chosen = Run(Path(sys.argv[1]))
     worker.keep_temporary_files_in(chosen.path)
     # Its worker holds the other end of the pipe.
-    worker.end_with_parent(partial(_clean, chosen))
+    worker.end_with_parent(partial(_clean, chosen, int(sys.argv[2])))
     worker.carry_out(chosen, work)
     worker.leave()
