@@ -50,7 +50,7 @@ def test_a_finished_set_is_not_drawn_again(written):
 
 
 def test_another_set_or_other_files_are_left_alone(written, tmp_path):
-    with pytest.raises(DataError, match="other files"):
+    with pytest.raises(DataError, match=r"another synthetic set: seed 4 instead of 5\. Choose"):
         write_fields(written, fields=3, seed=5)
     (tmp_path / "mine.txt").write_text("mine")
     with pytest.raises(DataError, match="other files"):

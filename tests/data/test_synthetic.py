@@ -165,6 +165,8 @@ def test_the_facts_are_written_and_a_finished_set_is_left_alone(written):
 
     again = write_dataset(written, cells=CELLS, subjects=SUBJECTS, seed=3, progress=refuse)
     assert again == written
+    with pytest.raises(DataError, match=f"subjects {SUBJECTS} instead of {SUBJECTS - 1}"):
+        write_dataset(written, cells=CELLS, subjects=SUBJECTS - 1, seed=3)
 
 
 def test_progress_counts_every_cell_once(tmp_path):

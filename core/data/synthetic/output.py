@@ -23,11 +23,16 @@ def claim(root: Path, description: str, facts: dict[str, object]) -> bool:
     finished = root / description
     if finished.exists():
         try:
-            same = json.loads(finished.read_text(encoding="utf-8")) == facts
+            found = json.loads(finished.read_text(encoding="utf-8"))
         except ValueError:
-            same = False
-        if not same:
+            raise refusal from None
+        if not isinstance(found, dict) or found.get("name") != facts["name"]:
             raise refusal
+        if found != facts:
+            raise DataError(
+                f"{root} holds another synthetic set: {_difference(found, facts)}. Choose another "
+                "folder, or delete this one to have it drawn again."
+            )
         (root / MARKER).unlink(missing_ok=True)
         return True
     with disk_errors(root):
@@ -38,3 +43,11 @@ def claim(root: Path, description: str, facts: dict[str, object]) -> bool:
     with disk_errors(root / MARKER):
         (root / MARKER).touch()
     return False
+
+
+def _difference(found: dict[str, object], wanted: dict[str, object]) -> str:
+    names = [name for name in {**found, **wanted} if found.get(name) != wanted.get(name)]
+    return ", ".join(
+        f"{name} {found.get(name, 'not stated')} instead of {wanted.get(name, 'none')}"
+        for name in names
+    )
