@@ -5,6 +5,7 @@ command line, the environment, the folder and the streams it was asked for, and 
 fork server. On other systems than Linux, and with the fixture `new_processes`, processes are new.
 """
 
+import atexit
 import ctypes
 import multiprocessing
 import os
@@ -135,7 +136,10 @@ def _become(
     _server = forkserver._forkserver  # type: ignore[attr-defined]
     _server.ensure_running = lambda: None
     sys.modules.pop(command[0], None)  # what runs is `__main__`, as in a new process
-    runpy.run_module(command[0], run_name="__main__")
+    try:
+        runpy.run_module(command[0], run_name="__main__")
+    finally:
+        atexit._run_exitfuncs()  # as a new process does, and a fork does not
 
 
 def _show_as(command: Sequence[str]) -> None:

@@ -20,6 +20,7 @@ def train(*runs: Run) -> None:
 
 
 if __name__ == "__main__":
+    worker.keep_temporary_files_in(Path(sys.argv[1]))
     for folder in sys.argv[1:]:
         worker.carry_out(Run(Path(folder)), trainer.work)
     worker.leave()
