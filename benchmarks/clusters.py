@@ -37,7 +37,7 @@ from core.workers import launcher
 from core.workers.clusters import execution_engine
 
 IMAGES, FOLDS, FOLD_CELLS = 10_000, 5, 120
-KILL_EVERY_SECONDS = 6.0
+KILL_EVERY_SECONDS = 2.0
 OF_CORES = at_least("rate of Ray over one process, of what bare loops gain by the cores", 0.85)
 DIFFERENT = at_most("rows that differ between Ray and this machine", 0)
 LOST = at_most("pictures lost or doubled by {} kills", 0)
