@@ -200,15 +200,17 @@ class Job:
         `start`: the time at which a start of the job was queued; False if it was queued again
         since, so that a worker that is still ending leaves the next start to the next worker.
         """
-        status = self.written_status
+        return self._goes_on(self.written_status, start)
+
+    def _goes_on(self, status: Status, start: float | None) -> bool:
         mine = start is None or status.queued == start
         return mine and status.unfinished and not self.deleted
 
     def finish(self, state: str, error: str | None = None, *, start: float | None = None) -> bool:
         """Writes the final state and returns True, if the job is `under_way`."""
-        if not self.under_way(start):
-            return False
         status = self.written_status
+        if not self._goes_on(status, start):
+            return False
         changes = {"finished": time.time(), "seconds_left": None, "rate": None}
         error = error and error.replace("\0", "")[:MOST_WORDS]
         self.write_status(status.replace(state=state, error=error, **changes))

@@ -7,6 +7,7 @@ such a cell takes for that of a blast. So some training cells lose detail as sto
 import cv2
 import numpy as np
 
+from core.cells.masks import lit_mask
 from core.data.images import as_jpeg
 
 MARGIN = 2  # black pixels around the cell, which a JPEG mixes into its rim
@@ -20,7 +21,7 @@ def lose(image: np.ndarray, side: int, quality: int, blur: float = 0.0) -> np.nd
     (1 to 100). Of cells of 450 pixels that are resized to 104 it takes what a JPEG file of them
     does. Black stays black, and what was not black stays so: the outline is that of the image.
     """
-    lit = np.asarray(image.any(axis=2))
+    lit = lit_mask(image, above=0)
     left, top, across, down = cv2.boundingRect(lit.view(np.uint8))
     if not across:
         return image.copy()

@@ -1,6 +1,5 @@
 """Damaged files are never anything but an upload error."""
 
-import io
 import warnings
 
 import numpy as np
@@ -9,18 +8,7 @@ from PIL import Image
 
 from core.data.images import decode
 from core.errors import UploadError
-
-
-def _encode(image: Image.Image, kind: str, **options: object) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, format=kind, **options)
-    return buffer.getvalue()
-
-
-def _small(side: int = 64) -> Image.Image:
-    rng = np.random.default_rng(5)
-    coarse = rng.integers(0, 256, (side // 8, side // 8, 3), dtype=np.uint8)
-    return Image.fromarray(coarse.repeat(8, axis=0).repeat(8, axis=1))
+from tests.factories.small_pictures import encoded, small
 
 
 def _decode_or_refuse(data: bytes) -> None:
@@ -38,7 +26,7 @@ def _decode_or_refuse(data: bytes) -> None:
 
 @pytest.mark.parametrize("kind", ["BMP", "PNG", "JPEG", "TIFF", "WEBP"])
 def test_damaged_bytes_never_raise_anything_but_an_upload_error(kind):
-    whole, rng = _encode(_small(), kind), np.random.default_rng(3)
+    whole, rng = encoded(small(), kind), np.random.default_rng(3)
     for _ in range(200):
         data = bytearray(whole)
         if rng.random() < 0.4:
@@ -51,7 +39,7 @@ def test_damaged_bytes_never_raise_anything_but_an_upload_error(kind):
 
 
 def test_a_tiff_whose_second_picture_has_no_width_is_an_upload_error():
-    whole = _encode(_small(), "TIFF", save_all=True, append_images=[_small()])
+    whole = encoded(small(), "TIFF", save_all=True, append_images=[small()])
     width_tag = b"\x00\x01\x04\x00\x01\x00\x00\x00\x40\x00\x00\x00"  # ImageWidth = 64, LONG
     assert whole.count(width_tag) == 2
     place = whole.rindex(width_tag)
@@ -62,7 +50,7 @@ def test_a_tiff_whose_second_picture_has_no_width_is_an_upload_error():
 def test_damaged_exif_is_never_anything_but_an_upload_error():
     exif = Image.Exif()
     exif[0x0112], exif[0x010E] = 6, "hello"
-    whole = _encode(Image.new("RGB", (32, 40)), "JPEG", exif=exif)
+    whole = encoded(Image.new("RGB", (32, 40)), "JPEG", exif=exif)
     start = whole.index(b"Exif")
     for place in range(start + 6, start + 40):
         for value in (*range(32), 62, 84, 255):

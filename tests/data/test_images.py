@@ -16,6 +16,7 @@ from core.data.images import decode, encode
 from core.data.synthetic.dataset import draw_cell
 from core.errors import UploadError
 from tests.factories.bad_images import write_bad_images
+from tests.factories.small_pictures import encoded, small
 
 ERRORS = {  # part of the message, and of the remedy
     "text.bmp": ("not an image", "Export"),
@@ -50,18 +51,6 @@ def cell() -> np.ndarray:
 @pytest.fixture(scope="module")
 def files(tmp_path_factory, cell) -> dict[str, Path]:
     return write_bad_images(tmp_path_factory.mktemp("bad"), cell)
-
-
-def _encode(image: Image.Image, kind: str, **options: object) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, format=kind, **options)
-    return buffer.getvalue()
-
-
-def _small(side: int = 64) -> Image.Image:
-    rng = np.random.default_rng(5)
-    coarse = rng.integers(0, 256, (side // 8, side // 8, 3), dtype=np.uint8)
-    return Image.fromarray(coarse.repeat(8, axis=0).repeat(8, axis=1))
 
 
 def test_every_bad_image_is_spoken_for(files):
@@ -143,13 +132,13 @@ def test_the_side_limits_include_their_bounds(tmp_path):
 
 def test_a_file_is_told_by_its_content_and_not_by_its_name(tmp_path, cell):
     path = tmp_path / "cell.jpg"
-    path.write_bytes(_encode(Image.fromarray(cell), "BMP"))
+    path.write_bytes(encoded(Image.fromarray(cell), "BMP"))
     np.testing.assert_array_equal(decode(path), cell)
 
 
 @pytest.mark.parametrize("kind", ["BMP", "PNG", "TIFF"])
 def test_lossless_formats_round_trip_exactly_from_file_and_from_bytes(tmp_path, cell, kind):
-    data = _encode(Image.fromarray(cell), kind)
+    data = encoded(Image.fromarray(cell), kind)
     path = tmp_path / "cell"
     path.write_bytes(data)
     for found in (decode(path), decode(data)):
@@ -162,7 +151,7 @@ def test_lossless_formats_round_trip_exactly_from_file_and_from_bytes(tmp_path, 
 def test_a_bmp_of_any_width_and_direction_comes_out_as_pillow_reads_it(width, top_down):
     rng = np.random.default_rng(width)
     shown = rng.integers(0, 256, (37, width, 3), np.uint8)
-    data = bytearray(_encode(Image.fromarray(shown[::-1] if top_down else shown), "BMP"))
+    data = bytearray(encoded(Image.fromarray(shown[::-1] if top_down else shown), "BMP"))
     if top_down:
         data[22:26] = (-37).to_bytes(4, "little", signed=True)
     with Image.open(io.BytesIO(data)) as read:
@@ -174,9 +163,9 @@ def test_a_bmp_of_any_width_and_direction_comes_out_as_pillow_reads_it(width, to
 
 @pytest.mark.parametrize("mode", ["RGBA", "P", "L", "1"])
 def test_a_bmp_of_another_depth_goes_through_pillow(mode):
-    image = _small().convert(mode)
-    found = decode(_encode(image, "BMP"))
-    with Image.open(io.BytesIO(_encode(image, "BMP"))) as read:
+    image = small().convert(mode)
+    found = decode(encoded(image, "BMP"))
+    with Image.open(io.BytesIO(encoded(image, "BMP"))) as read:
         np.testing.assert_array_equal(found, np.asarray(read.convert("RGB")))
 
 
@@ -200,10 +189,10 @@ def test_encode_round_trips_colour_and_grey(cell):
     ],
 )
 def test_exif_orientation_is_applied(orientation, upright):
-    stored = np.asarray(_small())[:40]
+    stored = np.asarray(small())[:40]
     exif = Image.Exif()
     exif[0x0112] = orientation
-    found = decode(_encode(Image.fromarray(stored), "PNG", exif=exif))
+    found = decode(encoded(Image.fromarray(stored), "PNG", exif=exif))
     np.testing.assert_array_equal(found, upright(stored))
 
 
@@ -223,7 +212,7 @@ def test_a_missing_file_and_a_folder_are_upload_errors(tmp_path):
 def test_a_file_over_the_byte_limit_is_refused_with_both_sizes(tmp_path, monkeypatch, cell):
     limits = replace(images.settings(), max_file_bytes=2**20)
     monkeypatch.setattr(images, "settings", lambda: limits)
-    assert decode(_encode(Image.fromarray(cell), "BMP")).shape == cell.shape
+    assert decode(encoded(Image.fromarray(cell), "BMP")).shape == cell.shape
     path = tmp_path / "large.bmp"
     path.write_bytes(bytes(3 * 2**20))
     for source in (path, path.read_bytes()):

@@ -1,7 +1,5 @@
 """A training that is stopped goes on from its checkpoint, and ends the same."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pytest
 
@@ -10,9 +8,6 @@ from core.jobs.reporter import Cancelled, Reporter
 from core.runs.run_store import HISTORY_COLUMNS, Run
 from core.training import checkpoint
 from core.training.checkpoint import Checkpoint
-
-if TYPE_CHECKING:
-    pass
 from tests.factories.small_trainings import (
     LABELS,
     POINTS,

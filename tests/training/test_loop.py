@@ -11,11 +11,6 @@ from core.errors import RunError
 from core.runs import config
 from core.runs.run_store import HISTORY_COLUMNS
 from core.training.checkpoint import Checkpoint
-
-if TYPE_CHECKING:
-    import keras
-
-    from core.training import loop
 from tests.factories.small_trainings import (
     LABELS,
     POINTS,
@@ -26,6 +21,11 @@ from tests.factories.small_trainings import (
     recorded,
     train,
 )
+
+if TYPE_CHECKING:
+    import keras
+
+    from core.training import loop
 
 SOFTPLUS = math.log1p(math.exp(-1.5))  # the cross-entropy of a logit of 1.5 for the right class
 
