@@ -1,14 +1,16 @@
 """A taught model beside the one that reads now, on decided cells of patients that neither knows."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
+from core.cases import case_store
 from core.data import datasets
 from core.data.images import decode
 from core.data.indexing import Index
+from core.data.layouts.layout import LABELS
 from core.data.pixel_cache import pixels
 from core.errors import DataError, RunError
 from core.evaluation.evaluate import seen_by
@@ -40,13 +42,19 @@ class Measured:
 
 @dataclass(frozen=True)
 class TaughtComparison:
-    """Both runs on the same cells of `patients` held out, and the verdict in words."""
+    """Both runs on the same cells of `patients` held out, and the verdict in words.
+
+    by_patient: one row a case, those whose cells the runs call differently most first: case, label
+    (1 with a cell decided ALL), cells, and how many of them each run tells right (taught, before)
+    and the two call differently (differ); without a second run before and differ are missing.
+    """
 
     taught: Measured
     before: Measured | None
     cells: int
     patients: int
     verdict: str
+    by_patient: pd.DataFrame
 
     def to_json(self) -> dict[str, object]:
         """The document of the command line."""
@@ -56,6 +64,7 @@ class TaughtComparison:
             "patients": self.patients,
             "verdict": self.verdict,
             **{name: None if it is None else _to_json(it) for name, it in runs.items()},
+            "by_patient": self.by_patient.to_dict("records"),
         }
 
 
@@ -79,7 +88,7 @@ def compare(run: Run, before: Run | None) -> TaughtComparison:
     if cases is None:
         raise RunError(f"Run {run.run_id} was not trained on cells of cases. Name a run that was.")
     whole = TestSet.load(run)
-    cells = whole.cells[whole.cells["subject"].isin(cases)].reset_index(drop=True)
+    cells = whole.cells[whole.cells["subject"].isin(list(cases))].reset_index(drop=True)
     taught = replace(whole, cells=cells)
     index = datasets.index(datasets.resolve(run.config.dataset))
     both = [taught]
@@ -96,6 +105,7 @@ def compare(run: Run, before: Run | None) -> TaughtComparison:
         cells=len(cells),
         patients=int(cells["subject"].nunique()),
         verdict=_sentence(found) + comparison.verdict(both, names),
+        by_patient=by_patient(both, cases),
     )
 
 
@@ -105,13 +115,13 @@ def promote(person: Person, run: Run) -> Promotion:
     return active_model.promote(run)
 
 
-def _cases_of(run: Run) -> set[str] | None:
-    """The cases in a run's data set, as subjects; None if it was not made of cases, or is gone."""
+def _cases_of(run: Run) -> dict[str, str] | None:
+    """The cases of a run's data set by subject; None if it was not made of cases, or is gone."""
     try:
         found = dataset.about(datasets.resolve(run.config.dataset))
     except DataError:  # the demo set, which is not drawn here
         return None
-    return None if found is None else {dataset.subject_of(case) for case in found.cases}
+    return None if found is None else {dataset.subject_of(case): case for case in found.cases}
 
 
 def _on_the_same_cells(run: Run, taught: TestSet, index: Index) -> TestSet:
@@ -136,6 +146,26 @@ def _measure(test_set: TestSet, images: Sequence[np.ndarray]) -> Measured:
     return Measured(test_set.run_id, bootstrap.share(passed, groups), metrics)
 
 
+def by_patient(both: Sequence[TestSet], cases: Mapping[str, str]) -> pd.DataFrame:
+    """`TaughtComparison.by_patient` of one run or two on the same cells, in the same order.
+
+    `cases` gives the case of each subject.
+    """
+    calls = [test_set.calls for test_set in both]
+    labels, subjects = both[0].labels, both[0].cells["subject"]
+    columns = {"label": ("label", "max"), "cells": ("label", "size")}
+    table = pd.DataFrame({"case": subjects.map(cases), "label": labels})
+    for name, called in zip(("taught", "before"), calls, strict=False):
+        table[name] = called == labels
+        columns[name] = (name, "sum")
+    if len(calls) > 1:
+        table["differ"] = calls[0] != calls[1]
+        columns["differ"] = ("differ", "sum")
+    order = [name for name in ("differ", "cells") if name in columns]
+    counted = table.groupby("case", as_index=False).agg(**columns)
+    return counted.sort_values(order, ascending=False, kind="stable", ignore_index=True)
+
+
 def _sentence(found: Sequence[Measured]) -> str:
     shares = [f"{it.reads.value or 0:.0%}" for it in found]
     said = f"The taught model would read {shares[0]} of these cells"
@@ -153,6 +183,26 @@ def table(compared: TaughtComparison) -> pd.DataFrame:
         }
         for it in rows
     )
+
+
+def patients_table(compared: TaughtComparison) -> pd.DataFrame:
+    """One row a case: its name, class and cells, how many each run tells right, where they differ.
+
+    A case that was deleted since goes by the beginning of its identifier.
+    """
+    names = {case.id: case.name for case in case_store.cases()}
+    rows = compared.by_patient
+    shown = pd.DataFrame(
+        {
+            "Patient": rows["case"].map(lambda case: names.get(case, case[:11])),
+            "Class": rows["label"].map({number: name for name, number in LABELS.items()}),
+            "Cells": rows["cells"],
+            "Right: taught": rows["taught"],
+        }
+    )
+    if compared.before is None:
+        return shown
+    return shown.assign(**{"Right: now": rows["before"], "Differ": rows["differ"]})
 
 
 def _to_json(measured: Measured) -> dict[str, object]:

@@ -2,15 +2,18 @@
 
 from collections.abc import Callable
 
+import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.cases.labels import ALL, HEM
 from core.data import datasets
 from core.jobs.job import STATE_WORDS
+from core.metrics.estimate import Estimate
 from core.runs import about, run_store
 from core.runs.run_store import Run
-from core.teaching import dataset, lesson, order
+from core.teaching import comparison, dataset, lesson, order
+from core.teaching.comparison import Measured, TaughtComparison
 from core.workers import launcher
 from tests.factories.app import button, labels, words
 from tests.factories.archives import shipped_run
@@ -96,6 +99,28 @@ def test_a_name_that_is_taken_for_a_path_is_refused(make_case: CaseMaker) -> Non
     button(app, "Teach a model").click().run()
     assert "cannot name a data set" in app.error[0].value
     assert "Compare with what reads now" not in labels(app)
+
+
+def test_each_patient_of_the_comparison_has_a_row(
+    make_case: CaseMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = make_case("Ada", both(1))
+    taught, before = shipped_run("demo-cnn-16"), run_store.get(make_case.run)
+    rows = pd.DataFrame([{"case": case, "label": 1, "cells": 2, "taught": 2, "before": 1}])
+    measured = [
+        Measured(run.run_id, Estimate(1.0), dict.fromkeys(comparison.SHOWN, Estimate(0.5)))
+        for run in (taught, before)
+    ]
+    found = TaughtComparison(*measured, 2, 1, "Measured.", rows.assign(differ=1))
+    monkeypatch.setattr(comparison, "taught_runs", lambda: [taught])
+    monkeypatch.setattr(comparison, "compare", lambda run, active: found)
+    app = opened()
+    button(app, "Compare with what reads now").click().run()
+    assert not app.exception
+    assert app.dataframe[-1].value.to_dict("records") == [
+        {"Patient": "Ada", "Class": ALL, "Cells": 2, "Right: taught": 2, "Right: now": 1}
+        | {"Differ": 1}
+    ]
 
 
 def _review() -> None:

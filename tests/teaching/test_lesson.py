@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from core.errors import NotAllowedError, RunError
+from core.evaluation.test_set import TestSet
 from core.people import Person
 from core.report.card import texts
 from core.runs import about, active_model, run_store
@@ -55,6 +56,26 @@ def test_the_card_of_a_taught_model_tells_where_its_cells_come_from(
     assert set(told) <= set(texts.FIELDS)
 
 
+def test_patients_whose_cells_are_called_differently_come_first() -> None:
+    cells = pd.DataFrame(
+        {
+            "subject": ["ca", "ca", "cb", "cb", "cb", "cc"],
+            "label": [1, 0, 0, 0, 0, 1],
+            "probability": [0.9, 0.2, 0.7, 0.3, 0.4, 0.8],
+        }
+    )
+    other = cells.assign(probability=[0.9, 0.2, 0.2, 0.3, 0.9, 0.1])
+    both = [TestSet(None, table, 0.5, None) for table in (cells, other)]  # type: ignore[arg-type]
+    found = comparison.by_patient(both, {"ca": "case a", "cb": "case b", "cc": "case c"})
+    assert found.to_dict("split")["data"] == [
+        ["case b", 0, 3, 2, 2, 2],  # not the same cells wrong, though as many
+        ["case c", 1, 1, 1, 0, 1],
+        ["case a", 1, 2, 2, 2, 0],
+    ]
+    alone = comparison.by_patient(both[:1], {"ca": "case a", "cb": "case b", "cc": "case c"})
+    assert list(alone) == ["case", "label", "cells", "taught"]
+
+
 @pytest.mark.process
 def test_a_taught_model_is_compared_with_what_reads_on_held_out_patients() -> None:
     shipped = shipped_run("demo-colour-bands")
@@ -71,6 +92,13 @@ def test_a_taught_model_is_compared_with_what_reads_on_held_out_patients() -> No
     assert "The taught model would read" in compared.verdict
     called = [about.called(one) for one in (run, shipped)]
     assert comparison.table(compared)["Model"].tolist() == called
+    patients = comparison.patients_table(compared)
+    assert set(patients["Patient"]) <= {f"patient {n}" for n in range(9)}
+    assert len(patients) == compared.patients and patients["Cells"].tolist() == [6] * len(patients)
+    assert patients["Class"].unique().tolist() == ["ALL"]
+    right = patients["Right: taught"].sum() / compared.cells
+    assert right == pytest.approx(TestSet.load(run).metrics.accuracy)
+    assert patients["Differ"].is_monotonic_decreasing
     # Drawn at home, these cells are like those that the shipped model has learned from.
     assert (compared.before.metrics["roc_auc"].value or 0) > 0.6
     comparison.promote(SUPERVISOR, run)

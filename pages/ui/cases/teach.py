@@ -21,6 +21,7 @@ from core.teaching.learning_curve import LearningCurve
 from core.teaching.lesson import Need
 from pages.ui.common import charts, monitor, people
 from pages.ui.common.choices.runs import choice
+from pages.ui.common.downloads import download_table
 from pages.ui.common.progress import run_progress
 from pages.ui.common.text import plain, section, shown_errors
 from pages.ui.train import run_monitor
@@ -175,6 +176,17 @@ def _show_taught() -> None:
     st.caption(
         f"{compared.cells} cells of {compared.patients} patients that the taught model was not "
         "trained on. Metrics are of all these cells, also of those that a model would not read."
+    )
+    st.markdown("**By patient**, those on which the two differ most first")
+    table = comparison.patients_table(compared)
+    st.dataframe(
+        table, hide_index=True, alt="How many cells of each patient each model tells right"
+    )
+    download_table("Patients as CSV", table, "patients.csv", key="teach_patients")
+    st.caption(
+        "Right: cells that the taught model, and the one that reads now, call as readers decided. "
+        "Differ: cells that the two call differently. A patient with a cell decided ALL is of "
+        "class ALL."
     )
     if st.button("Use it for readings", icon=":material/check:", disabled=people.lacks(PROMOTE)):
         comparison.promote(_acting(), run)
