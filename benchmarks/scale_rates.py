@@ -11,6 +11,7 @@ import os
 import shutil
 import statistics
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
@@ -27,6 +28,7 @@ from core.cohort.cohort import Cohort
 from core.cohort.plan import Manifest, write_manifest
 from core.cohort.scoring import score_chunk
 from core.cohort.source import Source
+from core.cohort.tally import ScoredChunk
 from core.data.geometry import fit
 from core.data.images import decode_noted, read_file
 from core.jobs.reporter import Reporter
@@ -167,10 +169,10 @@ def _listed(folder: Path) -> tuple[float, float, float]:
 class _Instant(Executor):
     """A pool whose chunks are scored as they are given out."""
 
-    def submit(self, *_: object, **__: object) -> Future[int]:  # type: ignore[override]
+    def submit(self, *_: object, **__: object) -> Future[ScoredChunk]:  # type: ignore[override]
         """A future that is done."""
-        done = Future[int]()
-        done.set_result(1)
+        done = Future[ScoredChunk]()
+        done.set_result(ScoredChunk(1, Counter(HEM=1)))
         return done
 
 

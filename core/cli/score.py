@@ -1,5 +1,6 @@
 """Verbs on cohorts: folders or tables of pictures, up to millions, scored in the background."""
 
+import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from core.documents import INLINE
 from core.errors import ConfigError, RunError
 from core.jobs.job import Status
 from core.reading.preparing.options import ReadingOptions
-from core.report.cohorts import progress
+from core.report.cohorts import progress, so_far_in_words
 from core.runs import active_model, run_store
 from core.workers import launcher
 
@@ -128,18 +129,25 @@ def _follow(cohort: Cohort) -> CohortReport:
 
 
 def _progress_of(cohort: Cohort) -> Callable[[Status], None]:
-    """Shows phase, pictures, rate and time left: live on a terminal, else at each new phase."""
-    phases: set[str] = set()
+    """Shows phase, pictures, rate, time left and counts so far.
+
+    Live on a terminal, in two lines; elsewhere at each new phase, and each tenth of one.
+    """
+    shown: set[tuple[str, int]] = set()
+    standing = 0  # lines
 
     def show(status: Status) -> None:
-        live = sys.stderr.isatty()
-        if live:
-            click.echo(f"\r\033[K{cohort.name}: {progress(status)}", nl=False, err=True)
-            if not status.unfinished:
-                click.echo(err=True)
-        elif status.phase not in phases:
-            click.echo(f"{cohort.name}: {progress(status)}", err=True)
-        phases.add(status.phase)
+        nonlocal standing
+        lines = [f"{cohort.name}: {progress(status)}", so_far_in_words(status)]
+        if sys.stderr.isatty():
+            width = shutil.get_terminal_size().columns - 1
+            up = "\033[A" * (standing - 1) + "\r\033[J"  # to the first of them, and all away
+            text = "\n".join(line[:width] for line in lines if line)
+            click.echo(up + text, nl=not status.unfinished, err=True)
+            standing = text.count("\n") + 1
+        elif (step := (status.phase, int(10 * status.share_done))) not in shown:
+            shown.add(step)
+            click.echo(" · ".join(filter(None, lines)), err=True)
 
     return show
 

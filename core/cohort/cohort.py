@@ -107,6 +107,10 @@ class Cohort(Job):
         system, folder = self._place
         return bool(system.get_file_info(f"{folder}/{self._name(chunk)}").type == fs.FileType.File)
 
+    def part(self, chunk: int) -> pa.Table:
+        """The rows of a chunk that has its part."""
+        return self._dataset([f"{self._place[1]}/{self._name(chunk)}"]).to_table()
+
     def _parts(self) -> dict[int, str]:
         """The path of each part, by chunk, in their order."""
         system, folder = self._place

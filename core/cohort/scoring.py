@@ -20,6 +20,7 @@ from core.cohort.picture_files import local_file, require_there
 from core.cohort.plan import CohortPlan, Numbered
 from core.cohort.rows import Known, ScoredRow
 from core.cohort.source import ListedPicture, place_of
+from core.cohort.tally import ScoredChunk, outcomes
 from core.data.images import read_file
 from core.errors import BlastLensError, DataError, DiskError, UploadError
 from core.reading.batch import on_threads
@@ -37,8 +38,8 @@ _one_field = threading.Lock()
 log = logging.getLogger(__name__)
 
 
-def score_chunk(folder: str, number: int) -> int:
-    """Reads the pictures of a chunk, writes its part, and returns the number of pictures.
+def score_chunk(folder: str, number: int) -> ScoredChunk:
+    """Reads the pictures of a chunk, writes its part, and returns what it came to.
 
     A chunk whose part is there is not read again. A picture that cannot be read is a row that says
     why. Raises `DataError` if the chunk keeps ending its process, `RunError` if the run is gone
@@ -47,15 +48,16 @@ def score_chunk(folder: str, number: int) -> int:
     cohort = Cohort(Path(folder))
     manifest = cohort.manifest
     if cohort.has_part(number):
-        return manifest.size(number)
+        part = cohort.part(number)
+        return ScoredChunk(manifest.size(number), outcomes(part))
     pictures = manifest.read(number)
     scorer = _scorer(cohort.path, cohort.digest)
     first, last = pictures[0][1].path, pictures[-1][1].path
     title = f"Chunk {number} of {cohort.name} (from {first} to {last})"
     with attempt(cohort.attempt_file(number), title) as trying:
-        made = list(scorer.rows(pictures, trying))
-        cohort.write_part(number, rows.table(made))
-    return len(pictures)
+        part = rows.table(list(scorer.rows(pictures, trying)))
+        cohort.write_part(number, part)
+    return ScoredChunk(len(pictures), outcomes(part))
 
 
 @lru_cache(maxsize=1)

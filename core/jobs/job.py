@@ -23,6 +23,7 @@ from core.untrusted.fields import (
     Amount,
     Count,
     Instant,
+    Line,
     Message,
     PlacePath,
     Seconds,
@@ -60,8 +61,9 @@ class Status(Document):
 
     Of a run: epoch and epochs; loss, cross_entropy, penalty and accuracy, means over the epoch so
     far; learning_rate and images_per_second. Of a download: rate in bytes a second, and root, the
-    folder of the data when it is complete. Of a search for cells: shape, (H, W) of the image in
-    pixels when it is decoded.
+    folder of the data when it is complete. Of a cohort: outcomes, how many of its cells have each
+    call so far, were refused, or failed to be read. Of a search for cells: shape, (H, W) of the
+    image in pixels when it is decoded.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -80,6 +82,7 @@ class Status(Document):
     images_per_second: Amount | None = None
     rate: Amount | None = None
     seconds_left: Seconds | None = None
+    outcomes: dict[Line, Count] = Field(default_factory=dict)
     shape: tuple[Count, Count] | None = None
     root: PlacePath | None = None
     error: Message | None = None

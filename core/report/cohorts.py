@@ -3,6 +3,7 @@
 import pandas as pd
 
 from core.cohort.plan import CohortSummary
+from core.cohort.tally import FAILED, REFUSED
 from core.jobs.job import Status
 from core.reading.fields.summary import FEWEST_FOR_PERCENT
 from core.report.phrases import duration
@@ -25,6 +26,11 @@ REFUSALS = {
 }
 
 
+# How an outcome is said, in the order in which it is.
+_OUTCOMES = {"ALL": "ALL", "HEM": "HEM", "review": "review", REFUSED: "refused"}
+_OUTCOMES |= {FAILED: "cannot be read"}
+
+
 def progress(status: Status) -> str:
     """What a cohort's worker does, how much is done, how fast, and how long is left."""
     parts = [status.phase]
@@ -36,6 +42,14 @@ def progress(status: Status) -> str:
         parts.append(f"{status.images_per_second:,.0f} a second")
         parts.append(f"{duration(status.seconds_left)} left")
     return " · ".join(parts)
+
+
+def so_far_in_words(status: Status) -> str:
+    """How many cells have each call by now, were refused or cannot be read; "" before the first."""
+    found = status.outcomes
+    if not found:
+        return ""
+    return ", ".join(f"{found.get(code, 0):,} {name}" for code, name in _OUTCOMES.items())
 
 
 def sentence(summary: CohortSummary) -> str:

@@ -7,13 +7,14 @@ them scored elsewhere, call `work` with another function that opens a pool.
 
 import logging
 import time
-from collections import deque
+from collections import Counter, deque
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from dataclasses import dataclass, field
 
-from core.cohort import summary
+from core.cohort import summary, tally
 from core.cohort.cohort import Cohort
 from core.cohort.scoring import score_chunk
+from core.cohort.tally import ScoredChunk
 from core.errors import RunError
 from core.jobs.reporter import Reporter
 from core.runs.cost import pace
@@ -23,7 +24,7 @@ from core.workers.pools import OpenPool, Pool
 AHEAD = 2  # chunks a worker that are given out together
 MOST_BREAKS = 10  # of pools, one after another, in which no chunk was scored
 LISTING, CHECKING = "listing the pictures", "looking whether the pictures are as they were"
-SCORING, ADDING = "scoring", "adding up"
+COUNTING, SCORING, ADDING = "counting what is scored", "scoring", "adding up"
 _LOOK_EVERY_SECONDS = 0.2
 log = logging.getLogger(__name__)
 
@@ -50,17 +51,20 @@ class _Scoring:
     reporter: Reporter
     open_pool: OpenPool
     chunks: deque[int] = field(default_factory=deque)
-    running: dict[Future[int], int] = field(default_factory=dict)
+    running: dict[Future[ScoredChunk], int] = field(default_factory=dict)
     scored: int = 0
+    outcomes: Counter[str] = field(default_factory=Counter)
 
     def run(self) -> None:
         """Has all missing chunks scored, by as many pools as that takes."""
         manifest, done = self.cohort.manifest, self.cohort.done
         self.chunks.extend(number for number in range(manifest.chunks) if number not in done)
         self.before = sum(manifest.size(number) for number in done)
+        if done:
+            self._count()
         self.started = time.monotonic()
         self.reporter.phase(SCORING, manifest.pictures)
-        self.reporter.progress(self.before, manifest.pictures)
+        self.reporter.update(done=self.before, outcomes=self.outcomes)
         breaks = 0
         while self.chunks:
             scored = self.scored
@@ -78,6 +82,15 @@ class _Scoring:
                     f"worker.log may say why. {self.cohort.LESS_MEMORY}"
                 )
 
+    def _count(self) -> None:
+        """Counts what is in the parts that an earlier worker has left."""
+        self.reporter.phase(COUNTING)
+        rows = 0
+        for batch in self.cohort.batches(tally.COLUMNS):
+            self.outcomes += tally.outcomes(batch)
+            rows += len(batch)
+            self.reporter.progress(rows, 0)
+
     def _drain(self, pool: Pool) -> None:
         """Gives chunks to a pool, a few ahead, until none is left. Raises `BrokenExecutor`."""
         while self.chunks or self.running:
@@ -87,7 +100,9 @@ class _Scoring:
             ended, _ = wait(self.running, _LOOK_EVERY_SECONDS, FIRST_COMPLETED)
             # Those that were scored count, also beside one whose process died.
             for chunk in sorted(ended, key=lambda one: one.exception() is not None):
-                self.scored += chunk.result()
+                pictures, outcomes = chunk.result()
+                self.scored += pictures
+                self.outcomes += outcomes
                 del self.running[chunk]
             self._report()
 
@@ -99,7 +114,9 @@ class _Scoring:
         elapsed = time.monotonic() - self.started
         rate, left = pace(self.scored, total - self.before, elapsed)
         done = self.before + self.scored
-        self.reporter.update(done=done, images_per_second=rate, seconds_left=left)
+        self.reporter.update(
+            done=done, images_per_second=rate, seconds_left=left, outcomes=self.outcomes
+        )
         self.reporter.check_stop()
 
 

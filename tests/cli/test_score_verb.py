@@ -1,6 +1,7 @@
 """`blastlens score` and `blastlens cohorts`, as a shell calls them."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,10 @@ def test_a_table_is_scored_once_listed_and_not_mixed_with_another(
     table, out = tmp_path / "table.csv", tmp_path / "out"
     table.write_text("Name;Donor\n0.bmp;a\n1.bmp;a\n2.bmp;b\n3.bmp;b\ngone.bmp;b\n")
     asked = ("score", table, "--out", out, "--columns", "subject=Donor", "--workers", "1")
-    made = call(capsys, *asked, "--json")
+    assert main([*map(str, asked), "--json"]) == 0
+    said = capsys.readouterr()
+    made = json.loads(said.out)
+    assert re.search(r"5 of 5 pictures .*· \d ALL, \d HEM, .* 1 cannot be read$", said.err, re.M)
     assert (made["status"], made["pictures"], made["patients"]) == ("succeeded", 5, 2)
     assert made["refused_by"]["unreadable"] == 1
     parts = list((out / "parts").iterdir())

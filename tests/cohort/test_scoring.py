@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from core.cohort.cohort import Cohort
 from core.cohort.rows import CELL, FIELD, FIELD_CELL, REFUSED, UNREADABLE
 from core.cohort.scoring import score_chunk
 from core.data.images import encode
@@ -69,6 +70,17 @@ def test_it_says_what_reading_each_picture_alone_says(
             assert tuple(row["doubts"]) == cell.doubts
             assert_same(row, cell)
     assert {CELL, FIELD, REFUSED} == set(found["kind"])
+    assert cohort.written_status.outcomes["failed"] == 1  # the text
+    assert_counted(cohort)
+
+
+def assert_counted(cohort: Cohort) -> None:
+    """The counts so far, when all is scored, are those of the summary."""
+    summary, found = cohort.summary, cohort.written_status.outcomes
+    assert summary and {call: found.get(call, 0) for call in summary.calls} == summary.calls
+    assert found.get("failed", 0) == summary.refused_by.get(UNREADABLE, 0)
+    refused = found.get("refused", 0) + found.get("failed", 0)
+    assert refused == sum(summary.refused_by.values())
 
 
 def assert_same(row: pd.Series, cell: object) -> None:
@@ -142,14 +154,16 @@ def test_pictures_beyond_the_roots_are_refused(run: Run, drawn: Path, tmp_path: 
 def test_a_part_that_is_there_is_not_made_again(run: Run, drawn: Path, tmp_path: Path) -> None:
     cohort = plan(run, drawn, tmp_path / "out")
     cohort.list_pictures(lambda done, total: None)
-    assert score_chunk(str(cohort.path), 1) == 16
+    scored = score_chunk(str(cohort.path), 1)
+    assert scored.pictures == 16 and sum(scored.outcomes.values()) == 16
     (part,) = (cohort.path / "parts").iterdir()
     before = part.stat().st_mtime_ns, part.stat().st_ino
-    assert score_chunk(str(cohort.path), 1) == 16
+    assert score_chunk(str(cohort.path), 1) == scored
     assert (part.stat().st_mtime_ns, part.stat().st_ino) == before
     finish(cohort)
     assert (part.stat().st_mtime_ns, part.stat().st_ino) == before
     assert len(by_path(cohort)) == 60
+    assert_counted(cohort)  # also the part that was there
 
 
 class Deaths(Document):
@@ -180,4 +194,4 @@ def test_a_chunk_that_keeps_dying_is_named(run: Run, drawn: Path, tmp_path: Path
     Deaths(at="", deaths={"": 2}).write(cohort.attempt_file(1))
     with pytest.raises(Exception, match=r"Chunk 1 of out .*UID_.* ended its process 3 times"):
         score_chunk(str(cohort.path), 1)
-    assert score_chunk(str(cohort.path), 1) == 16  # a resume tries again
+    assert score_chunk(str(cohort.path), 1).pictures == 16  # a resume tries again

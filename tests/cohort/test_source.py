@@ -193,7 +193,7 @@ def test_a_folder_that_is_unmounted_refuses_no_picture(
     with pytest.raises(DataError, match="is not there any more"):
         score_chunk(str(cohort.path), 0)
     (tmp_path / "away").rename(cells)
-    assert score_chunk(str(cohort.path), 0) == 16
+    assert score_chunk(str(cohort.path), 0).pictures == 16
 
 
 def test_a_url_that_cannot_be_opened_says_what_to_install(run: Run, tmp_path: Path) -> None:

@@ -83,12 +83,15 @@ def test_one_under_way_shows_rate_and_time_left_and_can_be_stopped(
 ) -> None:
     cohort = cohorts.plan(run, pictures, tmp_path / "out")
     status = cohort.status.replace(state="running", phase="scoring", done=1200, total=5000)
-    status = status.replace(images_per_second=38, seconds_left=100)
+    counts = {"ALL": 400, "HEM": 650, "refused": 150}
+    status = status.replace(images_per_second=38, seconds_left=100, outcomes=counts)
     cohort.write_status(status)
     app = open_page("cohorts")
     bar = app.get("progress")[0].proto
     assert bar.text == "Scoring · 1,200 of 5,000 pictures · 38 a second · 2 min left"
     assert bar.value == 24
+    said = "So far 400 ALL, 650 HEM, 0 review, 150 refused, 0 cannot be read."
+    assert said in words(app)
     button(app, "Stop").click().run()
     assert cohort.stop_requested
     cohort.write_status(status.replace(state="cancelled"))

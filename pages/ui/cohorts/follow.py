@@ -5,7 +5,7 @@ import streamlit as st
 from core.cohort.cohort import Cohort
 from core.jobs.job import Status
 from core.people import SCORE
-from core.report.cohorts import progress
+from core.report.cohorts import progress, so_far_in_words
 from pages.ui.common import monitor
 from pages.ui.common.choices.runs import names as run_names
 from pages.ui.common.text import plain, sentence
@@ -30,4 +30,6 @@ def _draw(cohort: Cohort, status: Status) -> None:
     )
     if status.unfinished:
         st.progress(status.share_done, text=sentence(progress(status)))
+    if status.state != "succeeded" and (counts := so_far_in_words(status)):
+        st.markdown(f"So far {counts}.")
     monitor.show_error(status)
