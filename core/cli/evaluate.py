@@ -68,7 +68,15 @@ def evaluate(run: str, dataset: str | None, stain: bool) -> dict[str, Any]:
 
 
 # Of a calibration, what a person is told.
-_SHOWN = ("method", "temperature", "threshold", "reason", "operating_point", "review", "fitted_on")
+_SHOWN = (
+    "method",
+    "temperature",
+    "threshold",
+    "reason",
+    "operating_point",
+    "review",
+    "fitted_on",
+)
 
 
 @click.command("operating-point")
@@ -85,7 +93,7 @@ _SHOWN = ("method", "temperature", "threshold", "reason", "operating_point", "re
     metavar="SHARE",
     help=("Share of each class that may be called the other."),
 )
-@click.option("--calibration", metavar="METHOD", help="temperature, isotonic or none.")
+@click.option("--calibration", metavar="METHOD", help="temperature, platt, isotonic or none.")
 @click.option(
     "--basis", default="observed", help="observed (default), or promised for new subjects."
 )
@@ -121,7 +129,7 @@ def choose_operating_point(
         operating_point.use(finished, choice)
     preview = decision.preview(finished, None, prevalence)
     stored = preview.calibration.to_json()
-    shown = {name: stored.get(name) for name in _SHOWN}
+    shown = {name: stored.get(name) for name in _SHOWN} | {"shift": preview.calibration.shift}
     return {"run": run, "default": "default" not in stored, **shown} | {
         part: outcome.to_json()
         | {"probabilities": {when: row.scores for when, row in preview.reliability[part].items()}}

@@ -12,11 +12,18 @@ import numpy as np
 from core.errors import ConfigError
 from core.metrics import bootstrap
 
-METHODS = ("temperature", "isotonic", "none")
+METHODS = ("temperature", "platt", "isotonic", "none")
+NAMES = {
+    "temperature": "temperature scaling",
+    "platt": "Platt scaling",
+    "isotonic": "isotonic regression",
+}
 # Wider, and cells that happen to be separable would drive the temperature to its bound.
 TEMPERATURES = (0.5, 10.0)
 MIN_IMAGES = 50
 MIN_GROUPS = 3
+# With fewer groups of a class a shift learns which patients happen to be there.
+PLATT_GROUPS = 5
 # Isotonic regression has as many parameters as steps. With few subjects it learns these.
 ISOTONIC_IMAGES = 500
 ISOTONIC_GROUPS = 10
@@ -32,6 +39,7 @@ class FittedCalibration(TypedDict):
 
     method: str
     temperature: float
+    shift: float
     knots: NotRequired[dict[str, list[float]]]
     threshold: float
     reason: str
@@ -46,37 +54,41 @@ def fit(
 ) -> FittedCalibration:
     """Calibration on the validation part, whose arrays are (N,).
 
-    None as method chooses: none with too few cells, else temperature scaling (Guo et al. 2017,
-    equation 9), else isotonic regression (Zadrozny and Elkan 2002) where there are at least 500
-    cells of 10 groups of each class and it has, on groups left out, a lower log-loss by more than
-    one standard error. Raises `ConfigError` for a method that is unknown or lacks cells.
+    None as method chooses by what there is. Too few cells: none. Fewer than 5 groups of a class:
+    temperature scaling (Guo et al. 2017, equation 9). Else Platt scaling (Platt 1999, equation 1),
+    whose shift also mends what class weights do to the frequency of the classes. Isotonic
+    regression (Zadrozny and Elkan 2002) where there are at least 500 cells of 10 groups of each
+    class and it has, on groups left out, a lower log-loss by more than one standard error. Raises
+    `ConfigError` for a method that is unknown or lacks cells.
     """
     labels, logits, groups = np.asarray(labels), np.asarray(logits, float), np.asarray(groups)
     number, clusters = len(labels), len(np.unique(groups))
     lack = _lack(labels, groups)
     comparison = ""
     if method is None:
-        method = "none" if lack else "temperature"
+        method = "none" if lack else "temperature" if _platt_lack(labels, groups) else "platt"
         if not lack and not _isotonic_lack(labels, groups):
             method, comparison = _better(labels, logits, groups)
     elif method not in METHODS:
         raise ConfigError(f"{method!r} is not a calibration. Choose one of {', '.join(METHODS)}.")
     elif method != "none":
-        lack = lack or (_isotonic_lack(labels, groups) if method == "isotonic" else None)
+        more = {"platt": _platt_lack, "isotonic": _isotonic_lack}.get(method)
+        lack = lack or (more(labels, groups) if more else None)
         if lack:
             raise ConfigError(f"Calibration {method!r} cannot be fitted: {lack}. Choose another.")
     else:
         lack = None
-    temperature = _temperature(labels, logits) if method == "temperature" else 1.0
+    temperature = _temperature(labels, logits) if method in ("temperature", "platt") else 1.0
+    scaled = _platt(labels, logits, temperature) if method == "platt" else (temperature, 0.0)
     if method == "none":
         reason = f"not calibrated: {lack}" if lack else "not calibrated, by choice"
     else:
-        name = {"temperature": "temperature scaling", "isotonic": "isotonic regression"}[method]
         on = f"calibrated on {number} validation cells from {clusters} groups"
-        reason = f"{on} ({name}{comparison})"
+        reason = f"{on} ({NAMES[method]}{comparison})"
     fitted = FittedCalibration(
         method=method,
-        temperature=temperature,
+        temperature=scaled[0],
+        shift=scaled[1],
         threshold=0.5,
         reason=reason,
         fitted_on=_fitted_on(labels, logits, groups),
@@ -105,6 +117,16 @@ def groups_of(labels: np.ndarray, groups: np.ndarray) -> dict[str, int]:
     return {name: len(np.unique(groups[labels == y])) for name, y in (("ALL", 1), ("HEM", 0))}
 
 
+def _platt_lack(labels: np.ndarray, groups: np.ndarray) -> str | None:
+    by_class = groups_of(labels, groups)
+    if min(by_class.values()) >= PLATT_GROUPS:
+        return None
+    return (
+        f"the validation part has {by_class['ALL']} groups with ALL and {by_class['HEM']} with "
+        f"HEM; Platt scaling needs {PLATT_GROUPS} of each"
+    )
+
+
 def _isotonic_lack(labels: np.ndarray, groups: np.ndarray) -> str | None:
     number, by_class = len(labels), groups_of(labels, groups)
     if number >= ISOTONIC_IMAGES and min(by_class.values()) >= ISOTONIC_GROUPS:
@@ -127,6 +149,34 @@ def _temperature(labels: np.ndarray, logits: np.ndarray) -> float:
         method="bounded",
     )
     return float(np.exp(found.x))
+
+
+def _platt(labels: np.ndarray, logits: np.ndarray, temperature: float) -> tuple[float, float]:
+    """Temperature and shift of the logistic regression of labels on logits.
+
+    It has the penalty of `_logistic`, so that it is the regression whose refits are the interval.
+    """
+    from scipy.optimize import minimize
+
+    scale, signs = _scale(logits), np.where(labels == 1, 1.0, -1.0)
+    values, prior = logits / scale, scale / temperature
+
+    def loss(fitted: np.ndarray) -> tuple[float, np.ndarray]:
+        offset, slope = fitted
+        margins = signs * (offset + slope * values)
+        pull = -signs * logistic(-margins)
+        away = slope - prior
+        gradient = np.array([pull.sum() + offset, pull @ values + away])
+        return float(np.logaddexp(0, -margins).sum() + (offset**2 + away**2) / 2), gradient
+
+    # A slope of 0 or less would turn the order of the cells around.
+    bounds = [(None, None), (scale / TEMPERATURES[1], None)]
+    offset, slope = minimize(loss, [0.0, prior], jac=True, method="L-BFGS-B", bounds=bounds).x
+    return float(scale / slope), float(offset)
+
+
+def _scale(logits: np.ndarray) -> float:
+    return float(max(logits.std(), 1e-6))
 
 
 def _isotonic(labels: np.ndarray, logits: np.ndarray) -> dict[str, list[float]]:
@@ -153,7 +203,7 @@ def _isotonic(labels: np.ndarray, logits: np.ndarray) -> dict[str, list[float]]:
 
 
 def _better(labels: np.ndarray, logits: np.ndarray, groups: np.ndarray) -> tuple[str, str]:
-    """Temperature or isotonic, by their log-loss on groups left out, and the figures in words.
+    """Platt or isotonic, by their log-loss on groups left out, and the figures in words.
 
     The simpler one, unless the other is better by more than one standard error over groups.
     """
@@ -164,17 +214,18 @@ def _better(labels: np.ndarray, logits: np.ndarray, groups: np.ndarray) -> tuple
     losses = np.empty((2, len(labels)))
     for number in range(FOLDS):
         out = fold[member] == number
-        temperature = _temperature(labels[~out], logits[~out])
-        knots = _isotonic(labels[~out], logits[~out])
-        scaled = logistic(logits[out] / temperature)
+        kept = labels[~out], logits[~out]
+        temperature, shift = _platt(*kept, _temperature(*kept))
+        knots = _isotonic(*kept)
+        scaled = logistic(logits[out] / temperature + shift)
         stepped = interpolate(logits[out], knots["logit"], knots["probability"])
         losses[:, out] = [cell_losses(labels[out], values) for values in (scaled, stepped)]
     gains = np.bincount(member, losses[0] - losses[1]) / np.bincount(member)
     error = gains.std(ddof=1) / np.sqrt(len(gains))
-    chosen = "isotonic" if gains.mean() > error else "temperature"
-    ours, others = losses.mean(axis=1)[:: -1 if chosen == "isotonic" else 1]
-    other = "temperature scaling" if chosen == "isotonic" else "isotonic regression"
-    words = f", log-loss on groups left out {ours:.3f}, of {other} {others:.3f}"
+    order = ("isotonic", "platt") if gains.mean() > error else ("platt", "isotonic")
+    of = dict(zip(("platt", "isotonic"), losses.mean(axis=1), strict=True))
+    chosen, other = order
+    words = f", log-loss on groups left out {of[chosen]:.3f}, of {NAMES[other]} {of[other]:.3f}"
     return chosen, words
 
 
@@ -213,7 +264,7 @@ def _curves(
     np.add.at(counts, (labels.astype(int), member, place), 1)
     negatives, positives = draws @ counts[0], draws @ counts[1]
     both = negatives.any(axis=1) & positives.any(axis=1)
-    scale = float(max(logits.std(), 1e-6))
+    scale = _scale(logits)
     offset, slope = _logistic(
         positives[both], (negatives + positives)[both], values / scale, scale / temperature
     )

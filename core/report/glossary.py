@@ -32,6 +32,8 @@ TERMS = {
     "Calibration": "the rule, fitted on cells that were not trained on, that makes probabilities "
     "mean what they say.",
     "One factor": "all evidence is divided by the same number (temperature scaling).",
+    "A factor and a shift": "as one factor, and a constant is added, which also mends how frequent "
+    "blasts are held to be (Platt scaling).",
     "Rising curve": "a curve that never falls, fitted with few assumptions (isotonic regression).",
     "Prevalence": "the share of blasts among all cells that are read.",
     "Net benefit": "blasts found, less false alarms weighed by how much worse a missed blast is "

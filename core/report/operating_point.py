@@ -10,8 +10,13 @@ from core.metrics.estimate import Estimate
 from core.runs.calibration import Calibration, Choice
 
 # How a method of calibration is called; the glossary has each.
-METHOD_WORDS = {"temperature": "one factor", "isotonic": "a rising curve", "none": "none"}
-FITTED = ("Calibration", "One factor", "Rising curve")
+METHOD_WORDS = {
+    "temperature": "one factor",
+    "platt": "a factor and a shift",
+    "isotonic": "a rising curve",
+    "none": "none",
+}
+FITTED = ("Calibration", "One factor", "A factor and a shift", "Rising curve")
 # Labels of the quantities of an `Outcome`.
 QUANTITIES = {
     "missed": "Blasts missed (below the threshold)",

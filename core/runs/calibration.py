@@ -147,16 +147,18 @@ class Answer:
 
 
 class Calibration(Document):
-    """Temperature or knots, the threshold on the calibrated probability, and a review band.
+    """Temperature and shift, or knots, the threshold on the probability, and a review band.
 
-    reason: how it was calibrated, in words. choice: the choice of the user. default: the
-    calibration as trained, if the user chose another.
+    The probability of a logit is 1 / (1 + exp(-(logit / temperature + shift))). reason: how it was
+    calibrated, in words. choice: the choice of the user. default: the calibration as trained, if
+    the user chose another.
     """
 
     SPARSE: ClassVar[bool] = True
 
     method: Annotated[str, Choices(METHODS)] | None = None
     temperature: Annotated[float, Field(ge=1e-6, le=1e6)]
+    shift: Annotated[float, Field(ge=-1e6, le=1e6)] = 0.0
     knots: Knots | None = None
     threshold: Share
     reason: Message
@@ -172,7 +174,7 @@ class Calibration(Document):
         values = np.asarray(logits, float)
         if self.knots:
             return interpolate(values, self.knots.logit, self.knots.probability)
-        return logistic(values / self.temperature)
+        return logistic(values / self.temperature + self.shift)
 
     def interval_at(self, logit: float, spread: float = 0.0) -> tuple[float, float] | None:
         """95% interval [low, high] of a cell's calibrated probability.

@@ -42,11 +42,12 @@ def _data(cells: int = 4000, groups: int = 20, seed: int = 0) -> tuple[np.ndarra
 
 
 @pytest.mark.parametrize("factor", [1.0, 3.0, 6.0])
-def test_the_temperature_undoes_the_factor_that_made_logits_over_confident(factor):
+def test_the_fit_undoes_the_factor_and_the_shift_that_made_logits_wrong(factor):
     labels, logits, groups = _data()
-    contract = fit(labels, factor * logits, groups)
-    assert contract["method"] == "temperature"
+    contract = fit(labels, factor * (logits - 0.8), groups)
+    assert contract["method"] == "platt"
     assert contract["temperature"] == pytest.approx(factor, rel=0.1)
+    assert contract["shift"] == pytest.approx(0.8, abs=0.15)
     assert contract["threshold"] == 0.5
     assert "4000 validation cells from 20 groups" in contract["reason"]
 
@@ -58,16 +59,49 @@ def test_the_fit_lowers_the_loss_and_no_other_temperature_beats_it():
     def loss(temperature):
         return np.logaddexp(0, -signs * 3 * logits / temperature).mean()
 
-    best = fit(labels, 3 * logits, groups)["temperature"]
+    best = fit(labels, 3 * logits, groups, method="temperature")["temperature"]
     assert all(loss(best) <= loss(t) + 1e-9 for t in np.geomspace(0.5, 10, 200))
 
 
 def test_separable_cells_do_not_make_the_probabilities_extreme():
     labels, logits, groups = _data(cells=200)
-    contract = fit(labels, np.where(labels == 1, 5.0, -5.0), groups)
-    assert 0.5 <= contract["temperature"] <= 0.51
-    hopeless = fit(labels, -logits, groups)
-    assert 9.9 <= hopeless["temperature"] <= 10
+    for method in ("temperature", "platt"):
+        contract = fit(labels, np.where(labels == 1, 5.0, -5.0), groups, method=method)
+        assert contract["temperature"] == pytest.approx(0.5, rel=0.02)
+        assert contract["shift"] == pytest.approx(0, abs=0.01)
+        hopeless = fit(labels, -logits, groups, method=method)
+        assert hopeless["temperature"] == pytest.approx(10, rel=0.01)
+
+
+def test_class_weights_are_undone_by_the_shift_that_theory_gives():
+    # Weighted by the other class's frequency, the odds are off by the ratio of both.
+    rng = np.random.default_rng(2)
+    labels = (rng.random(9000) < 2 / 3).astype(int)
+    logits = 2 * (rng.normal(2 * labels - 1, 1.0))  # the log-odds where both are as frequent
+    contract = fit(labels, logits, np.arange(9000) % 60, method="platt")
+    assert contract["temperature"] == pytest.approx(1, rel=0.05)
+    assert contract["shift"] == pytest.approx(np.log(2), abs=0.1)
+    found = probability(logits, contract)
+    assert found.mean() == pytest.approx(labels.mean(), abs=0.01)
+
+
+def test_the_probability_is_the_middle_of_its_own_interval():
+    labels, logits, groups = _data(600, 30, seed=4)
+    contract = fit(labels, 0.4 * (logits - 1.0), groups, method="platt")
+    for logit in (-1.5, -0.4, 0.0, 0.6):
+        low, high = interval(logit, contract)
+        stated = probability(np.array([logit]), contract)[0]
+        odds = np.log([p / (1 - p) for p in (low, stated, high)])
+        assert odds[1] == pytest.approx((odds[0] + odds[2]) / 2, abs=0.1 * (odds[2] - odds[0]))
+
+
+def test_few_groups_of_a_class_get_no_shift():
+    labels, logits, groups = _data(400, 20)
+    rare = np.where(labels == 1, groups % 4, 100 + groups)
+    assert fit(labels, logits, rare)["method"] == "temperature"
+    assert fit(labels, logits, rare)["shift"] == 0
+    with pytest.raises(ConfigError, match=r"4 groups with ALL .*Platt scaling needs 5 of each"):
+        fit(labels, logits, rare, method="platt")
 
 
 @pytest.mark.parametrize(
@@ -107,6 +141,8 @@ def test_a_probability_is_the_logistic_function_of_the_scaled_logit():
     found = probability(logits, {"temperature": 2.0})
     np.testing.assert_allclose(found, 1 / (1 + np.exp(-logits / 2)))
     np.testing.assert_allclose(probability(-logits, {"temperature": 2.0}), 1 - found)
+    shifted = probability(logits, {"temperature": 2.0, "shift": 0.7})
+    np.testing.assert_allclose(shifted, 1 / (1 + np.exp(-(logits / 2 + 0.7))))
     assert probability(np.float32(0), {"temperature": 3.0}) == 0.5
 
 
@@ -138,12 +174,12 @@ def test_isotonic_is_chosen_where_it_is_better_on_groups_left_out():
     labels, logits, groups = _stepped(2000)
     contract = fit(labels, logits, groups)
     assert contract["method"] == "isotonic"
-    assert "on groups left out" in contract["reason"] and "of temperature" in contract["reason"]
+    assert "on groups left out" in contract["reason"] and "of Platt scaling" in contract["reason"]
     found = probability(np.array([-3.0, 0.0, 2.0, 3.0]), contract)
     np.testing.assert_allclose(found, [0.1, 0.1, 0.6, 0.6], atol=0.1)
-    assert fit(*_data(2000, 40))["method"] == "temperature"
-    assert fit(*(values[:499] for values in (labels, logits, groups)))["method"] == "temperature"
-    assert fit(labels, logits, groups % 9)["method"] == "temperature"
+    assert fit(*_data(2000, 40))["method"] == "platt"
+    assert fit(*(values[:499] for values in (labels, logits, groups)))["method"] == "platt"
+    assert fit(labels, logits, groups % 9)["method"] == "platt"
 
 
 def test_isotonic_probabilities_are_monotone_inside_zero_and_one_and_calibrated():
@@ -159,7 +195,7 @@ def test_isotonic_probabilities_are_monotone_inside_zero_and_one_and_calibrated(
     assert (np.diff(probability(distinct, contract)) > 0).all()
 
 
-@pytest.mark.parametrize("method", ["isotonic", "temperature"])
+@pytest.mark.parametrize("method", ["isotonic", "platt", "temperature"])
 def test_a_method_that_lacks_cells_is_refused_by_name(method):
     with pytest.raises(
         ConfigError, match=f"'{method}' cannot be fitted: the validation part has 40"
