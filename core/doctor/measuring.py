@@ -8,7 +8,7 @@ import pandas as pd
 
 from core.data import splits
 from core.doctor.record import Evidence, Record
-from core.metrics import calibration
+from core.metrics import bootstrap, calibration
 from core.report.dataset import split_verdict
 from core.report.phrases import interval_of
 from core.runs.adoption import MAY_HAVE_SEEN
@@ -159,12 +159,12 @@ def small_validation(record: Record) -> Evidence | None:
     rows = record.parts[record.parts["split"] == "validation"]
     cells, groups = len(rows), int(rows["group"].nunique())
     known = bool(rows["group"].notna().all())  # unknown subjects: see `leaking_split`
-    if cells >= calibration.MIN_IMAGES and (groups >= calibration.MIN_GROUPS or not known):
+    if cells >= calibration.MIN_IMAGES and (groups >= bootstrap.MIN_GROUPS or not known):
         return None
     groups_text = f" of {groups} groups of subjects" if known else ""
     return Evidence(
         f"The validation part has {cells} cells{groups_text}; at least "
-        f"{calibration.MIN_IMAGES} cells of {calibration.MIN_GROUPS} groups are needed.",
+        f"{calibration.MIN_IMAGES} cells of {bootstrap.MIN_GROUPS} groups are needed.",
         "Train anew with more cells, of more subjects.",
         None if record.config.sample is None else {"sample": None},
     )

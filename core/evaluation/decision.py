@@ -9,7 +9,7 @@ import pandas as pd
 
 from core.errors import ConfigError
 from core.evaluation import operating_point
-from core.metrics import bootstrap, calibration, classification, reliability
+from core.metrics import bootstrap, calibration_curves, classification, reliability
 from core.metrics.estimate import UNKNOWN_SUBJECTS, Estimate
 from core.runs.calibration import Calibration, Choice
 from core.runs.run_store import Run
@@ -97,7 +97,7 @@ def preview(run: Run, choice: Choice | None, prevalence: float | None = None) ->
     cells = run.predictions
     logits = cells["logit"].to_numpy(float)
     cells["probability"] = fitted.probability(logits)
-    cells["raw"] = calibration.logistic(logits)
+    cells["raw"] = calibration_curves.logistic(logits)
     parts = {name: cells[cells["split"] == name] for name in PARTS}
     parts = {name: rows for name, rows in parts.items() if len(rows)}
     shown_part = list(parts)[-1]

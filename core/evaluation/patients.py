@@ -8,7 +8,7 @@ import pandas as pd
 
 from core.evaluation.test_set import TestSet
 from core.metrics.bootstrap import LEVEL, intervals
-from core.metrics.calibration import logistic
+from core.metrics.calibration_curves import logistic
 from core.metrics.estimate import UNKNOWN_SUBJECTS, Estimate
 
 CLASSES = {"ALL": 1, "HEM": 0}

@@ -13,7 +13,8 @@ import numpy as np
 from pydantic import AfterValidator, Field, model_validator
 
 from core.documents import Choices, Document, Section
-from core.metrics.calibration import CLOSE, METHODS, interpolate, logistic
+from core.metrics.calibration import CLOSE, METHODS
+from core.metrics.calibration_curves import interpolate, logistic
 from core.untrusted.fields import Count, Line, Message, Share
 
 BASES = ("observed", "promised")

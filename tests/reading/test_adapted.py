@@ -18,7 +18,7 @@ from core.data.images import decode, encode
 from core.data.synthetic.smear_field import draw_field
 from core.evaluation.staining import recolour
 from core.explain.trust import SUPPORTED, WEAK, Figures, Judgement
-from core.metrics.calibration import logistic
+from core.metrics.calibration_curves import logistic
 from core.reading import table
 from core.reading.checked_picture import examine
 from core.reading.checks import CHECKS
