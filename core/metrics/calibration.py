@@ -9,8 +9,7 @@ from typing import NotRequired, TypedDict
 import numpy as np
 
 from core.errors import ConfigError
-from core.metrics import calibration_curves
-from core.metrics import bootstrap
+from core.metrics import bootstrap, calibration_curves
 
 METHODS = ("temperature", "platt", "isotonic", "none")
 NAMES = {
