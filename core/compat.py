@@ -29,7 +29,6 @@ else:
 __all__ = [
     "attach_to_pdf",
     "cached_property",
-    "frozen",
     "progress_bars",
     "ray_address",
     "silence_openvino_telemetry",
@@ -62,16 +61,6 @@ def ray_address() -> str | None:
 
     found: str | None = canonicalize_bootstrap_address(None)
     return found
-
-
-def frozen(function: Any) -> Any:
-    """Returns a concrete TensorFlow function with its variables as constants.
-
-    TensorFlow offers no public way to it. Guarded by the tests of `core.models.conversion`.
-    """
-    from tensorflow.python.framework import convert_to_constants
-
-    return convert_to_constants.convert_variables_to_constants_v2(function)
 
 
 def attach_to_pdf(canvas: Any, name: str, data: bytes) -> None:

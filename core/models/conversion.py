@@ -14,7 +14,7 @@ import tensorflow as tf
 from openvino import opset13 as ops
 from openvino.frontend.tensorflow import ConversionExtension
 
-from core import compat, storage
+from core import storage
 from core.errors import ModelError
 from core.models.classifier import Classifier
 from core.models.engine import Engine
@@ -45,10 +45,10 @@ def to_engine(classifier: Classifier, file: Path) -> None:
 
     if isinstance(classifier.backbone, GraphBackbone):
         features = tf.TensorSpec((None, *classifier.backbone.shape), tf.float32)
-        head = tf.function(judged, input_signature=[features]).get_concrete_function()
-        model = classifier.backbone.with_head(_convert(head, file.parent))
+        head = _convert(judged, features, classifier.head, file.parent)
+        model = classifier.backbone.with_head(head)
     else:
-        model = _convert(_concrete(graph, classifier), file.parent)
+        model = _convert(graph, _pixels(classifier), classifier.model, file.parent)
     _share_dense_weights(model)
     assembly.save(model, file)
 
@@ -64,7 +64,8 @@ def export_features(classifier: Classifier, file: Path) -> None:
         features = classifier.backbone(tf.cast(pixels, tf.float32), training=False)
         return {"features": tf.reduce_mean(features, [1, 2])}
 
-    assembly.save(_convert(_concrete(graph, classifier), file.parent), file)
+    model = _convert(graph, _pixels(classifier), classifier.model, file.parent)
+    assembly.save(model, file)
 
 
 def of_model(model: keras.Model, folder: Path) -> openvino.Model:
@@ -78,9 +79,7 @@ def of_model(model: keras.Model, folder: Path) -> openvino.Model:
 
     pixels = tf.TensorSpec(model.input_shape, tf.float32)
     try:
-        return _convert(
-            tf.function(graph, input_signature=[pixels]).get_concrete_function(), folder
-        )
+        return _convert(graph, pixels, model, folder)
     except (RuntimeError, ValueError, TypeError) as error:
         raise ModelError(
             f"It cannot be converted to OpenVINO ({error!s:.300}). Export it as ONNX."
@@ -109,27 +108,54 @@ def _log_odds(probabilities: np.ndarray) -> np.ndarray:
     return odds
 
 
-def _concrete(graph: Callable[[tf.Tensor], dict[str, tf.Tensor]], classifier: Classifier) -> Any:
+def _pixels(classifier: Classifier) -> tf.TensorSpec:
     size = classifier.model.input_shape[1]
-    pixels = tf.TensorSpec((None, size, size, 3), tf.uint8)
-    return tf.function(graph, input_signature=[pixels]).get_concrete_function()
+    return tf.TensorSpec((None, size, size, 3), tf.uint8)
 
 
-def _convert(function: Any, folder: Path) -> openvino.Model:
-    """Converts a concrete function that returns a dict of tensors; keys name the outputs.
+def _convert(
+    graph: Callable[[tf.Tensor], dict[str, tf.Tensor]],
+    given: tf.TensorSpec,
+    model: keras.Model,
+    folder: Path,
+) -> openvino.Model:
+    """Converts a function of a tensor like `given`; the keys of what it returns name the outputs.
 
-    The function is frozen into a graph file in `folder`: converting the object itself fails on
-    Python 3.13 (OpenVINO 2026.4 expects `exec` to set local variables, which PEP 667 ended).
+    The variables of `model` are constants in it. It goes by way of a graph file in `folder`:
+    converting the function itself fails on Python 3.13 (OpenVINO 2026.4 expects `exec` to set local
+    variables, which PEP 667 ended).
     """
-    frozen = compat.frozen(function)
+    values = [(variable, variable.numpy()) for variable in model.variables]
+
+    def constant(tensor: tf.Tensor) -> dict[str, tf.Tensor]:
+        with keras.StatelessScope([(one, tf.constant(value)) for one, value in values]):
+            return graph(tensor)
+
+    traced = tf.function(constant, input_signature=[given], autograph=False)
+    function = traced.get_concrete_function()
     with storage.scratch(folder) as scratch:
-        file = tf.io.write_graph(frozen.graph, str(scratch), "graph.pb", as_text=False)
+        file = tf.io.write_graph(_needed(function), str(scratch), "graph.pb", as_text=False)
         rule = ConversionExtension("ReluGrad", _relu_gradient)
-        model = openvino.convert_model(file, extension=[rule])
+        converted = openvino.convert_model(file, extension=[rule])
     # TensorFlow flattens a dict in the order of its sorted keys.
-    for key, tensor in zip(sorted(function.structured_outputs), frozen.outputs, strict=True):
-        model.output(tensor.name).get_tensor().set_names({key})
-    return model
+    for key, tensor in zip(sorted(function.structured_outputs), function.outputs, strict=True):
+        converted.output(tensor.name).get_tensor().set_names({key})
+    return converted
+
+
+def _needed(function: Any) -> tf.compat.v1.GraphDef:
+    """The operations that the outputs of a concrete function depend on.
+
+    It has others, too: a gradient by weights comes with that by features.
+    """
+    names, left = set(), [tensor.op for tensor in function.outputs]
+    while left:
+        if (operation := left.pop()).name not in names:
+            names.add(operation.name)
+            left += [tensor.op for tensor in operation.inputs] + operation.control_inputs
+    whole = function.graph.as_graph_def()
+    nodes = [node for node in whole.node if node.name in names]
+    return tf.compat.v1.GraphDef(node=nodes, versions=whole.versions, library=whole.library)
 
 
 def _share_dense_weights(model: openvino.Model) -> None:
