@@ -1,7 +1,7 @@
 """The run doctor: diagnoses problems of a run, with evidence and advice.
 
-`ILLNESSES` lists the illnesses, the most serious first. To add one, write a function in `setup`,
-`fitting` or `measuring`, and an entry here. An illness lists in `explains` those that follow from
+`FAULTS` lists the faults, the most serious first. To add one, write a function in `setup`,
+`fitting` or `measuring`, and an entry here. A fault lists in `explains` those that follow from
 it and are not shown beside it (a constant output explains a result no better than always answering
 ALL).
 """
@@ -33,7 +33,7 @@ class Diagnosis:
 
 
 @dataclass(frozen=True)
-class Illness:
+class Fault:
     """A possible diagnosis: `look` returns its evidence in a record, or None."""
 
     key: str
@@ -42,7 +42,7 @@ class Illness:
     explains: tuple[str, ...] = ()
 
 
-# The illnesses of every network that has not learned.
+# The faults of every network that has not learned.
 _NOT_LEARNED = (
     "constant-output",
     "no-better-than-always-all",
@@ -52,100 +52,100 @@ _NOT_LEARNED = (
 )
 
 # In this order: a useless classifier, wrong numbers, an inferior classifier, uncertain numbers.
-ILLNESSES = (
-    Illness(
+FAULTS = (
+    Fault(
         "one-unit-softmax",
         "The network's last layer always gives the same answer.",
         setup.one_unit_softmax,
         (*_NOT_LEARNED, "learning-rate-too-high", "learning-rate-too-low", "penalty-dominated"),
     ),
-    Illness(
+    Fault(
         "wrong-pixel-scale",
         "The images reached the network on a scale of brightness that it was not made for.",
         setup.wrong_pixel_scale,
         (*_NOT_LEARNED, "learning-rate-too-low", "overfitting", "overfitting-at-once"),
     ),
-    Illness(
+    Fault(
         "learning-rate-too-high",
         "The network was changed in steps too large to learn.",
         setup.learning_rate_too_high,
         (*_NOT_LEARNED, "oscillating", "past-the-best", "overfitting", "overfitting-at-once"),
     ),
-    Illness(
+    Fault(
         "penalty-dominated",
         "The loss is mostly a penalty on large weights, not error.",
         setup.penalty_dominated,
         (*_NOT_LEARNED, "learning-rate-too-low"),
     ),
-    Illness(
+    Fault(
         "learning-rate-too-low",
         "The network was changed in steps too small to learn in this time.",
         setup.learning_rate_too_low,
         _NOT_LEARNED,
     ),
-    Illness(
+    Fault(
         "overfitting-at-once",
         "It learned its own cells and not those of other subjects, from the first epochs on.",
         fitting.overfitting_at_once,
         ("constant-output", "underfitting", "too-few-epochs", "past-the-best", "overfitting"),
     ),
-    Illness(
+    Fault(
         "constant-output",
         "The network gives every cell practically the same answer.",
         fitting.constant_output,
         ("no-better-than-always-all", "one-class-missed", "underfitting"),
     ),
-    Illness(
+    Fault(
         "leaking-split",
         "The test cells are not independent of those trained on.",
         measuring.leaking_split,
         ("too-good",),
     ),
-    Illness(
+    Fault(
         "no-better-than-always-all",
         "It is not shown to do better than always answering ALL.",
         measuring.no_better_than_always_all,
     ),
-    Illness(
+    Fault(
         "one-class-missed",
         "It misses one class far more often than the other.",
         measuring.one_class_missed,
     ),
-    Illness(
+    Fault(
         "too-good",
         "The result is better than this kind of test has ever given.",
         measuring.too_good,
     ),
-    Illness(
+    Fault(
         "underfitting",
         "The network has hardly learned even the cells it was trained on.",
         fitting.underfitting,
         ("no-better-than-always-all",),
     ),
-    Illness(
+    Fault(
         "oscillating",
         "The loss goes up and down: the steps are too large to settle.",
         setup.oscillating,
         ("past-the-best",),
     ),
-    Illness(
+    Fault(
         "past-the-best",
         "Training went on long after the best epoch.",
         fitting.past_the_best,
         ("overfitting",),
     ),
-    Illness(
+    Fault(
         "overfitting",
         "The network has learned its training cells by heart.",
         fitting.overfitting,
     ),
-    Illness(
+    Fault(
         "too-few-epochs",
         "Training ended while the network was still getting better.",
         fitting.too_few_epochs,
         ("constant-output", "no-better-than-always-all", "underfitting"),
     ),
-    Illness(
+    Fault(
         "small-validation",
         "The validation part is too small to choose the best epoch by.",
         measuring.small_validation,
@@ -166,20 +166,18 @@ def examine(run: Run) -> list[Diagnosis]:
     if run.status.unfinished:
         return []
     run_record = record.read(run)
-    illnesses = [i for i in ILLNESSES if run.adoption is None or i.key in _OF_ADOPTED]
+    faults = [it for it in FAULTS if run.adoption is None or it.key in _OF_ADOPTED]
     try:
-        present = [
-            (illness, evidence) for illness in illnesses if (evidence := illness.look(run_record))
-        ]
+        present = [(fault, evidence) for fault in faults if (evidence := fault.look(run_record))]
     except KeyError as error:
         raise RunError(f"Metrics of run {run.run_id} lack {error}; train it again.") from None
     if run.adoption:
-        present = [(illness, _without_training(evidence)) for illness, evidence in present]
-    explained = {key for illness, _ in present for key in illness.explains}
+        present = [(fault, _without_training(evidence)) for fault, evidence in present]
+    explained = {key for fault, _ in present for key in fault.explains}
     return [
-        Diagnosis(illness.key, illness.title, evidence.evidence, evidence.advice, evidence.repair)
-        for illness, evidence in present
-        if illness.key not in explained
+        Diagnosis(fault.key, fault.title, evidence.evidence, evidence.advice, evidence.repair)
+        for fault, evidence in present
+        if fault.key not in explained
     ]
 
 
@@ -192,7 +190,7 @@ def _without_training(evidence: Evidence) -> Evidence:
 def repaired(run: Run) -> RunConfig | None:
     """Returns the config of the run with all repairs; None if no setting repairs it.
 
-    If two repairs change one setting, that of the more serious illness applies.
+    If two repairs change one setting, that of the more serious fault applies.
     """
     settings: dict[str, Setting] = {}
     for diagnosis in examine(run):

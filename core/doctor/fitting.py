@@ -1,4 +1,4 @@
-"""Illnesses of fitting: the network learned too little, too much, or for too long.
+"""Faults of fitting: the network learned too little, too much, or for too long.
 
 One function each, from a `Record` to `Evidence` or None; `core.doctor.diagnoses` lists them.
 """
@@ -29,7 +29,7 @@ OVERFIT_NATS, OVERFIT = 0.2, 1.5
 # by 0.05 in the shipped runs.
 PAST_BEST_NATS = 0.1
 # If the best epoch is kept, further epochs only cost time, so many of them are needed for a
-# diagnosis. The shipped CNN-16 keeps epoch 6 of 20, which is no illness.
+# diagnosis. The shipped CNN-16 keeps epoch 6 of 20, which is no fault.
 WASTED_EPOCHS, WASTED_SHARE = 30, 0.75
 PATIENCE = 10
 # Relative decrease of the validation cross-entropy an epoch at the full learning rate, below which

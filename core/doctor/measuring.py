@@ -1,4 +1,4 @@
-"""Illnesses of the measurement: one function each, from a `Record` to `Evidence` or None.
+"""Faults of the measurement: one function each, from a `Record` to `Evidence` or None.
 
 `core.doctor.diagnoses` lists them.
 """

@@ -26,7 +26,7 @@ from core.untrusted import zipped
 
 @dataclass(frozen=True)
 class Evidence:
-    """The evidence for an illness, advice, and the settings that repair it, if any."""
+    """The evidence for a fault, advice, and the settings that repair it, if any."""
 
     evidence: str
     advice: str

@@ -1,4 +1,4 @@
-"""Illnesses of the set-up: one function each, from a `Record` to `Evidence` or None.
+"""Faults of the set-up: one function each, from a `Record` to `Evidence` or None.
 
 `core.doctor.diagnoses` lists them.
 """
@@ -12,7 +12,7 @@ from core.runs.run_store import STAGES
 # An epoch is a jump if its loss exceeds the lowest before it by this ratio and difference in nats;
 # augmentation and dropout change it by a few hundredths.
 JUMP, JUMP_NATS = 1.5, 0.25
-# A training that jumps in a smaller share of its epochs, and recovers, is no illness.
+# A training that jumps in a smaller share of its epochs, and recovers, is no fault.
 JUMPS_SHARE = 0.1
 # Multiple of the loss of a guess: if the loss never recovers from it, the first steps were too
 # large. (If it recovers, features were large under a new head.)

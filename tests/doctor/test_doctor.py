@@ -1,4 +1,4 @@
-"""Each illness made for real, small, and found; the healthy found healthy."""
+"""Each fault made for real, small, and found; the sound found sound."""
 
 import shutil
 from collections.abc import Callable, Iterator

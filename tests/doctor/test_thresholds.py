@@ -1,4 +1,4 @@
-"""Where each illness begins, on histories written by hand."""
+"""Where each fault begins, on histories written by hand."""
 
 from pathlib import Path
 from typing import Any
@@ -178,12 +178,12 @@ def test_a_softmax_layer_of_its_own_is_found_too(tmp_path: Path, layer: str) -> 
         assert keys(run) == (["one-unit-softmax"] if units == 1 else [])
 
 
-def test_the_illnesses_are_named_once_and_say_what_to_do() -> None:
-    names = [ill.key for ill in diagnoses.ILLNESSES]
+def test_the_faults_are_named_once_and_say_what_to_do() -> None:
+    names = [fault.key for fault in diagnoses.FAULTS]
     assert len(set(names)) == len(names) == 17
-    assert len({ill.title for ill in diagnoses.ILLNESSES}) == len(names)
-    for ill in diagnoses.ILLNESSES:
-        assert set(ill.explains) <= set(names) - {ill.key}
+    assert len({fault.title for fault in diagnoses.FAULTS}) == len(names)
+    for fault in diagnoses.FAULTS:
+        assert set(fault.explains) <= set(names) - {fault.key}
 
 
 def test_the_ranges_told_are_those_the_builders_make() -> None:
