@@ -81,6 +81,11 @@ def test_the_largest_set_counts_and_what_it_lacks_is_said(run: Run) -> None:
     assert "All are of one class." in said
 
 
+def test_of_equally_large_sets_the_latest_counts(run: Run) -> None:
+    store(run, measured(run, dataset="Late", at=2.0), measured(run, dataset="Early", at=1.0))
+    assert "subjects of Late" in sentence(run)
+
+
 def test_calls_at_another_operating_point_are_said_to_be_former(run: Run) -> None:
     store(run, measured(run))
     operating_point.use(run, Choice(max_missed=0.05))

@@ -14,8 +14,8 @@ _USE = "Use it to learn the tool; train on real data for anything else."
 def sentence(run: Run) -> str:
     """What is known of its calls on real cells; "" for a run that was trained on real ones.
 
-    Of several evaluations on real cells the one with most cells counts. One of an older version
-    does not say whether its cells are real, and does not count.
+    Of several evaluations on real cells the one with most cells counts, and of equals the latest.
+    One of an older version does not say whether its cells are real, and does not count.
     """
     measured = run.metrics
     if measured is None or not measured.dataset.synthetic:
@@ -26,7 +26,7 @@ def sentence(run: Run) -> str:
         return f"{UNMEASURED} {error}"
     if not real:
         return ADOPTED if run.adoption else UNMEASURED
-    largest = max(real, key=lambda row: row.metrics.images)
+    largest = max(real, key=lambda row: (row.metrics.images, row.at or 0))
     trained = "Adopted on synthetic cells" if run.adoption else TRAINED
     return f"{trained}: {_found(run, largest)} {_USE}"
 
