@@ -83,7 +83,7 @@ def _compiled(function: Callable[..., tf.Tensor]) -> Callable[..., tf.Tensor]:
     def call(*batch: tf.Tensor) -> tf.Tensor:
         if not made:
             like = [tf.TensorSpec((None, *one.shape[1:]), one.dtype) for one in batch]
-            made.append(tf.function(function, input_signature=like))
+            made.append(tf.function(function, input_signature=like, autograph=False))
         return made[0](*batch)
 
     return call

@@ -36,7 +36,9 @@ def convert(file: Path, folder: Path) -> Converted:
             file,
             folder,
             environment=environment(folder)
-            | {"TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1"},
+            | {"TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1"}
+            # TensorFlow's own would wait ten seconds for memory that nobody gives back.
+            | {"TF_ONEDNN_USE_SYSTEM_ALLOCATOR": "1"},
             seconds=limits.conversion_seconds,
         )
     except subprocess.TimeoutExpired:
