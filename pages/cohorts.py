@@ -34,7 +34,7 @@ def show(cohort: Cohort) -> None:
             "Results are summed up once all pictures are scored. Resume the cohort to get there."
         )
     elif view == PATIENTS:
-        results.show_patients(cohort)
+        results.show_patients(cohort, summary)
     else:
         results.show_summary(summary)
 

@@ -1,13 +1,14 @@
 """How well the readers of a case agree, with each other and with the model."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
 
 from core.cases.labels import CALLED, LABELS
 from core.cases.tables import CaseRow
+from core.data.pixel_cache import CELL, IMAGE
 from core.metrics.agreement import cohens_kappa
 from core.metrics.estimate import Estimate
 
@@ -17,7 +18,7 @@ MODEL = "the model"
 @dataclass(frozen=True)
 class Agreement:
     """Two raters of the same cells. equal: cells on which they agree. blind: whether all decisions
-    were made before the model's call was shown.
+    were made before the model's call was shown. item: "cell", or "image" of whole images.
     """
 
     first: str
@@ -26,17 +27,28 @@ class Agreement:
     equal: int
     kappa: Estimate
     blind: bool
+    item: str = CELL
 
 
 def agreements(case: CaseRow) -> list[Agreement]:
     """Each reader against the model, on cells that it called, and readers against each other.
 
-    A cell that the model sent to review it did not call, whichever side it leans to.
+    A cell that the model sent to review it did not call, whichever side it leans to. Whole images
+    are compared apart from cells.
     """
-    blind = {reader: _labels(case, reader, blind=True) for reader in _readers(case)}
+    items = {cell.id: cell.item for cell in case.cells}
+    return [
+        replace(pair, item=item)
+        for item in (CELL, IMAGE)
+        for pair in _agreements(case, {cell for cell, kind in items.items() if kind == item})
+    ]
+
+
+def _agreements(case: CaseRow, among: Set[str]) -> list[Agreement]:
+    blind = {reader: _labels(case, among, reader, blind=True) for reader in _readers(case)}
     found = []
     for reader, first in blind.items():
-        labels = first or _labels(case, reader, blind=False)
+        labels = first or _labels(case, among, reader, blind=False)
         calls = {cell.id: cell.state for cell in case.cells if cell.state in CALLED}
         # What the model was not made for cannot be held against it.
         own = {cell: label for cell, label in labels.items() if label in CALLED}
@@ -44,7 +56,8 @@ def agreements(case: CaseRow) -> list[Agreement]:
     for one, other in combinations(blind, 2):
         both = bool(blind[one]) and bool(blind[other])
         first, second = (
-            blind[name] if both else _labels(case, name, blind=False) for name in (one, other)
+            blind[name] if both else _labels(case, among, name, blind=False)
+            for name in (one, other)
         )
         found.append(_compare(one, other, first, second, both))
     return [pair for pair in found if pair.cells]
@@ -54,9 +67,10 @@ def _readers(case: CaseRow) -> list[str]:
     return sorted({decision.reader for decision in case.decisions})
 
 
-def _labels(case: CaseRow, reader: str, *, blind: bool) -> dict[str, str]:
-    """What a reader decided, by cell: before seeing the model's call, or in the end."""
-    own = [decision for decision in case.decisions if decision.reader == reader]
+def _labels(case: CaseRow, among: Set[str], reader: str, *, blind: bool) -> dict[str, str]:
+    """What a reader decided among cells: before seeing the model's call, or in the end."""
+    decisions = (one for one in case.decisions if one.cell_id in among)
+    own = [decision for decision in decisions if decision.reader == reader]
     labels = {one.cell_id: one.first if blind else one.label for one in own}
     return {cell: label for cell, label in labels.items() if label is not None}
 

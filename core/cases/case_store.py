@@ -13,6 +13,7 @@ from core.cases import chain, database, drawing, pictures
 from core.cases.intake import ReadPicture
 from core.cases.labels import ALL, COUNTED
 from core.cases.tables import CaseRow, CellRow, EventRow, HeadRow, PictureRow
+from core.data.pixel_cache import IMAGE
 from core.errors import CaseError, StaleError
 from core.people import DECIDE, DELETE, SIGN, Person
 from core.reading.fields.summary import BLOOD, FEWEST_FOR_PERCENT
@@ -207,6 +208,8 @@ def cases() -> list[CaseSummary]:
                 func.count().filter(alone | CellRow.label.in_(COUNTED)).label("counted"),
                 func.count().filter(blast).label("blasts"),
             )
+            .join(PictureRow, PictureRow.id == CellRow.picture_id)
+            .where(PictureRow.kind != IMAGE)
             .group_by(CellRow.case_id)
             .subquery()
         )

@@ -15,6 +15,7 @@ from core.cells.detection.detect import detect
 from core.cells.detection.setting import resized
 from core.cells.detection.tiles import Region, Whole
 from core.cells.masks import cell_mask, contours
+from core.data.pixel_cache import CELL, IMAGE
 from core.errors import CaseError
 from core.reading.cell_reading import CellReading, Reading
 from core.reading.fields import drawing
@@ -28,7 +29,7 @@ from core.runs.run_store import Run
 from core.settings import version
 from core.untrusted.fields import shown
 
-CELL, FIELD = "cell", "field"
+FIELD = "field"  # beside `CELL` and `IMAGE`, one of which is the whole of another picture
 CUT, CONTEXT, HEAT = "cut", "context", "heat"  # the kept pictures of a cell
 CONTEXT_SIDE, HEAT_SIDE = 192, 256
 OUTLINE_ERROR = 0.7  # pixels by which a kept outline may be off
@@ -167,7 +168,8 @@ def _single(
     if not reading.cells:
         refusal = {"state": NOT_READ, "code": reading.gate.code, "reason": reading.reason or ""}
         columns |= refusal
-    facts |= {"kind": CELL, "um_per_px": reading.gate.um_per_px, "scale_by": None, "reason": None}
+    kind = IMAGE if reader.whole_images else CELL
+    facts |= {"kind": kind, "um_per_px": reading.gate.um_per_px, "scale_by": None, "reason": None}
     return _picture(image, facts, [_finish(reader, columns, images, reading)])
 
 

@@ -1,6 +1,8 @@
 """Signatures under a case: what is in their way, given, and voided by opening the case again."""
 
 import uuid
+from collections import Counter
+from collections.abc import Iterator, Sequence
 
 from core.cases import case_store, chain, database
 from core.cases.case_store import OPEN, SIGNED
@@ -9,6 +11,7 @@ from core.cases.tables import CaseRow, CellRow, SignatureRow
 from core.cases.verdict import verdict
 from core.errors import CaseError
 from core.people import SIGN, Person
+from core.reading.fields.reading import NOT_READ
 
 SIGNED_EVENT, REOPENED = "signed", "opened again"
 
@@ -16,13 +19,15 @@ SIGNED_EVENT, REOPENED = "signed", "opened again"
 def hindrances(case: CaseRow) -> list[str]:
     """Why a case cannot be signed yet, each in a sentence with the remedy."""
     found = []
-    if left := unseen(case):
-        found.append(f"{_cells(len(left))} sent to review and not seen yet. Look at each.")
-    if case.blind and (undecided := _undecided(case)):
-        found.append(f"{_cells(undecided)} not decided yet, in a case that is read blind.")
-    if differ := len(disagreements(case)):
-        found.append(f"Readers differ on {_cells(differ, verb=False)}. Settle each.")
-    if not verdict(case).cells:
+    for left, verb in _apart(unseen(case)):
+        found.append(f"{left} {verb} sent to review and not seen yet. Look at each.")
+    if case.blind:
+        for undecided, verb in _apart(_undecided(case)):
+            found.append(f"{undecided} {verb} not decided yet, in a case that is read blind.")
+    for differ, _ in _apart(disagreements(case)):
+        found.append(f"Readers differ on {differ}. Settle each.")
+    said = verdict(case)
+    if not said.cells and not said.images.keys() - {NOT_READ}:
         found.append("No cell counts. Add pictures, or decide cells that were not read.")
     return found
 
@@ -83,10 +88,11 @@ def reopen(person: Person, case_id: str, version: int) -> None:
         chain.record(session, head, person, REOPENED, case)
 
 
-def _undecided(case: CaseRow) -> int:
-    return sum(cell.label is None and cell.probability is not None for cell in case.cells)
+def _undecided(case: CaseRow) -> list[CellRow]:
+    return [cell for cell in case.cells if cell.label is None and cell.probability is not None]
 
 
-def _cells(count: int, verb: bool = True) -> str:
-    words = "1 cell" if count == 1 else f"{count} cells"
-    return f"{words} {'was' if count == 1 else 'were'}" if verb else words
+def _apart(cells: Sequence[CellRow]) -> Iterator[tuple[str, str]]:
+    """Cells and whole images in words, each where there are any, with the verb that suits."""
+    for item, number in Counter(cell.item for cell in cells).items():
+        yield (f"1 {item}", "was") if number == 1 else (f"{number} {item}s", "were")

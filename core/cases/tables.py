@@ -6,6 +6,8 @@ Times are UTC in ISO 8601 with microseconds, which sort as text. Identifiers are
 from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
+from core.data.pixel_cache import CELL, IMAGE
+
 ID, TIME, SHA256, NAME = String(32), String(32), String(64), String(200)
 
 
@@ -127,6 +129,11 @@ class CellRow(Tracked):
     version: Mapped[int]
 
     picture: Mapped[PictureRow] = relationship()
+
+    @property
+    def item(self) -> str:
+        """What it is called where it is counted: "image" for a whole one, else "cell"."""
+        return IMAGE if self.picture.kind == IMAGE else CELL
 
 
 class DecisionRow(Tracked):

@@ -11,6 +11,7 @@ import numpy as np
 from core.cases.labels import ALL, COUNTED, LABELS
 from core.cases.review import REVIEW
 from core.cases.tables import CaseRow, CellRow, PictureRow
+from core.data.pixel_cache import CELL, IMAGE
 from core.errors import RunError
 from core.evaluation.patients import count
 from core.evaluation.track_record import KnownRates, call_rates
@@ -41,7 +42,8 @@ class Verdict:
     corrected for its wrong calls; its interval joins that of the correction with the error of
     counting the decided cells (see `corrected_share`); errors of readers are not in it. minimum:
     the cells that a verdict should rest on. refused: cells that nobody has decided and the model
-    has not read, by reason.
+    has not read, by reason. images: pictures that were read whole, by what they were decided or
+    else called; none of them is among the cells.
     """
 
     decided: dict[str, int]
@@ -52,6 +54,7 @@ class Verdict:
     corrected: Estimate
     minimum: int
     refused: dict[str, int]
+    images: dict[str, int]
 
     @property
     def enough(self) -> bool:
@@ -74,14 +77,18 @@ class Verdict:
             "read_by_model_alone": self.model.counts.read,
             "in_review_undecided": self.model.counts.review,
             "refused": self.refused,
+            "images": self.images,
         }
 
 
 def verdict(case: CaseRow) -> Verdict:
     """The verdict on a case as it stands."""
-    decided = Counter(cell.label for cell in case.cells if cell.label is not None)
-    alone = [cell for cell in case.cells if cell.label is None]
-    model = summarise([_counts(case, picture) for picture in case.pictures], rates_of(case))
+    of_cells = [cell for cell in case.cells if cell.item == CELL]
+    images = [cell for cell in case.cells if cell.item == IMAGE]
+    decided = Counter(cell.label for cell in of_cells if cell.label is not None)
+    alone = [cell for cell in of_cells if cell.label is None]
+    counts = [_counts(case, picture) for picture in _of_cells(case)]
+    model = summarise(counts, rates_of(case))
     counted = sum(decided[label] for label in COUNTED)
     cells = counted + model.counts.read
     blasts = decided[ALL] + model.counts.leaning
@@ -94,19 +101,26 @@ def verdict(case: CaseRow) -> Verdict:
         corrected=_joined(_of_readers(case), counted, model.corrected, model.counts.read),
         minimum=case.minimum_cells,
         refused=dict(Counter(_first(cell) for cell in alone if cell.probability is None)),
+        images=dict(Counter(cell.label or cell.state for cell in images)),
     )
+
+
+def _of_cells(case: CaseRow) -> list[PictureRow]:
+    """The pictures of a case that were not read whole."""
+    return [picture for picture in case.pictures if picture.kind != IMAGE]
 
 
 def rates_of(case: CaseRow) -> KnownRates:
     """How often the model of a case calls cells wrongly, if it is one and still here."""
-    models = {str(picture.model) for picture in case.pictures}
+    pictures = _of_cells(case)
+    models = {str(picture.model) for picture in pictures}
     if not models:
         return UNKNOWN
     if len(models) > 1:
         return SEVERAL_MODELS
     if any(cell.adapted and cell.label is None for cell in case.cells):
         return ADAPTED
-    picture = case.pictures[0]
+    picture = pictures[0]
     try:
         run = run_store.get(picture.run_id)
     except RunError:
@@ -140,7 +154,7 @@ def _of_readers(case: CaseRow) -> Estimate:
     """
     by_picture: dict[str, list[bool]] = {}
     for cell in case.cells:
-        if cell.label in COUNTED:
+        if cell.label in COUNTED and cell.item == CELL:
             by_picture.setdefault(cell.picture_id, []).append(cell.label == ALL)
     blasts = [value for values in by_picture.values() for value in values]
     if not blasts:

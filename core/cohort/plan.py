@@ -16,6 +16,7 @@ from pydantic import Field
 
 from core import storage
 from core.cohort.source import ListedPicture, Source, pictures
+from core.data.pixel_cache import CELL
 from core.documents import Document
 from core.errors import DataError, RunError
 from core.reading.preparing.options import ReadingOptions
@@ -93,7 +94,8 @@ class CohortSummary(Document):
     pictures = cells + fields + refused. calls: of pictures of one cell and of cells of fields, by
     call. refused_by: of both, by the code of the check. copies: pictures whose bytes are those of
     an earlier one; of one patient they count once. known: pictures of cells that the model was
-    trained or tested on. without_subject: pictures of no known patient.
+    trained or tested on. without_subject: pictures of no known patient. item: what the model reads,
+    "cell", or "image" of one that sees whole images, which are its cells here.
     """
 
     pictures: Count = 0
@@ -107,6 +109,7 @@ class CohortSummary(Document):
     known: Count = 0
     patients: Count = 0
     without_subject: Count = 0
+    item: Line = CELL
 
 
 def digests(run: Run) -> tuple[str, dict[str, str | None]]:

@@ -140,7 +140,8 @@ def write(cohort: Cohort, progress: Callable[[int, int], object] = lambda *_: No
                 patients[group.subject].add(group)
         kinds = total.kinds
         progress(kinds[CELL] + kinds[FIELD] + kinds[REFUSED], cohort.manifest.pictures)
-    rates = call_rates(cohort.plan.model())
+    model = cohort.plan.model()
+    rates = call_rates(model)
     rows = [
         _row(subject, one, summarise_total(one.counts, one.pairs, rates))
         for subject, one in sorted(patients.items(), key=lambda item: natural(item[0]))
@@ -159,6 +160,7 @@ def write(cohort: Cohort, progress: Callable[[int, int], object] = lambda *_: No
         known=total.known,
         patients=len(rows),
         without_subject=total.without_subject,
+        item=model.config.item,
     ).write(cohort.summary_file)
 
 

@@ -22,7 +22,8 @@ from core.untrusted import arrays
 
 # The cell, at its scale; the whole image, whatever it shows; the cell's outline, filled; a disc of
 # its area.
-INPUTS = ("cell", "image", "silhouette", "size")
+CELL, IMAGE = "cell", "image"  # what a model reads is called so, wherever it is counted
+INPUTS = (CELL, IMAGE, "silhouette", "size")
 CONTROLS = ("silhouette", "size")  # never models
 GREY = 128
 VERSION = "2"  # of what a network is shown
@@ -34,7 +35,7 @@ def pixels(
     geometry: Geometry,
     progress: Progress | None = None,
     *,
-    inputs: str = "cell",
+    inputs: str = CELL,
     normaliser: Normaliser | None = None,
 ) -> np.ndarray:
     """The inputs of `cells`, in their order: a read-only memory map, uint8 (N, size, size, 3) RGB.
@@ -64,14 +65,14 @@ def variant(inputs: str, normaliser: Normaliser | None) -> list[str]:
 
 
 def prepare(
-    image: np.ndarray, geometry: Geometry, normaliser: Normaliser | None, inputs: str = "cell"
+    image: np.ndarray, geometry: Geometry, normaliser: Normaliser | None, inputs: str = CELL
 ) -> np.ndarray:
     """What a network sees of an image before it is resized by `core.data.geometry.fit`.
 
     Cuts the window out, or makes the whole image fit into it, reduces it to `inputs` (see `shown`)
     and normalises its stain: RGB uint8 (H, W, 3) to (window, window, 3).
     """
-    if inputs == "image":
+    if inputs == IMAGE:
         cut = letterbox(image, geometry.window)
     else:
         cut = window(shown(image, inputs), geometry.window)

@@ -132,8 +132,8 @@ class Record:
         if test is None:
             return ""
         return (
-            f"On {test.images} test cells its accuracy is {test.accuracy:.2f}; always "
-            f"answering ALL has {test.always_all['accuracy']:.2f}."
+            f"On {test.images} test {self.config.items} its accuracy is {test.accuracy:.2f}; "
+            f"always answering ALL has {test.always_all['accuracy']:.2f}."
         )
 
     @property

@@ -30,7 +30,8 @@ def predict_parts(run: Run, parts: pd.DataFrame, logits: np.ndarray) -> dict[str
     validation = (parts["split"] == "validation").to_numpy()
     groups = groups_of(parts)[validation]
     labels = parts["label"].to_numpy()[validation]
-    fitted = Calibration.parse(calibration.fit(labels, logits[validation], groups))
+    items = run.config.items
+    fitted = Calibration.parse(calibration.fit(labels, logits[validation], groups, items=items))
     fitted.write(run.path / "calibration.json")
     table = parts.assign(logit=logits, probability=fitted.probability(logits))
     with storage.atomic(run.path / "predictions.parquet") as temporary:

@@ -58,7 +58,9 @@ def propose(run: Run, choice: Choice) -> Calibration:
     fitted = trained.replace(operating_point=None, review=None)
     if choice.calibration is not None:
         fitted = Calibration.parse(
-            calibration.fit(labels, logits, groups, method=choice.calibration)
+            calibration.fit(
+                labels, logits, groups, method=choice.calibration, items=run.config.items
+            )
         )
     part = Part(labels, fitted.probability(logits), groups, _no_promise(run, rows))
     if choice.max_missed is not None:

@@ -32,7 +32,7 @@ class Patients:
     table: subject, label (1 for one with a blast), group, cells, share (of its cells called ALL)
     and log_odds (their mean). cut: the share from which on a patient is called ALL; cut_reason is
     "" if it was chosen on validation, else why not. roc_auc: over patients, by log_odds. right: by
-    class, and "all" for both.
+    class, and "all" for both. items: what the run reads of them, "cells" or "images".
     """
 
     table: pd.DataFrame
@@ -40,6 +40,7 @@ class Patients:
     cut_reason: str
     roc_auc: Estimate
     right: Mapping[str, Count]
+    items: str
 
 
 def measure(test: TestSet) -> Patients | None:
@@ -55,7 +56,8 @@ def measure(test: TestSet) -> Patients | None:
     right = (table["share"] >= cut).to_numpy() == (labels == 1)
     counts = {name: count(right[labels == label]) for name, label in CLASSES.items()}
     found = intervals(labels, logistic(table["log_odds"].to_numpy()), table["group"].to_numpy(str))
-    return Patients(table, cut, reason, found["roc_auc"], counts | {"all": count(right)})
+    both = counts | {"all": count(right)}
+    return Patients(table, cut, reason, found["roc_auc"], both, test.run.config.items)
 
 
 def by_patient(cells: pd.DataFrame, threshold: float) -> pd.DataFrame:

@@ -44,9 +44,14 @@ class FittedCalibration(TypedDict):
 
 
 def fit(
-    labels: np.ndarray, logits: np.ndarray, groups: np.ndarray, *, method: str | None = None
+    labels: np.ndarray,
+    logits: np.ndarray,
+    groups: np.ndarray,
+    *,
+    method: str | None = None,
+    items: str = "cells",
 ) -> FittedCalibration:
-    """Calibration on the validation part, whose arrays are (N,).
+    """Calibration on the validation part, whose arrays are (N,); `items` is what they are called.
 
     None as method chooses by what there is. Too few cells: none. Fewer than 5 groups of a class:
     temperature scaling (Guo et al. 2017, equation 9). Else Platt scaling (Platt 1999, equation 1),
@@ -56,7 +61,7 @@ def fit(
     `ConfigError` for a method that is unknown or lacks cells.
     """
     labels, logits, groups = np.asarray(labels), np.asarray(logits, float), np.asarray(groups)
-    method, reason = _choose(labels, logits, groups, method)
+    method, reason = _choose(labels, logits, groups, method, items)
     temperature, shift = 1.0, 0.0
     if method in ("temperature", "platt"):
         temperature = calibration_curves.temperature(labels, logits)
@@ -80,15 +85,15 @@ def fit(
 
 
 def _choose(
-    labels: np.ndarray, logits: np.ndarray, groups: np.ndarray, method: str | None
+    labels: np.ndarray, logits: np.ndarray, groups: np.ndarray, method: str | None, items: str
 ) -> tuple[str, str]:
     """The method of a calibration, and the sentence on what it is fitted to. Raises as `fit`."""
-    lack, comparison = _lack(labels, groups), ""
+    lack, comparison = _lack(labels, groups, items), ""
     if method is None:
         if lack:
             return "none", f"not calibrated: {lack}"
-        method = "temperature" if _platt_lack(labels, groups) else "platt"
-        if not _isotonic_lack(labels, groups):
+        method = "temperature" if _platt_lack(labels, groups, items) else "platt"
+        if not _isotonic_lack(labels, groups, items):
             method, comparison = _better(labels, logits, groups)
     elif method not in METHODS:
         raise ConfigError(f"{method!r} is not a calibration. Choose one of {', '.join(METHODS)}.")
@@ -96,20 +101,20 @@ def _choose(
         return "none", "not calibrated, by choice"
     else:
         more = {"platt": _platt_lack, "isotonic": _isotonic_lack}.get(method)
-        lack = lack or (more(labels, groups) if more else None)
+        lack = lack or (more(labels, groups, items) if more else None)
         if lack:
             raise ConfigError(f"Calibration {method!r} cannot be fitted: {lack}. Choose another.")
-    on = f"calibrated on {len(labels)} validation cells from {len(np.unique(groups))} groups"
+    on = f"calibrated on {len(labels)} validation {items} from {len(np.unique(groups))} groups"
     return method, f"{on} ({NAMES[method]}{comparison})"
 
 
-def _lack(labels: np.ndarray, groups: np.ndarray) -> str | None:
+def _lack(labels: np.ndarray, groups: np.ndarray, items: str) -> str | None:
     number, clusters = len(labels), len(np.unique(groups))
     if number >= MIN_IMAGES and clusters >= bootstrap.MIN_GROUPS and len(np.unique(labels)) == 2:
         return None
     return (
-        f"the validation part has {number} cells from {clusters} "
-        f"{'group' if clusters == 1 else 'groups'}; at least {MIN_IMAGES} cells of both classes "
+        f"the validation part has {number} {items} from {clusters} "
+        f"{'group' if clusters == 1 else 'groups'}; at least {MIN_IMAGES} {items} of both classes "
         f"from {bootstrap.MIN_GROUPS} groups are needed"
     )
 
@@ -119,23 +124,23 @@ def groups_of(labels: np.ndarray, groups: np.ndarray) -> dict[str, int]:
     return {name: len(np.unique(groups[labels == y])) for name, y in (("ALL", 1), ("HEM", 0))}
 
 
-def _platt_lack(labels: np.ndarray, groups: np.ndarray) -> str | None:
+def _platt_lack(labels: np.ndarray, groups: np.ndarray, items: str) -> str | None:
     by_class = groups_of(labels, groups)
     if min(by_class.values()) >= PLATT_GROUPS:
         return None
     return (
-        f"the validation part has {by_class['ALL']} groups with ALL and {by_class['HEM']} with "
-        f"HEM; Platt scaling needs {PLATT_GROUPS} of each"
+        f"the {items} of the validation part have {by_class['ALL']} groups with ALL and "
+        f"{by_class['HEM']} with HEM; Platt scaling needs {PLATT_GROUPS} of each"
     )
 
 
-def _isotonic_lack(labels: np.ndarray, groups: np.ndarray) -> str | None:
+def _isotonic_lack(labels: np.ndarray, groups: np.ndarray, items: str) -> str | None:
     number, by_class = len(labels), groups_of(labels, groups)
     if number >= ISOTONIC_IMAGES and min(by_class.values()) >= ISOTONIC_GROUPS:
         return None
     return (
-        f"the validation part has {number} cells, of {by_class['ALL']} groups with ALL and "
-        f"{by_class['HEM']} with HEM; isotonic regression needs {ISOTONIC_IMAGES} cells and "
+        f"the validation part has {number} {items}, of {by_class['ALL']} groups with ALL and "
+        f"{by_class['HEM']} with HEM; isotonic regression needs {ISOTONIC_IMAGES} {items} and "
         f"{ISOTONIC_GROUPS} groups of each"
     )
 

@@ -8,6 +8,7 @@ import numpy as np
 from core.cells.detection.detect import white_cells
 from core.cells.masks import bounding_box, cell_mask, lit_mask, outline
 from core.compat import cached_property
+from core.data.pixel_cache import CELL, IMAGE
 from core.explain.heat_map import HeatMap
 from core.explain.overlay import overlay, resize_heat, stamp
 from core.explain.trust import Judgement
@@ -78,6 +79,11 @@ class CellReading:
     def outlined(self) -> np.ndarray:
         """The image with the outline of its cell or cells, RGB uint8 (W, W, 3)."""
         return outline(self.image, self.region)
+
+    @property
+    def items(self) -> str:
+        """What the model reads: "cells", or "images" if it sees whole images."""
+        return f"{IMAGE if self.whole_image else CELL}s"
 
     @cached_property
     def region(self) -> np.ndarray:

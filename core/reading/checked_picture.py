@@ -13,7 +13,7 @@ from core.cells.morphology import Morphology, measure
 from core.cells.scale import size
 from core.compat import cached_property
 from core.data.geometry import Geometry, fit
-from core.data.pixel_cache import prepare
+from core.data.pixel_cache import CELL, IMAGE, prepare
 from core.models.engine import EngineOutput
 from core.ood.reference import Reference
 from core.reading.prepared import Prepared
@@ -205,11 +205,16 @@ class CheckedPicture:
         """The measures of that region, which must not be empty."""
         return measure(self.image, self.mask)
 
+    @property
+    def items(self) -> str:
+        """What the model reads: "cells", or "images" if it sees whole images."""
+        return f"{IMAGE if self.whole_image else CELL}s"
+
     @cached_property
     def shown(self) -> np.ndarray:
         """What the model sees, before it is made smaller: RGB uint8 (W, W, 3)."""
         normaliser = self.stain.normaliser if self.stain else None
-        inputs = "image" if self.whole_image else "cell"
+        inputs = IMAGE if self.whole_image else CELL
         return prepare(self.image, self.geometry, normaliser, inputs)
 
     @cached_property

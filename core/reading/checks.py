@@ -167,7 +167,7 @@ def familiar(picture: CheckedPicture) -> Refusal | None:
         picture.unchecked["appearance"] = (
             _unknown("how its reference cells look")
             if reference is None
-            else f"Its reference {_kind(picture)} are too few to say how they look."
+            else f"Its reference {picture.items} are too few to say how they look."
         )
         return None
     looks, limit = reference.appearance, reference.appearance_limit
@@ -183,7 +183,7 @@ def familiar(picture: CheckedPicture) -> Refusal | None:
     instead = "" if offer is None else f"{adapted.WAY_OUT}, "
     return Refusal(
         f"In colour, light or chromatin it is{adapted.even(picture)} unlike the reference "
-        f"{_kind(picture)} (distance {distance:.1f}, at most {limit:.1f}): another stain, another "
+        f"{picture.items} (distance {distance:.1f}, at most {limit:.1f}): another stain, another "
         f"camera, or another kind of cell.{in_vain}",
         f"Have a person look at it, {instead}or use a model trained on cells of this stain.",
         offer,
@@ -213,7 +213,7 @@ def known(picture: CheckedPicture) -> Refusal | None:
     if distance <= reference.limit:
         return None
     return Refusal(
-        f"To this model it is{adapted.even(picture)} unlike the reference {_kind(picture)} "
+        f"To this model it is{adapted.even(picture)} unlike the reference {picture.items} "
         f"(distance {distance:.2f}, at most {reference.limit:.2f}): another kind of cell, "
         "another stain, or no cell.",
         "Have a person look at it, or use a model trained on such cells.",
@@ -241,11 +241,6 @@ OF_PIXELS: dict[str, Check] = {
 OF_WHOLE_IMAGES: dict[str, Check] = {"not black": not_black, "appearance": familiar}
 OF_FEATURES: dict[str, Check] = {"known": known}
 CHECKS = OF_PIXELS | OF_FEATURES
-
-
-def _kind(picture: CheckedPicture) -> str:
-    """What the model sees."""
-    return "images" if picture.whole_image else "cells"
 
 
 def _unknown(what: str) -> str:

@@ -4,6 +4,7 @@ import pandas as pd
 
 from core.cohort.plan import CohortSummary
 from core.cohort.tally import FAILED, REFUSED
+from core.data.pixel_cache import IMAGE
 from core.jobs.job import Status
 from core.reading.fields.summary import FEWEST_FOR_PERCENT
 from core.report.phrases import duration
@@ -54,7 +55,8 @@ def so_far_in_words(status: Status) -> str:
 
 def sentence(summary: CohortSummary) -> str:
     """What became of the pictures, in a sentence or two."""
-    text = f"{summary.pictures:,} pictures: {summary.cells:,} read as one cell"
+    how = "whole" if summary.item == IMAGE else "as one cell"
+    text = f"{summary.pictures:,} pictures: {summary.cells:,} read {how}"
     if summary.fields:
         fields = "a field" if summary.fields == 1 else f"{summary.fields:,} fields"
         text += f", {fields} with {summary.field_cells:,} white cells"
@@ -62,7 +64,7 @@ def sentence(summary: CohortSummary) -> str:
     if summary.copies:
         text += f" {summary.copies:,} are copies of others; of one patient they count once."
     if summary.known:
-        text += f" {summary.known:,} are cells that the model was trained or tested on."
+        text += f" {summary.known:,} are {summary.item}s that the model was trained or tested on."
     if summary.without_subject:
         text += f" The patient of {summary.without_subject:,} is not known."
     return text
@@ -73,15 +75,20 @@ def refusals(summary: CohortSummary) -> pd.DataFrame:
     found = summary.refused_by
     return pd.DataFrame(
         {
-            "Reason": [REFUSALS.get(code, code) for code in found],
+            "Reason": [
+                REFUSALS.get(code, code).replace("training cells", f"training {summary.item}s")
+                for code in found
+            ],
             "Check": list(found),
             "Refused": list(found.values()),
         }
     )
 
 
-def patients(table: pd.DataFrame) -> pd.DataFrame:
+def patients(table: pd.DataFrame, item: str) -> pd.DataFrame:
     """The patients of patients.parquet as a page shows them; shares of too few cells are left out.
+
+    `item` is what the model reads, `CohortSummary.item`.
 
     The corrected share is given however few cells there are, since its interval says how few.
     "As called" and "Why not corrected" are left out where they are empty for all.
@@ -91,7 +98,7 @@ def patients(table: pd.DataFrame) -> pd.DataFrame:
         {
             "Patient": table["subject"],
             "Pictures": table["pictures"],
-            "Cells read": table["read"],
+            f"{item.capitalize()}s read": table["read"],
             "ALL": table["ALL"],
             "HEM": table["HEM"],
             "Review": table["review"],

@@ -36,7 +36,7 @@ def _numbers(row: ComparedRun, milliseconds: float | None) -> _Columns:
         "Model": row.name,
         "Measured on": row.protocol,
         "Data set": row.run.facts.dataset.name,
-        "Test cells": row.run.metrics.images,
+        f"Test {row.run.run.config.items}": row.run.metrics.images,
         "Groups": row.run.metrics.groups,
     }
     for metric, estimate in row.estimates.items():
@@ -79,7 +79,7 @@ def _text(row: ComparedRun, view: str, milliseconds: float | None) -> _Columns:
             columns["Against the best"] = row.against
     if view == "Cost":
         columns |= {
-            "Test cells": row.run.metrics.images,
+            f"Test {row.run.run.config.items}": row.run.metrics.images,
             "Groups": row.run.metrics.groups,
             "Parameters": row.cost("parameters"),
             "Epochs": row.cost("epochs"),
@@ -94,7 +94,7 @@ def _baselines(rows: Sequence[ComparedRun], view: str) -> list[_Columns]:
     first = {row.run.facts.protocol.test_cells: row for row in reversed(rows)}
     table: list[_Columns] = []
     for row in reversed(list(first.values())):
-        whose = f", cells of {row.name}" if len(first) > 1 else ""
+        whose = f", {row.run.run.config.items} of {row.name}" if len(first) > 1 else ""
         values = {
             LABELS[metric]: phrases.brief(Estimate(row.always_all[metric]))
             for metric in VIEWS[view]
@@ -146,14 +146,17 @@ def repeat_protocol(repeat: Repeat) -> str:
     return ", or ".join(dict.fromkeys(map(phrases.protocol, repeat.runs)))
 
 
-def worst_subject(name: str, subjects: pd.DataFrame) -> str:
-    """Returns the sentence on the first, worst subject of `subgroups.by_subject`."""
+def worst_subject(name: str, subjects: pd.DataFrame, items: str) -> str:
+    """Returns the sentence on the first, worst subject of `subgroups.by_subject`.
+
+    `items`: what the run reads, `RunConfig.items`.
+    """
     if subjects.empty:
-        return f"{name}: the subjects of its test cells are not known."
+        return f"{name}: the subjects of its test {items} are not known."
     worst = subjects.iloc[0]
     return (
         f"{name}: worst for subject {worst['subject']} ({worst['class']}): it calls "
-        f"{worst['right']} of {worst['cells']} cells correctly ({worst['share']:.0%})."
+        f"{worst['right']} of {worst['cells']} {items} correctly ({worst['share']:.0%})."
     )
 
 
@@ -185,7 +188,7 @@ def _architecture(row: ComparedRun) -> str:
 
 
 def _ours(row: ComparedRun, metric: str) -> _Columns:
-    cells = f"{row.run.facts.dataset.name}, {row.run.metrics.images} cells"
+    cells = f"{row.run.facts.dataset.name}, {row.run.metrics.images} {row.run.run.config.items}"
     return {
         "Result": row.name,
         "Whose": "ours",

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pandas as pd
 
+from core.data.pixel_cache import IMAGE
 from core.evaluation.decision import Outcome, Reliability
 from core.metrics import reliability
 from core.metrics.estimate import Estimate
@@ -55,31 +56,32 @@ def in_percents(choice: Choice | None, lowest: float = 0.0, highest: float = 100
     )
 
 
-def rule(calibration: Calibration) -> str:
-    """Returns the rule for the call in one sentence."""
-    text = f"It calls a cell ALL from a probability of {calibration.threshold:.3g} on"
+def rule(calibration: Calibration, item: str) -> str:
+    """Returns the rule for the call of an item, `RunConfig.item`, in one sentence."""
+    one = "an image" if item == IMAGE else f"a {item}"
+    text = f"It calls {one} ALL from a probability of {calibration.threshold:.3g} on"
     if band := calibration.band:
         text = (
-            f"It calls a cell ALL above a probability of {band.high:.3g} and HEM below "
+            f"It calls {one} ALL above a probability of {band.high:.3g} and HEM below "
             f"{band.low:.3g}, and sends those between to review"
         )
     chosen = calibration.operating_point or calibration.review
     return f"{text}; {'chosen for this model' if chosen else 'as trained'}."
 
 
-def calibrated(calibration: Calibration) -> str:
-    """Returns on what, and how, the probabilities were calibrated."""
+def calibrated(calibration: Calibration, items: str) -> str:
+    """Returns on what, and how, the probabilities of items, `RunConfig.items`, were calibrated."""
     method, on = calibration.method, calibration.fitted_on
     if method is None or method == "none" or on is None:
         return calibration.reason
     return (
-        f"calibrated on {on.cells:,} validation cells of {on.groups:,} groups of subjects, by "
+        f"calibrated on {on.cells:,} validation {items} of {on.groups:,} groups of subjects, by "
         f"{METHOD_WORDS[method]}"
     )
 
 
-def sentence(outcome: Outcome, part: str) -> str:
-    """Returns the outcome on a part in words."""
+def sentence(outcome: Outcome, part: str, items: str) -> str:
+    """Returns the outcome on a part of items, `RunConfig.items`, in words."""
     missed, clear = outcome.missed.value, outcome.specificity.value
     alarms = outcome.false_alarms.value
     if missed is None or clear is None or alarms is None:
@@ -87,15 +89,15 @@ def sentence(outcome: Outcome, part: str) -> str:
     text = (
         f"Of the {outcome.all} blasts of the {part} part it would miss "
         f"{round(missed * outcome.all)} ({missed:.1%}); it would clear {clear:.0%} of the HEM "
-        f"cells, with {100 * alarms:.1f} false alarms per 100 cells where "
-        f"{outcome.prevalence:.0%} of the cells are blasts."
+        f"{items}, with {100 * alarms:.1f} false alarms per 100 {items} where "
+        f"{outcome.prevalence:.0%} of the {items} are blasts."
     )
     if outcome.review is None or outcome.missed_outright is None or outcome.false_outright is None:
         return text
     return (
-        f"{text} With review, {outcome.review.value:.0%} of the cells go to a person, "
+        f"{text} With review, {outcome.review.value:.0%} of the {items} go to a person, "
         f"{outcome.missed_outright.value:.1%} of the blasts are still called HEM and "
-        f"{outcome.false_outright.value:.1%} of the HEM cells ALL."
+        f"{outcome.false_outright.value:.1%} of the HEM {items} ALL."
     )
 
 

@@ -21,7 +21,7 @@ def sentence(found: Patients) -> str:
     return (
         f"{both.right} of {both.of} patients lie on the right side: {all_.right} of {all_.of} with "
         f"ALL and {hem.right} of {hem.of} without, if a patient with at least {found.cut:.0%} of "
-        f"cells called ALL counts as ALL (a share {chosen})."
+        f"{found.items} called ALL counts as ALL (a share {chosen})."
     )
 
 
@@ -39,7 +39,7 @@ def table(measured: Mapping[str, Patients | None]) -> pd.DataFrame:
                 "With ALL": _words(found.right["ALL"]),
                 "Without": _words(found.right["HEM"]),
                 "ROC AUC over patients": brief(found.roc_auc),
-                "Called ALL from": f"{found.cut:.0%} of cells",
+                "Called ALL from": f"{found.cut:.0%} of {found.items}",
             }
         )
     return pd.DataFrame(rows)

@@ -84,6 +84,6 @@ def protocol(run: TestSet) -> str:
 
 
 def test_cells(run: TestSet) -> str:
-    """Returns the number of test cells and their subjects, for a sentence."""
-    kind = "synthetic cells" if run.synthetic else "cells"
+    """Returns the number of test cells, or images, and their subjects, for a sentence."""
+    kind = f"{'synthetic ' if run.synthetic else ''}{run.run.config.items}"
     return f"{len(run.cells):,} {kind} {_SUBJECTS[run.run.config.split]}"

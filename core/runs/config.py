@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from core.cells import staining
 from core.data import datasets, splits
-from core.data.pixel_cache import CONTROLS, INPUTS
+from core.data.pixel_cache import CELL, CONTROLS, IMAGE, INPUTS
 from core.documents import Choices, Document
 from core.errors import BlastLensError, ConfigError, DataError, ModelError
 from core.models import catalog, device, weights
@@ -116,7 +116,7 @@ class RunConfig(Document):
     weights: Annotated[str, Choices(_WEIGHTS)] = "imagenet"
     pixels: Annotated[str, Choices(catalog.PIXELS)] = "own"
     stain_normalisation: Annotated[str, Choices(staining.METHODS)] = "none"
-    inputs: Annotated[str, Choices(INPUTS)] = "cell"
+    inputs: Annotated[str, Choices(INPUTS)] = CELL
 
     @classmethod
     def parse(cls, values: Any, error: type[BlastLensError] = ConfigError) -> Self:
@@ -190,7 +190,17 @@ class RunConfig(Document):
     @property
     def sees_whole_images(self) -> bool:
         """Whether the network sees images as they are, not single cells on black at one scale."""
-        return self.inputs == "image"
+        return self.inputs == IMAGE
+
+    @property
+    def item(self) -> str:
+        """What the network reads: "cell" or "image"."""
+        return IMAGE if self.sees_whole_images else CELL
+
+    @property
+    def items(self) -> str:
+        """The plural of `item`."""
+        return f"{self.item}s"
 
     @property
     def is_control(self) -> bool:

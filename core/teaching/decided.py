@@ -15,6 +15,7 @@ from core.cases.review import disagreements
 from core.cases.tables import CaseRow, CellRow
 from core.cells.detection.red_cells import RED_CELL_UM
 from core.data.images import decode
+from core.data.pixel_cache import IMAGE
 from core.errors import BlastLensError
 from core.ood import reference
 from core.reading.fields.reading import BORDER
@@ -23,6 +24,7 @@ from core.runs import run_store
 LABELS = {ALL: 1, HEM: 0}
 NOT_SIGNED = "in cases that are not signed"
 NOT_DECIDED = "not decided"
+WHOLE = "pictures that were read whole"
 OTHERWISE = "decided to be neither ALL nor HEM"
 DIFFERED = "on which readers differ"
 ADAPTED = "kept in colours that were adapted to a model's"
@@ -106,14 +108,17 @@ def collect(case_ids: Iterable[str], *, open_too: bool = False) -> Decided:
 
 def can_be_taught(cell: CellRow) -> bool:
     """Whether a decision on the cell would be one more to learn from."""
-    return CUT in cell.files and not cell.adapted and cell.code != BORDER.code
+    whole = cell.item == IMAGE
+    return CUT in cell.files and not (whole or cell.adapted) and cell.code != BORDER.code
 
 
 def _looked_through(case: CaseRow) -> Iterator[tuple[CellRow, str | None]]:
     """Each cell with why it is left out; None if it is not."""
     differing = {cell.id for cell in disagreements(case)}
     for cell in case.cells:
-        if cell.label is None:
+        if cell.item == IMAGE:
+            yield cell, WHOLE
+        elif cell.label is None:
             yield cell, NOT_DECIDED
         elif cell.label not in LABELS:
             yield cell, OTHERWISE

@@ -1,11 +1,14 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import beta
 
-from core.cases import case_store, review
+from core.cases import case_store, review, signing
 from core.cases.agreement import agreements
 from core.cases.verdict import verdict
 from core.metrics.agreement import cohens_kappa
+from core.reading.fields.reading import NOT_READ
 from tests.factories import cases
 from tests.factories.cases import READER, SECOND, versions
 
@@ -103,3 +106,30 @@ def test_a_model_agrees_or_not_on_what_it_called_alone() -> None:
     decide(case_id, "ALL", 1, 2, 3, 4)
     (model,) = agreements(case_store.get(case_id))
     assert (model.cells, model.equal) == (2, 1)
+
+
+def test_whole_images_count_apart_and_change_no_share() -> None:
+    images = [cases.whole("ALL", seed=8), cases.whole("review", name="w.png", seed=9)]
+    alone, mixed = cases.make([cases.field()]), cases.make([cases.field(), *images])
+    of_cells, both = (verdict(case_store.get(case_id)) for case_id in (alone, mixed))
+    assert both.images == {"ALL": 1, "review": 1} and of_cells.images == {}
+    assert replace(both, images={}) == of_cells
+    listed = {case.id: (case.cells, case.counted, case.blasts) for case in case_store.cases()}
+    assert listed[mixed] == listed[alone] == (5, 3, 2)
+    decide(mixed, "HEM", 1)  # the cell 1, and both images
+    both = verdict(case_store.get(mixed))
+    assert both.images == {"HEM": 2} and (both.cells, both.decided["HEM"]) == (3, 1)
+    pairs = [(one.item, one.cells, one.equal) for one in agreements(case_store.get(mixed))]
+    assert pairs == [("cell", 1, 0), ("image", 1, 0)]
+
+
+def test_a_case_of_whole_images_alone_can_be_signed_without_a_share() -> None:
+    case_id = cases.make([cases.whole("review")])
+    case = case_store.get(case_id)
+    assert verdict(case).cells == 0 and verdict(case).share is None
+    (hindrance,) = signing.hindrances(case)
+    assert hindrance.startswith("1 image was sent to review")
+    decide(case_id, "ALL", 1)
+    assert signing.hindrances(case_store.get(case_id)) == []
+    refused = cases.make([cases.whole(NOT_READ)])
+    assert "No cell counts" in signing.hindrances(case_store.get(refused))[0]

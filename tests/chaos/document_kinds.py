@@ -76,7 +76,7 @@ def _calibration() -> None:
         answer = fitted.answer(logit, 0.5)
         assert 0 <= answer.probability <= 1
     assert fitted.uncertain is None or len(fitted.uncertain) == 2
-    operating_point.rule(fitted)
+    operating_point.rule(fitted, "cell")
     operating_point.in_percents(fitted.choice)
     fitted.to_json()
     _card()

@@ -32,8 +32,10 @@ def test_shares_and_alarms_by_hand_at_the_parts_prevalence_and_at_another() -> N
     assert own.review is None and own.missed.interval is None  # two groups with HEM
     rare = decision.outcome(_rows(), contract, 0.1)
     assert rare.false_alarms.value == pytest.approx(0.5 * 0.9)
-    assert "would miss 1 (25.0%)" in operating_point.sentence(rare, "test")
-    assert "45.0 false alarms per 100 cells where 10%" in operating_point.sentence(rare, "test")
+    assert "would miss 1 (25.0%)" in operating_point.sentence(rare, "test", "cells")
+    assert "45.0 false alarms per 100 cells where 10%" in operating_point.sentence(
+        rare, "test", "cells"
+    )
 
 
 def test_review_by_hand() -> None:
@@ -42,7 +44,7 @@ def test_review_by_hand() -> None:
     found = decision.outcome(_rows(), contract)
     assert found.review.value == 0.5  # 0.2, 0.5 and 0.6
     assert found.missed_outright.value == 0 and found.false_outright.value == 0.5
-    assert "50% of the cells go to a person" in operating_point.sentence(found, "test")
+    assert "50% of the cells go to a person" in operating_point.sentence(found, "test", "cells")
 
 
 def test_the_trade_off_ends_where_nothing_and_where_everything_is_missed() -> None:

@@ -32,7 +32,7 @@ def test_subjects_are_counted_by_hand_and_the_worst_comes_first():
     assert table["subject"].tolist()[:2] == ["0", "1"]
     assert table["share"].tolist()[:3] == pytest.approx([4 / 6, 5 / 6, 1])
     assert table["class"].tolist()[:2] == ["HEM", "ALL"]
-    assert worst_subject("CNN", table) == (
+    assert worst_subject("CNN", table, "cells") == (
         "CNN: worst for subject 0 (HEM): it calls 4 of 6 cells correctly (67%)."
     )
 
@@ -40,7 +40,7 @@ def test_subjects_are_counted_by_hand_and_the_worst_comes_first():
 def test_unknown_subjects_have_no_row():
     run = invented.in_memory("r", TABLE.assign(subject=None), np.ones(len(TABLE)))
     assert by_subject(run).empty
-    assert "not known" in worst_subject("CNN", by_subject(run))
+    assert "not known" in worst_subject("CNN", by_subject(run), "cells")
 
 
 @pytest.fixture(autouse=True)

@@ -7,9 +7,10 @@ import cv2
 import numpy as np
 
 from core.cases import case_store
-from core.cases.intake import CELL, CONTEXT, CUT, FIELD, HEAT, NOT_JUDGED, ReadCell, ReadPicture
+from core.cases.intake import CONTEXT, CUT, FIELD, HEAT, NOT_JUDGED, ReadCell, ReadPicture
 from core.cases.review import REVIEW
 from core.cases.tables import CaseRow
+from core.data.pixel_cache import CELL, IMAGE
 from core.people import Person, own_machine
 from core.reading.fields import reading
 
@@ -64,13 +65,23 @@ def field(
 
 
 def single(
-    state: str = "ALL", *, name: str = "cell.png", seed: int = 0, model: dict[str, Any] = MODEL
+    state: str = "ALL",
+    *,
+    name: str = "cell.png",
+    seed: int = 0,
+    model: dict[str, Any] = MODEL,
+    kind: str = CELL,
 ) -> ReadPicture:
-    """A picture of one drawn cell."""
+    """A picture of one drawn cell, or one that was read whole."""
     image = _background((96, 96), seed)
     line = _draw(image, (48, 48))
     cells = (_cell(1, state, line, image.copy()),)
-    return _picture(image, CELL, name, cells, seed, model, {"um_per_px": None, "scale_by": None})
+    return _picture(image, kind, name, cells, seed, model, {"um_per_px": None, "scale_by": None})
+
+
+def whole(state: str = "ALL", *, name: str = "whole.png", seed: int = 0) -> ReadPicture:
+    """A picture that a model of whole images has read."""
+    return single(state, name=name, seed=seed, model=MODEL | {"run": "of images"}, kind=IMAGE)
 
 
 def _background(shape: tuple[int, int], seed: int) -> np.ndarray:

@@ -1,18 +1,21 @@
 """Models that see whole images: trained, read, and their heat maps held against the cells found."""
 
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from core.audit import ablations
+from core.cases import intake
 from core.cells.detection.detect import white_cells
 from core.data import datasets
 from core.data.geometry import Geometry, fit, letterbox
 from core.data.images import encode
-from core.data.pixel_cache import prepare
+from core.data.pixel_cache import IMAGE, prepare
 from core.data.synthetic.smear_field import draw_field
 from core.errors import ModelError, RunError
+from core.evaluation.test_set import TestSet
 from core.explain.overlay import resize_heat
 from core.reading import picture
 from core.reading.cell_reading import Reading
@@ -20,8 +23,12 @@ from core.reading.picture import is_large, read_picture, read_small_field
 from core.reading.preparing.options import ReadingOptions
 from core.reading.reader import Reader
 from core.reading.table import rows
+from core.report import cohorts, comparison, comparison_tables, phrases
+from core.report.card import sections
+from core.report.card.render import markdown
 from core.runs import config, run_store
 from core.runs.run_store import Run
+from tests.factories.cohorts import score
 from tests.factories.training import train
 
 
@@ -129,3 +136,22 @@ def test_the_cells_of_a_field_and_the_controls_are_refused(run: Run) -> None:
         read_small_field(Reader(run), encode(_field(7, 2)), "field.png")
     with pytest.raises(RunError, match="no outline and no size"):
         ablations.require_auditable(run, "controls")
+
+
+def test_what_is_counted_is_called_images(run: Run, tmp_path: Path) -> None:
+    data = encode(_field(101, 2))
+    read = intake.read(Reader(run), "whole.png", data)
+    assert read.columns["kind"] == IMAGE and len(read.cells) == 1
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    (folder / "whole.png").write_bytes(data)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BLASTLENS_ARTIFACTS", str(run.path.parent.parent))
+        summary = score(run, folder, tmp_path / "out").summary
+    assert summary is not None and summary.item == IMAGE
+    assert "1 read whole, 0 refused" in cohorts.sentence(summary)
+    test = TestSet.load(run)
+    assert phrases.test_cells(test).startswith(f"{len(test.cells)} images of")
+    assert "Test images" in comparison_tables.numbers(comparison.rows([test]))
+    card = markdown(sections.build(run, []))
+    assert "images of" in card and not re.search(r"\d cells|test cells", card)

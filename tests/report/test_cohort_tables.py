@@ -13,10 +13,10 @@ PATIENT = {
 
 def test_the_share_as_called_is_that_of_patients_with_enough_cells() -> None:
     few = PATIENT | {"subject": "2", "read": 19}
-    both = cohorts.patients(pd.DataFrame([PATIENT, few]))
+    both = cohorts.patients(pd.DataFrame([PATIENT, few]), "cell")
     assert both["As called"].iloc[0] == 0.6 and both["As called"].isna().iloc[1]
     assert both["Corrected"].tolist() == [0.55, 0.55]
-    assert "As called" not in cohorts.patients(pd.DataFrame([few]))
+    assert "As called" not in cohorts.patients(pd.DataFrame([few]), "cell")
 
 
 def test_why_a_share_is_not_corrected_stands_where_it_is_not() -> None:
@@ -24,6 +24,6 @@ def test_why_a_share_is_not_corrected_stands_where_it_is_not() -> None:
         "not_corrected_because": "The model has no rates.",
         "corrected_share": None,
     }
-    assert "Why not corrected" not in cohorts.patients(pd.DataFrame([PATIENT]))
-    shown = cohorts.patients(pd.DataFrame([PATIENT, lacking]))
+    assert "Why not corrected" not in cohorts.patients(pd.DataFrame([PATIENT]), "cell")
+    shown = cohorts.patients(pd.DataFrame([PATIENT, lacking]), "cell")
     assert shown["Why not corrected"].tolist() == ["", "The model has no rates."]

@@ -74,20 +74,22 @@ def performance(run: Run, measured: RunMetrics) -> list[Item]:
         if name not in measured.parts:
             items.append(gap(f"{name} part", "It was not measured.", "Train again."))
             continue
-        items += _part(name, measured.parts[name])
+        items += _part(name, measured.parts[name], run.config.items)
     return [*items, _patients(run)]
 
 
 def _patients(run: Run) -> Item:
     found = measure_patients(TestSet.load(run))
     if found is None:
-        return gap("Test part by patient", patients.UNKNOWN, "Give the subject of each cell.")
+        return gap(
+            "Test part by patient", patients.UNKNOWN, f"Give the subject of each {run.config.item}."
+        )
     return fact("Test part by patient", patients.sentence(found))
 
 
-def _part(name: str, part: PartMetrics) -> list[Item]:
+def _part(name: str, part: PartMetrics, read: str) -> list[Item]:
     title = "Training" if name == "train" else name.capitalize()
-    label = f"{title} part: {part.images:,} cells of {part.groups:,} groups"
+    label = f"{title} part: {part.images:,} {read} of {part.groups:,} groups"
     rows = _rows(part)
     items = [table(label, ("Metric", "Value", "95% interval", "Always ALL"), rows)]
     if name == "test":
@@ -124,10 +126,10 @@ def _flat(document: dict[str, Any], above: str = "") -> Any:
 
 def subgroups(run: Run, measured: RunMetrics) -> list[Item]:
     """Results on the test part by subject and by fold."""
-    test, threshold = _test(run), run.calibration.threshold
+    test, threshold, read = _test(run), run.calibration.threshold, run.config.items.capitalize()
     remedy = "Open the run's data set on the Dataset page, which has the measures of every cell."
     size = gap("By size of the cell", "The run's folder has no measures of its cells.", remedy)
-    return [*_subjects(run), *_folds(test, threshold), size]
+    return [*_subjects(run), *_folds(test, threshold, read), size]
 
 
 def _subjects(run: Run) -> list[Item]:
@@ -144,11 +146,11 @@ def _subjects(run: Run) -> list[Item]:
         (row["subject"], row["class"], f"{row['cells']}", f"{row['right']}", f"{row['share']:.2f}")
         for row in subjects.head(_WORST).to_dict("records")
     ]
-    header = ("Subject", "Class", "Cells", "Right", "Share")
+    header = ("Subject", "Class", run.config.items.capitalize(), "Right", "Share")
     return [fact("By subject", sentence), table("The worst subjects", header, rows)]
 
 
-def _folds(test: Any, threshold: float) -> list[Item]:
+def _folds(test: Any, threshold: float, read: str) -> list[Item]:
     folds = by_fold(test, threshold)
     if folds.empty:
         return []
@@ -156,7 +158,7 @@ def _folds(test: Any, threshold: float) -> list[Item]:
         (row.fold, f"{row.cells}", f"{row.subjects}", f"{row.share:.2f}")
         for row in folds.itertuples()
     ]
-    return [table("By official fold", ("Fold", "Cells", "Subjects", "Share right"), rows)]
+    return [table("By official fold", ("Fold", read, "Subjects", "Share right"), rows)]
 
 
 def failures(run: Run, measured: RunMetrics) -> list[Item]:
@@ -168,7 +170,7 @@ def failures(run: Run, measured: RunMetrics) -> list[Item]:
         (PurePosixPath(row.image_id).name, _class(row.label), f"{row.probability:.3f}")
         for row in calls.itertuples()
     ]
-    items = [fact("Wrong calls", f"{wrong:,} of {len(test):,} test cells.")]
+    items = [fact("Wrong calls", f"{wrong:,} of {len(test):,} test {run.config.items}.")]
     if rows:
         header = ("Image", "Truth", "Probability of ALL")
         items.append(table("The most confident wrong calls", header, rows))
@@ -177,7 +179,7 @@ def failures(run: Run, measured: RunMetrics) -> list[Item]:
 
 def external(run: Run, measured: RunMetrics) -> list[Item]:
     """The results of `evaluate --dataset` on other data sets."""
-    items = [_evaluation(row) for row in run.evaluations]
+    items = [_evaluation(row, run.config.items) for row in run.evaluations]
     if any(not row.leaking for row in run.evaluations):
         return items
     remedy = f"Measure it elsewhere: python -m core evaluate {run.run_id} --dataset FOLDER"
@@ -185,14 +187,14 @@ def external(run: Run, measured: RunMetrics) -> list[Item]:
     return [*items, gap("External validation", missing, remedy)]
 
 
-def _evaluation(row: Evaluation) -> Item:
+def _evaluation(row: Evaluation, read: str) -> Item:
     part = row.metrics
-    title = f"{row.dataset}, {date(row.at)[:10]}: {part.images:,} cells of {part.groups:,} groups"
+    title = f"{row.dataset}, {date(row.at)[:10]}: {part.images:,} {read} of {part.groups:,} groups"
     if row.leaking and not row.of_subjects_trained_on:
         title += f"; {MAY_HAVE_SEEN}"
     elif row.leaking:
         seen = row.of_subjects_trained_on
-        title += f"; not external, {seen:,} cells are of subjects it was trained on"
+        title += f"; not external, {seen:,} {read} are of subjects it was trained on"
     return table(title, ("Metric", "Value", "95% interval", "Always ALL"), _rows(part))
 
 

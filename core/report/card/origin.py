@@ -45,6 +45,7 @@ def use(context: CardContext) -> list[Item]:
 def data(context: CardContext) -> list[Item]:
     """The data set: source, counts and exclusions."""
     dataset, parts = context.dataset, context.metrics.protocol.parts
+    read = context.config.items.capitalize()
     synthetic = "Drawn by a program. They show no patient." if dataset.synthetic else None
     rows = [
         (name, *(f"{getattr(parts[name], key):,}" for key in _COUNTS))
@@ -55,7 +56,7 @@ def data(context: CardContext) -> list[Item]:
         fact("Data set", f"{dataset.name}; fingerprint {dataset.fingerprint}"),
         context.text("source", synthetic),
         context.text("citation", "None needed: synthetic." if synthetic else _citation(dataset)),
-        table("Cells and subjects", ("Part", "Cells", "ALL", "HEM", "Subjects", "Groups"), rows),
+        table(f"{read} and subjects", ("Part", read, "ALL", "HEM", "Subjects", "Groups"), rows),
         fact("Sampling", _sampling(context.config)),
         recorded(dataset.phases, "Phases", lambda x: ", ".join(f"{k} {n:,}" for k, n in x.items())),
         _linked(context),
@@ -64,8 +65,8 @@ def data(context: CardContext) -> list[Item]:
             dataset.rejected,
             "Missing data",
             lambda n: (
-                f"{n:,} files could not be used, and {dataset.unlabelled:,} cells have no "
-                "label; both were left out. Nothing was imputed."
+                f"{n:,} files could not be used, and {dataset.unlabelled:,} "
+                f"{context.config.items} have no label; both were left out. Nothing was imputed."
             ),
         ),
         context.text("eligibility", synthetic and "Does not apply: synthetic."),
@@ -86,8 +87,9 @@ def _citation(dataset: DatasetFacts) -> str | None:
 
 def _sampling(config: RunConfig) -> str:
     if config.sample is None:
-        return "All labelled cells of the split's phases."
-    return f"{config.sample:,} cells, {config.balance} shares of the classes, seed {config.seed}."
+        return f"All labelled {config.items} of the split's phases."
+    drawn = f"{config.sample:,} {config.items}"
+    return f"{drawn}, {config.balance} shares of the classes, seed {config.seed}."
 
 
 def _linked(context: CardContext) -> Item:

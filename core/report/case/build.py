@@ -1,5 +1,7 @@
 """Builds the report of a case from the database and from the runs that read its pictures."""
 
+from collections.abc import Mapping
+
 from sqlalchemy import select
 
 from core.cases import case_store, chain, database
@@ -41,6 +43,7 @@ def build(case_id: str) -> CaseReport:
     signed = case.signatures[0].verdict if case.signatures else None
     cells: dict[str, list[ReportedCell]] = {picture.id: [] for picture in case.pictures}
     decisions = _by_cell(case.decisions)
+    items = {cell.id: cell.item for cell in case.cells}
     for cell in case.cells:
         cells[cell.picture_id].append(_cell(cell, decisions.get(cell.id, [])))
     return CaseReport.parse(
@@ -56,7 +59,7 @@ def build(case_id: str) -> CaseReport:
                 _columns(row, ReportedPicture) | {"cells": cells[row.id]} for row in case.pictures
             ],
             "models": model.cards([picture.model for picture in case.pictures]),
-            "events": [_event(event) for event in events],
+            "events": [_event(event, items) for event in events],
         },
         CaseError,
     )
@@ -87,9 +90,10 @@ def _agreement(pair: Agreement) -> ReportedAgreement:
         equal=pair.equal,
         kappa=phrases.full(pair.kappa),
         blind=pair.blind,
+        item=pair.item,
     )
 
 
-def _event(event: EventRow) -> dict[str, object]:
+def _event(event: EventRow, items: Mapping[str, str]) -> dict[str, object]:
     facts = {name: getattr(event, name) for name in (*HEADER, "hash", "payload")}
-    return facts | {"said": history.said(event)}
+    return facts | {"said": history.said(event, items=items)}

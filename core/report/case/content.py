@@ -8,9 +8,10 @@ from typing import Annotated
 from pydantic import Field
 
 from core.cases.case_store import OPEN, SIGNED
-from core.cases.intake import CELL, FIELD
+from core.cases.intake import FIELD
 from core.cases.labels import ALL, HEM, LABELS
 from core.cases.review import REVIEW
+from core.data.pixel_cache import CELL, IMAGE
 from core.documents import Choices, Section
 from core.reading.fields.reading import CUT, NOT_READ
 from core.untrusted.fields import Count, Line, Message, Sha256, Share
@@ -87,7 +88,7 @@ class ReportedPicture(Section):
     id: Identifier
     place: Count
     name: FileName
-    kind: Annotated[str, Choices((CELL, FIELD))]
+    kind: Annotated[str, Choices((CELL, IMAGE, FIELD))]
     file: Sha256
     input_sha256: Sha256
     width: Pixels
@@ -152,6 +153,7 @@ class ReportedAgreement(Section):
     equal: Count
     kappa: Message
     blind: bool
+    item: Annotated[str, Choices((CELL, IMAGE))] = CELL
 
 
 class ReportedFigures(Section):
@@ -169,6 +171,7 @@ class ReportedFigures(Section):
     read_by_model_alone: Count
     in_review_undecided: Count
     refused: dict[Message, Count]
+    images: dict[Line, Count] = Field(default_factory=dict)
 
 
 class ChainHead(Section):

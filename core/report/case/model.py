@@ -48,7 +48,7 @@ def _known(model: Mapping[str, Any]) -> tuple[dict[str, str], str]:
     if run.engine_digest != model["engine_sha256"]:
         return {}, OTHER
     read_with = Calibration.parse(model["calibration"])
-    facts = {"Operating point": rule(read_with)}
+    facts = {"Operating point": rule(read_with, run.config.item)}
     if read_with.to_json() != run.calibration.to_json():
         facts["Operating point now"] = MOVED
     try:

@@ -8,6 +8,7 @@ from typing import TypeVar
 from core.cases import pictures
 from core.cases.intake import FIELD
 from core.data.images import decode, encode
+from core.data.pixel_cache import CELL, IMAGE
 from core.reading.fields.drawing import OVERVIEW, overview
 from core.report.case.content import CaseReport, ReportedCell, ReportedEvent, ReportedPicture
 from core.report.case.history import counted
@@ -24,6 +25,11 @@ class ShownCell:
     picture: ReportedPicture
     cell: ReportedCell
 
+    @property
+    def noun(self) -> str:
+        """What it is called: "image" for a whole one, else "cell"."""
+        return IMAGE if self.picture.kind == IMAGE else CELL
+
 
 @dataclass(frozen=True)
 class Selection:
@@ -38,6 +44,12 @@ class Selection:
     listed: Sequence[ShownCell]
     events: Sequence[ReportedEvent]
     left_out: str
+
+    @property
+    def title(self) -> str:
+        """What `pictured` and `listed` are: "Cells", "Images", or both."""
+        nouns = {row.noun for row in (*self.pictured, *self.listed)}
+        return " and ".join(f"{noun}s" for noun in sorted(nouns)).capitalize()
 
 
 def select(report: CaseReport) -> Selection:

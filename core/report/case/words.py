@@ -7,6 +7,7 @@ from math import pi, sqrt
 from core.cases.agreement import MODEL, Agreement
 from core.cases.case_store import SIGNED
 from core.cells.scale import size
+from core.data.pixel_cache import IMAGE
 from core.reading.fields.summary import FEWEST_FOR_PERCENT
 from core.report.case.content import (
     CaseReport,
@@ -63,7 +64,7 @@ def how(blind: bool) -> str:
 def agreed(pair: Agreement | ReportedAgreement) -> str:
     """On how many cells two raters agree; of a model, of those that it called."""
     called = " that it called" if pair.second == MODEL else ""
-    return f"{pair.equal:,} of {counted(pair.cells, 'cell')}{called}"
+    return f"{pair.equal:,} of {counted(pair.cells, pair.item)}{called}"
 
 
 def before_signing(figures: ReportedFigures) -> list[str]:
@@ -109,12 +110,25 @@ def signature(one: ReportedSignature) -> str:
 
 def conclusion(figures: ReportedFigures) -> str:
     """The verdict in one sentence, which is not a diagnosis."""
+    apart = f" {whole_images(figures)}" if figures.images else ""
     if not figures.cells:
-        return "No cell counts, so there is no share of blasts."
+        return f"No cell counts, so there is no share of blasts.{apart}"
     share = f" ({figures.share:.0%})" if in_percent(figures) else ""
     return (
         f"Blasts: {figures.blasts:,} of {counted(figures.cells, 'cell')} that count{share}, as "
-        "readers decided them and, where none did, as a model called them."
+        f"readers decided them and, where none did, as a model called them.{apart}"
+    )
+
+
+def whole_images(figures: ReportedFigures) -> str:
+    """What became of pictures that were read whole, which no share of blasts has; "" if none."""
+    if not figures.images:
+        return ""
+    said = ", ".join(f"{number:,} {standing}" for standing, number in figures.images.items())
+    number = counted(sum(figures.images.values()), "whole image")
+    return (
+        f"Apart from cells, {number}: {said}. A call of a whole image does not say how many of its "
+        "cells are blasts."
     )
 
 
@@ -131,6 +145,7 @@ def verdict(figures: ReportedFigures) -> list[tuple[str, str]]:
         ("Decided by readers", ", ".join(decided) or "none"),
         ("Read by a model alone", alone),
         ("Not read, not decided", " ".join(refused) or "none"),
+        *([("Whole images", whole_images(figures))] if figures.images else []),
     ]
 
 
@@ -162,6 +177,11 @@ def _corrected(figures: ReportedFigures) -> str:
 def _enough(figures: ReportedFigures) -> str:
     asked = f"{figures.cells:,} count, {figures.minimum_cells:,} are asked for"
     return f"yes: {asked}." if figures.enough_cells else f"no: {asked}."
+
+
+def holds(picture: ReportedPicture) -> str:
+    """What was read of a picture: its cells, or all of it."""
+    return "whole image" if picture.kind == IMAGE else counted(len(picture.cells), "cell")
 
 
 def call(cell: ReportedCell) -> str:

@@ -24,7 +24,7 @@ def advice(cell: CellReading) -> str:
 def unusual(cell: CellReading) -> str:
     """Which measures stand out among the reference cells, in a sentence; "" if none does."""
     found = [finding.brief for finding in cell.findings if finding.unusual]
-    return f"Unusual among its reference {kind(cell)}: {phrases.names(found)}." if found else ""
+    return f"Unusual among its reference {cell.items}: {phrases.names(found)}." if found else ""
 
 
 def contradicted(cell: CellReading) -> str:
@@ -36,12 +36,7 @@ def contradicted(cell: CellReading) -> str:
     if 2 * against <= total:
         return ""
     many = f"All {total}" if against == total else f"{against} of the {total}"
-    return f"{many} reference {kind(cell)} most like it are {other}."
-
-
-def kind(cell: CellReading) -> str:
-    """What the model reads: "cells", or "images" if it sees whole images."""
-    return "images" if cell.whole_image else "cells"
+    return f"{many} reference {cell.items} most like it are {other}."
 
 
 def heat_map(cell: CellReading, judged: Judgement) -> str:

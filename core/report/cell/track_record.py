@@ -44,7 +44,7 @@ def tell(run: Run) -> RecordInWords:
         missing = f"Its calls have no record. {error}"
         return RecordInWords(dict.fromkeys(CALLS, missing), "", real, None, adopted)
     record = track_record.measure(test)
-    kind = "images" if run.config.sees_whole_images else "cells"
+    kind = run.config.items
     cells = _cells(test.facts, kind)
     calls = {call: _of_call(found, record, cells, kind) for call, found in record.calls.items()}
     return RecordInWords(calls, _of_probabilities(record, cells), real, record, adopted)

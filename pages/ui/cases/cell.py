@@ -16,7 +16,7 @@ _REFERENCE = 84  # pixels
 
 def show(cell: CellRow, *, hidden: bool, blind: bool) -> None:
     """Shows a cell; `hidden` leaves out what the model makes of it, `blind` what others decided."""
-    name = f"Cell {cell.number} of {cell.picture.name}"
+    name = f"{cell.item.capitalize()} {cell.number} of {cell.picture.name}"
     section(f"No. {cell.number} of {plain(cell.picture.name)}{_size(cell)}")
     if hidden:
         st.markdown("Decide first; then the model's call is shown.")
@@ -91,7 +91,7 @@ def _show_references(cell: CellRow) -> None:
     """Shows them as one element: a page of few elements answers a key sooner."""
     if not cell.similar:
         return
-    st.caption("Reference cells most like it, of both classes")
+    st.caption(f"Reference {cell.item}s most like it, of both classes")
     here, missing = [], []
     for reference in cell.similar:
         name, label = str(reference["image_id"]), str(reference["label"])
@@ -99,7 +99,7 @@ def _show_references(cell: CellRow) -> None:
         if picture is None:
             missing.append(PurePosixPath(name).name)
         else:
-            here.append((picture, f"{SHAPES[label]} {label}", f"Reference cell {name}"))
+            here.append((picture, f"{SHAPES[label]} {label}", f"Reference {cell.item} {name}"))
     if here:
         images, captions, alternatives = zip(*here, strict=True)
         st.image(list(images), caption=list(captions), alt=alternatives, width=_REFERENCE)

@@ -10,9 +10,10 @@ from streamlit.typing import UploadedFile
 from core.cases import case_store, intake, retention
 from core.cases.case_store import MAX_NAME, MOST_CELLS, SIGNED
 from core.cases.intake import ReadPicture
-from core.cases.tables import CaseRow
+from core.cases.tables import CaseRow, PictureRow
 from core.cells.scale import CAMERA_UM
 from core.data import images
+from core.data.pixel_cache import IMAGE
 from core.errors import CaseError, ConfigError, UploadError
 from core.people import Person
 from core.reading.fields.summary import BLOOD, MARROW
@@ -130,8 +131,7 @@ def show_pictures(case: CaseRow, person: Person) -> None:
                 model = plain(named.get(picture.run_id, picture.run_id))
                 st.caption(
                     f"{plain(picture.name)}: {picture.kind}, "
-                    f"{counted(cells[picture.id], 'cell')} found, {read[picture.id]:,} read by "
-                    f"{model}"
+                    f"{_found(picture, cells[picture.id], read[picture.id])} by {model}"
                 )
                 if picture.reason:
                     st.caption(f":material/warning: {plain(picture.reason)}")
@@ -145,6 +145,12 @@ def show_pictures(case: CaseRow, person: Person) -> None:
                         on_click=parts.act,
                         args=(_remove, person, case.id, picture.id),
                     )
+
+
+def _found(picture: PictureRow, cells: int, read: int) -> str:
+    if picture.kind == IMAGE:
+        return "read whole" if read else "not read"
+    return f"{counted(cells, 'cell')} found, {read:,} read"
 
 
 def _remove(person: Person, case_id: str, picture_id: str) -> None:

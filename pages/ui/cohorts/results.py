@@ -34,8 +34,8 @@ def show_summary(summary: CohortSummary) -> None:
     download_table("Refusals as CSV", refused, "refusals.csv")
 
 
-def show_patients(cohort: Cohort) -> None:
-    """Each patient's cells and share of blasts, as called and corrected; sorted at a click."""
+def show_patients(cohort: Cohort, summary: CohortSummary) -> None:
+    """Each patient's counts and share of blasts, as called and corrected; sorted at a click."""
     table = pd.read_parquet(cohort.patients_file)
     if table.empty:
         st.info(
@@ -46,10 +46,10 @@ def show_patients(cohort: Cohort) -> None:
     percent = st.column_config.NumberColumn(format="percent")
     called = st.column_config.NumberColumn(
         format="percent",
-        help="Of the cells read, those on the side of ALL; from 20 cells on",
+        help=f"Of the {summary.item}s read, those on the side of ALL; from 20 on",
     )
     st.dataframe(
-        cohorts.patients(table),
+        cohorts.patients(table, summary.item),
         hide_index=True,
         height="content" if len(table) <= 10 else _HEIGHT,
         column_config=dict.fromkeys(_SHARES, percent) | {"As called": called},
@@ -57,9 +57,9 @@ def show_patients(cohort: Cohort) -> None:
         alt="A row each patient: cells by call, and the share of blasts with its interval",
     )
     st.caption(
-        "Corrected: the share of blasts among the cells read, corrected for how often this model "
-        "calls cells of unseen patients wrongly; from and to are its 95% interval. Copies of a "
-        "picture count once."
+        f"Corrected: the share of ALL among the {summary.item}s read, corrected for how often "
+        f"this model calls {summary.item}s of unseen patients wrongly; from and to are its 95% "
+        "interval. Copies of a picture count once."
     )
     download_table("Patients as CSV", table, "patients.csv")
 

@@ -68,7 +68,8 @@ def show_open(runs: list[TestSet], labels: dict[str, str]) -> None:
 
 def _gallery(run: TestSet, kind: str, name: str) -> None:
     cells = run.outcome(kind)
-    section(f"{plain(name)}: {len(cells)} cells of {OUTCOMES[kind]}, the most confident first")
+    said = f"{len(cells)} {run.run.config.items} of {OUTCOMES[kind]}, the most confident first"
+    section(f"{plain(name)}: {said}")
     root = _root(run)
     heat = st.segmented_control(
         "Heat maps", default=HEAT[1], required=True, **address.choice("heat", "choice", HEAT)

@@ -156,8 +156,9 @@ def show_subjects(runs: list[TestSet], rows: Rows) -> None:
     """Shows results by subject, official fold, quality flag and cell size."""
     labels = {row.run_id: row.name for row in rows}
     tables = {labels[run.run_id]: subgroups.by_subject(run) for run in runs}
-    for name, table in tables.items():
-        st.markdown(f"- {plain(comparison_tables.worst_subject(name, table))}")
+    for run, (name, table) in zip(runs, tables.items(), strict=True):
+        worst = comparison_tables.worst_subject(name, table, run.run.config.items)
+        st.markdown(f"- {plain(worst)}")
     charts.show(
         subject_plots.subjects(tables),
         alt="Share of each subject's cells called correctly, a strip for each run",

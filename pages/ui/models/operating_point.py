@@ -111,17 +111,17 @@ def _outcome(run: Run, choice: Choice, prevalence: float | None, stored: Preview
     calibration = stored.calibration
     if proposed is not None:
         part = proposed.shown_part
-        st.markdown(f"**{outcome_sentence(proposed.parts[part], part)}**")
+        st.markdown(f"**{outcome_sentence(proposed.parts[part], part, run.config.items)}**")
         if text := beyond(proposed.parts[part], part, choice):
             st.markdown(f":material/rule: {text}")
         for chosen in (proposed.calibration.operating_point, proposed.calibration.review):
             if chosen is not None:
                 st.markdown(f":material/groups: {chosen.reason}")
     _buttons(run, choice, proposed, calibration)
-    now = [f"**Now:** {rule(calibration)}"]
+    now = [f"**Now:** {rule(calibration, run.config.item)}"]
     if proposed is None or proposed.calibration != calibration:  # else it is shown above
         part = stored.shown_part
-        now.append(outcome_sentence(stored.parts[part], part))
+        now.append(outcome_sentence(stored.parts[part], part, run.config.items))
     st.caption(" ".join(now))
     return proposed
 
@@ -192,7 +192,7 @@ def _show_charts(run: Run, proposed: Preview, stored: Preview) -> None:
 def _reliability(run: Run, proposed: Preview) -> None:
     with st.expander("Do its probabilities mean what they say?"):
         st.caption(
-            f"{sentence(calibrated(proposed.calibration))}.",
+            f"{sentence(calibrated(proposed.calibration, run.config.items))}.",
             help=explain(*FITTED),
         )
         for column, (part, both) in zip(st.columns(2), proposed.reliability.items(), strict=False):

@@ -112,8 +112,7 @@ def protocol(run: Run) -> str:
     if measured is None:
         return "This model has not been measured."
     test, rules = measured.test, measured.protocol
-    kind = "images" if run.config.sees_whole_images else "cells"
-    kind = f"synthetic {kind}" if measured.dataset.synthetic else kind
+    kind = f"{'synthetic ' if measured.dataset.synthetic else ''}{run.config.items}"
     where = "of patients it had also trained on" if rules.leaking else "of held-out subjects"
     if rules.training_unknown:
         where = "of patients that it may have trained on"

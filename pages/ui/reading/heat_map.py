@@ -99,7 +99,7 @@ def _choose_view(cell: CellReading, judgement: Judgement, key: str) -> tuple[str
             views,
             required=True,
             key=chosen,
-            format_func=lambda view: BARE[sentences.kind(cell)] if view == CELL else view,
+            format_func=lambda view: BARE[cell.items] if view == CELL else view,
             label_visibility="collapsed",
         )
         st.button(
@@ -169,7 +169,7 @@ def show_details(run: Run, cell: CellReading, judgement: Judgement, name: str, k
     )
     st.caption(METHODS[cell.method].paper)
     if judgement.figures is not None:
-        _show_figures(judgement.figures, sentences.kind(cell))
+        _show_figures(judgement.figures, cell.items)
     if st.toggle("Stability over eight views", key=f"stable_{key}"):
         stability = cache.aggregated(run, cell, cell.method).stability
         st.markdown(

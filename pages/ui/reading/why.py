@@ -16,7 +16,6 @@ from core.reading.description import Description
 from core.reading.neighbours import Neighbour
 from core.reading.preparing.adapted import ADAPTED
 from core.report import operating_point
-from core.report.cell import sentences
 from core.report.glossary import explain
 from core.runs.about import called
 from core.runs.run_store import Run
@@ -113,9 +112,7 @@ def show_prepared(reading: Reading) -> None:
 
 
 def _show_similar(cell: CellReading) -> None:
-    st.markdown(
-        f"### The reference {sentences.kind(cell)} most like it", help=explain("Reference cells")
-    )
+    st.markdown(f"### The reference {cell.items} most like it", help=explain("Reference cells"))
     if cell.similar is None:
         st.caption("This model did not keep its reference cells. Train it again to see them.")
         return
@@ -184,6 +181,6 @@ def _show_origin(run: Run, reading: Reading, cell: CellReading) -> None:
     st.markdown(
         f"- File {plain(reading.image)}; {what}\n"
         f"- Model {plain(called(run))}, run {run.run_id}; log-odds of ALL {cell.logit:+.3f}\n"
-        f"- {rule}. {operating_point.rule(calibration)} "
-        f"{sentence(operating_point.calibrated(calibration))}."
+        f"- {rule}. {operating_point.rule(calibration, run.config.item)} "
+        f"{sentence(operating_point.calibrated(calibration, run.config.items))}."
     )

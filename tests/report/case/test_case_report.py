@@ -93,6 +93,21 @@ def test_the_verdict_is_the_one_that_was_signed() -> None:
     assert "Blasts: 2 of 3 cells that count" in page(report)
 
 
+def test_pictures_that_were_read_whole_are_called_so_and_count_apart() -> None:
+    case_id = cases.make([cases.single("ALL"), cases.whole("HEM", seed=4)])
+    report = signed(case_id)
+    said, text = words.conclusion(report.figures), page(report)
+    assert "Blasts: 1 of 1 cell that count" in said
+    assert "Apart from cells, 1 whole image: 1 HEM." in said and said in text
+    assert shown.select(report).title == "Cells and images" and "<td>whole image</td>" in text
+    assert "pictures added: 2 pictures, 1 cell, 1 whole image" in [
+        one.said for one in report.events
+    ]
+    assert check(text.encode()).findings == ()
+    only = build(cases.make([cases.whole("HEM")], name="whole"))
+    assert words.conclusion(only.figures).startswith("No cell counts, so there is no share of")
+
+
 def test_a_cell_says_who_decided_what_and_when() -> None:
     case_id = cases.make()
     review.decide(cases.READER, case_id, "HEM", cases.versions(case_store.get(case_id), 1))

@@ -135,6 +135,7 @@ def _observations(figures: ReportedFigures) -> dict[str, Resource]:
         "Sent to review and not decided": figures.in_review_undecided,
         "Not read and not decided": sum(figures.refused.values()),
     }
+    basis |= {f"Whole images, apart: {name}": n for name, n in figures.images.items()}
     decided = {f"Decided by readers: {label}": figures.decided.get(label, 0) for label in LABELS}
     return {
         "share": counted,

@@ -149,14 +149,15 @@ def _body(
         ]
         story.append(KeepTogether([*([] if number else [_text("Fields", _HEAD)]), *parts]))
     if selection.pictured:
-        header = ("Cell", "Picture, heat map", "Model", "Decision", "Why", "Size")
+        header = ("No.", "Picture, heat map", "Model", "Decision", "Why", "Size")
         rows = [[_which(row), _crops(row, embed), *_of_cell(row)] for row in selection.pictured]
-        story += [_text("Cells", _HEAD), _text(words.CELLS, _SMALL)]
+        story += [_text(selection.title, _HEAD), _text(words.CELLS, _SMALL)]
         story.append(_table(header, rows, (27, 37, 28, 34, 39, 17)))
     if selection.listed:
         rows = [[_which(row), *_of_cell(row)] for row in selection.listed]
-        titles = ("Cell", "Model", "Decision", "Why", "Size")
-        story += [_text("Further cells", _HEAD), _table(titles, rows, (34, 36, 42, 53, 17))]
+        titles = ("No.", "Model", "Decision", "Why", "Size")
+        story.append(_text(f"Further {selection.title.lower()}", _HEAD))
+        story.append(_table(titles, rows, (34, 36, 42, 53, 17)))
     for model in report.models:
         engine = (
             f"read by BlastLens {model.blastlens}; SHA-256 {model.engine_sha256 or words.NOT_KNOWN}"
@@ -170,7 +171,7 @@ def _body(
 def _trail(report: CaseReport, selection: shown.Selection) -> list[Flowable]:
     """What the report rests on, and how it is checked."""
     pictures = [
-        (f"{picture.place}. {picture.name}", str(len(picture.cells)),
+        (f"{picture.place}. {picture.name}", words.holds(picture),
          _text(f"{picture.input_sha256} {picture.file}", _HASH))
         for picture in report.pictures
     ]  # fmt: skip
@@ -182,7 +183,7 @@ def _trail(report: CaseReport, selection: shown.Selection) -> list[Flowable]:
     hashes = "SHA-256 of the file as it came, and of the kept picture"
     return [
         _text("Pictures", _HEAD),
-        _table(("Picture", "Cells", hashes), pictures, (60, 14, 108)),
+        _table(("Picture", "Holds", hashes), pictures, (52, 22, 108)),
         _text("History", _HEAD),
         _table(("Event", "Time", "Person", "What", "Hash"), events, (14, 36, 50, 56, 26)),
         KeepTogether(
