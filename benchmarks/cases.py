@@ -9,6 +9,7 @@
 """
 
 import multiprocessing
+import os
 import random
 import shutil
 import signal
@@ -20,6 +21,7 @@ from contextlib import closing, contextmanager
 from datetime import datetime
 from multiprocessing.synchronize import Event
 from pathlib import Path
+from typing import Any
 
 from benchmarks.chromium import chromium
 from benchmarks.measure import (
@@ -52,6 +54,11 @@ PAUSE_MS = 600  # in which a reader looks at the next cell
 READERS, SECONDS = 8, 120.0
 KILLS, LONGEST = 30, 0.6  # seconds that a process lives, once it has begun
 PERSON = own_machine("reader")
+# Forks of a process that has imported this module and has no connection; new ones on Windows.
+START = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+PROCESSES: Any = multiprocessing.get_context(START)
+if START == "forkserver":
+    PROCESSES.set_forkserver_preload([__name__])
 EMPTY = 'import streamlit as st\n\nst.title("Empty")\n'
 TOTAL = at_most("100 cells by keyboard, s", 180)
 STORED = at_most("95th percentile of a decision until it is stored, ms", 200)
@@ -144,10 +151,11 @@ def together(case_id: str, options: Options) -> Figures:
     before = len(case_store.events(case_id))
     database.forget()
     say(f"{READERS} readers for {seconds:.0f} s")
-    context = multiprocessing.get_context("spawn")
-    done: multiprocessing.Queue[tuple[int, list[float]]] = context.Queue()
+    done: multiprocessing.Queue[tuple[int, list[float]]] = PROCESSES.Queue()
     readers = [
-        context.Process(target=_go_on, args=(case_id, f"reader {number}", seconds, done))
+        PROCESSES.Process(
+            target=_go_on, args=(dict(os.environ), case_id, f"reader {number}", seconds, done)
+        )
         for number in range(READERS)
     ]
     for reader in readers:
@@ -170,12 +178,14 @@ def together(case_id: str, options: Options) -> Figures:
 
 
 def _go_on(
+    environment: dict[str, str],
     case_id: str,
     name: str,
     seconds: float,
     done: "multiprocessing.Queue[tuple[int, list[float]]]",
 ) -> None:
     """One reader: decides cells, takes some back, signs at times and opens the case again."""
+    _take(environment)
     person, rng = own_machine(name), random.Random(name)
     made, times = 0, []
     end = time.monotonic() + seconds
@@ -201,14 +211,19 @@ def _go_on(
     done.put((made, times))
 
 
+def _take(environment: dict[str, str]) -> None:
+    """Sets that of this process, which may be a fork of one that has another."""
+    os.environ.clear()
+    os.environ.update(environment)
+
+
 def killed(case_id: str, options: Options) -> Figures:
     """What is left of a case whose reader is killed."""
     database.forget()
-    context = multiprocessing.get_context("spawn")
     rng, left, half = random.Random(options.seed), Counter[str](), 0
     for _ in range(options.rounds or KILLS):
-        begun = context.Event()
-        reader = context.Process(target=_until_killed, args=(case_id, begun))
+        begun = PROCESSES.Event()
+        reader = PROCESSES.Process(target=_until_killed, args=(dict(os.environ), case_id, begun))
         reader.start()
         begun.wait(120)
         time.sleep(rng.uniform(0, LONGEST))
@@ -225,8 +240,9 @@ def killed(case_id: str, options: Options) -> Figures:
     return {"kills": left.total(), "left": dict(left), "half": HALF(half)}
 
 
-def _until_killed(case_id: str, begun: Event) -> None:
+def _until_killed(environment: dict[str, str], case_id: str, begun: Event) -> None:
     """Decides all cells of a case, signs and opens it again, over and over."""
+    _take(environment)
     case = case_store.get(case_id)
     signing.hindrances(case)  # imports what the first signature needs
     begun.set()

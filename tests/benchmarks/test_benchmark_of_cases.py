@@ -30,7 +30,7 @@ def held(figures: object) -> dict[str, Bar]:
 
 @pytest.mark.process
 def test_eight_readers_lose_nothing(case_id: str) -> None:
-    figures = cases.together(case_id, Options(seconds=3))
+    figures = cases.together(case_id, Options(seconds=1))
     bars = held(figures)
     assert bars["decisions by all readers"].value >= 1 and figures["database"] == "sqlite"
 

@@ -18,10 +18,12 @@ from tests.factories.cases import SECOND
 pytestmark = pytest.mark.skipif(
     "forkserver" not in multiprocessing.get_all_start_methods(), reason="this system cannot fork"
 )
-READERS, SECONDS, KILLS = 8, 1.5, 5
+READERS, SECONDS, KILLS = 8, 1.0, 5
 # Forks of a process that has imported what they need and has no connection.
 PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["core.cases.signing", "tests.factories.cases", "scipy.stats"])
+PROCESSES.set_forkserver_preload(
+    ["benchmarks.cases", "core.cases.signing", "tests.factories.cases", "scipy.stats"]
+)
 
 
 def place() -> dict[str, str]:
