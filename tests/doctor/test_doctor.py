@@ -16,16 +16,14 @@ from core.models import builders, catalog
 from core.models.architecture import Pretrained
 from core.runs import config, run_store
 from core.runs.run_store import Run
-from core.training import fit, network, results
 from tests.factories.ailing import (
-    KerasLogits,
     blind,
     discs,
     entry,
     fitted,
     frozen_discs,
-    save,
     softmax_head,
+    without_engines,
 )
 from tests.factories.examined import keys, only, repaired
 
@@ -68,11 +66,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     }
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(datasets, "index", lambda root, progress=None: found[root])
-        # Training is real; the engine, which takes longer than it, is not what is examined.
-        patch.setattr(network, "export", save)
-        patch.setattr(fit, "Engine", KerasLogits)
-        patch.setattr(results.reference, "write", lambda *about: None)
-        patch.setattr(results.staining, "measure_cost", lambda *about: None)
+        without_engines(patch)
         yield root
 
 
@@ -220,7 +214,7 @@ def test_cells_learned_by_heart_and_nothing_learned_of_others(train: Train) -> N
 
 
 def test_cells_learned_by_heart(train: Train) -> None:
-    run = train(augmentation=(), schedule="constant", keep="last", epochs=40)
+    run = train(augmentation=(), schedule="constant", keep="last", epochs=20, learning_rate=0.01)
     found = {diagnosis.key: diagnosis for diagnosis in diagnoses.examine(run)}["overfitting"]
     rows = run.predictions
     signs = np.where(rows["label"] == 1, 1, -1)

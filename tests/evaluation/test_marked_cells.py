@@ -10,11 +10,10 @@ from core.jobs.reporter import Reporter
 from core.report import audits
 from core.runs import config, run_store
 from core.runs.run_store import Run
-from core.training import results
 from tests.factories.marked_cells import CELLS, SUBJECTS, write_marked_cells
 
 # Enough epochs to learn the marks, and nothing that hides them.
-SETTINGS = {"folds": 3, "epochs": 6, "batch_size": 8, "augmentation": "none", "keep": "last"}
+SETTINGS = {"folds": 3, "epochs": 4, "batch_size": 8, "augmentation": "none", "keep": "last"}
 FAST = {"precision": "float32"}
 
 
@@ -31,9 +30,11 @@ def trained(wanted: config.RunConfig) -> Run:
 
 @pytest.fixture(scope="module")
 def marked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The cells; what adapting them costs is not measured, as nothing here asks for it."""
+    """The cells; nothing here asks for the engines of what is trained on them."""
+    from tests.factories.ailing import without_engines
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(results.staining, "measure_cost", lambda *about: None)
+        without_engines(patch)
         yield write_marked_cells(tmp_path_factory.mktemp("marked") / "cells")
 
 
