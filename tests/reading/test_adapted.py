@@ -116,7 +116,22 @@ def test_its_interval_is_wider_by_what_adapting_cost(run: Run, other: np.ndarray
     assert dear.interval[0] < calibration.threshold < dear.interval[1]
     assert dear.call == "review" and adapted.ACROSS in dear.doubts
     assert unknown.interval is None and unknown.call == "review"
-    assert unknown.doubts == (adapted.NOT_MEASURED,)
+    assert unknown.doubts == (adapted.LEFT, adapted.NOT_MEASURED)
+    assert cheap.call == "review" and cheap.leaning in ("ALL", "HEM")
+    low, high = cheap.interval
+    crosses = low <= calibration.threshold <= high
+    assert cheap.doubts == ((adapted.LEFT, adapted.ACROSS) if crosses else (adapted.LEFT,))
+
+
+def test_it_is_never_a_bare_call_whatever_the_model(run: Run, other: np.ndarray) -> None:
+    free = AdaptationCost(change=0.0, cells=60, groups=20, stains=4)
+    for interval in (run.calibration.interval, None):
+        run.calibration.replace(interval=interval).write(run.path / "calibration.json")
+        for threshold in (1e-6, 1 - 1e-6):  # far from the probability
+            run.calibration.replace(threshold=threshold).write(run.path / "calibration.json")
+            (cell,) = with_cost(run, free).read(encode(other), "other.png", ADAPT).cells
+            assert (cell.call, cell.doubts) == ("review", (adapted.LEFT,))
+            assert (cell.interval is None) == (interval is None)
 
 
 def test_a_cell_that_is_not_refused_is_read_as_it_is(run: Run, cell: np.ndarray) -> None:

@@ -6,9 +6,10 @@ brought to those of the reference cells (`core.cells.staining`), and the checks 
 result: what is still unlike the training cells is refused. It never happens unless a person asks
 for it, and every output says that it did.
 
-What remains of the other stain is not known for one cell, so its interval is held wider by what
-adapting cost on cells of the validation part (`core.evaluation.staining`), and its call is review
-wherever the interval reaches across the threshold.
+What remains of the other stain is not known for one cell, nor what a call of such a cell is worth,
+so its call is review, whatever the model: of cells of other kinds in real smears that pass every
+check once they are adapted, a model can call most ALL. Its interval is wider by what adapting cost
+on cells of the validation part (`core.evaluation.staining`).
 """
 
 from dataclasses import replace
@@ -64,13 +65,12 @@ def adapt(picture: CheckedPicture) -> None:
 
 
 def answer(picture: CheckedPicture, calibration: Calibration) -> tuple[Answer, tuple[str, ...]]:
-    """The answer for a cell that was adapted, and why a person should look at it, if so."""
+    """The answer for a cell that was adapted, and why a person should look at it."""
     logit = float(picture.output.logit[0])
     cost = picture.stain.adaptation if picture.stain else None
     if cost is None:
-        return replace(calibration.answer(logit), interval=None), (NOT_MEASURED,)
+        return replace(calibration.answer(logit), interval=None), (LEFT, NOT_MEASURED)
     answered = calibration.answer(logit, spread=bootstrap.reach(cost.groups) * cost.change)
-    if answered.interval is None:
-        return answered, ()
-    low, high = answered.interval
-    return answered, (ACROSS,) if low <= calibration.threshold <= high else ()
+    low, high = answered.interval or (0.0, 0.0)
+    across = answered.interval is not None and low <= calibration.threshold <= high
+    return answered, (LEFT, ACROSS) if across else (LEFT,)

@@ -2,7 +2,7 @@
 
 from core.reading.cell_reading import CellReading
 from core.reading.neighbours import Seen
-from core.reading.preparing.adapted import LEFT, NOT_MEASURED, WIDER
+from core.reading.preparing.adapted import NOT_MEASURED, WIDER
 from core.reading.table import doubt
 from core.report.cell.track_record import RecordInWords, of_adapted
 from core.runs.calibration import Calibration
@@ -31,8 +31,8 @@ def limits(cell: CellReading, fitted: Calibration, record: RecordInWords) -> lis
     unchecked = " ".join(dict.fromkeys(cell.gate.unchecked.values()))
     said = (
         seen.get("train"),
-        f"{LEFT} {WIDER if cell.interval else ''}" if cell.adapted else "",
         doubt(cell, fitted) if cell.call == "review" else "",
+        WIDER if cell.adapted and cell.interval else "",
         record.real_cells,
         record.adopted,
         seen.get("validation"),

@@ -69,7 +69,7 @@ AS_SHOWN, AS_FIELDS, AS_CELLS = "recognised in each picture", "fields of a smear
 _KINDS = {AS_SHOWN: None, AS_FIELDS: True, AS_CELLS: False}
 _ADAPT = (
     "Cells that only their appearance has refused are read as if stained like the reference "
-    "cells. They are marked, and their interval is wider."
+    "cells. They are marked and sent to review, and their interval is wider."
 )
 _REMOVE = (
     "A picture of somebody else, or one that was read wrongly: add it again and say what is known "

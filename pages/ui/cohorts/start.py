@@ -16,7 +16,7 @@ from pages.ui.common.text import shown_errors
 
 _ADAPT = (
     "Cells that only their appearance has refused are read as if stained like the reference "
-    "cells. They are marked, and their interval is wider."
+    "cells. They are marked and sent to review, and their interval is wider."
 )
 
 
