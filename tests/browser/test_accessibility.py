@@ -74,6 +74,7 @@ def page(chromium: "Browser", _served: tuple[str, Path]) -> "Iterator[Page]":
     """A window in which the pages are opened one after another."""
     opened = chromium.new_page(viewport={"width": 1280, "height": 800})
     opened.goto(_served[0])
+    opened.get_by_role("heading", level=1).first.wait_for(timeout=60_000)
     yield opened
     opened.close()
 
