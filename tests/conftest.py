@@ -59,9 +59,10 @@ def artifacts(tmp_path: Path, shared_folder: Path, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _forked_workers() -> Iterator[None]:
+def _forked_workers(shared_folder: Path) -> Iterator[None]:
     """Worker processes are forks of one that has imported TensorFlow."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(forked.SHARED, str(shared_folder / "fork-server"))
         patch.setattr(subprocess, "Popen", forked.Popen)
         yield
 

@@ -2,7 +2,8 @@
 
 A worker so starts in milliseconds, where a new process imports for ten seconds. The fork has the
 command line, the environment, the folder and the streams it was asked for, and its parent is the
-fork server. On other systems than Linux, and with the fixture `new_processes`, processes are new.
+fork server. The tests of a session share one, whose place the file `SHARED` of the environment
+says. On other systems than Linux, and with the fixture `new_processes`, processes are new.
 """
 
 import atexit
@@ -13,15 +14,19 @@ import runpy
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from multiprocessing import forkserver, process, reduction, spawn
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
+from filelock import FileLock
+
 from core.settings import PROJECT
 
 _CONTEXT: Any = multiprocessing.get_context("forkserver") if sys.platform == "linux" else None
 _server = forkserver.ForkServer()  # type: ignore[attr-defined]
+SHARED = "BLASTLENS_FORK_SERVER"
 _ENVIRONMENT = {
     "PYTHONPATH": str(PROJECT),
     "OPENBLAS_NUM_THREADS": "1",
@@ -111,10 +116,38 @@ def _prepared(name: str, prepare: Any = spawn.get_preparation_data) -> dict[str,
 
 
 def _start_server() -> None:
-    with mock.patch.dict(os.environ, _ENVIRONMENT):
+    """Starts the fork server, or finds the one that another process has started."""
+    theirs, address = _server._forkserver_pid is None, _server._forkserver_address
+    if theirs and address and Path(address).exists():
+        return
+    place = Path(os.environ[SHARED]) if SHARED in os.environ else None
+    with ExitStack() as stack:
+        if theirs and place:
+            stack.enter_context(FileLock(f"{place}.lock"))
+            if place.exists() and _join(*place.read_text().split()):
+                return
+        stack.enter_context(mock.patch.dict(os.environ, _ENVIRONMENT))
+        vars(_server).pop("ensure_running", None)
         # Often, because its command line is the room for those of its forks, see `_show_as`.
         _server.set_forkserver_preload(["tests.factories.preloaded"] * 100)
         _server.ensure_running()
+        if theirs and place:
+            alive = f"/proc/{os.getpid()}/fd/{_server._forkserver_alive_fd}"
+            place.write_text(f"{_server._forkserver_address} {alive}")
+
+
+def _join(address: str, alive: str) -> bool:
+    """Makes the fork server at an address that of this process, unless it has ended.
+
+    It ends when no process holds the pipe `alive` any more.
+    """
+    try:
+        held = os.open(alive, os.O_WRONLY)
+    except OSError:
+        return False
+    _server._forkserver_address, _server._forkserver_alive_fd = address, held
+    _server.ensure_running = lambda: None
+    return Path(address).exists()
 
 
 def _become(

@@ -34,8 +34,8 @@ def kaggle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kaggle]:
 def workers() -> list[psutil.Process]:
     return [
         process
-        for process in psutil.Process().children(recursive=True)
-        if process.status() != psutil.STATUS_ZOMBIE and "core.workers.fetch" in process.cmdline()
+        for process in psutil.process_iter(["cmdline"])
+        if {"core.workers.fetch", str(Fetch().path)} <= set(process.info["cmdline"] or [])
     ]
 
 

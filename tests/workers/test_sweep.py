@@ -51,8 +51,8 @@ def wait_until(true: Callable[[], object], seconds: float = 120) -> None:
 def worker_of(sweep: Sweep) -> psutil.Process:
     (worker,) = (
         process
-        for process in psutil.Process().children(recursive=True)
-        if process.status() != psutil.STATUS_ZOMBIE and str(sweep.path) in process.cmdline()
+        for process in psutil.process_iter(["cmdline"])
+        if str(sweep.path) in (process.info["cmdline"] or [])
     )
     return worker
 

@@ -13,6 +13,7 @@ from core.runs import run_store
 from core.runs.run_store import Run
 from core.workers import launcher
 from core.workers.clusters import execution_engine
+from tests.conftest import PROJECT
 from tests.factories import ray_server
 from tests.factories.processes import wait_until
 from tests.workers.test_stopping import require_same
@@ -29,6 +30,7 @@ def on_ray(server: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in server.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv(execution_engine.VARIABLE, "ray")
+    monkeypatch.setenv("PYTHONPATH", str(PROJECT / "tests" / "factories" / "on_nodes"))
 
 
 def supervisor(run: Run) -> psutil.Process:
