@@ -39,6 +39,7 @@ OURS: tuple[str, ...] = (
     "core.archive.examination",
     *(f"core.workers.{name}" for name in ("conversion", "detection", "devices", "fetch")),
     *(f"core.workers.{name}" for name in ("probe", "sweep", "train", "trainer", "verification")),
+    *(f"core.workers.{name}" for name in ("clusters.agent", "embedding", "score", "speed_probe")),
     *(f"benchmarks.{name}" for name in ("left_out", "peers", "untrained")),
     *("tests.factories.executor", "tests.factories.training"),
 )

@@ -7,7 +7,10 @@ import core.archive.examination
 import core.cli
 import core.training.network
 import core.training.speed_probe
+import core.workers.clusters.agent
 import core.workers.conversion
+import core.workers.embedding
+import core.workers.score
 import core.workers.sweep
 import core.workers.trainer
 import core.workers.verification
