@@ -1,32 +1,29 @@
-import subprocess
-import sys
+import os
 
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine, inspect, text
+from sqlalchemy import Engine, create_engine, event, inspect, text
 
 from core.cases import case_store, database
 from core.cases.tables import Base
 from core.errors import CaseError
-from core.settings import PROJECT
 from tests.factories import cases
+from tests.factories.case_processes import PROCESSES, need_forks, place
 
-# Ends, as if it were killed, once the migration has come to a statement.
-KILLED = """
-import os, sys
-from sqlalchemy import Engine, event
-from core.cases import case_store
 
-@event.listens_for(Engine, "after_cursor_execute")
-def end(_, cursor, statement, *rest):
-    if " ".join(statement.split()).startswith(sys.argv[1]):
-        os._exit(9)
+def use_until(where: dict[str, str], statement: str) -> None:
+    """Ends, as if it were killed, once the migration has come to a statement."""
+    os.environ.update(where)
 
-case_store.cases()
-"""
+    @event.listens_for(Engine, "after_cursor_execute")
+    def end(_: object, cursor: object, done: str, *more: object) -> None:
+        if " ".join(done.split()).startswith(statement):
+            os._exit(9)
+
+    case_store.cases()
 
 
 def test_the_migrations_make_the_tables_that_the_code_has(database_url: str) -> None:
@@ -69,6 +66,7 @@ def test_a_database_of_a_later_version_is_refused_and_left_alone(database_url: s
     assert len(case_store.cases()) == 1
 
 
+@need_forks
 @pytest.mark.process
 @pytest.mark.parametrize("statement", ["CREATE TABLE event", "CREATE INDEX", "INSERT INTO alembic"])
 def test_a_migration_that_was_killed_is_done_again(database_url: str, statement: str) -> None:
@@ -81,8 +79,10 @@ def test_a_migration_that_was_killed_is_done_again(database_url: str, statement:
     with engine.begin() as connection:
         config.attributes["connection"] = connection
         command.downgrade(config, "base")
-    done = subprocess.run([sys.executable, "-c", KILLED, statement], cwd=PROJECT)
-    assert done.returncode == 9
+    user = PROCESSES.Process(target=use_until, args=(place(), statement))
+    user.start()
+    user.join(60)
+    assert user.exitcode == 9
     assert inspect(engine).get_table_names() == ["alembic_version"]
     assert case_store.get(cases.make()).version == 2
     engine.dispose()

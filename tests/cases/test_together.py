@@ -7,29 +7,15 @@ import signal
 import time
 from multiprocessing.synchronize import Event
 
-import pytest
-
 from core.cases import case_store, chain, database, review, signing
 from core.errors import StaleError
 from core.people import own_machine
 from tests.factories import cases
+from tests.factories.case_processes import PROCESSES, need_forks, place
 from tests.factories.cases import SECOND
 
-pytestmark = pytest.mark.skipif(
-    "forkserver" not in multiprocessing.get_all_start_methods(), reason="this system cannot fork"
-)
+pytestmark = need_forks
 READERS, SECONDS, KILLS = 8, 1.0, 5
-# Forks of a process that has imported what they need and has no connection.
-PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(
-    ["benchmarks.cases", "core.cases.signing", "tests.factories.cases", "scipy.stats"]
-)
-
-
-def place() -> dict[str, str]:
-    """Where this test's database is; a fork of the server has the environment of another test."""
-    names = ("BLASTLENS_ARTIFACTS", "BLASTLENS_DATABASE_URL")
-    return {name: os.environ.get(name, "") for name in names}
 
 
 def holds() -> None:
