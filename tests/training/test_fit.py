@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,9 +61,12 @@ def test_fine_tuning_trains_the_top_blocks_alone_and_goes_on_where_it_stopped(
 ) -> None:
     import keras
 
-    from core.models import classifier
+    from core.models import catalog, classifier
     from core.training import network
 
+    entry = catalog.architecture("mobilenet-v3-small")
+    small = replace(entry, geometry=replace(entry.geometry, size=96))  # such images are quick
+    monkeypatch.setitem(catalog.ARCHITECTURES, entry.key, small)
     save: Callable[[Checkpoint, Path], None] = checkpoint.save
 
     def keep_a_copy(so_far: Checkpoint, file: Path) -> None:
@@ -83,7 +87,7 @@ def test_fine_tuning_trains_the_top_blocks_alone_and_goes_on_where_it_stopped(
     require_agreement(run, demo_root)
 
     after = classifier.load(run.path / "model.keras").backbone
-    before = network._build(run.config, classifier.catalog.architecture("mobilenet-v3-small"))
+    before = network._build(run.config, small)
     tuned, fresh = (
         next(layer for layer in backbone.layers if isinstance(layer, keras.Model))
         for backbone in (after, before.backbone)
