@@ -88,6 +88,7 @@ def _show_fetched(status: Status) -> None:
     metavar="ROLE=COLUMN,...",
     help="Its columns for file, class, subject and part, where they are not recognised.",
 )
+@click.option("--encoding", help=f"Of a table that is text: {', '.join(labelling.ENCODINGS)}.")
 @click.option(
     "--pattern",
     metavar="EXPRESSION",

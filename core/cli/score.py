@@ -12,7 +12,7 @@ from core.cli.console import engine_option, follow, prints
 from core.cohort import cohort_store
 from core.cohort.cohort import Cohort
 from core.cohort.plan import CohortSummary
-from core.data.layouts import labelling, patterns
+from core.data.layouts import labelling, patterns, tables
 from core.documents import INLINE
 from core.errors import ConfigError, RunError
 from core.jobs.job import Status
@@ -49,6 +49,7 @@ class CohortReport:
     metavar="ROLE=COLUMN,...",
     help="Columns of a table for file and subject, where they are not recognised.",
 )
+@click.option("--encoding", help=f"Of a table that is text: {', '.join(labelling.ENCODINGS)}.")
 @click.option(
     "--pattern",
     metavar="EXPRESSION",
@@ -101,6 +102,8 @@ def score(
     wanted = cohort_store.planned(
         model, source, out, labelling=asked, options=options, workers=workers
     )
+    if asked.encoding is None and (encoding := wanted.source.labelling.encoding):
+        click.echo(tables.assumed(encoding, source), err=True)
     existing = cohort_store.find(wanted, out)
     if existing is not None:
         existing = cohort_store.with_workers(existing, workers)

@@ -17,7 +17,7 @@ from core.cohort.plan import (
     CohortPlan,
     digests,
 )
-from core.cohort.source import Source
+from core.cohort.source import Source, with_encoding
 from core.data.layouts import Labelling
 from core.documents import Document
 from core.errors import BlastLensError, ConfigError, RunError, disk_errors
@@ -51,6 +51,7 @@ def planned(
     run.require_succeeded("read")
     engine, files = digests(run)
     source = Source(place=absolute(place), labelling=labelling or Labelling(), roots=roots)
+    source = with_encoding(source)
     parts = absolute(out) if out and is_url(out) else "parts"
     for opened in (source.place, parts):
         file_system(opened)

@@ -13,6 +13,7 @@ from pydantic import Field
 
 from core.cohort.places import file_system, is_url, require_allowed
 from core.data.layouts import Labelling, tables
+from core.data.layouts.labelling import ASSUMED
 from core.data.layouts.layout import is_hidden, is_image
 from core.data.layouts.patterns import Pattern
 from core.data.walk import as_text, scan
@@ -73,6 +74,21 @@ def pictures(source: Source) -> Iterator[ListedPicture]:
     )
 
 
+def with_encoding(source: Source) -> Source:
+    """The source, which says so if it is a table that is read in an encoding that is assumed."""
+    said = source.labelling
+    if said.encoding is None and source.place.lower().endswith(tables.SUFFIXES):
+        system, path = file_system(source.place)
+        try:
+            with system.open_input_file(path) as file:
+                found = tables.encoding_of(file, PurePosixPath(path).name)
+        except OSError:
+            return source  # said when it is listed
+        if found == ASSUMED:
+            return source.replace(labelling=said.replace(encoding=ASSUMED))
+    return source
+
+
 def place_of(source: Source, path: str) -> str:
     """The place of a listed picture, a path or a URL.
 
@@ -129,7 +145,7 @@ def _rows(source: Source, system: Any, table: str) -> Iterator[ListedPicture]:
     by_path = _subject_of(source.labelling)
     columns: dict[str, str] | None = None
     with system.open_input_file(table) as file:
-        for part in tables.parts_of_table(file, name):
+        for part in tables.parts_of_table(file, name, encoding=source.labelling.encoding):
             columns = columns or _columns(part, source.labelling, name)
             files = part[columns["file"]].str.strip()
             if "subject" not in columns:

@@ -49,6 +49,20 @@ def test_a_table_is_scored_once_listed_and_not_mixed_with_another(
     assert "Choose a new folder" in call(capsys, "score", table, "--out", tmp_path, status=2)
 
 
+def test_a_table_that_is_not_unicode_is_read_and_said_so(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    shipped_run("demo-colour-bands")
+    table, out = tmp_path / "table.csv", tmp_path / "out"
+    table.write_bytes("file;patient\nno.png;Jürgen\n".encode("cp1252"))
+    said = call(capsys, "score", table, "--out", out, "--workers", "1")
+    assert "table.csv is not Unicode; it is read as Windows-1252" in said
+    assert pd.read_parquet(out / "patients.parquet")["subject"].tolist() == ["Jürgen"]
+    told = call(capsys, "score", table, "--out", tmp_path / "told", "--encoding", "macintosh")
+    assert "not Unicode" not in told
+    assert pd.read_parquet(tmp_path / "told/patients.parquet")["subject"].tolist() == ["J¸rgen"]
+
+
 def test_what_is_missing_is_said_in_a_sentence(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

@@ -41,6 +41,29 @@ def test_the_classes_of_a_folder_are_asked_for_and_those_not_named_are_left_out(
     }
 
 
+def test_the_dialog_says_in_which_encoding_a_table_is_read_and_takes_another(
+    artifacts: Path, demo_root: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "set"
+    folder.mkdir()
+    for number, cell in enumerate(sorted(demo_root.rglob("*_all.bmp"))[:4]):
+        shutil.copy(cell, folder / f"{number}.bmp")
+    rows = [f"{n};{'Blästen' if n % 2 else 'Normal'}" for n in range(4)]
+    (folder / "befunde.csv").write_bytes("\n".join(["file;class", *rows]).encode("macintosh"))
+    app = open_page("dataset")
+    app.text_input[0].set_value(str(folder))
+    next(b for b in app.button if b.label == "Add").click().run()
+    assert "befunde.csv is not Unicode; it is read as Windows-1252" in words(app)
+    next(c for c in app.segmented_control if c.label.startswith("Where is")).select("A table").run()
+    assert "BlŠsten (2)" in app.multiselect[0].options
+    next(s for s in app.selectbox if s.label == "Encoding of the table").select("macintosh").run()
+    assert "not Unicode" not in words(app) and "Blästen (2)" in app.multiselect[0].options
+    app.multiselect[0].select("Blästen").run()
+    next(b for b in app.button if b.label == "Add this data set").click().run()
+    assert not app.exception and not app.error
+    assert set(datasets.index(folder).cells["class_name"]) == {"Blästen", "Normal"}
+
+
 @pytest.mark.parametrize(
     ("source", "shown"),
     [("Folders", "Folder of the class"), ("File names", "File names of"), ("A table", None)],

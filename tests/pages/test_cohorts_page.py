@@ -66,6 +66,23 @@ def test_a_folder_is_scored_within_the_roots_alone(
     assert cohort_store.cohorts() == [cohort] and "waiting for its turn" in words(app)
 
 
+def test_the_encoding_of_a_table_that_is_not_unicode_is_asked_for(
+    run: Run, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    launched: list[Cohort] = []
+    monkeypatch.setattr("core.workers.launcher.launch", launched.append)
+    (pictures / "t.csv").write_bytes("file;patient\nbroken.png;Jürgen\n".encode("cp1252"))
+    app = open_page("cohorts")
+    app.text_input[0].set_value(str(pictures / "t.csv"))
+    button(app, "Score").click().run()
+    assert "t.csv is not Unicode; it is read as Windows-1252" in words(app) and not launched
+    chosen = next(one for one in app.selectbox if one.label == "Encoding of the table")
+    chosen.select("macintosh")
+    button(app, "Score").click().run()
+    (cohort,) = launched
+    assert cohort.plan.source.labelling.encoding == "macintosh" and not app.exception
+
+
 def test_a_reader_scores_nothing(run: Run, pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BLASTLENS_ROLES_CLAIM", "roles")
     app = open_page("cohorts", logged_in(roles=[READER]))

@@ -1,12 +1,13 @@
 """Data sets whose classes come from folders, file names or a table, and are mapped to labels."""
 
+import io
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import PurePosixPath
 
 from core.data.layouts import tables
 from core.data.layouts.folders import Folders
-from core.data.layouts.labelling import Labelling, label_classes, natural
+from core.data.layouts.labelling import ASSUMED, ENCODINGS, Labelling, label_classes, natural
 from core.data.layouts.layout import (
     PART_NAMES,
     ColumnsUnknownError,
@@ -29,7 +30,8 @@ class Described:
 
     `counts` gives the number of images of each class, `examples` up to three of their paths,
     `columns` the columns of the table by role, of `all_columns`. `levels` names the folders at each
-    depth. `classes` is empty if the labels are not known.
+    depth. `classes` is empty if the labels are not known. `encoding` is that of the table, a key of
+    `core.data.layouts.labelling.ENCODINGS`, None without one or for one in Parquet.
     """
 
     unique = False
@@ -40,7 +42,9 @@ class Described:
         self._pattern = Pattern(labelling.pattern) if labelling.pattern else None
         named = {*labelling.positive, *labelling.negative}
         self._folders = Folders(images, labelling.class_folder, labelling.subject_folder, named)
+        self.encoding: str | None = None
         self._table, unread = self._find_table(paths, images, read, labelling)
+        self.encoding = self.encoding if self._table else None
         self.levels = self._folders.levels
         self._found = list(self.levels[0]) if self.levels else []
         by_name = self._pattern is not None and "class" in self._pattern.roles
@@ -53,7 +57,7 @@ class Described:
         self._listing = PurePosixPath(self._table[0]).name if self._table else ""
         self.title, self.names = {
             "table": (
-                f"a table of labels ({self._listing})",
+                f"a table of labels ({self._listing}{self._assumed})",
                 f"an image that {self._listing} lists",
             ),
             "pattern": ("classes in the file names", "an image whose name gives its class"),
@@ -67,6 +71,11 @@ class Described:
         self.counts, self.examples = self._count(images)
         known = self._pattern.labels if self._pattern and by_name else None
         self.classes: Mapping[str, int | None] = label_classes(self.counts, labelling, known) or {}
+
+    @property
+    def _assumed(self) -> str:
+        words = ENCODINGS[ASSUMED].partition(" ")[0]
+        return f", read as {words}" if self._table and self.encoding == ASSUMED else ""
 
     def facts(self, path: str) -> PathFacts:
         """See `core.data.layouts.layout.Layout`."""
@@ -124,11 +133,11 @@ class Described:
 
         Also returns the error of a table that lists images without a recognised column.
         """
-        columns, unread = labelling.columns, None
+        unread: ColumnsUnknownError | None = None
         if labelling.table:
             name = PurePosixPath(labelling.table.replace("\\", "/")).name
-            rows = tables.read_table(read(labelling.table), name)
-            return (labelling.table, Table(rows, images, columns, name)), None
+            table = self._read_table(read(labelling.table), name, images, labelling)
+            return (labelling.table, table), None
         if self._pattern and "class" in self._pattern.roles:
             return None, None
         for path in paths:
@@ -138,10 +147,7 @@ class Described:
                     data = read(path)
                     if not tables.may_have_rows(data, name, _MOST * len(images)):
                         continue  # such as the boxes of one image, of thousands
-                    rows = tables.read_table(data, name)
-                    if len(rows) < _MOST * len(images):
-                        continue
-                    table = Table(rows, images, columns, name)
+                    table = self._read_table(data, name, images, labelling, _MOST * len(images))
                 except ColumnsUnknownError as error:
                     unread = error if "file" in error.recognised else unread
                 except DataError:
@@ -150,6 +156,25 @@ class Described:
                     if images and len(table) >= _MOST * len(images):
                         return (path, table), None
         return None, unread
+
+    def _read_table(
+        self,
+        data: bytes,
+        name: str,
+        images: Sequence[str],
+        labelling: Labelling,
+        least: float = 0,
+    ) -> Table:
+        """A table of at least so many rows, and its `encoding`; raises `DataError`, see `Table`."""
+        self.encoding = labelling.encoding or tables.encoding_of(io.BytesIO(data), name)
+        rows = tables.read_table(data, name, self.encoding)
+        if len(rows) < least:
+            raise DataError(f"{name} has {len(rows):,} rows, too few to list all images.")
+        try:
+            return Table(rows, images, labelling.columns, name)
+        except ColumnsUnknownError as error:
+            error.encoding = self.encoding
+            raise
 
 
 def _unknown(found: Sequence[str]) -> UnlabelledError:

@@ -7,11 +7,22 @@ from typing import Annotated, Any
 from pydantic import Field, field_validator
 
 from core.data.layouts.layout import LABELS
-from core.documents import Section
+from core.documents import Choices, Section
 from core.errors import ConfigError, DataError
 from core.untrusted.fields import Message, Place
 
 ROLES = ("file", "class", "subject", "part")
+# The encodings of a table that is text, as Python calls them, and in words.
+ENCODINGS = {
+    "utf-8": "UTF-8",
+    "utf-16": "UTF-16",
+    "windows-1252": "Windows-1252 (Western Europe)",
+    "windows-1250": "Windows-1250 (Central Europe)",
+    "windows-1251": "Windows-1251 (Cyrillic)",
+    "macintosh": "Mac OS Roman",
+}
+# Of a text that is not Unicode; digits and ASCII letters are the same in all of these.
+ASSUMED = "windows-1252"
 
 
 class Labelling(Section):
@@ -19,7 +30,8 @@ class Labelling(Section):
 
     positive, negative: the classes that count as ALL (1) and as HEM (0); all others are left out.
     table: the file of a table of labels, absolute or below the data set's folder; columns: its
-    columns by role (`ROLES`), where they are not recognised by name. pattern: a regular expression
+    columns by role (`ROLES`), where they are not recognised by name; encoding: that of its text, a
+    key of `ENCODINGS`, recognised by default. pattern: a regular expression
     over paths with groups named class, subject or part, or a name of
     `core.data.layouts.patterns.PRESETS`. class_folder and subject_folder: the folders that name
     class and subject, 1 for the first below the data set's folder. A fact is taken from the table,
@@ -30,6 +42,7 @@ class Labelling(Section):
     negative: tuple[Message, ...] = ()
     table: Place | None = None
     columns: dict[Message, Message] = Field(default_factory=dict)
+    encoding: Annotated[str, Choices(tuple(ENCODINGS))] | None = None
     pattern: Message | None = None
     class_folder: Annotated[int, Field(ge=1, le=30)] | None = None
     subject_folder: Annotated[int, Field(ge=1, le=30)] | None = None
@@ -45,7 +58,9 @@ class Labelling(Section):
     @property
     def says_where(self) -> bool:
         """Whether it says where classes come from, and not only which are positive."""
-        return bool(self.table or self.pattern or self.class_folder or self.columns)
+        return bool(
+            self.table or self.pattern or self.class_folder or self.columns or self.encoding
+        )
 
 
 def from_texts(**said: Any) -> Labelling:

@@ -85,7 +85,10 @@ class ColumnsUnknownError(UnlabelledError):
     """A table lists the images, but a column of it is not recognised.
 
     `table` is its path, `columns` are all its columns, `recognised` those that are, by role.
+    `encoding`: in which it was read; None of Parquet.
     """
+
+    encoding: str | None = None
 
     def __init__(self, table: str, columns: Sequence[str], recognised: Mapping[str, str]) -> None:
         """Makes the sentence; see the class."""

@@ -1,5 +1,6 @@
 """Class, subject and part from a table of labels: CSV, TSV or Parquet."""
 
+import codecs
 import io
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -8,7 +9,7 @@ from typing import BinaryIO
 import pandas as pd
 
 from core.data.layouts.image_finder import ImageFinder
-from core.data.layouts.labelling import ROLES
+from core.data.layouts.labelling import ASSUMED, ENCODINGS, ROLES
 from core.data.layouts.layout import ColumnsUnknownError
 from core.errors import DataError
 from core.untrusted import parquet_file
@@ -22,6 +23,7 @@ _CALLED = {
     "part": "part split set subset partition phase",
 }
 _SEPARATORS = (";", "\t", ",")
+_BLOCK = 2**20  # bytes
 MOST_COLUMNS = 1000  # of labels and what else a table says of a picture; a matrix has more
 _WHOLE = re.compile(r"([+-]?\d+)[.,]0*")
 
@@ -86,22 +88,26 @@ def may_have_rows(data: bytes, name: str, number: float) -> bool:
     return name.lower().endswith(".parquet") or ends >= number
 
 
-def read_table(data: bytes, name: str) -> pd.DataFrame:
-    """Reads a table as text: CSV with comma, semicolon or tab in UTF-8 or UTF-16, or Parquet.
+def read_table(data: bytes, name: str, encoding: str | None = None) -> pd.DataFrame:
+    """Reads a table as text: CSV with comma, semicolon or tab, or Parquet.
 
-    Missing values are "". Raises `DataError` if it cannot be read, or has no row.
+    A CSV has an `encoding` of `ENCODINGS`; None: see `encoding_of`. Missing values are "". Raises
+    `DataError` if it cannot be read, or has no row.
     """
-    return pd.concat(parts_of_table(io.BytesIO(data), name))
+    return pd.concat(parts_of_table(io.BytesIO(data), name, encoding=encoding))
 
 
-def parts_of_table(file: BinaryIO, name: str, rows: int = 50_000) -> Iterator[pd.DataFrame]:
+def parts_of_table(
+    file: BinaryIO, name: str, rows: int = 50_000, encoding: str | None = None
+) -> Iterator[pd.DataFrame]:
     """Yields a table as `read_table` reads it, so many rows at a time, from a file of bytes.
 
     Raises as `read_table` does.
     """
     empty = True
     try:
-        for part in _parquet(file, rows) if name.lower().endswith(".parquet") else _csv(file, rows):
+        is_parquet = name.lower().endswith(".parquet")
+        for part in _parquet(file, rows) if is_parquet else _csv(file, rows, encoding):
             part.columns = [str(column).strip() for column in part.columns]
             if not part.columns.is_unique:
                 break
@@ -109,7 +115,10 @@ def parts_of_table(file: BinaryIO, name: str, rows: int = 50_000) -> Iterator[pd
                 empty = False
                 yield part
     except UnicodeError:
-        raise DataError(f"{name} is neither UTF-8 nor UTF-16. Save it as UTF-8.") from None
+        asked = ENCODINGS[encoding] if encoding else "UTF-8, UTF-16 or Windows-1252"
+        raise DataError(
+            f"{name} is not in {asked}. Choose another encoding (--encoding), or save it as UTF-8."
+        ) from None
     except (ValueError, OSError) as error:  # pandas' own errors are ValueErrors
         reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
         raise DataError(
@@ -133,8 +142,10 @@ def _parquet(file: BinaryIO, rows: int) -> Iterator[pd.DataFrame]:
         yield part.astype(object).where(part.notna(), "").astype(str)
 
 
-def _csv(file: BinaryIO, rows: int) -> Iterator[pd.DataFrame]:
-    text = io.TextIOWrapper(file, _encoding(file), newline="")
+def _csv(file: BinaryIO, rows: int, encoding: str | None) -> Iterator[pd.DataFrame]:
+    text = io.TextIOWrapper(
+        file, _codec(file, encoding or encoding_of(file, "") or "utf-8"), newline=""
+    )
     start = 0
     head = text.readline()
     if head.lower().startswith("sep="):  # tells Excel the separator
@@ -148,15 +159,46 @@ def _csv(file: BinaryIO, rows: int) -> Iterator[pd.DataFrame]:
     yield from pd.read_csv(text, sep=separator, chunksize=rows, **plain)
 
 
-def _encoding(file: BinaryIO) -> str:
-    """The encoding of a CSV, by its byte order mark or, without one, by the zeros of UTF-16."""
+def encoding_of(file: BinaryIO, name: str) -> str | None:
+    """The encoding of a table, one of `ENCODINGS`; None of Parquet, which has none of its own.
+
+    `file` is read through, and then stands at its start. UTF-16 is told by its byte order mark or
+    its zeros. What is not UTF-8 either is taken for `ASSUMED`.
+    """
+    if name.lower().endswith(".parquet"):
+        return None
     start = file.read(200)
     file.seek(0)
-    if start.startswith((b"\xff\xfe", b"\xfe\xff")):
+    if start.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in start:
         return "utf-16"
-    if b"\0" in start:
-        return "utf-16-be" if start[0] == 0 else "utf-16-le"
-    return "utf-8-sig"
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        while block := file.read(_BLOCK):
+            decoder.decode(block)
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return ASSUMED
+    finally:
+        file.seek(0)
+    return "utf-8"
+
+
+def assumed(encoding: str | None, name: str) -> str:
+    """That a table is read in an encoding that is only assumed, in a sentence; "" if it is not."""
+    if encoding != ASSUMED:
+        return ""
+    return f"{name} is not Unicode; it is read as Windows-1252: check the names with accents."
+
+
+def _codec(file: BinaryIO, encoding: str) -> str:
+    """What Python calls an encoding of this file: UTF-8 without its mark, UTF-16 by its order."""
+    start = file.read(2)
+    file.seek(0)
+    if encoding == "utf-8":
+        return "utf-8-sig"
+    if encoding == "utf-16" and start not in (b"\xff\xfe", b"\xfe\xff"):
+        return "utf-16-be" if start[:1] == b"\0" else "utf-16-le"
+    return encoding
 
 
 def _columns(

@@ -1,5 +1,7 @@
 """The form that starts a cohort."""
 
+from pathlib import PurePath
+
 import streamlit as st
 
 from core.cohort import cohort_store, places
@@ -10,10 +12,12 @@ from core.reading.preparing.options import ReadingOptions
 from core.runs import active_model, run_store
 from core.workers import launcher, pools
 from pages.ui.common import people
+from pages.ui.common.choices import encodings
 from pages.ui.common.choices.runs import choice
 from pages.ui.common.numbers import number
 from pages.ui.common.text import shown_errors
 
+_MORE = "Patients, encoding, scale and stain"
 _ADAPT = (
     "Cells that only their appearance has refused are read as if stained like the reference "
     "cells. They are marked and sent to review, and their interval is wider."
@@ -57,13 +61,17 @@ def show() -> None:
                 workers=workers,
                 roots=tuple(map(str, roots)),
             )
+            found = plan.source.labelling.encoding
+            if found and not said["encoding"]:
+                encodings.ask(found, PurePath(place.strip()).name, _MORE)
+                return
             launcher.launch(cohort_store.create(plan))
             st.rerun()
 
 
 def _more() -> tuple[dict[str, str | int | None], ReadingOptions, int | None]:
     """How patients are known, what is said of the pictures, and how many processes read."""
-    with st.expander("Patients, scale and stain"):
+    with st.expander(_MORE):
         a, b, c = st.columns(3)
         said: dict[str, str | int | None] = {
             "columns": a.text_input(
@@ -83,6 +91,7 @@ def _more() -> tuple[dict[str, str | int | None], ReadingOptions, int | None]:
                 c, "Folder level that names the patient", (1, 30), None, placeholder="none"
             ),
         }
+        said["encoding"] = encodings.choose(a)
         d, e, f = st.columns(3, vertical_alignment="bottom")
         scale = number(
             d,

@@ -18,6 +18,7 @@ from core.data.layouts.patterns import PRESETS, Pattern
 from core.errors import DataError, UploadError
 from core.people import ADD_DATA
 from pages.ui.common import cache, people
+from pages.ui.common.choices import encodings
 from pages.ui.common.progress import show_progress
 from pages.ui.common.text import plain, shown_errors
 
@@ -58,6 +59,8 @@ def ask(path: str, add: Add) -> None:
             listed = ", ".join(f"{role} from {column}" for role, column in found.columns.items())
             absent = f" {len(found.absent):,} listed images are missing." if found.absent else ""
             st.caption(plain(f"Columns: {listed}.{absent}"))
+            if labelling.encoding is None:
+                encodings.warn(found.encoding, labelling.table or next(iter(found.tables)))
         labelling = _classes(path, found, labelling)
         ready = label_classes(found.counts, labelling) is not None
         if st.button("Add this data set", type="primary", disabled=not ready):
@@ -151,18 +154,22 @@ def _pattern(path: str) -> Labelling | None:
 
 def _table(path: str) -> Labelling | None:
     _, tables = cache.names(path)
-    left, right = st.columns(2)
+    left, middle, right = st.columns([2, 2, 1])
     below = left.selectbox("Table below the folder", tables, index=0 if tables else None)
-    other = right.text_input("Or another file on this machine", placeholder="/path/to/labels.csv")
+    other = middle.text_input("Or another file on this machine", placeholder="/path/to/labels.csv")
+    encoding = encodings.choose(right)
     table = other.strip() or below
     if not table:
         return None
     people.require_path(str(Path(path).expanduser() / table))
     try:
-        found = cache.described(path, Labelling(table=table).model_dump_json())
+        asked = Labelling(table=table, encoding=encoding)
+        found = cache.described(path, asked.model_dump_json())
         columns, recognised = list(found.all_columns), dict(found.columns)
     except ColumnsUnknownError as error:
         columns, recognised = list(error.columns), dict(error.recognised)
+        if encoding is None:
+            encodings.warn(error.encoding, table)
     chosen = {}
     for place, role in zip(st.columns(len(ROLES)), ROLES, strict=True):
         at = columns.index(recognised[role]) if role in recognised else None
@@ -172,7 +179,7 @@ def _table(path: str) -> Labelling | None:
         if column:
             chosen[role] = column
     if {"file", "class"} <= set(chosen):
-        return Labelling(table=table, columns=chosen)
+        return Labelling(table=table, columns=chosen, encoding=encoding)
     st.info("Choose the columns that name the image file and its class.")
     return None
 

@@ -12,8 +12,8 @@ from core.data.layouts import ClassesUnknownError, PathFacts, recognise
 from core.data.layouts.described import Described
 from core.data.layouts.labelling import from_texts
 from core.data.layouts.layout import ColumnsUnknownError
-from core.data.layouts.tables import Table, may_have_rows, read_table
-from core.errors import DataError
+from core.data.layouts.tables import Table, assumed, may_have_rows, read_table
+from core.errors import ConfigError, DataError
 
 IMAGES = [f"pictures/Cell {n}.PNG" for n in range(6)]
 ROWS = pd.DataFrame(
@@ -119,7 +119,7 @@ def test_columns_of_other_names_are_asked_for_and_can_be_named() -> None:
         (b"a,b\n1,2\n3,4,5,6\n", "not a table that can be read"),
         (b"," * 200_000 + b"\n", "200,001 columns, and 1,000 are the most"),
         (b'a,b\n"' + b"1,\n" * 1_000_000, "not a table that can be read"),
-        ("file;Größe\n1;2\n".encode("cp1252"), "neither UTF-8 nor UTF-16"),
+        (b"file;Gr\x81\x8de\n1;2\n", "is not in UTF-8, UTF-16 or Windows-1252"),
     ],
 )
 def test_what_is_no_table_is_refused_with_the_reason(content: bytes, words: str) -> None:
@@ -127,6 +127,44 @@ def test_what_is_no_table_is_refused_with_the_reason(content: bytes, words: str)
         read_table(content, "labels.csv")
     with pytest.raises(DataError, match="not a table that can be read"):
         read_table(b"PAR1" + content, "labels.parquet")
+
+
+BEFUNDE = "file;class;Größe\n" + "".join(
+    f"Cell {n};{'Blästen' if n % 2 else 'Normal'};3\n" for n in range(6)
+)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "said", "read"),
+    [
+        ("utf-8", None, None),
+        ("windows-1252", None, "windows-1252"),
+        ("windows-1252", "windows-1252", "windows-1252"),
+        ("macintosh", "macintosh", "macintosh"),
+    ],
+)
+def test_a_table_that_is_not_unicode_is_read_and_its_encoding_said(
+    encoding: str, said: str | None, read: str | None
+) -> None:
+    content = BEFUNDE.encode(encoding)
+    layout = _read(content, encoding=said, positive="Blästen", negative="Normal")
+    assert layout.classes == {"Blästen": 1, "Normal": 0} and "Größe" in layout.all_columns
+    assert layout.encoding == (read or "utf-8")
+    title = "a table of labels (labels.csv, read as Windows-1252)"
+    assert (layout.title == title) == (read == "windows-1252")
+
+
+def test_the_wrong_encoding_changes_accents_alone_and_is_said() -> None:
+    content = BEFUNDE.encode("macintosh")
+    layout = _read(content, positive="BlŠsten")  # as Windows-1252 has it
+    assert "Windows-1252: check the names with accents" in assumed(layout.encoding, "labels.csv")
+    assert [layout.facts(path).label for path in IMAGES] == [0, 1] * 3
+    with pytest.raises(DataError, match=r"labels.csv is not in UTF-8. .*--encoding"):
+        _read(content, table="labels.csv", encoding="utf-8")
+    with pytest.raises(ConfigError, match="encoding"):
+        from_texts(encoding="klingon")
+    late = ("file;class\n" + "Cell 1;ok\n" * 200_000 + "Cell 2;Blästen\n").encode("cp1252")
+    assert read_table(late, "labels.csv")["class"].iloc[-1] == "Blästen"
 
 
 def test_a_table_of_other_things_is_a_file_like_any_other() -> None:
