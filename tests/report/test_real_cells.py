@@ -86,6 +86,11 @@ def test_of_equally_large_sets_the_latest_counts(run: Run) -> None:
     assert "subjects of Late" in sentence(run)
 
 
+def test_a_former_calibration_is_said(run: Run) -> None:
+    store(run, measured(run, calibration="temperature"))
+    assert "called at its threshold, under its former calibration." in sentence(run)
+
+
 def test_calls_at_another_operating_point_are_said_to_be_former(run: Run) -> None:
     store(run, measured(run))
     operating_point.use(run, Choice(max_missed=0.05))

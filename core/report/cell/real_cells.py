@@ -49,9 +49,11 @@ def _found(run: Run, row: Evaluation) -> str:
 
 
 def _threshold(run: Run, row: Evaluation) -> str:
-    """Its threshold, or the former one if the operating point has changed since."""
+    """Its threshold, or the former one if that or the calibration has changed since."""
     now = run.calibration
     if (row.threshold, row.calibration) == (now.threshold, now.method):
         return "its threshold"
+    if row.threshold == now.threshold:
+        return "its threshold, under its former calibration"
     was = "" if row.threshold is None else f" of {row.threshold:.2g}"
     return f"its former threshold{was}"
