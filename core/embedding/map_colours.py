@@ -21,7 +21,7 @@ def by_class(cells: pd.DataFrame) -> pd.Series:
 
 def by_subject(cells: pd.DataFrame, chosen: Sequence[str]) -> pd.Series:
     """The name of each of the chosen subjects; the others share one word."""
-    known = cells["subject"].map({subject: f"No. {subject}" for subject in chosen})
+    known = cells["subject"].map({subject: f"subject {subject}" for subject in chosen})
     return known.astype(object).where(known.notna(), OTHERS)
 
 

@@ -209,11 +209,14 @@ def _ranking(runs: list[TestSet], labels: dict[str, str]) -> str:
             "few groups of subjects to tell whether that is chance."
         )
     rivals = [labels[pair.b] for pair in pairs if not pair.shown]
+    beaten = [labels[pair.b] for pair in pairs if pair.shown]
     if rivals:
+        result = "No clear winner" if beaten else "No evidence of a difference"
+        but = f" They do show it for {phrases.names(beaten)}." if beaten else ""
         return (
-            f"No evidence of a difference: {leader} has the highest balanced accuracy, {score} on "
-            f"{where}, but these {first.metrics.groups} groups of subjects do not show that it is "
-            f"better than {phrases.names(rivals)}.{floor}"
+            f"{result}: {leader} has the highest balanced accuracy, {score} on {where}, but these "
+            f"{first.metrics.groups} groups of subjects do not show that it is better than "
+            f"{phrases.names(rivals)}.{but}{floor}"
         )
     ahead, others = pairs[0].ahead, phrases.names([labels[pair.b] for pair in pairs])
     return (

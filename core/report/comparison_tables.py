@@ -19,9 +19,22 @@ VIEWS: dict[str, tuple[str, ...]] = {
     "Cost": (),
 }
 BEST = "★"
+TRAINING_TIMES = "Training times are of the machine and the load of the day they were taken."
 BASELINE = "Always ALL"
 LABELS = classification.NAMES | classification.PREDICTIVE
 _Columns = dict[str, str | int | float | None]
+
+
+def note(rows: Sequence[ComparedRun], view: str) -> str:
+    """Returns what a reader of one of `VIEWS` has to know, and nothing of what it does not show."""
+    if not VIEWS[view]:
+        return TRAINING_TIMES
+    text = "Of the test part, with 95% intervals over groups of subjects."
+    if view == "Probabilities":
+        text += " Probability error and calibration error: lower is better."
+    if any(metric in row.best for row in rows for metric in VIEWS[view]):
+        text += f" {BEST}: better than every run tested on the same cells, beyond chance."
+    return text
 
 
 def numbers(

@@ -118,7 +118,7 @@ def test_colours_of_subjects_are_those_chosen() -> None:
     table = pd.DataFrame({"subject": ["1", "2", None, "2"], "label": [1, 0, None, 1]})
     assert map_colours.largest_subjects(table, 1) == ["2"]
     assert map_colours.by_subject(table, ["2"]).tolist() == [
-        map_colours.OTHERS, "No. 2", map_colours.OTHERS, "No. 2",
+        map_colours.OTHERS, "subject 2", map_colours.OTHERS, "subject 2",
     ]  # fmt: skip
     assert map_colours.by_class(table.astype({"label": "Int64"})).tolist() == [
         "ALL", "HEM", "unlabelled", "ALL",

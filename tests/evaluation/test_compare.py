@@ -65,6 +65,11 @@ def test_alike_runs_show_no_evidence_of_a_difference():
     ]
 
 
+def test_a_run_that_is_shown_to_be_worse_is_not_among_those_without_a_difference():
+    sentence = verdict([run("a", 3, 1), run("b", 3, 2), run("poor", 0.5)])
+    assert sentence.startswith("No clear winner:") and "They do show it for poor." in sentence
+
+
 def test_a_leaking_run_makes_it_unfair_and_is_never_ahead():
     leaky, good = run("leaky", 9, leaking=True), run("good", 2)
     assert verdict([leaky]).startswith("Not a fair comparison: leaky was measured on patients")

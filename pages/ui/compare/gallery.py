@@ -110,7 +110,7 @@ class _Tile:
 
 def _show_tile(run: TestSet, root: Path, cell: Any) -> list[_Tile]:
     """Shows a cell of the test part; returns its tile if it was read."""
-    whose = Path(cell.image_id).name if pd.isna(cell.subject) else f"No. {cell.subject}"
+    whose = Path(cell.image_id).name if pd.isna(cell.subject) else f"subject {cell.subject}"
     caption = f"{plain(whose)}, P(ALL) {cell.probability:.0%}"
     try:
         data = read_unchanged(root / cell.image_id, cell.sha256)

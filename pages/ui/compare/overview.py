@@ -136,11 +136,7 @@ def _show_table(runs: list[TestSet]) -> list[ComparedRun]:
     )
     everything = comparison_tables.numbers(rows, milliseconds(runs))
     download_table("Table as CSV", everything, "comparison.csv", place=download)
-    st.caption(
-        "Of the test part, with 95% intervals over groups of subjects. "
-        f"{comparison_tables.BEST}: better than every run tested on the same cells, beyond chance. "
-        "Probability error and calibration error: lower is better."
-    )
+    st.caption(comparison_tables.note(rows, view))
     if any(run.synthetic for run in runs):
         st.markdown(SYNTHETIC)
     return rows

@@ -101,7 +101,7 @@ def against_compute(
             error_y=error_bars([estimate]),
             hovertemplate="%{y:.3f} at %{x:,.4g}<extra>" + row.protocol + "</extra>",
         )
-    figure.update_xaxes(title=label, type="log", showgrid=True)
+    figure.update_xaxes(title=label, type="log", showgrid=True, tickformat="~s")
     figure.update_yaxes(title=NAMES[metric])
     return figure
 

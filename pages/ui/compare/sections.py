@@ -113,7 +113,7 @@ def _show_compute(runs: list[TestSet], rows: Rows, metric: str) -> None:
         key="compute",
     )
     if kind == "seconds":
-        st.caption("Training times are of the machine and the load of the day they were taken.")
+        st.caption(comparison_tables.TRAINING_TIMES)
 
 
 def show_curves(runs: list[TestSet], rows: Rows) -> None:

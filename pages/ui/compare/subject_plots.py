@@ -16,7 +16,7 @@ def subjects(tables: dict[str, pd.DataFrame]) -> go.Figure:
             figure.add_annotation(
                 x=table["share"][0],
                 y=short(name),
-                text=f"No. {table['subject'][0]}",
+                text=f"subject {table['subject'][0]}",
                 showarrow=False,
                 yshift=16,
             )

@@ -13,7 +13,7 @@ def by_subject(cells: pd.DataFrame) -> go.Figure:
     figure = empty(260, barmode="stack", bargap=0.15, hovermode="x unified", yaxis_title="cells")
     for label, name in ((1, "ALL"), (0, "HEM")):
         counts = cells.loc[cells["label"] == label, "subject"].value_counts()
-        names = [f"No. {subject}" for subject in counts.index]
+        names = [f"subject {subject}" for subject in counts.index]
         figure.add_bar(x=names, y=counts.to_numpy(), name=name, marker=_look(name))
     figure.update_layout(legend_traceorder="normal")
     figure.update_xaxes(showticklabels=cells["subject"].nunique() <= 45)

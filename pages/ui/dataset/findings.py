@@ -28,11 +28,15 @@ def show(index: Index, measured: pd.DataFrame | None) -> None:
     """What stands out: what would mislead first, then the rest."""
     issues = cache.findings(index, measured)
     for box, icon, serious in ((st.warning, "warning", True), (st.info, "info", False)):
-        lines = [plain(issue.text) for issue in issues if issue.serious == serious]
-        if lines:
-            box("  \n".join(lines), icon=f":material/{icon}:")
+        told = [issue for issue in issues if issue.serious == serious]
+        if told:
+            box("  \n".join(plain(issue.text) for issue in told), icon=f":material/{icon}:")
+        _offer([issue.shows for issue in told if issue.shows])
+
+
+def _offer(shown: list[str]) -> None:
     with st.container(horizontal=True):
-        for shows in (issue.shows for issue in issues if issue.shows):
+        for shows in shown:
             label, icon, chosen = LOOK_AT[shows]
             st.button(
                 label,
