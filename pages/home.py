@@ -6,7 +6,6 @@ from core.cases import case_store
 from core.cases.case_store import SIGNED
 from core.data import datasets
 from core.errors import RunError
-from core.report.glossary import explain
 from core.runs import about, active_model, run_store
 from core.runs.run_store import Run
 from pages.ui.cases import keep
@@ -19,12 +18,7 @@ from pages.ui.reading import cell, picture, table
 
 SHOWN = 3  # cases, and runs
 READ, LOOK, TRAIN = "read a cell", "look at data", "train a model"
-_PARTS = (
-    "**The model suggests** a call: ALL, HEM, or review if it is not sure. The **probability** "
-    "has an interval that says how certain it is. The **heat map** shows what speaks for the "
-    "call; its badge says whether the map passed its own tests. Below follow the cell in words, "
-    "the most similar reference cells, and the checks before the reading."
-)
+OPENING = "UID_142_1_1_all.png"  # an example that is called, and whose heat map passes
 
 
 def read_a_cell(active: Run | None) -> None:
@@ -33,16 +27,11 @@ def read_a_cell(active: Run | None) -> None:
         st.page_link("pages/models.py", label="Choose a model", icon=":material/inventory_2:")
         return
     label = "Drop stained cells or fields of one patient here"
-    chosen = uploads.choose("home", label, several=True, first_example=True)
+    chosen = uploads.choose("home", label, several=True, first_example=OPENING)
     if len(chosen) > 1:
         table.show([active], chosen, "home")
     else:
         for upload in chosen:
-            if upload.example:
-                st.markdown(
-                    f"**{plain(upload.name)}**, a synthetic cell, is read below.",
-                    help=f"{_PARTS}\n\n{explain('ALL', 'HEM')}",
-                )
             picture.show([active], upload)
     if chosen and not chosen[0].example:
         keep.offer([active], chosen, "home", picture.chosen_options("home"))
@@ -125,6 +114,8 @@ with reading, shown_errors():
         (READ, LOOK, TRAIN),
         default=READ,
         required=True,
+        format_func=str.capitalize,
+        label_visibility="collapsed",
         key="for",
         bind="query-params",
     )

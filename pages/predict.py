@@ -24,7 +24,7 @@ with shown_errors():
         aside = model.container(horizontal=True, vertical_alignment="center")
         with picking:
             chosen = uploads.choose(
-                "predict", "Drop one cell or many here", several=True, aside=aside
+                "predict", "Drop stained cells or fields here", several=True, aside=aside
             )
         with models:
             picked = st.multiselect(

@@ -53,18 +53,18 @@ def test_a_shipped_example_is_read_at_a_click(workspace: Path) -> None:
 
 
 def test_home_opens_with_an_example_read(workspace: Path, demo_root: Path) -> None:
-    first, second = sorted(storage.examples_dir().glob("*.png"))[:2]
+    _, second, first = sorted(storage.examples_dir().glob("*.png"))[:3]
     app = open_page("home")
     said = words(app)
     assert "The model suggests" in said and "heat map" in said and "Balanced accuracy" in said
-    assert app.button(key=f"home_{first.stem}").label == "Read 1 ✓"
+    assert app.button(key=f"home_{first.stem}").label == "Read 3 ✓"
     app.button(key=f"home_{second.stem}").click().run()
-    assert app.button(key=f"home_{first.stem}").label == "Read 1"
+    assert app.button(key=f"home_{first.stem}").label == "Read 3"
     assert app.button(key=f"home_{second.stem}").label == "Read 2 ✓"
     cell = sorted(demo_root.rglob("*_all.bmp"))[0]
     app.file_uploader[0].upload(cell.name, cell.read_bytes())
     app.run()
-    assert "synthetic cell, is read below" not in words(app) and not app.exception
+    assert "Read 2 ✓" not in [one.label for one in app.button] and not app.exception
 
 
 def test_a_run_replaced_under_its_name_is_read_anew(workspace: Path) -> None:

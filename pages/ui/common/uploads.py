@@ -44,13 +44,14 @@ def choose(
     *,
     several: bool,
     aside: DeltaGenerator | None = None,
-    first_example: bool = False,
+    first_example: str = "",
 ) -> list[Upload]:
     """Uploaded files, or else shipped examples; empty where nothing is chosen.
 
     Files stay when another page or the same one is opened, for `kept_uploads.SECONDS`.
-    Once something is, the examples are folded away: into `aside`, if there is such a place. With
-    `first_example` the first one is chosen from the beginning, and the others stay in sight.
+    Once something is, the examples are folded away: into `aside`, if there is such a place. The
+    example named `first_example`, or the first one, is chosen from the beginning if a name is
+    given, and the others stay in sight.
     """
     files = _upload(key, label, several=several)
     examples = sorted(storage.examples_dir().glob("*.png"))
@@ -61,7 +62,8 @@ def choose(
         asked = None
     chosen = asked or st.session_state.get(f"{key}_example")
     if first_example and examples and not chosen:
-        chosen = examples[0].name
+        names = [example.name for example in examples]
+        chosen = first_example if first_example in names else names[0]
     if files or (chosen and not first_example):
         folded = (aside or st).popover("Synthetic examples", icon=_ICON, type="tertiary")
         with folded:
@@ -134,7 +136,7 @@ def forget(key: str) -> None:
 
 
 def _offer(examples: list[Path], key: str, *, several: bool, chosen: str | None) -> None:
-    with st.container(horizontal=True, gap="small"):
+    with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
         for number, example in enumerate(examples, start=1):
             with st.container(width=80, gap="xxsmall"):
                 picture = cache.thumbnail(str(example), example.stat().st_mtime_ns)
@@ -146,10 +148,13 @@ def _offer(examples: list[Path], key: str, *, several: bool, chosen: str | None)
                     on_click=_take,
                     args=(key, example.name),
                 )
-    if several and examples:
-        st.button(
-            f"Read all {len(examples)}", key=f"{key}_all", on_click=_take, args=(key, ALL_EXAMPLES)
-        )
+        if several and examples:
+            st.button(
+                f"Read all {len(examples)}",
+                key=f"{key}_all",
+                on_click=_take,
+                args=(key, ALL_EXAMPLES),
+            )
 
 
 def _take(key: str, name: str) -> None:

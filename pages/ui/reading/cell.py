@@ -21,6 +21,11 @@ from pages.ui.reading import heat_map, why
 
 HEADLINE = "balanced_accuracy"
 _SHARED = 260  # pixels
+_PARTS = (
+    "The **probability** has an interval that says how certain it is. The **heat map** shows what "
+    "speaks for the call, and says whether it passed its own tests. **Why** has all that the "
+    "reading rests on."
+)
 
 
 @st.fragment
@@ -127,7 +132,7 @@ def _show_call(cell: CellReading, heading: str) -> None:
     advice = sentences.advice(cell)
     st.markdown(
         f"{heading} The model suggests {CALLS[cell.call]}{advice}.",
-        help=explain("ALL", "HEM", "Review"),
+        help=f"{_PARTS}\n\n{explain('ALL', 'HEM', 'Review')}",
     )
     if cell.adapted:
         st.markdown(":material/palette: **Read as if stained like the reference cells.**")
