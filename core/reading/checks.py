@@ -117,7 +117,9 @@ def scale(picture: CheckedPicture) -> Refusal | None:
     if low <= diameter <= high:
         return None
     scale = frame.um_of_training(picture.reference)
-    across = f"The cell measures {size([diameter], scale)} across"
+    # In pixels of the picture as it came, where they can be told; else in those of training.
+    factor = (picture.figures.get("enlargement") or 1.0) if picture.um_per_px else 1.0
+    across = f"The cell measures {size([diameter / factor], scale * factor)} across"
     range_ = f"{low * scale:.1f} to {high * scale:.1f} µm"
     if options := frame.proposed(picture):
         side = picture.image.shape[0]

@@ -17,7 +17,7 @@ BORDER = refused(
     "border", "The cell is cut off by the edge of the field.", "Take a field that shows it whole."
 )
 
-BAND = "Its probability lies too near to the threshold to be called."
+BAND = "Its probability lies in this model's review band."
 
 
 @dataclass(frozen=True)

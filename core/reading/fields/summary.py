@@ -185,7 +185,7 @@ def _warning(read: int) -> str | None:
             f"({MARROW}): there, add more fields of the same patient."
         )
     if read == 0:
-        return "No cell was read, so there is no share."
+        return "No cell was read, so there is no share of blasts."
     return (
         f"Too few cells for a reliable share: {read} read, where a differential of blood counts "
         f"{BLOOD} and one of marrow {MARROW}. Add more fields of the same patient."

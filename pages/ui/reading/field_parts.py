@@ -109,7 +109,7 @@ def show_gallery(
     cells = reading.by_probability
     if not cells:
         return
-    section("Cells by probability of ALL")
+    section("Cells by probability of ALL" if reading.counts.read else "Cells found")
     pictures, foot = st.container(horizontal=True, gap="small"), st.container()
     for one in cells[steps.pages(foot, len(cells), PER_PAGE, f"field_page_{key}")]:
         with pictures, st.container(width=TILE, gap="xxsmall"):

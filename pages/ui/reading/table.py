@@ -29,8 +29,9 @@ _SHAPES = {
     table.NOT_READ: "⊘ not read",
 }
 _PICTURE = "picture"  # of the address: the number of the one that is shown
-_FILE = 140  # pixels: a telephone shows the call beside it
-_SIZE = 130  # pixels: a diameter in micrometres and pixels
+_FILE = 155  # pixels: a telephone shows the call beside it
+_SIZE = 125  # pixels: a diameter in micrometres and pixels
+_INTERVAL = 95  # pixels
 _HEIGHT = 300  # of the table, so that the chosen cell begins above the fold
 _FEW = 4  # rows, which are all shown
 _ROW = 52  # pixels: how high a row with its picture is
@@ -209,23 +210,17 @@ def _choose(chosen: pd.DataFrame, uploads: Sequence[Upload], key: str) -> int | 
     version = st.session_state.get(f"{key}_steps", 0)
     name = f"{key}_table_{version}_{hash(tuple(places))}"
     shown = chosen.assign(call=chosen["call"].map(_SHAPES), model=chosen["model"].map(run_names()))
+    shown["interval"] = _intervals(chosen)
+    shown["probability_all"] = chosen["probability_all"].round(2)
     shown["picture"] = [cache.row_picture(uploads[one].digest, uploads[one].load) for one in places]
-    columns = [
-        "picture",
-        "file",
-        "read_as",
-        "call",
-        "probability_all",
-        "interval",
-        "diameter",
-        "reason",
-    ]
+    columns = ["picture", "file", "call", "probability_all", "interval"]
+    columns += ["read_as", "diameter", "reason"]
     if chosen["model"].nunique() > 1:
         columns.insert(columns.index("file") + 1, "model")
     if chosen["adapted_stain"].any():
         columns.insert(columns.index("call") + 1, "adapted_stain")
     st.dataframe(
-        shown.assign(interval=_intervals(chosen))[columns],
+        shown[columns],
         key=name,
         height="content" if len(shown) <= _FEW else _HEIGHT,
         row_height=_ROW,
@@ -243,10 +238,10 @@ def _choose(chosen: pd.DataFrame, uploads: Sequence[Upload], key: str) -> int | 
                 "Adapted", width="small", help="Read as if stained like the reference cells"
             ),
             "probability_all": st.column_config.ProgressColumn(
-                "P(ALL)", format="percent", min_value=0.0, max_value=1.0
+                "P(ALL)", width="small", format="percent", min_value=0.0, max_value=1.0
             ),
             "interval": st.column_config.TextColumn(
-                "Interval", width="small", help="95% interval of P(ALL)"
+                "Interval", width=_INTERVAL, help="95% interval of P(ALL)"
             ),
             "reason": st.column_config.TextColumn("Why not, or why doubtful", width="large"),
             "diameter": st.column_config.TextColumn("Diameter", width=_SIZE),

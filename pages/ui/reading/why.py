@@ -175,12 +175,11 @@ def _show_origin(run: Run, reading: Reading, cell: CellReading) -> None:
         f"{cell.gate.cell_share:.0%} of the model's window"
     )
     calibration = run.calibration
-    rule = f"Threshold {calibration.threshold:.3g}"
-    if band := calibration.band:
-        rule += f", review from {band.low:.3g} to {band.high:.3g}"
     st.markdown(
         f"- File {plain(reading.image)}; {what}\n"
-        f"- Model {plain(called(run))}, run {run.run_id}; log-odds of ALL {cell.logit:+.3f}\n"
-        f"- {rule}. {operating_point.rule(calibration, run.config.item)} "
+        f"- Model {plain(called(run))}, run {run.run_id}; log-odds of ALL {cell.logit:+.3f} "
+        "before calibration\n"
+        f"- Threshold {calibration.threshold:.1%}. "
+        f"{operating_point.rule(calibration, run.config.item)} "
         f"{sentence(operating_point.calibrated(calibration, run.config.items))}."
     )
