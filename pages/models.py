@@ -137,7 +137,7 @@ def show_history(_: Run) -> None:
 VIEWS: dict[str, Callable[[Run], None]] = {
     "Card": card_view.show,
     "Operating point": operating_point.show,
-    "Fill in": card_view.fill_in,
+    "Fill in the card": card_view.fill_in,
     "All runs": lambda _: all_runs.show(),
     "History": show_history,
     "Import a run": lambda _: import_run.show(),

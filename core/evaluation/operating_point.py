@@ -222,13 +222,11 @@ def _reason(part: Part, classes: tuple[str, ...], allowed: float, promised: floa
     by = f"by {number} validation group{'s' if number > 1 else ''} {which}"
     if promised <= allowed + 1e-12:
         return f"For new subjects at most {promised:.1%} {what}, on average, is promised {by}."
-    text = (
-        f"That is not a promise for new subjects: at most {promised:.1%} {what}, on average, is "
-        f"all that can be promised here {by}."
+    never = "" if least <= allowed + 1e-12 else f", and never less than {least:.1%}"
+    return (
+        f"Not promised for new subjects: at most {promised:.1%} {what}, on average, can be "
+        f"promised {by}{never}."
     )
-    if least <= allowed + 1e-12:
-        return text
-    return f"{text} With so few nothing less than {least:.1%} ever can be."
 
 
 def _bound(part: Part, scores: np.ndarray, groups: np.ndarray, edge: float) -> float | None:

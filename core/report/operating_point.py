@@ -59,14 +59,18 @@ def in_percents(choice: Choice | None, lowest: float = 0.0, highest: float = 100
 def rule(calibration: Calibration, item: str) -> str:
     """Returns the rule for the call of an item, `RunConfig.item`, in one sentence."""
     one = "an image" if item == IMAGE else f"a {item}"
-    text = f"It calls {one} ALL from a probability of {calibration.threshold:.3g} on"
+    text = f"It calls {one} ALL from a probability of {_percent(calibration.threshold)} on"
     if band := calibration.band:
         text = (
-            f"It calls {one} ALL above a probability of {band.high:.3g} and HEM below "
-            f"{band.low:.3g}, and sends those between to review"
+            f"It calls {one} ALL above a probability of {_percent(band.high)} and HEM below "
+            f"{_percent(band.low)}, and sends those between to review"
         )
     chosen = calibration.operating_point or calibration.review
     return f"{text}; {'chosen for this model' if chosen else 'as trained'}."
+
+
+def _percent(probability: float) -> str:
+    return f"{100 * probability:.3g}%"
 
 
 def calibrated(calibration: Calibration, items: str) -> str:
@@ -107,9 +111,8 @@ def beyond(outcome: Outcome, part: str, choice: Choice) -> str:
     if missed is None or allowed is None or missed <= allowed:
         return ""
     return (
-        f"More than the {allowed:.1%} allowed: those were kept on the validation part, by which "
-        f"the threshold was chosen. In other subjects, such as those of the {part} part, more or "
-        "fewer can be missed."
+        f"More than the {allowed:.1%} allowed: that was kept on the validation part, by which "
+        "the threshold was chosen. In other subjects more or fewer can be missed."
     )
 
 

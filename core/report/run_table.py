@@ -15,7 +15,7 @@ from core.runs.run_store import Run
 from core.tuning.sweep_store import Sweep
 
 SCORE, INTERVAL = NAMES[METRIC], "95% interval"
-LOSS = "Validation loss"
+LOSS = "Prediction error"
 COLUMNS = (
     "Name",
     "Tags",

@@ -67,7 +67,7 @@ def test_a_gap_is_filled_in_and_the_card_shows_it() -> None:
     assert "gaps, each marked as one" in words(app)
     assert "*GAP.*" in words(app)
     assert any("Always ALL" in table.value.columns for table in app.table)
-    tab(app, "Fill in")
+    tab(app, "Fill in the card")
     app.selectbox(key="field_demo-cnn-16").set_value("contact").run()
     app.text_area[0].set_value("ask <b>the</b> laboratory")
     button(app, "Save").click().run()

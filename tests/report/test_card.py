@@ -156,7 +156,7 @@ def test_the_doctor_the_operating_point_and_other_data_sets_are_in_it(run: Run) 
     other["of_subjects_trained_on"] = 5
     storage.write_json(run.path / "evaluations.json", [other])
     card = model_card.build(run, [])
-    assert "0.37" in item(card, "Operating point").value
+    assert "37%" in item(card, "Operating point").value
     assert ("operating point: basis", "promised") in item(
         card, "Every value of calibration.json"
     ).rows

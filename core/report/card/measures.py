@@ -8,7 +8,7 @@ from core.evaluation.patients import measure as measure_patients
 from core.evaluation.subgroups import by_subject
 from core.evaluation.test_set import TestSet
 from core.metrics import classification
-from core.report import patients
+from core.report import operating_point, patients
 from core.report.card.failures import by_fold, worst_calls
 from core.report.card.items import Item, date, fact, gap, table
 from core.report.dataset import split_verdict
@@ -108,7 +108,7 @@ def calibration(run: Run, measured: RunMetrics) -> list[Item]:
     rows = list(_flat(stored.to_json()))
     return [
         fact("Calibration", f"{stored.reason[:1].upper()}{stored.reason[1:]}."),
-        fact("Operating point", f"ALL at or above a probability of {stored.threshold:.3g}."),
+        fact("Operating point", operating_point.rule(stored, run.config.item)),
         table("Every value of calibration.json", ("Item", "Value"), rows),
     ]
 

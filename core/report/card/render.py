@@ -19,7 +19,7 @@ NOTICE = (
 )
 SOURCES = (
     "After Model Cards (Mitchell et al. 2019), CLAIM (Tejani et al. 2024) and TRIPOD+AI (Collins "
-    "et al. 2024). Filled from the run's own files; texts marked as user's words are theirs."
+    "et al. 2024). Filled from the run's own files; what users wrote is marked so."
 )
 Escape = Callable[[str], str]
 

@@ -36,9 +36,9 @@ def _show_item(item: Item) -> None:
 
 
 def _label(section: CardSection) -> str:
-    return (
-        f"{section.title} :orange-badge[{section.gaps} missing]" if section.gaps else section.title
-    )
+    if not section.gaps:
+        return section.title
+    return f"{section.title} :orange-badge[{section.gaps} gap{'s' * (section.gaps > 1)}]"
 
 
 def _shown(text: str) -> str:

@@ -80,7 +80,8 @@ def _choose(run: Run) -> tuple[Choice, float | None]:
         key=f"promised_{key}",
         help=(
             "Adds a margin for how much subjects differ. This needs many subjects: for x %, "
-            "about 100/x with blasts in the validation part."
+            "about 100/x with blasts in the validation part. It treats these as new ones, although "
+            "they also chose the epoch."
         ),
     )
     with st.expander("Share of blasts, and calibration"):
@@ -157,9 +158,8 @@ def _buttons(run: Run, choice: Choice, proposed: Preview | None, calibration: Ca
 def _show_charts(run: Run, proposed: Preview, stored: Preview) -> None:
     st.dataframe(table(proposed.parts), hide_index=True)
     st.caption(
-        "The threshold was found on the validation part, whose figures are therefore too good; "
-        "the test part was not used. In brackets 95% intervals over groups of subjects. A "
-        "promise treats the validation subjects as new ones, although they also chose the epoch."
+        "In brackets 95% intervals over groups of subjects. The threshold was chosen on the "
+        "validation part, whose figures are therefore too good; the test part was not used."
     )
     part = proposed.shown_part
     if proposed.trade_off is not None:
@@ -181,9 +181,8 @@ def _show_charts(run: Run, proposed: Preview, stored: Preview) -> None:
                 key=f"decision_{run.run_id}",
             )
         st.caption(
-            f"Both on the {part} part. Right: the decision curve, true alarms less false ones, "
-            "weighed by the threshold's odds; the model is of use where its line is the highest. "
-            "The upright line is the threshold chosen here.",
+            f"Both on the {part} part. Right: the model is of use where its line is the highest; "
+            "the upright line is the threshold chosen here.",
             help=explain("Net benefit", "Prevalence"),
         )
     _reliability(run, proposed)
