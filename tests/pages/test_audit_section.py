@@ -56,7 +56,7 @@ def test_it_says_what_it_will_cost_and_a_click_starts_the_companions(
     app.run()
     said = words(app)
     assert "About " in said and "9 trainings" in said
-    assert "as a short probe of this machine says" in said
+    assert "if this machine is as busy as for a short probe" in said
     app.button(key=f"audit_leakage_{run.run_id}").click().run()
     app.button(key=f"audit_controls_{run.run_id}").click().run()
     assert not app.exception

@@ -22,5 +22,5 @@ def test_train_probes_what_is_not_measured_and_then_says_how_long_it_takes(
     speed.write(probes[0].path / "speed.json")
     app.run()
     said = words(app)
-    assert "About 60 s, as a short probe of this machine says" in said
+    assert "About 60 s, if this machine is as busy as for a short probe" in said
     assert training_time.UNMEASURED not in said and len(probes) == 1

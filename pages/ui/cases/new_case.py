@@ -29,7 +29,7 @@ from pages.ui.common.progress import show_progress
 from pages.ui.common.text import plain, shown_errors
 
 NONE_KEPT = "None of the pictures can be kept."
-MINIMUM = "Cells it should rest on"
+MINIMUM = "Cells to count"
 _MINIMUM = f"A differential of blood counts {BLOOD} cells, one of marrow {MARROW}."
 
 

@@ -71,7 +71,7 @@ def show(case: CaseRow) -> None:
         smaller = tuple((picture.file, picture.overview) for picture in case.pictures)
         page = cache.preview(case.id, case.version, smaller)
         _FRAME(key=f"preview_{case.id}", data={"page": page}, height=_HEIGHT)
-    st.caption(f"Here with small copies of the pictures. {words.CHECK}")
+    st.caption("Here with small copies of the pictures.", help=words.CHECK)
 
 
 def show_check() -> None:

@@ -35,20 +35,19 @@ def show(first: str, configs: Sequence[RunConfig], cells: int, runs: int = 1) ->
 
 
 def told(costs: Sequence[Cost]) -> str:
-    """How long it takes, and what on this machine tells: a run, a short probe, or both."""
+    """How long it takes if the machine is as busy as it was for a run, a short probe, or both."""
     known = cost.total(list(costs))
     if known is None:
         return f"Time {UNMEASURED}."
     runs = {price.measured_by for price in costs if price.measured_by}
     probed = any(price.seconds is not None and not price.measured_by for price in costs)
     if runs and probed:
-        source = "as earlier runs and short probes took on this machine"
+        then = "earlier runs and short probes"
     elif probed:
-        source = "as a short probe of this machine says"
+        then = "a short probe"
     else:
-        only = names()[runs.pop()] if len(runs) == 1 else "earlier runs"
-        source = f"as {only} took on this machine"
-    return f"About {duration(known)}, {source}, if it is as busy as it was then."
+        then = names()[runs.pop()] if len(runs) == 1 else "earlier runs"
+    return f"About {duration(known)}, if this machine is as busy as for {then}."
 
 
 def measure(configs: Sequence[RunConfig]) -> None:
