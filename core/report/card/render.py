@@ -59,19 +59,19 @@ def _render(template: str, escape: Escape, **values: Card | Item) -> str:
     texts = {"notice": NOTICE, "sources": SOURCES}
     if isinstance(card, Card):
         texts["gaps"] = gaps(card)
-    environment = _environment().overlay()
-    environment.filters = environment.filters | {"text": escape}
-    return environment.get_template(template).render(**values, **texts)
+    return _environment(escape).get_template(template).render(**values, **texts)
 
 
-@cache
-def _environment() -> "Environment":
+@cache  # with the templates that it has compiled
+def _environment(escape: Escape) -> "Environment":
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    return Environment(
+    environment = Environment(
         loader=PackageLoader("core.report.card", "."),
         autoescape=lambda name: name is not None and name.endswith(".html.j2"),
         undefined=StrictUndefined,
         trim_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.filters["text"] = escape
+    return environment
