@@ -1,7 +1,8 @@
 """All runs as a table: a row each, or one for all runs of a sweep."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import pandas as pd
 
@@ -54,12 +55,44 @@ def table(
     return pd.DataFrame.from_dict(rows, orient="index", columns=list(COLUMNS))
 
 
+def in_order(runs: Sequence[Run], names: Mapping[str, str], order: str) -> list[Run]:
+    """The runs, given the newest first, in one of `ORDERS`; those that lack a value come last."""
+    if order == NEWEST:
+        return list(runs)
+    value = ORDERS[order]
+    known = [(found, run) for run in runs if (found := value(run, names[run.run_id])) is not None]
+    lacking = [run for run in runs if value(run, names[run.run_id]) is None]
+    return [run for _, run in sorted(known, key=lambda pair: pair[0])] + lacking
+
+
+def _score(run: Run, name: str) -> float | None:
+    measured = run.metrics
+    value = measured.test.estimate(METRIC).value if measured else None
+    return None if value is None else -value
+
+
+def _minutes(run: Run) -> float | None:
+    status = run.status
+    ended = status.finished or (status.heartbeat if status.started else None)
+    return (ended - status.started) / 60 if ended and status.started else None
+
+
+NEWEST = "newest first"
+# Orders of runs: the lowest value comes first.
+ORDERS: dict[str, Callable[[Run, str], Any]] = {
+    NEWEST: lambda run, name: None,
+    "best first": _score,
+    "by name": lambda run, name: name.casefold(),
+    "by state": lambda run, name: STATE_WORDS[run.status.state],
+    "longest first": lambda run, name: None if (took := _minutes(run)) is None else -took,
+}
+
+
 def row(run: Run, name: str) -> dict[str, object]:
     """A run with `COLUMNS`."""
     status, measured, history = run.status, run.metrics, run.history
     estimate = measured.test.estimate(METRIC) if measured else None
     losses = history["validation_cross_entropy"].tolist() if len(history) else []
-    ended = status.finished or (status.heartbeat if status.started else None)
     return {
         "Name": name,
         "Tags": list(_tags(run)),
@@ -70,7 +103,7 @@ def row(run: Run, name: str) -> dict[str, object]:
         "Architecture": catalog.architecture(run.config.architecture).title,
         "Data set": setting_words.dataset(run.config.dataset),
         "Started": _date(status.started),
-        "Minutes": (ended - status.started) / 60 if ended and status.started else None,
+        "Minutes": _minutes(run),
     }
 
 

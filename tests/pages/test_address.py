@@ -52,6 +52,14 @@ def test_a_link_opens_a_cell_and_a_view(workspace: Path) -> None:
     assert "Cells" in words(files) and files.session_state["view"] == "Files"
 
 
+def test_a_link_shows_the_runs_in_the_same_order(workspace: Path) -> None:
+    app = open_page("models", about="All runs")
+    app.selectbox(key="sort").select("by name").run()
+    twin = open_link("models", about="All runs", sort="by name")
+    shown, again = (page.dataframe[0].value["Name"].tolist() for page in (app, twin))
+    assert shown == again == sorted(shown, key=str.casefold) and len(shown) > 1
+
+
 def test_a_link_opens_the_same_cells_of_a_matrix(workspace: Path) -> None:
     counts = run_store.get("run-cnn-16").metrics.test.confusion.to_json()
     kind = max(counts, key=counts.__getitem__)

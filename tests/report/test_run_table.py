@@ -41,3 +41,25 @@ def test_runs_are_found_by_every_word_that_is_said_of_them() -> None:
     assert run_table.matching(runs, names, "") == runs
     differing = run_table.differences(runs, names)
     assert list(differing.loc["Architecture"]) == ["CNN-16", "CNN with dropout"]
+
+
+def test_runs_stand_in_each_order_and_those_without_a_value_last() -> None:
+    finished = [shipped_run(name) for name in ("demo-cnn-16", "demo-colour-bands")]
+    base = config.create("compact", storage.demo_dir(), "recommended")
+    waiting = run_store.create(base, "waiting")
+    runs = [waiting, *finished]
+    names = {run.run_id: name for run, name in zip(runs, ("m", "Z", "a"), strict=True)}
+
+    def rows(order: str) -> list[str]:
+        ordered = run_table.in_order(runs, names, order)
+        assert sorted(run.run_id for run in ordered) == sorted(run.run_id for run in runs)
+        return [run.run_id for run in ordered]
+
+    table = run_table.table(runs, [], names, [])
+    best = table[run_table.SCORE].dropna().sort_values(ascending=False).index
+    longest = table["Minutes"].dropna().sort_values(ascending=False).index
+    assert rows(run_table.NEWEST) == [run.run_id for run in runs]
+    assert rows("best first") == [*best, "waiting"]
+    assert rows("longest first") == [*longest, "waiting"]
+    assert [names[run_id] for run_id in rows("by name")] == ["a", "m", "Z"]
+    assert rows("by state")[-1] == "waiting"  # finished before "waiting for its turn"

@@ -91,8 +91,8 @@ def _more() -> tuple[dict[str, str | int | None], ReadingOptions, int | None]:
                 c, "Folder level that names the patient", (1, 30), None, placeholder="none"
             ),
         }
-        said["encoding"] = encodings.choose(a)
-        d, e, f = st.columns(3, vertical_alignment="bottom")
+        place, d, e, f = st.columns(4, vertical_alignment="bottom")
+        said["encoding"] = encodings.choose(place)
         scale = number(
             d,
             "Micrometres a pixel",

@@ -77,6 +77,9 @@ def _filtered(
         if sweeps:
             options = address.choice("open", "sweep", [sweep.name for sweep in sweeps])
             opened = st.multiselect("Runs of", placeholder="no sweep", width=260, **options)
+        order = st.selectbox(
+            "Order", width=150, **address.choice("sort", "order", list(run_table.ORDERS))
+        )
         archived = st.toggle("Archived, too", key="archived", **address.BOUND)
     left = [
         run
@@ -85,7 +88,7 @@ def _filtered(
         and (tag is None or tag in told[run.run_id].tags)
         and (archived or not told[run.run_id].archived)
     ]
-    return left, opened
+    return run_table.in_order(left, names, order), opened
 
 
 def _table(
@@ -121,8 +124,8 @@ def _table(
     if not chosen["selection"]["rows"]:
         _keep([])
     st.caption(
-        "Tick a run to name, tag, archive or delete it; several to compare them. Click a heading "
-        "to sort. Times are UTC."
+        "Tick a run to name, tag, archive or delete it; several to compare them. A click on a "
+        "heading sorts this view alone; the order above stands in the address. Times are UTC."
     )
     download_table(
         "Table as CSV", table.drop(columns=run_table.LOSS), "runs.csv", key="runs_csv", index=True
