@@ -122,6 +122,19 @@ def test_one_under_way_shows_rate_and_time_left_and_can_be_stopped(
     assert app.selectbox(key="cohort").value == other and not app.exception
 
 
+def test_one_that_ends_while_it_is_followed_is_the_one_shown(
+    finished: Cohort, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = finished.status
+    before = [ended.replace(state="running")] * 3  # until it is followed
+    monkeypatch.setattr(Cohort, "status", property(lambda _: before.pop() if before else ended))
+    # Streamlit refuses some keys that the script sets only in a server.
+    monkeypatch.setattr("streamlit.elements.lib.policies.runtime.exists", lambda: True)
+    app = open_page("cohorts")
+    assert not before and not app.exception
+    assert app.selectbox(key="cohort").value == finished
+
+
 def test_a_finished_one_shows_counts_refusals_patients_and_files(finished: Cohort) -> None:
     app = open_page("cohorts")
     said = words(app)

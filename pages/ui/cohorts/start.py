@@ -31,7 +31,7 @@ def show() -> None:
         st.info("No model has been trained yet. Train one first.")
         return
     locked = people.lacks(SCORE)
-    with st.form("cohort", border=False), shown_errors():
+    with st.form("score", border=False), shown_errors():
         left, right = st.columns([3, 2])
         place = left.text_input(
             "Folder or table on this machine",
