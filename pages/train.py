@@ -61,7 +61,8 @@ def _random_if_missing(run_config: RunConfig) -> RunConfig:
 def show_cost(configs: list[RunConfig], cells: int) -> None:
     """Cells, disk space and time, before anything starts."""
     space = cost.estimate(configs[0], cells=cells).cache_mebibytes
-    training_time.show(f"{cells:,} cells, {space:,.0f} MiB on disk.", configs, cells)
+    size = f"{cells:,} cells, whose pixels take {space:,.0f} MiB on disk."
+    training_time.show(size, configs, cells)
 
 
 def show_runs() -> None:

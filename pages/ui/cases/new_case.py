@@ -13,7 +13,7 @@ from core.cases.intake import ReadPicture
 from core.cases.tables import CaseRow, PictureRow
 from core.cells.scale import CAMERA_UM
 from core.data import images
-from core.data.pixel_cache import IMAGE
+from core.data.pixel_cache import CELL, IMAGE
 from core.errors import CaseError, ConfigError, UploadError
 from core.people import Person
 from core.reading.fields.summary import BLOOD, MARROW
@@ -150,6 +150,8 @@ def show_pictures(case: CaseRow, person: Person) -> None:
 def _found(picture: PictureRow, cells: int, read: int) -> str:
     if picture.kind == IMAGE:
         return "read whole" if read else "not read"
+    if picture.kind == CELL:
+        return "read" if read else "not read"
     return f"{counted(cells, 'cell')} found, {read:,} read"
 
 

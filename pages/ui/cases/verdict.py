@@ -133,7 +133,7 @@ def _show_disagreements(case: CaseRow, person: Person) -> None:
 
 
 def _show_settings(case: CaseRow, person: Person) -> None:
-    with st.expander("Minimum, blind reading, deletion", icon=":material/settings:"):
+    with st.expander(f"{MINIMUM}, blind reading, deletion", icon=":material/settings:"):
         with st.form(f"settings_{case.id}", border=False):
             number(
                 st.container(), MINIMUM, (1, MOST_CELLS), case.minimum_cells, key=f"least_{case.id}"
