@@ -40,6 +40,13 @@ def test_features_that_know_nobody_name_nobody() -> None:
     assert np.mean([found.accuracy for found in named]) == pytest.approx(1 / 6, abs=0.06)
 
 
+@pytest.fixture
+def few_shuffles(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests that do not ask what chance is."""
+    monkeypatch.setattr(subject_probe, "SHUFFLES", 2)
+
+
+@pytest.mark.usefixtures("few_shuffles")
 def test_the_probe_is_linear() -> None:
     """Subjects told apart by the radius alone, or by many more features than there are cells."""
     rng = np.random.default_rng(1)
@@ -52,6 +59,7 @@ def test_the_probe_is_linear() -> None:
     assert subject_probe.name_subjects(noise, subjects).accuracy < 0.65
 
 
+@pytest.mark.usefixtures("few_shuffles")
 def test_it_reads_a_runs_features_within_each_class_and_keeps_what_it_found(
     finished_run: Run,
 ) -> None:
