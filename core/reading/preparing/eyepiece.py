@@ -80,10 +80,10 @@ def _inside(
 
 def _disc(small: np.ndarray) -> tuple[float, float, float] | None:
     """Middle x, y and radius of the disc, in pixels; None if there is none."""
-    lit = small.max(axis=2) > RIM
-    corners = (lit[0, 0], lit[0, -1], lit[-1, 0], lit[-1, -1])
-    if 4 - sum(map(int, corners)) < CORNERS:
+    corners = small[[0, 0, -1, -1], [0, -1, 0, -1]].max(axis=1)
+    if (corners <= RIM).sum() < CORNERS:
         return None
+    lit = small.max(axis=2) > RIM
     disc = largest_region(lit)
     if not disc.any() or np.percentile(small[:, :, 1][disc], 75) < GLASS:
         return None

@@ -40,9 +40,14 @@ def look(image: np.ndarray) -> Scene:
     """Measures the colours of a picture, RGB uint8 (H, W, 3), and detects the cells of a smear."""
     small = image[::2, ::2] if min(image.shape[:2]) >= HALVED_FROM else image
     dense = stain.density(cv2.GaussianBlur(small, (0, 0), 1.0), stain.glass(small))
-    foreign, glass = _foreign(dense), float((dense.max(axis=2) < PALE).mean())
+    foreign, glass = _foreign(dense), _pale(dense)
     smear = foreign <= MAX_FOREIGN and glass >= MIN_GLASS
     return Scene(foreign, glass, detect(image) if smear else None)
+
+
+def _pale(dense: np.ndarray) -> float:
+    red, green, blue = cv2.split(dense)
+    return float((np.maximum(np.maximum(red, green), blue) < PALE).mean())
 
 
 def _foreign(dense: np.ndarray) -> float:
