@@ -2,6 +2,7 @@
 
 import re
 import time
+from typing import Any
 
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Button
@@ -22,6 +23,15 @@ def logged_in(**claims: object) -> dict[str, object]:
     now = int(time.time())
     known = {"is_logged_in": True, "sub": "u-1", "name": "Ada", "aud": "blastlens", "iat": now}
     return known | claims
+
+
+def open_link(name: str, **asked: Any) -> AppTest:
+    """A page opened by a link: its address with what it asks for."""
+    app = AppTest.from_file(str(PROJECT / "app.py"), default_timeout=60)
+    app.query_params.update(asked)
+    app.switch_page(f"pages/{name}.py").run()
+    assert not app.exception
+    return app
 
 
 def open_page(name: str, user: dict[str, object] | None = None, **state: object) -> AppTest:

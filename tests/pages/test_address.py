@@ -1,23 +1,13 @@
 """What is chosen stands in the address and outlives a page switch; a wrong address is said."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.explain.cam_methods import METHODS
 from core.runs import about, run_store
-from tests.conftest import PROJECT
-from tests.factories.app import open_page, words
-
-
-def open_link(name: str, **asked: Any) -> AppTest:
-    app = AppTest.from_file(str(PROJECT / "app.py"), default_timeout=60)
-    app.query_params.update(asked)
-    app.switch_page(f"pages/{name}.py").run()
-    assert not app.exception
-    return app
+from tests.factories.app import open_link, open_page, words
 
 
 def visit(app: AppTest, name: str) -> None:

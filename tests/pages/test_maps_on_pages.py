@@ -7,13 +7,13 @@ import pandas as pd
 import pytest
 
 from core.data import datasets
-from core.embedding import embedding_job, map_colours
+from core.embedding import embedding_job, map_colours, picked
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.runs.run_store import Run
 from core.workers import embedding, launcher
 from pages.ui.common.cells import map_chart
-from tests.factories.app import open_page, words
+from tests.factories.app import button, open_link, open_page, words
 
 
 @pytest.fixture
@@ -41,6 +41,28 @@ def test_the_map_of_a_data_set_is_drawn_once_and_coloured(workspace: object) -> 
     for colouring in ("subject", "quality flag", "error of a model"):
         app.segmented_control(key="dataset_map_colour").select(colouring).run()
         assert not app.exception and not app.error
+
+
+@pytest.mark.usefixtures("_drawn_at_once")
+def test_a_link_shows_the_cells_that_were_picked_on_a_map(workspace: object) -> None:
+    index = datasets.index(datasets.resolve("demo"))
+    job = embedding_job.of_data_set(index, "pca")
+    if job.map is None:
+        launcher.start(job)
+    assert job.map is not None
+    placed = job.map.place(index.cells)
+    left = placed["x"].to_numpy() < placed["x"].median()
+    (x0, y0), (x1, y1) = placed[["x", "y"]].min(), placed[["x", "y"]].max()
+    middle = placed["x"].median()
+    around = np.array([(x0 - 1, y0 - 1), (middle, y0 - 1), (middle, y1 + 1), (x0 - 1, y1 + 1)])
+    text = picked.drawn(job.name[:8], [around], placed).text
+    app = open_link("dataset", view="Map", dataset_map_picked=text)
+    assert not app.exception and x1 > middle
+    assert f"{left.sum()} of {len(index.cells)} cells" in words(app)
+    button(app, "Pick none").click().run()
+    assert "Draw around cells" in words(app) and "dataset_map_picked" not in app.query_params
+    other = open_link("dataset", view="Map", dataset_map_picked=f"x{text}")
+    assert "picked on another map" in words(other) and "Draw around cells" in words(other)
 
 
 @pytest.mark.usefixtures("_drawn_at_once")

@@ -1,8 +1,9 @@
 """The figure of a map: one WebGL trace a kind, each with a colour and a shape."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -84,6 +85,25 @@ def draw(
             {axis: {"title": {"text": title}, "showticklabels": False, "showgrid": False}}
         )
     return figure
+
+
+def outline(figure: go.Figure, outlines: Iterable[np.ndarray]) -> None:
+    """Draws outlines, each (K, 2) on the map, as if a person had."""
+    figure.update_layout(
+        selections=[
+            {"type": "path", "path": f"M{'L'.join(f'{x},{y}' for x, y in points)}Z"}
+            for points in outlines
+        ]
+    )
+
+
+def outlines(selection: Mapping[str, Any]) -> list[np.ndarray]:
+    """What a person has drawn on a map, of the selection that Streamlit gives: each (K, 2)."""
+    found = [np.column_stack((lasso["x"], lasso["y"])) for lasso in selection["lasso"]]
+    for box in selection["box"]:
+        (x0, x1), (y0, y1) = box["x"], box["y"]
+        found.append(np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)], float))
+    return found
 
 
 def _look(number: int) -> _Look:

@@ -1,12 +1,13 @@
 """A map of cells on a page: drawn in the background, coloured, and picked from with a lasso."""
 
 from collections.abc import Callable
+from functools import partial
 
 import pandas as pd
 import streamlit as st
 
 from core.data.indexing import Index
-from core.embedding import map_colours, projection
+from core.embedding import map_colours, picked, projection
 from core.embedding.embedding_job import EmbeddingJob
 from core.embedding.embedding_map import EmbeddingMap
 from core.jobs.job import Status
@@ -20,6 +21,7 @@ from pages.ui.common.text import plain, section, sentence
 
 SUBJECTS = 6  # that are coloured at first; more would look alike
 _MOST_SUBJECTS = 10
+_NAME = 8  # letters of a map's name, in an address
 # What a map can be coloured by, and the kind of each of its cells.
 Colourings = dict[str, Callable[[pd.DataFrame], pd.Series]]
 
@@ -50,7 +52,7 @@ def show(
     if drawn is None:
         _follow(job, key)
     else:
-        _show(index, drawn, colourings[colouring], f"{key}_{job.name}_{colouring}", seen)
+        _show(index, job, drawn, colourings[colouring], (key, f"{job.name}_{colouring}"), seen)
 
 
 def _methods() -> dict[str, str]:
@@ -104,27 +106,52 @@ def _draw_progress(job: EmbeddingJob, status: Status, key: str) -> None:
 
 def _show(
     index: Index,
+    job: EmbeddingJob,
     drawn: EmbeddingMap,
     colour: Callable[[pd.DataFrame], pd.Series],
-    key: str,
+    keys: tuple[str, str],
     seen: str,
 ) -> None:
-    placed = drawn.place(index.cells)
+    """Shows a map and what is picked on it; `keys`: of all maps of a kind, and of this one."""
+    placed, asked = drawn.place(index.cells), f"{keys[0]}_picked"
+    again = f"{asked}_again"  # how often the picked cells were forgotten: another chart each time
+    name, key = job.name[:_NAME], "_".join((*keys, str(st.session_state.get(again, 0))))
     figure = map_chart.draw(placed, colour(placed), maps.axes(drawn.explained))
-    picked = st.plotly_chart(
+    if key not in st.session_state:  # else the browser has the outline, and the chart is kept
+        st.session_state[f"{key}_at_first"] = address.kept(asked)
+    if at_first := picked.parse(st.session_state[f"{key}_at_first"], name):
+        map_chart.outline(figure, at_first.places(placed))
+    st.plotly_chart(
         figure,
         config=map_chart.CONFIG,
         alt=f"Map of {len(placed):,} cells: {seen}",
         key=key,
         theme=None,
-        on_select="rerun",
+        on_select=partial(_pick, key, asked, name, placed),
         selection_mode=("lasso", "box"),
     )
     st.caption(f"{maps.says(drawn, len(placed), seen)}")
-    rows = sorted({int(point["customdata"]) for point in picked["selection"]["points"]})
     section("Picked cells")
-    if not rows:
+    text = address.kept(asked)
+    now = picked.parse(text, name)
+    if now is None:
         st.caption("Draw around cells on the map with the mouse; they are shown here.")
+        if text:
+            st.caption("The address asks for cells that were picked on another map.")
         return
-    cells = placed.iloc[rows][index.cells.columns]
-    cell_pages.show(index, cells, f"{key}_page", "None.")
+    st.button(
+        "Pick none", icon=":material/close:", type="tertiary", on_click=_forget, args=(asked, again)
+    )
+    cells = placed.iloc[now.rows(placed)][index.cells.columns]
+    cell_pages.show(index, cells, f"{key}_page", "No cell lies there.")
+
+
+def _forget(asked: str, again: str) -> None:
+    address.keep(asked, "")
+    st.session_state[again] = st.session_state.get(again, 0) + 1
+
+
+def _pick(key: str, asked: str, name: str, placed: pd.DataFrame) -> None:
+    """Puts what a person has drawn on a map, or that it was taken away, into the address."""
+    outlines = map_chart.outlines(st.session_state[key]["selection"])
+    address.keep(asked, picked.drawn(name, outlines, placed).text)

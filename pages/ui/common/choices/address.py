@@ -50,9 +50,24 @@ def tabs(key: str, names: Iterable[str]) -> Sequence[Any]:
     return st.tabs(names, on_change="rerun", key=key, bind="query-params")
 
 
+def kept(key: str) -> str:
+    """What `keep` has kept; "" for nothing."""
+    word: str = st.query_params.get(key) or st.session_state.get(_kept(key), "")
+    return word
+
+
+def keep(key: str, text: str) -> None:
+    """Has `text` stand in the address as `key`, also after a page switch; "" is left out."""
+    st.session_state[_kept(key)] = text
+    if text:
+        st.query_params[key] = text
+    else:
+        st.query_params.pop(key, None)
+
+
 def place(key: str, count: int) -> int:
     """Which of `count` things is shown, from 0, as `go` has kept it; the first where none was."""
-    word = st.query_params.get(key) or st.session_state.get(_kept(key), "")
+    word = kept(key)
     at = min(int(word), count) if word.isdecimal() and int(word) else 1
     go(key, at - 1)
     return at - 1
@@ -60,11 +75,7 @@ def place(key: str, count: int) -> int:
 
 def go(key: str, at: int) -> None:
     """Has `place` give `at`, which stands in the address counted from 1, the first left out."""
-    st.session_state[_kept(key)] = str(at + 1)
-    if at:
-        st.query_params[key] = str(at + 1)
-    else:
-        st.query_params.pop(key, None)
+    keep(key, str(at + 1) if at else "")
 
 
 def _kept(key: str) -> str:
