@@ -1,4 +1,5 @@
 import dataclasses
+from itertools import product
 
 import cv2
 import numpy as np
@@ -126,10 +127,11 @@ def test_colours_are_means_over_the_cell():
     assert found.focus == pytest.approx(0, abs=1e-3)
 
 
-@pytest.mark.parametrize("share", [0.2, 0.5, 0.7])
-@pytest.mark.parametrize("radius", [30, 110, 900])
+@pytest.mark.parametrize(
+    ("radius", "share"), [*product((30, 110, 400), (0.2, 0.5, 0.7)), (900, 0.5)]
+)
 def test_a_drawn_nucleus_is_found_with_its_share(share, radius):
-    frame = (450, 450) if radius < 200 else (2000, 2000)
+    frame = (450, 450) if radius < 200 else (2 * radius + 200, 2 * radius + 200)
     middle = (frame[0] // 2, frame[1] // 2)
     cell = disc(radius, frame, middle)
     nucleus = disc(radius * np.sqrt(share), frame, middle)
