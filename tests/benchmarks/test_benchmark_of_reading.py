@@ -18,8 +18,9 @@ def files(finished_run: Run, demo_root: Path) -> list[Path]:
 
 
 def test_a_batch_is_held_against_the_bare_engine_and_only_large_models_have_a_bar(
-    finished_run: Run, files: list[Path]
+    finished_run: Run, files: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(reading, "SIZES", (2, 8))
     options = Options(images=10, rounds=1)
     small = reading.batch({"cnn-16": finished_run}, files, options)
     found: Any = plain(small["cnn-16"])
