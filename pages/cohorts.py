@@ -4,10 +4,12 @@ import streamlit as st
 
 from core.cohort import cohort_store
 from core.cohort.cohort import Cohort
+from core.runs import run_store
 from pages.ui.cohorts import follow, pictures, results, start
 from pages.ui.common.choices import address
 from pages.ui.common.frame import printed
 from pages.ui.common.text import research_notice, section, shown_errors, title
+from pages.ui.reading import cell
 
 SUMMARY, PATIENTS, PICTURES, FILES = VIEWS = ("Summary", "Patients", "Pictures", "Files")
 
@@ -15,6 +17,9 @@ SUMMARY, PATIENTS, PICTURES, FILES = VIEWS = ("Summary", "Patients", "Pictures",
 def show(cohort: Cohort) -> None:
     """Shows a cohort that has ended, one view of it at a time."""
     follow.show(cohort)
+    for run in run_store.models():
+        if run.run_id == cohort.plan.run:
+            cell.warn_of_synthetic(run)
     if not cohort.listed:
         return
     printed.shows_engines({cohort.plan.run: cohort.plan.engine}, cohort.name)

@@ -8,7 +8,7 @@ import re
 import secrets
 import time
 from contextlib import suppress
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from core import locks, storage
 from core.cohort.cohort import PLAN, Cohort
@@ -67,7 +67,7 @@ def create(plan: CohortPlan, out: str | None = None) -> Cohort:
     It is `out`, new or empty, unless that is a URL; by default it has a name of its own in the
     artifacts folder. Raises `ConfigError` if `out` is taken.
     """
-    folder = folder_of(out) if out else storage.cohorts_dir() / _new_name(plan.run)
+    folder = folder_of(out) if out else storage.cohorts_dir() / _new_name(plan.source.place)
     if folder.is_dir() and not any(folder.iterdir()):
         with disk_errors(folder):
             folder.rmdir()
@@ -146,8 +146,10 @@ def cohorts() -> list[Cohort]:
     return [cohort for _, cohort, _ in sorted(dated, key=lambda one: -one[0])]
 
 
-def _new_name(run_id: str) -> str:
-    return f"{time.strftime('%Y%m%d-%H%M%S')}-{run_id[:40]}-{secrets.token_hex(2)}"
+def _new_name(place: str) -> str:
+    """A name that no other cohort has, and that says what is scored."""
+    source = re.sub(r"[^A-Za-z0-9]+", "-", PurePath(place).stem)[:40].strip("-") or "cohort"
+    return f"{source}-{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
 
 
 def _elsewhere() -> _Elsewhere:

@@ -206,6 +206,7 @@ def test_a_url_that_cannot_be_opened_says_what_to_install(run: Run, tmp_path: Pa
 def test_cohorts_are_found_by_folder_and_name(run: Run, drawn: Path, tmp_path: Path) -> None:
     named = cohort_store.planned(run, str(drawn))
     inside = cohort_store.create(named)
+    assert inside.name.startswith(f"{drawn.name}-20")  # what is scored, and when
     elsewhere = cohort_store.create(named, str(tmp_path / "elsewhere"))
     assert {one.path for one in cohort_store.cohorts()} == {inside.path, elsewhere.path}
     assert cohort_store.get(inside.name) == inside
