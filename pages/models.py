@@ -41,11 +41,11 @@ def show_active(active: Run | None) -> None:
                 st.caption(since(active))
         with words:
             locked = people.lacks(PROMOTE)
-        undo = back.button(
+        undo = can_undo() and back.button(
             "Undo",
             icon=":material/undo:",
             width="stretch",
-            disabled=locked or not can_undo(),
+            disabled=locked,
             help="Goes back to the model that was chosen before; the history keeps both.",
         )
     if active is not None and (before := active_model.changed_since(active)):
