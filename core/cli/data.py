@@ -28,15 +28,23 @@ from core.workers import launcher
 @click.command()
 @click.argument("directory", required=False, metavar="[DIR]")
 @click.option("--cells", type=int, default=demo_set.CELLS, show_default=True)
+@click.option(
+    "--subjects",
+    type=int,
+    help=f"Default: {demo_set.SUBJECTS}, or fewer in a smaller set. A network comes to recognise "
+    "few subjects of many cells each.",
+)
 @click.option("--seed", type=int, default=0, show_default=True)
 @prints
-def demo(directory: str | None, cells: int, seed: int) -> dict[str, object]:
+def demo(directory: str | None, cells: int, subjects: int | None, seed: int) -> dict[str, object]:
     """Draws the synthetic demo set.
 
     It goes into DIR, by default artifacts/datasets/demo.
     """
     root = Path(directory) if directory else storage.demo_dir()
-    demo_set.write_dataset(root, cells=cells, seed=seed, progress=progress("drawing cells"))
+    demo_set.write_dataset(
+        root, cells=cells, subjects=subjects, seed=seed, progress=progress("drawing cells")
+    )
     return {"dataset": str(root.absolute()), "synthetic": True, "cells": cells}
 
 

@@ -8,7 +8,6 @@ import pytest
 from benchmarks import belief, workbench
 from benchmarks.__main__ import main
 from core.audit import ablations
-from core.data.synthetic.dataset import CELLS
 from core.report import audits
 from core.runs.run_store import Run
 from tests.factories.ablation_runs import audited, base, skilled
@@ -39,7 +38,7 @@ def test_it_prints_both_audits_and_their_bars(
     monkeypatch.setattr(belief.launcher, "start_audit", lambda run, audit: [])
     assert main(["belief", "--only", "controls", "--images", "240", "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
-    assert drawn == [{"cells": 240, "subjects": None}]
+    assert drawn == [{"cells": 240, "subjects": 40}]
     assert [bar["name"] for bar in document["bars"]] == [
         "lead on silhouette, lower end",
         "lead on size, lower end",
@@ -50,7 +49,7 @@ def test_it_prints_both_audits_and_their_bars(
     assert main(["belief", "--only", "leakage", "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
     assert set(document["figures"]) == {"leakage"} and len(document["bars"]) == 1
-    assert drawn[-1] == {"cells": CELLS, "subjects": None}
+    assert drawn[-1] == {"cells": 1000, "subjects": 40}
 
 
 def test_the_figures_are_those_that_the_page_shows(monkeypatch: pytest.MonkeyPatch) -> None:

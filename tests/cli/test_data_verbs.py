@@ -67,11 +67,14 @@ def test_index_tells_of_each_phase(tmp_path: Path) -> None:
     assert told["splits"] is None
 
 
-def test_demo_draws_a_set_that_index_reads(tmp_path: Path) -> None:
-    told = document("demo", str(tmp_path / "set"), "--cells", "60", "--seed", "2")
+@pytest.mark.parametrize(("options", "subjects"), [((), 15), (("--subjects", "6"), 6)])
+def test_demo_draws_a_set_that_index_reads(
+    options: tuple[str, ...], subjects: int, tmp_path: Path
+) -> None:
+    told = document("demo", str(tmp_path / "set"), "--cells", "60", "--seed", "2", *options)
     assert told["synthetic"] is True
     found = document("index", told["dataset"])
-    assert (found["images"], found["subjects"]) == (60, 15)
+    assert (found["images"], found["subjects"]) == (60, subjects)
     assert min(found["splits"].values()) > 0
 
 
