@@ -81,14 +81,20 @@ def newest() -> Run | None:
 def compare(run: Run, before: Run | None) -> TaughtComparison:
     """Measures a taught run, and the run that read before, on the test part of the taught one.
 
-    Only cells of cases count. Raises `RunError` if the run was not trained on cases, or its data
-    set is gone.
+    Only cells of cases count. Raises `RunError` if the run was not trained on cases, if its data
+    set is gone, or if its test part has no cell of a case.
     """
     cases = _cases_of(run)
     if cases is None:
         raise RunError(f"Run {run.run_id} was not trained on cells of cases. Name a run that was.")
     whole = TestSet.load(run)
     cells = whole.cells[whole.cells["subject"].isin(list(cases))].reset_index(drop=True)
+    if cells.empty:
+        raise RunError(
+            f"The test part of run {run.run_id} has no cell of the {len(cases)} cases of "
+            f"{run.config.dataset}, so there is nothing to compare. Make the data set from the "
+            "cases again, and train on it."
+        )
     taught = replace(whole, cells=cells)
     index = datasets.index(datasets.resolve(run.config.dataset))
     both = [taught]

@@ -111,3 +111,8 @@ def test_a_taught_model_is_compared_with_what_reads_on_held_out_patients() -> No
     assert "Not a fair comparison: what reads now" in comparison.compare(run, rival).verdict
     with pytest.raises(RunError, match="not trained on cells of cases"):
         comparison.compare(shipped, run)
+    former = Run(shutil.copytree(run.path, run.path.with_name("former")))
+    told = former.predictions.assign(subject=lambda table: "former " + table["subject"])
+    told.to_parquet(former.path / "predictions.parquet")
+    with pytest.raises(RunError, match=r"former has no cell of the 9 cases.*Make the data set"):
+        comparison.compare(former, shipped)
