@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from core.errors import ClusterError
-from core.runs import run_store
+from core.runs import config, run_store
 from core.runs.run_store import Run
 from core.workers import launcher
 from core.workers.clusters import execution_engine
@@ -64,7 +64,8 @@ def test_a_run_is_sent_to_nodes_without_a_shared_disk_and_stopped_there(
     workspace: object, finished_run: Run, on_ray: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BLASTLENS_SHIP", "1")
-    run = run_store.create(finished_run.config)
+    wanted = config.change(finished_run.config, {"epochs": 200})  # it is stopped long before
+    run = run_store.create(wanted)
     launcher.launch(run)
     wait_until(run, lambda: run.status.state == "running" and bool(run.status.epoch))
     run.request_stop()
@@ -72,7 +73,7 @@ def test_a_run_is_sent_to_nodes_without_a_shared_disk_and_stopped_there(
     assert launcher.follow(run).state == "cancelled"
     assert time.monotonic() - asked < 10
     assert "training" in run.log_file.read_text()
-    assert run.config == finished_run.config
+    assert run.config == wanted
 
 
 @pytest.mark.parametrize(
