@@ -77,7 +77,9 @@ def mutated(document: Json, rng: random.Random) -> bytes:
         elif kind < 0.25 and isinstance(holder, dict):
             holder[rng.choice(("\0", "a\u202eb", "x" * 5000, "ALL"))] = holder.pop(key)
         elif kind < 0.35 and isinstance(holder[key], int | float):
-            holder[key] = holder[key] * rng.choice((-1, 1e6, 1e-6, 0))
+            factor = rng.choice((-1, 10**6, 1e-6, 0))
+            huge = isinstance(holder[key], int) and abs(holder[key]) > 2**53  # than a float holds
+            holder[key] *= int(factor) if huge else factor
         else:
             holder[key] = _value(rng)
     return _written(document)
