@@ -6,8 +6,9 @@ the model.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
+from itertools import chain
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError
 from pydantic_core import CoreSchema, core_schema
@@ -89,7 +90,10 @@ class Section(BaseModel):
     @classmethod
     def choices_of(cls, field: str) -> tuple[str, ...]:
         """Returns the allowed values of a text field; () if there is no restriction."""
-        metadata = cls.model_fields[field].metadata
+        info = cls.model_fields[field]
+        # That of a field that can be None stands within its annotation.
+        parts = (getattr(kind, "__metadata__", ()) for kind in get_args(info.annotation))
+        metadata = chain(info.metadata, *parts)
         return next((item.values for item in metadata if isinstance(item, Choices)), ())
 
     def _values(self) -> dict[str, Any]:

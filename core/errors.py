@@ -7,9 +7,21 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
+_BEGIN, _END = 1000, 400  # characters of a long message that are shown
+
 
 class BlastLensError(Exception):
-    """Base of every error that is shown to a user as one sentence."""
+    """Base of every error that is shown to a user as one sentence.
+
+    What a file says of itself, such as a layer's name, can be of any length: of a message with over
+    1,400 characters the middle is left out.
+    """
+
+    def __str__(self) -> str:
+        text = super().__str__()
+        if len(text) <= _BEGIN + _END:
+            return text
+        return f"{text[:_BEGIN]} … {text[-_END:]}"
 
 
 class DataError(BlastLensError):

@@ -8,8 +8,10 @@ import pytest
 from pydantic import ConfigDict, Field
 
 from core import storage
+from core.archive import model_file
 from core.documents import Choices, Document, Section
-from core.errors import ConfigError, RunError
+from core.errors import ConfigError, ModelError, RunError
+from core.runs.adoption import FORMS, Adoption
 
 
 class Size(Section):
@@ -112,3 +114,20 @@ def test_a_sparse_document_keeps_absent_fields_absent(tmp_path: Path) -> None:
     assert read.replace(name="other").to_json() == {"name": "other"}
     read.replace(rank=2).write(file)
     assert json.loads(file.read_text()) == {"format": 1, "name": "cell", "rank": 2}
+
+
+def test_the_middle_of_a_message_that_a_file_makes_long_is_left_out() -> None:
+    said = str(ModelError(f"The layer {'x' * 50_000} is unknown. Do not use it."))
+    assert len(said) < 1500
+    assert said.startswith("The layer xxx") and said.endswith("xxx is unknown. Do not use it.")
+    short = "The layer x is unknown. Do not use it."
+    assert str(ModelError(short)) == short
+
+
+@pytest.mark.parametrize("field", ["form", "activation"])
+def test_an_adopted_model_of_an_unknown_kind_is_refused_by_name(field: str) -> None:
+    known = {"file": "m.onnx", "form": "onnx", "sha256": "0" * 64, "activation": "none"}
+    assert Adoption.parse(known)
+    with pytest.raises(RunError, match=rf"{field} is 'odd'; it can be"):
+        Adoption.parse(known | {field: "odd"})
+    assert set(FORMS) == set(model_file.FORMS)

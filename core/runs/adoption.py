@@ -9,6 +9,8 @@ from core.models.inputs import CHANNELS, SCALINGS, InputContract
 from core.untrusted.fields import Amount, Count, Instant, Line, Message, Share, Words
 
 MAX_WORDS = 2000
+FORMS = ("keras", "h5", "saved-model", "onnx", "openvino")  # `core.archive.model_file.FORMS`
+ACTIVATIONS = ("sigmoid", "softmax", "none")
 MAY_HAVE_SEEN = "it may have trained on these patients"
 _Output = Annotated[int, Field(ge=0, le=999)]
 _Pixels = Annotated[str, Choices(tuple(SCALINGS))]
@@ -73,9 +75,9 @@ class ContractTrial(Section):
 class Adoption(Document):
     """adoption.json.
 
-    file: the name of the model file, form: one of `core.archive.model_file.FORMS`, sha256: of its
+    file: the name of the model file, form: one of `FORMS`, sha256: of its
     content. wanted: what the user said. The rest is found: chosen, one of `trials` on so many
-    `cells`; outputs and activation ("sigmoid", "softmax", "none") of the network; no_map: why there
+    `cells`; outputs and activation, one of `ACTIVATIONS`, of the network; no_map: why there
     is no heat map, "" where there is.
 
     statement: the user's words on what it was trained on, which say that the patients of its data
@@ -85,14 +87,14 @@ class Adoption(Document):
     SPARSE: ClassVar[bool] = True
 
     file: Line
-    form: Line
+    form: Annotated[str, Choices(FORMS)]
     sha256: Line
     wanted: Wanted = Wanted()
     chosen: ContractTrial | None = None
     trials: Annotated[tuple[ContractTrial, ...], Field(max_length=1000)] = ()
     cells: Count = 0
     outputs: Annotated[int, Field(ge=1, le=1000)] | None = None
-    activation: Line | None = None
+    activation: Annotated[str, Choices(ACTIVATIONS)] | None = None
     no_map: Message = ""
     statement: Annotated[Words, Field(min_length=1, max_length=MAX_WORDS)] | None = None
     stated: Instant | None = None

@@ -12,7 +12,6 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import psutil
 
@@ -23,11 +22,8 @@ from benchmarks.workbench import start
 from core import storage
 from core.cases import case_store
 from core.runs.run_store import Run
-from tests.factories.served import CHROMIUM, FLAGS, free_port, serve
-
-if TYPE_CHECKING:
-    pass
 from tests.chaos.visitor import Person
+from tests.factories.served import CHROMIUM, FLAGS, free_port, serve
 
 PEOPLE, APPS = 8, 2
 WARM_SECONDS = 60.0  # after which an app holds what it will

@@ -81,7 +81,8 @@ class Person:
     async def browse(self) -> None:
         """Turns pages of a data set, filters, and looks at cells."""
         await self.go("Dataset")
-        button = self.page.get_by_role("button", name=re.compile(r"No\. \S+$"))
+        # The picture of a tile is a button too, which does not run the script.
+        button = self.page.get_by_role("button", name=re.compile(r"[▲●] .*No\. \S+$"))
         for label in ("ALL", "HEM"):
             group = self.page.get_by_test_id("stButtonGroup")
             await self.click("filter", group.get_by_text(label))

@@ -18,7 +18,7 @@ from core.errors import DataError
 
 FINER = 2  # times that scale, if the field has it, for the outlines
 LARGEST = 2.5  # limit of the enlargement of a coarse field
-MOST_NUCLEI = 8000  # in a field or tile, with their parts; more of them are noise
+MOST_NUCLEI = 4000  # in a field or tile, with their parts; a packed one has fewer, noise more
 MOST_WORK = 6_000_000  # pixels to which a field is enlarged; each takes some 70 bytes
 REACH = 1.3  # red cell diameters that a cell's outline may lie beyond its nucleus
 SAME = 0.5  # share of the smaller cell: two outlines that share more are of one cell
