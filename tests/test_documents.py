@@ -12,6 +12,7 @@ from core.archive import model_file
 from core.documents import Choices, Document, Section
 from core.errors import ConfigError, ModelError, RunError
 from core.runs.adoption import FORMS, Adoption
+from tests.factories.archives import shipped_run
 
 
 class Size(Section):
@@ -131,3 +132,11 @@ def test_an_adopted_model_of_an_unknown_kind_is_refused_by_name(field: str) -> N
     with pytest.raises(RunError, match=rf"{field} is 'odd'; it can be"):
         Adoption.parse(known | {field: "odd"})
     assert set(FORMS) == set(model_file.FORMS)
+
+
+def test_a_run_whose_test_part_is_gone_is_told_in_a_sentence() -> None:
+    metrics = shipped_run().metrics
+    assert metrics and metrics.test.images
+    parts = {name: part for name, part in metrics.parts.items() if name != "test"}
+    with pytest.raises(RunError, match=r"has metrics of .*validation.*, not of test"):
+        _ = metrics.replace(parts=parts).test

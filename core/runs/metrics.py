@@ -6,6 +6,7 @@ from pydantic import AfterValidator, Field
 
 from core.data.splits import SplitAudit
 from core.documents import Document, Section
+from core.errors import RunError
 from core.metrics.estimate import Estimate
 from core.untrusted.fields import Amount, Count, Line, Message, Seconds, Share
 
@@ -177,7 +178,12 @@ class RunMetrics(Document):
 
     @property
     def test(self) -> PartMetrics:
-        """Metrics of the test part. Raises `KeyError` if it was not measured."""
+        """Metrics of the test part. Raises `RunError` if it was not measured."""
+        if "test" not in self.parts:
+            raise RunError(
+                f"metrics.json has metrics of {', '.join(self.parts)[:100] or 'no part'}, not of "
+                "test. Train or import the run again."
+            )
         return self.parts["test"]
 
     @property
