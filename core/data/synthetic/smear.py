@@ -150,9 +150,8 @@ class Smear:
         stained = white_cell.apply_stain(
             self.rng, self.style, self.maturity, self.nucleus, self.chromatin, self.cytoplasm
         )
-        glass = np.array(
-            [channel.max() for channel in cv2.split(stained)]
-        )  # the lamp, where no dye dims it
+        # The lamp, where no dye dims it.
+        glass = np.array([channel.max() for channel in cv2.split(stained)])
         light, contrast, haemoglobin = (np.array(channels, np.float32) for channels in look)
         image = glass * light * (stained / glass) ** contrast
         image *= np.exp(-self.haemoglobin[..., None] * haemoglobin)
