@@ -10,6 +10,7 @@ from core.cases.tables import CaseRow
 from core.people import READER as READER_ROLE
 from core.people import SUPERVISOR, own_machine
 from pages.ui.cases import new_case
+from pages.ui.common import compat, people
 from tests.factories import cases
 from tests.factories.app import button, logged_in, open_page, words
 from tests.factories.archives import shipped_run
@@ -39,6 +40,24 @@ def test_a_name_is_asked_for_before_anything_is_recorded() -> None:
     test.text_input[-1].set_value("Dr One")
     button(test, "Go on").click().run()
     assert test.dataframe
+
+
+def test_a_reload_and_a_new_tab_of_the_browser_keep_the_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def asked(browser: bytes) -> AppTest | None:
+        monkeypatch.setattr(compat, "browser_token", lambda: browser)
+        test = open_page("cases")
+        return test if "What you decide here" in words(test) else None
+
+    first = asked(b"one browser")
+    assert first
+    first.text_input[-1].set_value("Dr One")
+    button(first, "Go on").click().run()
+    assert not asked(b"one browser")
+    assert asked(b"another")
+    monkeypatch.setattr(people, "SECONDS", -1)
+    assert asked(b"one browser")
 
 
 def test_the_list_has_state_date_reader_cells_and_blasts() -> None:
@@ -85,6 +104,20 @@ def test_the_verdict_on_a_blind_case_waits_for_this_readers_decisions() -> None:
     case = case_store.get(case_id)
     review.decide(own_machine("Dr One"), case_id, "HEM", cases.versions(case))
     assert open_case(case_id, part).metric
+
+
+def test_a_difference_between_readers_is_settled_once_somebody_has_chosen() -> None:
+    case_id = cases.make([cases.field(("ALL",))], blind=True)
+    for reader, label in (("Dr One", "HEM"), ("Dr Two", "ALL")):
+        versions = cases.versions(case_store.get(case_id))
+        review.decide(own_machine(reader), case_id, label, versions)
+    test = open_case(case_id, "Verdict and signature")
+    assert button(test, "Settle").disabled
+    (box,) = (box for box in test.selectbox if box.label == "It is")
+    box.set_value("HEM").run()
+    button(test, "Settle").click().run()
+    assert not test.exception
+    assert case_store.get(case_id).cells[0].label == "HEM"
 
 
 def test_an_agreement_that_is_not_defined_is_said_to_be_so() -> None:

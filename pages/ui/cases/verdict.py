@@ -121,12 +121,18 @@ def _show_disagreements(case: CaseRow, person: Person) -> None:
             st.image(cache.picture(case.id, cell.files["context"]), width=84)
             st.markdown("; ".join(said))
             label = st.selectbox(
-                "It is", LABELS, key=f"settle_{cell.id}", label_visibility="collapsed", width=140
+                "It is",
+                LABELS,
+                None,
+                key=f"settle_{cell.id}",
+                placeholder="It is …",
+                label_visibility="collapsed",
+                width=140,
             )
             st.button(
                 "Settle",
                 key=f"settled_{cell.id}",
-                disabled=not people.may(SIGN),
+                disabled=label is None or not people.may(SIGN),
                 on_click=parts.act,
                 args=(review.settle, person, case.id, label, {cell.id: cell.version}),
             )

@@ -1,28 +1,21 @@
 """Uploads outlive a page switch, the browser's Back and a reload: kept in memory for a while.
 
-They are kept for the browser that sent them, and whoever is logged in there, never for an address:
-a link shows nobody the pictures of another. A browser is known by the random token that Streamlit
-gives each one in a cookie; without it uploads are kept for the session alone.
+They are kept for the browser that sent them, and whoever is logged in there
+(`pages.ui.common.people.browser`), never for an address: a link shows nobody pictures of another.
 """
 
-import hashlib
-import secrets
 import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import streamlit as st
-
 from core.settings import settings
-from pages.ui.common import compat, server
 
 if TYPE_CHECKING:
     from pages.ui.common.uploads import Upload
 
 SECONDS = 3600  # that uploads stay after they were last seen
-_OWNER = "owner_of_uploads"
 
 
 @dataclass
@@ -34,15 +27,6 @@ class _Kept:
 
 _lock = threading.Lock()
 _kept: dict[tuple[str, str], _Kept] = {}
-
-
-def owner() -> str:
-    """Whose uploads those of this session are, as a digest."""
-    token = compat.browser_token()
-    if token is None:
-        return str(st.session_state.setdefault(_OWNER, secrets.token_hex()))
-    user = str(st.user.to_dict().get("sub", "")) if server.providers() else ""
-    return hashlib.sha256(token + user.encode()).hexdigest()
 
 
 def keep(whose: str, uploader: str, uploads: Sequence["Upload"]) -> None:

@@ -1,5 +1,7 @@
 """Who uses the pages, what they may do, and which paths they may name."""
 
+import hashlib
+import secrets
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,9 +12,11 @@ import streamlit as st
 from core import people, roots
 from core.people import Person, who_may
 from core.settings import settings
-from pages.ui.common import server
+from pages.ui.common import compat, server
 
-_TYPED = "typed_name"
+SECONDS = 3600  # that a name stays with its browser, since it was typed or a session began with it
+_TYPED, _BROWSER = "typed_name", "browser"
+_typed: dict[str, tuple[str, float]] = {}  # by browser: the name, and since when
 
 
 def current() -> Person | None:
@@ -23,8 +27,32 @@ def current() -> Person | None:
     if clients := server.providers():
         claims = st.user.to_dict()
         return people.from_claims(claims) if _logged_in(claims, {*clients.values()}) else None
-    name = st.session_state.get(_TYPED)
+    name = st.session_state.get(_TYPED) or _typed_before()
     return people.own_machine(name) if name else None
+
+
+def browser() -> str:
+    """The browser of this session and whoever is logged in there, as a digest.
+
+    A browser is known by the random token that Streamlit gives each one in a cookie. Without it,
+    the digest is of this session alone.
+    """
+    token = compat.browser_token()
+    if token is None:
+        return str(st.session_state.setdefault(_BROWSER, secrets.token_hex()))
+    user = str(st.user.to_dict().get("sub", "")) if server.providers() else ""
+    return hashlib.sha256(token + user.encode()).hexdigest()
+
+
+def _typed_before() -> str | None:
+    """The name that was last typed in this browser, which a reload and a new tab begin with."""
+    oldest = time.monotonic() - SECONDS
+    for key in [key for key, (_, since) in _typed.items() if since < oldest]:
+        _typed.pop(key, None)
+    name, _ = _typed.get(browser(), (None, 0.0))
+    if name:
+        call_me(name)
+    return name
 
 
 def _logged_in(claims: Mapping[str, Any], clients: set[str]) -> bool:
@@ -36,8 +64,13 @@ def _logged_in(claims: Mapping[str, Any], clients: set[str]) -> bool:
 
 
 def call_me(name: str) -> None:
-    """Keeps a typed name for the session. Raises `ConfigError` if it cannot be recorded."""
-    st.session_state[_TYPED] = people.own_machine(name).name
+    """Keeps a typed name for this session, and for a reload of the page.
+
+    Raises `ConfigError` if it cannot be recorded.
+    """
+    name = people.own_machine(name).name
+    st.session_state[_TYPED] = name
+    _typed[browser()] = name, time.monotonic()
 
 
 def may(action: str) -> bool:

@@ -11,7 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 from core import storage
 from core.data import images
 from core.settings import settings
-from pages.ui.common import cache, kept_uploads
+from pages.ui.common import cache, kept_uploads, people
 from pages.ui.common.text import plain
 
 _ICON = ":material/science:"
@@ -83,7 +83,7 @@ def choose(
 def has(key: str) -> bool:
     """Whether files stand in the uploader that `choose` shows, or are kept of it."""
     given = st.session_state.get(_uploader(key))
-    return bool(given) or bool(kept_uploads.kept(kept_uploads.owner(), key)[0])
+    return bool(given) or bool(kept_uploads.kept(people.browser(), key)[0])
 
 
 def _uploader(key: str) -> str:
@@ -96,7 +96,7 @@ def _upload(key: str, label: str, *, several: bool) -> list[Upload]:
     Files that come later may be another patient's, so they take the place of those.
     """
     uploader = _uploader(key)
-    whose = kept_uploads.owner()
+    whose = people.browser()
     if uploader not in st.session_state:  # drawn anew, and so empty
         st.session_state[f"{key}_kept"] = kept_uploads.kept(whose, key)
     given = st.file_uploader(
@@ -131,7 +131,7 @@ def _say_kept(key: str, before: list[Upload]) -> None:
 
 def forget(key: str) -> None:
     """Empties the uploader: another key is another uploader, without the files of this one."""
-    kept_uploads.keep(kept_uploads.owner(), key, [])
+    kept_uploads.keep(people.browser(), key, [])
     st.session_state[f"{key}_cleared"] = st.session_state.get(f"{key}_cleared", 0) + 1
 
 
