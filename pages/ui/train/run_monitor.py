@@ -153,7 +153,10 @@ def _show_diagnoses(run: Run) -> None:
     """Each diagnosis with its evidence and advice, and the button that trains it repaired."""
     diagnoses, repaired = cache.diagnosed(run)
     if not diagnoses:
-        st.caption(":material/stethoscope: The run doctor finds nothing wrong with this run.")
+        st.caption(
+            ":material/stethoscope: The run doctor finds no fault in how this run was set up, "
+            "trained and measured. Whether its result is good enough is another question."
+        )
         return
     with st.container(border=True):
         st.markdown(":material/stethoscope: **What the run doctor says**")
