@@ -8,10 +8,9 @@ import pytest
 from pydantic import ConfigDict, Field
 
 from core import storage
-from core.archive import model_file
 from core.documents import Choices, Document, Section
 from core.errors import ConfigError, ModelError, RunError
-from core.runs.adoption import FORMS, Adoption
+from core.runs.adoption import Adoption
 from tests.factories.archives import shipped_run
 
 
@@ -131,7 +130,6 @@ def test_an_adopted_model_of_an_unknown_kind_is_refused_by_name(field: str) -> N
     assert Adoption.parse(known)
     with pytest.raises(RunError, match=rf"{field} is 'odd'; it can be"):
         Adoption.parse(known | {field: "odd"})
-    assert set(FORMS) == set(model_file.FORMS)
 
 
 def test_a_run_whose_test_part_is_gone_is_told_in_a_sentence() -> None:

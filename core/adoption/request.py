@@ -13,7 +13,7 @@ from core.data import datasets
 from core.errors import ModelError, RunError, disk_errors
 from core.models.catalog import ADOPTED
 from core.runs import active_model, config, run_store
-from core.runs.adoption import Adoption, Wanted
+from core.runs.adoption import FORMS, Adoption, Wanted
 from core.runs.config import RunConfig, Setting
 from core.runs.run_store import ADOPTION, Run
 
@@ -59,7 +59,7 @@ def create(
 
 def original(form: str) -> str:
     """The name that the copy of a model file of a form has in its run until it is adopted."""
-    return model_file.FORMS[form].copy
+    return FORMS[form].copy
 
 
 def _copy(model: Path, target: Path) -> None:

@@ -5,7 +5,6 @@ opens them.
 """
 
 import zipfile
-from dataclasses import dataclass
 from pathlib import Path
 
 from core import storage
@@ -23,25 +22,8 @@ _FORMS = (
 )
 
 
-@dataclass(frozen=True)
-class ModelForm:
-    """A form of model files: its title, and the name that a copy must have."""
-
-    title: str
-    copy: str
-
-
-FORMS = {
-    "keras": ModelForm("Keras file", "original.keras"),
-    "h5": ModelForm("Keras file of the older format", "original.h5"),
-    "saved-model": ModelForm("SavedModel", "original"),
-    "onnx": ModelForm("ONNX file", "original.onnx"),
-    "openvino": ModelForm("OpenVINO graph", "original.xml"),
-}
-
-
 def recognise(path: Path) -> str:
-    """The form of a model file or folder, a key of `FORMS`.
+    """The form of a model file or folder, a key of `core.runs.adoption.FORMS`.
 
     Raises `ModelError` if it is missing, too large, or of a form that BlastLens does not open.
     """

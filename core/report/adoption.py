@@ -1,10 +1,9 @@
 """A model that was trained elsewhere, in words: where it is from, how it is fed, what it knows."""
 
 from core.adoption.trial import AS_GOOD
-from core.archive.model_file import FORMS
 from core.models.inputs import SCALINGS
 from core.report.phrases import names
-from core.runs.adoption import MAY_HAVE_SEEN, Adoption, ContractTrial
+from core.runs.adoption import FORMS, MAY_HAVE_SEEN, Adoption, ContractTrial
 
 # A wrong range shows as well as this where a model has learned nothing.
 _LITTLE = 0.6

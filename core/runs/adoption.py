@@ -1,5 +1,6 @@
 """What is known of a model that was trained elsewhere: adoption.json of its run."""
 
+from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, field_validator
@@ -9,12 +10,28 @@ from core.models.inputs import CHANNELS, SCALINGS, InputContract
 from core.untrusted.fields import Amount, Count, Instant, Line, Message, Share, Words
 
 MAX_WORDS = 2000
-FORMS = ("keras", "h5", "saved-model", "onnx", "openvino")  # `core.archive.model_file.FORMS`
 ACTIVATIONS = ("sigmoid", "softmax", "none")
 MAY_HAVE_SEEN = "it may have trained on these patients"
 _Output = Annotated[int, Field(ge=0, le=999)]
 _Pixels = Annotated[str, Choices(tuple(SCALINGS))]
 _Channels = Annotated[str, Choices(CHANNELS)]
+
+
+@dataclass(frozen=True)
+class ModelForm:
+    """A form of model files: its title, and the name that a copy must have."""
+
+    title: str
+    copy: str
+
+
+FORMS = {
+    "keras": ModelForm("Keras file", "original.keras"),
+    "h5": ModelForm("Keras file of the older format", "original.h5"),
+    "saved-model": ModelForm("SavedModel", "original"),
+    "onnx": ModelForm("ONNX file", "original.onnx"),
+    "openvino": ModelForm("OpenVINO graph", "original.xml"),
+}
 
 
 class Converted(Section):
@@ -75,7 +92,7 @@ class ContractTrial(Section):
 class Adoption(Document):
     """adoption.json.
 
-    file: the name of the model file, form: one of `FORMS`, sha256: of its
+    file: the name of the model file, form: a key of `FORMS`, sha256: of its
     content. wanted: what the user said. The rest is found: chosen, one of `trials` on so many
     `cells`; outputs and activation, one of `ACTIVATIONS`, of the network; no_map: why there
     is no heat map, "" where there is.
@@ -87,7 +104,7 @@ class Adoption(Document):
     SPARSE: ClassVar[bool] = True
 
     file: Line
-    form: Annotated[str, Choices(FORMS)]
+    form: Annotated[str, Choices(tuple(FORMS))]
     sha256: Line
     wanted: Wanted = Wanted()
     chosen: ContractTrial | None = None
