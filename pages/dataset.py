@@ -147,8 +147,14 @@ def show_table(label: str, table: pd.DataFrame) -> None:
     download_table(f"{label} as CSV", table, f"{label}.csv")
 
 
+def show_cells(index: Index, measured: pd.DataFrame | None) -> None:
+    """What stands out, then the cells."""
+    findings.show(index, measured)
+    gallery.show(index, measured)
+
+
 VIEWS = {
-    "Cells": gallery.show,
+    "Cells": show_cells,
     "Map": embedding.show,
     "Copies": duplicates.show,
     "Counts": show_counts,
@@ -174,8 +180,7 @@ with shown_errors():
     if root:
         index = cache.index(root)
         measured = cache.all_measures(index)
-        findings.show(index, measured)
-        below_findings = st.container()
+        progress = st.container()
         # Only the open tab is computed.
         for tab, show in zip(address.tabs("view", VIEWS), VIEWS.values(), strict=True):
             if tab.open:
@@ -183,5 +188,5 @@ with shown_errors():
                     show(index, measured)
         citation(index)
         if measured is None:
-            with below_findings:
+            with progress:
                 measuring.show(index)

@@ -71,10 +71,12 @@ def show_runs() -> None:
     named = names()
     for run in list(filter(run_store.stands_alone, about.at_hand(run_store.runs())))[:SHOWN]:
         name, state_of = named[run.run_id], STATES[run.status.state][1]
-        finished = run.status.state == "succeeded"
-        page, key = ("compare", "runs") if finished else ("train", "run")
-        _link(page, f"{name}: {state_of}", "show_chart" if finished else "timelapse", **{key: name})
-    _link("train", "Train a model", "model_training")
+        if run.status.state == "succeeded":
+            _link("compare", name, "show_chart", runs=name)
+        else:
+            _link("train", f"{name}: {state_of}", "timelapse", run=name)
+    if not named:
+        st.caption("None yet.")
 
 
 def _link(page: str, label: str, icon: str | None = None, **chosen: str) -> None:
@@ -97,11 +99,13 @@ title(
     "BlastLens",
     "Reads single stained cells for leukemic blasts, and says how far to believe each reading.",
 )
-first_steps.show()
 # What is uploaded has the whole width; the same elements, so that the uploader keeps its files.
 wide = st.session_state.get("for", READ) == READ and uploads.has("home")
+if not wide:
+    st.markdown("Reads stained cells for leukemic blasts.")
+    first_steps.show()
 reading, beside = st.columns([40, 1] if wide else [5, 2], gap="xsmall" if wide else "large")
-beside = st.container() if wide else beside
+beside = st.expander("Model, cases, data and runs") if wide else beside
 active: Run | None = None
 try:
     active = active_model.active()

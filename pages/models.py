@@ -36,9 +36,9 @@ def show_active(active: Run | None) -> None:
             if active is None:
                 st.markdown("**No model reads now.** Choose one below, or undo the last choice.")
             else:
-                st.markdown(f":material/biotech: **{plain(about.called(active))}** reads now")
+                said = f":material/biotech: **{plain(about.called(active))}** reads now"
+                st.markdown(said, help=since(active))
                 st.markdown(cell.protocol(active))
-                st.caption(since(active))
         with words:
             locked = people.lacks(PROMOTE)
         undo = can_undo() and back.button(
@@ -88,7 +88,7 @@ def choose(finished: list[Run], active: Run | None) -> Run:
     import_run.select_imported(runs)
     options = run_choice("model", finished)
     ids = options["options"]
-    picking, using = st.columns([4, 1], vertical_alignment="bottom")
+    picking, using, taking = st.columns([4, 1, 1], vertical_alignment="bottom")
     chosen = runs[
         picking.selectbox(
             "Model",
@@ -108,13 +108,15 @@ def choose(finished: list[Run], active: Run | None) -> Run:
         people.require(PROMOTE)
         active_model.promote(chosen)
         st.rerun()
+    with taking:
+        offer_downloads(chosen)
     return chosen
 
 
-def show_downloads(run: Run) -> None:
+def offer_downloads(run: Run) -> None:
     """The card and the whole run, written when they are asked for."""
     name = run.run_id
-    with st.container(horizontal=True):
+    with st.popover("Download", icon=":material/download:", width="stretch"):
         download("Card, HTML", lambda: render.html(cache.card(run)), f"{name}.html")
         download("Card, Markdown", lambda: render.markdown(cache.card(run)), f"{name}.md")
         download("Whole run", lambda: archive.packed(run), f"{name}{archive.SUFFIX}")
@@ -137,17 +139,17 @@ def show_history(_: Run) -> None:
 VIEWS: dict[str, Callable[[Run], None]] = {
     "Card": card_view.show,
     "Operating point": operating_point.show,
-    "Fill in the card": card_view.fill_in,
+    "Fill in": card_view.fill_in,
     "All runs": lambda _: all_runs.show(),
     "History": show_history,
-    "Import a run": lambda _: import_run.show(),
-    "Adopt a model": lambda _: adopt.show(),
+    "Import": lambda _: import_run.show(),
+    "Adopt": lambda _: adopt.show(),
 }
 
 # Before there is any model.
 _FIRST = {
-    "Import a run": import_run.show,
-    "Adopt a model": adopt.show,
+    "Import": import_run.show,
+    "Adopt": adopt.show,
     "All runs": all_runs.show,
 }
 
@@ -165,7 +167,6 @@ with shown_errors():
         show_active(active)
         run = choose(finished, active)
         printed.shows([run])
-        show_downloads(run)
         adopt.show_origin(run)
         # Only the open tab is computed.
         for tab, show in zip(address.tabs("about", VIEWS), VIEWS.values(), strict=True):

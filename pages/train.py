@@ -61,7 +61,7 @@ def _random_if_missing(run_config: RunConfig) -> RunConfig:
 def show_cost(configs: list[RunConfig], cells: int) -> None:
     """Cells, disk space and time, before anything starts."""
     space = cost.estimate(configs[0], cells=cells).cache_mebibytes
-    size = f"{cells:,} cells, whose pixels take {space:,.0f} MiB on disk."
+    size = f"{cells:,} cells, {space:,.0f} MiB on disk."
     training_time.show(size, configs, cells)
 
 
@@ -89,8 +89,8 @@ with shown_errors():
                 type="primary",
                 icon=":material/play_arrow:",
                 disabled=locked or not configs,
+                help=f"Runs train {launcher.where()}.",
             )
-            st.caption(f"Runs train {launcher.where()}.")
             if start:
                 people.require(TRAIN)
                 runs = [run_store.create(run_config) for run_config in configs]

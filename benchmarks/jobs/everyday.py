@@ -108,7 +108,7 @@ def print_a_report(hand: Hand, given: Prepared) -> None:
 def import_a_run(hand: Hand, given: Prepared) -> None:
     """Imports the archive of a run; done when it is said to be verified."""
     hand.go("Models")
-    hand.click(hand.page.get_by_role("tab", name="Import a run"))
+    hand.click(hand.page.get_by_role("tab", name="Import"))
     hand.upload(hand.page.get_by_test_id("stFileUploader"), [given.archive])
     hand.read(hand.page.get_by_text("is verified"))
 

@@ -88,14 +88,11 @@ def _leaks(index: Index) -> list[DatasetIssue]:
     between_folds = int((ends["a"] != ends["b"]).sum())
     names = "; ".join(" and ".join(group) for group in linked)
     text = (
-        f"{_count(len(across), 'pair')} of identical or nearly identical images carry different "
-        f"subject ids: {names}. BlastLens treats such subjects as one."
+        f"{_count(len(across), 'pair')} of copies carry different subject ids: {names}; such "
+        "subjects count as one."
     )
     if between_folds:
-        text += (
-            f" {between_folds} of the pairs stand in two official folds: a model tested on one can "
-            "have been trained on the copy."
-        )
+        text += f" {between_folds} of the pairs stand in two official folds, which therefore leak."
     return [DatasetIssue(text, serious=True, shows="copies")]
 
 
@@ -150,8 +147,8 @@ def _balance(index: Index) -> list[DatasetIssue]:
         return [DatasetIssue(f"The classes are near balance: {share:.0%} ALL.", serious=False)]
     return [
         DatasetIssue(
-            f"{larger:.0%} of the labelled cells are {name}: a model that always answers {name} "
-            "has that accuracy, so read balanced accuracy.",
+            f"{larger:.0%} of the labelled cells are {name}: always answering {name} has that "
+            "accuracy, so read balanced accuracy.",
             serious=False,
         )
     ]

@@ -39,7 +39,7 @@ def split_verdict(audit: SplitAudit) -> str:
             "patient may be on both sides, and the numbers may be too good."
         )
     return " ".join(sentences) or (
-        "Nothing crosses: no group of subjects and no copy of an image is in two parts."
+        "Nothing crosses: no group of subjects and no copy is in two parts."
     )
 
 

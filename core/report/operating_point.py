@@ -93,16 +93,12 @@ def sentence(outcome: Outcome, part: str, items: str) -> str:
     text = (
         f"Of the {outcome.all} blasts of the {part} part it would miss "
         f"{round(missed * outcome.all)} ({missed:.1%}); it would clear {clear:.0%} of the HEM "
-        f"{items}, with {100 * alarms:.1f} false alarms per 100 {items} where "
-        f"{outcome.prevalence:.0%} of the {items} are blasts."
+        f"{items}, with {100 * alarms:.1f} false alarms per 100 {items} "
+        f"({outcome.prevalence:.0%} blasts)."
     )
-    if outcome.review is None or outcome.missed_outright is None or outcome.false_outright is None:
+    if outcome.review is None:
         return text
-    return (
-        f"{text} With review, {outcome.review.value:.0%} of the {items} go to a person, "
-        f"{outcome.missed_outright.value:.1%} of the blasts are still called HEM and "
-        f"{outcome.false_outright.value:.1%} of the HEM {items} ALL."
-    )
+    return f"{text} With review, {outcome.review.value:.0%} of the {items} go to a person."
 
 
 def beyond(outcome: Outcome, part: str, choice: Choice) -> str:
@@ -111,8 +107,8 @@ def beyond(outcome: Outcome, part: str, choice: Choice) -> str:
     if missed is None or allowed is None or missed <= allowed:
         return ""
     return (
-        f"More than the {allowed:.1%} allowed: that was kept on the validation part, by which "
-        "the threshold was chosen. In other subjects more or fewer can be missed."
+        f"More than the {allowed:.1%} allowed, which was kept on the validation part: in other "
+        "subjects more or fewer can be missed."
     )
 
 

@@ -1,7 +1,7 @@
 """The share of blasts of a field or a patient, in words."""
 
 from core.metrics.estimate import Estimate
-from core.reading.fields.summary import FEWEST_FOR_PERCENT, Summary
+from core.reading.fields.summary import Summary
 
 
 def of_cells(summary: Summary) -> str:
@@ -32,8 +32,7 @@ def _meaning(summary: Summary) -> str:
             f"them, because {share.reason}."
         )
     if not summary.in_percent:
-        none = " These calls are compatible with no blasts at all." if summary.perhaps_none else ""
-        return f"Fewer than {FEWEST_FOR_PERCENT} cells are too few for a percentage.{none}"
+        return "These calls are compatible with no blasts at all." if summary.perhaps_none else ""
     if share.interval == (0, 1):
         return "Any share of blasts is compatible with these calls, from none to all."
     if summary.perhaps_none:

@@ -85,7 +85,7 @@ def test_many_files_are_read_into_a_table_from_which_each_is_shown(
     expect(page.get_by_text("2 of 5")).to_be_visible(timeout=30_000)
     expect(page.get_by_text("The model suggests")).to_be_visible(timeout=30_000)
     with page.expect_download(timeout=60_000) as waiting:
-        page.get_by_role("button", name="Pictures with overlays as ZIP").click()
+        page.get_by_role("button", name="Pictures (ZIP)").click()
     with zipfile.ZipFile(waiting.value.path()) as archive:
         assert "readings.csv" in archive.namelist()
         assert sum(name.endswith("_cell.png") for name in archive.namelist()) == 3

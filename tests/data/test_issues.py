@@ -203,7 +203,7 @@ def test_a_class_in_the_majority_is_told_with_its_accuracy(label: int) -> None:
     ]
     told = findings(index_of(kept.reset_index(drop=True)))
     name = "ALL" if label else "HEM"
-    words = f"80% of the labelled cells are {name}: a model that always answers {name}"
+    words = f"80% of the labelled cells are {name}: always answering {name} has that"
     assert any(words in finding.text for finding in told)
 
 

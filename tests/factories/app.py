@@ -64,6 +64,11 @@ def button(app: AppTest, label: str) -> Button:
     return next(button for button in app.button if button.label == label)
 
 
+def tiles(app: AppTest) -> list[Button]:
+    """The buttons under the small pictures of cells."""
+    return [button for button in app.button if (button.key or "").startswith("tile_")]
+
+
 def labels(app: AppTest) -> list[str]:
     return [button.label for button in app.button]
 

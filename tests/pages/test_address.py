@@ -7,7 +7,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.explain.cam_methods import METHODS
 from core.runs import about, run_store
-from tests.factories.app import open_link, open_page, words
+from tests.factories.app import open_link, open_page, tiles, words
 
 
 def visit(app: AppTest, name: str) -> None:
@@ -21,21 +21,21 @@ def test_filters_and_view_of_a_data_set_outlive_a_page_switch_and_make_a_link(
     app = open_page("dataset")
     app.segmented_control(key="class").select("HEM").run()
     app.selectbox(key="order").select("largest first").run()
-    tiles = [button.label for button in app.button if "No." in button.label]
+    before = [tile.label for tile in tiles(app)]
     visit(app, "tune")
     visit(app, "dataset")
     assert app.segmented_control(key="class").value == "HEM"
     assert app.selectbox(key="order").value == "largest first"
-    assert [button.label for button in app.button if "No." in button.label] == tiles
+    assert [tile.label for tile in tiles(app)] == before
     link = dict(app.query_params)
     assert link["order"] == "largest first" and "HEM" in link["class"]
     twin = open_link("dataset", **link)
-    assert [button.label for button in twin.button if "No." in button.label] == tiles
+    assert [tile.label for tile in tiles(twin)] == before
 
 
 def test_a_link_opens_a_cell_and_a_view(workspace: Path) -> None:
     app = open_page("dataset")
-    next(button for button in app.button if "No." in button.label).click().run()
+    tiles(app)[0].click().run()
     assert "SHA-256" in words(app) and app.query_params["cell"]
     assert "SHA-256" in words(open_link("dataset", cell=app.query_params["cell"]))
     files = open_link("dataset", view="Files", dataset="demo")

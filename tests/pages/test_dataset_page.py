@@ -12,16 +12,16 @@ from core.data.synthetic.smear_field import draw_field
 from pages.ui.dataset import measuring
 from tests.conftest import CELLS
 from tests.factories import trees
-from tests.factories.app import button, downloads, labels, open_page, words
+from tests.factories.app import button, downloads, labels, open_page, tiles, words
 
 
 def test_the_dataset_page_filters_pages_and_inspects(workspace: Path) -> None:
     app = open_page("dataset")
     assert f"{CELLS} of {CELLS} cells" in words(app)
     app.segmented_control(key="class").select("HEM").run()
-    tiles = [button for button in app.button if "No." in button.label]
-    assert tiles and all("HEM" in button.label for button in tiles)
-    tiles[0].click().run()
+    shown = tiles(app)
+    assert shown and all("HEM" in button.label for button in shown)
+    shown[0].click().run()
     assert "SHA-256" in words(app) and not app.exception
 
 
@@ -41,7 +41,7 @@ def test_each_view_of_a_data_set_shows_its_facts(workspace: Path, view: str, sai
     assert not app.exception and not app.error
     shown = words(app) + " ".join(downloads(app))
     assert said in shown
-    assert not [button for button in app.button if "No." in button.label]  # only the open view
+    assert not tiles(app)  # only the open view
 
 
 def test_rarer_filters_narrow_the_gallery(workspace: Path) -> None:
@@ -63,7 +63,7 @@ def test_rarer_filters_narrow_the_gallery(workspace: Path) -> None:
 
 def test_the_inspector_shows_measures_and_leads_to_a_similar_cell(workspace: Path) -> None:
     app = open_page("dataset")
-    tile = next(button for button in app.button if "No." in button.label)
+    tile = tiles(app)[0]
     tile.click().run()
     table = next(frame.value for frame in app.dataframe if "measure" in frame.value)
     assert {"Area, pixels", "Roundness (disc 1)"} <= set(table["measure"])
@@ -90,7 +90,7 @@ def test_before_the_cells_are_measured_the_page_shows_them_and_says_what_is_to_c
     order.select("largest first").run()
     assert "works once all cells are measured" in words(app) and not app.error
     order.select("file name").run()
-    next(button for button in app.button if "No." in button.label).click().run()
+    tiles(app)[0].click().run()
     table = next(frame.value for frame in app.dataframe if "measure" in frame.value)
     assert (table["cell"] != "").all() and (table["median"] == "").all()
     assert "stand here once all are measured" in words(app) and not app.error
@@ -137,7 +137,7 @@ def test_a_cell_deleted_behind_the_gallery_is_named(
     shutil.copytree(demo_root, root)
     datasets.add(str(root))
     app = open_page("dataset")
-    tile = next(button for button in app.button if "No." in button.label)
+    tile = tiles(app)[0]
     (root / tile.key.removeprefix("tile_")).unlink()
     tile.click().run()
     assert not app.exception and any("cannot be opened" in e.value for e in app.error)
@@ -157,8 +157,12 @@ def test_a_set_of_whole_pictures_is_shown_whole_by_its_publisher_s_classes(
     said = words(app)
     assert "12 of 12 images are filled to their border" in said
     assert "What the network sees" in said
-    tiles = [one.label for one in app.button if (one.key or "").startswith("tile_")]
-    assert sorted(set(tiles)) == ["▲ ALL · Early", "▲ ALL · Pre", "▲ ALL · Pro", "● HEM · Benign"]
+    assert sorted({one.label for one in tiles(app)}) == [
+        "▲ ALL · Early",
+        "▲ ALL · Pre",
+        "▲ ALL · Pro",
+        "● HEM · Benign",
+    ]
     next(one for one in app.button if one.label == "▲ ALL · Pre").click().run()
     assert "publisher's class **Pre**" in words(app) and "A whole picture" in words(app)
     assert not any("measure" in frame.value for frame in app.dataframe)

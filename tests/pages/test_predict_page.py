@@ -73,8 +73,8 @@ def test_many_files_become_a_table_and_a_broken_one_stops_no_other(
     said = words(app)
     assert "broken.png was not read" in said and "The model suggests" not in said
     assert {button.label for button in app.get("download_button")} >= {
-        "Table as CSV",
-        "Pictures with overlays as ZIP",
+        "Table (CSV)",
+        "Pictures (ZIP)",
     }
 
 

@@ -58,7 +58,7 @@ def test_training_starts_shows_progress_survives_a_page_switch_and_stops(workspa
         assert setting_words.own(run.config) == ["500 epochs"]  # and no rate that nobody chose
         app.switch_page("pages/predict.py").run()
         app.switch_page("pages/train.py").run()
-        assert run.run_id in words(app) and run.status.unfinished
+        assert run.run_id in app.header[0].help and run.status.unfinished
         stop = next(button for button in app.button if button.label == "Stop")
         stop.click().run()
         assert launcher.follow(run).state == "cancelled"

@@ -52,7 +52,8 @@ def test_a_few_cells_have_counts_and_no_percentage() -> None:
         for n in (FEWEST_FOR_PERCENT - 1, FEWEST_FOR_PERCENT)
     )
     assert (of_cells(few), of_cells(enough)) == ("1 of 19", "1 of 20 (5%)")
-    assert "too few for a percentage" in sentences(few)[0]
+    assert "Too few cells for a percentage" in (few.warning or "")
+    assert "Too few cells for a reliable share" in (enough.warning or "")
     assert "compatible with no blasts at all" in sentences(enough)[0]
 
 

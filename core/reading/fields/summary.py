@@ -186,7 +186,8 @@ def _warning(read: int) -> str | None:
         )
     if read == 0:
         return "No cell was read, so there is no share of blasts."
+    what = "percentage" if read < FEWEST_FOR_PERCENT else "reliable share"
     return (
-        f"Too few cells for a reliable share: {read} read, where a differential of blood counts "
-        f"{BLOOD} and one of marrow {MARROW}. Add more fields of the same patient."
+        f"Too few cells for a {what}: a differential of blood counts {BLOOD}, one of marrow "
+        f"{MARROW}. Add more fields of the same patient."
     )

@@ -114,7 +114,7 @@ class CardContext:
             return Item(field.label, self.texts[name], words=True, field=name)
         if default is not None:
             return Item(field.label, default, field=name)
-        remedy = "Write it under “Fill in the card” on the Models page."
+        remedy = "Write it under “Fill in” on the Models page."
         return replace(gap(field.label, f"Not stated: {field.lack}.", remedy), field=name)
 
 

@@ -33,7 +33,6 @@ def show(cell: CellRow, *, hidden: bool, blind: bool) -> None:
             _show_heat(cell, name)
         if place is not None:
             st.image(place, width="stretch", alt=f"{name}, marked in its field")
-            st.caption("Its place in the field")
     if not hidden:
         _show_references(cell)
     if cell.label and not blind:
@@ -91,7 +90,7 @@ def _show_references(cell: CellRow) -> None:
     """Shows them as one element: a page of few elements answers a key sooner."""
     if not cell.similar:
         return
-    st.caption(f"Reference {cell.item}s most like it, of both classes")
+    st.caption(f"Reference {cell.item}s most like it")
     here, missing = [], []
     for reference in cell.similar:
         name, label = str(reference["image_id"]), str(reference["label"])

@@ -110,9 +110,10 @@ def _show_board(listed: Listed, person: Person, state: ReviewState) -> list[List
         on_said=partial(_take, case.id, person, state, key),
     )
     st.caption(
-        "Arrows move, with Shift they select; 1 to 5 decide, Enter confirms a call of ALL or "
-        "HEM, U undoes. Click, Shift-click and Ctrl-click select too."
-        + (f" {_ORDERS[order]}" if _ORDERS[order] else "")
+        "Keys: 1 to 5 decide, Enter confirms, U undoes."
+        + (f" {_ORDERS[order]}" if _ORDERS[order] else ""),
+        help="Arrows move, with Shift they select; Enter confirms a call of ALL or HEM. Click, "
+        "Shift-click and Ctrl-click select too.",
     )
     return [one for _, cells in rows for one in cells]
 

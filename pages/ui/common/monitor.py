@@ -72,16 +72,18 @@ def header(
     job: Job,
     status: Status,
     title: str,
-    caption: str,
+    caption: str = "",
     *,
+    help: str | None = None,
     stop_help: str | None = None,
     action: str = TRAIN,
 ) -> None:
     """The job's title and state beside its Stop or Resume button; `action` as in `stop_button`."""
     icon, state = STATES[status.state]
     head, place = st.columns([5, 1], vertical_alignment="center")
-    section(f"{icon} {title}: {state}", head)
-    head.caption(caption)
+    section(f"{icon} {title}: {state}", head, help=help)
+    if caption:
+        head.caption(caption)
     if status.unfinished:
         stop_button([job], f"stop_{job.name}", place, help=stop_help, action=action)
     elif status.state != "succeeded":

@@ -26,18 +26,17 @@ CALLS = {
 
 
 def title(name: str, sentence: str) -> None:
-    """A page's title with its one sentence, and who uses it: the first thing each page calls."""
+    """A page's title, its one sentence on hover, and who uses it: what each page calls first."""
     compat.require_app()
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.title(name, anchor=False, width="stretch")
+        st.title(name, anchor=False, width="stretch", help=sentence)
         with st.container(width="content"):
             _person()
-    st.markdown(sentence)
 
 
-def section(name: str, place: DeltaGenerator | None = None) -> None:
+def section(name: str, place: DeltaGenerator | None = None, help: str | None = None) -> None:
     """The heading of a part of a page: all have one level below the title, to be jumped to."""
-    (place or st).header(name, anchor=False)
+    (place or st).header(name, anchor=False, help=help)
 
 
 @st.fragment
@@ -71,8 +70,8 @@ def _person() -> None:
 def research_notice() -> None:
     """Stands on every page that shows a reading."""
     st.caption(
-        ":material/info: For research use only. Not a medical device, never a diagnosis: "
-        "every call must be checked by a haematologist."
+        ":material/info: Research use only, not a medical device, never a diagnosis: "
+        "a haematologist checks every call."
     )
 
 

@@ -50,6 +50,11 @@ def is_open(run: TestSet, kind: str) -> bool:
     return _open() == (kind, run.run_id)
 
 
+def is_any_open(runs: list[TestSet]) -> bool:
+    """Whether the gallery shows cells of one of these runs."""
+    return _open()[1] in {run.run_id for run in runs}
+
+
 def _open() -> tuple[str, str]:
     """The field of a matrix that the address, or this session, has open, and its run."""
     word = st.query_params.get(CELLS) or st.session_state.get(CELLS, "")

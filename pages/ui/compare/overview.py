@@ -113,8 +113,9 @@ def _show_table(runs: list[TestSet]) -> list[ComparedRun]:
     if not rows:
         return rows
     shown = comparison_tables.text(rows, view, milliseconds(runs))
+    measured_on = ""
     if shown["Measured on"].nunique() == 1:
-        st.markdown(f"All measured on {plain(shown.pop('Measured on').iloc[0])}.")
+        measured_on = f"All measured on {plain(shown.pop('Measured on').iloc[0])}. "
     st.dataframe(
         shown,
         hide_index=True,
@@ -136,7 +137,7 @@ def _show_table(runs: list[TestSet]) -> list[ComparedRun]:
     )
     everything = comparison_tables.numbers(rows, milliseconds(runs))
     download_table("Table as CSV", everything, "comparison.csv", place=download)
-    st.caption(comparison_tables.note(rows, view))
+    st.caption(measured_on + comparison_tables.note(rows, view))
     if any(run.synthetic for run in runs):
         st.markdown(SYNTHETIC)
     return rows
@@ -162,7 +163,7 @@ def _show_settings(runs: list[TestSet], labels: dict[str, str]) -> None:
     differing = comparison.settings_that_differ(runs)
     if not differing or len(runs) < 2:
         return
-    with st.expander(f"What differs in their settings: {', '.join(differing)}"):
+    with st.expander(f"Settings that differ: {', '.join(differing)}"):
         settings = pd.DataFrame(differing).rename(index=labels).T.rename_axis("Setting")
         st.dataframe(settings, height="content", alt="Settings that differ between the runs")
         download_table("Settings as CSV", settings, "settings.csv", index=True)

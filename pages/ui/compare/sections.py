@@ -26,10 +26,10 @@ BANDED = 2  # more bands hide one another
 
 def show_accuracy(runs: list[TestSet], rows: Rows) -> None:
     """Shows one metric of each run, the confusion matrices, and accuracy against cost."""
-    metric = st.pills(
+    metric = st.selectbox(
         "Metric",
-        default=compare.METRIC,
-        required=True,
+        index=list(classification.NAMES).index(compare.METRIC),
+        width=260,
         help=explain(*classification.NAMES.values()),
         **address.choice("metric", "metric", classification.NAMES),
     )
@@ -48,13 +48,13 @@ def show_accuracy(runs: list[TestSet], rows: Rows) -> None:
         )
         _table("Seeds and folds", comparison_tables.repeats_numbers(repeat_runs), shown=False)
         st.caption("In brackets: the lowest and the highest run, which are not an interval.")
-    _show_matrices(runs)
-    _show_compute(runs, rows, metric)
+    with st.expander("What was called what", expanded=gallery.is_any_open(runs)):
+        _show_matrices(runs)
+    with st.expander("Accuracy against compute"):
+        _show_compute(runs, rows, metric)
 
 
 def _show_matrices(runs: list[TestSet]) -> None:
-    section("What was called what")
-    st.caption("A button opens the cells that it counts.")
     labels, active = about.names(run.run for run in runs), _active()
     for start in range(0, len(runs), MATRICES):
         row = runs[start : start + MATRICES]
@@ -85,7 +85,6 @@ def _promote_button(run: TestSet, *, active: bool) -> None:
 
 
 def _show_compute(runs: list[TestSet], rows: Rows, metric: str) -> None:
-    section("Accuracy against compute")
     kinds = {
         "seconds": "training time, seconds",
         "parameters": "parameters",

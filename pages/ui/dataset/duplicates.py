@@ -71,10 +71,8 @@ def _show_pair(index: Index, pair: Any) -> None:
     places[2].markdown(
         f"**Difference**: white is {differing.most} of 255 levels, the most of any pixel."
         if differing.most
-        else "**Difference**: none in any pixel."
-    )
-    places[2].caption(
-        "Both at their scale, centre on centre; of each pixel the channel that differs most."
+        else "**Difference**: none in any pixel.",
+        help="Both at their scale, centre on centre; of each pixel the channel that differs most.",
     )
     for sentence in what_follows(*two):
         st.markdown(f"- {plain(sentence)}")

@@ -201,5 +201,5 @@ def show_origin(run: Run) -> None:
                 statement.state(run, said)
                 st.rerun()
     _show_findings(adoption)
-    again = "Say so in the tab 'Adopt a model'" if request.is_open(run) else "Adopt the model again"
+    again = "Say so in the tab 'Adopt'" if request.is_open(run) else "Adopt the model again"
     st.caption(f"Fed wrongly? {again}, and how it is to be fed.")

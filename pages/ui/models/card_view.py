@@ -14,14 +14,13 @@ from pages.ui.common.text import plain
 def show(run: Run) -> None:
     """Shows the sections of the card, each with the number of its gaps."""
     card = cache.card(run)
-    st.markdown(f"**{plain(card.title)}**. {render.gaps(card)}")
+    st.markdown(f"**{plain(card.title)}**. {render.gaps(card)}", help=render.SOURCES)
     with st.container(gap="xxsmall"):
         for section in card.sections:
             with st.expander(_label(section)):
                 for item in section.items:
                     _show_item(item)
                 st.caption(section.after)
-    st.caption(render.SOURCES)
 
 
 def _show_item(item: Item) -> None:

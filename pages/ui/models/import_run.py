@@ -21,7 +21,7 @@ def show() -> None:
     if message := st.session_state.pop("import_said", None):
         st.success(message, icon=":material/check_circle:")
     locked = people.lacks(IMPORT_RUN)
-    with st.expander("Options of the next import"):
+    with st.expander("Options"):
         name = st.text_input("Name here", placeholder="the name it had", max_chars=100)
         compare = st.toggle(
             "Also load the Keras file, in safe mode, and compare it with the engine",
@@ -29,15 +29,13 @@ def show() -> None:
         )
     # A new key after each import empties the uploader.
     upload = st.file_uploader(
-        "Archive of a run: it is checked and imported when it is dropped here",
+        "Drop the archive of a run here: it is checked and imported",
         type=["zip"],
         key=f"archive_{st.session_state.get('imports', 0)}",
         max_upload_size=settings().max_archive_bytes // 2**20,
         disabled=locked,
-    )
-    st.caption(
-        "Every file is checked against its hash and its kind before the run is placed among the "
-        "others. Nothing in it is run, and nothing is unpickled."
+        help="Every file is checked against its hash and its kind before the run is placed among "
+        "the others. Nothing in it is run, and nothing is unpickled.",
     )
     if upload is None:
         return

@@ -115,15 +115,16 @@ def _outcome(run: Run, choice: Choice, prevalence: float | None, stored: Preview
         st.markdown(f"**{outcome_sentence(proposed.parts[part], part, run.config.items)}**")
         if text := beyond(proposed.parts[part], part, choice):
             st.markdown(f":material/rule: {text}")
-        for chosen in (proposed.calibration.operating_point, proposed.calibration.review):
-            if chosen is not None:
-                st.markdown(f":material/groups: {chosen.reason}")
+        missed, review = proposed.calibration.operating_point, proposed.calibration.review
+        if first := missed or review:
+            other = review.reason if missed and review else None
+            st.markdown(f":material/groups: {first.reason}", help=other)
     _buttons(run, choice, proposed, calibration)
-    now = [f"**Now:** {rule(calibration, run.config.item)}"]
-    if proposed is None or proposed.calibration != calibration:  # else it is shown above
-        part = stored.shown_part
-        now.append(outcome_sentence(stored.parts[part], part, run.config.items))
-    st.caption(" ".join(now))
+    part = stored.shown_part
+    st.caption(
+        f"**Now:** {rule(calibration, run.config.item)}",
+        help=outcome_sentence(stored.parts[part], part, run.config.items),
+    )
     return proposed
 
 
@@ -158,33 +159,34 @@ def _buttons(run: Run, choice: Choice, proposed: Preview | None, calibration: Ca
 def _show_charts(run: Run, proposed: Preview, stored: Preview) -> None:
     st.dataframe(table(proposed.parts), hide_index=True)
     st.caption(
-        "In brackets 95% intervals over groups of subjects. The threshold was chosen on the "
-        "validation part, whose figures are therefore too good; the test part was not used."
+        "In brackets 95% intervals over groups of subjects. The validation part chose the "
+        "threshold, so its figures are too good."
     )
     part = proposed.shown_part
     if proposed.trade_off is not None:
-        left, right = st.columns(2)
-        with left:
-            section("What fewer misses cost")
-            points = {"chosen here": proposed.parts[part], "in use": stored.parts[part]}
-            charts.show(
-                _trade_off(proposed.trade_off, points),
-                alt=f"Missed blasts against false alarms over all thresholds, {part} part",
-                key=f"trade_off_{run.run_id}",
+        with st.expander("Curves"):
+            left, right = st.columns(2)
+            with left:
+                section("What fewer misses cost")
+                points = {"chosen here": proposed.parts[part], "in use": stored.parts[part]}
+                charts.show(
+                    _trade_off(proposed.trade_off, points),
+                    alt=f"Missed blasts against false alarms over all thresholds, {part} part",
+                    key=f"trade_off_{run.run_id}",
+                )
+            with right:
+                section("Is it better than calling every cell ALL?")
+                charts.show(
+                    _decision_curve(proposed.decision_curve, proposed.decision_threshold),
+                    alt="Net benefit by threshold probability of the model, of calling every cell "
+                    f"ALL and of calling none, {part} part",
+                    key=f"decision_{run.run_id}",
+                )
+            st.caption(
+                f"Both on the {part} part. Right: the model is of use where its line is the "
+                "highest; the upright line is the threshold chosen here.",
+                help=explain("Net benefit", "Prevalence"),
             )
-        with right:
-            section("Is it better than calling every cell ALL?")
-            charts.show(
-                _decision_curve(proposed.decision_curve, proposed.decision_threshold),
-                alt=f"Net benefit by threshold probability of the model, of calling every cell ALL "
-                f"and of calling none, {part} part",
-                key=f"decision_{run.run_id}",
-            )
-        st.caption(
-            f"Both on the {part} part. Right: the model is of use where its line is the highest; "
-            "the upright line is the threshold chosen here.",
-            help=explain("Net benefit", "Prevalence"),
-        )
     _reliability(run, proposed)
 
 

@@ -58,8 +58,11 @@ def show(run: Run, reading: Reading, key: str) -> None:
 
 
 @st.fragment
-def show_column(run: Run, reading: Reading, key: str, title: str) -> None:
-    """Shows the reading of one of several models or cells, beside a picture that they share."""
+def show_column(run: Run, reading: Reading, key: str, title: str, said: str = "") -> None:
+    """Shows the reading of one of several models or cells, beside a picture that they share.
+
+    `said` is a limit that stands on the page already.
+    """
     st.markdown(f"### {plain(title)}")
     if not reading.cells:
         show_refusal(reading)
@@ -68,7 +71,7 @@ def show_column(run: Run, reading: Reading, key: str, title: str) -> None:
     with shown_errors():
         _show_call(cell, "####")
         _show_probability(cell)
-        more = _show_limits(run, cell)
+        more = _show_limits(run, cell, said)
         _show_remarks(cell)
         shown, judgement = heat_map.judged(run, cell)
         heat_map.show_small(shown, judgement, alt(reading))
@@ -145,9 +148,11 @@ def _show_remarks(cell: CellReading) -> None:
             st.markdown(f":material/priority_high: {plain(said)}")
 
 
-def _show_limits(run: Run, cell: CellReading) -> list[str]:
-    """Shows the gravest limit in a sentence; returns the others."""
+def _show_limits(run: Run, cell: CellReading, said: str = "") -> list[str]:
+    """Shows the gravest limit in a sentence, unless it is `said` already; returns the others."""
     gravest, *others = [*limits(cell, run.calibration, cache.record(run)), ""]
+    if gravest == said:
+        return [text for text in (gravest, *others) if text]
     if not gravest:
         return []
     first, end, rest = gravest.partition(". ")

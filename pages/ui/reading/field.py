@@ -227,7 +227,7 @@ def _show_chart(picture: np.ndarray, reading: FieldReading, key: str, state: Fie
     st.caption(
         "Drag around a cell; below the picture, say what to do with the box."
         if mode == DRAW
-        else "Click a cell to see its reading. Drag to move, turn the wheel to zoom."
+        else "Click a cell for its reading; drag to move, wheel to zoom."
     )
 
 
@@ -254,4 +254,6 @@ def _show_selected(
     if alone is None or alone.gate != reading.find(number).gate:
         alone = single(cache.reader(run), region, reading, number)
         state.singles = dict(list(state.singles.items())[-7:]) | {number: alone}
-    cell.show_column(run, alone, f"{run.run_id}_{key}_{number}", f"Cell No. {number}")
+    # What holds of the model stands above the field.
+    key = f"{run.run_id}_{key}_{number}"
+    cell.show_column(run, alone, key, f"Cell No. {number}", said=cache.record(run).real_cells)

@@ -8,11 +8,11 @@ from core.reading.fields.reading import CUT, NOT_READ, STATES, FieldReading
 from pages.ui.reading.cell_chart import add_picture
 
 WORDS = {
-    "ALL": "▲ suggested ALL",
-    "HEM": "● suggested HEM",
-    "review": "◆ for review",
+    "ALL": "▲ ALL",
+    "HEM": "● HEM",
+    "review": "◆ review",
     NOT_READ: "refused",
-    CUT: "cut by the border",
+    CUT: "cut",
 }
 DASHES = {"ALL": "solid", "HEM": "dash", "review": "dashdot", NOT_READ: "dot", CUT: "dot"}
 MOST_NUMBERS = 150  # more would cover the picture; the rest are told on hovering

@@ -1,6 +1,6 @@
 """Parts of the view of a field: its sum, its gallery, the patient's fields, downloads, a search."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -35,19 +35,18 @@ def show_summary(reading: FieldReading) -> None:
             icon=":material/search_off:",
         )
         return
-    show_sum(reading.summary)
-    for heading, reasons in (
-        ("Why cells were refused", reading.reasons),
-        ("Why cells were sent to review", reading.review_reasons),
-    ):
-        if reasons:
-            words = [f"{count} x {plain(reason)}" for reason, count in reasons.items()]
-            st.caption(f"**{heading}:** " + " · ".join(words))
+    show_sum(reading.summary, _listed(reading.review_reasons))
+    if reading.reasons:
+        st.caption(f"**Refused:** {_listed(reading.reasons)}")
     if reading.lobed:
         st.markdown(
             f":material/interests: **{reading.lobed} of them may be granulocytes or monocytes:** "
             "their nucleus is bent or in lobes."
         )
+
+
+def _listed(reasons: Mapping[str, int]) -> str:
+    return " · ".join(f"{count} x {plain(reason)}" for reason, count in reasons.items())
 
 
 def offer_adapting(reading: FieldReading, key: str) -> None:
@@ -66,19 +65,19 @@ def offer_adapting(reading: FieldReading, key: str) -> None:
     )
 
 
-def show_sum(summary: Summary) -> None:
+def show_sum(summary: Summary, why_review: str = "") -> None:
     """Shows the counts of a field, or of several, and the share of blasts with its limits."""
     counts = summary.counts
     refused = sum(counts.refused.values())
     with st.container(horizontal=True, gap="medium"):
-        for name, value in (
-            ("Cells found", counts.found),
-            ("Read", counts.read),
-            ("Refused", refused),
-            ("Cut by the border", counts.cut),
-            ("Sent to review", counts.review),
+        for name, value, why in (
+            ("Cells found", counts.found, ""),
+            ("Read", counts.read, ""),
+            ("Refused", refused, ""),
+            ("Cut by the border", counts.cut, ""),
+            ("Sent to review", counts.review, why_review),
         ):
-            st.metric(name, f"{value:,}", width="content")
+            st.metric(name, f"{value:,}", width="content", help=why or None)
         if summary.share is not None:
             st.metric(
                 "Taken for blasts",
@@ -93,8 +92,9 @@ def show_sum(summary: Summary) -> None:
                 width="content",
                 help="Corrected for how often the model calls cells wrongly.",
             )
-    if summary.share is not None:
-        st.markdown(" ".join([*share.sentences(summary), "This is not a diagnosis."]))
+    if summary.share is not None and (said := share.sentences(summary)):
+        first, *others = said
+        st.markdown(first, help=" ".join(others) or None)
     if summary.warning:
         st.warning(summary.warning, icon=":material/warning:")
 
@@ -159,7 +159,7 @@ def show_downloads(
 ) -> None:
     """Boxes as CSV and COCO JSON, and masks, overlay and cells as ZIP, made when asked for."""
     stem = Path(reading.image).stem
-    with st.container(horizontal=True):
+    with st.popover("Download", icon=":material/download:"):
         download(
             "Boxes (CSV)",
             lambda: export.to_csv([reading]),

@@ -127,7 +127,8 @@ def _offer(offer: ReadingOptions, options: ReadingOptions, upload: Upload) -> bo
 def _show_field(run: Run, name: str, data: bytes, options: ReadingOptions) -> None:
     cell.warn_of_synthetic(run)
     field.show(run, name, data, options)
-    st.caption(cell.protocol(run))
+    if not cache.record(run).real_cells:
+        st.caption(cell.protocol(run))
 
 
 def _as_field(reading: Reading, upload: Upload) -> bool:

@@ -278,9 +278,9 @@ def _download(
     runs: list[Run], uploads: Sequence[Upload], found: pd.DataFrame, options: ReadingOptions
 ) -> None:
     with st.container(horizontal=True, gap="small"):
-        download("Table as CSV", table.to_csv(found.drop(columns="place")), "readings.csv")
+        download("Table (CSV)", table.to_csv(found.drop(columns="place")), "readings.csv")
         download(
-            "Pictures with overlays as ZIP",
+            "Pictures (ZIP)",
             partial(_zip, runs, uploads, options),
             "readings.zip",
             help=(

@@ -73,12 +73,13 @@ def architecture_and_recipe(left: DeltaGenerator, right: DeltaGenerator) -> tupl
     )
     recipe = right.segmented_control(
         "Recipe",
-        help=hint("Recipe"),
+        help=f"{hint('Recipe')} Recommended: {ABOUT['recommended']}.",
         required=True,
         default="recommended",
         **address.choice("recipe", "recipe", list(RECIPES)),
     )
-    right.caption(ABOUT[recipe])
+    if recipe != "recommended":
+        right.caption(ABOUT[recipe])
     return key, recipe
 
 

@@ -23,6 +23,7 @@ from pages.ui.reading.cell import protocol
 
 _CHOSEN = "run"
 _ENDED = "looked_at_run_ended"
+_FOLLOWED = "followed_run"
 # Till the next run of a queue has seen that its turn has come.
 _NEXT_STARTS_SECONDS = 0.7
 
@@ -89,13 +90,18 @@ def _end() -> None:
 def _draw(run: Run, status: Status) -> None:
     architecture = catalog.architecture(run.config.architecture).title
     split = SPLITS[run.config.split]
-    caption = f"{architecture} · {run.config.recipe} recipe · split {split} · run {run.run_id}"
-    monitor.header(run, status, plain(about.called(run)), caption)
+    settings = f"{architecture} · {run.config.recipe} recipe · split {split} · run {run.run_id}"
+    monitor.header(run, status, plain(about.called(run)), help=settings)
     if status.unfinished:
         st.progress(status.share_done, text=run_progress(status))
     monitor.show_error(status)
+    if status.unfinished:
+        st.session_state[_FOLLOWED] = run.run_id
     if len(run.history):
-        _curves(run)
+        # Of a run that trains, or did so before the user's eyes, the curves are what one looks for.
+        followed = st.session_state.get(_FOLLOWED) == run.run_id
+        with st.container() if followed else st.expander("Curves"):
+            _curves(run)
     elif status.unfinished and run.adoption is None:
         st.caption("The curves begin with the end of the first epoch.")
     if status.state == "succeeded":
@@ -135,7 +141,7 @@ def _curves(run: Run) -> None:
             "Validation can lie below training: only in training are cells varied and parts of "
             "the network left out."
         )
-    with st.expander("Parts of the loss, learning rate, all figures"):
+    with st.popover("Parts of the loss, learning rate, all figures"):
         left, right = st.columns(2)
         with left:
             figure = _loss_parts(history)
