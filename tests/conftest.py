@@ -225,3 +225,10 @@ def pytest_collection_finish() -> None:
     """What was imported lasts: the garbage collection of each test need not look through it."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish() -> None:
+    """Nor need pytest, which at its end collects garbage ten times, look through all there is."""
+    gc.collect()
+    gc.freeze()

@@ -161,10 +161,13 @@ def name_subjects(features: np.ndarray, subjects: np.ndarray, *, seed: int = 0) 
     The probe is a multinomial logistic regression on standardised principal components, over folds
     stratified by subject.
     """
+    from threadpoolctl import threadpool_limits
+
     names, member = np.unique(subjects, return_inverse=True)
     rng = np.random.default_rng(seed)
-    hits = _hits(features, member, seed)
-    shuffled = [_hits(features, rng.permutation(member), seed).mean() for _ in range(SHUFFLES)]
+    with threadpool_limits(1):  # more threads make such small products ten times slower
+        hits = _hits(features, member, seed)
+        shuffled = [_hits(features, rng.permutation(member), seed).mean() for _ in range(SHUFFLES)]
     counts = np.bincount(member)
     draws = bootstrap.draw(rng, len(names), bootstrap.RESAMPLES)
     rates = (draws @ np.bincount(member, hits)) / (draws @ counts)
@@ -193,12 +196,10 @@ def _hits(features: np.ndarray, member: np.ndarray, seed: int) -> np.ndarray:
     from sklearn.model_selection import StratifiedKFold
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
-    from threadpoolctl import threadpool_limits
 
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
     hits = np.zeros(len(member), bool)
-    # More threads make such small products ten times slower.
-    with threadpool_limits(1), warnings.catch_warnings():
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # 100 steps are enough
         for fitted, held_out in folds.split(features, member):
             components = min(COMPONENTS, features.shape[1], len(fitted) - 1)

@@ -22,7 +22,8 @@ def test_train_runs_compare_evaluate_and_read(demo_root: Path, workspace: Path) 
 
     trained = document(
         "train", "demo", "--architecture", "cnn-16", "--epochs", "1", "--sample", "60",
-        "--split", "image", "--seed", "4", "--set", "batch_size=16", "--run-id", "from-the-shell",
+        "--split", "image", "--seed", "4", "--set", "batch_size=16",
+        "--set", "precision=float32", "--run-id", "from-the-shell",
     )  # fmt: skip
     try:
         assert trained["run"] == "from-the-shell" and trained["status"] == "succeeded"
@@ -99,7 +100,8 @@ def test_other_cells_of_real_subjects_trained_on_are_said_to_leak(
         half = tmp_path / "ab"[number % 2]
         half.mkdir(exist_ok=True)
         shutil.copy(file, half)
-    options = ["--architecture", "cnn-16", "--epochs", "1", "--split", "image"]
+    options = ["--architecture", "compact", "--epochs", "1", "--split", "image"]
+    options += ["--set", "precision=float32"]
     run_id = document("train", str(tmp_path / "a"), *options)["run"]
     told = document("evaluate", run_id, "--dataset", str(tmp_path / "b"))
     assert told["leaking"] is True
@@ -122,8 +124,8 @@ def test_a_relative_artifacts_folder_is_the_callers(
     monkeypatch.setenv("BLASTLENS_ARTIFACTS", "mine")
     monkeypatch.setenv("PYTHONPATH", str(PROJECT))
     monkeypatch.chdir(tmp_path)
-    command = [sys.executable, "-m", "core", "train", str(demo_root), "--architecture", "cnn-16"]
-    options = ["--epochs", "1", "--sample", "30", "--json"]
+    command = [sys.executable, "-m", "core", "train", str(demo_root), "--architecture", "compact"]
+    options = ["--epochs", "1", "--sample", "30", "--set", "precision=float32", "--json"]
     done = subprocess.run(command + options, capture_output=True, text=True, timeout=200)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "mine" / "runs" / json.loads(done.stdout)["run"] / "metrics.json").is_file()

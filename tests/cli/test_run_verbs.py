@@ -62,7 +62,8 @@ def test_examples_are_test_cells_of_six_subjects(
 
 
 def test_a_stopped_run_is_resumed_and_an_ended_one_is_not(demo_root: Path) -> None:
-    wanted = config.create("cnn-16", demo_root, "recommended", epochs=1, sample=30)
+    settings = {"epochs": 1, "sample": 30, "precision": "float32"}
+    wanted = config.create("compact", demo_root, "recommended", **settings)
     stopped = run_store.create(wanted, "stopped")
     stopped.write_status(Status(state="cancelled", finished=time.time()))
     told = document("resume", "stopped")

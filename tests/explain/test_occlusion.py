@@ -1,5 +1,7 @@
 """Occlusion finds what decides, without a feature map, and is judged as other maps are."""
 
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -64,7 +66,13 @@ def marked(place: tuple[int, int] | None) -> np.ndarray:
     return pixels
 
 
-def transformer(name: str, tmp_path: Path) -> Engine:
+@pytest.fixture(scope="module")
+def transformer(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Engine]:
+    """The engine of a network by its name, made once."""
+    return cache(lambda name: _transformer(name, tmp_path_factory.mktemp("transformer")))
+
+
+def _transformer(name: str, tmp_path: Path) -> Engine:
     """A transformer with random weights that says ALL of a mark: its head is the change that a mark
     in the middle makes to the class token, or to the mean of the patch tokens."""
     import keras
@@ -89,15 +97,16 @@ def transformer(name: str, tmp_path: Path) -> Engine:
     return Engine(tmp_path / "engine.xml")
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("place", [(1, 1), (1, 2), (2, 1)])
 @pytest.mark.parametrize(
     ("name", "key"),
     [("class token", "occlusion"), ("patches", "occlusion"), ("patches", "hires-cam")],
 )
 def test_a_mark_that_decides_is_found_in_a_transformer(
-    name: str, key: str, place: tuple[int, int], tmp_path: Path
+    name: str, key: str, place: tuple[int, int], transformer: Callable[[str], Engine]
 ) -> None:
-    engine = transformer(name, tmp_path)
+    engine = transformer(name)
     bare, view = (views(engine, image[None])[0] for image in (marked(None), marked(place)))
     assert bare.logit < 0 < view.logit
     method = METHODS[key]()
@@ -108,8 +117,11 @@ def test_a_mark_that_decides_is_found_in_a_transformer(
     assert found.badge != UNRELIABLE, found
 
 
-def test_a_class_token_alone_has_no_map_and_is_told_of_the_way_out(tmp_path: Path) -> None:
-    view = views(transformer("class token", tmp_path), marked((1, 2))[None])[0]
+@pytest.mark.process
+def test_a_class_token_alone_has_no_map_and_is_told_of_the_way_out(
+    transformer: Callable[[str], Engine],
+) -> None:
+    view = views(transformer("class token"), marked((1, 2))[None])[0]
     method = METHODS["hires-cam"]()
     heat = method(view, "ALL")
     assert not heat.has_places and not heat.has_evidence

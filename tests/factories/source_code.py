@@ -21,9 +21,15 @@ def parsed(file: Path) -> ast.Module:
 
 
 @cache
+def nodes(file: Path) -> list[ast.AST]:
+    """All of its syntax tree."""
+    return list(ast.walk(parsed(file)))
+
+
+@cache
 def imports(file: Path) -> frozenset[str]:
     found = set()
-    for node in ast.walk(parsed(file)):
+    for node in nodes(file):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -43,14 +49,13 @@ def users(text: str, *folders: str) -> list[str]:
 
 def private_names(file: Path) -> set[str]:
     """The private names of libraries that a file uses; `os._exit` is a public one."""
-    tree = parsed(file)
     libraries, names = set(), set()
-    for node in ast.walk(tree):
+    for node in nodes(file):
         if isinstance(node, ast.Import):
             libraries |= {alias.asname or alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             libraries |= {alias.asname or alias.name for alias in node.names}
-    for node in ast.walk(tree):
+    for node in nodes(file):
         match node:
             case ast.Attribute(ast.Name(name), attribute) if name in libraries:
                 names.add(attribute)
@@ -62,16 +67,15 @@ def private_names(file: Path) -> set[str]:
 
 def private_names_of_modules(file: Path) -> set[str]:
     """The private names of the project's modules that a file reads or replaces."""
-    tree = parsed(file)
     modules = {
         alias.asname or alias.name: f"{node.module}.{alias.name}"
-        for node in ast.walk(tree)
+        for node in nodes(file)
         if isinstance(node, ast.ImportFrom) and node.module
         if node.module.split(".")[0] in {"core", "pages", "benchmarks"}
         for alias in node.names
     }
     found = {name for name in modules.values() if _private(name.rpartition(".")[2])}
-    for node in ast.walk(tree):
+    for node in nodes(file):
         match node:
             case ast.Attribute(value=ast.Name(id=module), attr=name):
                 pass

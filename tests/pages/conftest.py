@@ -1,6 +1,7 @@
 """What the tests of pages share."""
 
 import functools
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -17,6 +18,15 @@ def _components_scanned_once() -> Iterator[None]:
         scan = functools.cache(manifest_scanner.scan_component_manifests)
         patch.setattr(manifest_scanner, "scan_component_manifests", scan)
         yield
+
+
+@pytest.fixture(autouse=True)
+def _keras_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After each run of a page Streamlit has Keras, if another test has imported it, forget its
+    models, which looks through all objects for garbage. The app itself never imports Keras.
+    """
+    if "keras" in sys.modules:
+        monkeypatch.setattr("keras.backend.clear_session", lambda: None)
 
 
 @pytest.fixture(autouse=True)

@@ -50,7 +50,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BLASTLENS_ARTIFACTS", str(tmp_path_factory.mktemp("artifacts")))
         datasets.add(str(root))
-        wanted = config.create("cnn-16", root, "recommended", epochs=1, inputs="image")
+        settings = {"epochs": 1, "inputs": "image", "precision": "float32"}
+        wanted = config.create("cnn-16", root, "recommended", **settings)
         made = run_store.create(wanted)
         train(made)
     return made

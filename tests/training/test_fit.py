@@ -20,7 +20,7 @@ from core.training.checkpoint import Checkpoint
 if TYPE_CHECKING:
     from core.models.classifier import Classifier
 
-SMALL = {"sample": 20, "batch_size": 8, "epochs": 1}
+SMALL = {"sample": 20, "batch_size": 8, "epochs": 1, "precision": "float32"}
 TUNED = {"weights": "random", "fine_tune_blocks": 1, "fine_tune_epochs": 1, "views": 2}
 
 
