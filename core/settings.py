@@ -9,6 +9,8 @@ from pathlib import Path
 
 import platformdirs
 
+from core.errors import ConfigError
+
 PROJECT = Path(__file__).resolve().parent.parent
 PROJECT_FILE = PROJECT / "pyproject.toml"  # in a clone alone
 
@@ -92,84 +94,76 @@ class Settings:
 
 
 def settings() -> Settings:
-    """The settings as the environment has them now."""
-    return _made(*map(os.environ.get, _VARIABLES))
+    """The settings as the environment has them now.
+
+    Raises `ConfigError` if `BLASTLENS_CORES` is no whole number above 0.
+    """
+    return _made(*(os.environ.get(f"BLASTLENS_{name}") for name in _VARIABLES))
 
 
-_VARIABLES = tuple(
-    f"BLASTLENS_{name}"
-    for name in (
-        "ARTIFACTS",
-        "WEIGHTS",
-        "DATABASE_URL",
-        "STUDY_STORAGE",
-        "CORES",
-        "DEVICE",
-        "DATA_ROOTS",
-        "ALLOW_ANONYMOUS",
-        "ROLES_CLAIM",
-        "READERS",
-        "SUPERVISORS",
-        "ADMINISTRATORS",
-        "ENGINE",
-        "RUNS_AT_ONCE",
-        "CPUS_PER_RUN",
-        "NICE",
-        "SHIP",
-        "SLURM",
-        "SCHEDULED",
-    )
+_VARIABLES = (
+    "ARTIFACTS",
+    "WEIGHTS",
+    "DATABASE_URL",
+    "STUDY_STORAGE",
+    "CORES",
+    "DEVICE",
+    "DATA_ROOTS",
+    "ALLOW_ANONYMOUS",
+    "ROLES_CLAIM",
+    "READERS",
+    "SUPERVISORS",
+    "ADMINISTRATORS",
+    "ENGINE",
+    "RUNS_AT_ONCE",
+    "CPUS_PER_RUN",
+    "NICE",
+    "SHIP",
+    "SLURM",
+    "SCHEDULED",
 )
 
 
 @cache  # asked for several times a picture
-def _made(
-    artifacts: str | None,
-    weights: str | None,
-    database_url: str | None,
-    study_storage: str | None,
-    cores: str | None,
-    device: str | None,
-    roots: str | None,
-    anonymous: str | None,
-    claim: str | None,
-    readers: str | None,
-    supervisors: str | None,
-    administrators: str | None,
-    engine: str | None,
-    runs_at_once: str | None,
-    cpus_per_run: str | None,
-    nice: str | None,
-    ship: str | None,
-    slurm: str | None,
-    scheduled: str | None,
-) -> Settings:
-    folder = Path(artifacts or _default_artifacts()).absolute()
+def _made(*values: str | None) -> Settings:
+    """The settings of the values of `_VARIABLES`."""
+    given = dict(zip(_VARIABLES, values, strict=True))
+    text = {name: (value or "").strip() for name, value in given.items()}
+    folder = Path(given["ARTIFACTS"] or _default_artifacts()).absolute()
+    roots = given["DATA_ROOTS"]
     return Settings(
         artifacts=folder,
-        weights=Path(weights or folder / "weights").absolute(),
-        database_url=database_url or None,
-        study_storage=(study_storage or "").strip() or None,
-        cores=int(cores) if cores else None,
-        device=(device or "auto").strip().lower(),
+        weights=Path(given["WEIGHTS"] or folder / "weights").absolute(),
+        database_url=text["DATABASE_URL"] or None,
+        study_storage=text["STUDY_STORAGE"] or None,
+        cores=_cores(text["CORES"]) if text["CORES"] else None,
+        device=text["DEVICE"].lower() or Settings.device,
         data_roots=None if roots is None else tuple(map(_folder, _listed(roots, os.pathsep))),
-        allow_anonymous=anonymous == "1",
-        roles_claim=(claim or "").strip(),
-        readers=_listed(readers, ","),
-        supervisors=_listed(supervisors, ","),
-        administrators=_listed(administrators, ","),
-        engine=(engine or "local").strip(),
-        runs_at_once=(runs_at_once or "1").strip(),
-        cpus_per_run=(cpus_per_run or "4").strip(),
-        nice=(nice or "10").strip(),
-        ship=ship == "1",
-        slurm=slurm or "",
-        scheduled=scheduled == "1",
+        allow_anonymous=text["ALLOW_ANONYMOUS"] == "1",
+        roles_claim=text["ROLES_CLAIM"],
+        readers=_listed(text["READERS"], ","),
+        supervisors=_listed(text["SUPERVISORS"], ","),
+        administrators=_listed(text["ADMINISTRATORS"], ","),
+        engine=text["ENGINE"] or Settings.engine,
+        runs_at_once=text["RUNS_AT_ONCE"] or Settings.runs_at_once,
+        cpus_per_run=text["CPUS_PER_RUN"] or Settings.cpus_per_run,
+        nice=text["NICE"] or Settings.nice,
+        ship=text["SHIP"] == "1",
+        slurm=text["SLURM"],
+        scheduled=text["SCHEDULED"] == "1",
     )
 
 
-def _listed(text: str | None, separator: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in (text or "").split(separator) if part.strip())
+def _cores(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise ConfigError(
+            f"BLASTLENS_CORES is {text!r}; it must be a whole number above 0. Unset it for all."
+        )
+    return int(text)
+
+
+def _listed(text: str, separator: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(separator) if part.strip())
 
 
 def _folder(path: str) -> Path:
