@@ -20,7 +20,8 @@ from tests.factories.source_code import (
 
 # One line a floor, from the ground up. A module may import its own room and the floors below.
 FLOORS = (
-    {"core.compat", "core.errors", "core.memory", "core.settings"},
+    {"core.errors"},
+    {"core.compat", "core.memory", "core.settings"},
     {"core.untrusted"},
     {"core.extras", "core.locks", "core.people", "core.roots", "core.storage", "core.tables"},
     {"core.documents", "core.leftovers"},
