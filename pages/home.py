@@ -102,7 +102,6 @@ title(
 # What is uploaded has the whole width; the same elements, so that the uploader keeps its files.
 wide = st.session_state.get("for", READ) == READ and uploads.has("home")
 if not wide:
-    st.markdown("Reads stained cells for leukemic blasts.")
     first_steps.show()
 reading, beside = st.columns([40, 1] if wide else [5, 2], gap="xsmall" if wide else "large")
 beside = st.expander("Model, cases, data and runs") if wide else beside

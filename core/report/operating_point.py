@@ -96,9 +96,12 @@ def sentence(outcome: Outcome, part: str, items: str) -> str:
         f"{items}, with {100 * alarms:.1f} false alarms per 100 {items} "
         f"({outcome.prevalence:.0%} blasts)."
     )
-    if outcome.review is None:
+    if outcome.review is None or outcome.missed_outright is None:
         return text
-    return f"{text} With review, {outcome.review.value:.0%} of the {items} go to a person."
+    return (
+        f"{text} With review, {outcome.review.value:.0%} of the {items} go to a person, and "
+        f"{outcome.missed_outright.value:.1%} of the blasts are still called HEM."
+    )
 
 
 def beyond(outcome: Outcome, part: str, choice: Choice) -> str:

@@ -26,12 +26,13 @@ CALLS = {
 
 
 def title(name: str, sentence: str) -> None:
-    """A page's title, its one sentence on hover, and who uses it: what each page calls first."""
+    """A page's title with its one sentence, and who uses it: the first thing each page calls."""
     compat.require_app()
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.title(name, anchor=False, width="stretch", help=sentence)
+        st.title(name, anchor=False, width="stretch")
         with st.container(width="content"):
             _person()
+    st.markdown(sentence)
 
 
 def section(name: str, place: DeltaGenerator | None = None, help: str | None = None) -> None:
