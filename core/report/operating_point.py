@@ -93,8 +93,8 @@ def sentence(outcome: Outcome, part: str, items: str) -> str:
     text = (
         f"Of the {outcome.all} blasts of the {part} part it would miss "
         f"{round(missed * outcome.all)} ({missed:.1%}); it would clear {clear:.0%} of the HEM "
-        f"{items}, with {100 * alarms:.1f} false alarms per 100 {items} "
-        f"({outcome.prevalence:.0%} blasts)."
+        f"{items}, with {100 * alarms:.1f} false alarms per 100 {items} where "
+        f"{outcome.prevalence:.0%} are blasts."
     )
     if outcome.review is None or outcome.missed_outright is None:
         return text
