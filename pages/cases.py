@@ -10,21 +10,24 @@ from pages.ui.cases import events, new_case, parts, report, review, teach, verdi
 from pages.ui.cases import list as case_list
 from pages.ui.common import people
 from pages.ui.common.choices import address
-from pages.ui.common.frame import printed
+from pages.ui.common.frame import focus, printed
 from pages.ui.common.text import plain, research_notice, shown_errors, title
 
 CASE = "case"  # of the address: which case is open
 LIST, TEACH = "Cases", "Teach a model"
+NAME = "case_reader"  # the field for the name
 
 
 def ask_for_name() -> None:
     """Asks for the name that decisions are recorded with."""
     with st.form("name", border=False), shown_errors():
-        st.markdown("What you decide here is recorded with your name.")
-        name = st.text_input("Your name", max_chars=MAX_NAME)
+        name = st.text_input(
+            "Your name, recorded with what you decide", max_chars=MAX_NAME, key=NAME
+        )
         if st.form_submit_button("Go on", type="primary"):
             people.call_me(name)
             st.rerun()
+    focus.on(NAME)
 
 
 def close() -> None:

@@ -1,5 +1,7 @@
 """Home: what one came for, right away; beside it the model, the data and the runs it rests on."""
 
+from collections.abc import Callable, Mapping
+
 import streamlit as st
 
 from core.cases import case_store
@@ -40,9 +42,10 @@ def read_a_cell(active: Run | None) -> None:
 
 def show_active(active: Run | None) -> None:
     """The model that reads."""
-    _link("models", "Active model" if active is None else about.called(active), "biotech")
-    st.caption("None yet." if active is None else cell.protocol(active))
-    if active is not None:
+    if active is None:
+        _link("models", "None yet", "biotech")
+    else:
+        _link("models", about.called(active), "biotech", help=cell.protocol(active))
         _link("models", "When it calls a blast", "tune", about="Operating point")
 
 
@@ -79,21 +82,28 @@ def show_runs() -> None:
         st.caption("None yet.")
 
 
-def _link(page: str, label: str, icon: str | None = None, **chosen: str) -> None:
+def _link(
+    page: str, label: str, icon: str | None = None, help: str | None = None, **chosen: str
+) -> None:
     st.page_link(
         f"pages/{page}.py",
         label=plain(label),
         icon=icon and f":material/{icon}:",
         query_params=chosen or None,
+        help=help,
     )
 
 
-CARDS = {
-    "Active model": lambda: show_active(active),
-    "Open cases": show_cases,
-    "Data sets": show_datasets,
-    "Last runs": show_runs,
-}
+def show_cards(cards: Mapping[str, Callable[[], None]]) -> None:
+    """Headings, each with what is below it."""
+    for heading, show in cards.items():
+        with st.container(border=True, gap="xsmall"), shown_errors():
+            section(heading)
+            show()
+
+
+CARDS = {"Active model": lambda: show_active(active), "Open cases": show_cases}
+BACKGROUND = {"Data sets": show_datasets, "Last runs": show_runs}
 
 title(
     "BlastLens",
@@ -130,7 +140,7 @@ with reading, shown_errors():
         purposes.train_a_model()
 
 with beside:
-    for heading, show in CARDS.items():
-        with st.container(border=True, gap="xsmall"), shown_errors():
-            section(heading)
-            show()
+    show_cards(CARDS)
+    # No expander stands in another.
+    with st.container() if wide else st.expander("Data and runs"):
+        show_cards(BACKGROUND)

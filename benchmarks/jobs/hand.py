@@ -127,8 +127,10 @@ class Hand:
         self._look()
 
     def type(self, target: "Locator", text: str) -> None:
-        """Clicks into a field and types."""
-        self.click(target)
+        """Clicks into a field, unless the cursor is in it, and types."""
+        self._reach(target)
+        if not target.evaluate("field => field === document.activeElement"):
+            self.click(target)
         target.fill(text)
         self.taken.keys += len(text)
 

@@ -110,8 +110,8 @@ def beyond(outcome: Outcome, part: str, choice: Choice) -> str:
     if missed is None or allowed is None or missed <= allowed:
         return ""
     return (
-        f"More than the {allowed:.1%} allowed, which was kept on the validation part: in other "
-        "subjects more or fewer can be missed."
+        f"More than the {allowed:.1%} allowed: these subjects differ from those by which the "
+        "threshold was chosen, as new ones will."
     )
 
 

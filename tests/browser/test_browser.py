@@ -136,9 +136,7 @@ def test_a_link_shows_the_same_cells_and_back_and_reload_keep_choices_and_upload
     stranger = chromium.new_page()
     stranger.goto(page.url)
     expect(stranger.get_by_role("heading", name="Predict")).to_be_visible(timeout=30_000)
-    expect(stranger.get_by_text("or try one of these synthetic cells")).to_be_visible(
-        timeout=30_000
-    )
+    expect(stranger.get_by_text("or try a synthetic cell")).to_be_visible(timeout=30_000)
     expect(stranger.get_by_text(cell.name)).to_have_count(0)
     stranger.close()
     page.close()

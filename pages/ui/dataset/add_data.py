@@ -13,11 +13,13 @@ from core.jobs.job import Status
 from core.people import ADD_DATA
 from core.report.phrases import duration
 from pages.ui.common import monitor, people, state
+from pages.ui.common.frame import focus
 from pages.ui.common.progress import show_progress
 from pages.ui.common.text import plain, sentence, shown_errors
 from pages.ui.dataset import labels_form
 
 _ASKED = "folders_asked_about"
+_FOLDER = "folder_to_add"
 
 
 def show() -> None:
@@ -33,6 +35,7 @@ def show() -> None:
     with st.form("add", border=False):
         path = st.text_input(
             "Folder on this machine",
+            key=_FOLDER,
             disabled=locked,
             help="C-NMC 2019 in any phase; or images of any classes, which stand in folders, in "
             "file names or in a table",
@@ -40,6 +43,7 @@ def show() -> None:
         if st.form_submit_button("Add", disabled=locked) and path:
             people.require_path(path)
             _add(path)
+    focus.on(_FOLDER)
     st.divider()
     _fetch()
 
@@ -103,11 +107,15 @@ def _ended_fetch(job: Fetch, status: Status) -> None:
     if status.state == "cancelled":
         st.info("Fetching was stopped. What has arrived is kept.", icon=":material/cancel:")
     label = "Fetch C-NMC 2019 from Kaggle" if status.state == "none" else "Try again"
-    monitor.start_button(job, label, "fetch_start", icon=":material/download:", action=ADD_DATA)
-    st.caption(
-        f"About {size_text(UNPACKED_BYTES)}, and twice that while it is unpacked. Licence: "
-        f"{LICENCE}. It goes to {plain(str(job.path))}"
+    monitor.start_button(
+        job,
+        label,
+        "fetch_start",
+        icon=":material/download:",
+        help=f"Twice that while it is unpacked. It goes to {plain(str(job.path))}",
+        action=ADD_DATA,
     )
+    st.caption(f"{size_text(UNPACKED_BYTES)}, {LICENCE}")
 
 
 def _progress_text(status: Status) -> str:

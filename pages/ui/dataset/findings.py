@@ -5,6 +5,7 @@ import streamlit as st
 
 from core.data import explore
 from core.data.indexing import Index
+from core.data.issues import DatasetIssue
 from pages.ui.common import cache
 from pages.ui.common.text import plain
 from pages.ui.dataset import duplicates
@@ -25,18 +26,28 @@ LOOK_AT = {
 
 
 def show(index: Index, measured: pd.DataFrame | None) -> None:
-    """What stands out: what would mislead first, then the rest."""
+    """What stands out: what would mislead, and on a click the rest."""
     issues = cache.findings(index, measured)
-    for box, icon, serious in ((st.warning, "warning", True), (st.info, "info", False)):
-        told = [issue for issue in issues if issue.serious == serious]
-        if told:
-            box("  \n".join(plain(issue.text) for issue in told), icon=f":material/{icon}:")
-        _offer([issue.shows for issue in told if issue.shows])
+    serious = [issue for issue in issues if issue.serious]
+    others = [issue for issue in issues if not issue.serious]
+    if serious:
+        st.warning(_said(serious), icon=":material/warning:")
+        _offer(serious)
+    if others:
+        more = " more" if serious else ""
+        label = f"{len(others)}{more} finding{'s' * (len(others) > 1)}"
+        with st.expander(label, icon=":material/info:"):
+            st.markdown(_said(others))
+            _offer(others)
 
 
-def _offer(shown: list[str]) -> None:
+def _said(issues: list[DatasetIssue]) -> str:
+    return "  \n".join(plain(issue.text) for issue in issues)
+
+
+def _offer(issues: list[DatasetIssue]) -> None:
     with st.container(horizontal=True):
-        for shows in shown:
+        for shows in [issue.shows for issue in issues if issue.shows]:
             label, icon, chosen = LOOK_AT[shows]
             st.button(
                 label,

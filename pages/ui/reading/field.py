@@ -224,11 +224,8 @@ def _show_chart(picture: np.ndarray, reading: FieldReading, key: str, state: Fie
         config=field_chart.CONFIG,
         alt=f"The field {reading.image} with {len(reading.cells)} numbered white cells",
     )
-    st.caption(
-        "Drag around a cell; below the picture, say what to do with the box."
-        if mode == DRAW
-        else "Click a cell for its reading; drag to move, wheel to zoom."
-    )
+    if mode == DRAW:
+        st.caption("Drag around a cell; below the picture, say what to do with the box.")
 
 
 def _show_selected(

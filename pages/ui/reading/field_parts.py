@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import streamlit as st
@@ -35,9 +36,11 @@ def show_summary(reading: FieldReading) -> None:
             icon=":material/search_off:",
         )
         return
-    show_sum(reading.summary, _listed(reading.review_reasons))
-    if reading.reasons:
-        st.caption(f"**Refused:** {_listed(reading.reasons)}")
+    why = {"Refused": _listed(reading.reasons), "Sent to review": _listed(reading.review_reasons)}
+    show_sum(reading.summary, why)
+    counts = reading.counts
+    if sum(counts.refused.values()) > counts.read:
+        st.caption(f"**Refused:** {why['Refused']}")
     if reading.lobed:
         st.markdown(
             f":material/interests: **{reading.lobed} of them may be granulocytes or monocytes:** "
@@ -65,19 +68,22 @@ def offer_adapting(reading: FieldReading, key: str) -> None:
     )
 
 
-def show_sum(summary: Summary, why_review: str = "") -> None:
-    """Shows the counts of a field, or of several, and the share of blasts with its limits."""
+def show_sum(summary: Summary, why: Mapping[str, str] = MappingProxyType({})) -> None:
+    """Shows the counts of a field, or of several, and the share of blasts with its limits.
+
+    `why` has reasons by the name of a count, which are shown on hover.
+    """
     counts = summary.counts
     refused = sum(counts.refused.values())
     with st.container(horizontal=True, gap="medium"):
-        for name, value, why in (
-            ("Cells found", counts.found, ""),
-            ("Read", counts.read, ""),
-            ("Refused", refused, ""),
-            ("Cut by the border", counts.cut, ""),
-            ("Sent to review", counts.review, why_review),
+        for name, value in (
+            ("Cells found", counts.found),
+            ("Read", counts.read),
+            ("Refused", refused),
+            ("Cut by the border", counts.cut),
+            ("Sent to review", counts.review),
         ):
-            st.metric(name, f"{value:,}", width="content", help=why or None)
+            st.metric(name, f"{value:,}", width="content", help=why.get(name) or None)
         if summary.share is not None:
             st.metric(
                 "Taken for blasts",
@@ -109,7 +115,11 @@ def show_gallery(
     cells = reading.by_probability
     if not cells:
         return
-    section("Cells by probability of ALL" if reading.counts.read else "Cells found")
+    section(
+        "Cells by probability of ALL" if reading.counts.read else "Cells found",
+        help="Click a cell here or in the picture for its reading. In the picture, drag to move "
+        "and turn the wheel to zoom.",
+    )
     pictures, foot = st.container(horizontal=True, gap="small"), st.container()
     for one in cells[steps.pages(foot, len(cells), PER_PAGE, f"field_page_{key}")]:
         with pictures, st.container(width=TILE, gap="xxsmall"):
