@@ -17,7 +17,7 @@ SHAPES = {"ALL": "▲", "HEM": "●", "unlabelled": "◇"}
 def tile(index: Index, cell: Any, key: str) -> bool:
     """Draws the tile of a row of the index; whether its button was pressed."""
     name = class_name(cell.label)
-    of = "" if pd.isna(cell.subject) else f" {cell.subject}"
+    of = "" if pd.isna(cell.subject) else f" · No. {cell.subject}"
     if not of and len(index.classes) > 2 and not pd.isna(cell.class_name):
         of = f" · {cell.class_name}"
     with st.container(width=WIDTH, gap="xxsmall"):
