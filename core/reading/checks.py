@@ -20,6 +20,7 @@ from core.reading.preparing import (
     plain_background,
     surroundings,
 )
+from core.reading.preparing.doubts import doubts
 from core.reading.preparing.options import ReadingOptions
 
 # Of 55 real cells the border is all black, green is 0.37 to 0.51 of the weaker of red and blue, and
@@ -186,7 +187,7 @@ def familiar(picture: CheckedPicture) -> Refusal | None:
     return Refusal(
         f"In colour, light or chromatin it is{adapted.even(picture)} unlike the reference "
         f"{picture.items} (distance {distance:.1f}, at most {limit:.1f}): another stain, another "
-        f"camera, or another kind of cell.{in_vain}",
+        f"camera, or another kind of cell.{in_vain}{_why_it_may_be(picture)}",
         f"Have a person look at it, {instead}or use a model trained on cells of this stain.",
         offer,
     )
@@ -217,9 +218,14 @@ def known(picture: CheckedPicture) -> Refusal | None:
     return Refusal(
         f"To this model it is{adapted.even(picture)} unlike the reference {picture.items} "
         f"(distance {distance:.2f}, at most {reference.limit:.2f}): another kind of cell, "
-        "another stain, or no cell.",
+        f"another stain, or no cell.{_why_it_may_be(picture)}",
         "Have a person look at it, or use a model trained on such cells.",
     )
+
+
+def _why_it_may_be(picture: CheckedPicture) -> str:
+    """What is odd about the cell itself, in sentences; empty if nothing is."""
+    return "".join(f" {sentence}" for sentence in doubts(picture))
 
 
 def not_black(picture: CheckedPicture) -> Refusal | None:

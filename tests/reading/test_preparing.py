@@ -1,5 +1,6 @@
 """What is done to a picture before it is checked, and what is said of it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -10,6 +11,7 @@ from core.cells.masks import bounding_box, cell_mask
 from core.cells.scale import CNMC_SIDE, UM_PER_PX
 from core.data.geometry import Geometry
 from core.data.images import decode, encode
+from core.reading import checks
 from core.reading.cell_reading import Reading
 from core.reading.checked_picture import CheckedPicture
 from core.reading.picture import FieldImage, read_picture
@@ -262,6 +264,10 @@ def test_a_cell_with_something_attached_goes_to_review_and_the_reason_is_said(
     for found in reading.cells:
         assert found.call == "review" and found.doubts == reasons
         assert doubt(found, reader.calibration).startswith(reasons[0])
+    assert picture.reference is not None
+    stricter = replace(picture, reference=replace(picture.reference, limit=0.0))
+    refusal = checks.known(stricter)
+    assert refusal is not None and reasons[0] in refusal.reason
 
 
 def test_few_real_cells_and_no_usual_one_are_doubted(
