@@ -55,7 +55,7 @@ def show_case(case: CaseRow, person: Person) -> None:
         events.show(case, person)
 
 
-title("Cases", "Review a patient's cells, sum them up and sign the verdict.")
+title("Cases", "Review a patient's cells and sign the verdict.")
 with shown_errors():
     opened = st.query_params.get(CASE)
     person = people.current()

@@ -46,8 +46,7 @@ def show(cohort: Cohort) -> None:
 
 title(
     "Cohorts",
-    "Read a folder or a table of pictures, however many, and sum them up by patient. Scoring "
-    "goes on if you leave the page.",
+    "Read many pictures, and sum them up by patient.",
 )
 with shown_errors():
     known = cohort_store.cohorts()

@@ -15,7 +15,7 @@ SECTIONS = {
     "Beside the literature": sections.show_literature,
 }
 
-title("Compare", "Which model is better, how certain is that, and may the number be believed?")
+title("Compare", "Which model is better, and how certain is that?")
 with shown_errors():
     runs = overview.load(overview.choose())
     if runs:

@@ -165,7 +165,7 @@ VIEWS = {
 
 title(
     "Dataset",
-    "Look at the cells, and for faults in the data, before you train a model.",
+    "The cells, and faults to know of before you train.",
 )
 with shown_errors():
     choice, adding = st.columns([4, 1], vertical_alignment="bottom")

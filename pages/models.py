@@ -153,7 +153,7 @@ _FIRST = {
     "All runs": all_runs.show,
 }
 
-title("Models", "Which model reads, what it is made of, and how far to believe it.")
+title("Models", "Which model reads, and how far to believe it.")
 with shown_errors():
     finished = run_store.models()
     if not finished:

@@ -73,7 +73,7 @@ def show_runs() -> None:
     run_monitor.show_queue([run for run in runs if run.status.unfinished])
 
 
-title("Train", "Train a network here and watch it learn; it goes on if you leave the page.")
+title("Train", "Train a network and watch it learn.")
 with shown_errors():
     busy = any(run.status.unfinished for run in run_store.runs())
     if busy:

@@ -170,8 +170,7 @@ def start() -> None:
 
 title(
     "Tune",
-    "Train many runs to see how far a number can be trusted, or which settings are better; they go "
-    "on if you leave the page.",
+    "How far a number can be trusted, or which settings are better, by many runs.",
 )
 with shown_errors():
     sweeps = sweep_store.sweeps()

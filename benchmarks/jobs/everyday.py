@@ -100,7 +100,7 @@ def print_a_report(hand: Hand, given: Prepared) -> None:
     """Takes the report of a case as PDF."""
     _open_case(hand, given)
     hand.click(hand.page.get_by_text("Report", exact=True))
-    data = hand.download(hand.page.get_by_role("button", name="PDF, A4"))
+    data = hand.download(hand.page.get_by_role("button", name="PDF"))
     if not data.startswith(b"%PDF"):
         raise CannotError("what came is no PDF")
 

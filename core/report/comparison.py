@@ -89,7 +89,7 @@ class ComparedRun:
 
 def rows(runs: Sequence[TestSet], prevalence: float | None = None) -> list[ComparedRun]:
     """Returns one row a run. Raises `DataError` for a prevalence outside (0, 1)."""
-    name, standing = about.names(run.run for run in runs), against_the_best(runs)
+    name, standing = about.among(run.run for run in runs), against_the_best(runs)
     ranked = compare.ranked(runs)
     leaders = {metric: compare.best(ranked, metric) for metric in classification.NAMES}
     return [

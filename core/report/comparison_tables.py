@@ -29,7 +29,7 @@ def note(rows: Sequence[ComparedRun], view: str) -> str:
     """Returns what a reader of one of `VIEWS` has to know, and nothing of what it does not show."""
     if not VIEWS[view]:
         return TRAINING_TIMES
-    text = "Of the test part, with 95% intervals over groups of subjects."
+    text = "95% intervals over groups of subjects."
     if view == "Probabilities":
         text += " Probability error and calibration error: lower is better."
     if any(metric in row.best for row in rows for metric in VIEWS[view]):

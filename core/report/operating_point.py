@@ -62,8 +62,8 @@ def rule(calibration: Calibration, item: str) -> str:
     text = f"It calls {one} ALL from a probability of {_percent(calibration.threshold)} on"
     if band := calibration.band:
         text = (
-            f"It calls {one} ALL above a probability of {_percent(band.high)} and HEM below "
-            f"{_percent(band.low)}, and sends those between to review"
+            f"It calls {one} ALL above a probability of {_percent(band.high)}, HEM below "
+            f"{_percent(band.low)}, and sends the others to review"
         )
     chosen = calibration.operating_point or calibration.review
     return f"{text}; {'chosen for this model' if chosen else 'as trained'}."
@@ -110,8 +110,8 @@ def beyond(outcome: Outcome, part: str, choice: Choice) -> str:
     if missed is None or allowed is None or missed <= allowed:
         return ""
     return (
-        f"More than the {allowed:.1%} allowed: these subjects differ from those by which the "
-        "threshold was chosen, as new ones will."
+        f"More than the {allowed:.1%} allowed: other subjects than those by which the threshold "
+        "was chosen."
     )
 
 

@@ -20,6 +20,7 @@ from core.untrusted.fields import Line, Words
 
 FILE = "about.json"
 MAX_NAME, MAX_NOTE, MAX_TAG, MAX_TAGS = 80, 2000, 30, 12  # characters; tags of a run
+JOIN = " · "  # of the parts of a default name
 _TOLD = 2  # settings that a default name tells
 # An id that BlastLens made: date and time, what it is, four hex digits, and its number in a sweep.
 _MADE = re.compile(
@@ -75,7 +76,7 @@ def _default(run: Run) -> str:
     parts.append(setting_words.dataset(config.dataset))
     if at:
         parts.append(f"{at.tm_mday} {time.strftime('%b %H:%M', at)}")
-    return " · ".join(parts)
+    return JOIN.join(parts)
 
 
 def names(runs: Iterable[Run]) -> dict[str, str]:
@@ -86,6 +87,15 @@ def names(runs: Iterable[Run]) -> dict[str, str]:
         run_id: name if taken.count(name) == 1 else f"{name} ({run_id.rsplit('-', 1)[-1]})"
         for run_id, name in plain.items()
     }
+
+
+def among(runs: Iterable[Run]) -> dict[str, str]:
+    """The names of runs that stand side by side, without the parts that all of them share."""
+    full = names(runs)
+    parts = {run_id: name.split(JOIN) for run_id, name in full.items()}
+    shared = set.intersection(*map(set, parts.values())) if len(parts) > 1 else set()
+    short = {i: JOIN.join(one for one in of if one not in shared) for i, of in parts.items()}
+    return short if all(short.values()) and len({*short.values()}) == len(short) else full
 
 
 def reads(run: Run) -> bool:

@@ -34,7 +34,9 @@ def test_pictures_are_uploaded_gone_through_by_keys_signed_and_reported(
     page = chromium.new_page(viewport={"width": 1280, "height": 900}, accept_downloads=True)
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto(f"{app_url}/cases")
-    page.get_by_role("textbox", name="Your name").last.fill("Dr One", timeout=30_000)
+    name = page.get_by_role("textbox", name="Your name").last
+    expect(name).to_be_focused(timeout=30_000)
+    name.fill("Dr One")
     page.get_by_role("button", name="Go on").click()
     page.get_by_role("textbox", name="Name of the case").fill("Smear", timeout=30_000)
     page.get_by_test_id("stForm").locator("input[type=file]").set_input_files([field, single])
@@ -77,7 +79,7 @@ def test_pictures_are_uploaded_gone_through_by_keys_signed_and_reported(
     page.get_by_role("button", name="Sign as Dr One").click()
     expect(page.get_by_text("Dr One, 2")).to_be_visible(timeout=30_000)
     page.get_by_text("Report", exact=True).click()
-    for button in ("PDF, A4", "HTML, one file"):
+    for button in ("PDF", "HTML"):
         with page.expect_download(timeout=60_000) as download:
             page.get_by_role("button", name=button).click()
         found = check(Path(download.value.path()).read_bytes())

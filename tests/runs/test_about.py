@@ -56,6 +56,18 @@ def test_two_runs_of_one_minute_are_told_apart() -> None:
     assert [name[-6:] for name in about.names(pair).values()] == ["(aa01)", "(bb02)"]
 
 
+def test_side_by_side_runs_are_told_apart_by_what_they_do_not_share() -> None:
+    runs = [make(name) for name in ("one", "two", "three")]
+    for run, name in zip(runs, ("A · set · 1 May", "B · set · 2 May", "B · other"), strict=True):
+        about.change(run, name=name)
+    assert list(about.among(runs[:2]).values()) == ["A · 1 May", "B · 2 May"]
+    assert list(about.among(runs).values()) == ["A · set · 1 May", "B · set · 2 May", "B · other"]
+    assert list(about.among(runs[1:]).values()) == ["set · 2 May", "other"]
+    assert list(about.among(runs[:1]).values()) == ["A · set · 1 May"]
+    about.change(runs[0], name="B · set")
+    assert list(about.among(runs[:2]).values()) == ["B · set", "B · set · 2 May"]
+
+
 def test_a_run_is_put_away_unless_it_reads() -> None:
     reader, other = shipped_run(), shipped_run("demo-cnn-dropout")
     with pytest.raises(RunError, match="reads"):

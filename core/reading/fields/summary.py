@@ -189,5 +189,5 @@ def _warning(read: int) -> str | None:
     what = "percentage" if read < FEWEST_FOR_PERCENT else "reliable share"
     return (
         f"Too few cells for a {what}: a differential of blood counts {BLOOD}, one of marrow "
-        f"{MARROW}. Add more fields of the same patient."
+        f"{MARROW}. Add more fields."
     )

@@ -36,10 +36,10 @@ _FRAME = st.components.v2.component(
 }""",
 )
 _LABELS = {
-    "pdf": "PDF, A4",
-    "html": "HTML, one file",
-    "fhir": "FHIR R4, DiagnosticReport",
-    "geojson": "GeoJSON of the cells, for QuPath",
+    "pdf": ("PDF", "A4"),
+    "html": ("HTML", "One file"),
+    "fhir": ("FHIR", "R4, DiagnosticReport"),
+    "geojson": ("GeoJSON", "The cells, for QuPath"),
 }
 
 
@@ -63,15 +63,15 @@ def show(case: CaseRow) -> None:
             )
     draft = "" if case.state == SIGNED else "draft_"
     with st.container(horizontal=True, gap="small"):
-        for kind, label in _LABELS.items():
+        for kind, (label, what) in _LABELS.items():
             # By its identifier: the name of a case can be that of a patient.
             name = f"{draft}case_{case.id[:8]}.{FORMATS[kind]}"
-            download(label, partial(_made, case.id, kind), name, key=f"report_{kind}")
+            download(label, partial(_made, case.id, kind), name, key=f"report_{kind}", help=what)
     with shown_errors(), st.spinner("Making the report…"):
         smaller = tuple((picture.file, picture.overview) for picture in case.pictures)
         page = cache.preview(case.id, case.version, smaller)
         _FRAME(key=f"preview_{case.id}", data={"page": page}, height=_HEIGHT)
-    st.caption("Here with small copies of the pictures.", help=words.CHECK)
+    st.caption("Shown with small pictures.", help=words.CHECK)
 
 
 def show_check() -> None:

@@ -109,12 +109,8 @@ def _show_board(listed: Listed, person: Person, state: ReviewState) -> list[List
         height=_HEIGHT,
         on_said=partial(_take, case.id, person, state, key),
     )
-    st.caption(
-        "Keys: 1 to 5 decide, Enter confirms, U undoes."
-        + (f" {_ORDERS[order]}" if _ORDERS[order] else ""),
-        help="Arrows move, with Shift they select; Enter confirms a call of ALL or HEM. Click, "
-        "Shift-click and Ctrl-click select too.",
-    )
+    if statement := _ORDERS[order]:
+        st.caption(statement)
     return [one for _, cells in rows for one in cells]
 
 

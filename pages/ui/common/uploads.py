@@ -51,7 +51,7 @@ def choose(
     Files stay when another page or the same one is opened, for `kept_uploads.SECONDS`.
     Once something is, the examples are folded away: into `aside`, if there is such a place. The
     example named `first_example`, or the first one, is chosen from the beginning if a name is
-    given.
+    given; then files of one's own take the place of all examples.
     """
     files = _upload(key, label, several=several)
     examples = sorted(storage.examples_dir().glob("*.png"))
@@ -64,14 +64,14 @@ def choose(
     names = [example.name for example in examples]
     if first_example and names and not chosen:
         chosen = first_example if first_example in names else names[0]
-    if files or chosen:
+    if (files and not first_example) or (chosen and not files):
         label = "Synthetic examples"
         if not files and chosen in names:
             label = f"Synthetic example {names.index(chosen) + 1} of {len(names)}"
         folded = (aside or st).popover(label, icon=_ICON, type="tertiary")
         with folded:
             _offer(examples, key, several=several, chosen=None if files else chosen)
-    elif examples:
+    elif examples and not files:
         st.caption("or try a synthetic cell")
         _offer(examples, key, several=several, chosen=chosen)
     if files:

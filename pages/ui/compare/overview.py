@@ -59,7 +59,7 @@ def load(runs: list[Run]) -> list[TestSet]:
 
 def show(runs: list[TestSet]) -> list[ComparedRun]:
     """Shows alarms, verdict and table; returns the rows of the table."""
-    labels = about.names(run.run for run in runs)
+    labels = about.among(run.run for run in runs)
     for run in runs:
         _show_alarm(run, labels[run.run_id])
     st.markdown(f"**{plain(comparison.verdict(runs, labels))}**")

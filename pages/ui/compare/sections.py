@@ -55,7 +55,7 @@ def show_accuracy(runs: list[TestSet], rows: Rows) -> None:
 
 
 def _show_matrices(runs: list[TestSet]) -> None:
-    labels, active = about.names(run.run for run in runs), _active()
+    labels, active = about.among(run.run for run in runs), _active()
     for start in range(0, len(runs), MATRICES):
         row = runs[start : start + MATRICES]
         for column, run in zip(st.columns(MATRICES, gap="medium"), row, strict=False):

@@ -29,7 +29,7 @@ def show() -> None:
         )
     # A new key after each import empties the uploader.
     upload = st.file_uploader(
-        "Drop the archive of a run here: it is checked and imported",
+        "Drop the archive of a run here",
         type=["zip"],
         key=f"archive_{st.session_state.get('imports', 0)}",
         max_upload_size=settings().max_archive_bytes // 2**20,

@@ -117,8 +117,12 @@ def _outcome(run: Run, choice: Choice, prevalence: float | None, stored: Preview
             st.markdown(f":material/rule: {text}")
         missed, review = proposed.calibration.operating_point, proposed.calibration.review
         if first := missed or review:
-            other = review.reason if missed and review else None
-            st.markdown(f":material/groups: {first.reason}", help=other)
+            said, _, rest = first.reason.partition(": ")
+            others = [rest, review.reason if missed and review else ""]
+            st.markdown(
+                f":material/groups: {said}{'.' * bool(rest)}",
+                help=sentence("\n\n".join(filter(None, others))) or None,
+            )
     _buttons(run, choice, proposed, calibration)
     part = stored.shown_part
     st.caption(
@@ -159,8 +163,9 @@ def _buttons(run: Run, choice: Choice, proposed: Preview | None, calibration: Ca
 def _show_charts(run: Run, proposed: Preview, stored: Preview) -> None:
     st.dataframe(table(proposed.parts), hide_index=True)
     st.caption(
-        "In brackets 95% intervals over groups of subjects. The validation part chose the "
-        "threshold, so its figures are too good."
+        "In brackets 95% intervals. The validation part chose the threshold, so its figures are "
+        "too good.",
+        help="Intervals over groups of subjects.",
     )
     part = proposed.shown_part
     if proposed.trade_off is not None:

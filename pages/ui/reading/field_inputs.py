@@ -100,7 +100,7 @@ def _show_scale_inputs(reading: FieldReading, key: str, state: FieldState) -> No
 def show_edits(region: Region, reading: FieldReading, key: str, state: FieldState) -> None:
     """Lets the user add, remove and redraw boxes; each edit is tried before it is kept."""
     with st.expander(
-        "Add, remove or redraw a box",
+        "Edit boxes",
         icon=":material/edit:",
         expanded=state.box is not None or bool(state.edits),
     ):

@@ -7,7 +7,7 @@ KEYS = {
     "← →": "The cell before or after: in a batch on Predict, among the cells of a field and of a "
     "data set, on the board of a case; the page before or after in every other gallery",
     "B": "On a reading: the heat map on and off",
-    "Shift + ← →": "On the board: choose several cells",
+    "Shift + ← →": "On the board: choose several cells, as Shift-click and Ctrl-click do",
     "1 to 5": "On the board: ALL, HEM, other, no cell, excluded",
     "Enter": "On the board: what the model called",
     "U": "On the board: take the last decision back",
