@@ -213,12 +213,18 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Marks each test as process, browser, page or unit; the slowest kinds come first.
 
-    Files of pages and of units mix, so that not all wait for the trained runs that pages show.
+    Files of pages and of units mix, so that not all wait for the trained runs that pages show. Nor
+    do the doctor's, the longest folder of the slowest kind, so it is the first of all.
     """
     for item in items:
         if not any(item.get_closest_marker(name) for name in MARKERS):
             item.add_marker("process" if _needs_server(item) else _marker(item.path))
-    items.sort(key=lambda item: min(MARKERS.index(_marker(item.path)), MARKERS.index("page")))
+
+    def turn(item: pytest.Item) -> tuple[int, bool]:
+        kind = min(MARKERS.index(_marker(item.path)), MARKERS.index("page"))
+        return kind, item.path.parent.name != "doctor"
+
+    items.sort(key=turn)
 
 
 def pytest_collection_finish() -> None:

@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from core.cells.masks import lit_mask
+from core.cells.masks import bounding_box, lit_mask
 from core.cells.staining import NORMALISERS, Densities
 from core.data import datasets
 from core.data.geometry import fit
@@ -128,9 +128,14 @@ def draw_stain(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
 
 def recolour(image: np.ndarray, mixing: np.ndarray, light: np.ndarray) -> np.ndarray:
     """A cell on black, RGB uint8 (H, W, 3), in the stain that `draw_stain` has drawn."""
-    changed = cv2.transform(Densities.to_axes(image), np.column_stack((mixing, light)))
-    levels = np.clip(np.rint(Densities.from_axes(changed)), 1, 255).astype(np.uint8)
-    return np.asarray(levels * lit_mask(image)[:, :, None])
+    lit, result = lit_mask(image), np.zeros_like(image)
+    if lit.any():
+        x, y, w, h = bounding_box(lit)
+        box = slice(y, y + h), slice(x, x + w)
+        changed = cv2.transform(Densities.to_axes(image[box]), np.column_stack((mixing, light)))
+        levels = np.clip(np.rint(Densities.from_axes(changed)), 1, 255).astype(np.uint8)
+        result[box] = levels * lit[box][:, :, None]
+    return result
 
 
 def _evenly(cells: pd.DataFrame, most: int) -> pd.DataFrame:

@@ -99,8 +99,8 @@ class KerasLogits:
         pass
 
     def predict(self, pixels: np.ndarray, progress: object) -> tuple[np.ndarray, np.ndarray]:
-        starts = range(0, len(pixels), 32)
-        parts = [self.model(np.float32(pixels[n : n + 32]), training=False) for n in starts]
+        starts = range(0, len(pixels), 64)
+        parts = [self.model(np.float32(pixels[n : n + 64]), training=False) for n in starts]
         logits = np.concatenate(parts)
         return logits[:, 0], logits  # in the place of features, which are not looked at
 

@@ -1,10 +1,12 @@
 """What the fork server of tests/factories/forked.py imports, once for all its forks."""
 
+import gc
 import subprocess
 import sys
 
 import core.archive.examination
 import core.cli
+import core.evaluation.staining
 import core.training.network
 import core.training.speed_probe
 import core.workers.clusters.agent
@@ -21,3 +23,10 @@ core.workers.worker.step_back = lambda: (
     None
 )  # a test waits for the worker, beside which other tests run
 sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+# What adapting costs is measured last, on cells of the validation part in each of four stains; this
+# would take longer than the rest of a small training.
+core.evaluation.staining.STAINS = 1
+
+# No fork need look for garbage among all this, or get a copy of its pages for having looked.
+gc.collect()
+gc.freeze()

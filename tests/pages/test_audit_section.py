@@ -99,7 +99,10 @@ def test_a_run_that_cannot_be_audited_says_why_and_controls_are_not_offered(
     assert not app.selectbox
 
 
-def test_the_probe_runs_at_a_click_and_is_kept(finished_run: Run, app: AppTest) -> None:
+def test_the_probe_runs_at_a_click_and_is_kept(
+    finished_run: Run, app: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subject_probe, "SHUFFLES", 2)
     app.run()
     assert not app.exception
     app.selectbox[0].select(finished_run.run_id).run()

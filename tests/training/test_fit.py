@@ -37,8 +37,8 @@ def train(run: Run) -> None:
         fit.train(run, reporter)
 
 
-def require_agreement(run: Run, root: Path) -> None:
-    """The Keras file, the engine and the stored predictions give the same logits."""
+def require_agreement(run: Run, root: Path) -> "Classifier":
+    """The Keras file, which it returns, the engine and the stored predictions give one logit."""
     from core.data.geometry import fit as fit_image
     from core.data.images import decode
     from core.models import catalog, classifier
@@ -54,6 +54,7 @@ def require_agreement(run: Run, root: Path) -> None:
     np.testing.assert_allclose(engine, table["logit"], atol=1e-4 * scale)
     for layer in (*loaded.backbone.layers, *loaded.head.layers):
         assert layer.dtype_policy.name == "float32", layer.name
+    return loaded
 
 
 def test_fine_tuning_trains_the_top_blocks_alone_and_goes_on_where_it_stopped(
@@ -61,7 +62,7 @@ def test_fine_tuning_trains_the_top_blocks_alone_and_goes_on_where_it_stopped(
 ) -> None:
     import keras
 
-    from core.models import catalog, classifier
+    from core.models import catalog
     from core.training import network
 
     entry = catalog.architecture("mobilenet-v3-small")
@@ -84,13 +85,12 @@ def test_fine_tuning_trains_the_top_blocks_alone_and_goes_on_where_it_stopped(
     assert (facts.epochs, facts.kept_epoch, facts.precision) == (2, 2, "float32")
     assert set(facts.devices) == {"training", "features", "engine"} and all(facts.devices.values())
     assert not run.checkpoint_file.exists()
-    require_agreement(run, demo_root)
+    after = require_agreement(run, demo_root)
 
-    after = classifier.load(run.path / "model.keras").backbone
     before = network._build(run.config, small)
     tuned, fresh = (
         next(layer for layer in backbone.layers if isinstance(layer, keras.Model))
-        for backbone in (after, before.backbone)
+        for backbone in (after.backbone, before.backbone)
     )
     first = next(n for n, x in enumerate(tuned.layers) if x.name.startswith("expanded_conv_8_"))
     moved = set()
@@ -115,8 +115,7 @@ def test_fine_tuning_trains_the_top_blocks_alone_and_goes_on_where_it_stopped(
     monkeypatch.setattr(network, "export", record)
     with pytest.raises(InterruptedError):
         train(again)
-    wanted = classifier.load(run.path / "model.keras").model.get_weights()
-    for array, expected in zip(trained, wanted, strict=True):
+    for array, expected in zip(trained, after.model.get_weights(), strict=True):
         np.testing.assert_array_equal(array, expected)
 
 
