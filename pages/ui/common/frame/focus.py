@@ -5,7 +5,7 @@ import streamlit as st
 _FOCUS = st.components.v2.component(
     "blastlens_focus",
     js="""const DONE = new WeakSet();
-const TRIES_MS = [0, 200, 600]; // the page may draw its field anew while it loads
+const LOADS_MS = 1000; // in which the page may draw its field anew
 
 export default function ({ data }) {
   const focus = () => {
@@ -14,8 +14,14 @@ export default function ({ data }) {
     DONE.add(field); // once: later the cursor is where the user puts it
     field.focus({ preventScroll: true });
   };
-  const waiting = TRIES_MS.map((ms) => setTimeout(focus, ms));
-  return () => waiting.forEach(clearTimeout);
+  focus();
+  const watch = new MutationObserver(focus);
+  watch.observe(document.body, { childList: true, subtree: true });
+  const end = setTimeout(() => watch.disconnect(), LOADS_MS);
+  return () => {
+    clearTimeout(end);
+    watch.disconnect();
+  };
 }""",
 )
 
