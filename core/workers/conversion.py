@@ -114,10 +114,12 @@ def _convert_keras(file: Path, folder: Path) -> Converted:
     graph = conversion.of_model(model, folder)
     assembly.save(graph, folder / GRAPH)
     sides = [side or _SIDE for side in shapes[1:]]
-    images = np.random.default_rng(0).random((_IMAGES, *sides), dtype=np.float32)
-    expected = np.asarray(model.predict_on_batch(images))
+    rng = np.random.default_rng(0)
+    images = rng.random((_IMAGES, *sides), dtype=np.float32)
+    nudged = np.nextafter(images, rng.integers(0, 2, images.shape, np.uint8).astype(np.float32))
+    expected, moved = (np.asarray(model.predict_on_batch(given)) for given in (images, nudged))
     return Converted(
-        difference=conversion.require_agreement(expected, folder / GRAPH, images),
+        difference=conversion.require_agreement(expected, moved, folder / GRAPH, images),
         parameters=int(model.count_params()),
         tensorflow=tf.__version__,
         keras=keras.__version__,

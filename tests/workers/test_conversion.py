@@ -80,9 +80,41 @@ def test_a_graph_that_differs_from_its_model_is_refused(tmp_path: Path) -> None:
     from core.models.graph import assembly
 
     assembly.save(of_networks.of_model(foreign.made("nested"), tmp_path), tmp_path / GRAPH)
-    inputs = np.zeros((2, 64, 64, 3), np.float32)
+    inputs = np.random.default_rng(0).random((2, 64, 64, 3), np.float32)
+    even = np.array([[0.3, 0.7]] * 2)
     with pytest.raises(ModelError, match="differs from the Keras model by"):
-        of_networks.require_agreement(np.array([[0.3, 0.7]] * 2), tmp_path / GRAPH, inputs)
+        of_networks.require_agreement(even, even, tmp_path / GRAPH, inputs)
+
+
+@pytest.mark.parametrize(
+    ("off", "rounding", "adopted"),
+    [(5e-5, 0, True), (4e-4, 0, False), (4e-4, 1e-4, True), (4e-4, 2e-5, False), (0.02, 1, False)],
+)
+def test_a_network_that_amplifies_rounding_may_differ_by_what_rounding_does(
+    off: float, rounding: float, adopted: bool, tmp_path: Path
+) -> None:
+    from core.models import conversion as of_networks
+    from core.models.graph import assembly
+    from core.models.runtime import Compiled
+
+    assembly.save(of_networks.of_model(foreign.made("nested"), tmp_path), tmp_path / GRAPH)
+    inputs = np.random.default_rng(0).random((2, 64, 64, 3), np.float32)
+    found = np.float64(Compiled(anatomy.read(tmp_path / GRAPH))(inputs)["output"])
+    assert np.all((found > 0.3) & (found < 0.7))  # log-odds within 1
+
+    def moved(by: float) -> np.ndarray:
+        """Its outputs where the log-odds of the first is larger."""
+        odds = np.exp([[by, -by]] * 2) * found / (1 - found)
+        made: np.ndarray = odds / (1 + odds)
+        return made
+
+    expected, nudged = moved(off), moved(off + rounding)
+    if adopted:
+        difference = of_networks.require_agreement(expected, nudged, tmp_path / GRAPH, inputs)
+        assert difference == pytest.approx(off, rel=0.01)
+    else:
+        with pytest.raises(ModelError, match="differs from the Keras model by"):
+            of_networks.require_agreement(expected, nudged, tmp_path / GRAPH, inputs)
 
 
 def test_a_network_that_needs_too_much_memory_ends_in_a_sentence(
