@@ -124,3 +124,48 @@ def test_a_decision_by_somebody_else_is_not_overwritten(
     decided = [cell.label for cell in case_store.get(case_id).cells if cell.id == first.id]
     assert decided == ["other"]
     case_store.delete(cases.SECOND, case_id)
+
+
+def test_a_key_goes_to_what_has_the_focus_and_decides_once(
+    chromium: "Browser", app_url: str
+) -> None:
+    from playwright.sync_api import expect
+
+    case_id = cases.make([cases.field(("HEM", "HEM", "HEM", "HEM"))])
+    page = chromium.new_page()
+    page.goto(f"{app_url}/cases?case={case_id}")
+    page.get_by_role("textbox", name="Your name").last.fill("Dr One", timeout=30_000)
+    page.get_by_role("button", name="Go on").click()
+    rename = page.get_by_role("button", name="Rename")
+    labels = page.locator(".tile .label")
+    expect(labels.first).to_be_attached(timeout=30_000)
+
+    def decided(*expected: str) -> None:
+        expect(labels).to_have_text([*expected, *[""] * (4 - len(expected))])
+
+    rename.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_test_id("stPopoverBody")).to_be_visible(timeout=30_000)
+    page.keyboard.press("1")  # into the dialog that is open
+    page.keyboard.press("Escape")
+    expect(page.get_by_test_id("stPopoverBody")).to_have_count(0)
+    decided()
+    page.evaluate("document.activeElement.blur()")
+    for _ in range(3):
+        page.keyboard.down("1")  # held
+    page.keyboard.up("1")
+    decided("ALL")
+    page.keyboard.press("U")
+    decided()
+    page.get_by_role("button", name="other").click()
+    page.keyboard.press("Enter")  # what the model called, though a button was clicked
+    decided("other", "HEM")
+    page.get_by_role("button", name="no cell").focus()
+    page.keyboard.press("Enter")
+    decided("other", "HEM", "no cell")
+    page.get_by_role("link", name="Models").first.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/models")
+    page.close()
+    assert [one.label for one in case_store.get(case_id).cells].count(None) == 1
+    case_store.delete(cases.SECOND, case_id)

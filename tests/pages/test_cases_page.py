@@ -87,6 +87,15 @@ def test_the_review_shows_a_cell_and_marks_it_seen() -> None:
     assert [cell.seen_by for cell in case_store.get(case_id).cells] == [None, None, None]
 
 
+def test_the_review_begins_at_the_first_cell_that_is_not_decided() -> None:
+    case_id = cases.make([cases.field(("ALL", "ALL", "HEM"))])
+    review.decide(cases.READER, case_id, "ALL", cases.versions(case_store.get(case_id), 1, 2))
+    assert "No. 3 of field" in words(open_case(case_id, "Review"))
+    blind = cases.make([cases.field(("HEM", "HEM"), seed=1)], blind=True)
+    review.decide(cases.READER, blind, "ALL", cases.versions(case_store.get(blind), 1))
+    assert "No. 1 of field" in words(open_case(blind, "Review"))  # another reader's is not told
+
+
 def test_a_blind_case_hides_the_models_call() -> None:
     case_id = cases.make([cases.field(("ALL",))], blind=True)
     text = words(open_case(case_id, "Review"))

@@ -10,7 +10,7 @@ const STATES = new WeakMap();
 export default function ({ parentElement, data, setStateValue }) {
   let board = STATES.get(parentElement);
   if (!board) {
-    board = { queue: [], sent: data.acknowledged, current: null, anchor: null, chosen: new Set() };
+    board = { queue: [], sent: data.acknowledged, decided: [], chosen: new Set() };
     STATES.set(parentElement, board);
     parentElement.appendChild(document.createElement("div")).className = "board";
   }
@@ -78,6 +78,7 @@ function toolbar(board) {
     button.title = hint;
     button.disabled = board.data.locked;
     button.onclick = run;
+    button.onmousedown = (event) => event.preventDefault(); // so that Enter still confirms
     bar.append(button);
   };
   for (const [number, label] of Object.entries(KEYS))
@@ -110,21 +111,30 @@ function strip(board, row) {
   return section;
 }
 
+// Keys of whoever writes or has a dialog open, and those that press or turn what has the focus.
+const WRITING = "textarea, select, input:not([type=radio]), [contenteditable]";
+const PRESSED = "a, button, summary, input, [role=button], [role=radio], [role=tab]";
+const TURNED = "input, [role=radio], [role=tab], [role=slider], [role=grid]";
+
 function key(board, event) {
   const inside = event.composedPath()[0];
-  if (/^(INPUT|TEXTAREA|SELECT)$/.test(inside.tagName) || inside.isContentEditable) return;
   if (event.altKey || event.metaKey || !board.root.isConnected) return;
-  if (event.ctrlKey && event.key !== "z") return;
+  if (inside.closest(WRITING) || document.querySelector("[role=dialog]")) return;
+  // With Caps Lock, too.
+  const name = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  if (event.ctrlKey && name !== "z") return;
+  if (inside.closest({ Enter: PRESSED, ArrowLeft: TURNED, ArrowRight: TURNED }[name] ?? "none")) return;
   const run = {
     ArrowRight: () => step(board, 1, event.shiftKey),
     ArrowLeft: () => step(board, -1, event.shiftKey),
-    Enter: () => inside.tagName !== "BUTTON" && confirm(board),
+    Enter: () => confirm(board),
     u: () => act(board, { kind: "undo" }),
     z: () => event.ctrlKey && act(board, { kind: "undo" }),
-  }[event.key];
-  const label = KEYS[event.key];
+  }[name];
+  const label = KEYS[name];
   if (!run && !label) return;
   event.preventDefault();
+  if (event.repeat && !name.startsWith("Arrow")) return; // a key that is held acts once
   if (label) decide(board, label);
   else run();
 }
@@ -191,9 +201,15 @@ function act(board, action) {
   action.at = performance.timeOrigin + performance.now();
   board.queue.push(action);
   show(board, action);
-  const next = action.kind === "decide" ? following(board, action.cells) : board.current;
+  let chosen = null;
+  if (action.kind === "undo") chosen = board.decided.pop(); // back at what is undecided again
+  else {
+    board.decided.push(action.cells);
+    chosen = [following(board, action.cells)];
+  }
+  const next = chosen?.[0] ?? board.current;
   if (next !== board.current) {
-    board.chosen = new Set([next]);
+    board.chosen = new Set(chosen);
     board.anchor = next;
   }
   go(board, next);

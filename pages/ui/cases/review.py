@@ -97,6 +97,10 @@ def _show_board(listed: Listed, person: Person, state: ReviewState) -> list[List
         else case_board.rows(listed, order)
     )
     key = f"board_{case.id}"
+    shown = [one for _, cells in rows for one in cells]
+    if state.current is None:  # begins where others, or this reader, have left off
+        left = (one for one in shown if (one.own if case.blind else one.label) is None)
+        state.current = next(left, shown[0]).id
     board.show(
         [(title, [_tile(listed, one) for one in cells]) for title, cells in rows],
         partial(_tiles, case.id, listed.cells),
@@ -111,7 +115,7 @@ def _show_board(listed: Listed, person: Person, state: ReviewState) -> list[List
     )
     if statement := _ORDERS[order]:
         st.caption(statement)
-    return [one for _, cells in rows for one in cells]
+    return shown
 
 
 def _tile(listed: Listed, one: ListedCell) -> BoardCell:
