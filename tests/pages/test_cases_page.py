@@ -96,6 +96,13 @@ def test_the_review_begins_at_the_first_cell_that_is_not_decided() -> None:
     assert "No. 1 of field" in words(open_case(blind, "Review"))  # another reader's is not told
 
 
+def test_no_blasts_among_enough_cells_are_0_percent() -> None:
+    case_id = cases.make([cases.field(("HEM",) * 20)])
+    test = open_case(case_id, "Verdict and signature")
+    assert test.metric[0].value == "0 of 20 (0%)"
+    assert "Of the cells on these pictures, as a model called them." in words(test)
+
+
 def test_a_blind_case_hides_the_models_call() -> None:
     case_id = cases.make([cases.field(("ALL",))], blind=True)
     text = words(open_case(case_id, "Review"))

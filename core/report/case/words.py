@@ -113,11 +113,24 @@ def conclusion(figures: ReportedFigures) -> str:
     apart = f" {whole_images(figures)}" if figures.images else ""
     if not figures.cells:
         return f"No cell counts, so there is no share of blasts.{apart}"
-    share = f" ({figures.share:.0%})" if in_percent(figures) else ""
     return (
-        f"Blasts: {figures.blasts:,} of {counted(figures.cells, 'cell')} that count{share}, as "
-        f"readers decided them and, where none did, as a model called them.{apart}"
+        f"Blasts: {figures.blasts:,} of {counted(figures.cells, 'cell')} that count"
+        f"{share(figures)}, {by_whom(figures)}.{apart}"
     )
+
+
+def share(figures: ReportedFigures) -> str:
+    """The share of blasts in brackets; "" if the cells are too few for percentages."""
+    return f" ({figures.share:.0%})" if in_percent(figures) else ""
+
+
+def by_whom(figures: ReportedFigures) -> str:
+    """Who says what the cells that count are."""
+    if not figures.read_by_model_alone:
+        return "as readers decided them"
+    if figures.read_by_model_alone == figures.cells:
+        return "as a model called them"
+    return "as readers decided them and, where none did, as a model called them"
 
 
 def whole_images(figures: ReportedFigures) -> str:

@@ -42,14 +42,15 @@ def show(case: CaseRow, person: Person) -> None:
 
 def _show_verdict(figures: ReportedFigures) -> None:
     counts = f"{figures.blasts:,} of {figures.cells:,}"
-    share = f" ({figures.share:.0%})" if figures.share and words.in_percent(figures) else ""
+    share = words.share(figures)
     if figures.cells or not figures.images:
         st.metric("Blasts among the cells that count", f"{counts}{share}", border=True)
     else:
         st.markdown(words.conclusion(figures))
     for label, value in words.verdict(figures):
         st.markdown(f"**{label}.** {plain(sentence(value))}")
-    st.caption("Of the cells on these pictures, as readers and, if none did, a model called them.")
+    if figures.cells:
+        st.caption(f"Of the cells on these pictures, {words.by_whom(figures)}.")
 
 
 def _show_agreement(case: CaseRow) -> None:

@@ -108,6 +108,19 @@ def test_pictures_that_were_read_whole_are_called_so_and_count_apart() -> None:
     assert words.conclusion(only.figures).startswith("No cell counts, so there is no share of")
 
 
+def test_the_conclusion_says_whether_readers_or_a_model_called_the_cells() -> None:
+    case_id = cases.make([cases.field(("HEM",) * 20)])
+    told = words.conclusion(build(case_id).figures)
+    assert told == "Blasts: 0 of 20 cells that count (0%), as a model called them."
+    review.decide(cases.READER, case_id, "ALL", cases.versions(case_store.get(case_id), 1))
+    told = words.conclusion(build(case_id).figures)
+    assert told.startswith("Blasts: 1 of 20 cells that count (5%), as readers decided them and, ")
+    left = cases.versions(case_store.get(case_id), *range(2, 21))
+    review.decide(cases.READER, case_id, "HEM", left)
+    told = words.conclusion(build(case_id).figures)
+    assert told == "Blasts: 1 of 20 cells that count (5%), as readers decided them."
+
+
 def test_a_cell_says_who_decided_what_and_when() -> None:
     case_id = cases.make()
     review.decide(cases.READER, case_id, "HEM", cases.versions(case_store.get(case_id), 1))
