@@ -95,14 +95,14 @@ def require_agreement(
 ) -> float:
     """Returns the largest difference of a graph's output from `expected`, for the same inputs.
 
-    expected: the network's output (N, K) for `inputs`; nudged: that for inputs that are moved by
-    one step of float32, which shows how far rounding alone moves the network. Outputs from 0.01 to
-    0.99 are compared as log-odds. Raises `ModelError` above `TOLERANCE`, or above a few times what
-    rounding does, and above `MOST` in any case (relative for outputs beyond 1).
+    expected: the network's output (N, K) for `inputs`; nudged: those for inputs that are moved by
+    one step of float32, (T, N, K), which show how far rounding alone moves the network. Outputs
+    from 0.01 to 0.99 are compared as log-odds. Raises `ModelError` above `TOLERANCE`, or above a
+    few times what rounding does, and above `MOST` in any case (relative for outputs beyond 1).
     """
     found = Compiled(openvino.Core().read_model(file))(inputs)["output"]
     difference, size = _difference(expected, found)
-    rounding = _difference(expected, nudged)[0].max()
+    rounding = max(_difference(expected, moved)[0].max() for moved in nudged)
     allowed = float(np.clip(ROUNDINGS * rounding, TOLERANCE, MOST))
     if np.any(difference > allowed * np.maximum(1.0, size)):
         raise ModelError(

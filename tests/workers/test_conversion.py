@@ -83,7 +83,7 @@ def test_a_graph_that_differs_from_its_model_is_refused(tmp_path: Path) -> None:
     inputs = np.random.default_rng(0).random((2, 64, 64, 3), np.float32)
     even = np.array([[0.3, 0.7]] * 2)
     with pytest.raises(ModelError, match="differs from the Keras model by"):
-        of_networks.require_agreement(even, even, tmp_path / GRAPH, inputs)
+        of_networks.require_agreement(even, even[None], tmp_path / GRAPH, inputs)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_a_network_that_amplifies_rounding_may_differ_by_what_rounding_does(
         made: np.ndarray = odds / (1 + odds)
         return made
 
-    expected, nudged = moved(off), moved(off + rounding)
+    expected, nudged = moved(off), np.array([moved(off), moved(off + rounding)])
     if adopted:
         difference = of_networks.require_agreement(expected, nudged, tmp_path / GRAPH, inputs)
         assert difference == pytest.approx(off, rel=0.01)
