@@ -47,6 +47,7 @@ def build(
     dropout: float | None = None,
     l2: float = 0.0,
     precision: str = "float32",
+    seed: int | None = None,
 ) -> Classifier:
     """Builds a classifier.
 
@@ -55,7 +56,9 @@ def build(
     study, if it differs (0..1 into networks that expect more: a known mistake).
     `dropout` is the rate of its dropout layers (None: the architecture's own), `l2` the penalty on
     the head's dense weights. `precision`: "float32", or "bfloat16" for mixed precision: layers
-    compute in it, weights and logit stay float32.
+    compute in it, weights and logit stay float32. `seed`: of the weights that are drawn. Behind a
+    pretrained backbone those of the head depend on it alone, so that the same features from
+    another file begin with the same head.
 
     Raises `core.errors.ConfigError` if a choice is unknown, and `core.errors.ModelError` if
     ImageNet weights are needed and missing.
@@ -67,6 +70,7 @@ def build(
     ):
         if value not in choices:
             raise ConfigError(f"{name} is {value!r}; it can be {', '.join(choices)}.")
+    _draw_from(seed)
     if entry.own:
         return _on_graph(entry, dropout=dropout, l2=l2)
     options = dict(entry.backbone_options)
@@ -80,12 +84,18 @@ def build(
     size = entry.geometry.size
     with _dtype_policy(_POLICIES[precision]):
         backbone = make(size, **options)
+        _draw_from(seed if entry.pretrained else None)
         head = getattr(builders, entry.head)(
             backbone.output_shape[1:], dropout=dropout, l2=l2, **entry.head_options
         )
         inputs = keras.Input((size, size, 3), name="pixels")
         model = keras.Model(inputs, head(backbone(inputs)), name="classifier")
     return Classifier(backbone, head, model)
+
+
+def _draw_from(seed: int | None) -> None:
+    if seed is not None:
+        keras.utils.set_random_seed(seed)
 
 
 def _on_graph(entry: Architecture, **options: float | None) -> Classifier:

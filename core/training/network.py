@@ -158,7 +158,6 @@ def _fine_tune(run: Run, reporter: Reporter, trained: Trained, images: Data) -> 
 
 
 def _build(config: RunConfig, entry: Architecture, chosen: str = "float32") -> Classifier:
-    keras.utils.set_random_seed(config.seed)
     return build(
         entry,
         weights_choice=config.weights,
@@ -166,6 +165,7 @@ def _build(config: RunConfig, entry: Architecture, chosen: str = "float32") -> C
         dropout=config.dropout,
         l2=config.l2,
         precision=chosen,
+        seed=config.seed,
     )
 
 

@@ -197,3 +197,18 @@ def test_weights_that_are_no_choice_are_not_taken_for_random() -> None:
 def test_an_unknown_architecture_is_told_the_known_ones() -> None:
     with pytest.raises(ConfigError, match="cnn-16"):
         catalog.architecture("resnet")
+
+
+def test_a_seed_draws_the_same_head_whatever_its_backbone_has_drawn() -> None:
+    import keras
+
+    from core.models import builders, classifier
+
+    entry = catalog.architecture("mobilenet-v3-small")
+    built = classifier.build(entry, weights_choice="random", seed=3)
+    keras.utils.set_random_seed(3)
+    alone = builders.pooled(built.backbone.output_shape[1:], dropout=None, l2=0.0)
+    other = classifier.build(entry, weights_choice="random", seed=4)
+    for drawn, expected in zip(built.head.get_weights(), alone.get_weights(), strict=True):
+        np.testing.assert_array_equal(drawn, expected)
+    assert np.ptp(built.head.get_weights()[0] - other.head.get_weights()[0]) > 0
