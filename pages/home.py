@@ -107,7 +107,7 @@ BACKGROUND = {"Data sets": show_datasets, "Last runs": show_runs}
 
 title(
     "BlastLens",
-    "Reads stained cells for leukemic blasts, and says how far to believe it.",
+    "Reads stained cells for leukemic blasts, and says how far to believe each reading.",
 )
 # What is uploaded has the whole width; the same elements, so that the uploader keeps its files.
 wide = st.session_state.get("for", READ) == READ and uploads.has("home")
