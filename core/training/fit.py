@@ -52,7 +52,7 @@ def train(run: Run, reporter: Reporter) -> None:
     )
 
     if entry.pretrained is not None and config.weights == "imagenet":
-        reporter.phase("fetching ImageNet weights")
+        reporter.phase("fetching pretrained weights")
         weights.obtain(entry, reporter.progress)
 
     reporter.phase("loading TensorFlow")

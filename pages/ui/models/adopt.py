@@ -52,7 +52,8 @@ def _draw(run: Run, status: Status) -> None:
     adoption = request.of(run)
     if adoption.trials:
         _show_findings(adoption)
-    with st.expander("Change how it is fed", expanded=status.state == "failed"):
+    helps = status.state == "failed" and adoption.outputs is not None  # it could be opened
+    with st.expander("Change how it is fed", expanded=helps):
         _overrule(run, adoption)
     locked = not people.may(ADOPT_MODEL)
     if status.state != "succeeded":
