@@ -5,7 +5,6 @@ import operator
 import os
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -32,7 +31,6 @@ hypothesis.settings.load_profile("tests")
 
 PROJECT = Path(__file__).resolve().parent.parent
 CELLS, SUBJECTS = 120, 12
-MEMORY, ROOM = Path("/dev/shm"), 8 * 2**30  # a file system in memory, and the bytes it must offer
 # From the slowest kind to the quickest.
 MARKERS = ("process", "browser", "page", "unit")
 # They train, import TensorFlow or start processes.
@@ -199,15 +197,6 @@ def _needs_server(item: pytest.Item) -> bool:
     """Whether a test is the one of its kind that runs on PostgreSQL."""
     given = item.callspec.params if hasattr(item, "callspec") else {}
     return any(isinstance(value, str) and value == "postgresql" for value in given.values())
-
-
-def pytest_configure() -> None:
-    """Temporary files lie in memory if there is much of it: tests write and remove very many."""
-    if "TMPDIR" in os.environ or not MEMORY.is_dir():
-        return
-    if shutil.disk_usage(MEMORY).free > ROOM:
-        os.environ["TMPDIR"] = str(MEMORY)  # of the processes that this one starts, too
-        tempfile.tempdir = None
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
