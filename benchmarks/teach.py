@@ -3,8 +3,8 @@
 Smear fields are drawn in a stain that the shipped model refuses, each patient with a look of its
 own and, unless healthy, blasts and lymphocytes mixed. The fields of 12 patients are read into cases
 by the shipped model, a script decides their cells by the drawn truth and signs, the decided cells
-become a data set, and the default network is trained on it as the Cases page would. Fields of 6
-further patients are then read, before and after:
+become a data set, and a head is trained on it as the Cases page would, on the features of the
+shipped model. Fields of 6 further patients are then read, before and after:
 
 - read: the share of the white cells that were found whole and not refused, over patients.
 - roc_auc: of all read white cells whose truth is drawn, with its interval over patients.
@@ -41,7 +41,7 @@ from core.reading.fields.reading import BORDER
 from core.reading.reader import Reader
 from core.runs import run_store
 from core.settings import PROJECT
-from core.teaching import dataset, decided, learning_curve, lesson
+from core.teaching import backbone, dataset, decided, learning_curve, lesson
 from core.teaching.features import features
 
 SHIPPED = PROJECT / "artifacts" / "runs" / "demo-colour-bands"
@@ -113,7 +113,11 @@ def _of_seed(seed: int, fields: int) -> ClosedLoop:
         _, pooled = features(shipped.run, chosen)
         curve = learning_curve.measure(pooled, chosen.labels, chosen.groups)
         config = lesson.configure(
-            written.root, len(chosen.cells), architecture=lesson.DEFAULT, seed=seed
+            written.root,
+            len(chosen.cells),
+            shipped.run,
+            architecture=backbone.of_run(shipped.run),  # whatever weights this machine has
+            seed=seed,
         )
         run = finish(lesson.start(SCRIPT, config))
         say(f"seed {seed}: trained")

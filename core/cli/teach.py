@@ -67,6 +67,7 @@ def teach(
             config = lesson.configure(
                 written.root,
                 len(found.cells),
+                active_model.active(),
                 **({"architecture": architecture} if architecture else {}),
             )
             document |= _taught(lesson.start(who, config))

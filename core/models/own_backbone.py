@@ -20,6 +20,7 @@ from core.untrusted.fields import Line
 
 PREFIX = "own-"
 FEATURES = ("map", "output")
+HEADS = {"pooled": 1e-3, "linear": 5e-3}  # and the learning rate of each: one layer takes more
 _SUFFIXES = (".onnx", ".xml")
 
 
@@ -29,8 +30,8 @@ class OwnBackbone(Document):
     size: of its images, pixels a side. mean, scale: subtracted from red, green and blue of 0..255,
     and what that is divided by. channels: their order. output: the name of the output to use, where
     it has several, or of a tensor within. features: "map" for the last map that leads to it, or
-    "output" for the output itself, such as a class token. licence and source: of the weights, for
-    the model card.
+    "output" for the output itself, such as a class token. head: what learns on the features, see
+    `core.models.builders`. licence and source: of the weights, for the model card.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -44,6 +45,7 @@ class OwnBackbone(Document):
     channels: Annotated[str, Choices(CHANNELS)] = "rgb"
     output: Line | None = None
     features: Annotated[str, Choices(FEATURES)] = "map"
+    head: Annotated[str, Choices(tuple(HEADS))] = "pooled"
 
 
 def files() -> dict[str, Path]:
@@ -83,7 +85,7 @@ def architecture(key: str) -> Architecture:
         title=f"{name} (own, frozen)",
         backbone="",
         head="pooled",
-        learning_rate=1e-3,
+        learning_rate=HEADS["pooled"],
         source="a backbone of the user, whose description is not on this machine",
         pretrained=Pretrained(file=name, folder="", md5="", mebibytes=0),
         own=True,
@@ -94,6 +96,8 @@ def architecture(key: str) -> Architecture:
     return replace(
         entry,
         title=f"{described.title or name} (own, frozen)",
+        head=described.head,
+        learning_rate=HEADS[described.head],
         source=f"{described.source}; {described.licence}",
         backbone_options=described.to_json(),
         geometry=Geometry(max(Geometry.window, described.size), described.size),

@@ -12,14 +12,15 @@ from core.metrics import bootstrap
 from core.models import catalog, weights
 from core.people import TRAIN, Person
 from core.report.card import texts
-from core.runs import config, run_store
+from core.runs import about, config, run_store
 from core.runs.config import MIN_SAMPLE, RunConfig
 from core.runs.run_store import Run
-from core.teaching import dataset
+from core.teaching import backbone, dataset
 from core.teaching.decided import Decided
 from core.workers import launcher
 
-# Frozen backbones in order of preference, see docs/honest-numbers.md, and the default network.
+# Frozen backbones with ImageNet weights in order of preference, see docs/honest-numbers.md, and the
+# network that is trained where there is neither one nor a model whose features can be used.
 FROZEN = ("efficientnet-lite0-size", "densenet-121", "efficientnet-v2-b0")
 DEFAULT = "colour-bands"
 # About the weight updates of the shipped model. Small batches give them in fewer epochs.
@@ -76,30 +77,44 @@ def hindrances(found: Sequence[Need]) -> list[str]:
     return [need.sentence for need in found if need.required and not need.met]
 
 
-def architecture() -> str:
-    """A frozen backbone whose ImageNet weights are on this machine, else the default network."""
+def architecture(active: Run | None) -> str:
+    """What is trained on this machine, where the `active` run reads.
+
+    A frozen backbone whose ImageNet weights are here, else one that gives the features of the
+    active run, which is made if need be, else the default network.
+    """
+    key = _with_weights()
+    if key is None and active is not None and backbone.usable(active):
+        return backbone.of_run(active)
+    return key or DEFAULT
+
+
+def method(active: Run | None) -> str:
+    """What a lesson trains on this machine, and why that, in a sentence."""
+    key = _with_weights()
+    if key is not None:
+        title = catalog.architecture(key).title
+        return f"Trains {title}: its ImageNet weights are on this machine."
+    if active is not None and backbone.usable(active):
+        return f"Trains a head on the features of {about.called(active)}, which reads now."
+    title = catalog.architecture(DEFAULT).title
+    return f"Trains {title} anew: there are no features on this machine that it could learn on."
+
+
+def _with_weights() -> str | None:
     for key in FROZEN:
         if weights.find(catalog.architecture(key)) is not None:
             return key
-    return DEFAULT
+    return None
 
 
-def method() -> str:
-    """Which network a lesson trains on this machine, and why that one, in a sentence."""
-    key = architecture()
-    title = catalog.architecture(key).title
-    if key in FROZEN:
-        return f"Trains {title}: its ImageNet weights are on this machine."
-    return f"Trains {title}, the default network: no ImageNet weights are on this machine."
-
-
-def configure(root: Path, cells: int, **settings: config.Setting) -> RunConfig:
-    """The configuration of a run on a data set of so many decided cells.
+def configure(root: Path, cells: int, active: Run | None, **settings: config.Setting) -> RunConfig:
+    """The configuration of a run on a data set of so many decided cells; see `architecture`.
 
     The recipe is the recommended one; few cells make short epochs, so there are more of them.
     Raises `ConfigError` for a wrong setting.
     """
-    key = str(settings.pop("architecture", None) or architecture())
+    key = str(settings.pop("architecture", None) or architecture(active))
     steps = max(1, round(cells * splits.FRACTIONS[0] / BATCH))
     epochs = int(np.clip(round(STEPS / steps), config.EPOCHS, MOST_EPOCHS))
     usual = {"epochs": epochs, "batch_size": BATCH}

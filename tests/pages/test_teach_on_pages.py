@@ -10,7 +10,7 @@ from core.cases.labels import ALL, HEM
 from core.data import datasets
 from core.jobs.job import STATE_WORDS
 from core.metrics.estimate import Estimate
-from core.runs import about, run_store
+from core.runs import about, active_model, run_store
 from core.runs.run_store import Run
 from core.teaching import comparison, dataset, lesson, order
 from core.teaching.comparison import Measured, TaughtComparison
@@ -87,7 +87,8 @@ def test_a_training_starts_on_the_chosen_cases(make_case: CaseMaker, launched: l
     assert root.name == "march" and written and written.cases == tuple(sorted(cases[:3]))
     assert written.cells == {ALL: 3, HEM: 3}
     assert f"{about.called(run)}: {STATE_WORDS['queued']}" in words(app)
-    assert "Taught with march" in words(app) and lesson.method() in words(app)
+    assert "Taught with march" in words(app)
+    assert lesson.method(active_model.active()) in words(app)
     assert run_store.runs()[0].config.split == "subject"
 
 

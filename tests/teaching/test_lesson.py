@@ -34,11 +34,11 @@ def test_few_cells_make_more_epochs_and_a_frozen_backbone_needs_weights(
 ) -> None:
     root = dataset.write(SUPERVISOR, decided.collect([make_case("one", both(1))])).root
     monkeypatch.setattr("core.models.weights.find", lambda entry: None)
-    few, many = lesson.configure(root, 300), lesson.configure(root, 5000)
+    few, many = (lesson.configure(root, cells, None) for cells in (300, 5000))
     assert few.architecture == many.architecture == lesson.DEFAULT
     assert few.epochs > many.epochs == 20 and "stain" in few.augmentation
     monkeypatch.setattr("core.models.weights.find", lambda entry: root)
-    assert lesson.configure(root, 300).architecture == lesson.FROZEN[0]
+    assert lesson.configure(root, 300, None).architecture == lesson.FROZEN[0]
     with pytest.raises(NotAllowedError):
         lesson.start(Person("Reader"), few)
 
@@ -49,7 +49,7 @@ def test_the_card_of_a_taught_model_tells_where_its_cells_come_from(
     monkeypatch.setattr("core.workers.launcher.launch", lambda run: None)
     cases = [make_case(f"p{n}", [*both(1), None]) for n in range(3)]
     root = dataset.write(SUPERVISOR, decided.collect(cases)).root
-    told = texts.read(lesson.start(SUPERVISOR, lesson.configure(root, 6)))
+    told = texts.read(lesson.start(SUPERVISOR, lesson.configure(root, 6, None)))
     assert told["source"].startswith("3 ALL and 3 HEM cells of 3 cases that were kept")
     assert told["eligibility"] == "Left out: 3 not decided."
     assert "p0" not in str(told) and set(told) == {"source", "eligibility", "reference"}
@@ -82,7 +82,7 @@ def test_a_taught_model_is_compared_with_what_reads_on_held_out_patients() -> No
     make_case = CaseMaker(run=shipped.run_id)
     cases = [make_case(f"patient {n}", both(2)) for n in range(9)]
     written = dataset.write(SUPERVISOR, decided.collect(cases))
-    config = lesson.configure(written.root, 36, architecture="colour-bands", epochs=1)
+    config = lesson.configure(written.root, 36, None, architecture="colour-bands", epochs=1)
     run = run_store.create(config)
     training.train(run)
     assert comparison.taught_runs() == [run]

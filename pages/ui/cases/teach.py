@@ -126,12 +126,13 @@ def _show_training(found: Decided, missing: Sequence[str]) -> None:
             icon=":material/school:",
             disabled=bool(missing) or people.lacks(TRAIN),
         )
-    st.caption(lesson.method())
+    st.caption(plain(lesson.method(active_model.active())))
     if pressed:
         person = _acting()
         with st.spinner("Writing the cells…"):
             written = dataset.write(person, found, name or None)
-        run = lesson.start(person, lesson.configure(written.root, len(found.cells)))
+        wanted = lesson.configure(written.root, len(found.cells), active_model.active())
+        run = lesson.start(person, wanted)
         run_monitor.look_at(run.run_id)
         st.rerun()
 
