@@ -110,8 +110,8 @@ def beyond(outcome: Outcome, part: str, choice: Choice) -> str:
     if missed is None or allowed is None or missed <= allowed:
         return ""
     return (
-        f"More than the {allowed:.1%} allowed: other subjects than those by which the threshold "
-        "was chosen."
+        f"More than the {allowed:.1%} allowed: the threshold was chosen on other subjects, and new "
+        "ones differ as these do."
     )
 
 
