@@ -201,13 +201,14 @@ def scanned(path: str, written_ns: int) -> Field:
     return load_field(Path(path))
 
 
-@st.cache_data(max_entries=24, hash_funcs=_SAME, show_spinner="Reading the cell…")
+# Each holds its picture, 0.6 MB.
+@st.cache_data(max_entries=12, hash_funcs=_SAME, show_spinner="Reading the cell…")
 def reading(run: Run, data: bytes, name: str, options: ReadingOptions = NO_OPTIONS) -> Reading:
     """Reads the bytes of an image file with a run; `told` is what the user says of it."""
     return reader(run).read(data, name, options)
 
 
-@st.cache_data(max_entries=24, hash_funcs=_SAME, show_spinner="Drawing the heat map…")
+@st.cache_data(max_entries=12, hash_funcs=_SAME, show_spinner="Drawing the heat map…")
 def explained(run: Run, cell: CellReading, cam: str) -> CellReading:
     """Returns the reading of a cell with a heat map of the method `cam`."""
     return cell if cam == cell.method else reader(run).explain(cell, cam)
