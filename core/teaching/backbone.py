@@ -10,7 +10,7 @@ from core import storage
 from core.data import datasets
 from core.data.geometry import Geometry
 from core.models import own_backbone
-from core.models.catalog import ADOPTED, ARCHITECTURES
+from core.models.catalog import ARCHITECTURES
 from core.models.own_backbone import OwnBackbone
 from core.runs import about
 from core.runs.run_store import Run
@@ -33,7 +33,7 @@ def usable(run: Run | None) -> bool:
     if key in own_backbone.files():
         return True
     entry = ARCHITECTURES.get(key)
-    if entry is None or key == ADOPTED.key or entry.pretrained is not None:
+    if entry is None or entry.pretrained is not None:  # a model from elsewhere has no entry
         return False
     return run.geometry.window == Geometry.window and _made_of_no_cases(run)
 
