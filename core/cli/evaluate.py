@@ -38,7 +38,8 @@ def compare(runs: tuple[str, ...], prevalence: float | None) -> dict[str, Any]:
     """Compares runs side by side."""
     from core.report.comparison import document
 
-    return document([run_store.get(run_id) for run_id in dict.fromkeys(runs)], prevalence)
+    chosen = [run_store.get(run_id) for run_id in dict.fromkeys(runs)]
+    return document(chosen, prevalence, progress("measuring test cells"))
 
 
 @click.command()

@@ -1,13 +1,16 @@
 """Results by subject, official fold, quality flag and cell size."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from core.data import datasets
 from core.data.indexing import Index
 from core.data.measures import measure
 from core.data.walk import Progress
+from core.errors import DataError
 from core.evaluation.test_set import TestSet
 
 SHOWN = ("sensitivity", "specificity", "balanced_accuracy")
@@ -68,6 +71,17 @@ def by_kind(run: TestSet, index: Index, progress: Progress | None = None) -> pd.
             }
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def to_json(run: TestSet, progress: Progress | None = None) -> list[dict[str, Any]] | None:
+    """Returns the rows of `by_kind` for the command line; None where the data set is not here."""
+    try:
+        index = datasets.index(datasets.resolve(run.run.config.dataset), progress)
+    except DataError:
+        return None
+    table = by_kind(run, index, progress).astype(object)
+    rows: list[dict[str, Any]] = table.where(table.notna(), None).to_dict("records")
+    return rows
 
 
 def _classes(cells: pd.DataFrame, index: Index) -> list[tuple[str, str, pd.Index]]:

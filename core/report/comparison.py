@@ -5,7 +5,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from core.audit import plausibility
-from core.evaluation import compare, literature
+from core.data.walk import Progress
+from core.evaluation import compare, literature, subgroups
 from core.evaluation.compare import METRIC, Difference
 from core.evaluation.test_set import TestSet
 from core.metrics import classification
@@ -232,9 +233,13 @@ def _no_better_than_always_all(run: TestSet) -> str:
     return f" Nor is it shown to be better than always answering ALL ({always:.2f})."
 
 
-def document(runs: Sequence[Run], prevalence: float | None = None) -> dict[str, Any]:
+def document(
+    runs: Sequence[Run], prevalence: float | None = None, progress: Progress | None = None
+) -> dict[str, Any]:
     """Returns the comparison for the command line.
 
+    `by_kind` of a run has its results by the publisher's class, official fold, quality flag and
+    cell size; None where its data set is not here. `progress` is that of `subgroups.by_kind`.
     Raises `RunError` if a run cannot be compared, `DataError` for a wrong prevalence.
     """
     test_sets = [TestSet.load(run) for run in runs]
@@ -242,7 +247,10 @@ def document(runs: Sequence[Run], prevalence: float | None = None) -> dict[str, 
     alarms = filter(None, map(plausibility.audit, test_sets))
     return {
         "verdict": verdict(test_sets),
-        "runs": [row.to_json() for row in rows(test_sets, prevalence)],
+        "runs": [
+            row.to_json() | {"by_kind": subgroups.to_json(row.run, progress)}
+            for row in rows(test_sets, prevalence)
+        ],
         "prevalence": prevalence,
         "differences": [
             difference.to_json()

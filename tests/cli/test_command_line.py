@@ -13,6 +13,7 @@ import pytest
 
 from core import settings
 from core.cli.app import SECTIONS, blastlens
+from core.runs import run_store
 from tests.conftest import CELLS, PROJECT
 from tests.factories.command import document, run, run_process
 
@@ -33,6 +34,10 @@ def test_train_runs_compare_evaluate_and_read(demo_root: Path, workspace: Path) 
         compared = document("compare", "run-cnn-16", "run-cnn-dropout", "from-the-shell")
         assert "from-the-shell was measured on patients it had" in compared["verdict"]
         assert [row["run"] for row in compared["runs"]][-1] == "from-the-shell"
+        kinds = compared["runs"][0]["by_kind"]
+        assert sum(row["cells"] for row in kinds if row["by"] == "cell size") == len(
+            run_store.get("run-cnn-16").predictions.query("split == 'test'")
+        )
         stored = document("evaluate", "run-cnn-16")
         again = document("evaluate", "run-cnn-16", "--dataset", str(demo_root))
         assert stored["parts"]["test"]["images"] < again["metrics"]["images"] == CELLS

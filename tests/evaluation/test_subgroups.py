@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -100,6 +101,24 @@ def test_files_that_changed_are_left_out():
     assert table.loc[table["part"] == "fold 0", "cells"].item() == 15
     found.cells["sha256"] = "other"
     assert by_kind(run, found).empty
+
+
+def test_the_command_line_has_the_rows_of_the_page(monkeypatch):
+    run = invented.run("r", TABLE, invented.logits(TABLE, 1), dataset="gone")
+    monkeypatch.setattr(subgroups.datasets, "index", lambda *_: _found())
+    rows = json.loads(json.dumps(subgroups.to_json(run), allow_nan=False))
+    table = by_kind(run, _found())
+    assert [list(row) for row in rows] == [list(table)] * len(table)
+    benign = next(row for row in rows if row["part"] == "Benign")
+    assert benign["cells"] == 24 and benign["sensitivity"] is None  # no ALL among them
+    pre = table[table["part"] == "Pre"].iloc[0]
+    found = next(row["sensitivity"] for row in rows if row["part"] == "Pre")
+    assert found == pre["sensitivity"]
+
+
+def test_a_run_whose_data_set_is_not_here_has_no_rows():
+    run = invented.run("r", TABLE, invented.logits(TABLE, 1), dataset="gone")
+    assert subgroups.to_json(run) is None
 
 
 @pytest.mark.parametrize(
