@@ -1,7 +1,6 @@
 """Results by subject, official fold, quality flag and cell size."""
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -73,14 +72,14 @@ def by_kind(run: TestSet, index: Index, progress: Progress | None = None) -> pd.
     return pd.DataFrame(rows)
 
 
-def to_json(run: TestSet, progress: Progress | None = None) -> list[dict[str, Any]] | None:
+def to_json(run: TestSet, progress: Progress | None = None) -> list[dict[str, object]] | None:
     """Returns the rows of `by_kind` for the command line; None where the data set is not here."""
     try:
         index = datasets.index(datasets.resolve(run.run.config.dataset), progress)
     except DataError:
         return None
     table = by_kind(run, index, progress).astype(object)
-    rows: list[dict[str, Any]] = table.where(table.notna(), None).to_dict("records")
+    rows: list[dict[str, object]] = table.where(table.notna(), None).to_dict("records")
     return rows
 
 

@@ -258,7 +258,12 @@ def test_a_cell_of_another_stain_can_be_read_as_if_stained_like_the_training_cel
     assert not app.exception
     shown = words(app)
     assert "The model suggests" in shown and "Read as if stained like the reference cells" in shown
-    assert "As it came" in picture_view(app).options
+    said = [chart.proto.alt for chart in app.get("plotly_chart")]
+    assert len(said) == 2 and said[0].endswith(": as it came")
+    assert picture_view(app).options == ["Heat map", "Outline", "Cell"]
+    picture_view(app).set_value("Outline").run()
+    said = [chart.proto.alt for chart in app.get("plotly_chart")]
+    assert [alt.rpartition(": ")[2] for alt in said] == ["as it came", "outline"]
     assert "no interval is given" in shown  # the small run has too few groups for a cost
 
 

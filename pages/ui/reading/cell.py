@@ -41,7 +41,7 @@ def show(run: Run, reading: Reading, key: str) -> None:
     (cell,) = reading.cells
     with shown_errors():
         _show_call(cell, "##")
-        picture, beside = st.columns([5, 6], gap="medium")
+        picture, beside = st.columns([10, 6] if cell.adapted else [5, 6], gap="medium")
         with beside:
             _show_probability(cell)
             more = _show_limits(run, cell)
@@ -81,8 +81,14 @@ def show_column(run: Run, reading: Reading, key: str, title: str, said: str = ""
 
 
 def show_shared(reading: Reading) -> None:
-    """Shows what models have in common that read the same picture: the cell and its outline."""
+    """Shows what models have in common that read the same picture: the cell and its outline.
+
+    Of a cell that was adapted, what came: each model adapts it to cells of its own.
+    """
     (cell,) = reading.cells
+    if cell.unadapted is not None:
+        st.image(cell.unadapted, width=_SHARED, alt=f"{alt(reading)}: as it came")
+        return
     st.image(cell.outlined, width=_SHARED, alt=f"{alt(reading)}: outline")
 
 

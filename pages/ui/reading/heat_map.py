@@ -21,8 +21,10 @@ from pages.ui.common.downloads import download
 from pages.ui.common.text import plain
 from pages.ui.reading import cell_chart
 
-_SMALL, _SCALE = 220, 190  # pixels: the heat map alone, and the scale of its colours
-HEAT, OUTLINE, CELL, CAME = "Heat map", "Outline", "Cell", "As it came"
+# Pixels: the heat map alone, the scale of its colours, and one of two cells side by side.
+_SMALL, _SCALE, _PAIRED = 220, 190, 160
+HEAT, OUTLINE, CELL = "Heat map", "Outline", "Cell"
+CAME, ADAPTED = "As it came", "Adapted"
 BARE = {"cells": CELL, "images": "Picture"}  # the bare cell or picture, as it is called
 _ICONS = {
     SUPPORTED: ":green[:material/check_circle:]",
@@ -50,23 +52,29 @@ def _method_key(run: Run) -> str:
 def show(cell: CellReading, judgement: Judgement, name: str, key: str, alt: str) -> None:
     """Shows the picture of a cell, with its heat map where that is supported or asked for.
 
-    `name` is the picture's, `key` names the widgets, `alt` says what is seen.
+    A cell that was adapted stands beside itself as it came. `name` is the picture's, `key` names
+    the widgets, `alt` says what is seen.
     """
+    if cell.unadapted is not None:
+        before, after = st.columns(2)
+        with before:
+            st.markdown(f"**{CAME}**")
+            _show_picture(cell, cell.unadapted, name, f"came_{key}", f"{alt}: as it came")
+        with after:
+            st.markdown(f"**{ADAPTED}**")
+            _show_views(cell, judgement, name, key, alt)
+        return
+    _show_views(cell, judgement, name, key, alt)
+
+
+def _show_views(cell: CellReading, judgement: Judgement, name: str, key: str, alt: str) -> None:
     picture = st.container(gap="xxsmall")
     view, opacity = _choose_view(cell, judgement, key)
     drawn = _draw(cell, judgement, view, opacity)
     with picture:
-        st.plotly_chart(
-            cell_chart.cell(
-                drawn,
-                name,
-                sentences.scale_bar(cell),
-                stamped=view == HEAT and bool(cell.stamp_of(judgement)),
-            ),
-            key=f"picture_{key}",
-            config=cell_chart.CONFIG,
-            alt=f"{alt}: {view.lower()}",
-        )
+        stamped = view == HEAT and bool(cell.stamp_of(judgement))
+        said = f"{alt}: {view.lower()}"
+        _show_picture(cell, drawn, name, f"picture_{key}", said, stamped=stamped)
         if view == HEAT:
             with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
                 st.caption("weak", width="content")
@@ -74,10 +82,25 @@ def show(cell: CellReading, judgement: Judgement, name: str, key: str, alt: str)
                 st.caption("strong", width="content")
 
 
+def _show_picture(
+    cell: CellReading, drawn: np.ndarray, name: str, key: str, alt: str, *, stamped: bool = False
+) -> None:
+    figure = cell_chart.cell(drawn, name, sentences.scale_bar(cell), stamped=stamped)
+    st.plotly_chart(figure, key=key, config=cell_chart.CONFIG, alt=alt)
+
+
 def show_small(cell: CellReading, judgement: Judgement, alt: str) -> None:
-    """Shows the heat map alone, if it is supported, and what it is worth."""
+    """Shows the heat map alone, if it is supported, and what it is worth.
+
+    A cell that was adapted stands beside itself as it came.
+    """
+    if cell.unadapted is not None:
+        with st.container(horizontal=True):
+            st.image(cell.unadapted, CAME, width=_PAIRED, alt=f"{alt}: as it came")
+            st.image(cell.image, ADAPTED, width=_PAIRED, alt=f"{alt}: adapted")
     if judgement.supported:
-        st.image(cell.overlay, width=_SMALL, alt=f"{alt}: heat map")
+        drawn = stamp(cell.overlay, cell.stamp_of(judgement))
+        st.image(drawn, width=_SMALL, alt=f"{alt}: heat map")
     show_badge(cell, judgement)
 
 
@@ -89,7 +112,7 @@ def show_badge(cell: CellReading, judgement: Judgement) -> None:
 
 def _choose_view(cell: CellReading, judgement: Judgement, key: str) -> tuple[str, float]:
     views = [HEAT] if cell.heat is not None else []
-    views += [OUTLINE, CELL] + ([CAME] if cell.unadapted is not None else [])
+    views += [OUTLINE, CELL]
     chosen, before = f"view_{key}", f"view_before_{key}"
     if st.session_state.get(chosen) not in views:
         st.session_state[chosen] = HEAT if judgement.supported else CELL
@@ -141,8 +164,6 @@ def _blink(chosen: str, before: str, first: str) -> None:
 def _draw(cell: CellReading, judgement: Judgement, view: str, opacity: float) -> np.ndarray:
     if view == HEAT and cell.heat is not None:
         return stamp(overlay(cell.image, cell.heat, opacity), cell.stamp_of(judgement))
-    if view == CAME and cell.unadapted is not None:
-        return cell.unadapted
     return cell.outlined if view == OUTLINE else cell.image
 
 
