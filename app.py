@@ -12,6 +12,7 @@ from starlette.middleware import Middleware
 
 from core import memory, storage
 from core.errors import ConfigError, DiskError
+from pages.ui.cases import outbox
 from pages.ui.common import compat, login, server
 from pages.ui.common.frame import bar, keys, printed
 from pages.ui.common.text import show_error
@@ -48,6 +49,7 @@ def show_page() -> None:
         compat.keep_choices_on_back()
         page.run()
         keys.offer()
+        outbox.show()
         compat.name_menu()
         bar.show(pages)
         printed.foot()

@@ -1,8 +1,10 @@
 """Decisions of persons about the cells of a case: made, taken back, and settled."""
 
 import json
+import re
 import uuid
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import select
@@ -18,7 +20,26 @@ DECIDED, UNDONE, SETTLED, SEEN = "decided", "undone", "settled", "seen"
 REVIEW = "review"
 
 
-def decide(person: Person, case_id: str, label: str, cells: Mapping[str, int]) -> dict[str, int]:
+@dataclass(frozen=True)
+class Sent:
+    """What is known of an action that may be sent again: it is done once.
+
+    key: 32 hex digits, which no other action has. version: of the case that the person saw. own:
+    the keys of what the person has done since, which need not have been seen.
+    """
+
+    key: str
+    version: int
+    own: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch("[0-9a-f]{32}", self.key):
+            raise CaseError(f"{self.key[:40]!r} is no key of an action. Load the page again.")
+
+
+def decide(
+    person: Person, case_id: str, label: str, cells: Mapping[str, int], sent: Sent | None = None
+) -> dict[str, int]:
     """Decides what some cells are; all or none. Returns the new version of each.
 
     `cells` has the version of each cell that the person saw. Raises `StaleError`, with what
@@ -29,11 +50,13 @@ def decide(person: Person, case_id: str, label: str, cells: Mapping[str, int]) -
     if label not in LABELS:
         raise CaseError(f"{label!r} is not a decision. Decisions are {', '.join(LABELS)}.")
     with case_store.changing(case_id) as (session, head, case):
+        if (done := _done(session, case_id, person, sent)) is not None:
+            return done
         rows = _cells(session, case_id, cells)
         _require_versions(session, case, person, rows, cells)
         for row in rows:
             _set(session, case, person, row, label)
-        return _record(session, head, case, person, DECIDED, rows)
+        return _record(session, head, case, person, DECIDED, rows, **_facts(sent))
 
 
 def settle(person: Person, case_id: str, label: str, cells: Mapping[str, int]) -> dict[str, int]:
@@ -51,18 +74,26 @@ def settle(person: Person, case_id: str, label: str, cells: Mapping[str, int]) -
         return _record(session, head, case, person, SETTLED, rows)
 
 
-def undo(person: Person, case_id: str) -> dict[str, int]:
+def undo(person: Person, case_id: str, sent: Sent | None = None) -> dict[str, int]:
     """Takes back the person's last decision in a case that still stands; again, the one before.
 
     Returns the new version of each cell, {} if there is none to take back. Raises `StaleError` if
-    somebody else has decided one of its cells since.
+    somebody else has decided one of its cells since, or the person in another window.
     """
     person.require(DECIDE)
     with case_store.changing(case_id) as (session, head, case):
+        if (done := _done(session, case_id, person, sent)) is not None:
+            return done
         event = _last_standing(session, case_id, person)
         if event is None:
             return {}
-        changes = json.loads(event.payload or "{}")["changes"]
+        payload = json.loads(event.payload or "{}")
+        changes = payload["changes"]
+        if sent and event.case_version > sent.version and payload.get("key") not in sent.own:
+            raise StaleError(
+                f"Your last decision in this case is one of {event.time[:19]}, made elsewhere "
+                "since you looked. Nothing was taken back. Look again."
+            )
         decided = {one["id"]: one for one in changes if one["table"] == CellRow.__tablename__}
         rows = _cells(session, case_id, decided)
         # A cell is as the decision left it, or as an undone later one of the same person did.
@@ -78,7 +109,8 @@ def undo(person: Person, case_id: str) -> dict[str, int]:
                 decision = session.get(DecisionRow, change["id"])
                 assert decision is not None
                 decision.label = (change["before"] or {}).get("label")
-        return _record(session, head, case, person, UNDONE, rows, undoes=event.number)
+        facts = {"undoes": event.number} | _facts(sent)
+        return _record(session, head, case, person, UNDONE, rows, **facts)
 
 
 def see(person: Person, case_id: str, cells: Collection[str]) -> None:
@@ -114,6 +146,34 @@ def disagreements(case: CaseRow) -> list[CellRow]:
         for cell in case.cells
         if case.blind and not cell.settled and len(labels.get(cell.id, ())) > 1
     ]
+
+
+def _facts(sent: Sent | None) -> dict[str, str]:
+    return {"key": sent.key} if sent else {}
+
+
+def _done(
+    session: Session, case_id: str, person: Person, sent: Sent | None
+) -> dict[str, int] | None:
+    """The versions that an action has made which was sent before; None if it was not."""
+    if sent is None:
+        return None
+    event = session.scalars(
+        select(EventRow).where(
+            EventRow.case_id == case_id,
+            EventRow.case_version > sent.version,
+            EventRow.person == person.name,
+            EventRow.payload.contains(f'"key":"{sent.key}"'),
+        )
+    ).one_or_none()
+    if event is None:
+        return None
+    changes = json.loads(event.payload or "{}")["changes"]
+    return {
+        one["id"]: one["after"]["version"]
+        for one in changes
+        if one["table"] == CellRow.__tablename__
+    }
 
 
 def _cells(session: Session, case_id: str, cells: Collection[str]) -> list[CellRow]:

@@ -1,6 +1,7 @@
 """From uploaded pictures to a signed report that is checked, in a real browser."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,11 +16,22 @@ from tests.factories import cases
 from tests.factories.served import CHROMIUM, free_port, serve
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Page
 
 pytestmark = pytest.mark.skipif(
     CHROMIUM is None, reason="the system has no chromium; install it to run the browser test"
 )
+
+
+STILL = '[data-test-script-state="notRunning"]'
+
+
+def wait_for(page: "Page", holds: Callable[[], bool]) -> None:
+    """Waits up to half a minute for what the app does."""
+    deadline = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < deadline
+        page.wait_for_timeout(50)
 
 
 def test_pictures_are_uploaded_gone_through_by_keys_signed_and_reported(
@@ -60,10 +72,8 @@ def test_pictures_are_uploaded_gone_through_by_keys_signed_and_reported(
         by_id = {cell.id: cell for cell in case_store.get(case.id).cells}
         return [by_id[cell.id].label for cell in order]
 
-    deadline = time.monotonic() + 30
-    while labels() != ["ALL", "ALL", *["HEM"] * (count - 3), None]:  # the page may say so sooner
-        assert time.monotonic() < deadline, labels()
-        page.wait_for_timeout(50)
+    # The page may say so sooner.
+    wait_for(page, lambda: labels() == ["ALL", "ALL", *["HEM"] * (count - 3), None])
 
     page.get_by_text("Verdict and signature").click()
     page.get_by_role("button", name="Read the report").click()
@@ -74,7 +84,7 @@ def test_pictures_are_uploaded_gone_through_by_keys_signed_and_reported(
     page.get_by_role("button", name="Verdict and signature").last.click()
     expect(page.get_by_text("Blasts among the cells that count")).to_be_visible(timeout=30_000)
     # A click on a button that the page is about to draw anew is lost.
-    expect(page.locator('[data-test-script-state="notRunning"]')).to_have_count(1, timeout=30_000)
+    expect(page.locator(STILL)).to_have_count(1, timeout=30_000)
     page.get_by_role("button", name="Sign", exact=False).first.click()
     page.get_by_role("button", name="Sign as Dr One").click()
     expect(page.get_by_text("Dr One, 2")).to_be_visible(timeout=30_000)
@@ -167,14 +177,48 @@ def test_a_key_goes_to_what_has_the_focus_and_decides_once(
     def undecided() -> int:
         return [one.label for one in case_store.get(case_id).cells].count(None)
 
-    for _ in range(100):  # a page that is left at once may not have stored it yet
-        if undecided() == 1:
-            break
-        page.wait_for_timeout(100)
     page.get_by_role("link", name="Models").first.focus()
     page.keyboard.press("Enter")
     page.wait_for_url("**/models")
+    wait_for(page, lambda: undecided() == 1)  # what is left at once is stored from there
     page.close()
-    left = undecided()
     case_store.delete(cases.SECOND, case_id)
-    assert left == 1
+
+
+@pytest.mark.parametrize("way", ["another page", "a reload"])
+def test_a_decision_is_stored_though_its_page_is_left_before(
+    chromium: "Browser", app_url: str, way: str
+) -> None:
+    from playwright.sync_api import expect
+
+    case_id = cases.make([cases.field(("HEM",) * 4)])
+    page = chromium.new_page()
+    asked: list[str] = []
+    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+    page.goto(f"{app_url}/cases?case={case_id}")
+    page.get_by_role("textbox", name="Your name").last.fill("Dr One", timeout=30_000)
+    page.get_by_role("button", name="Go on").click()
+    expect(page.locator(".tile").first).to_be_visible(timeout=30_000)
+    expect(page.locator(STILL)).to_have_count(1, timeout=30_000)
+
+    def labels() -> list[str | None]:
+        return [cell.label for cell in case_store.get(case_id).cells]
+
+    with database.writing():  # nobody else can write meanwhile
+        for key in "1123u":
+            page.keyboard.press(key)
+        expect(page.get_by_text("Saving 5")).to_be_visible(timeout=30_000)
+        if way == "another page":
+            page.get_by_role("link", name="Models").first.click()
+            page.wait_for_url("**/models")
+        else:
+            page.reload(wait_until="commit")
+        assert asked == (["beforeunload"] if way == "a reload" else [])
+    wait_for(page, lambda: labels() == ["ALL", "ALL", "HEM", None])
+    if way == "another page":
+        page.go_back()
+    expect(page.get_by_text("1 of 4 undecided", exact=True)).to_be_visible(timeout=30_000)
+    done = [event.kind for event in case_store.events(case_id)]
+    page.close()
+    case_store.delete(cases.SECOND, case_id)
+    assert [done.count(kind) for kind in (review.DECIDED, review.UNDONE)] == [4, 1]

@@ -133,3 +133,37 @@ def test_the_board_of_a_blind_case_gives_the_calls_away_by_no_order() -> None:
     assert title == "All cells"
     assert [(cell.number, cell.own) for cell in cells] == [(1, None), (2, None), (3, None)]
     assert board.listed(case_id, READER.name).cells[0].own == "ALL"
+
+
+def test_what_is_sent_again_is_done_once() -> None:
+    case_id = cases.make()
+    first = case_store.get(case_id)
+    cells = versions(first, 1)
+    decided, undone = (review.Sent(digit * 32, first.version) for digit in "ab")
+    made = review.decide(READER, case_id, "ALL", cells, decided)
+    assert review.decide(READER, case_id, "ALL", cells, decided) == made
+    review.decide(READER, case_id, "HEM", made)
+    assert review.decide(READER, case_id, "ALL", cells, decided) == made
+    assert labels(case_id)[0] == "HEM"
+    own = review.Sent(undone.key, case_store.get(case_id).version)
+    assert review.undo(READER, case_id, own) == review.undo(READER, case_id, own)
+    assert labels(case_id)[0] == "ALL"
+    kinds = [event.kind for event in case_store.events(case_id)][-3:]
+    assert kinds == [review.DECIDED, review.DECIDED, review.UNDONE]
+    with pytest.raises(CaseError, match="no key of an action"):
+        review.Sent('%","', 1)
+
+
+def test_undo_takes_back_nothing_that_the_person_decided_elsewhere_unseen() -> None:
+    case_id = cases.make()
+    seen = case_store.get(case_id)
+    here, elsewhere = (review.Sent(digit * 32, seen.version) for digit in "ab")
+    review.decide(READER, case_id, "ALL", versions(seen, 1), here)
+    undo = review.Sent("c" * 32, seen.version, own=frozenset({here.key}))
+    review.decide(READER, case_id, "HEM", versions(seen, 2), elsewhere)
+    with pytest.raises(StaleError, match="made elsewhere since you looked"):
+        review.undo(READER, case_id, undo)
+    assert labels(case_id)[:2] == ["ALL", "HEM"]
+    review.undo(READER, case_id, review.Sent("d" * 32, case_store.get(case_id).version))
+    review.undo(READER, case_id, undo)
+    assert labels(case_id)[:2] == [None, None]

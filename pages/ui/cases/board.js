@@ -1,8 +1,8 @@
 // The board of a case's cells: select, decide by key or button, undo.
 //
-// What the user does is shown at once and put into a queue, which is sent whole with each action
-// until the server has acknowledged it: an action is neither lost nor done twice, however fast the
-// keys are pressed.
+// What the user does is shown at once and kept as unsent (see unsent.js), which is sent whole with
+// each action until the server has acknowledged it: an action is neither lost nor done twice, however
+// fast the keys are pressed.
 
 const KEYS = { 1: "ALL", 2: "HEM", 3: "other", 4: "no cell", 5: "excluded" };
 const STATES = new WeakMap();
@@ -10,7 +10,7 @@ const STATES = new WeakMap();
 export default function ({ parentElement, data, setStateValue }) {
   let board = STATES.get(parentElement);
   if (!board) {
-    board = { queue: [], sent: data.acknowledged, decided: [], chosen: new Set() };
+    board = { decided: [], chosen: new Set() };
     STATES.set(parentElement, board);
     parentElement.appendChild(document.createElement("div")).className = "board";
   }
@@ -20,14 +20,13 @@ export default function ({ parentElement, data, setStateValue }) {
   if (data.pictures) board.pictures = data.pictures;
   board.order = data.rows.flatMap((row) => row.cells.map((cell) => cell.id));
   board.cells = new Map(data.rows.flatMap((row) => row.cells.map((cell) => [cell.id, cell])));
-  board.queue = board.queue.filter((action) => action.n > data.acknowledged);
-  board.sent = Math.max(board.sent, data.acknowledged);
+  forget(data.acknowledged);
   if (!board.cells.has(board.current)) {
     board.current = data.current ?? board.order[0] ?? null;
     board.chosen = new Set(board.current ? [board.current] : []);
     board.anchor = board.current;
   }
-  for (const action of board.queue) show(board, action);
+  for (const action of queue(board)) show(board, action);
   // Not there if the board was shown elsewhere before, or cells were added: asks for them.
   if (!board.order.every((id) => board.pictures && id in board.pictures)) {
     board.pictures = undefined;
@@ -67,7 +66,9 @@ function draw(board) {
   }
   const left = board.order.filter((id) => !board.cells.get(id).label).length;
   const count = `${left} of ${board.order.length} undecided`;
-  board.root.querySelector(".left").textContent = `${board.hint ?? ""}${count}`;
+  const unsaved = queue(board).length;
+  const saving = unsaved ? `Saving ${unsaved} … ` : "";
+  board.root.querySelector(".left").textContent = `${board.hint ?? ""}${saving}${count}`;
   board.hint = "";
 }
 
@@ -178,7 +179,7 @@ function reveal(board) {
 
 function decide(board, label) {
   if (!board.chosen.size) return;
-  act(board, { kind: "decide", label, cells: [...board.chosen] });
+  act(board, { kind: "decide", label, cells: seen(board, board.chosen) });
 }
 
 function confirm(board) {
@@ -190,22 +191,21 @@ function confirm(board) {
   }
   for (const label of ["ALL", "HEM"]) {
     const cells = called.filter((id) => board.cells.get(id).call === label);
-    if (cells.length) act(board, { kind: "decide", label, cells });
+    if (cells.length) act(board, { kind: "decide", label, cells: seen(board, cells) });
   }
 }
 
 function act(board, action) {
   if (board.data.locked) return;
-  board.sent += 1;
-  action.n = board.sent;
-  action.at = performance.timeOrigin + performance.now();
-  board.queue.push(action);
+  const { case: name, person, version } = board.data;
+  keep({ ...action, case: name, person, version });
   show(board, action);
   let chosen = null;
   if (action.kind === "undo") chosen = board.decided.pop(); // back at what is undecided again
   else {
-    board.decided.push(action.cells);
-    chosen = [following(board, action.cells)];
+    const cells = Object.keys(action.cells);
+    board.decided.push(cells);
+    chosen = [following(board, cells)];
   }
   const next = chosen?.[0] ?? board.current;
   if (next !== board.current) {
@@ -223,7 +223,7 @@ function following(board, cells) {
 }
 
 function show(board, action) {
-  for (const id of action.cells ?? []) {
+  for (const id of Object.keys(action.cells ?? {})) {
     const cell = board.cells.get(id);
     if (cell) Object.assign(cell, { label: action.label, by: board.data.person });
   }
@@ -231,7 +231,18 @@ function show(board, action) {
 
 function tell(board) {
   const has_pictures = board.pictures !== undefined;
-  board.send("said", { current: board.current, actions: board.queue, has_pictures });
+  board.send("said", { current: board.current, actions: queue(board), has_pictures });
+}
+
+// What is not known to be stored of what this person did in this case.
+function queue(board) {
+  const { case: name, person } = board.data;
+  return unsent().filter((action) => action.case === name && action.person === person);
+}
+
+// Cells with the versions that the server has told of, so that it can refuse what is stale.
+function seen(board, ids) {
+  return Object.fromEntries([...ids].map((id) => [id, board.cells.get(id).version]));
 }
 
 function element(name, style, text) {

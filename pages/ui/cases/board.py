@@ -8,9 +8,16 @@ from typing import Any
 import streamlit as st
 
 _FOLDER = Path(__file__).parent
+
+
+def script(name: str) -> str:
+    """The script of a component that knows what is unsent: see unsent.js."""
+    return "".join((_FOLDER / one).read_text(encoding="utf-8") for one in ("unsent.js", name))
+
+
 _BOARD = st.components.v2.component(
     "blastlens_board",
-    js=(_FOLDER / "board.js").read_text(encoding="utf-8"),
+    js=script("board.js"),
     css=(_FOLDER / "board.css").read_text(encoding="utf-8"),
 )
 DECIDE, UNDO = "decide", "undo"
@@ -21,7 +28,7 @@ class BoardCell:
     """A cell on the board.
 
     note: one line below it. call: ALL or HEM if the model said so, and the
-    reader may know. label: what was decided, and by whom.
+    reader may know. label: what was decided, and by whom. version: as decisions take it.
     """
 
     id: str
@@ -30,16 +37,38 @@ class BoardCell:
     call: str | None
     label: str | None
     by: str | None
+    version: int
 
 
 @dataclass(frozen=True)
 class Action:
-    """What a reader did: decide cells to be `label`, or undo. n: counts from 1 in a session."""
+    """What a reader did in a case: decide cells to be `label`, or undo.
 
-    n: int
+    key: no other action has it. version: of the case that the board showed. cells: the versions
+    of those that it showed, by identifier.
+    """
+
+    case: str
+    key: str
+    version: int
     kind: str
-    label: str = ""
-    cells: tuple[str, ...] = ()
+    label: str
+    cells: Mapping[str, int]
+
+
+def actions(documents: Sequence[Mapping[str, Any]]) -> tuple[Action, ...]:
+    """What a browser has sent."""
+    return tuple(
+        Action(
+            str(one["case"]),
+            str(one["key"]),
+            int(one["version"]),
+            str(one["kind"]),
+            str(one.get("label", "")),
+            {str(cell): int(version) for cell, version in one.get("cells", {}).items()},
+        )
+        for one in documents
+    )
 
 
 @dataclass(frozen=True)
@@ -59,9 +88,11 @@ def show(
     pictures: Callable[[], Mapping[str, str]],
     key: str,
     *,
+    case: str,
+    version: int,
     person: str,
     current: str | None,
-    acknowledged: int,
+    acknowledged: Sequence[str],
     locked: bool,
     blind: bool,
     height: int,
@@ -70,9 +101,9 @@ def show(
     """Shows rows of cells with their titles, in a frame of `height` pixels.
 
     `pictures` returns a data URL by cell; the browser gets them once. `current` is the first cell
-    looked at; `acknowledged` the number of the last action that was taken. `locked` boards take no
-    decisions, `blind` ones have no "confirm". `on_said` is called when the reader has moved or
-    acted: see `said`.
+    looked at; `acknowledged` are the keys of the actions that came last, which were taken. `locked`
+    boards take no decisions, `blind` ones have no "confirm". `on_said` is called when the reader
+    has moved or acted: see `said`.
     """
     shown = [{"title": title, "cells": [asdict(cell) for cell in cells]} for title, cells in rows]
     with st.container(height=height, border=True):
@@ -81,9 +112,11 @@ def show(
             data={
                 "rows": shown,
                 "pictures": None if said(key).has_pictures else dict(pictures()),
+                "case": case,
+                "version": version,
                 "person": person,
                 "current": current,
-                "acknowledged": acknowledged,
+                "acknowledged": list(acknowledged),
                 "locked": locked,
                 "blind": blind,
             },
@@ -92,11 +125,8 @@ def show(
 
 
 def said(key: str) -> Said:
-    """What the reader has said on the board with that key since it was acknowledged."""
+    """What the reader has said last on the board with that key."""
     state: Mapping[str, Any] = st.session_state.get(key) or {}
     document = state.get("said") or {}
-    actions = tuple(
-        Action(one["n"], one["kind"], one.get("label", ""), tuple(one.get("cells", ())))
-        for one in document.get("actions", ())
-    )
-    return Said(document.get("current"), actions, bool(document.get("has_pictures")))
+    acted = actions(document.get("actions", ()))
+    return Said(document.get("current"), acted, bool(document.get("has_pictures")))

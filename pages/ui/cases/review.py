@@ -15,7 +15,7 @@ from core.errors import BlastLensError
 from core.people import Person
 from core.teaching import order as teaching_order
 from pages.ui.cases import board, cache, cell, parts
-from pages.ui.cases.board import BoardCell
+from pages.ui.cases.board import Action, BoardCell
 from pages.ui.common.choices import address
 from pages.ui.common.text import plain, shown_errors
 
@@ -29,14 +29,21 @@ _AHEAD = 2  # cells whose pictures are loaded before they are looked at
 class ReviewState:
     """What a browser session knows of a case that is gone through.
 
-    acknowledged: the last action that was taken. versions: of the cells as last shown. problem: why
-    the last action was refused.
+    acknowledged: the keys of the actions that came last. taken: of all that came. own: versions of
+    cells, by identifier, that these have made. problem: why some of the last were refused.
     """
 
     current: str | None = None
-    acknowledged: int = 0
-    versions: dict[str, int] = field(default_factory=dict)
+    acknowledged: tuple[str, ...] = ()
+    taken: set[str] = field(default_factory=set)
+    own: set[tuple[str, int]] = field(default_factory=set)
     problem: str = ""
+
+    def seen(self, cell: str, version: int) -> int:
+        """The version of a cell that a reader knows who saw `version` and acted since."""
+        while (cell, version + 1) in self.own:
+            version += 1
+        return version
 
 
 def look_at(case_id: str, cell_id: str) -> None:
@@ -59,7 +66,6 @@ def show(case_id: str, person: Person) -> None:
         if not listed.cells:
             st.info("The case has no cell yet. Add pictures.")
             return
-        state.versions = {one.id: one.version for one in listed.cells}
         left, right = st.columns([5, 4], gap="medium")
         with left:
             if state.problem:
@@ -105,13 +111,15 @@ def _show_board(listed: Listed, person: Person, state: ReviewState) -> list[List
         [(title, [_tile(listed, one) for one in cells]) for title, cells in rows],
         partial(_tiles, case.id, listed.cells),
         key,
+        case=case.id,
+        version=case.version,
         person=person.name,
         current=state.current,
         acknowledged=state.acknowledged,
         locked=case.state == SIGNED,
         blind=case.blind,
         height=_HEIGHT,
-        on_said=partial(_take, case.id, person, state, key),
+        on_said=partial(_hear, case.id, person, state, key),
     )
     if statement := _ORDERS[order]:
         st.caption(statement)
@@ -128,6 +136,7 @@ def _tile(listed: Listed, one: ListedCell) -> BoardCell:
         call=one.state if one.state in CALLED and not hidden else None,
         label=one.own if blind else one.label,
         by=None if blind else one.label_by,
+        version=one.version,
     )
 
 
@@ -136,20 +145,29 @@ def _tiles(case_id: str, cells: Sequence[ListedCell]) -> dict[str, str]:
     return dict(zip((one.id for one in cells), pictures, strict=True))
 
 
-def _take(case_id: str, person: Person, state: ReviewState, key: str) -> None:
-    """Does what the reader has said on the board, in its order, each once."""
+def _hear(case_id: str, person: Person, state: ReviewState, key: str) -> None:
     said = board.said(key)
     state.current = said.current
-    for action in said.actions:
-        if action.n <= state.acknowledged:
-            continue
-        state.acknowledged = action.n
-        state.problem = ""
+    take(case_id, person, said.actions)
+
+
+def take(case_id: str, person: Person, actions: Sequence[Action]) -> None:
+    """Does what a reader has done in a case, in that order, each once."""
+    state = _state(case_id)
+    state.acknowledged = tuple(action.key for action in actions)
+    new = [action for action in actions if action.key not in state.taken]
+    problems = []
+    for action in new:
         try:
+            sent = review.Sent(action.key, action.version, frozenset(state.taken))
+            state.taken.add(action.key)
             if action.kind == board.UNDO:
-                state.versions |= review.undo(person, case_id)
+                made = review.undo(person, case_id, sent)
             else:
-                seen = {one: state.versions[one] for one in action.cells if one in state.versions}
-                state.versions |= review.decide(person, case_id, action.label, seen)
+                seen = {cell: state.seen(cell, one) for cell, one in action.cells.items()}
+                made = review.decide(person, case_id, action.label, seen, sent)
+            state.own |= made.items()
         except BlastLensError as error:
-            state.problem = str(error)
+            problems.append(str(error))
+    if new:
+        state.problem = " ".join(problems)
