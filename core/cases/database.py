@@ -3,6 +3,7 @@
 import errno
 import os
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from functools import lru_cache
@@ -33,6 +34,7 @@ _OF_THE_DISK = {
     sqlite3.SQLITE_CANTOPEN: errno.EACCES,
     sqlite3.SQLITE_IOERR: errno.EIO,
 }
+_UPGRADE = threading.Lock()  # of two upgrades at once Alembic mixes up the databases
 DRIVERS = {"postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
 
 
@@ -140,7 +142,7 @@ def upgrade(engine: Engine, version: str = "head") -> None:
     """Runs the Alembic migrations that a database has not had yet, in one transaction."""
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
-    with engine.execution_options(**{WRITES: True}).begin() as connection:
+    with _UPGRADE, engine.execution_options(**{WRITES: True}).begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, version)
 

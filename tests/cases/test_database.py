@@ -1,4 +1,6 @@
 import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from alembic import command
@@ -47,6 +49,15 @@ def test_a_migration_can_be_taken_back_and_done_again(database_url: str) -> None
     database.upgrade(engine)
     engine.dispose()
     assert case_store.get(cases.make()).version == 2
+
+
+def test_two_databases_are_upgraded_at_once(tmp_path: Path) -> None:
+    engines = [create_engine(f"sqlite:///{tmp_path / name}.sqlite") for name in "abcdef"]
+    with ThreadPoolExecutor(2) as two:
+        list(two.map(database.upgrade, engines))
+    for engine in engines:
+        assert {*Base.metadata.tables} < {*inspect(engine).get_table_names()}
+        engine.dispose()
 
 
 def test_a_database_of_a_later_version_is_refused_and_left_alone(database_url: str) -> None:
