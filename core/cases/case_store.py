@@ -1,9 +1,11 @@
 """Cases in the database: created, read, changed, listed and deleted, each by an event."""
 
+import itertools
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from sqlalchemy import delete as sql_delete
 from sqlalchemy import func, select
@@ -128,11 +130,14 @@ def _add(
 ) -> None:
     of_case = session.scalars(select(PictureRow).where(PictureRow.case_id == case.id)).all()
     held = {picture.input_sha256 for picture in of_case}
+    names = {picture.name for picture in of_case}
     last = max((picture.place for picture in of_case), default=0)
     for place, (picture, cells) in enumerate(kept, start=last + 1):
         if picture.input_sha256 in held:
             raise CaseError(f"{picture.name} is in this case already. Leave it out.")
         held.add(picture.input_sha256)
+        picture.name = _free_name(picture.name, names)
+        names.add(picture.name)
         picture.place = place
         for cell in cells:
             cell.place = place
@@ -147,6 +152,13 @@ def _add(
         inputs=sorted({picture.input_sha256 for picture in rows}),
         model=rows[0].model if rows else None,
     )
+
+
+def _free_name(name: str, taken: Collection[str]) -> str:
+    """The name, numbered if it is taken: in its case a picture is known by its name."""
+    ending = PurePosixPath(name).suffix[:10]
+    numbered = (f"{name.removesuffix(ending)[:180]} ({n}){ending}" for n in itertools.count(2))
+    return next(one for one in itertools.chain([name], numbered) if one not in taken)
 
 
 def _keep(case_id: str, read: ReadPicture) -> tuple[PictureRow, list[CellRow]]:

@@ -43,7 +43,7 @@ def build(case_id: str) -> CaseReport:
     signed = case.signatures[0].verdict if case.signatures else None
     cells: dict[str, list[ReportedCell]] = {picture.id: [] for picture in case.pictures}
     decisions = _by_cell(case.decisions)
-    items = {cell.id: cell.item for cell in case.cells}
+    by_id = {cell.id: cell for cell in case.cells}
     for cell in case.cells:
         cells[cell.picture_id].append(_cell(cell, decisions.get(cell.id, [])))
     return CaseReport.parse(
@@ -59,7 +59,7 @@ def build(case_id: str) -> CaseReport:
                 _columns(row, ReportedPicture) | {"cells": cells[row.id]} for row in case.pictures
             ],
             "models": model.cards([picture.model for picture in case.pictures]),
-            "events": [_event(event, items) for event in events],
+            "events": [_event(event, by_id) for event in events],
         },
         CaseError,
     )
@@ -94,6 +94,6 @@ def _agreement(pair: Agreement) -> ReportedAgreement:
     )
 
 
-def _event(event: EventRow, items: Mapping[str, str]) -> dict[str, object]:
+def _event(event: EventRow, cells: Mapping[str, CellRow]) -> dict[str, object]:
     facts = {name: getattr(event, name) for name in (*HEADER, "hash", "payload")}
-    return facts | {"said": history.said(event, items=items)}
+    return facts | {"said": history.said(event, cells)}

@@ -16,17 +16,12 @@ def show(case: CaseRow, person: Person) -> None:
     decided.
     """
     hidden = review.left_blind(case, person.name) > 0
-    several = len(case.pictures) > 1
-    names = {
-        cell.id: f"No. {cell.number}{f' of {cell.picture.name}' if several else ''}"
-        for cell in case.cells
-    }
-    items = {cell.id: cell.item for cell in case.cells}
+    cells = {cell.id: cell for cell in case.cells}
     rows = [
         {
             "No.": event.number,
             "Time (UTC)": event.time[:19].replace("T", " "),
-            "What": event.kind if hidden else history.said(event, names, items),
+            "What": event.kind if hidden else history.said(event, cells),
             "Person": event.person,
             "Identity": "verified" if event.verified else "typed",
             "Hash": event.hash[:16],

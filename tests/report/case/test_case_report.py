@@ -108,6 +108,24 @@ def test_pictures_that_were_read_whole_are_called_so_and_count_apart() -> None:
     assert words.conclusion(only.figures).startswith("No cell counts, so there is no share of")
 
 
+def test_the_history_says_which_cells_an_event_is_about() -> None:
+    case_id = cases.make([cases.field(("ALL",) * 6)])
+    review.decide(cases.READER, case_id, "ALL", cases.versions(case_store.get(case_id), 2))
+    assert build(case_id).events[-1].said == "decided: 1 cell (No. 2), 1 ALL"
+    case_store.add(cases.READER, case_id, [cases.field(("HEM",) * 2, seed=1)])
+    review.decide(cases.READER, case_id, "HEM", cases.versions(case_store.get(case_id), 1, 2))
+    four = "4 cells (No. 1, No. 2 of field.png; No. 1, No. 2 of field (2).png)"
+    said = f"decided: {four}, 4 HEM"
+    assert build(case_id).events[-1].said == said and said in page(build(case_id))
+    review.undo(cases.READER, case_id)
+    review.decide(cases.READER, case_id, "other", cases.versions(case_store.get(case_id)))
+    which = "No. 1, No. 2, No. 3, No. 4, No. 5 of field.png, …"
+    assert [one.said for one in build(case_id).events[-2:]] == [
+        f"undone: {four}",
+        f"decided: 8 cells ({which}), 8 other",
+    ]
+
+
 def test_the_conclusion_says_whether_readers_or_a_model_called_the_cells() -> None:
     case_id = cases.make([cases.field(("HEM",) * 20)])
     told = words.conclusion(build(case_id).figures)
