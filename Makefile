@@ -14,9 +14,9 @@ app: $(VENV)/.run $(DEMO)
 test: $(VENV)/.dev
 	$(PYTEST)
 
-# The tests within one process, and those of the pages.
+# The tests within one process, and those of the pages, but for those of half a second or more.
 test-fast: $(VENV)/.dev
-	$(PYTEST) -m "unit or page"
+	$(PYTEST) -m "(unit or page) and not slow"
 
 # As on an x86-64 processor without AVX-512.
 test-masked: $(VENV)/.dev

@@ -88,6 +88,7 @@ def test_every_module_of_core_has_a_floor() -> None:
     assert [name for name in names if name != "core" and floor(name) is None] == []
 
 
+@pytest.mark.slow
 def test_nothing_in_core_imports_upward_or_sideways_or_streamlit() -> None:
     wrong = []
     for file in sources("core"):
@@ -281,6 +282,7 @@ def test_documents_have_types() -> None:
     assert sum(text.count("dict[str, Any]") for text in code) <= UNTYPED_DICTS
 
 
+@pytest.mark.slow
 def test_tests_use_public_names() -> None:
     used = {name for file in sources("tests") for name in private_names_of_modules(file)}
     assert used == PRIVATE_NAMES_IN_TESTS

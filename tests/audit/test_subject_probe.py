@@ -29,6 +29,7 @@ def test_subjects_with_a_signature_are_named_and_chance_is_one_in_six() -> None:
     assert found.majority == pytest.approx(1 / 6)
 
 
+@pytest.mark.slow
 def test_features_that_know_nobody_name_nobody() -> None:
     named = [
         subject_probe.name_subjects(

@@ -22,6 +22,7 @@ def reader() -> Reader:
     return Reader(shipped_run("demo-colour-bands"))
 
 
+@pytest.mark.slow
 def test_a_field_is_kept_with_each_cell_as_the_model_saw_it(reader: Reader) -> None:
     drawn = draw_field(seed=3, blasts=2, lymphocytes=1, size=(700, 900))
     read = intake.read(reader, "field.png", encode(drawn.image))
@@ -46,6 +47,7 @@ def test_a_field_is_kept_with_each_cell_as_the_model_saw_it(reader: Reader) -> N
     assert len(board.listed(case_id, "reader").cells) == len(case.cells)
 
 
+@pytest.mark.slow
 def test_a_cell_is_kept_as_read_and_a_refused_picture_with_its_reason(
     reader: Reader, demo_root: Path
 ) -> None:

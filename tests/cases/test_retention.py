@@ -110,6 +110,7 @@ def test_a_backup_is_a_database_with_its_pictures(
     assert pictures.load(case_id, case.pictures[0].file)
 
 
+@pytest.mark.slow
 def test_a_wrong_address_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     for address in ("nonsense", "postgresql://nobody@127.0.0.1:1/x", "mysql://x@y/z"):
         monkeypatch.setenv("BLASTLENS_DATABASE_URL", address)

@@ -44,6 +44,7 @@ def laid_out(field: Field, part: str) -> np.ndarray:
     return whole
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("look", LOOKS)
 def test_every_white_cell_of_a_drawn_field_is_found_once_and_nothing_else(look):
     matched = count = cells = 0
@@ -200,6 +201,7 @@ def test_another_kind_of_array_is_refused():
             detect(wrong)
 
 
+@pytest.mark.slow
 def test_real_fields_are_found_about_as_well_as_measured(real_data):
     """Every twelfth field of BCCD, if it is there; `python -m benchmarks cells` measures all."""
     from benchmarks import boxes, cells

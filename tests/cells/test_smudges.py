@@ -61,6 +61,7 @@ def test_a_pale_pink_nucleus_among_dark_ones_is_marked(colour, burst):
         assert [cell.smudged for cell in cells] == [False, False, burst, False, False]
 
 
+@pytest.mark.slow
 def test_no_drawn_cell_is_marked():
     for seed in range(3):
         field = detect(draw_field(seed=seed, blasts=3, lymphocytes=3, scale=0.4).image)

@@ -32,6 +32,7 @@ def near(a: tuple[int, ...], b: tuple[int, ...]) -> bool:
     return max(abs(one - other) for one, other in zip(a, b, strict=True)) <= 12
 
 
+@pytest.mark.slow
 def test_cells_on_the_borders_of_tiles_are_found_once(image, field):
     assert len(field.cells) >= 4
     for tile in (160, 230):

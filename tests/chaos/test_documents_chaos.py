@@ -4,9 +4,12 @@ import json
 import random
 from pathlib import Path
 
+import pytest
+
 from tests.chaos import document_kinds, documents
 
 
+@pytest.mark.slow
 def test_damaged_documents_are_shown_or_refused(artifacts: Path) -> None:
     document_kinds.furnish(artifacts)
     for name, kind in document_kinds.kinds().items():

@@ -32,6 +32,7 @@ def test_chunks_and_segments_are_those_of_the_file() -> None:
     assert np.asarray(found).shape == images.decode(jpeg).shape
 
 
+@pytest.mark.slow
 def test_damaged_pictures_end_as_a_result_or_as_an_error_of_ours(tmp_path: Path) -> None:
     places = uploads.doors()
     tried = [

@@ -42,6 +42,7 @@ def mixed(tmp_path: Path, drawn: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_it_says_what_reading_each_picture_alone_says(
     run: Run, mixed: Path, tmp_path: Path
 ) -> None:
@@ -116,6 +117,7 @@ def test_what_cannot_be_read_is_a_row_with_its_reason(
     assert found.loc[str(cell), "kind"] == CELL
 
 
+@pytest.mark.slow
 def test_a_picture_that_surprises_the_code_is_a_row(
     run: Run, drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -151,6 +153,7 @@ def test_pictures_beyond_the_roots_are_refused(run: Run, drawn: Path, tmp_path: 
     assert others["reason"].str.contains("BLASTLENS_DATA_ROOTS").all()
 
 
+@pytest.mark.slow
 def test_a_part_that_is_there_is_not_made_again(run: Run, drawn: Path, tmp_path: Path) -> None:
     cohort = plan(run, drawn, tmp_path / "out")
     cohort.list_pictures(lambda done, total: None)

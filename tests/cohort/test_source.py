@@ -113,6 +113,7 @@ def test_a_source_that_changed_is_refused_by_name(
         finish(Cohort(cohort.path))
 
 
+@pytest.mark.slow
 def test_a_model_that_changed_is_refused_by_name(run: Run, drawn: Path, tmp_path: Path) -> None:
     cohort = plan(run, drawn, tmp_path / "out")
     calibration = run.calibration
@@ -123,6 +124,7 @@ def test_a_model_that_changed_is_refused_by_name(run: Run, drawn: Path, tmp_path
     assert len(by_path(finish(cohort))) == 60
 
 
+@pytest.mark.slow
 def test_urls_are_read_and_written(run: Run, drawn: Path, tmp_path: Path) -> None:
     memory = fsspec.filesystem("memory")
     few = sorted(drawn.iterdir())[:4]

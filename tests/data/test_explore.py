@@ -113,6 +113,7 @@ def test_each_filter_alone_lets_the_right_cells_through(name, value):
     assert list(shown.columns) == list(FOUND.cells.columns)
 
 
+@pytest.mark.slow
 def test_filters_combine_and_the_order_only_orders():
     rng = np.random.default_rng(1)
     sizes = set()

@@ -213,6 +213,7 @@ def test_of_few_subjects_none_stands_out_for_being_one_of_few(subjects: int) -> 
     assert _said(index_of(cells), cells) == {}
 
 
+@pytest.mark.slow
 def test_noise_alone_seldom_makes_an_outlier_of_many_subjects() -> None:
     drawn = [_cells(72, seed=seed) for seed in range(20)]
     told = [_said(index_of(cells), cells).keys() for cells in drawn]

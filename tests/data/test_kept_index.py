@@ -112,6 +112,7 @@ def test_damaged_thumbnails_only_cost_a_new_look(root, artifacts, content):
     assert index(root).linked_subjects() == []
 
 
+@pytest.mark.slow
 def test_whatever_changes_the_index_is_that_of_a_first_look(tmp_path, monkeypatch):
     rng = np.random.default_rng(3)
     root = write_three_phases(tmp_path / "set", KAGGLE)

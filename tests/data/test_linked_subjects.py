@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from core.data.duplicates import (
     across_subjects,
@@ -53,6 +54,7 @@ def test_pairs_of_an_unknown_subject_cross_none_and_link_none():
     assert across_subjects(pairs.iloc[:0]).empty
 
 
+@pytest.mark.slow
 def test_the_whole_release_links_the_groups_that_are_known_by_hash(real_data):
     listed = pd.read_csv(real_data / "cnmc_full_listing.csv")
     layout = recognise(listed["path"], lambda _: b"")

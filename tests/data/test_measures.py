@@ -126,6 +126,7 @@ def test_a_file_that_is_not_the_indexed_one_is_named(found: Index, harm, message
     assert missing(found)[0] == "hem/UID_H1_1_1_hem.bmp"  # what came before it is kept
 
 
+@pytest.mark.slow
 def test_what_progress_raises_stops_the_work_and_what_was_measured_is_kept(
     demo_root: Path, demo_index: Index
 ) -> None:

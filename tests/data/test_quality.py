@@ -113,6 +113,7 @@ def test_a_mask_with_a_cell_needs_its_figures(cell):
         flags(cell, cell_mask(cell))
 
 
+@pytest.mark.slow
 def test_drawn_cells_are_told_from_their_blurred_selves():
     cells = [draw_cell(subject=str(s), cell=0, label=s % 2, seed=2) for s in range(24)]
     sharp = [("out of focus" in found(image)) for image in cells]
@@ -135,6 +136,7 @@ def test_the_real_cells_flagged_are_those_with_a_red_cell_attached(real_cells):
     assert set(raised.values()) == {("attached fragment",)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sigma", [2, 3, 5, 8])
 def test_real_cells_blurred_by_two_pixels_or_more_are_out_of_focus(real_cells, sigma):
     names = [found(blurred(image, sigma)) for image in real_cells.values()]

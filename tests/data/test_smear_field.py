@@ -136,6 +136,7 @@ def test_a_smear_is_full_of_red_cells_that_are_smaller_than_white_ones():
     assert median["lymphocyte"] < median["blast"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("look", LOOKS)
 def test_red_cells_and_platelets_stand_out_from_the_glass_but_not_in_the_mask(look):
     for seed in SEEDS:
@@ -198,6 +199,7 @@ def iou(a: tuple[int, ...], b: tuple[int, ...]) -> float:
     return both / (a[2] * a[3] + b[2] * b[3] - both)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("look", LOOKS)
 def test_a_plain_detector_finds_the_white_cells_as_it_does_in_real_smears(look):
     hits, correct, found = [], 0, 0

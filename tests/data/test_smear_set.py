@@ -60,6 +60,7 @@ def test_another_set_or_other_files_are_left_alone(written, tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["mine.txt"]
 
 
+@pytest.mark.slow
 def test_an_interrupted_set_is_drawn_anew_and_ends_the_same(written, tmp_path):
     def stop(done: int, total: int) -> None:
         assert total == 4

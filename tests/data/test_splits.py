@@ -131,6 +131,7 @@ def test_an_unknown_method_is_refused_with_the_known_ones(demo_index):
         split(demo_index, "random", seed=0)
 
 
+@pytest.mark.slow
 @given(seed=SEEDS)
 def test_the_preliminary_split_tests_on_that_phase_alone_and_trains_by_group(seed):
     found = three_phases()

@@ -42,6 +42,7 @@ def _bytes(root: Path) -> dict[str, bytes]:
     return {path.relative_to(root).as_posix(): path.read_bytes() for path in _files(root)}
 
 
+@pytest.mark.slow
 def test_a_cell_depends_on_its_arguments_alone(drawn):
     again = draw_cell(subject="2", cell=3, label=1)
     np.testing.assert_array_equal(again, drawn[1, 2][3])
@@ -103,6 +104,7 @@ def test_subjects_look_different(drawn):
         assert between > within
 
 
+@pytest.mark.slow
 def test_files_are_exact_in_number_name_and_format(written):
     files = _files(written)
     assert len(files) == CELLS
@@ -141,6 +143,7 @@ def test_three_fifths_of_the_cells_are_blasts(written):
     assert share["all"] == round(0.6 * CELLS)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bytes_and_another_does_not(written, tmp_path):
     same = write_dataset(tmp_path / "same", cells=CELLS, subjects=SUBJECTS, seed=3)
     other = write_dataset(tmp_path / "other", cells=12, subjects=6, seed=4)
@@ -177,6 +180,7 @@ def test_progress_counts_every_cell_once(tmp_path):
     assert seen == [(done, 12) for done in range(1, 13)]
 
 
+@pytest.mark.slow
 def test_an_interrupted_drawing_is_taken_up_again(tmp_path):
     class StopError(Exception):
         pass

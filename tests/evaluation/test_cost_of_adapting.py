@@ -24,6 +24,7 @@ def parts(demo_index: Index) -> pd.DataFrame:
     return split(demo_index, "subject", seed=0).groupby("group").head(5).reset_index(drop=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_colours_are_those_of_the_training_groups_alone(
     method: str, demo_index: Index, parts: pd.DataFrame
@@ -70,6 +71,7 @@ def cost(run: Run, cells: pd.DataFrame, root: Path) -> AdaptationCost | None:
     return staining.measure_cost(run, run.stain, root, cells, Engine(run.engine_file)).adaptation
 
 
+@pytest.mark.slow
 def test_the_cost_is_of_the_validation_part_and_is_kept(
     measured: Run, demo_index: Index, parts: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -84,6 +86,7 @@ def test_the_cost_is_of_the_validation_part_and_is_kept(
     assert cost(measured, parts, demo_index.root) == found  # too few groups, and nothing is lost
 
 
+@pytest.mark.slow
 def test_stains_that_are_like_that_of_training_cost_less(
     measured: Run, demo_index: Index, parts: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -63,6 +63,7 @@ def test_lower_is_better_for_the_errors():
     assert best([poor, sure], "brier") == "sure"
 
 
+@pytest.mark.slow
 def test_chance_is_rarely_taken_for_a_difference():
     """Three equally good classifiers, again and again: once in twenty one may seem better."""
     table = invented.cells(groups=14, each=6)

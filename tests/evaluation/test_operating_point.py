@@ -251,6 +251,7 @@ def test_an_unfinished_run_has_no_operating_point(artifacts) -> None:
         points.propose(unfinished, Choice(0.1))
 
 
+@pytest.mark.slow
 def test_every_reading_follows_the_stored_contract(run: Run) -> None:
     file = sorted((PROJECT / "artifacts" / "examples").glob("*.png"))[0]
     first = Reader(run).read(file).cells[0]

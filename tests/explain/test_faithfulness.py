@@ -146,6 +146,7 @@ def test_a_map_of_the_features_alone_agrees_with_shuffled_heads() -> None:
     assert agreement_with_shuffled(view, hires(view, "ALL"), hires, "ALL", mask) < 0.3
 
 
+@pytest.mark.slow
 def test_on_a_real_network_the_regions_that_change_it_most_beat_random_orderings(
     finished_run: Run, demo_root
 ) -> None:

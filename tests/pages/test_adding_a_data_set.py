@@ -11,6 +11,7 @@ from core.data import datasets
 from tests.factories.app import open_page, words
 
 
+@pytest.mark.slow
 def test_the_classes_of_a_folder_are_asked_for_and_those_not_named_are_left_out(
     artifacts: Path, demo_root: Path, tmp_path: Path
 ) -> None:
@@ -118,6 +119,7 @@ def test_a_set_of_one_class_is_told_that_nothing_can_be_trained_on_it(
     assert "listed images are missing" not in words(app) and not app.exception
 
 
+@pytest.mark.slow
 def test_a_folder_is_added_by_path_and_a_wrong_one_is_named(
     workspace: Path, demo_root: Path, tmp_path: Path
 ) -> None:

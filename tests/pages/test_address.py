@@ -15,6 +15,7 @@ def visit(app: AppTest, name: str) -> None:
     assert not app.exception
 
 
+@pytest.mark.slow
 def test_filters_and_view_of_a_data_set_outlive_a_page_switch_and_make_a_link(
     workspace: Path,
 ) -> None:
@@ -50,6 +51,7 @@ def test_a_link_shows_the_runs_in_the_same_order(workspace: Path) -> None:
     assert shown == again == sorted(shown, key=str.casefold) and len(shown) > 1
 
 
+@pytest.mark.slow
 def test_a_link_opens_the_same_cells_of_a_matrix(workspace: Path) -> None:
     counts = run_store.get("run-cnn-16").metrics.test.confusion.to_json()
     kind = max(counts, key=counts.__getitem__)
@@ -93,6 +95,7 @@ def test_what_an_address_asks_for_and_is_not_there_is_said_and_the_page_goes_on(
     assert len(app.selectbox) + len(app.multiselect)
 
 
+@pytest.mark.slow
 def test_settings_of_a_training_outlive_a_page_switch(workspace: Path) -> None:
     app = open_page("train")
     app.number_input(key="epochs_cnn-16_recommended").set_value(7).run()

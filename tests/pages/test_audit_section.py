@@ -99,6 +99,7 @@ def test_a_run_that_cannot_be_audited_says_why_and_controls_are_not_offered(
     assert not app.selectbox
 
 
+@pytest.mark.slow
 def test_the_probe_runs_at_a_click_and_is_kept(
     finished_run: Run, app: AppTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -134,6 +134,7 @@ def test_cells_of_a_data_set_that_is_gone_are_not_shown_and_it_says_so(shipped: 
     assert any("demo set is not drawn" in str(error.value) for error in app.error)
 
 
+@pytest.mark.slow
 def test_runs_of_every_kind_stand_side_by_side(artifacts: Path) -> None:
     cells = invented.cells(groups=24)
     sure = 3.0 * (2 * cells["label"].to_numpy() - 1)

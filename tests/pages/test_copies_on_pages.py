@@ -2,11 +2,14 @@
 
 from pathlib import Path
 
+import pytest
+
 from core.data import datasets, measures
 from tests.factories import trees
 from tests.factories.app import button, open_page, words
 
 
+@pytest.mark.slow
 def test_findings_lead_to_their_pairs_and_cells(tmp_path: Path) -> None:
     for number in (0, 1):
         for fold, subject in ((0, "1"), (1, "2")):

@@ -78,6 +78,7 @@ def slowly(monkeypatch: pytest.MonkeyPatch, artifacts: Path) -> None:
     monkeypatch.setattr(measuring, "CELLS", 10)
 
 
+@pytest.mark.slow
 def test_before_the_cells_are_measured_the_page_shows_them_and_says_what_is_to_come(
     slowly: None, demo_root: Path
 ) -> None:
@@ -100,6 +101,7 @@ def test_before_the_cells_are_measured_the_page_shows_them_and_says_what_is_to_c
         assert said in words(app) and not app.error and not app.exception
 
 
+@pytest.mark.slow
 def test_measuring_is_stopped_and_goes_on_when_asked_to(
     slowly: None, demo_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -116,6 +118,7 @@ def test_measuring_is_stopped_and_goes_on_when_asked_to(
     assert f"{CELLS} of {CELLS} cells" in words(app)
 
 
+@pytest.mark.slow
 def test_a_file_that_cannot_be_measured_is_named_and_the_gallery_stays(
     slowly: None, demo_root: Path, tmp_path: Path
 ) -> None:
@@ -130,6 +133,7 @@ def test_a_file_that_cannot_be_measured_is_named_and_the_gallery_stays(
     assert f"{CELLS} of {CELLS} cells" in words(app) and "Go on measuring" in labels(app)
 
 
+@pytest.mark.slow
 def test_a_cell_deleted_behind_the_gallery_is_named(
     demo_root: Path, artifacts: Path, tmp_path: Path
 ) -> None:
@@ -143,6 +147,7 @@ def test_a_cell_deleted_behind_the_gallery_is_named(
     assert not app.exception and any("cannot be opened" in e.value for e in app.error)
 
 
+@pytest.mark.slow
 def test_a_set_of_whole_pictures_is_shown_whole_by_its_publisher_s_classes(
     artifacts: Path, tmp_path: Path
 ) -> None:

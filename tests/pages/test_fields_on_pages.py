@@ -88,6 +88,7 @@ def test_without_red_cells_the_magnification_is_asked_for(finished_run: Run) -> 
     assert "the magnification given" in words(app)
 
 
+@pytest.mark.slow
 def test_a_scale_bar_in_the_picture_is_a_ruler(finished_run: Run) -> None:
     image = draw_field(seed=3, blasts=3, lymphocytes=3, size=(480, 640), scale=0.4).image
     image[450:456, 500:600] = 0
@@ -98,6 +99,7 @@ def test_a_scale_bar_in_the_picture_is_a_ruler(finished_run: Run) -> None:
     assert "One pixel covers **0.15 µm**, by the magnification given" in words(app)
 
 
+@pytest.mark.slow
 def test_a_cell_of_a_field_is_shown_like_one_that_was_uploaded_alone(finished_run: Run) -> None:
     drawn = draw_field(seed=3, blasts=2, lymphocytes=1, size=(900, 1200), scale=0.9)
     app = upload("large.png", encode(drawn.image))

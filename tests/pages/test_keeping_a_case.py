@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from core.cases import case_store
 from tests.factories import cases
 from tests.factories.app import button, open_page
@@ -9,6 +11,7 @@ from tests.factories.app import button, open_page
 TYPED = {"typed_name": "Dr One"}
 
 
+@pytest.mark.slow
 def test_a_reading_is_kept_as_a_case_by_one_click(workspace: Path) -> None:
     example = sorted((workspace / "examples").glob("*.png"))[0]
     test = open_page("predict", **TYPED, predict_example=example.name)

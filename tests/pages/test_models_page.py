@@ -138,6 +138,7 @@ def test_a_model_from_elsewhere_is_asked_for_with_what_the_user_knows(
     assert ": waiting for its turn" in words(app)
 
 
+@pytest.mark.slow
 def test_how_a_model_is_fed_is_overruled_before_it_is_kept(
     monkeypatch: pytest.MonkeyPatch, demo_root: Path
 ) -> None:

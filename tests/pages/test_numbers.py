@@ -103,6 +103,7 @@ def test_a_search_keeps_its_settings_while_trials_are_out_of_range(workspace: Pa
     assert app.pills[0].value == ["l2"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("architecture", ["cnn-16", "vgg16"])
 def test_train_starts_nothing_with_any_number_out_of_range(
     workspace: Path, architecture: str

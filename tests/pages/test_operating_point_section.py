@@ -51,6 +51,7 @@ def press(app: AppTest, label: str) -> AppTest:
     return app
 
 
+@pytest.mark.slow
 def test_a_choice_is_shown_stored_and_taken_back(run: Run) -> None:
     app = opened()
     said = words(app)
@@ -88,6 +89,7 @@ def test_more_misses_than_were_allowed_are_said_to_be_so(run: Run) -> None:
     assert not beyond(outcome, "test", Choice(missed)) and not beyond(outcome, "test", Choice())
 
 
+@pytest.mark.slow
 def test_review_and_promises_are_chosen_by_switches(run: Run) -> None:
     app = opened()
     app.toggle[0].set_value(True).run()

@@ -45,6 +45,7 @@ def test_a_deleted_active_model_leaves_a_way_to_choose_another(workspace: Path) 
         storage.active_file().unlink(missing_ok=True)
 
 
+@pytest.mark.slow
 def test_what_the_repository_ships_reads_in_the_first_minute(
     artifacts: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

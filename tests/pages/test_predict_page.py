@@ -40,6 +40,7 @@ def upload(files: list[File]) -> AppTest:
     return app
 
 
+@pytest.mark.slow
 def test_many_files_become_a_table_and_a_broken_one_stops_no_other(
     workspace: Path, cells: list[Path]
 ) -> None:
@@ -78,6 +79,7 @@ def test_many_files_become_a_table_and_a_broken_one_stops_no_other(
     }
 
 
+@pytest.mark.slow
 def test_two_models_read_one_cell_side_by_side_and_both_stand_in_the_table(
     workspace: Path, cells: list[Path]
 ) -> None:
@@ -106,6 +108,7 @@ def test_all_examples_are_read_at_once(workspace: Path) -> None:
     assert len(app.dataframe[0].value) == 6 and not app.exception
 
 
+@pytest.mark.slow
 def test_a_map_that_is_not_supported_is_folded_away_until_asked_for(
     workspace: Path, cells: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -142,6 +145,7 @@ def test_a_map_that_is_not_supported_is_folded_away_until_asked_for(
     st.cache_data.clear()
 
 
+@pytest.mark.slow
 def test_where_features_have_no_places_a_map_is_drawn_by_occlusion_if_asked_for(
     workspace: Path, cells: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -179,6 +183,7 @@ def counts_of(app: AppTest, label: str) -> list[int]:
     return [int(one.value) for one in app.metric if one.label == label]
 
 
+@pytest.mark.slow
 def test_the_table_says_of_a_field_what_is_shown_below_it(
     workspace: Path, cells: list[Path]
 ) -> None:

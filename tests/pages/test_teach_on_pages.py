@@ -73,6 +73,7 @@ def test_too_few_patients_are_counted_and_cannot_be_trained_on(make_case: CaseMa
     assert "cannot be estimated" in words(app) and not app.exception
 
 
+@pytest.mark.slow
 def test_a_training_starts_on_the_chosen_cases(make_case: CaseMaker, launched: list[Run]) -> None:
     cases = [make_case(f"Patient {number}", both(1)) for number in range(4)]
     app = opened()

@@ -3,12 +3,15 @@
 import time
 from pathlib import Path
 
+import pytest
+
 from core.data import datasets
 from core.runs.speed import SpeedProbe, TrainingSpeed
 from pages.ui.common.training import training_time
 from tests.factories.app import open_page, words
 
 
+@pytest.mark.slow
 def test_train_probes_what_is_not_measured_and_then_says_how_long_it_takes(
     demo_root: Path, probes: list[SpeedProbe]
 ) -> None:

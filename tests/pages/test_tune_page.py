@@ -90,6 +90,7 @@ def test_a_search_is_started_over_the_chosen_settings(launched: list[str]) -> No
     assert plan.base.folds == 0 and plan.pruning and launched == [sweep.name]
 
 
+@pytest.mark.slow
 def test_a_finished_search_shows_what_it_found_and_trains_the_best(launched: list[str]) -> None:
     sweep = made("search", "tuned", learning_rate=1e-4, sample=60)
     executor.work(sweep)

@@ -27,6 +27,7 @@ def test_an_uploaded_cell_is_read_with_call_probability_and_explanation(
     assert "eat" in said and "balanced accuracy" in said.lower()
 
 
+@pytest.mark.slow
 def test_every_bad_upload_gets_one_sentence_and_the_page_goes_on(
     workspace: Path, demo_root: Path, tmp_path: Path
 ) -> None:
@@ -67,6 +68,7 @@ def test_home_opens_with_an_example_read(workspace: Path, demo_root: Path) -> No
     assert "Read 2 ✓" not in [one.label for one in app.button] and not app.exception
 
 
+@pytest.mark.slow
 def test_a_run_replaced_under_its_name_is_read_anew(workspace: Path) -> None:
     copy = run_store.runs()[0].path.with_name("copy")
     example = sorted(storage.examples_dir().glob("*.png"))[0]

@@ -87,6 +87,7 @@ def test_it_is_read_in_the_colours_of_the_training_cells_and_says_so(
     assert said["cells"][0]["adapted_stain"] is True and adapted.ADAPTED in said["prepared"]
 
 
+@pytest.mark.slow
 def test_a_picture_of_it_that_is_passed_on_alone_says_so(run: Run, other: np.ndarray) -> None:
     (cell,) = Reader(run).read(encode(other), "other.png", ADAPT).cells
     figures = Figures(1.0, 0.0, 0.0, None)  # type: ignore[arg-type]
@@ -186,6 +187,7 @@ def field_image() -> np.ndarray:
     return np.clip(np.rint(255 * np.exp(-density)), 1, 255).astype(np.uint8)
 
 
+@pytest.mark.slow
 def test_cells_of_a_field_are_read_so_and_marked_everywhere(
     run: Run, field_image: np.ndarray, tmp_path: Path
 ) -> None:

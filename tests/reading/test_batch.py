@@ -169,6 +169,7 @@ def test_the_operating_point_of_the_run_decides_and_review_says_why(
     assert f"{band['low']:.0%} to {band['high']:.0%}" in row.reason
 
 
+@pytest.mark.slow
 def test_the_zip_holds_the_pictures_the_table_and_what_is_to_be_known(
     reader: Reader, files: list[Path]
 ) -> None:

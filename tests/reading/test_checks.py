@@ -165,6 +165,7 @@ def test_shipped_examples_pass(reader: Reader) -> None:
     assert examples and all(list(gate.checks)[: len(checks)] == checks for gate in gates)
 
 
+@pytest.mark.slow
 def test_real_cells_pass_and_real_fields_do_not(reader: Reader, real_data: Path) -> None:
     """By the pixels; `python -m benchmarks gate` measures distances in a model of real cells."""
     by_pixels = {name: check for name, check in CHECKS.items() if name != "known"}

@@ -158,6 +158,7 @@ def test_places_in_the_shown_picture_and_in_the_field_are_each_others(
         assert one.outline[:, 0].min() >= x / 2 - 1 and one.outline[:, 0].max() <= (x + w) / 2 + 1
 
 
+@pytest.mark.slow
 def test_the_command_line_reads_a_field(
     finished_run: Run, image: np.ndarray, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

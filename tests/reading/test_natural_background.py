@@ -119,6 +119,7 @@ def test_two_cells_and_a_cell_at_the_edge_are_refused_with_a_way_out(
     assert "Crop it to one" in (gate.way_out or "")
 
 
+@pytest.mark.slow
 def test_a_whole_field_is_never_cut_to_a_cell(reader: Reader, kept: Reference) -> None:
     for seed in range(3):
         picture = draw_field(seed=seed, blasts=3, lymphocytes=2, size=(400, 500), scale=0.25).image
@@ -129,6 +130,7 @@ def test_a_whole_field_is_never_cut_to_a_cell(reader: Reader, kept: Reference) -
     assert judge(reader, kept, wide)[0].code == "field"
 
 
+@pytest.mark.slow
 def test_a_picture_that_was_not_taken_for_its_one_cell_shows_a_field(
     reader: Reader, kept: Reference
 ) -> None:
@@ -164,6 +166,7 @@ def test_colours_that_no_dye_gives_are_no_smear(close_up: SyntheticField) -> Non
     assert natural_background.look(noise).cells == ()
 
 
+@pytest.mark.slow
 def test_real_smears_are_smears_and_photographs_are_not(real_data: Path) -> None:
     from sklearn.datasets import load_sample_images
 

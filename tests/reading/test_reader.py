@@ -58,6 +58,7 @@ def test_the_box_holds_the_cell_and_the_heat_lies_on_the_picture(
         assert cell.heat.shape == (448, 448) and cell.heat.max() <= 1 and cell.heat.min() >= 0
 
 
+@pytest.mark.slow
 def test_a_judgement_is_of_the_map_that_was_read_and_apart_from_reading(
     finished_run: Run, cell_file: Path
 ) -> None:
@@ -80,6 +81,7 @@ def test_a_judgement_is_of_the_map_that_was_read_and_apart_from_reading(
     assert reader.aggregate(cell).heat_map.values.shape == cell.heat_map.values.shape
 
 
+@pytest.mark.slow
 def test_every_heat_map_can_be_read_and_an_unknown_one_is_named(
     finished_run: Run, cell_file: Path
 ) -> None:

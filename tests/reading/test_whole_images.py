@@ -67,6 +67,7 @@ def test_an_image_fits_whole_into_the_square_and_keeps_its_proportions() -> None
         assert (square[side // 2] == 90).all()
 
 
+@pytest.mark.slow
 def test_the_network_sees_the_whole_image(run: Run) -> None:
     image, geometry = _field(3, 2), Geometry()
     whole = prepare(image, geometry, None, "image")
@@ -139,6 +140,7 @@ def test_the_cells_of_a_field_and_the_controls_are_refused(run: Run) -> None:
         ablations.require_auditable(run, "controls")
 
 
+@pytest.mark.slow
 def test_what_is_counted_is_called_images(run: Run, tmp_path: Path) -> None:
     data = encode(_field(101, 2))
     read = intake.read(Reader(run), "whole.png", data)

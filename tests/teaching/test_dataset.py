@@ -16,6 +16,7 @@ from tests.factories.archives import shipped_run
 from tests.factories.decided_cells import SUPERVISOR, CaseMaker, both
 
 
+@pytest.mark.slow
 def test_decided_cells_are_an_indexed_data_set_grouped_by_case(make_case: CaseMaker) -> None:
     cases = [make_case(f"Patient {number}", both(2)) for number in range(3)]
     written = dataset.write(SUPERVISOR, decided.collect(cases), "march")
@@ -54,6 +55,7 @@ def test_the_names_are_those_of_c_nmc_and_a_case_with_both_classes_stays_one_sub
     assert sorted(again.cells["label"]) == [0, 0, 1, 1]
 
 
+@pytest.mark.slow
 def test_what_cannot_be_taught_is_left_out_and_counted(make_case: CaseMaker) -> None:
     make_case("unsigned", both(1), sign=False)
     mixed = make_case("mixed", [ALL, HEM, OTHER, EXCLUDED, None])
@@ -73,6 +75,7 @@ def test_what_cannot_be_taught_is_left_out_and_counted(make_case: CaseMaker) -> 
     assert len(everything.cells) == 4 and decided.NOT_SIGNED not in everything.left_out
 
 
+@pytest.mark.slow
 def test_the_scale_is_that_of_the_model_that_read_and_one_alone() -> None:
     shipped_run("demo-colour-bands")
     read = CaseMaker(run="demo-colour-bands")("read", both(3))

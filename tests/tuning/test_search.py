@@ -116,6 +116,7 @@ def test_the_objective_is_the_validation_cross_entropy_of_the_kept_epoch(
     assert search.objective(run) == value
 
 
+@pytest.mark.slow
 def test_the_test_part_has_no_say(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Trials whose test parts could not be read come out as those whose could."""
     plain = make(root, 3)
@@ -128,6 +129,7 @@ def test_the_test_part_has_no_say(root: Path, monkeypatch: pytest.MonkeyPatch) -
     assert [row.value for row in rows(blind)] == [row.value for row in rows(plain)]
 
 
+@pytest.mark.slow
 def test_the_first_trial_is_the_recipe_and_the_best_is_never_worse(root: Path) -> None:
     sweep = make(root, 14, learning_rate=1e-4, epochs=1)
     executor.work(sweep, Executor(measures=False))
@@ -152,6 +154,7 @@ def test_the_first_trial_is_the_recipe_and_the_best_is_never_worse(root: Path) -
     assert final.learning_rate == best.settings["learning_rate"]
 
 
+@pytest.mark.slow
 def test_importance_finds_the_setting_that_matters(root: Path) -> None:
     sweep = make(root, 12, ("learning_rate", "l2", "dropout"), epochs=1)
     executor.work(sweep, Executor(measures=False))
@@ -192,6 +195,7 @@ def _poor_later(wanted: config.RunConfig, epoch: int) -> float:
     return 0.5 if (wanted.learning_rate or 0) == 1e-3 else 0.9
 
 
+@pytest.mark.slow
 def test_a_poor_trial_is_asked_to_stop_and_told_as_pruned(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -230,6 +234,7 @@ def test_trials_over_folds_take_their_mean_and_are_pruned_between_folds(
     assert "the mean of 3 folds" in tuning.search_verdict(sweep.results)
 
 
+@pytest.mark.slow
 def test_a_search_that_was_cut_anywhere_goes_on_as_it_would_have(root: Path) -> None:
     whole = make(root, 5, ("learning_rate", "batch_size", "l2"), epochs=2)
     executor.work(whole, Executor(measures=False))

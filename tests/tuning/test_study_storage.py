@@ -55,6 +55,7 @@ def ask_all(sweep: Sweep, until: int | None = None) -> list[dict[str, object]]:
         return [trial.params for trial in study.trials]
 
 
+@pytest.mark.slow
 def test_a_search_suggests_the_same_wherever_its_study_is_kept(artifacts: Path, kind: str) -> None:
     """So many trials that the sampler looks at the earlier ones, and cut in the middle."""
     given = os.environ.pop("BLASTLENS_STUDY_STORAGE", None)

@@ -20,6 +20,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_fields(tmp_path_factory.mktemp("drawn") / "fields", fields=3, seed=4)
 
 
+@pytest.mark.slow
 def test_each_whole_white_cell_is_cut_at_scale_and_grouped_by_its_field(
     drawn: Path, tmp_path: Path
 ) -> None:

@@ -237,6 +237,7 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
         yield path
 
 
+@pytest.mark.slow
 def test_a_hostile_value_anywhere_is_found_in_a_line_that_shows(files: dict[str, bytes]) -> None:
     """Or harms nothing: `said` and `kappa` are words of which no event tells."""
     content = seal.open_sealed(files["html"]).content
