@@ -1,4 +1,4 @@
-"""Dataset: what stands out, in words; then the cells, the counts, the splits and the files."""
+"""Dataset: what stands out, in words; then the images, the counts, the splits and the files."""
 
 import pandas as pd
 import streamlit as st
@@ -20,13 +20,13 @@ HEADINGS = {
     **{name: label for name, (label, _) in summary.MEASURES.items()},
     **{name: name.capitalize() for name in ("part", "phase", "fold", "class", "label", "kind")},
     **{name: name.capitalize() for name in ("unlabelled", "subjects", "groups", "path", "reason")},
-    "images": "Cells",
-    "cells": "Cells",
+    "images": "Images",
+    "cells": "Images",
     "subject": "Subject",
     "subject_a": "Subject",
     "subject_b": "The other subject",
     "group": "Group of subjects",
-    "share": "Share of all cells",
+    "share": "Share of all",
     "flagged": "With a quality flag",
     "copies": "With a copy",
     "identical": "Identical pairs",
@@ -52,31 +52,31 @@ def show_counts(index: Index, _measured: pd.DataFrame | None) -> None:
     phases = parts[~parts["part"].str.startswith("fold_")]
     with st.container(horizontal=True, gap="large"):
         for name, number in (
-            ("Cells", phases["images"].sum()),
+            ("Images", phases["images"].sum()),
             ("▲ ALL", phases["ALL"].sum()),
             ("● HEM", phases["HEM"].sum()),
             ("Subjects", index.cells["subject"].nunique()),
             ("Groups of subjects", index.cells["group"].nunique()),
         ):
             st.metric(name, f"{number:,}", width="content")
-    charts.show(counts.by_part(parts), alt="Cells of each phase and fold", key="parts")
+    charts.show(counts.by_part(parts), alt="Images of each phase and fold", key="parts")
     if len(index.classes) > 2:
         show_table("Publisher's classes", summary.by_class(index))
     show_table("Phases and folds", parts)
 
 
 def show_subjects(index: Index, measured: pd.DataFrame | None) -> None:
-    """Who gave how many cells, and how their typical cell looks."""
+    """Who gave how many images, and how their typical cell looks."""
     table = cache.by_subject(index, measured)
     if table.empty:
         st.info("This data set names no subjects.")
         return
     charts.show(
         counts.by_subject(index.cells),
-        alt="Number of cells by subject and class",
+        alt="Number of images by subject and class",
         key="by_subject",
     )
-    looks = "Diameter, nucleus, stain density, texture and focus: the median over its cells"
+    looks = "Diameter, nucleus, stain density, texture and focus: the median over its images"
     st.caption(f"{looks}." if measured is not None else f"{looks}, once all are measured.")
     show_table("Subjects", table)
     show_table("Subjects that share images", summary.links(index))
@@ -97,17 +97,17 @@ def show_splits(index: Index, _measured: pd.DataFrame | None) -> None:
         labels = {method: SPLITS[method] for method in audits}
         method = st.selectbox("Parts of", **address.choice("parts_of", "split", labels))
         parts = parts_table(audits[method])
-        charts.show(counts.by_part(parts), alt="Cells of each part", key="split_parts")
+        charts.show(counts.by_part(parts), alt="Images of each part", key="split_parts")
         show_table("Parts", parts)
         st.caption(
-            "Drawn with seed 0, over all cells. Train checks the sample and the seed chosen there."
+            "Drawn with seed 0, over all images. Train checks the sample and the seed chosen there."
         )
 
 
 def show_files(index: Index, measured: pd.DataFrame | None) -> None:
     """Everything known of the files, to look through and to take away."""
     known = index.cells if measured is None else index.cells.merge(measured, on="image_id")
-    show_table("Cells", known)
+    show_table("Images", known)
     show_table("Copies", index.pairs)
     show_table("Rejected files", index.rejected)
     with st.container(horizontal=True):
@@ -147,14 +147,14 @@ def show_table(label: str, table: pd.DataFrame) -> None:
     download_table(f"{label} as CSV", table, f"{label}.csv")
 
 
-def show_cells(index: Index, measured: pd.DataFrame | None) -> None:
-    """What stands out, then the cells."""
+def show_images(index: Index, measured: pd.DataFrame | None) -> None:
+    """What stands out, then the images."""
     findings.show(index, measured)
     gallery.show(index, measured)
 
 
 VIEWS = {
-    "Cells": show_cells,
+    "Images": show_images,
     "Map": embedding.show,
     "Copies": duplicates.show,
     "Counts": show_counts,
@@ -165,7 +165,7 @@ VIEWS = {
 
 title(
     "Dataset",
-    "The cells, and faults to know of before you train.",
+    "The images, and faults to know of before you train.",
 )
 with shown_errors():
     choice, adding = st.columns([4, 1], vertical_alignment="bottom")

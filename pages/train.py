@@ -59,9 +59,9 @@ def _random_if_missing(run_config: RunConfig) -> RunConfig:
 
 
 def show_cost(configs: list[RunConfig], cells: int) -> None:
-    """Cells, disk space and time, before anything starts."""
+    """Images, disk space and time, before anything starts."""
     space = cost.estimate(configs[0], cells=cells).cache_mebibytes
-    size = f"{cells:,} cells, {space:,.0f} MiB on disk."
+    size = f"{cells:,} images, {space:,.0f} MiB on disk."
     training_time.show(size, configs, cells)
 
 

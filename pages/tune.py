@@ -30,7 +30,7 @@ KINDS = {
 }
 ANSWERS = {
     "cross-validation": "How sure is the number? The same settings are trained once a fold, until "
-    "every cell has been tested by a run that had not seen it.",
+    "every image has been tested by a run that had not seen it.",
     "search": "Which settings are better? Each trial trains with other settings, chosen by how the "
     "trials before it did.",
 }
@@ -144,7 +144,7 @@ def what_to_search(base: RunConfig, changes: dict[str, Setting], trials: int) ->
 def show_cost(plan: Plan, cells: int) -> bool:
     """Time and weights, before anything starts; whether it can start."""
     base, runs = plan.base, plan.most_runs
-    first = f"{runs} runs on {cells:,} cells, {launcher.where()}."
+    first = f"{runs} runs on {cells:,} images, {launcher.where()}."
     training_time.show(first, [base], cells, runs)
     return form.weights_are_there([base])
 

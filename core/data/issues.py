@@ -103,7 +103,7 @@ def _unknown(index: Index) -> list[DatasetIssue]:
     if listless:
         issues.append(
             DatasetIssue(
-                f"{_count(listless, 'cell')} of the preliminary test phase have no label: their "
+                f"{_count(listless, 'image')} of the preliminary test phase have no label: their "
                 "labels CSV is not in the folder, or lacks them.",
                 serious=True,
             )
@@ -112,14 +112,14 @@ def _unknown(index: Index) -> list[DatasetIssue]:
     if nameless:
         issues.append(
             DatasetIssue(
-                f"The subjects of {_count(nameless, 'labelled cell')} are not known. No patient "
+                f"The subjects of {_count(nameless, 'labelled image')} are not known. No patient "
                 "can be held out, so every number measured on them may be too good.",
                 serious=True,
             )
         )
     final = int((unlabelled & (cells["phase"] == "final")).sum())
     if final:
-        text = f"{_count(final, 'cell')} of the final test phase carry no label: for viewing only."
+        text = f"{_count(final, 'image')} of the final test phase carry no label: for viewing only."
         issues.append(DatasetIssue(text, serious=False))
     return issues
 

@@ -5,6 +5,7 @@ every measurement see the same: the cell, or, in a control run, less than the ce
 """
 
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,22 @@ INPUTS = (CELL, IMAGE, "silhouette", "size")
 CONTROLS = ("silhouette", "size")  # never models
 GREY = 128
 VERSION = "2"  # of what a network is shown
+
+
+_CELLS = re.compile(r"(?<!white )(?<!red )\b(a )?(c)(ell)(s?)\b", re.IGNORECASE)
+
+
+def said_of(text: str, item: str) -> str:
+    """Returns a text on what a model reads, written for cells, with the word for `item`.
+
+    `item` is `CELL` or `IMAGE`. White and red cells stay: they are what a picture shows.
+    """
+
+    def image(found: re.Match[str]) -> str:
+        article, first = found[1] or "", "I" if found[2] == "C" else "i"
+        return f"{article[:1]}{'n ' * bool(article)}{first}mage{found[4]}"
+
+    return _CELLS.sub(image, text) if item == IMAGE else text
 
 
 def pixels(

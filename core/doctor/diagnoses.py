@@ -8,7 +8,9 @@ ALL).
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
+from core.data.pixel_cache import said_of
 from core.doctor import fitting, measuring, record, setup
 from core.doctor.record import Evidence, Record
 from core.errors import RunError
@@ -174,8 +176,15 @@ def examine(run: Run) -> list[Diagnosis]:
     if run.adoption:
         present = [(fault, _without_training(evidence)) for fault, evidence in present]
     explained = {key for fault, _ in present for key in fault.explains}
+    said = partial(said_of, item=run.config.item)
     return [
-        Diagnosis(fault.key, fault.title, evidence.evidence, evidence.advice, evidence.repair)
+        Diagnosis(
+            fault.key,
+            said(fault.title),
+            said(evidence.evidence),
+            said(evidence.advice),
+            evidence.repair,
+        )
         for fault, evidence in present
         if fault.key not in explained
     ]

@@ -85,7 +85,7 @@ def _require(run: Run, choice: Choice) -> None:
 
 def _no_promise(run: Run, rows: pd.DataFrame) -> str | None:
     if rows["group"].isna().any():
-        return "the subjects of some validation cells are unknown"
+        return "the subjects of some validation images are unknown"
     if run.metrics and run.metrics.protocol.leaking:
         return "the model may have trained on the very subjects of the validation part"
     return None
@@ -97,7 +97,7 @@ def observed(scores: np.ndarray, allowed: float) -> float:
     Equal scores are on the same side. Raises `DataError` without scores.
     """
     if not len(scores):
-        raise DataError("The validation part has no cells of this class. Train with more cells.")
+        raise DataError("The validation part has no images of this class. Train with more cells.")
     may_lose = int(np.floor(allowed * len(scores) + 1e-9))
     return float(np.sort(scores)[min(may_lose, len(scores) - 1)])
 
@@ -186,8 +186,8 @@ def _require_classes(part: Part) -> None:
     for name in CLASSES:
         if not len(part.of(name)[0]):
             raise DataError(
-                f"The validation part has no {name} cells, so no operating point can be found on "
-                "it. Train with more cells, of more subjects."
+                f"The validation part has no {name} images, so no operating point can be found on "
+                "it. Train with more images, of more subjects."
             )
 
 

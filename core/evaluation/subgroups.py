@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from core.data import datasets
+from core.data import datasets, issues
 from core.data.indexing import Index
 from core.data.measures import measure
 from core.data.walk import Progress
@@ -37,8 +37,9 @@ def by_kind(run: TestSet, index: Index, progress: Progress | None = None) -> pd.
     """Returns results by the publisher's class, official fold, quality flag and cell size.
 
     Columns: by, part, cells, groups, and value, low and high of each metric of `SHOWN` (missing if
-    undefined). Sizes are thirds of the test cells by area, named with their limits. A cell with two
-    flags counts in both. Cells that the index no longer has are left out.
+    undefined). Sizes are thirds of the test cells by area, named with their limits; whole pictures
+    have none. A cell with two flags counts in both. Cells that the index no longer has are left
+    out.
 
     The test cells are measured if they are not yet; `progress` and what it raises are those of
     `core.data.measures.measure`.
@@ -52,7 +53,7 @@ def by_kind(run: TestSet, index: Index, progress: Progress | None = None) -> pd.
         *_classes(cells, index),
         *_folds(cells),
         *_flags(cells),
-        *_sizes(cells),
+        *([] if issues.whole_pictures(looks) else _sizes(cells)),
     ):
         of_part = replace(run, cells=run.cells.loc[chosen].reset_index(drop=True))
         row = {

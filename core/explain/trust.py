@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from core.data.pixel_cache import IMAGE, said_of
 from core.errors import DataError
 from core.explain import faithfulness
 from core.explain.faithfulness import Deletion
@@ -119,8 +120,10 @@ def judge(
         agreement=faithfulness.agreement_with_shuffled(view, heat, method, call, mask),
         deletion=faithfulness.deletion(view, heat, call, mask),
     )
-    badge, reason = _weigh(figures, call, skill, _ON_CELL if image is None else _ON_CELLS)
-    return Judgement(method.key, badge, reason, figures)
+    if image is None:
+        return Judgement(method.key, *_weigh(figures, call, skill, _ON_CELL), figures)
+    badge, reason = _weigh(figures, call, skill, _ON_CELLS)
+    return Judgement(method.key, badge, said_of(reason, IMAGE), figures)
 
 
 # Where the heat has to lie, and where it lies if it does not.

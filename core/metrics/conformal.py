@@ -43,7 +43,7 @@ def threshold(scores: np.ndarray, groups: np.ndarray, risk: float) -> float | No
     no score. Raises `DataError` without cells.
     """
     if not len(scores):
-        raise DataError("The validation part has no cells of this class. Train with more cells.")
+        raise DataError("The validation part has no images of this class. Train with more cells.")
     _, member = np.unique(groups, return_inverse=True)
     sizes = np.bincount(member)
     values, place = np.unique(scores, return_inverse=True)

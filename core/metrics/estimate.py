@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 # Why a number has no interval.
 UNDEFINED = "the value is undefined"
-TOO_FEW_GROUPS = "a class has cells of fewer than 3 groups of subjects"
-LEAKING = "the model was, or may have been, trained on cells of some of these subjects"
+TOO_FEW_GROUPS = "a class has images of fewer than 3 groups of subjects"
+LEAKING = "the model was, or may have been, trained on images of some of these subjects"
 NOT_MEASURED = "the run has no test part that can be read"
-UNKNOWN_SUBJECTS = "the subjects of some cells are not known"
+UNKNOWN_SUBJECTS = "the subjects of some images are not known"
 UNDEFINED_RESAMPLES = "most resamples leave it undefined"
 NO_SPREAD = "all resamples agree"
-BIASED = "chance raises it, and the more so the fewer cells there are"
+BIASED = "chance raises it, and the more so the fewer images there are"
 
 
 @dataclass(frozen=True)

@@ -81,9 +81,14 @@ class CellReading:
         return outline(self.image, self.region)
 
     @property
+    def item(self) -> str:
+        """What the model reads: "cell", or "image" if it sees whole images."""
+        return IMAGE if self.whole_image else CELL
+
+    @property
     def items(self) -> str:
-        """What the model reads: "cells", or "images" if it sees whole images."""
-        return f"{IMAGE if self.whole_image else CELL}s"
+        """The plural of `item`."""
+        return f"{self.item}s"
 
     @cached_property
     def region(self) -> np.ndarray:

@@ -168,7 +168,7 @@ def familiar(picture: CheckedPicture) -> Refusal | None:
     reference = picture.reference
     if reference is None or reference.appearance is None or reference.appearance_limit is None:
         picture.unchecked["appearance"] = (
-            _unknown("how its reference cells look")
+            _unknown(f"how its reference {picture.items} look")
             if reference is None
             else f"Its reference {picture.items} are too few to say how they look."
         )
@@ -208,7 +208,9 @@ def known(picture: CheckedPicture) -> Refusal | None:
     """Checks that the model finds it similar to its reference cells."""
     reference = picture.reference
     if reference is None or reference.limit is None:
-        reason = _unknown("its reference cells") if reference is None else reference.reason
+        reason = (
+            _unknown(f"its reference {picture.items}") if reference is None else reference.reason
+        )
         picture.unchecked["known"] = reason
         return None
     distance = reference.distance(picture.distances)

@@ -132,7 +132,7 @@ def settings_that_differ(runs: Sequence[TestSet]) -> dict[str, dict[str, str]]:
 def against_the_best(runs: Sequence[TestSet]) -> dict[str, str]:
     """Compares each run with the best one in the headline metric, in a few words."""
     ranked = compare.ranked(runs)
-    standing = {run.run_id: "not comparable: other test cells" for run in runs}
+    standing = {run.run_id: "not comparable: other test images" for run in runs}
     standing |= {run.run_id: f"not comparable: {_leak(run)}" for run in runs if run.leaking}
     if len(ranked) < 2:
         return standing | {run.run_id: "nothing to compare with" for run in ranked}
@@ -179,10 +179,10 @@ def verdict(runs: Sequence[TestSet], labels: dict[str, str] | None = None) -> st
     ranked = compare.ranked(runs)
     if len(ranked) < len(runs) - len(leaking):
         sentences.append(
-            "These runs were measured on different test cells, so their numbers cannot be ranked; "
+            "These runs were measured on different test images, so their numbers cannot be ranked; "
             "train them with the same data set, sample, split and seed."
             if len(ranked) < 2
-            else f"Only the {len(ranked)} runs tested on the same cells can be ranked."
+            else f"Only the {len(ranked)} runs tested on the same images can be ranked."
         )
         ranked = [] if len(ranked) < 2 else ranked
     if ranked:
@@ -196,7 +196,7 @@ def _ranking(runs: list[TestSet], labels: dict[str, str]) -> str:
     if undefined:
         return (
             f"Balanced accuracy is undefined for {', '.join(undefined)}: the test part lacks a "
-            "class. Train with more cells or another seed."
+            "class. Train with more images or another seed."
         )
     first = max(runs, key=lambda run: values[run.run_id] or 0.0)
     leader, score = labels[first.run_id], phrases.full(first.estimate(METRIC))

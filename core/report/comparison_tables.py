@@ -33,7 +33,7 @@ def note(rows: Sequence[ComparedRun], view: str) -> str:
     if view == "Probabilities":
         text += " Probability error and calibration error: lower is better."
     if any(metric in row.best for row in rows for metric in VIEWS[view]):
-        text += f" {BEST}: better than every run tested on the same cells, beyond chance."
+        text += f" {BEST}: better than every run tested on the same images, beyond chance."
     return text
 
 

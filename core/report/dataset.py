@@ -35,7 +35,7 @@ def split_verdict(audit: SplitAudit) -> str:
         )
     if audit.unknown_subjects:
         sentences.append(
-            f"The subjects of {audit.unknown_subjects:,} cells are not known: cells of one "
+            f"The subjects of {audit.unknown_subjects:,} images are not known: images of one "
             "patient may be on both sides, and the numbers may be too good."
         )
     return " ".join(sentences) or (
@@ -54,7 +54,7 @@ def what_follows(a: Any, b: Any) -> list[str]:
             "A subject is not known, so nothing keeps the two out of training and test at once."
         )
     elif a.subject == b.subject:
-        sentences.append(f"Both are of subject {a.subject}, whose cells are never split apart.")
+        sentences.append(f"Both are of subject {a.subject}, whose images are never split apart.")
     else:
         sentences.append(
             f"Subjects {a.subject} and {b.subject} are treated as one, the group {a.group}: the "

@@ -13,20 +13,20 @@ def axes(explained: tuple[float, float] | None) -> tuple[str, str]:
     return f"1st axis: {first}", f"2nd axis: {second}"
 
 
-def says(drawn: EmbeddingMap, shown: int, seen: str) -> str:
-    """What is near and far on a map of `shown` cells; `seen` is what near cells share."""
-    sentences = [f"{shown:,} cells. Near each other: {seen}."]
+def says(drawn: EmbeddingMap, shown: str, seen: str) -> str:
+    """What is near and far on a map of `shown`, "40 cells"; `seen` is what near ones share."""
+    sentences = [f"{shown}. Near each other: {seen}."]
     if drawn.explained is None:
         sentences.append(f"Neighbours are kept together. {_FAR}")
     else:
         kept = sum(drawn.explained)
         sentences.append(
-            f"The two axes show {kept:.0%} of how the cells vary; what differs along the other "
+            f"The two axes show {kept:.0%} of how they vary; what differs along the other "
             f"{1 - kept:.0%} lies on top of each other here."
         )
     if drawn.left_out:
         sentences.append(
-            f"{drawn.left_out:,} {'cell is' if drawn.left_out == 1 else 'cells are'} left out: "
+            f"{drawn.left_out:,} {'is' if drawn.left_out == 1 else 'are'} left out: "
             "nothing could be measured on them, or their files are gone."
         )
     return " ".join(sentences)

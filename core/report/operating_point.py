@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pandas as pd
 
-from core.data.pixel_cache import IMAGE
+from core.data.pixel_cache import said_of
 from core.evaluation.decision import Outcome, Reliability
 from core.metrics import reliability
 from core.metrics.estimate import Estimate
@@ -58,7 +58,7 @@ def in_percents(choice: Choice | None, lowest: float = 0.0, highest: float = 100
 
 def rule(calibration: Calibration, item: str) -> str:
     """Returns the rule for the call of an item, `RunConfig.item`, in one sentence."""
-    one = "an image" if item == IMAGE else f"a {item}"
+    one = said_of("a cell", item)
     text = f"It calls {one} ALL from a probability of {_percent(calibration.threshold)} on"
     if band := calibration.band:
         text = (
@@ -115,14 +115,20 @@ def beyond(outcome: Outcome, part: str, choice: Choice) -> str:
     )
 
 
-def table(parts: dict[str, Outcome]) -> pd.DataFrame:
-    """Returns one row a quantity and one column a part: the value and its interval, as text."""
+def table(parts: dict[str, Outcome], item: str) -> pd.DataFrame:
+    """Returns one row a quantity and one column a part: the value and its interval, as text.
+
+    `item` is what the run reads, `RunConfig.item`.
+    """
     rows = {
-        label: {part: _share(name, getattr(parts[part], name)) for part in sorted(parts)}
+        said_of(label, item): {
+            part: _share(name, getattr(parts[part], name)) for part in sorted(parts)
+        }
         for name, label in QUANTITIES.items()
         if any(getattr(outcome, name) is not None for outcome in parts.values())
     }
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("Of the cells").reset_index()
+    table = pd.DataFrame.from_dict(rows, orient="index")
+    return table.rename_axis(said_of("Of the cells", item)).reset_index()
 
 
 def _share(name: str, estimate: Estimate | None) -> str:

@@ -9,7 +9,7 @@ from core.evaluation.patients import Count, Patients
 from core.evaluation.test_set import TestSet
 from core.report.phrases import brief
 
-UNKNOWN = "The subject of some test cells is unknown, so patients cannot be counted."
+UNKNOWN = "The subject of some test images is unknown, so patients cannot be counted."
 
 
 def sentence(found: Patients) -> str:

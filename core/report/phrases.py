@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from core.data.pixel_cache import CELL
 from core.evaluation.test_set import TestSet
 from core.metrics.estimate import TOO_FEW_GROUPS, Estimate
 from core.runs.adoption import MAY_HAVE_SEEN
@@ -81,6 +82,12 @@ def protocol(run: TestSet) -> str:
     if run.facts.protocol.training_unknown:
         leak = f"; {MAY_HAVE_SEEN}"
     return words + leak + (", synthetic" if run.synthetic else "")
+
+
+def item(runs: Sequence[TestSet]) -> str:
+    """Returns what the runs read, `RunConfig.item`; "cell" if they do not read the same."""
+    items = {run.run.config.item for run in runs}
+    return items.pop() if len(items) == 1 else CELL
 
 
 def test_cells(run: TestSet) -> str:

@@ -42,9 +42,9 @@ def cross_validation_verdict(results: CrossValidationResults, folds: int) -> str
     if results.unknown_subjects:
         where = "of unknown patients, whom it may have trained on"
     if estimate.value is None:
-        return f"{label} is undefined in a fold. Take fewer folds or more cells."
+        return f"{label} is undefined in a fold. Take fewer folds or more images."
     done = f"{folds} folds" if finished == folds else f"{finished} of {folds} folds so far"
-    kind = "synthetic cells" if results.synthetic else "cells"
+    kind = "synthetic images" if results.synthetic else "images"
     score = phrases.full(estimate, " over folds")
     return f"{label} {score}: the mean of {done}, on {kind} {where}."
 
@@ -52,7 +52,7 @@ def cross_validation_verdict(results: CrossValidationResults, folds: int) -> str
 def pooled_sentence(pooled: PartMetrics) -> str:
     """Returns the result on all cells together in one sentence."""
     return (
-        f"Over all {pooled.images:,} cells together, each called by the fold that had not seen it: "
+        f"Over all {pooled.images:,} images, each called by the fold that had not seen it: "
         f"{classification.NAMES[METRIC].lower()} "
         f"{phrases.full(pooled.estimate(METRIC), ' over groups')}."
     )
@@ -62,7 +62,7 @@ def folds_table(results: CrossValidationResults) -> pd.DataFrame:
     """Returns one row a fold, with readable columns."""
     return pd.DataFrame(
         [
-            {"Fold": row.fold + 1, "Test cells": row.images, "Groups": row.groups}
+            {"Fold": row.fold + 1, "Test images": row.images, "Groups": row.groups}
             | {label: row.metric(name) for name, label in classification.NAMES.items()}
             | {"Run": row.run}
             for row in results.folds
@@ -79,7 +79,7 @@ def summary_table(results: CrossValidationResults) -> pd.DataFrame:
                 "Mean over folds": results.over_folds(name).mean,
                 "Standard deviation": results.over_folds(name).deviation,
                 "95% interval over folds": phrases.span(results.over_folds(name).interval),
-                "All cells together": results.pooled and results.pooled.metric(name),
+                "All images together": results.pooled and results.pooled.metric(name),
                 "95% interval over groups": phrases.span(
                     results.pooled.estimate(name).interval if results.pooled else None
                 ),

@@ -35,7 +35,7 @@ PRESETS: Mapping[str, Preset] = {
     ),
     "repaired": Preset(
         title="The same, repaired",
-        about="the same five on the same cells with the recommended recipe: held-out subjects, "
+        about="the same five on the same images with the recommended recipe: held-out subjects, "
         "each network's own pixel scaling, augmentation, class weights, the best epoch kept",
         recipe="recommended",
         split="subject",
@@ -57,7 +57,7 @@ def configs(
     sample = study_cells(cells)
     if sample < config.MIN_SAMPLE:
         raise DataError(
-            f"The rarer class has {sample // 2} cells; the study needs at least 3. Add cells of "
+            f"The rarer class has {sample // 2} images; the study needs at least 3. Add images of "
             "that class."
         )
     common = {"split": preset.split, "sample": sample, "balance": "balanced", **(settings or {})}

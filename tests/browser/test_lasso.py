@@ -29,7 +29,7 @@ def test_a_lasso_picks_the_cells_within_it(chromium: "Browser", app_url: str) ->
     page.goto(f"{app_url}/dataset?view=Map")
     place = page.locator(".js-plotly-plot .nsewdrag").first
     place.wait_for(timeout=90_000)
-    expect(page.get_by_text("Draw around cells on the map")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("Draw around some on the map")).to_be_visible(timeout=30_000)
     place.scroll_into_view_if_needed()
     page.wait_for_timeout(1000)  # till the map has its size
     box = place.bounding_box()

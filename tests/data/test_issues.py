@@ -165,11 +165,11 @@ def _with(**columns: object) -> Index:
 
 def test_missing_labels_and_subjects_are_told_by_phase() -> None:
     told = _said(_with(phase=["preliminary"] * 2, label=None))
-    assert told.keys() == {"unlabelled"} and "2 cells" in told["unlabelled"].text
+    assert told.keys() == {"unlabelled"} and "2 images" in told["unlabelled"].text
     told = _said(_with(phase=["final"] * 2, label=None))
-    assert told.keys() == {"final"} and "2 cells" in told["final"].text
+    assert told.keys() == {"final"} and "2 images" in told["final"].text
     told = _said(_with(phase=["training"] * 2, label=[0, 1]))
-    assert told.keys() == {"nameless"} and "2 labelled cells" in told["nameless"].text
+    assert told.keys() == {"nameless"} and "2 labelled images" in told["nameless"].text
 
 
 def test_a_missing_labels_csv_is_found_on_disk_and_a_complete_one_is_not(tmp_path: Path) -> None:

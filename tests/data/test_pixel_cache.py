@@ -8,7 +8,7 @@ from core.cells.masks import cell_mask
 from core.data import pixel_cache
 from core.data.geometry import Geometry, fit
 from core.data.images import decode
-from core.data.pixel_cache import INPUTS, pixels
+from core.data.pixel_cache import CELL, IMAGE, INPUTS, pixels, said_of
 from core.errors import ConfigError, DataError
 
 SMALL = Geometry(450, 64)
@@ -133,3 +133,11 @@ def test_a_kept_array_that_is_damaged_is_made_anew(demo_root, cells, damage):
     if damage == "another array":
         np.save(file, before[:2])
     np.testing.assert_array_equal(pixels(demo_root, cells, SMALL), before)
+
+
+def test_what_a_model_reads_has_one_word() -> None:
+    text = "A cell of each. Cells that are a cell's own; white cells on black, red cells aside."
+    assert said_of(text, CELL) == text
+    assert said_of(text, IMAGE) == (
+        "An image of each. Images that are an image's own; white cells on black, red cells aside."
+    )

@@ -72,8 +72,8 @@ def test_a_seed_decides_the_sample(demo_index):
 @pytest.mark.parametrize(
     ("images", "balance", "message"),
     [
-        (121, "natural", "needs 73 ALL cells; the data set has 72"),
-        (98, "balanced", "needs 49 HEM cells; the data set has 48"),
+        (121, "natural", "needs 73 ALL images; the data set has 72"),
+        (98, "balanced", "needs 49 HEM images; the data set has 48"),
         (10, "uniform", "balance is 'uniform'; it can be natural, balanced"),
     ],
 )

@@ -106,9 +106,9 @@ def test_the_verdict_names_every_number_and_hides_no_leak_behind_another():
     assert "leaks: 3 groups of subjects, 71 identical and 5 nearly identical" in words
     assert "not known" not in words
     words = split_verdict(_audited(unknown_subjects=1200))
-    assert "1,200 cells are not known" in words and "leaks" not in words
+    assert "1,200 images are not known" in words and "leaks" not in words
     words = split_verdict(_audited(unknown_subjects=4, exact_pairs_crossing=9))
-    assert "4 cells are not known" in words and "9 identical" in words
+    assert "4 images are not known" in words and "9 identical" in words
 
 
 def test_the_official_folds_leak_where_a_subject_has_two_ids(tmp_path):

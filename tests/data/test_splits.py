@@ -80,10 +80,10 @@ def test_a_class_that_never_leads_its_group_still_reaches_every_part(demo_index,
     [
         (
             {"a": (0, 9), "b": (0, 9), "c": (9, 0), "d": (9, 0), "e": (9, 0)},
-            "ALL cells come from 2",
+            "ALL images come from 2",
         ),
-        ({"a": (0, 9), "b": (0, 9), "c": (0, 9), "d": (9, 0)}, "HEM cells come from 1"),
-        ({"a": (0, 9), "b": (0, 9), "c": (0, 9)}, "HEM cells come from 0"),
+        ({"a": (0, 9), "b": (0, 9), "c": (0, 9), "d": (9, 0)}, "HEM images come from 1"),
+        ({"a": (0, 9), "b": (0, 9), "c": (0, 9)}, "HEM images come from 0"),
     ],
 )
 def test_fewer_than_three_groups_of_a_class_cannot_be_split_by_subject(demo_index, groups, message):
@@ -104,7 +104,7 @@ def test_the_image_split_keeps_class_shares_and_leaks_and_the_subject_split_does
 
 
 def test_an_image_split_needs_three_cells_of_each_class_and_no_more(demo_index):
-    with pytest.raises(DataError, match=r"There are 2 HEM cells.*at least 3"):
+    with pytest.raises(DataError, match=r"There are 2 HEM images.*at least 3"):
         split(demo_index, "image", seed=0, cells=table_of_groups({"a": (2, 2)}))
     for cells in range(3, 12):
         table = table_of_groups({"a": (cells, cells)})
@@ -146,7 +146,7 @@ def test_the_preliminary_split_tests_on_that_phase_alone_and_trains_by_group(see
 
 
 def test_without_the_preliminary_phase_its_split_says_what_is_missing(demo_index):
-    with pytest.raises(DataError, match=r"needs the cells of .* labels CSV, and finds none"):
+    with pytest.raises(DataError, match=r"needs the images of .* labels CSV, and finds none"):
         split(demo_index, "preliminary", seed=0)
 
 
@@ -166,20 +166,20 @@ def test_only_labelled_cells_of_the_right_phases_enter_a_split(method):
 def test_a_set_without_labels_cannot_be_split(method):
     found = index_of(pd.DataFrame({"label": [None] * 4, "phase": ["final"] * 4}))
     assert pool(found, method).empty
-    with pytest.raises(DataError, match="no labelled cells"):
+    with pytest.raises(DataError, match="no labelled images"):
         split(found, method, seed=0)
 
 
 def test_cells_of_unknown_subjects_split_by_image_alone_and_the_audit_says_so():
     cells = pd.DataFrame({"subject": [None] * 40, "label": [0, 1] * 20})
     found = index_of(cells)
-    with pytest.raises(DataError, match="subjects of 40 cells are not known"):
+    with pytest.raises(DataError, match="subjects of 40 images are not known"):
         split(found, "subject", seed=0)
     parts = split(found, "image", seed=0)
     told = audit(parts, found.pairs)
     assert (told.leaking, told.groups_crossing, told.unknown_subjects) == (True, 0, 40)
     assert [told.parts[part].groups for part in PARTS] == [0, 0, 0]
-    assert "40 cells are not known" in split_verdict(told)
+    assert "40 images are not known" in split_verdict(told)
 
 
 def test_a_part_without_a_class_is_refused():

@@ -60,7 +60,7 @@ def test_the_order_of_the_cells_does_not_matter(order: list[int]) -> None:
 def test_what_cannot_be_measured_is_left_out_and_counted(tmp_path: Path) -> None:
     table = looks(40, 52, np.nan, 77)
     drawn = embedding_map.of_measures(cells(4), table, "pca")
-    assert drawn.left_out == 1 and "1 cell is left out" in maps.says(drawn, 3, "alike")
+    assert drawn.left_out == 1 and "1 is left out" in maps.says(drawn, "3 cells", "alike")
     assert drawn.place(cells(4)).index.tolist() == [0, 1, 3]
     drawn.save(tmp_path / "map.npz")
     kept = embedding_map.load(tmp_path / "map.npz")

@@ -83,10 +83,10 @@ def test_runs_of_different_cells_are_not_ranked():
     half = CELLS[:160]
     other = invented.run("other", half, invented.logits(CELLS, 3)[:160])
     good, poor = run("good", 3), run("poor", 0.5)
-    assert "different test cells" in verdict([good, other])
+    assert "different test images" in verdict([good, other])
     assert "better" not in verdict([good, other])
     three = verdict([good, other, poor])
-    assert "Only the 2 runs tested on the same cells can be ranked. good is better" in three
+    assert "Only the 2 runs tested on the same images can be ranked. good is better" in three
     assert not any(row.best for row in rows([good, other]))
 
 
@@ -136,7 +136,7 @@ def test_unknown_subjects_take_the_intervals_away():
     some = CELLS.assign(group=CELLS["group"].where(CELLS.index > 0))
     one = invented.run("one", some, invented.logits(CELLS, 1), leaking=True)
     assert {one.estimate(name).reason for name in NAMES} == {
-        "the subjects of some cells are not known"
+        "the subjects of some images are not known"
     }
     assert one.metrics.intervals == dict.fromkeys(NAMES) and one.groups is None
 

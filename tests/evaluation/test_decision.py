@@ -102,7 +102,7 @@ def test_a_preview_tells_of_both_parts_and_writes_nothing(artifacts) -> None:
     assert {file.name: file.stat().st_mtime_ns for file in path.iterdir()} == before
     assert list(told.parts) == ["validation", "test"] and told.shown_part == "test"
     assert told.parts["validation"].missed.value <= 0.05
-    table = operating_point.table(told.parts)
+    table = operating_point.table(told.parts, "cell")
     assert len(table) == 6 and list(table)[1:] == ["test", "validation"]
     scores = told.reliability["validation"]
     # A temperature is fitted to lower the log-loss of these very cells.

@@ -83,9 +83,9 @@ def test_too_few_groups_are_told_with_the_least_that_can_be_promised() -> None:
 
 def test_a_missing_class_is_an_error_that_says_so() -> None:
     for part, name in ((_part([0.5], []), "HEM"), (_part([], [0.5]), "ALL")):
-        with pytest.raises(DataError, match=f"no {name} cells"):
+        with pytest.raises(DataError, match=f"no {name} images"):
             points.find_threshold(part, 0.1, "observed")
-        with pytest.raises(DataError, match=f"no {name} cells"):
+        with pytest.raises(DataError, match=f"no {name} images"):
             points.find_band(part, 0.5, 0.1, "observed")
 
 
@@ -219,7 +219,7 @@ def test_nothing_is_promised_of_subjects_unknown_or_trained_on(run: Run) -> None
     assert "may have trained on the very subjects" in told.reason
     table = run.predictions.assign(group=pd.array([None] * len(run.predictions), "str"))
     table.to_parquet(run.path / "predictions.parquet", index=False)
-    with pytest.raises(ConfigError, match="subjects of some validation cells are unknown"):
+    with pytest.raises(ConfigError, match="subjects of some validation images are unknown"):
         points.propose(run, Choice(0.3, basis="promised"))
 
 

@@ -40,7 +40,7 @@ def test_the_threshold_never_falls_as_more_is_allowed_and_keeps_its_bound() -> N
 
 
 def test_no_cells_are_an_error() -> None:
-    with pytest.raises(DataError, match="no cells of this class"):
+    with pytest.raises(DataError, match="no images of this class"):
         threshold(np.array([]), np.array([]), 0.1)
 
 

@@ -40,7 +40,7 @@ def test_a_link_opens_a_cell_and_a_view(workspace: Path) -> None:
     assert "SHA-256" in words(app) and app.query_params["cell"]
     assert "SHA-256" in words(open_link("dataset", cell=app.query_params["cell"]))
     files = open_link("dataset", view="Files", dataset="demo")
-    assert "Cells" in words(files) and files.session_state["view"] == "Files"
+    assert "Images" in words(files) and files.session_state["view"] == "Files"
 
 
 def test_a_link_shows_the_runs_in_the_same_order(workspace: Path) -> None:
@@ -79,7 +79,7 @@ def test_a_link_shows_an_example_with_the_same_heat_map(workspace: Path) -> None
     [
         ("dataset", {"dataset": "/etc"}, "the data set /etc, which is not here"),
         ("dataset", {"view": "Nothing"}, "the tab Nothing, which is not here"),
-        ("dataset", {"cell": "gone.bmp"}, "no cell gone.bmp"),
+        ("dataset", {"cell": "gone.bmp"}, "no image gone.bmp"),
         ("compare", {"section": "Nothing"}, "the tab Nothing"),
         ("compare", {"runs": "gone"}, "the run gone, which is not here"),
         ("predict", {"models": "gone"}, "the run gone, which is not here"),

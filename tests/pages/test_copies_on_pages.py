@@ -43,5 +43,5 @@ def test_findings_lead_to_their_pairs_and_cells(tmp_path: Path) -> None:
     flagged = int((measured["quality"] != "").sum())
     assert flagged
     app = open_page("dataset", dataset=tmp_path)
-    button(app, "Look at the flagged cells").click().run()
-    assert f"{flagged} of 6 cells" in words(app) and not app.exception
+    button(app, "Look at the flagged images").click().run()
+    assert f"{flagged} of 6 images" in words(app) and not app.exception

@@ -17,7 +17,7 @@ from tests.factories.app import button, downloads, labels, open_page, tiles, wor
 
 def test_the_dataset_page_filters_pages_and_inspects(workspace: Path) -> None:
     app = open_page("dataset")
-    assert f"{CELLS} of {CELLS} cells" in words(app)
+    assert f"{CELLS} of {CELLS} images" in words(app)
     app.segmented_control(key="class").select("HEM").run()
     shown = tiles(app)
     assert shown and all("HEM" in button.label for button in shown)
@@ -31,7 +31,7 @@ def test_the_dataset_page_filters_pages_and_inspects(workspace: Path) -> None:
         ("Counts", "Phases and folds"),
         ("Subjects", "Subjects as CSV"),
         ("Splits", "This split leaks"),
-        ("Files", "Cells as CSV"),
+        ("Files", "Images as CSV"),
     ],
 )
 def test_each_view_of_a_data_set_shows_its_facts(workspace: Path, view: str, said: str) -> None:
@@ -48,7 +48,7 @@ def test_rarer_filters_narrow_the_gallery(workspace: Path) -> None:
     app = open_page("dataset")
 
     def shown() -> int:
-        found = re.search(rf"(\d+) of {CELLS} cells", words(app))
+        found = re.search(rf"(\d+) of {CELLS} images", words(app))
         return int(found[1]) if found else 0
 
     app.segmented_control(key="fold").select(0).run()
@@ -58,7 +58,7 @@ def test_rarer_filters_narrow_the_gallery(workspace: Path) -> None:
     by_label["Part"].select("test").run()
     assert 0 <= shown() < in_fold
     by_label["Copies"].select("identical copy").run()
-    assert "No cell matches" in words(app) and not app.exception
+    assert "No image matches" in words(app) and not app.exception
 
 
 def test_the_inspector_shows_measures_and_leads_to_a_similar_cell(workspace: Path) -> None:
@@ -85,17 +85,17 @@ def test_before_the_cells_are_measured_the_page_shows_them_and_says_what_is_to_c
     datasets.add(str(demo_root))
     app = open_page("dataset")
     (bar,) = app.get("progress")
-    assert re.search(rf"Measuring .*: 10 of {CELLS} cells, .* left", bar.proto.text)
-    assert f"{CELLS} of {CELLS} cells" in words(app) and "quality flag" not in words(app)
+    assert re.search(rf"Measuring .*: 10 of {CELLS} images, .* left", bar.proto.text)
+    assert f"{CELLS} of {CELLS} images" in words(app) and "quality flag" not in words(app)
     order = next(box for box in app.selectbox if box.label == "Order")
     order.select("largest first").run()
-    assert "works once all cells are measured" in words(app) and not app.error
+    assert "works once all images are measured" in words(app) and not app.error
     order.select("file name").run()
     tiles(app)[0].click().run()
     table = next(frame.value for frame in app.dataframe if "measure" in frame.value)
     assert (table["cell"] != "").all() and (table["median"] == "").all()
     assert "stand here once all are measured" in words(app) and not app.error
-    for view, said in (("Subjects", "once all are measured"), ("Files", "Cells")):
+    for view, said in (("Subjects", "once all are measured"), ("Files", "Images")):
         app.session_state["view"] = view
         app.run()
         assert said in words(app) and not app.error and not app.exception
@@ -108,14 +108,14 @@ def test_measuring_is_stopped_and_goes_on_when_asked_to(
     datasets.add(str(demo_root))
     app = open_page("dataset")
     app.button(key="measuring_stop").click().run()
-    assert f"Measuring was stopped; {CELLS - 10} of {CELLS} cells are left" in words(app)
+    assert f"Measuring was stopped; {CELLS - 10} of {CELLS} images are left" in words(app)
     assert not app.get("progress")
     monkeypatch.setattr(measuring, "CELLS", CELLS)
     monkeypatch.setattr(measuring, "SECONDS", 60)
     button(app, "Go on measuring").click().run()
     assert not app.get("progress") and not app.exception
     next(box for box in app.selectbox if box.label == "Order").select("largest first").run()
-    assert f"{CELLS} of {CELLS} cells" in words(app)
+    assert f"{CELLS} of {CELLS} images" in words(app)
 
 
 @pytest.mark.slow
@@ -130,7 +130,7 @@ def test_a_file_that_cannot_be_measured_is_named_and_the_gallery_stays(
     gone.unlink()
     app.run()
     assert f"{gone.name} cannot be read" in words(app) and not app.exception
-    assert f"{CELLS} of {CELLS} cells" in words(app) and "Go on measuring" in labels(app)
+    assert f"{CELLS} of {CELLS} images" in words(app) and "Go on measuring" in labels(app)
 
 
 @pytest.mark.slow
@@ -175,4 +175,4 @@ def test_a_set_of_whole_pictures_is_shown_whole_by_its_publisher_s_classes(
     app.session_state["view"] = "Counts"
     app.run()
     table = next(one.value for one in app.dataframe if "Publisher's class" in one.value)
-    assert table["Cells"].tolist() == [3, 3, 3, 3] and not app.exception
+    assert table["Images"].tolist() == [3, 3, 3, 3] and not app.exception

@@ -35,7 +35,7 @@ def test_the_map_of_a_data_set_is_drawn_once_and_coloured(workspace: object) -> 
     app.session_state["view"] = "Map"
     app.run()
     assert not app.exception and not app.error
-    assert "The two axes show" in words(app) and "Draw around cells" in words(app)
+    assert "The two axes show" in words(app) and "Draw around some" in words(app)
     index = datasets.index(datasets.resolve("demo"))
     assert embedding_job.of_data_set(index, "pca").status.state == "succeeded"
     for colouring in ("subject", "quality flag", "error of a model"):
@@ -58,11 +58,11 @@ def test_a_link_shows_the_cells_that_were_picked_on_a_map(workspace: object) -> 
     text = picked.drawn(job.name[:8], [around], placed).text
     app = open_link("dataset", view="Map", dataset_map_picked=text)
     assert not app.exception and x1 > middle
-    assert f"{left.sum()} of {len(index.cells)} cells" in words(app)
+    assert f"{left.sum()} of {len(index.cells)} images" in words(app)
     button(app, "Pick none").click().run()
-    assert "Draw around cells" in words(app) and "dataset_map_picked" not in app.query_params
+    assert "Draw around some" in words(app) and "dataset_map_picked" not in app.query_params
     other = open_link("dataset", view="Map", dataset_map_picked=f"x{text}")
-    assert "picked on another map" in words(other) and "Draw around cells" in words(other)
+    assert "picked on another map" in words(other) and "Draw around some" in words(other)
 
 
 @pytest.mark.usefixtures("_drawn_at_once")

@@ -112,7 +112,7 @@ def test_a_validation_part_without_blasts_says_what_cannot_be(run: Run) -> None:
     table.to_parquet(run.path / "predictions.parquet", index=False)
     run.calibration.write(run.path / "calibration.json")  # as a new run has its own
     app = opened()
-    assert "no ALL cells" in app.warning[0].value and app.button[0].disabled
+    assert "no ALL images" in app.warning[0].value and app.button[0].disabled
 
 
 @pytest.mark.parametrize(("share", "shown"), [(0.07, 7.0), (0.9, 50.0), (0.001, 0.5)])

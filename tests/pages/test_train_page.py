@@ -153,9 +153,9 @@ def test_every_setting_of_a_run_can_be_chosen(workspace: Path) -> None:
     assert labels >= {
         "Epochs", "Batch size", "Learning rate", "Over the epochs", "Keep", "Arithmetic",
         "Stop after epochs without a better one", "Label smoothing", "Unequal classes",
-        "Strength (1 is usual)", "Views computed of each cell", "Dropout", "L2 penalty",
+        "Strength (1 is usual)", "Views computed of each image", "Dropout", "L2 penalty",
         "Random instead of ImageNet weights", "Fine-tune top blocks", "Fine-tuning epochs",
-        "Fine-tuning rate", "Split", "Seed", "Cells", "Classes",
+        "Fine-tuning rate", "Split", "Seed", "Images", "Classes",
     }  # fmt: skip
 
 

@@ -36,7 +36,7 @@ def made(kind: str, name: str, **settings: object) -> Sweep:
 
 def test_a_cross_validation_is_started_shown_live_stopped_and_resumed(launched: list[str]) -> None:
     app = open_page("tune")
-    assert "Nothing crosses" in words(app) and "5 runs on 120 cells" in words(app)
+    assert "Nothing crosses" in words(app) and "5 runs on 120 images" in words(app)
     next(n for n in app.number_input if n.label == "Folds").set_value(3).run()
     button(app, "Start").click().run()
     (sweep,) = sweep_store.sweeps()
@@ -61,7 +61,7 @@ def test_a_finished_cross_validation_is_a_sentence_a_chart_and_tables(launched: 
     said = words(app)
     assert not app.exception and not app.error
     assert re.search(r"Balanced accuracy 0\.\d\d \(95% interval over folds", said)
-    assert "Over all 60 cells together" in said and "Nadeau and Bengio" in said
+    assert "Over all 60 images," in said and "Nadeau and Bengio" in said
     (chart,) = app.get("plotly_chart")
     assert "each fold" in chart.proto.spec
     summary, folds = (frame.value for frame in app.dataframe)
@@ -82,7 +82,7 @@ def test_a_search_is_started_over_the_chosen_settings(launched: list[str]) -> No
     app.segmented_control[0].select("search").run()
     next(n for n in app.number_input if n.label == "Trials").set_value(4).run()
     app.pills[0].set_value(["learning_rate", "l2"]).run()
-    assert "4 runs on 120 cells" in words(app) and not app.exception
+    assert "4 runs on 120 images" in words(app) and not app.exception
     button(app, "Start").click().run()
     (sweep,) = sweep_store.sweeps()
     plan = sweep.plan

@@ -14,6 +14,7 @@ from core.data.geometry import Geometry, fit, letterbox
 from core.data.images import encode
 from core.data.pixel_cache import IMAGE, prepare
 from core.data.synthetic.smear_field import draw_field
+from core.doctor.diagnoses import examine
 from core.errors import ModelError, RunError
 from core.evaluation.test_set import TestSet
 from core.explain.overlay import resize_heat
@@ -157,4 +158,6 @@ def test_what_is_counted_is_called_images(run: Run, tmp_path: Path) -> None:
     assert phrases.test_cells(test).startswith(f"{len(test.cells)} images of")
     assert "Test images" in comparison_tables.numbers(comparison.rows([test]))
     card = markdown(sections.build(run, []))
-    assert "images of" in card and not re.search(r"\d cells|test cells", card)
+    assert "images of" in card and not re.search(r"\d cells|(test|every|its) cells?\b", card, re.I)
+    found = " ".join(f"{one.title} {one.evidence} {one.advice}" for one in examine(run))
+    assert "images" in found and "cell" not in found

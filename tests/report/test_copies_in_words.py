@@ -12,7 +12,7 @@ ONE = {"subject": "7", "group": "7+8", "label": 1, "fold": 0, "part": None}
 @pytest.mark.parametrize(
     ("other", "said"),
     [
-        ({}, "Both are of subject 7, whose cells are never split apart."),
+        ({}, "Both are of subject 7, whose images are never split apart."),
         ({"subject": "8"}, "treated as one, the group 7+8"),
         ({"subject": None}, "nothing keeps the two out of training and test at once"),
         ({"label": 0}, "The labels disagree"),

@@ -53,5 +53,5 @@ def test_single_settings_change_every_run() -> None:
 def test_what_cannot_be_queued_is_refused_in_words() -> None:
     with pytest.raises(ConfigError, match="'other'; it can be original-study"):
         presets.configs("other", Path("/x"), CELLS)
-    with pytest.raises(DataError, match="rarer class has 0 cells"):
+    with pytest.raises(DataError, match="rarer class has 0 images"):
         presets.configs("repaired", Path("/x"), pd.DataFrame({"label": [1] * 50}))

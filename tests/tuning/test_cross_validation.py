@@ -93,13 +93,13 @@ def test_results_follow_from_the_run_folders() -> None:
         f"Balanced accuracy {np.mean(scores):.2f} (95% interval"
     )
     assert cross_validation_verdict(found, 3).endswith(
-        "the mean of 3 folds, on synthetic cells of held-out subjects."
+        "the mean of 3 folds, on synthetic images of held-out subjects."
     )
     shown = folds_table(found)
     assert list(shown["Fold"]) == [1, 2, 3] and list(shown["Balanced accuracy"]) == scores
     row = summary_table(found).set_index("Metric").loc["Balanced accuracy"]
     assert row["Mean over folds"] == pytest.approx(np.mean(scores))
-    assert row["All cells together"] == found.pooled.balanced_accuracy
+    assert row["All images together"] == found.pooled.balanced_accuracy
     assert " to " in row["95% interval over folds"] and " to " in row["95% interval over groups"]
 
 
@@ -115,7 +115,7 @@ def test_the_pooled_figure_is_of_every_cells_out_of_fold_prediction() -> None:
     assert pooled == evaluate.measure(tested.reset_index(drop=True), 0.5)
     low, high = pooled.intervals["balanced_accuracy"]
     assert low < pooled.balanced_accuracy < high
-    assert f"Over all {len(tested)} cells" in pooled_sentence(pooled)
+    assert f"Over all {len(tested)} images" in pooled_sentence(pooled)
     contract = runs[0].calibration
     contract.replace(threshold=0.4).write(runs[0].path / "calibration.json")
     assert results(sweep).pooled is None
@@ -146,7 +146,7 @@ def test_the_verdict_names_what_is_wrong_with_a_number() -> None:
         )
         return cross_validation_verdict(found.replace(**changes), 3)
 
-    assert "cells of held-out subjects" in verdict()
+    assert "images of held-out subjects" in verdict()
     assert "so it is too good" in verdict(leaking=True)
     unknown = verdict(leaking=True, unknown_subjects=9)
     assert "unknown patients, whom it may have trained on" in unknown

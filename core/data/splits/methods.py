@@ -44,7 +44,7 @@ def split(
     cells = pool(index, method) if cells is None else cells
     if cells.empty:
         raise DataError(
-            f"{index.name} has no labelled cells of the training phase to split. Say which "
+            f"{index.name} has no labelled images of the training phase to split. Say which "
             "classes are ALL and HEM, or add the table of labels."
         )
     parts = METHODS[method](cells, np.random.default_rng(seed))
@@ -54,7 +54,7 @@ def split(
         if classes < 2:
             raise DataError(
                 f"Under the split {method!r} the {part} part of {index.name} lacks a class. "
-                "Take more cells, another seed or another split."
+                "Take more images, another seed or another split."
             )
     return result
 
@@ -81,7 +81,7 @@ def cross_validation(
         if len(np.unique(labels[number == part])) < 2:
             raise DataError(
                 f"With {folds} folds, one of {index.name} lacks a class. Take fewer folds, more "
-                "cells or another seed."
+                "images or another seed."
             )
     parts = np.full(len(cells), "train", dtype=object)
     parts[number == (fold + 1) % folds] = "validation"
@@ -108,7 +108,7 @@ def _deal_groups(
     unknown = int(cells["group"].isna().sum())
     if unknown:
         raise DataError(
-            f"The subjects of {unknown} cells are not known, so none can be held out. Use the "
+            f"The subjects of {unknown} images are not known, so none can be held out. Use the "
             "split 'image', and take its numbers for what they are: patients may be on both sides."
         )
     counts = pd.crosstab(cells["group"], cells["label"]).reindex(columns=[0, 1], fill_value=0)
@@ -116,7 +116,7 @@ def _deal_groups(
         have = int((counts[label] > 0).sum())
         if have < len(fractions):
             raise DataError(
-                f"{name} cells come from {have} group(s) of subjects; a subject-disjoint split "
+                f"{name} images come from {have} group(s) of subjects; a subject-disjoint split "
                 f"into {len(fractions)} parts needs at least {len(fractions)}. Add subjects."
             )
     sizes = counts.to_numpy(float)
@@ -144,7 +144,7 @@ def _by_phase(cells: pd.DataFrame, rng: np.random.Generator) -> np.ndarray:
     test = (cells["phase"] == "preliminary").to_numpy()
     if not test.any():
         raise DataError(
-            "The split 'preliminary' needs the cells of C-NMC's preliminary test phase with their "
+            "The split 'preliminary' needs the images of C-NMC's preliminary test phase with their "
             "labels CSV, and finds none. Add them to the folder, or use the split 'subject'."
         )
     parts = np.full(len(cells), "test", dtype=object)
@@ -179,7 +179,7 @@ def _by_image(cells: pd.DataFrame, rng: np.random.Generator) -> np.ndarray:
         rows = rng.permutation(np.flatnonzero(cells["label"] == label))
         if len(rows) < len(PARTS):
             raise DataError(
-                f"There are {len(rows)} {name} cells; a split into {', '.join(PARTS)} needs at "
+                f"There are {len(rows)} {name} images; a split into {', '.join(PARTS)} needs at "
                 f"least {len(PARTS)}. Take more cells."
             )
         first, second = np.round(np.cumsum(FRACTIONS)[:-1] * len(rows)).astype(int)
@@ -196,7 +196,7 @@ def _by_fold(cells: pd.DataFrame, rng: np.random.Generator) -> np.ndarray:
     elsewhere = int(parts.isna().sum())
     if elsewhere:
         raise DataError(
-            f"The split 'folds' needs every cell in fold_0, fold_1 or fold_2; {elsewhere:,} are "
+            f"The split 'folds' needs every image in fold_0, fold_1 or fold_2; {elsewhere:,} are "
             "in none of them. Use the split 'subject'."
         )
     values: np.ndarray = parts.to_numpy()
@@ -213,7 +213,7 @@ def _as_published(cells: pd.DataFrame, rng: np.random.Generator) -> np.ndarray:
     nowhere = sum(part is None for part in parts)
     if nowhere:
         raise DataError(
-            "The split 'published' needs every cell in a part of the publisher's (folders or a "
+            "The split 'published' needs every image in a part of the publisher's (folders or a "
             f"column with train, validation, test); {nowhere:,} are in none. Use the split "
             "'subject' or 'image'."
         )

@@ -53,11 +53,11 @@ def sample(cells: pd.DataFrame, images: int, *, balance: str, seed: int) -> pd.D
         name = "ALL" if label else "HEM"
         if number < 1:
             raise ConfigError(
-                f"A {balance} sample of {images} cells would hold no {name} cell. Ask for more."
+                f"A {balance} sample of {images} images would hold no {name} image. Ask for more."
             )
         if number > available[label]:
             raise ConfigError(
-                f"A {balance} sample of {images} cells needs {number} {name} cells; the data set "
+                f"A {balance} sample of {images} images needs {number} {name} images; the data set "
                 f"has {available[label]}. Ask for fewer, or for the other balance."
             )
         rows = rng.permutation(np.flatnonzero(cells["label"] == label))

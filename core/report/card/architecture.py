@@ -3,6 +3,7 @@
 from typing import Any
 
 from core.data.geometry import Geometry
+from core.data.pixel_cache import said_of
 from core.report.card import adopted
 from core.report.card.items import RETRAIN, CardContext, Item, fact, gap, recorded, table
 from core.runs.config import RunConfig
@@ -50,7 +51,7 @@ def model(context: CardContext) -> list[Item]:
             f"{_framed(config, geometry)}, area-averaged to "
             f"{geometry.size} x {geometry.size}, RGB, scaled {scaling}.",
         ),
-        fact("Stain normalisation", _NORMALISED[config.stain_normalisation]),
+        fact("Stain normalisation", said_of(_NORMALISED[config.stain_normalisation], config.item)),
         fact("Another stain", "Refused: the colours of whole images are never adapted.")
         if config.sees_whole_images
         else recorded(

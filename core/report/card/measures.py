@@ -4,6 +4,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from core.data import splits
+from core.data.pixel_cache import said_of
 from core.evaluation.patients import measure as measure_patients
 from core.evaluation.subgroups import by_subject
 from core.evaluation.test_set import TestSet
@@ -24,7 +25,7 @@ _WORDS = {
     "preliminary": "trained and validated on the training phase by group, tested on C-NMC's "
     "preliminary test phase",
     "published": "the parts of the data set's publisher",
-    "image": "by single image: cells of one patient stand on both sides",
+    "image": "by single image: those of one patient stand on both sides",
 }
 _WORST = 5
 
@@ -42,7 +43,7 @@ def protocol(run: Run, measured: RunMetrics) -> list[Item]:
     )
     if run.adoption:
         roles = (
-            "Training is the reference for cells that are like it; validation chooses the "
+            "Training is the reference for what is like it; validation chooses the "
             "temperature and any threshold; how to feed the model was tried on both; the test "
             "part chooses nothing."
         )
@@ -51,7 +52,7 @@ def protocol(run: Run, measured: RunMetrics) -> list[Item]:
     return [
         fact("Split", sentence),
         fact("Audit for leakage", leak + split_verdict(split)),
-        fact("Test cells", f"Digest of their contents: {split.test_cells}"),
+        fact(f"Test {run.config.items}", f"Digest of their contents: {split.test_cells}"),
         fact(
             "Roles of the parts",
             roles,
@@ -105,7 +106,7 @@ def _part(name: str, part: PartMetrics, read: str) -> list[Item]:
 def calibration(run: Run, measured: RunMetrics) -> list[Item]:
     """The contents of calibration.json."""
     stored = run.calibration
-    rows = list(_flat(stored.to_json()))
+    rows = [(said_of(name, run.config.item), value) for name, value in _flat(stored.to_json())]
     return [
         fact("Calibration", f"{stored.reason[:1].upper()}{stored.reason[1:]}."),
         fact("Operating point", operating_point.rule(stored, run.config.item)),
@@ -129,7 +130,8 @@ def subgroups(run: Run, measured: RunMetrics) -> list[Item]:
     test, threshold, read = _test(run), run.calibration.threshold, run.config.items.capitalize()
     remedy = "Open the run's data set on the Dataset page, which has the measures of every cell."
     size = gap("By size of the cell", "The run's folder has no measures of its cells.", remedy)
-    return [*_subjects(run), *_folds(test, threshold, read), size]
+    of_cells = [] if run.config.sees_whole_images else [size]
+    return [*_subjects(run), *_folds(test, threshold, read), *of_cells]
 
 
 def _subjects(run: Run) -> list[Item]:

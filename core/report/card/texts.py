@@ -26,12 +26,12 @@ FIELDS = {
     "source": CardField("Source of the images", "where, when and from whom they were collected"),
     "eligibility": CardField("Who was included", "inclusion and exclusion criteria"),
     "acquisition": CardField("Staining and imaging", "stain, microscope, camera and magnification"),
-    "reference": CardField("Reference standard", "who labelled the cells, how, and how reliably"),
+    "reference": CardField("Reference standard", "who gave the labels, how, and how reliably"),
     "demographics": CardField(
         "Patients", "age, sex, ethnicity and disease subtype of the subjects"
     ),
     "fairness": CardField("Fairness", "how it performs by age, sex and ethnicity"),
-    "sample_size": CardField("Sample size", "why so many cells and subjects were enough"),
+    "sample_size": CardField("Sample size", "why so many images and subjects were enough"),
     "limitations": CardField("Known limits", "limits that its users have found"),
     "ethics": CardField(
         "Ethics and consent", "the approval and consent under which data were used"

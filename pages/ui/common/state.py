@@ -40,5 +40,5 @@ def dataset_name(root: Path) -> str:
 def enough_cells(cells: int) -> bool:
     """Whether so many labelled cells can be trained on; if not, says so."""
     if cells < MIN_SAMPLE:
-        st.info(f"It has {cells} labelled cells; training needs at least {MIN_SAMPLE}.")
+        st.info(f"It has {cells} labelled images; training needs at least {MIN_SAMPLE}.")
     return cells >= MIN_SAMPLE

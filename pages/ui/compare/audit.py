@@ -5,6 +5,7 @@ import streamlit as st
 
 from core.audit import ablations, subject_probe
 from core.audit.ablations import AblationRuns
+from core.data.pixel_cache import said_of
 from core.errors import BlastLensError
 from core.people import TRAIN
 from core.report import audits
@@ -74,7 +75,7 @@ def show(runs: list[Run]) -> None:
     if not by_name:
         return
     st.markdown(
-        "A number is only as good as the cells it was measured on. Three audits test this one, "
+        "A number is only as good as what it was measured on. Three audits test this one, "
         "each when you ask for it. The subject probe trains nothing; start with it."
     )
     name = next(iter(by_name))
@@ -98,7 +99,8 @@ def show(runs: list[Run]) -> None:
             numbers = {"probe_folds": subject_probe.FOLDS, "shuffles": subject_probe.SHUFFLES}
             if audit in ablations.AUDITS:
                 numbers["folds"] = ablations.folds(run.config, audit)
-            st.markdown(f"**{title}** {_METHODS[audit].format(**numbers)}")
+            method = said_of(_METHODS[audit], run.config.item)
+            st.markdown(f"**{title}** {method.format(**numbers)}")
 
 
 def _show_result(audit: str, result: AuditResult) -> None:
@@ -178,10 +180,12 @@ def _probe(run: Run) -> pd.DataFrame | None:
                 key=f"probe_{run.run_id}",
                 width="stretch",
             )
-            st.caption("Reads the run's cells once and fits the probe; nothing is trained.")
+            st.caption(
+                f"Reads the run's {run.config.items} once and fits the probe; nothing is trained."
+            )
         if not clicked:
             return None
-        with place.container(), show_progress("Probing", "cells") as progress:
+        with place.container(), show_progress("Probing", run.config.items) as progress:
             result = subject_probe.measure(run, progress)
         place.empty()
     _show_result("probe", result)

@@ -5,6 +5,7 @@ from functools import partial
 import streamlit as st
 
 from core.data import datasets
+from core.data.pixel_cache import said_of
 from core.embedding import embedding_job, map_colours
 from core.evaluation.test_set import TestSet
 from core.report.comparison import ComparedRun
@@ -34,5 +35,6 @@ def show(runs: list[TestSet], _rows: list[ComparedRun]) -> None:
         partial(embedding_job.of_run, run),
         colourings,
         f"{_KEY}_{run.run_id}",
-        "cells that the model sees alike",
+        said_of("cells that the model sees alike", run.config.item),
+        run.config.items,
     )

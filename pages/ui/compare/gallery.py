@@ -98,7 +98,7 @@ def _root(run: TestSet) -> Path:
     """The folder of the data set of a run. Raises `DataError` if it is gone."""
     root = datasets.resolve(run.run.config.dataset)
     if not root.is_dir():
-        raise DataError(f"The data set {root} is gone, so its cells cannot be shown.")
+        raise DataError(f"The data set {root} is gone, so its files cannot be shown.")
     return root
 
 
@@ -125,7 +125,7 @@ def _show_tile(run: TestSet, root: Path, cell: Any) -> list[_Tile]:
         return []
     if not reading.cells:
         st.caption(f"{caption}. {plain(reading.reason or '')}")
-    alt = f"The test cell {Path(cell.image_id).name}"
+    alt = f"The test {run.run.config.item} {Path(cell.image_id).name}"
     tiles = [_Tile(one, caption, alt, st.empty(), st.empty()) for one in reading.cells]
     for tile in tiles:
         tile.picture.image(tile.cell.image, width="stretch", alt=alt)

@@ -4,10 +4,11 @@ import pandas as pd
 import streamlit as st
 
 from core.audit import plausibility
+from core.data.pixel_cache import said_of
 from core.evaluation.test_set import TestSet
 from core.metrics.bootstrap import RESAMPLES
 from core.metrics.classification import BINS
-from core.report import comparison, comparison_tables
+from core.report import comparison, comparison_tables, phrases
 from core.report.comparison import ComparedRun
 from core.report.glossary import explain
 from core.runs import about, run_store
@@ -65,7 +66,7 @@ def show(runs: list[TestSet]) -> list[ComparedRun]:
     st.markdown(f"**{plain(comparison.verdict(runs, labels))}**")
     rows = _show_table(runs)
     _show_settings(runs, labels)
-    _show_method()
+    _show_method(phrases.item(runs))
     return rows
 
 
@@ -97,7 +98,7 @@ def _show_table(runs: list[TestSet]) -> list[ComparedRun]:
         if view == "At your share of blasts":
             prevalence = number(
                 st.container(width=280),
-                "Share of ALL among the cells you read",
+                "Share of ALL in what you read",
                 (0, 1),
                 PREVALENCE,
                 excluded=True,
@@ -169,9 +170,9 @@ def _show_settings(runs: list[TestSet], labels: dict[str, str]) -> None:
         download_table("Settings as CSV", settings, "settings.csv", index=True)
 
 
-def _show_method() -> None:
+def _show_method(item: str) -> None:
     with st.expander("How this was measured"):
-        st.markdown(
+        words = (
             "- Everything is measured anew from the runs' own predictions of their test cells, at "
             "the threshold each run calls ALL with. Undefined figures are a dash, never 0.\n"
             f"- Intervals: Student's t from {RESAMPLES:,} resamples that draw whole groups of "
@@ -184,3 +185,4 @@ def _show_method() -> None:
             "follow by Bayes' rule from sensitivity, specificity and the share of ALL you set.\n"
             "- Always ALL: what calling every cell ALL, with certainty, scores on the same cells."
         )
+        st.markdown(said_of(words, item))

@@ -48,7 +48,7 @@ def one_metric(rows: list[ComparedRun], repeats: list[Repeat], metric: str) -> g
     figure.add_scatter(
         y=[short(row.name) for row in rows],
         x=[row.always_all[metric] for row in rows],
-        name="always ALL, on the same cells",
+        name="always ALL, on the same test part",
         mode="markers",
         marker={"size": 9, "symbol": "x-thin", "line": {"width": 2, "color": GREY}},
     )
@@ -179,7 +179,7 @@ def reliability(by_name: dict[str, list[Bin]], banded: Collection[str]) -> go.Fi
                 "sizemin": 4,
             },
             error_y=error_bars(observed, thickness=1),
-            hovertemplate="predicted %{x:.2f}, observed %{y:.2f}, %{customdata} cells",
+            hovertemplate="predicted %{x:.2f}, observed %{y:.2f}, of %{customdata}",
         )
     figure.update_xaxes(title="predicted probability of ALL", range=[-0.02, 1.02])
     figure.update_yaxes(title="share that is ALL", range=[-0.02, 1.05])
@@ -202,7 +202,7 @@ def parts(tables: dict[str, pd.DataFrame], metric: str) -> go.Figure:
             customdata=rows[["cells", "groups"]],
             marker={"size": 10, "symbol": number % 20, "color": colour(number)},
             error_y=error_bars([Estimate(*row) for row in zip(rows[metric], *edges, strict=True)]),
-            hovertemplate="%{y:.3f}, %{customdata[0]} cells of %{customdata[1]} groups",
+            hovertemplate="%{y:.3f}, of %{customdata[0]} in %{customdata[1]} groups",
         )
     figure.update_yaxes(title=NAMES[metric], range=[-0.03, 1.03])
     return figure

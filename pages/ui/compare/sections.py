@@ -88,7 +88,7 @@ def _show_compute(runs: list[TestSet], rows: Rows, metric: str) -> None:
     kinds = {
         "seconds": "training time, seconds",
         "parameters": "parameters",
-        "reading": "reading time, milliseconds a cell",
+        "reading": "reading time, milliseconds",
     }
     kind = st.segmented_control(
         "Compute",
@@ -146,7 +146,7 @@ def show_curves(runs: list[TestSet], rows: Rows) -> None:
     st.caption(
         "The area stands in brackets. A band is what resampled groups of subjects make likely at "
         "each place, not an interval that holds the whole curve; in the last figure "
-        "larger marks are more cells. " + protocols(rows),
+        "larger marks stand for more. " + protocols(rows),
         help=explain("ROC AUC", "PPV", "PR AUC", "Calibration error"),
     )
 
@@ -160,7 +160,7 @@ def show_subjects(runs: list[TestSet], rows: Rows) -> None:
         st.markdown(f"- {plain(worst)}")
     charts.show(
         subject_plots.subjects(tables),
-        alt="Share of each subject's cells called correctly, a strip for each run",
+        alt="Share of each subject called correctly, a strip for each run",
         key="subjects",
     )
     st.caption(protocols(rows))
@@ -201,7 +201,7 @@ def _show_kinds(runs: list[TestSet], labels: dict[str, str]) -> None:
         key="parts",
     )
     _table("Parts", whole, shown=False)
-    st.caption("Sizes are thirds of each run's test cells. No interval under 3 groups of a class.")
+    st.caption("Sizes are thirds of each run's test part. No interval under 3 groups of a class.")
 
 
 def show_learning(runs: list[TestSet], rows: Rows) -> None:

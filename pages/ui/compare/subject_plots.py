@@ -10,7 +10,7 @@ from pages.ui.compare.plots import SHAPES, short
 
 def subjects(tables: dict[str, pd.DataFrame]) -> go.Figure:
     """Plots the share of right calls of each subject, the worst named, a strip for each run."""
-    figure = _strips(tables, "share of its cells called correctly")
+    figure = _strips(tables, "share of each subject called correctly")
     for name, table in tables.items():
         if not table.empty:
             figure.add_annotation(
@@ -32,7 +32,7 @@ def patients(tables: dict[str, pd.DataFrame]) -> go.Figure:
         )
         for name, table in tables.items()
     }
-    return _strips(named, "share of a patient's cells called ALL")
+    return _strips(named, "share of each patient called ALL")
 
 
 def _strips(tables: dict[str, pd.DataFrame], title: str) -> go.Figure:
@@ -56,8 +56,8 @@ def _strips(tables: dict[str, pd.DataFrame], title: str) -> go.Figure:
                     "opacity": 0.75,
                     "line": {"width": 1, "color": "white"},
                 },
-                hovertemplate="subject %{customdata[0]}: %{customdata[1]} of %{customdata[2]} "
-                "cells<extra></extra>",
+                hovertemplate="subject %{customdata[0]}: %{customdata[1]} of %{customdata[2]}"
+                "<extra></extra>",
             )
     figure.update_xaxes(title=title, range=[-0.04, 1.04])
     figure.update_xaxes(tickformat=".0%")

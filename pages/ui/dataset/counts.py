@@ -10,7 +10,7 @@ _PATTERNS = {"ALL": "", "HEM": "/", "unlabelled": "."}
 
 def by_subject(cells: pd.DataFrame) -> go.Figure:
     """Bars: how many cells each subject gave, by class."""
-    figure = empty(260, barmode="stack", bargap=0.15, hovermode="x unified", yaxis_title="cells")
+    figure = empty(260, barmode="stack", bargap=0.15, hovermode="x unified", yaxis_title="images")
     for label, name in ((1, "ALL"), (0, "HEM")):
         counts = cells.loc[cells["label"] == label, "subject"].value_counts()
         names = [f"subject {subject}" for subject in counts.index]
@@ -27,7 +27,7 @@ def by_part(parts: pd.DataFrame) -> go.Figure:
         if name in parts and parts[name].any():
             x, y = parts[name], parts["part"]
             figure.add_bar(y=y, x=x, name=name, orientation="h", marker=_look(name))
-    figure.update_layout(legend_traceorder="normal", xaxis_title="cells")
+    figure.update_layout(legend_traceorder="normal", xaxis_title="images")
     return figure
 
 

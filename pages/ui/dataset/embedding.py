@@ -17,7 +17,7 @@ _KEY = "dataset_map"
 def show(index: Index, measured: pd.DataFrame | None) -> None:
     """Shows the map, once all cells are measured."""
     if measured is None:
-        st.info("The map is drawn once all cells are measured; see above.")
+        st.info("The map is drawn once all images are measured; see above.")
         return
     map_view.show(
         index,
@@ -29,7 +29,8 @@ def show(index: Index, measured: pd.DataFrame | None) -> None:
             "error of a model": _by_outcome,
         },
         _KEY,
-        "cells of like size, shape, colour and chromatin",
+        "like size, shape, colour and chromatin",
+        "images",
     )
 
 

@@ -18,9 +18,9 @@ LOOK_AT = {
         {"view": "Copies", "pairs_of": duplicates.WHICH[1]},
     ),
     "flagged": (
-        "Look at the flagged cells",
+        "Look at the flagged images",
         "flag",
-        {"view": "Cells", "quality": explore.ANY_FLAG},
+        {"view": "Images", "quality": explore.ANY_FLAG},
     ),
 }
 

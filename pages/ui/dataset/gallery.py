@@ -39,11 +39,11 @@ def show(index: Index, measured: pd.DataFrame | None) -> None:
             filters, parts = _more_filters(index)
     filters = replace(filters, label=label)
     if measured is None and explore.needs_measures(filters, order):
-        st.info("This order or filter works once all cells are measured; see above.")
+        st.info("This order or filter works once all images are measured; see above.")
         return
     with shown_errors():
         chosen = explore.select(index, filters, order, parts, measured)
-        cell_pages.show(index, chosen, "page", "No cell matches these filters.")
+        cell_pages.show(index, chosen, "page", "No image matches these filters.")
 
 
 def _present(index: Index, what: str) -> list[str]:

@@ -44,7 +44,7 @@ def _go_on(index: Index, stopped: dict[Path, str]) -> bool:
     bar = place.progress(0.0)
 
     def show_done(done: int) -> None:
-        text = f"{_DOING}: {done:,} of {total:,} cells"
+        text = f"{_DOING}: {done:,} of {total:,} images"
         if done > first:
             text += f", {speed(done - first, total - first, began)}"
         bar.progress(done / total, text=text)
@@ -56,7 +56,7 @@ def _go_on(index: Index, stopped: dict[Path, str]) -> bool:
 
     show_done(before)
     if stop.button("Stop", icon=":material/stop:", width="stretch", key="measuring_stop"):
-        stopped[index.root] = f"Measuring was stopped; {len(todo):,} of {total:,} cells are left."
+        stopped[index.root] = f"Measuring was stopped; {len(todo):,} of {total:,} images are left."
         return True
     try:
         measures.measure(index, move, todo[:CELLS])

@@ -23,7 +23,7 @@ def look_at_data() -> None:
         return
     index = cache.index(root)
     with st.container(horizontal=True, gap="large"):
-        st.metric("Cells", f"{len(index.cells):,}", width="content")
+        st.metric("Images", f"{len(index.cells):,}", width="content")
         st.metric("Subjects", f"{index.cells['subject'].nunique():,}", width="content")
         st.metric("Copies", f"{len(index.pairs):,}", width="content")
     for issue in cache.findings(index, cache.all_measures(index)):

@@ -64,7 +64,7 @@ def _choose(run: Run) -> tuple[Choice, float | None]:
     )  # fmt: skip
     error: float | None = None
     if st.toggle(
-        "Send doubtful cells to review",
+        "Send doubtful ones to review",
         now.review_error is not None,
         key=f"review_{key}",
         help=explain("Review", "Review band"),
@@ -72,7 +72,7 @@ def _choose(run: Run) -> tuple[Choice, float | None]:
         error = st.slider(
             "Call at most this % of each class wrongly", LOWEST, HIGHEST,
             now.review_error or REVIEW, 0.5, format="%.1f %%", key=f"error_{key}",
-            help="The higher the limit, the fewer cells go to a person.",
+            help="The higher the limit, the fewer go to a person.",
         )  # fmt: skip
     promised = st.toggle(
         "Promise it for new subjects",
@@ -86,7 +86,7 @@ def _choose(run: Run) -> tuple[Choice, float | None]:
     )
     with st.expander("Share of blasts, and calibration"):
         share = number(
-            st.container(), "Blasts among the cells to be read, %", (0, 100), None, excluded=True,
+            st.container(), "Share of blasts in what is read, %", (0, 100), None, excluded=True,
             step=1.0, placeholder="as in each part", key=f"prevalence_{key}",
         )  # fmt: skip
         names = (AS_TRAINED, *METHODS)
@@ -161,7 +161,7 @@ def _buttons(run: Run, choice: Choice, proposed: Preview | None, calibration: Ca
 
 
 def _show_charts(run: Run, proposed: Preview, stored: Preview) -> None:
-    st.dataframe(table(proposed.parts), hide_index=True)
+    st.dataframe(table(proposed.parts, run.config.item), hide_index=True)
     st.caption(
         "In brackets 95% intervals. The validation part chose the threshold, so its figures are "
         "too good.",
@@ -180,11 +180,11 @@ def _show_charts(run: Run, proposed: Preview, stored: Preview) -> None:
                     key=f"trade_off_{run.run_id}",
                 )
             with right:
-                section("Is it better than calling every cell ALL?")
+                section("Is it better than calling all of them ALL?")
                 charts.show(
                     _decision_curve(proposed.decision_curve, proposed.decision_threshold),
-                    alt="Net benefit by threshold probability of the model, of calling every cell "
-                    f"ALL and of calling none, {part} part",
+                    alt="Net benefit by threshold probability of the model, of calling all of "
+                    f"them ALL and of calling none, {part} part",
                     key=f"decision_{run.run_id}",
                 )
             st.caption(
@@ -242,18 +242,18 @@ def _trade_off(curve: pd.DataFrame, points: dict[str, Outcome]) -> go.Figure:
             marker={"symbol": symbol, "color": colour, "size": size, "line": {"width": 2}},
             hovertemplate=f"{name}: %{{y:.1%}} missed, %{{x:.1%}} false alarms<extra></extra>",
         )
-    figure.update_xaxes(title="false alarms, of all cells", tickformat=".0%", rangemode="tozero")
+    figure.update_xaxes(title="false alarms, share of all", tickformat=".0%", rangemode="tozero")
     figure.update_yaxes(title="blasts missed", tickformat=".0%", range=[-0.03, 1.03])
     return figure
 
 
 def _decision_curve(curve: pd.DataFrame, threshold: float) -> go.Figure:
-    """Net benefit of the model, of calling every cell ALL, and of calling none; the threshold."""
+    """Net benefit of the model, of calling all of them ALL, and of calling none; the threshold."""
     figure = empty(320, hovermode="x unified")
     looks = {
         "model": ("the model", SERIES[0], "solid"),
-        "all": ("every cell ALL", SERIES[1], "dash"),
-        "none": ("no cell ALL", GREY, "dot"),
+        "all": ("all called ALL", SERIES[1], "dash"),
+        "none": ("none called ALL", GREY, "dot"),
     }
     for key, (name, colour, dash) in looks.items():
         figure.add_scatter(
@@ -267,7 +267,7 @@ def _decision_curve(curve: pd.DataFrame, threshold: float) -> go.Figure:
     figure.add_vline(x=threshold, line={"color": GREY, "width": 1})
     best = max(curve["model"].max(), curve["all"].iloc[0])
     figure.update_xaxes(title="threshold probability", tickformat=".0%", range=[0, 1])
-    figure.update_yaxes(title="net benefit per cell", range=[-0.25 * best, 1.1 * best])
+    figure.update_yaxes(title="net benefit", range=[-0.25 * best, 1.1 * best])
     return figure
 
 
@@ -293,7 +293,7 @@ def _reliability_diagram(rows: dict[str, Reliability], part: str) -> go.Figure:
             mode="lines+markers",
             line={"color": colour, "dash": dash},
             marker={"symbol": symbol, "size": 7},
-            hovertemplate="stated %{x:.0%}, observed %{y:.0%}, %{customdata} cells<extra></extra>",
+            hovertemplate="stated %{x:.0%}, observed %{y:.0%}, of %{customdata}<extra></extra>",
         )
     figure.update_xaxes(title=f"stated probability, {part} part", tickformat=".0%", range=[0, 1])
     figure.update_yaxes(title="share that is ALL", tickformat=".0%", range=[-0.03, 1.03])

@@ -1,11 +1,13 @@
 """The picture of a cell with its heat map, and whether the map may be believed."""
 
+from functools import partial
 from pathlib import PurePath
 
 import numpy as np
 import streamlit as st
 
 from core.data import images
+from core.data.pixel_cache import said_of
 from core.explain.cam_methods import METHODS
 from core.explain.occlusion import Occlusion
 from core.explain.overlay import OPACITY, legend, overlay, stamp
@@ -73,7 +75,7 @@ def _show_views(cell: CellReading, judgement: Judgement, name: str, key: str, al
     drawn = _draw(cell, judgement, view, opacity)
     with picture:
         stamped = view == HEAT and bool(cell.stamp_of(judgement))
-        said = f"{alt}: {view.lower()}"
+        said = f"{alt}: {_named(cell, view).lower()}"
         _show_picture(cell, drawn, name, f"picture_{key}", said, stamped=stamped)
         if view == HEAT:
             with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
@@ -122,7 +124,7 @@ def _choose_view(cell: CellReading, judgement: Judgement, key: str) -> tuple[str
             views,
             required=True,
             key=chosen,
-            format_func=lambda view: BARE[cell.items] if view == CELL else view,
+            format_func=partial(_named, cell),
             label_visibility="collapsed",
         )
         st.button(
@@ -131,7 +133,7 @@ def _choose_view(cell: CellReading, judgement: Judgement, key: str) -> tuple[str
             type="tertiary",
             key=f"blink_{key}",
             shortcut="b",
-            help="Switches between the bare cell and the other picture. Key: B",
+            help="Switches between the bare picture and the other. Key: B",
             on_click=_blink,
             args=(chosen, before, views[0]),
         )
@@ -151,6 +153,10 @@ def _choose_view(cell: CellReading, judgement: Judgement, key: str) -> tuple[str
                 help="Opacity of the heat map",
             )
     return view, opacity
+
+
+def _named(cell: CellReading, view: str) -> str:
+    return BARE[cell.items] if view == CELL else view
 
 
 def _blink(chosen: str, before: str, first: str) -> None:
@@ -193,11 +199,12 @@ def show_details(run: Run, cell: CellReading, judgement: Judgement, name: str, k
         _show_figures(judgement.figures, cell.items)
     if st.toggle("Stability over eight views", key=f"stable_{key}"):
         stability = cache.aggregated(run, cell, cell.method).stability
-        st.markdown(
+        words = (
             f"The maps of the cell turned and mirrored, turned back, correlate by "
             f"**{stability:.2f}** on average; 1 is the same map eight times. A cell has "
             "no up and no left, so a map that moves with them is the network's, not the cell's."
         )
+        st.markdown(said_of(words, cell.item))
     if cell.heat is None:
         return
     drawn = _draw(cell, judgement, HEAT, OPACITY)

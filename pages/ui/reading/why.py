@@ -32,8 +32,8 @@ _CHECKS = {
     "channels": "Red and blue are in their order",
     "scale": "The cell is of a size that the model knows",
     "sharp": "It is whole, in focus and well exposed",
-    "appearance": "Colour, light and chromatin are those of its reference cells",
-    "known": "To the model it is like its reference cells",
+    "appearance": "Colour, light and chromatin are those of the reference",
+    "known": "To the model it is like the reference",
 }
 _FIGURES = {
     "black_border": "Black share of the border",
@@ -114,19 +114,21 @@ def show_prepared(reading: Reading) -> None:
 def _show_similar(cell: CellReading) -> None:
     st.markdown(f"### The reference {cell.items} most like it", help=explain("Reference cells"))
     if cell.similar is None:
-        st.caption("This model did not keep its reference cells. Train it again to see them.")
+        st.caption(
+            f"This model did not keep its reference {cell.items}. Train it again to see them."
+        )
         return
     with st.container(horizontal=True, gap="small"):
         for neighbour in cell.similar:
             with st.container(width=_TILE, gap="xxsmall"):
-                _show_neighbour(neighbour)
+                _show_neighbour(neighbour, cell.item)
     st.caption(
         "Of the training part of its data, the nearest first by the model's features. Their "
         "labels do not decide the call."
     )
 
 
-def _show_neighbour(neighbour: Neighbour) -> None:
+def _show_neighbour(neighbour: Neighbour, item: str) -> None:
     if neighbour.file is None:
         name = PurePosixPath(neighbour.image_id).name
         st.caption(f"{plain(name)} is not on this machine now.")
@@ -134,7 +136,7 @@ def _show_neighbour(neighbour: Neighbour) -> None:
         try:
             changed = neighbour.file.stat().st_mtime_ns
             picture = cache.thumbnail(str(neighbour.file), changed)
-            alt = f"Reference cell {neighbour.image_id}, labelled {neighbour.label}"
+            alt = f"Reference {item} {neighbour.image_id}, labelled {neighbour.label}"
             st.image(picture, width="stretch", alt=alt)
         except (OSError, UploadError) as error:
             st.caption(plain(str(error)))

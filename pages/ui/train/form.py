@@ -42,7 +42,7 @@ _WORDS = {
     "class_balance": {
         "none": "as they are",
         "weights": "weigh both classes the same",
-        "sampling": "show as many cells of each",
+        "sampling": "show as many of each",
     },
     "stain_normalisation": {
         "none": "as it is",
@@ -102,11 +102,11 @@ def choose(root: Path, cells: int) -> RunConfig:
 
 def sample(cells: int, toggle: DeltaGenerator, place: DeltaGenerator) -> int | None:
     """How many of the cells to draw for training; None: all."""
-    limited = toggle.toggle("Train on a sample of the cells", key="limited", **BOUND)
+    limited = toggle.toggle("Train on a sample", key="limited", **BOUND)
     least, _ = RunConfig.bounds("sample")
     size: int = number(
         place,
-        "Cells",
+        "Images",
         (least, cells),
         min(1000, cells),
         key="sample",
@@ -128,7 +128,7 @@ def weights_are_there(configs: list[RunConfig]) -> bool:
         if not all(entry.own for entry in lacking):
             st.caption(
                 "To train without them, turn on random weights, by the switch above or under "
-                "Settings. The networks then learn from these cells alone, and each run records "
+                "Settings. The networks then learn from these images alone, and each run records "
                 "it."
             )
     return not lacking
@@ -225,15 +225,15 @@ class _Form:
                 b,
                 "Stain",
                 "stain_normalisation",
-                help="What is done to the colours of every cell before the network sees it, in "
+                help="What is done to the colours of every image before the network sees it, in "
                 "training and in every reading.",
             ),
         }
         if self.entry.pretrained is None:
             return settings
-        views = self._number(c, "Views computed of each cell", "views")
+        views = self._number(c, "Views computed of each image", "views")
         st.caption(
-            "The frozen layers see each cell once, in as many turned and mirrored views. Stain, "
+            "The frozen layers see each image once, in as many turned and mirrored views. Stain, "
             "brightness, rotation and detail vary during fine-tuning only."
         )
         return settings | {"views": views}

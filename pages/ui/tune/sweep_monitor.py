@@ -71,7 +71,7 @@ def show_folds(sweep: Sweep, plan: Plan, results: CrossValidationResults) -> Non
     if results.pooled:
         st.markdown(tuning.pooled_sentence(results.pooled))
     summary = tuning.summary_table(results)
-    numbers = ["Mean over folds", "Standard deviation", "All cells together"]
+    numbers = ["Mean over folds", "Standard deviation", "All images together"]
     _table(f"{sweep.name}_metrics", summary, numbers, {"Metric": explain(*NAMES.values())})
     with st.expander("Each fold"):
         names = list(NAMES.values())
@@ -83,12 +83,12 @@ def show_folds(sweep: Sweep, plan: Plan, results: CrossValidationResults) -> Non
         )
     with st.expander("How this was measured"):
         st.markdown(
-            "- Each cell is tested once, by the fold that neither trained on it nor, in a split by "
-            "subject, on any cell of its group; the next fold chooses the weights.\n"
+            "- Each image is tested once, by the fold that neither trained on it nor, in a split "
+            "by subject, on any image of its group; the next fold chooses the weights.\n"
             "- The interval over folds is of this recipe, trained on other subjects, as many as a "
-            "fold is trained on. Folds share training cells, so it is widened (Nadeau and Bengio "
+            "fold is trained on. Folds share training images, so it is widened (Nadeau and Bengio "
             "2003).\n"
-            "- The figure over all cells pools the calls of all folds; its interval is from a "
+            "- The figure over all images pools the calls of all folds; its interval is from a "
             "bootstrap over groups of subjects."
         )
 
@@ -134,7 +134,7 @@ def _train_best(sweep: Sweep, plan: Plan, best: Trial) -> None:
         longest = max(plan.base.epochs, usual.epochs)
         place = st.container(width=140)
         epochs = number(place, "Epochs", RunConfig.bounds("epochs"), longest)
-        whole = plan.base.sample is not None and st.checkbox("On all cells", value=True)
+        whole = plan.base.sample is not None and st.checkbox("On all images", value=True)
         asked = st.form_submit_button(
             "Train it with these settings",
             icon=":material/model_training:",

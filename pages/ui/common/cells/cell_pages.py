@@ -16,8 +16,8 @@ def show(index: Index, cells: pd.DataFrame, key: str, none: str) -> None:
     if cells.empty:
         st.info(none)
         return
-    count = f"{len(cells):,} of {len(index.cells):,} cells"
-    st.caption(count, help="Below each cell stand its class and its subject.")
+    count = f"{len(cells):,} of {len(index.cells):,} images"
+    st.caption(count, help="Below each stand its class and its subject.")
     pictures, foot = st.container(horizontal=True, gap="small"), st.container()
     shown = cells.iloc[steps.pages(foot, len(cells), PER_PAGE, key)]
     for cell in shown.itertuples():

@@ -39,7 +39,7 @@ def show(index: Index, beside: Sequence[str] = ()) -> None:
     if (index.cells["image_id"] == image_id).any():
         _dialog(index, beside)
     elif image_id:
-        st.warning(f"The data set has no cell {plain(image_id)}.", icon=":material/link_off:")
+        st.warning(f"The data set has no image {plain(image_id)}.", icon=":material/link_off:")
 
 
 def _close() -> None:
@@ -130,7 +130,7 @@ def _show_measures(index: Index, cell: Any, measured: pd.DataFrame | None) -> No
         },
     )
     if measured is None:
-        st.caption("The medians and the most similar cells stand here once all are measured.")
+        st.caption("The medians and the most similar ones stand here once all are measured.")
 
 
 def _show_tiles(index: Index, heading: str, image_ids: pd.Series, key: str) -> None:

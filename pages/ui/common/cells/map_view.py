@@ -27,11 +27,16 @@ Colourings = dict[str, Callable[[pd.DataFrame], pd.Series]]
 
 
 def show(
-    index: Index, job_of: Callable[[str], EmbeddingJob], colourings: Colourings, key: str, seen: str
+    index: Index,
+    job_of: Callable[[str], EmbeddingJob],
+    colourings: Colourings,
+    key: str,
+    seen: str,
+    items: str,
 ) -> None:
     """Shows the map that the job of a method draws, and below it the cells that are picked.
 
-    `seen` says what puts two cells near each other.
+    `seen` says what puts two near each other, `items` what they are: "cells" or "images".
     """
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         colouring = st.segmented_control(
@@ -52,7 +57,14 @@ def show(
     if drawn is None:
         _follow(job, key)
     else:
-        _show(index, job, drawn, colourings[colouring], (key, f"{job.name}_{colouring}"), seen)
+        _show(
+            index,
+            job,
+            drawn,
+            colourings[colouring],
+            (key, f"{job.name}_{colouring}"),
+            (seen, items),
+        )
 
 
 def _methods() -> dict[str, str]:
@@ -110,9 +122,10 @@ def _show(
     drawn: EmbeddingMap,
     colour: Callable[[pd.DataFrame], pd.Series],
     keys: tuple[str, str],
-    seen: str,
+    words: tuple[str, str],
 ) -> None:
     """Shows a map and what is picked on it; `keys`: of all maps of a kind, and of this one."""
+    seen, items = words
     placed, asked = drawn.place(index.cells), f"{keys[0]}_picked"
     again = f"{asked}_again"  # how often the picked cells were forgotten: another chart each time
     name, key = job.name[:_NAME], "_".join((*keys, str(st.session_state.get(again, 0))))
@@ -124,26 +137,26 @@ def _show(
     st.plotly_chart(
         figure,
         config=map_chart.CONFIG,
-        alt=f"Map of {len(placed):,} cells: {seen}",
+        alt=f"Map of {len(placed):,} {items}: {seen}",
         key=key,
         theme=None,
         on_select=partial(_pick, key, asked, name, placed),
         selection_mode=("lasso", "box"),
     )
-    st.caption(f"{maps.says(drawn, len(placed), seen)}")
-    section("Picked cells")
+    st.caption(f"{maps.says(drawn, f'{len(placed):,} {items}', seen)}")
+    section("Picked")
     text = address.kept(asked)
     now = picked.parse(text, name)
     if now is None:
-        st.caption("Draw around cells on the map with the mouse; they are shown here.")
+        st.caption("Draw around some on the map with the mouse; they are shown here.")
         if text:
-            st.caption("The address asks for cells that were picked on another map.")
+            st.caption("The address asks for some that were picked on another map.")
         return
     st.button(
         "Pick none", icon=":material/close:", type="tertiary", on_click=_forget, args=(asked, again)
     )
     cells = placed.iloc[now.rows(placed)][index.cells.columns]
-    cell_pages.show(index, cells, f"{key}_page", "No cell lies there.")
+    cell_pages.show(index, cells, f"{key}_page", "None lies there.")
 
 
 def _forget(asked: str, again: str) -> None:
