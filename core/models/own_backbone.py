@@ -4,6 +4,7 @@
 `own-NAME`. This module reads the descriptions only, without OpenVINO.
 """
 
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -21,6 +22,7 @@ from core.untrusted.fields import Line
 PREFIX = "own-"
 FEATURES = ("map", "output")
 HEADS = {"pooled": 1e-3, "linear": 5e-3}  # and the learning rate of each: one layer takes more
+OF_RUN = "the features of run"  # begins the source of one that was made of a run here
 _SUFFIXES = (".onnx", ".xml")
 
 
@@ -56,6 +58,22 @@ def files() -> dict[str, Path]:
         for suffix in _SUFFIXES:
             if (graph := description.with_suffix(suffix)).is_file():
                 found[PREFIX + description.stem] = graph
+    return found
+
+
+def of_runs() -> list[str]:
+    """The architectures of the backbones in the weights folder that were made of runs here.
+
+    None, if that folder lies outside the artifacts: runs of other artifacts may use them.
+    """
+    if not settings().weights.is_relative_to(settings().artifacts):
+        return []
+    found = []
+    for key, graph in files().items():
+        with suppress(ConfigError):  # damaged
+            described = OwnBackbone.read(graph.with_suffix(".json"), ConfigError)
+            if described.source.startswith(OF_RUN):
+                found.append(key)
     return found
 
 

@@ -16,6 +16,7 @@ from core.cases import case_store, database, pictures
 from core.cohort import cohort_store
 from core.errors import CaseError, RunError
 from core.jobs.job import Job
+from core.models import own_backbone
 from core.runs import run_store
 from core.runs.run_store import Run
 from core.settings import settings
@@ -30,6 +31,7 @@ REMAINS = "remains of runs and sweeps without a readable request"
 ORPHAN = "pictures of no case"
 TICKET = "places in the queue of runs that have ended"
 LOG = "logs of jobs that succeeded"
+BACKBONE = "features of a model for teaching, which no run uses"
 LOCK = "locks that no process holds"
 
 
@@ -63,11 +65,17 @@ def remove(one: Removable) -> bool:
     return not one.path.exists()
 
 
+def architectures(without: Run | None = None) -> set[str]:
+    """The architectures that runs and sweeps name."""
+    named = {run.config.architecture for run in run_store.runs() if run != without}
+    return named | {sweep.plan.base.architecture for sweep in sweep_store.sweeps()}
+
+
 def _left() -> Iterator[tuple[Path, str]]:
     ours = [settings().artifacts / name for name in OURS]
     within = [path for place in ours for path in place.rglob("*") if path.is_dir()]
-    others = [settings().artifacts, storage.datasets_dir(), Path(tempfile.gettempdir())]
-    for folder in [*others, *ours, *within]:
+    others = [settings().artifacts, settings().weights, storage.datasets_dir()]
+    for folder in [*others, Path(tempfile.gettempdir()), *ours, *within]:
         yield from ((path, TEMPORARY) for path in folder.glob(".*") if leftovers.is_dead(path))
     imports = storage.imports_dir()
     for path in imports.glob("*") if imports.is_dir() else ():
@@ -81,6 +89,7 @@ def _left() -> Iterator[tuple[Path, str]]:
     for job in _jobs():
         if job.log_file.exists() and job.status.state == "succeeded":
             yield job.log_file, LOG
+    yield from ((path, BACKBONE) for path in _backbones())
     for path in chain(settings().artifacts.glob("*.lock"), *(one.rglob("*.lock") for one in ours)):
         if locks.is_free(path.with_suffix("")):
             yield path, LOCK
@@ -116,6 +125,17 @@ def _tickets() -> Iterator[Path]:
             unfinished = False
         if not unfinished:
             yield ticket
+
+
+def _backbones() -> Iterator[Path]:
+    """The files of backbones that were made of a run, and that no run and no sweep names.
+
+    The run for which one was just made may not be there yet.
+    """
+    for key in {*own_backbone.of_runs()} - architectures():
+        graph = own_backbone.require(key)
+        if leftovers.is_old(graph.with_suffix(".json")):
+            yield from (graph.with_suffix(suffix) for suffix in (".json", ".xml", ".bin"))
 
 
 def _jobs() -> list[Job]:

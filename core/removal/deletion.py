@@ -9,6 +9,8 @@ from core.cases import database
 from core.cases.tables import CaseRow, PictureRow
 from core.cohort import cohort_store
 from core.errors import RunError
+from core.models import own_backbone
+from core.removal import cleaning
 from core.runs import about
 from core.runs.run_store import Run
 from core.tuning import sweep_store
@@ -46,6 +48,10 @@ def dependents(run: Run) -> Dependents:
                 lost.append(f"The sweep {sweep.name} keeps its results, but not this run of them.")
     if run.config.is_control or run.config.folds:
         lost.append("Audits and comparisons that count it among their runs would train it again.")
+    unused = {*own_backbone.of_runs()} - cleaning.architectures(without=run)
+    if run.config.architecture in unused:
+        freed = "No other run uses the features it was taught on"
+        lost.append(f"{freed}: `blastlens clean` removes them then.")
     if run.imported is None:
         lost.append("It was trained here; export it first if you may want it back.")
     return Dependents(tuple(forbid), tuple(lost))

@@ -59,7 +59,7 @@ def of_run(run: Run) -> str:
             mean=ZEROS,
             scale=ONES,
             licence="that of this run",
-            source=f"the features of run {run.run_id}, trained on {run.config.dataset}",
+            source=f"{own_backbone.OF_RUN} {run.run_id}, trained on {run.config.dataset}",
             title=about.called(run),
             output="features",
             head="linear",

@@ -1,5 +1,8 @@
 """The features of a trained model, as a frozen backbone to teach a head on."""
 
+import os
+from pathlib import Path
+
 import numpy as np
 import openvino
 import pytest
@@ -7,10 +10,14 @@ import pytest
 from core.data import datasets
 from core.data.geometry import fit
 from core.data.images import decode
+from core.errors import ConfigError
+from core.jobs.job import Status
 from core.models import catalog, own_backbone
 from core.models.engine import Engine
 from core.models.graph.backbone import read
 from core.models.own_backbone import OwnBackbone
+from core.removal import cleaning, deletion
+from core.runs import config, run_store
 from core.runs.run_store import Run
 from core.settings import PROJECT
 from core.teaching import backbone, dataset, decided, lesson
@@ -52,6 +59,32 @@ def test_it_is_made_once_for_each_engine(run: Run) -> None:
     before = file.stat().st_mtime_ns
     assert backbone.of_run(run) == key and file.stat().st_mtime_ns == before
     assert list(own_backbone.files()) == [key]
+
+
+def test_it_goes_by_clean_once_no_run_uses_it_and_deleting_the_last_one_says_so(run: Run) -> None:
+    key = backbone.of_run(run)
+    taught = run_store.create(config.create(key, Path("/nowhere"), "recommended"), "taught")
+    taught.write_status(Status(state="succeeded"))
+
+    def listed() -> list[str]:
+        return [one.path.name for one in cleaning.removable() if one.why == cleaning.BACKBONE]
+
+    files = [own_backbone.require(key).with_suffix(kind) for kind in (".json", ".xml", ".bin")]
+    for file in files:
+        os.utime(file, (0, 0))
+    assert listed() == []
+    lost = "No other run uses the features it was taught on"
+    assert any(one.startswith(lost) for one in deletion.dependents(taught).lost)
+    deletion.delete(taught)
+    files[0].touch()  # just made, for a run that is about to be
+    assert listed() == []
+    os.utime(files[0], (0, 0))
+    assert listed() == [file.name for file in files]
+    source = own_backbone.OF_RUN.capitalize()
+    described = OwnBackbone.read(files[0], ConfigError)
+    OwnBackbone.parse(described.to_json() | {"source": source}).write(files[0])
+    os.utime(files[0], (0, 0))
+    assert listed() == []  # one that the user brings
 
 
 @pytest.mark.parametrize(
