@@ -41,7 +41,8 @@ _CONTRAST = """() => {
   return { page: app, least: Math.min(21, ...buttons, ...ticks) };
 }"""
 
-# Whether for so long the script has not run, and nothing was drawn, is to be or fades.
+# Whether several looks in a row found that the script has not run, and nothing was drawn, is to be
+# or fades. Time alone tells nothing: a busy machine may take it between two steps of the page.
 _SETTLED = """() => {
   const busy = !document.querySelector("[data-test-script-state=notRunning]") ||
     document.querySelector("[data-stale=true], [data-testid=stSkeleton]") ||
@@ -50,12 +51,12 @@ _SETTLED = """() => {
     document.getAnimations().some((it) =>
       it.playState === "running" && it.effect.getComputedTiming().endTime !== Infinity);
   if (!window.watched) {
-    window.watched = new MutationObserver(() => { window.changed = performance.now(); });
+    window.watched = new MutationObserver(() => { window.quiet = 0; });
     const all = { subtree: true, childList: true, attributes: true, characterData: true };
     window.watched.observe(document, all);
   }
-  if (busy || !window.changed) window.changed = performance.now();
-  return performance.now() - window.changed > 300;
+  window.quiet = busy ? 0 : window.quiet + 1;
+  return window.quiet > 4;
 }"""
 
 
@@ -99,6 +100,7 @@ def _open(page: "Page", url: str, name: str, demo_root: Path, case: str) -> None
 
 
 def _settle(page: "Page") -> None:
+    page.evaluate("window.quiet = 0")
     page.wait_for_function(_SETTLED, polling=100, timeout=60_000)
 
 
