@@ -1,7 +1,6 @@
 """Reads boxes: Pascal VOC, COCO, YOLO, or a CSV of boxes."""
 
 import json
-import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
@@ -16,9 +15,12 @@ from core.data.layouts.layout import is_hidden, is_image
 from core.data.layouts.tables import read_table
 from core.errors import BlastLensError, DataError
 from core.settings import settings
+from core.untrusted.fields import shown
 from core.untrusted.files import read_regular
 
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")  # of VOC
+_MOST = 1e9  # pixels
+_MOST_OF_A_LIST = 2**16  # bytes: YAML is read slowly
 _CLASS_LISTS = ("classes.txt", "obj.names", "_darknet.labels", "data.yaml", "data.yml")
 
 
@@ -82,7 +84,7 @@ def _voc(root: Path, names: Sequence[str], _: ImageFinder) -> _Found:
     for name, data in _files(root, names, ".xml"):
         try:
             tree = ElementTree.fromstring(data)
-        except ElementTree.ParseError:
+        except (ElementTree.ParseError, ValueError, LookupError):  # or an encoding it cannot read
             continue
         if tree.tag != "annotation":
             continue
@@ -92,10 +94,10 @@ def _voc(root: Path, names: Sequence[str], _: ImageFinder) -> _Found:
             corners = {child.tag: child.text for child in item.iterfind("bndbox/*")}
             try:
                 left, top, right, bottom = (_finite(corners[key]) for key in _CORNERS)
+                name_of = item.findtext("name", "")
+                boxes.append(_box(name_of, left, top, right - left, bottom - top))
             except (KeyError, TypeError, ValueError, OverflowError):
                 continue
-            name_of = item.findtext("name", "").strip()
-            boxes.append(Box(name_of, left, top, right - left, bottom - top))
         # The file's own name is the surer one: <filename> is often that of an earlier export.
         yield PurePosixPath(name).stem, boxes
 
@@ -107,7 +109,7 @@ def _coco(root: Path, names: Sequence[str], _: ImageFinder) -> _Found:
             files = {image["id"]: str(image["file_name"]) for image in document["images"]}
             classes = {item["id"]: str(item["name"]) for item in document["categories"]}
             for item in document["annotations"]:
-                box = Box(classes[item["category_id"]], *map(_finite, item["bbox"]))
+                box = _box(classes[item["category_id"]], *item["bbox"])
                 yield files[item["image_id"]], [box]
         except (ValueError, TypeError, LookupError, RecursionError, OverflowError):
             continue
@@ -124,8 +126,8 @@ def _yolo(root: Path, names: Sequence[str], finder: ImageFinder) -> _Found:
             yield (
                 stem,
                 [
-                    Box(
-                        classes[int(number)],
+                    _box(
+                        classes[_index(number)],
                         (x - w / 2) * width,
                         (y - h / 2) * height,
                         w * width,
@@ -144,12 +146,12 @@ def _class_list(root: Path, names: Sequence[str]) -> list[str]:
         if PurePosixPath(name).name not in _CLASS_LISTS:
             continue
         try:
-            text = read_regular(root / name, settings().max_file_bytes).decode()
+            text = read_regular(root / name, _MOST_OF_A_LIST).decode()
             if not name.endswith((".yaml", ".yml")):
                 return [line.strip() for line in text.splitlines() if line.strip()]
-            listed = yaml.safe_load(text)["names"]
+            listed = _plain_yaml(text)["names"]
             return [str(listed[n]) for n in range(len(listed))]
-        except (OSError, ValueError, TypeError, KeyError, yaml.YAMLError):
+        except (OSError, ValueError, TypeError, KeyError, RecursionError, yaml.YAMLError):
             continue
     return []
 
@@ -165,9 +167,28 @@ def _csv(root: Path, names: Sequence[str], _: ImageFinder) -> _Found:
             continue
         for row in rows.to_dict("records"):
             try:
-                yield row["file"], [Box(row[kind], *(_number(row[key]) for key in "xywh"))]
+                yield row["file"], [_box(row[kind], *(_number(row[key]) for key in "xywh"))]
             except ValueError:
                 continue
+
+
+def _plain_yaml(text: str) -> Any:
+    """YAML without references: a few of them make one line a text without end."""
+    if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text)):
+        raise yaml.YAMLError("It has references.")
+    return yaml.safe_load(text)
+
+
+def _box(class_name: str, x: Any, y: Any, w: Any, h: Any) -> Box:
+    """A box whose class shows. Raises `ValueError` or `TypeError` for numbers that are none."""
+    return Box(shown(class_name).strip(), *map(_finite, (x, y, w, h)))
+
+
+def _index(number: float) -> int:
+    """The place of a class. Raises `IndexError` for what is none."""
+    if number < 0 or number != int(number):
+        raise IndexError(number)
+    return int(number)
 
 
 def _number(text: str) -> float:
@@ -178,6 +199,6 @@ def _number(text: str) -> float:
 def _finite(number: Any) -> float:
     """A number of an annotation. Raises `ValueError` or `TypeError` for what is none."""
     value = float(number)
-    if not math.isfinite(value):
+    if not abs(value) <= _MOST:  # nor NaN
         raise ValueError(number)
     return value

@@ -20,12 +20,14 @@ from core.data.boxes.annotations import Box, read_boxes
 from core.data.walk import DESCRIPTION, Progress, on_all_cores, walk
 from core.errors import BlastLensError, DataError
 from core.tables import rows_to_csv
+from core.untrusted.fields import is_file_name
 
 LEAST_FILLED = 0.25  # of a box's area; a disc fills 0.79 of the square around it
 _NO_SCALE = (
     "The field shows too few whole red cells to give its scale. Say how many micrometres a pixel "
     "covers (the camera's pixel size over the magnification): --um-per-px."
 )
+_LONGEST = 60  # characters of a folder's name
 SAME = 0.5  # intersection over union of two masks that are one cell
 
 
@@ -119,9 +121,14 @@ def _cut_all(
     counts: Counter[str] = Counter()
     left_out: list[LeftOut] = []
     rows: list[tuple[str, str, str]] = []
+    fields: set[str] = set()
     for done, found in enumerate(on_all_cores(work, list(boxes.items())), start=1):
+        field = _folder_name(found.name.rpartition(".")[0])
+        while field.casefold() in fields:  # such as a.png beside a.jpg
+            field += "_"
+        fields.add(field.casefold())
         for number, (box, image) in enumerate(found.cells, start=1):
-            kind, field = _folder_name(box.class_name), _folder_name(found.name.rpartition(".")[0])
+            kind = _folder_name(box.class_name)
             file = folder / kind / field / f"{number:03}.png"
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(images.encode(image))
@@ -215,4 +222,5 @@ def _overlap(a: Cell, b: Cell) -> float:
 
 def _folder_name(text: str) -> str:
     """A name that every file system can hold."""
-    return re.sub(r"[^\w .+-]+", "_", text).strip(" .") or "_"
+    name = re.sub(r"[^\w .+-]+", "_", text)[:_LONGEST].strip(" .") or "_"
+    return name if is_file_name(name) else f"_{name}"

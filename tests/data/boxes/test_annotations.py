@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,14 @@ BOXES = {
 }
 CLASSES = ["RBC", "WBC"]
 WIDTH, HEIGHT = 160, 100
+# YAML whose one class has 9 to the power of 9 letters.
+BILLIONS = (
+    "a: &a [x, x, x, x, x, x, x, x, x]\n"
+    + "".join(
+        f"{new}: &{new} [{', '.join([f'*{old}'] * 9)}]\n" for old, new in pairwise("abcdefghi")
+    )
+    + "names: [*i]"
+)
 
 
 def _voc(root: Path) -> None:
@@ -102,14 +111,40 @@ def test_the_boxes_are_the_same_in_each_format(fields: Path, write: Callable[[Pa
         ("a.txt", "0 0.5 0.5 1 1"),
         ("boxes.csv", "file,x,y\na.png,1,2\n"),
         ("boxes.csv", "file,kind,x,y,w,h\na.png,WBC,nan,1,2,3\n"),
+        ("a.xml", "<?xml version='1.0' encoding='unheard-of'?><annotation/>"),
+        ("a.xml", "<?xml version='1.0' encoding='utf-7'?><annotation/>"),
+        ("data.yaml", BILLIONS),
+        ("data.yaml", f"names: {'[' * 20_000}"),
+        ("data.yaml", f"names: [{'a, ' * 400_000}]"),  # read slowly
     ],
 )
 def test_what_holds_no_boxes_is_refused_with_what_is_read(
     fields: Path, name: str, content: str
 ) -> None:
     (fields / name).write_text(content)
+    if name == "data.yaml":
+        (fields / "a.txt").write_text("0 0.5 0.5 0.1 0.1")
     with pytest.raises(DataError, match=r"holds no boxes.*VOC.*COCO.*YOLO.*CSV"):
         _read(fields)
+
+
+@pytest.mark.parametrize(
+    "row", ["-1 0.5 0.5 0.1 0.1", "0.5 0.5 0.5 0.1 0.1", "1e308 0.5 0.5 0.1 0.1", "0 1e308 0 0 0"]
+)
+def test_a_number_that_is_of_no_class_or_of_no_picture_makes_no_box(fields: Path, row: str) -> None:
+    (fields / "classes.txt").write_text("RBC\nWBC\n")
+    (fields / "a.txt").write_text(row)
+    with pytest.raises(DataError, match="holds no boxes"):
+        _read(fields)
+
+
+def test_the_name_of_a_class_shows(fields: Path) -> None:
+    name = r"W\u202eB\ud800C\u0000"
+    (fields / "coco.json").write_text(
+        '{"images": [{"id": 1, "file_name": "a.png"}], "categories": [{"id": 1, "name": "'
+        f'{name}"}}], "annotations": [{{"image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4]}}]}}'
+    )
+    assert _read(fields) == {"fields/a.png": [Box("WBC", 1, 2, 3, 4)]}
 
 
 @pytest.mark.parametrize("number", ["nan", "inf", "-1e999"])

@@ -9,7 +9,7 @@ from core.cells.masks import cell_mask, diameter
 from core.cells.scale import CNMC_SIDE, UM_PER_PX
 from core.data import indexing
 from core.data.boxes.cut import cut_cells
-from core.data.images import decode
+from core.data.images import decode, encode
 from core.data.layouts import Labelling
 from core.data.synthetic.smear_field import write_fields
 from core.errors import DataError
@@ -80,3 +80,21 @@ def test_a_box_without_a_nucleus_and_a_cell_of_two_classes_are_left_out(
     assert [it.box and it.box.class_name for it in made.left_out] == ["red cell"]
     with pytest.raises(DataError, match="is not empty"):
         cut_cells(source, tmp_path / "cells")
+
+
+def test_fields_of_one_name_and_classes_that_name_no_folder_are_kept_apart(
+    drawn: Path, tmp_path: Path
+) -> None:
+    source = tmp_path / "some"
+    source.mkdir()
+    rows = [line.split(",") for line in (drawn / "boxes.csv").read_text().splitlines()[1:]]
+    cell = next(r for r in rows if r[0] == "field_000.png" and r[1] == "blast" and r[6] == "0")
+    lines = []
+    for file, kind in (("a.png", "con"), ("a.bmp", "con"), ("b.png", f"../{'x' * 300}")):
+        image = decode(drawn / "field_000.png")
+        (source / file).write_bytes(encode(image, "BMP" if file.endswith("bmp") else "PNG"))
+        lines.append(",".join([file, kind, *cell[2:6]]))
+    (source / "boxes.csv").write_text("\n".join(["file,kind,x,y,w,h", *lines]))
+    made = cut_cells(source, tmp_path / "cells")
+    files = sorted(path.relative_to(made.root).as_posix() for path in made.root.rglob("*.png"))
+    assert files == ["_con/a/001.png", "_con/a_/001.png", f"_{'x' * 57}/b/001.png"]
