@@ -33,7 +33,7 @@ from core.untrusted import json_text
 from core.untrusted.fields import Line, shown
 from core.untrusted.files import read_regular
 
-VERSION = 5  # of the tables and thumbnails; an older index is built anew
+VERSION = 6  # of the tables and thumbnails; an older index is built anew
 FACTS = [
     *("image_id", "phase", "subject", "group", "label", "fold", "class_name", "part"),
     *("bytes", "mtime_ns", "sha256", "visible"),

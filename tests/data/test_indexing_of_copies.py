@@ -11,14 +11,14 @@ from tests.factories.trees import cell, save
 
 
 def test_a_folder_in_a_class_folder_is_a_subject_and_copies_link_them(per_class):
-    for name, subject, place in (("blast", "3", "A+B"), ("blast", "4", "C"), ("normal", "H3", "D")):
+    for name, subject, place in (("blast", "3", "1+2"), ("blast", "4", "3"), ("normal", "H3", "4")):
         save(per_class / name / place / "x.png", cell(subject), "PNG")
-    shutil.copy(per_class / "blast/C/x.png", per_class / "normal/D/y.png")
+    shutil.copy(per_class / "blast/3/x.png", per_class / "normal/4/y.png")
     found = index(per_class, labelling=Labelling(positive=("blast",)))
-    assert sorted(set(found.cells["subject"].dropna())) == ["A+B", "C", "D"]
+    assert sorted(set(found.cells["subject"].dropna())) == ["1+2", "3", "4"]
     assert found.cells["subject"].isna().sum() == 4
-    assert found.linked_subjects() == [["C", "D"]]
-    assert found.cells["group"].value_counts().to_dict() == {"C+D": 3, "A+B": 1}
+    assert found.linked_subjects() == [["3", "4"]]
+    assert found.cells["group"].value_counts().to_dict() == {"3+4": 3, "1+2": 1}
 
 
 def test_a_folder_of_one_black_image_a_subject_links_nobody(root):

@@ -9,11 +9,11 @@ from core.data.layouts import tables
 from core.data.layouts.folders import Folders
 from core.data.layouts.labelling import ASSUMED, ENCODINGS, Labelling, label_classes, natural
 from core.data.layouts.layout import (
-    PART_NAMES,
     ColumnsUnknownError,
     PathFacts,
     UnlabelledError,
     is_image,
+    part_of,
     visible,
 )
 from core.data.layouts.patterns import Pattern, recognise_preset
@@ -85,7 +85,7 @@ class Described:
         name = facts.get("class")
         if name is None or name not in self.classes:
             raise DataError(self._refusal())
-        part = PART_NAMES.get(facts.get("part", "").lower())
+        part = part_of(facts.get("part", ""))
         return PathFacts(
             "training", facts.get("subject"), self.classes[name], class_name=name, part=part
         )

@@ -1,5 +1,6 @@
 """What every layout of a data set gives: the facts of each image, by its path."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -11,11 +12,12 @@ from core.errors import DataError
 PHASES = ("training", "preliminary", "final")
 LABELS = {"ALL": 1, "HEM": 0}
 # The names that publishers give their own parts, and what the parts are called here.
-PART_NAMES = {
+_PART_NAMES = {
     **dict.fromkeys(("train", "training"), "train"),
-    **dict.fromkeys(("val", "valid", "validation", "dev"), "validation"),
-    **dict.fromkeys(("test", "testing"), "test"),
+    **dict.fromkeys(("val", "valid", "validation", "dev", "development"), "validation"),
+    **dict.fromkeys(("test", "testing", "holdout", "heldout"), "test"),
 }
+_PART_WORDS = re.compile(r"^\d+[\W_]|(?<=.)[\W_]*(data|set|split|images|imgs|part|folder)+$|[\W_]")
 _NAMED = 12  # classes that a message lists
 
 
@@ -34,6 +36,15 @@ class PathFacts:
     fold: int | None = None
     class_name: str | None = None
     part: str | None = None
+
+
+def part_of(name: str) -> str | None:
+    """Returns what the publisher's part of this name is called here; None if it names no part.
+
+    Case, numbers before it, and words such as "set" and "data" behind it say nothing:
+    "02_Training-Set" is "train".
+    """
+    return _PART_NAMES.get(_PART_WORDS.sub("", name.lower()))
 
 
 class Layout(Protocol):

@@ -14,6 +14,7 @@ from core.data.layouts import (
     recognise,
 )
 from core.data.layouts.labelling import from_texts
+from core.data.layouts.layout import part_of
 from core.data.layouts.patterns import Pattern
 from core.errors import BlastLensError, ConfigError, DataError
 
@@ -51,10 +52,10 @@ def _facts(name: str, label: int | None, **known: str | None) -> PathFacts:
         (_names("set/blast", "set/normal"), "set/{}/0.png", None, None),
         (_names(*(f"{p}/{c}" for p in ("train", "test") for c in ("blast", "normal"))),
          "test/{}/0.png", None, "test"),
-        (_names(*(f"x/{p}/{c}/s" for p in ("Train", "val", "test") for c in ("blast", "normal"))),
-         "x/val/{}/s/0.png", "s", "validation"),
-        (_names(*(f"{c}/{p}/s" for p in ("Training", "test") for c in ("blast", "normal"))),
-         "{}/Training/s/0.png", "s", "train"),
+        (_names(*(f"x/{p}/{c}/s1" for p in ("Train", "val", "test") for c in ("blast", "normal"))),
+         "x/val/{}/s1/0.png", "s1", "validation"),
+        (_names(*(f"{c}/{p}/s1" for p in ("Training", "test") for c in ("blast", "normal"))),
+         "{}/Training/s1/0.png", "s1", "train"),
         ([*_names("blast", "normal") * 4, "stray.png"], "{}/0.png", None, None),
         ([*_names("blast", "normal"), ".cache/1.png", "__MACOSX/2.png"], "{}/0.png", None, None),
         ([*_names("blast", "normal"), "notes/a.doc"], "{}/0.png", None, None),
@@ -76,10 +77,10 @@ def test_class_folders_are_found_and_the_user_says_which_is_positive(paths, wher
 
 
 def test_of_many_classes_some_are_positive_some_negative_and_the_rest_is_left_out():
-    paths = _names("Benign/a", "Early/b", "Pre/c", "Pro/d")
+    paths = _names("Benign/1a", "Early/2b", "Pre/3c", "Pro/4d")
     layout = _of(paths, positive="Early, Pre", negative="Benign")
     assert layout.classes == {"Benign": 0, "Early": 1, "Pre": 1, "Pro": None}
-    assert layout.facts("Pro/d/0.png") == _facts("Pro", None, subject="d")
+    assert layout.facts("Pro/4d/0.png") == _facts("Pro", None, subject="4d")
     for said in ({}, {"positive": "Pre,Pro"}, {"negative": "Benign"}):
         with pytest.raises(ClassesUnknownError, match=r"Pro \(3\)\. Say which are positive"):
             _of(paths, **said)
@@ -123,6 +124,32 @@ def test_folders_of_patients_above_the_classes_are_not_the_classes():
     assert _of(paths).facts("p7/hem/0.png") == _facts("hem", 0)
     named = _of(_names("p1/Pro", "p1/Benign", "p2/Pro"), positive="Pro", negative="Benign")
     assert named.classes == {"Pro": 1, "Benign": 0}
+
+
+def test_names_without_numbers_below_a_class_are_kinds_of_cells_and_not_patients():
+    layout = _of(_names("blast/Early", "blast/Pro", "normal/mature"), positive="blast")
+    assert layout.facts("blast/Pro/0.png") == _facts("blast", 1)
+
+
+def test_classes_below_patients_are_found_without_a_word():
+    layout = _of(
+        _names(*(f"lab/patient_{n}/{c}" for n in range(3) for c in ("blast", "normal"))),
+        positive="blast",
+    )
+    assert layout.classes == {"blast": 1, "normal": 0}
+
+
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [
+        *((name, "train") for name in ("TRAIN", "train_set", "01_Training-Data", "trainset")),
+        *((name, "validation") for name in ("val", "Valid images", "dev-split", "validation_part")),
+        *((name, "test") for name in ("Testing", "2. test_dataset", "hold-out", "held_out_data")),
+        *((name, None) for name in ("", "data", "set", "contest", "train2", "retest", "all", "1")),
+    ],
+)
+def test_parts_are_known_in_any_spelling(name: str, part: str | None):
+    assert part_of(name) == part
 
 
 def test_a_pattern_may_give_the_subject_where_folders_give_the_class():
