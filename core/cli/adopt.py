@@ -6,10 +6,12 @@ from pathlib import Path
 import click
 
 from core.adoption import request, statement
-from core.cli.console import engine_option, follow, phases_of, prints
+from core.cli import in_words
+from core.cli.console import engine_option, follow, phases_of, prints, prints_as
 from core.data import datasets
 from core.errors import ConfigError, RunError
 from core.models.inputs import CHANNELS, SCALINGS
+from core.report import adoption as adoption_in_words
 from core.runs import run_store
 from core.runs.adoption import Adoption, Wanted
 from core.runs.metrics import RunMetrics
@@ -34,6 +36,24 @@ class StatedRun:
     run: str
     statement: str | None
     leaking: bool
+
+
+def _in_words(adopted: AdoptedRun) -> str:
+    adoption, measured = adopted.adoption, adopted.metrics
+    assert adoption is not None and measured is not None  # it has succeeded
+    trials = [
+        dict(zip(adoption_in_words.COLUMNS, row, strict=True))
+        for row in adoption_in_words.rows(adoption)
+    ]
+    return in_words.paragraphs(
+        [
+            f"Run {adopted.run} is adopted: {adoption_in_words.origin(adoption)}.",
+            adoption_in_words.feeding(adoption),
+            in_words.table(trials) if trials else "",
+            adoption_in_words.training(adoption),
+            in_words.metrics(measured.test),
+        ]
+    )
 
 
 @click.command()
@@ -61,7 +81,7 @@ class StatedRun:
     help="States that it was not trained on these patients; WORDS say on what.",
 )
 @engine_option
-@prints
+@prints_as(_in_words)
 def adopt(
     model: Path,
     dataset: str,

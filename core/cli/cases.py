@@ -5,21 +5,27 @@ import json
 import re
 import sys
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
 from core.cases import case_store, intake, retention, review, signing, verification
 from core.cases.agreement import agreements
+from core.cases.case_store import CaseSummary
 from core.cases.tables import CaseRow
 from core.cases.verdict import verdict
-from core.cli.console import prints, progress, wants_json
+from core.cli import in_words
+from core.cli.console import prints, prints_as, progress, wants_json
 from core.data.images import read_file
 from core.errors import CaseError, ConfigError
+from core.metrics.estimate import Estimate
 from core.people import Person, own_machine
 from core.reading.fields.summary import BLOOD
 from core.reading.preparing.options import ReadingOptions
 from core.reading.reader import Reader
+from core.report.share import corrected as corrected_share
 from core.runs import active_model, run_store
 from core.teaching.dataset import datasets_with
 
@@ -31,17 +37,64 @@ def cases() -> None:
     """Patients: their pictures, decisions and reports."""
 
 
+def _listed_in_words(listed: Sequence[CaseSummary]) -> str:
+    if not listed:
+        return "There is no case yet. Begin one: blastlens cases new NAME IMAGE..."
+    return in_words.table(
+        [
+            {
+                "Case": one.id[:11],
+                "Name": one.name,
+                "State": one.state,
+                "Changed": one.changed[:16],
+                "Readers": ", ".join(one.readers),
+                "Cells": one.cells,
+                "Blasts": None if one.blasts is None else f"{one.blasts} of {one.counted}",
+            }
+            for one in listed
+        ]
+    )
+
+
 @cases.command("list")
-@prints
-def list_cases() -> list[dict[str, object]]:
+@prints_as(_listed_in_words)
+def list_cases() -> list[CaseSummary]:
     """Lists all cases, the one changed last first."""
-    return [vars(case) for case in case_store.cases()]
+    return case_store.cases()
+
+
+def _shown_in_words(case: Mapping[str, Any]) -> str:
+    pictures = case["pictures"]
+    rows = [
+        {"Picture": one["name"], "Kind": one["kind"], "Run": one["run"], "Why": one["reason"]}
+        for one in pictures
+    ]
+    signed = (f"Signed by {one['person']}, {one['time'][:16]}." for one in case["signatures"])
+    return in_words.paragraphs(
+        [
+            f"{case['name']} ({case['id'][:11]}), {case['state']}: {case['cells']} cells of "
+            f"{len(pictures)} pictures. Begun by {case['created_by']}, {case['created'][:16]}.",
+            case["withheld"] if "withheld" in case else _verdict_in_words(case["verdict"]),
+            in_words.table(rows),
+            *signed,
+            *(f"Before it can be signed: {one}" for one in case["in_the_way_of_signing"]),
+        ]
+    )
+
+
+def _verdict_in_words(verdict: Mapping[str, Any]) -> str:
+    share = Estimate(verdict["corrected_share"], *(verdict["interval"] or ()))
+    corrected = f"share of blasts, corrected: {corrected_share(share)}"
+    return (
+        f"Blasts: {verdict['blasts']} of the {verdict['cells']} cells that count, of at least "
+        f"{verdict['minimum_cells']} that should; {corrected}."
+    )
 
 
 @cases.command()
 @click.argument("case")
 @by_person
-@prints
+@prints_as(_shown_in_words)
 def show(case: str, person: str | None) -> dict[str, object]:
     """Shows a case: its verdict, its pictures, who signed, and what prevents a signature.
 
@@ -65,7 +118,7 @@ def show(case: str, person: str | None) -> dict[str, object]:
 @click.option("--adapt-stain", is_flag=True, help="Read cells of another stain as if adapted.")
 @click.option("--um-per-px", type=float, metavar="µm", help="Scale of the fields.")
 @by_person
-@prints
+@prints_as(_shown_in_words)
 def new(
     name: str,
     images: tuple[str, ...],

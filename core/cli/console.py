@@ -1,4 +1,4 @@
-"""What every verb shares: the document it prints, its progress, and options with one meaning."""
+"""What every verb shares: what it prints, its progress, and options with one meaning."""
 
 import functools
 import json
@@ -16,20 +16,30 @@ from core.workers.clusters import execution_engine
 
 
 def prints(verb: Callable[..., Any]) -> Callable[..., None]:
-    """Prints what a verb returns, as `to_json` has it: as JSON with --json, else as lines."""
+    """Prints what a verb returns: as JSON with --json, else each value of it on a line."""
+    return prints_as(_values)(verb)
 
-    @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-    @functools.wraps(verb)
-    def run(as_json: bool, **options: Any) -> None:
-        document = to_json(verb(**options))
-        if as_json:
-            click.echo(json.dumps(document, ensure_ascii=False, indent=1))
-        elif isinstance(document, str):
-            click.echo(document, nl=False)
-        else:
-            click.echo("\n".join(_lines(document)))
 
-    return run
+def prints_as(in_words: Callable[[Any], str]) -> Callable[..., Callable[..., None]]:
+    """Prints what a verb returns, as `to_json` has it, with --json; else as `in_words` puts it.
+
+    A verb that returns a text has put it in words itself.
+    """
+
+    def decorate(verb: Callable[..., Any]) -> Callable[..., None]:
+        @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+        @functools.wraps(verb)
+        def run(as_json: bool, **options: Any) -> None:
+            returned = verb(**options)
+            if as_json:
+                click.echo(json.dumps(to_json(returned), ensure_ascii=False, indent=1))
+                return
+            text = returned if isinstance(returned, str) else in_words(returned)
+            click.echo(text, nl=not text.endswith("\n"))
+
+        return run
+
+    return decorate
 
 
 def engine_option(verb: Callable[..., Any]) -> Callable[..., Any]:
@@ -51,6 +61,10 @@ def engine_option(verb: Callable[..., Any]) -> Callable[..., Any]:
 def wants_json() -> bool:
     """Returns whether the running verb was called with --json."""
     return bool(click.get_current_context().params["as_json"])
+
+
+def _values(returned: Any) -> str:
+    return "\n".join(_lines(to_json(returned)))
 
 
 def _lines(document: Any, indent: int = 0) -> list[str]:

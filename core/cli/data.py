@@ -3,6 +3,7 @@
 import sys
 import time
 from collections import Counter
+from collections.abc import Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ from typing import Any
 import click
 
 from core import storage
-from core.cli.console import follow, prints, progress
+from core.cli import in_words
+from core.cli.console import follow, prints, prints_as, progress
 from core.data import datasets, measures, summary
 from core.data.boxes.cut import cut_cells
 from core.data.fetch_job import Fetch, size_text
@@ -23,6 +25,8 @@ from core.jobs.job import Status
 from core.reading.reader import Reader
 from core.runs import run_store
 from core.workers import launcher
+
+_SHOWN = 10  # rejected files that are named
 
 
 @click.command()
@@ -86,6 +90,40 @@ def _show_fetched(status: Status) -> None:
         click.echo(f"\r{status.phase}: {size_text(status.done)}", nl=False, err=True)
 
 
+def _indexed_in_words(found: Mapping[str, Any]) -> str:
+    """The summary of `summary.summarise`: classes, parts, copies, and what was rejected."""
+    labels, copies = found["labels"], found["duplicates"]
+    counted = ", ".join(f"{count:,} {label}" for label, count in labels.items() if count)
+    subjects = f"{found['subjects']:,} subjects" if found["subjects"] else "unknown subjects"
+    pairs = copies["exact_pairs"] + copies["near_pairs"]
+    crossing = copies["cross_subject_pairs"]
+    rejected = found["rejected"]
+    return in_words.paragraphs(
+        [
+            f"{found['name']} ({found['layout']}): {found['images']:,} images of {subjects} in "
+            f"{found['groups']:,} groups: {counted}.",
+            "Its cells are synthetic." if found["synthetic"] else "",
+            in_words.table([{"Part": part} | row for part, row in found["phases"].items()]),
+            in_words.table(
+                [{"Class": name} | row for name, row in (found["classes"] or {}).items()]
+            ),
+            found["published_split"] or "",
+            f"{pairs:,} pairs of copies, {crossing:,} of them of two subjects." if pairs else "",
+            in_words.table(
+                [{"Quality": flag, "Cells": n} for flag, n in (found["quality"] or {}).items()]
+            ),
+            *(f"Linked by shared images: {', '.join(one)}" for one in found["linked_subjects"]),
+            f"{len(rejected):,} files were rejected:" if rejected else "",
+            *(f"  {_rejected(one)}" for one in rejected[:_SHOWN]),
+            f"  and {len(rejected) - _SHOWN:,} more" if len(rejected) > _SHOWN else "",
+        ]
+    )
+
+
+def _rejected(one: Mapping[str, Any]) -> str:
+    return ": ".join(str(value) for value in one.values() if value)
+
+
 @click.command()
 @click.argument("dataset")
 @click.option("--positive", metavar="NAMES", help="Classes that count as ALL, with commas.")
@@ -106,7 +144,7 @@ def _show_fetched(status: Status) -> None:
 @click.option("--class-folder", type=int, help="Folder that names the class, 1 for the first.")
 @click.option("--subject-folder", type=int, help="Folder that names the subject.")
 @click.option("--quality", is_flag=True, help="Measure the cells too and count quality flags.")
-@prints
+@prints_as(_indexed_in_words)
 def index(dataset: str, quality: bool, **said: Any) -> dict[str, Any]:
     """Indexes a data set.
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from core.audit import ablations
-from core.cli.console import engine_option, prints, progress
+from core.cli import in_words, results
+from core.cli.console import engine_option, prints, prints_as, progress, wants_json
 from core.errors import ConfigError, RunError
 from core.evaluation import decision, operating_point
 from core.evaluation.test_set import metrics_of
@@ -34,11 +35,13 @@ class DiagnosedRun:
 @click.argument("runs", nargs=-1, required=True, metavar="RUN...")
 @click.option("--prevalence", type=float, help="Share of ALL, 0 to 1: adds PPV and NPV.")
 @prints
-def compare(runs: tuple[str, ...], prevalence: float | None) -> dict[str, Any]:
+def compare(runs: tuple[str, ...], prevalence: float | None) -> dict[str, Any] | str:
     """Compares runs side by side."""
     from core.report.comparison import document
 
     chosen = [run_store.get(run_id) for run_id in dict.fromkeys(runs)]
+    if not wants_json():
+        return results.compared(chosen, prevalence, progress("measuring test cells"))
     return document(chosen, prevalence, progress("measuring test cells"))
 
 
@@ -49,7 +52,7 @@ def compare(runs: tuple[str, ...], prevalence: float | None) -> dict[str, Any]:
     "--stain", is_flag=True, help="Measure again what adapting cells of another stain costs."
 )
 @prints
-def evaluate(run: str, dataset: str | None, stain: bool) -> dict[str, Any]:
+def evaluate(run: str, dataset: str | None, stain: bool) -> dict[str, Any] | str:
     """Measures a run.
 
     Prints the metrics of its test part, or those on another data set.
@@ -62,10 +65,14 @@ def evaluate(run: str, dataset: str | None, stain: bool) -> dict[str, Any]:
         return {"run": finished.run_id, **measured.to_json()}
     if dataset is None:
         finished.require_succeeded("have metrics")
-        return {"run": finished.run_id, **metrics_of(finished).to_json()}
+        stored = metrics_of(finished)
+        if not wants_json():
+            return in_words.metrics(stored.test)
+        return {"run": finished.run_id, **stored.to_json()}
     from core.evaluation.evaluate import evaluate_on
 
-    return evaluate_on(finished, dataset, progress("indexing")).to_json()
+    found = evaluate_on(finished, dataset, progress("indexing"))
+    return found.to_json() if wants_json() else results.evaluated(found)
 
 
 # Of a calibration, what a person is told.
@@ -114,7 +121,7 @@ def choose_operating_point(
     basis: str,
     reset: bool,
     prevalence: float | None,
-) -> dict[str, Any]:
+) -> dict[str, Any] | str:
     """Chooses when a model calls a blast.
 
     Without options, prints the present choice.
@@ -129,6 +136,8 @@ def choose_operating_point(
     if reset or chosen:
         operating_point.use(finished, choice)
     preview = decision.preview(finished, None, prevalence)
+    if not wants_json():
+        return results.operating_point(finished, preview)
     stored = preview.calibration.to_json()
     shown = {name: stored.get(name) for name in _SHOWN} | {"shift": preview.calibration.shift}
     return {"run": run, "default": "default" not in stored, **shown} | {
@@ -138,9 +147,13 @@ def choose_operating_point(
     }
 
 
+def _diagnosed_in_words(diagnosed: DiagnosedRun) -> str:
+    return results.diagnosed(diagnosed.diagnoses)
+
+
 @click.command()
 @click.argument("run")
-@prints
+@prints_as(_diagnosed_in_words)
 def diagnose(run: str) -> DiagnosedRun:
     """Says what went wrong in a run, and what repairs it."""
     from core.doctor import diagnoses
@@ -158,7 +171,7 @@ _TRAIN = "Train the missing runs: the recipe over folds"
 @click.option("--controls", is_flag=True, help=f"{_TRAIN}, and on silhouette and size.")
 @click.option("--probe", is_flag=True, help="Name subjects from the features of the run.")
 @engine_option
-@prints
+@prints_as(results.audited)
 def audit(run: str, probe: bool, **chosen: bool) -> dict[str, Any]:
     """Asks whether a run may be believed.
 

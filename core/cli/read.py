@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ from core import storage
 from core.cells import annotations
 from core.cells.detection.detect import Field
 from core.cells.scale import CAMERA_UM, AskForMagnification, scale_of
-from core.cli.console import prints, progress, wants_json
+from core.cli import in_words, readings
+from core.cli.console import prints, prints_as, progress, wants_json
 from core.data.images import encode
 from core.errors import ConfigError, UploadError
 from core.explain.cam_methods import METHODS
@@ -20,7 +22,7 @@ from core.explain.occlusion import Occlusion
 from core.explain.suited import suited
 from core.explain.trust import NO_PLACES
 from core.reading.cell_reading import Reading
-from core.reading.picture import FieldImage, notes_of, open_field, patient_to_json, read_picture
+from core.reading.picture import FieldImage, notes_of, of_patient, open_field, read_picture
 from core.reading.reader import Reader
 from core.report.cell import track_record
 from core.report.cell.track_record import RecordInWords
@@ -56,7 +58,7 @@ def read(
     swap_red_blue: bool,
     adapt_stain: bool,
     one_patient: bool,
-) -> list[dict[str, Any]]:
+) -> list[dict[str, Any]] | str:
     """Reads images of cells or fields.
 
     An IMAGE shows one cell, on black or on its natural background, or a whole smear field.
@@ -64,7 +66,7 @@ def read(
     model = run_store.get(run) if run else active_model.active()
     _require_files(images)
     reader = Reader(model, cam)
-    readings = [
+    pictures = [
         read_picture(
             reader,
             Path(name),
@@ -77,12 +79,17 @@ def read(
         )
         for name in images
     ]
-    overlays = _write_overlays(reader, readings, Path(overlay)) if overlay else {}
-    if not wants_json() and not any(reading.cells for reading in readings):
+    overlays = _write_overlays(reader, pictures, Path(overlay)) if overlay else {}
+    if not wants_json() and not any(picture.cells for picture in pictures):
         raise UploadError(
-            " ".join(f"{reading.image} is refused: {reading.reason}" for reading in readings)
+            " ".join(f"{picture.image} is refused: {picture.reason}" for picture in pictures)
         )
     record = track_record.tell(model)
+    fields = [picture for picture in pictures if isinstance(picture, FieldImage)]
+    total = of_patient(fields) if one_patient else None
+    if not wants_json():
+        said = readings.told(reader, pictures, record, overlays)
+        return said if total is None else f"{readings.of_patient(total)}\n\n{said}"
     documents = [
         {
             "run": model.run_id,
@@ -94,11 +101,13 @@ def read(
             ),
             "overlay": overlays.get(number),
         }
-        for number, reading in enumerate(readings)
+        for number, reading in enumerate(pictures)
     ]
-    if one_patient:
-        fields = [reading for reading in readings if isinstance(reading, FieldImage)]
-        documents.append(patient_to_json(model.run_id, fields))
+    if total is not None:
+        documents.append(
+            {"run": model.run_id, "image": None, "kind": "patient", "cells": []}
+            | {"summary": total.to_json()}
+        )
     return documents
 
 
@@ -143,6 +152,23 @@ def _write_overlays(
     return written
 
 
+def _found_in_words(documents: Sequence[Mapping[str, Any]]) -> str:
+    said = []
+    for found in documents:
+        count = len(found["cells"])
+        rows = [
+            dict(zip(("x", "y", "w", "h"), cell["bbox"], strict=True))
+            | {"Area, pixels": cell["area_px"], "Score": cell["score"]}
+            | {"At the border": "yes" if cell["touches_border"] else ""}
+            for cell in found["cells"]
+        ]
+        scale = found["magnification_needed"] or f"{found['um_per_px']} µm a pixel."
+        written = [f"{key}: {found[key]}" for key in ("mask", "overlay") if key in found]
+        said.append(f"{found['image']}: {count} white cell{'' if count == 1 else 's'}. {scale}")
+        said += [*(found["prepared"] or ()), in_words.table(rows) if rows else "", *written, ""]
+    return in_words.paragraphs(said)
+
+
 @click.command()
 @click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
 @click.option("--mask", metavar="DIR", help="Write masks: 128 cytoplasm, 255 nucleus.")
@@ -150,7 +176,7 @@ def _write_overlays(
 @click.option("--csv", metavar="FILE", help="Write the boxes as a table.")
 @click.option("--coco", metavar="FILE", help="Write boxes and outlines as COCO JSON.")
 @click.option("--um-per-px", type=float, metavar="µm", help="Scale; default: by red cells.")
-@prints
+@prints_as(_found_in_words)
 def cells(
     images: tuple[str, ...],
     mask: str | None,

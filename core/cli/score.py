@@ -2,22 +2,23 @@
 
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import click
 
-from core.cli.console import engine_option, follow, prints
+from core.cli import in_words
+from core.cli.console import engine_option, follow, prints_as
 from core.cohort import cohort_store
 from core.cohort.cohort import Cohort
 from core.cohort.plan import CohortSummary
 from core.data.layouts import labelling, patterns, tables
 from core.documents import INLINE
 from core.errors import ConfigError, RunError
-from core.jobs.job import Status
+from core.jobs.job import STATE_WORDS, Status
 from core.reading.preparing.options import ReadingOptions
-from core.report.cohorts import progress, so_far_in_words
+from core.report.cohorts import progress, refusals, sentence, so_far_in_words
 from core.runs import active_model, run_store
 from core.workers import launcher
 
@@ -37,6 +38,41 @@ class CohortReport:
     parts: str
     patients_table: str
     summary: CohortSummary | None = field(metadata=INLINE)
+
+
+def _report_in_words(report: CohortReport) -> str:
+    summary = report.summary
+    state = f"{report.cohort} is {STATE_WORDS[report.status]}: {report.done:,} of {report.total:,}."
+    if summary is None:
+        return state
+    calls = ", ".join(f"{count:,} {call}" for call, count in summary.calls.items())
+    return in_words.paragraphs(
+        [
+            sentence(summary),
+            f"Called: {calls}." if calls else "",
+            in_words.table(refusals(summary)) if summary.refused_by else "",
+            f"A row for each picture: {report.parts}",
+            f"A row for each patient: {report.patients_table}",
+        ]
+    )
+
+
+def _listed_in_words(listed: Sequence[CohortReport]) -> str:
+    if not listed:
+        return "There is no cohort yet. Score one: blastlens score FOLDER --out RESULTS"
+    return in_words.table(
+        [
+            {
+                "Cohort": one.cohort,
+                "State": STATE_WORDS[one.status],
+                "Pictures": f"{one.done:,} of {one.total:,}",
+                "Run": one.run,
+                "Folder": one.folder,
+                "Error": one.error,
+            }
+            for one in listed
+        ]
+    )
 
 
 @click.command()
@@ -63,7 +99,7 @@ class CohortReport:
 @click.option("--stop", is_flag=True, help="Stop the cohort in --out; what is scored is kept.")
 @click.option("--resume", is_flag=True, help="Go on with the cohort in --out.")
 @engine_option
-@prints
+@prints_as(_report_in_words)
 def score(
     source: str | None,
     run: str | None,
@@ -115,7 +151,7 @@ def score(
 
 
 @click.command()
-@prints
+@prints_as(_listed_in_words)
 def cohorts() -> list[CohortReport]:
     """Lists cohorts, newest first."""
     return [_report(cohort, cohort.status) for cohort in cohort_store.cohorts()]

@@ -1,17 +1,22 @@
 """Verbs that train single runs and the original study, and list runs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import click
 
 from core.cells import staining
-from core.cli.console import engine_option, epochs_of, follow, prints
+from core.cli import in_words
+from core.cli.console import engine_option, epochs_of, follow, prints_as
 from core.data import datasets, splits
 from core.errors import ConfigError, RunError
+from core.evaluation.compare import METRIC
+from core.jobs.job import STATE_WORDS
+from core.metrics.classification import NAMES
 from core.models import catalog
-from core.runs import about, config, presets, run_store
+from core.report import phrases
+from core.runs import about, config, presets, run_store, setting_words
 from core.runs.config import RunConfig, Setting
 from core.runs.metrics import PartMetrics, RunMetrics
 from core.runs.run_store import Run
@@ -67,6 +72,47 @@ class ListedRun:
     error: str | None
     config: RunConfig
     test: PartMetrics | None
+
+
+def ended_in_words(ended: EndedRun) -> str:
+    """What became of a run, and the metrics of its test part."""
+    measured = in_words.metrics(ended.metrics.test) if ended.metrics else ""
+    return in_words.paragraphs([f"Run {ended.run} is {STATE_WORDS[ended.status]}.", measured])
+
+
+def _listed_in_words(listed: Sequence[ListedRun]) -> str:
+    if not listed:
+        return "There is no run yet. Train one: blastlens train demo --architecture cnn-16"
+    return in_words.table(
+        [
+            {
+                "Run": one.run,
+                "Name": one.name,
+                "State": STATE_WORDS[one.status],
+                NAMES[METRIC]: phrases.brief(one.test.estimate(METRIC)) if one.test else "",
+                "Data set": setting_words.dataset(one.config.dataset),
+                "Split": one.config.split,
+                "Error": one.error,
+            }
+            for one in listed
+        ]
+    )
+
+
+def _study_in_words(study: Sequence[StudyRun]) -> str:
+    return in_words.table(
+        [
+            {
+                "Architecture": catalog.architecture(one.architecture).title,
+                "State": STATE_WORDS[one.status],
+                "Accuracy": phrases.brief(one.test.estimate("accuracy")) if one.test else "",
+                NAMES[METRIC]: phrases.brief(one.test.estimate(METRIC)) if one.test else "",
+                "Run": one.run,
+                "Error": one.error,
+            }
+            for one in study
+        ]
+    )
 
 
 def training_options(verb: Callable[..., Any]) -> Callable[..., Any]:
@@ -134,7 +180,7 @@ def _parse(assignments: tuple[str, ...]) -> dict[str, str]:
 @training_options
 @click.option("--run-id", help="Name of the run; default: date, time and architecture.")
 @engine_option
-@prints
+@prints_as(ended_in_words)
 def train(run_id: str | None, **options: Any) -> EndedRun:
     """Trains an architecture.
 
@@ -148,7 +194,7 @@ def train(run_id: str | None, **options: Any) -> EndedRun:
 @click.command()
 @click.argument("run")
 @engine_option
-@prints
+@prints_as(ended_in_words)
 def resume(run: str) -> EndedRun:
     """Resumes a run that failed or was stopped.
 
@@ -177,7 +223,7 @@ def _follow_run(run: Run) -> EndedRun:
 )
 @click.option("--set", "assignments", multiple=True, metavar="NAME=VALUE")
 @engine_option
-@prints
+@prints_as(_study_in_words)
 def study(dataset: str, preset: str, assignments: tuple[str, ...]) -> list[StudyRun]:
     """Trains the five networks of the original study.
 
@@ -210,7 +256,7 @@ def study(dataset: str, preset: str, assignments: tuple[str, ...]) -> list[Study
 
 
 @click.command()
-@prints
+@prints_as(_listed_in_words)
 def runs() -> list[ListedRun]:
     """Lists the runs, newest first."""
     return [

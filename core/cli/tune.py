@@ -1,18 +1,25 @@
 """Verbs that train many runs: cross-validations and searches."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import click
 
-from core.cli.console import engine_option, follow, phases_of, prints
+from core.cli import in_words
+from core.cli.console import engine_option, follow, phases_of, prints_as
 from core.cli.train import TrainingOptions, requested_config, training_options
 from core.documents import INLINE
 from core.errors import ConfigError, RunError
+from core.jobs.job import STATE_WORDS
+from core.models import catalog
+from core.report import tuning as results_in_words
 from core.report.tuning import SETTINGS
+from core.runs import setting_words
 from core.runs.config import RunConfig
 from core.tuning import search as searches
 from core.tuning import sweep_store
+from core.tuning.results import CrossValidationResults
 from core.tuning.sweep_store import Plan, Sweep, SweepResults
 from core.workers import launcher
 
@@ -40,12 +47,54 @@ class ListedSweep:
     base: RunConfig
 
 
+def _report_in_words(report: SweepReport) -> str:
+    results = report.results
+    if isinstance(results, CrossValidationResults):
+        return in_words.paragraphs(
+            [
+                results_in_words.cross_validation_verdict(results, report.total),
+                in_words.table(results_in_words.summary_table(results)),
+                in_words.table(results_in_words.folds_table(results)),
+            ]
+        )
+    if results is None:
+        return f"{report.sweep} is {STATE_WORDS[report.status]}."
+    return in_words.paragraphs(
+        [
+            results_in_words.search_verdict(results),
+            in_words.table(results_in_words.trials_table(results)),
+        ]
+    )
+
+
+def _listed_in_words(listed: Sequence[ListedSweep]) -> str:
+    if not listed:
+        return (
+            "There is no cross-validation or search yet. Begin one: blastlens cross-validate demo "
+            "--architecture cnn-16"
+        )
+    return in_words.table(
+        [
+            {
+                "Name": one.report.sweep,
+                "Kind": one.report.kind,
+                "State": STATE_WORDS[one.report.status],
+                "Done": f"{one.report.done} of {one.report.total}",
+                "Architecture": catalog.architecture(one.base.architecture).title,
+                "Data set": setting_words.dataset(one.base.dataset),
+                "Error": one.report.error,
+            }
+            for one in listed
+        ]
+    )
+
+
 @click.command("cross-validate")
 @training_options
 @click.option("--name", help="Name of the sweep; the name of an existing one resumes it.")
 @click.option("--folds", type=int, default=FOLDS, show_default=True)
 @engine_option
-@prints
+@prints_as(_report_in_words)
 def cross_validate(name: str | None, folds: int, **options: Any) -> SweepReport:
     """Trains a recipe once for each fold.
 
@@ -63,7 +112,7 @@ def cross_validate(name: str | None, folds: int, **options: Any) -> SweepReport:
 @click.option("--search", metavar="NAME,NAME", help=f"Any of {', '.join(SETTINGS)}.")
 @click.option("--no-pruning", is_flag=True, help="Finish every trial.")
 @engine_option
-@prints
+@prints_as(_report_in_words)
 def tune(
     name: str | None,
     trials: int | None,
@@ -86,7 +135,7 @@ def tune(
 
 
 @click.command()
-@prints
+@prints_as(_listed_in_words)
 def sweeps() -> list[ListedSweep]:
     """Lists cross-validations and searches, newest first."""
     return [ListedSweep(_report(sweep), sweep.plan.base) for sweep in sweep_store.sweeps()]

@@ -23,7 +23,7 @@ from core.reading.checked_picture import Gate
 from core.reading.fields.drawing import OVERVIEW, overlay
 from core.reading.fields.reader import read_field, single
 from core.reading.fields.reading import FieldCell, FieldReading
-from core.reading.fields.summary import summarise
+from core.reading.fields.summary import Summary, summarise
 from core.reading.preparing.eyepiece import open_picture, part_within_disc
 from core.reading.preparing.options import NO_OPTIONS, ReadingOptions
 from core.reading.reader import Reader
@@ -212,22 +212,15 @@ def notes_of(region: Region) -> tuple[str, ...]:
     return region.notes if isinstance(region, Whole | Excerpt) else ()
 
 
-def patient_to_json(run_id: str, fields: list[FieldImage]) -> dict[str, object]:
-    """Adds up the fields of one patient into a document. Raises `ConfigError` if there is none."""
+def of_patient(fields: list[FieldImage]) -> Summary:
+    """Adds up the fields of one patient. Raises `ConfigError` if there is none."""
     if not fields:
         raise ConfigError(
             "--one-patient adds up fields, and none of the images is one. Leave it out, or give "
             "fields."
         )
     readings = [field.reading for field in fields]
-    total = summarise([reading.counts for reading in readings], readings[0].rates)
-    return {
-        "run": run_id,
-        "image": None,
-        "kind": "patient",
-        "cells": [],
-        "summary": total.to_json(),
-    }
+    return summarise([reading.counts for reading in readings], readings[0].rates)
 
 
 def _judge_heat_maps(

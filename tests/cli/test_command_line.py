@@ -144,8 +144,3 @@ def test_every_verb_explains_itself_below_one_heading() -> None:
     assert re.findall(r"^(.+):$", top, re.MULTILINE) == ["Options", "App", *SECTIONS]
     assert "--overlay" in run("read", "--help").stdout
     assert settings.version() in run("--version").stdout
-
-
-def test_without_json_people_get_lines(demo_root: Path) -> None:
-    told = run("index", str(demo_root)).stdout
-    assert f"images: {CELLS}" in told and "{" not in told
