@@ -43,7 +43,7 @@ def _by_kind(run: TestSet, progress: Callable[[int, int], None]) -> str:
     rows: Sequence[Mapping[str, Any]] = subgroups.to_json(run, progress) or ()
     return in_words.table(
         [
-            {"By": row["by"], "Part": row["part"], "Cells": row["cells"], "Groups": row["groups"]}
+            {"By": row["by"], "Part": row["part"], "Number": row["cells"], "Groups": row["groups"]}
             | {NAMES[metric]: _brief(row, metric) for metric in subgroups.SHOWN}
             for row in rows
         ]
@@ -76,7 +76,7 @@ def operating_point(run: Run, preview: Preview) -> str:
                 point.sentence(outcome, part, config.items)
                 for part, outcome in preview.parts.items()
             ),
-            in_words.table(point.table(preview.parts)),
+            in_words.table(point.table(preview.parts, config.item)),
         ]
     )
 
