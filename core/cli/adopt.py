@@ -6,8 +6,8 @@ from pathlib import Path
 import click
 
 from core.adoption import request, statement
-from core.cli import in_words
 from core.cli.console import engine_option, follow, phases_of, prints, prints_as
+from core.cli.in_words import printed
 from core.data import datasets
 from core.errors import ConfigError, RunError
 from core.models.inputs import CHANNELS, SCALINGS
@@ -45,13 +45,13 @@ def _in_words(adopted: AdoptedRun) -> str:
         dict(zip(adoption_in_words.COLUMNS, row, strict=True))
         for row in adoption_in_words.rows(adoption)
     ]
-    return in_words.paragraphs(
+    return printed.paragraphs(
         [
             f"Run {adopted.run} is adopted: {adoption_in_words.origin(adoption)}.",
             adoption_in_words.feeding(adoption),
-            in_words.table(trials) if trials else "",
+            printed.table(trials) if trials else "",
             adoption_in_words.training(adoption),
-            in_words.metrics(measured.test),
+            printed.metrics(measured.test),
         ]
     )
 

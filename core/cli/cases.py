@@ -16,8 +16,8 @@ from core.cases.agreement import agreements
 from core.cases.case_store import CaseSummary
 from core.cases.tables import CaseRow
 from core.cases.verdict import verdict
-from core.cli import in_words
 from core.cli.console import prints, prints_as, progress, wants_json
+from core.cli.in_words import printed
 from core.data.images import read_file
 from core.errors import CaseError, ConfigError
 from core.metrics.estimate import Estimate
@@ -40,7 +40,7 @@ def cases() -> None:
 def _listed_in_words(listed: Sequence[CaseSummary]) -> str:
     if not listed:
         return "There is no case yet. Begin one: blastlens cases new NAME IMAGE..."
-    return in_words.table(
+    return printed.table(
         [
             {
                 "Case": one.id[:11],
@@ -70,12 +70,12 @@ def _shown_in_words(case: Mapping[str, Any]) -> str:
         for one in pictures
     ]
     signed = (f"Signed by {one['person']}, {one['time'][:16]}." for one in case["signatures"])
-    return in_words.paragraphs(
+    return printed.paragraphs(
         [
             f"{case['name']} ({case['id'][:11]}), {case['state']}: {case['cells']} cells of "
             f"{len(pictures)} pictures. Begun by {case['created_by']}, {case['created'][:16]}.",
             case["withheld"] if "withheld" in case else _verdict_in_words(case["verdict"]),
-            in_words.table(rows),
+            printed.table(rows),
             *signed,
             *(f"Before it can be signed: {one}" for one in case["in_the_way_of_signing"]),
         ]

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import click
 
-from core.cli import in_words
 from core.cli.console import prints_as
+from core.cli.in_words import printed
 from core.removal import cleaning
 
 
@@ -36,7 +36,7 @@ def _in_words(cleaning: Cleaning) -> str:
     ]
     said = "Removed" if cleaning.removed else "Can go; without --dry-run it is removed"
     where = (f"  {path}" for one in cleaning.what for path in one.paths)
-    return in_words.paragraphs([f"{said}: {cleaning.bytes:,} bytes.", in_words.table(rows), *where])
+    return printed.paragraphs([f"{said}: {cleaning.bytes:,} bytes.", printed.table(rows), *where])
 
 
 @click.command()

@@ -11,8 +11,8 @@ from typing import Any
 import click
 
 from core import storage
-from core.cli import in_words
 from core.cli.console import follow, prints, prints_as, progress
+from core.cli.in_words import printed
 from core.data import datasets, measures, summary
 from core.data.boxes.cut import cut_cells
 from core.data.fetch_job import Fetch, size_text
@@ -98,18 +98,18 @@ def _indexed_in_words(found: Mapping[str, Any]) -> str:
     pairs = copies["exact_pairs"] + copies["near_pairs"]
     crossing = copies["cross_subject_pairs"]
     rejected = found["rejected"]
-    return in_words.paragraphs(
+    return printed.paragraphs(
         [
             f"{found['name']} ({found['layout']}): {found['images']:,} images of {subjects} in "
             f"{found['groups']:,} groups: {counted}.",
             "Its cells are synthetic." if found["synthetic"] else "",
-            in_words.table([{"Part": part} | row for part, row in found["phases"].items()]),
-            in_words.table(
+            printed.table([{"Part": part} | row for part, row in found["phases"].items()]),
+            printed.table(
                 [{"Class": name} | row for name, row in (found["classes"] or {}).items()]
             ),
             found["published_split"] or "",
             f"{pairs:,} pairs of copies, {crossing:,} of them of two subjects." if pairs else "",
-            in_words.table(
+            printed.table(
                 [{"Quality": flag, "Cells": n} for flag, n in (found["quality"] or {}).items()]
             ),
             *(f"Linked by shared images: {', '.join(one)}" for one in found["linked_subjects"]),

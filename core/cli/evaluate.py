@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from core.audit import ablations
-from core.cli import in_words, results
 from core.cli.console import engine_option, prints, prints_as, progress, wants_json
+from core.cli.in_words import printed, results
 from core.errors import ConfigError, RunError
 from core.evaluation import decision, operating_point
 from core.evaluation.test_set import metrics_of
@@ -67,7 +67,7 @@ def evaluate(run: str, dataset: str | None, stain: bool) -> dict[str, Any] | str
         finished.require_succeeded("have metrics")
         stored = metrics_of(finished)
         if not wants_json():
-            return in_words.metrics(stored.test)
+            return printed.metrics(stored.test)
         return {"run": finished.run_id, **stored.to_json()}
     from core.evaluation.evaluate import evaluate_on
 

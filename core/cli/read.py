@@ -13,8 +13,8 @@ from core import storage
 from core.cells import annotations
 from core.cells.detection.detect import Field
 from core.cells.scale import CAMERA_UM, AskForMagnification, scale_of
-from core.cli import in_words, readings
 from core.cli.console import prints, prints_as, progress, wants_json
+from core.cli.in_words import printed, readings
 from core.data.images import encode
 from core.errors import ConfigError, UploadError
 from core.explain.cam_methods import METHODS
@@ -165,8 +165,8 @@ def _found_in_words(documents: Sequence[Mapping[str, Any]]) -> str:
         scale = found["magnification_needed"] or f"{found['um_per_px']} µm a pixel."
         written = [f"{key}: {found[key]}" for key in ("mask", "overlay") if key in found]
         said.append(f"{found['image']}: {count} white cell{'' if count == 1 else 's'}. {scale}")
-        said += [*(found["prepared"] or ()), in_words.table(rows) if rows else "", *written, ""]
-    return in_words.paragraphs(said)
+        said += [*(found["prepared"] or ()), printed.table(rows) if rows else "", *written, ""]
+    return printed.paragraphs(said)
 
 
 @click.command()

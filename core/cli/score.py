@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from core.cli import in_words
 from core.cli.console import engine_option, follow, prints_as
+from core.cli.in_words import printed
 from core.cohort import cohort_store
 from core.cohort.cohort import Cohort
 from core.cohort.plan import CohortSummary
@@ -46,11 +46,11 @@ def _report_in_words(report: CohortReport) -> str:
     if summary is None:
         return state
     calls = ", ".join(f"{count:,} {call}" for call, count in summary.calls.items())
-    return in_words.paragraphs(
+    return printed.paragraphs(
         [
             sentence(summary),
             f"Called: {calls}." if calls else "",
-            in_words.table(refusals(summary)) if summary.refused_by else "",
+            printed.table(refusals(summary)) if summary.refused_by else "",
             f"A row for each picture: {report.parts}",
             f"A row for each patient: {report.patients_table}",
         ]
@@ -60,7 +60,7 @@ def _report_in_words(report: CohortReport) -> str:
 def _listed_in_words(listed: Sequence[CohortReport]) -> str:
     if not listed:
         return "There is no cohort yet. Score one: blastlens score FOLDER --out RESULTS"
-    return in_words.table(
+    return printed.table(
         [
             {
                 "Cohort": one.cohort,

@@ -7,9 +7,9 @@ import click
 
 from core.cases import case_store
 from core.cases.case_store import SIGNED
-from core.cli import in_words
 from core.cli.cases import acting, by_person, find
 from core.cli.console import epochs_of, follow, prints_as, progress
+from core.cli.in_words import printed
 from core.errors import ConfigError, DataError, RunError
 from core.runs import active_model
 from core.runs.run_store import Run
@@ -22,14 +22,14 @@ def _in_words(document: Mapping[str, Any]) -> str:
     """What is there to teach, what more would bring, and how the taught model compares."""
     compared = document.get("comparison")
     left_out = (f"Left out: {n:,}: {why}" for why, n in document["left_out"].items())
-    return in_words.paragraphs(
+    return printed.paragraphs(
         [
             f"{document['cells']:,} decided cells of {document['cases']:,} cases.",
             *left_out,
             *document["needs"],
             document["learning_curve"]["sentence"] if "learning_curve" in document else "",
             f"Data set: {document['data_set']}" if "data_set" in document else "",
-            *((compared.verdict, in_words.table(compared.by_patient)) if compared else ()),
+            *((compared.verdict, printed.table(compared.by_patient)) if compared else ()),
             document.get("next", ""),
         ]
     )

@@ -7,8 +7,8 @@ from typing import Any
 import click
 
 from core.cells import staining
-from core.cli import in_words
 from core.cli.console import engine_option, epochs_of, follow, prints_as
+from core.cli.in_words import printed
 from core.data import datasets, splits
 from core.errors import ConfigError, RunError
 from core.evaluation.compare import METRIC
@@ -76,14 +76,14 @@ class ListedRun:
 
 def ended_in_words(ended: EndedRun) -> str:
     """What became of a run, and the metrics of its test part."""
-    measured = in_words.metrics(ended.metrics.test) if ended.metrics else ""
-    return in_words.paragraphs([f"Run {ended.run} is {STATE_WORDS[ended.status]}.", measured])
+    measured = printed.metrics(ended.metrics.test) if ended.metrics else ""
+    return printed.paragraphs([f"Run {ended.run} is {STATE_WORDS[ended.status]}.", measured])
 
 
 def _listed_in_words(listed: Sequence[ListedRun]) -> str:
     if not listed:
         return "There is no run yet. Train one: blastlens train demo --architecture cnn-16"
-    return in_words.table(
+    return printed.table(
         [
             {
                 "Run": one.run,
@@ -100,7 +100,7 @@ def _listed_in_words(listed: Sequence[ListedRun]) -> str:
 
 
 def _study_in_words(study: Sequence[StudyRun]) -> str:
-    return in_words.table(
+    return printed.table(
         [
             {
                 "Architecture": catalog.architecture(one.architecture).title,

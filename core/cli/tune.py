@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from core.cli import in_words
 from core.cli.console import engine_option, follow, phases_of, prints_as
+from core.cli.in_words import printed
 from core.cli.train import TrainingOptions, requested_config, training_options
 from core.documents import INLINE
 from core.errors import ConfigError, RunError
@@ -50,19 +50,19 @@ class ListedSweep:
 def _report_in_words(report: SweepReport) -> str:
     results = report.results
     if isinstance(results, CrossValidationResults):
-        return in_words.paragraphs(
+        return printed.paragraphs(
             [
                 results_in_words.cross_validation_verdict(results, report.total),
-                in_words.table(results_in_words.summary_table(results)),
-                in_words.table(results_in_words.folds_table(results)),
+                printed.table(results_in_words.summary_table(results)),
+                printed.table(results_in_words.folds_table(results)),
             ]
         )
     if results is None:
         return f"{report.sweep} is {STATE_WORDS[report.status]}."
-    return in_words.paragraphs(
+    return printed.paragraphs(
         [
             results_in_words.search_verdict(results),
-            in_words.table(results_in_words.trials_table(results)),
+            printed.table(results_in_words.trials_table(results)),
         ]
     )
 
@@ -73,7 +73,7 @@ def _listed_in_words(listed: Sequence[ListedSweep]) -> str:
             "There is no cross-validation or search yet. Begin one: blastlens cross-validate demo "
             "--architecture cnn-16"
         )
-    return in_words.table(
+    return printed.table(
         [
             {
                 "Name": one.report.sweep,

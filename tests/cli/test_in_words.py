@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from core.cli import in_words, readings
+from core.cli.in_words import printed, readings
 from core.data.images import encode
 from core.data.synthetic.smear_field import draw_field
 from core.report import phrases
@@ -21,15 +21,15 @@ from tests.factories.command import document, run
 
 def test_a_table_has_a_column_for_each_value_that_is_there() -> None:
     rows = [{"Run": "a", "Error": None, "Score": 0.123456}, {"Run": "bcd", "Error": "", "Score": 2}]
-    first, rule, *others = in_words.table(rows).splitlines()
+    first, rule, *others = printed.table(rows).splitlines()
     assert first == "Run   Score" and set(rule) == {"─"}
     assert others == ["a     0.1235", "bcd   2"]
-    assert in_words.table(pd.DataFrame(rows)) == in_words.table(rows)
-    assert in_words.table([]) == ""
+    assert printed.table(pd.DataFrame(rows)) == printed.table(rows)
+    assert printed.table([]) == ""
 
 
 def test_names_are_printed_as_they_are() -> None:
-    assert "[red]a[/red] :smile:" in in_words.table([{"Run": "[red]a[/red] :smile:"}])
+    assert "[red]a[/red] :smile:" in printed.table([{"Run": "[red]a[/red] :smile:"}])
 
 
 @pytest.mark.parametrize(

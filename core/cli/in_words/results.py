@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from core.audit import ablations
-from core.cli import in_words
+from core.cli.in_words import printed
 from core.evaluation.decision import Preview
 from core.evaluation.test_set import TestSet
 from core.metrics.classification import NAMES
@@ -29,7 +29,7 @@ def compared(
     said = [comparison.verdict(test_sets)]
     for view in comparison_tables.VIEWS:
         if view != "At your share of blasts" or prevalence is not None:
-            said += ["", in_words.table(comparison_tables.text(rows, view))]
+            said += ["", printed.table(comparison_tables.text(rows, view))]
             said.append(comparison_tables.note(rows, view))
     for row in rows:
         if kinds := _by_kind(row.run, progress):
@@ -41,7 +41,7 @@ def _by_kind(run: TestSet, progress: Callable[[int, int], None]) -> str:
     from core.evaluation import subgroups
 
     rows: Sequence[Mapping[str, Any]] = subgroups.to_json(run, progress) or ()
-    return in_words.table(
+    return printed.table(
         [
             {"By": row["by"], "Part": row["part"], "Number": row["cells"], "Groups": row["groups"]}
             | {NAMES[metric]: _brief(row, metric) for metric in subgroups.SHOWN}
@@ -60,15 +60,15 @@ def evaluated(found: Evaluation) -> str:
         f"It was trained or validated on {found.trained_on:,} of these cells, and on the subjects "
         f"of {found.of_subjects_trained_on:,}: the numbers are too good."
     )
-    return in_words.paragraphs(
-        [f"On {found.dataset}.", leaks if found.leaking else "", in_words.metrics(found.metrics)]
+    return printed.paragraphs(
+        [f"On {found.dataset}.", leaks if found.leaking else "", printed.metrics(found.metrics)]
     )
 
 
 def operating_point(run: Run, preview: Preview) -> str:
     """The rule of a model, what it rests on, and what follows from it in each part."""
     config, calibration = run.config, preview.calibration
-    return in_words.paragraphs(
+    return printed.paragraphs(
         [
             point.rule(calibration, config.item),
             f"Its probabilities: {point.calibrated(calibration, config.items)}.",
@@ -76,7 +76,7 @@ def operating_point(run: Run, preview: Preview) -> str:
                 point.sentence(outcome, part, config.items)
                 for part, outcome in preview.parts.items()
             ),
-            in_words.table(point.table(preview.parts, config.item)),
+            printed.table(point.table(preview.parts, config.item)),
         ]
     )
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from core.cli import in_words
+from core.cli.in_words import printed
 from core.explain.trust import Judgement
 from core.reading.cell_reading import CellReading, Reading
 from core.reading.fields.reading import NOT_READ, FieldCell
@@ -69,7 +69,7 @@ def _of_field(field: FieldImage) -> Iterator[str]:
     yield from filter(None, (reading.question,))
     yield from _sum(reading.summary)
     if reading.cells:
-        yield from in_words.table([_row(cell) for cell in reading.cells]).splitlines()
+        yield from printed.table([_row(cell) for cell in reading.cells]).splitlines()
 
 
 def _sum(summary: Summary) -> Iterator[str]:

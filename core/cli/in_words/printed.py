@@ -1,4 +1,4 @@
-"""What verbs print for a person, in place of the document of --json: tables and sentences."""
+"""Tables and sentences of which all consist."""
 
 import io
 import shutil

@@ -1,0 +1,1 @@
+"""What the command line prints for a person, in place of the document of --json."""
