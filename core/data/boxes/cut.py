@@ -33,7 +33,10 @@ SAME = 0.5  # intersection over union of two masks that are one cell
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A box, or a whole field if `box` is None, of which no cell was cut, and why."""
+    """A box of a field, or of none if `box` is None, of which no cell was cut, and why.
+
+    Without a box, `field` is a whole field or an annotation file.
+    """
 
     field: str
     box: Box | None
@@ -80,11 +83,13 @@ def cut_cells(
     """
     if target.exists() and any(target.iterdir()):
         raise DataError(f"{target} is not empty. Give another folder for the cells.")
-    boxes = read_boxes(source, [name for name, _, _ in walk(source)])
+    found = read_boxes(source, [name for name, _, _ in walk(source)])
     with storage.scratch(target.parent) as scratch:
         folder = scratch / target.name
         folder.mkdir()
-        made = _cut_all(source, boxes, folder, classes, um_per_px, progress)
+        made = _cut_all(source, found.boxes, folder, classes, um_per_px, progress)
+        unread = (LeftOut(it.file, None, it.reason) for it in found.unread)
+        made = replace(made, left_out=(*made.left_out, *unread))
         if not made.cells:
             first = (
                 f"The first box: {made.left_out[0].reason}"

@@ -1,14 +1,14 @@
 """Boxes are the same in each format that is read."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from core.data.boxes.annotations import Box, read_boxes
+from core.data.boxes.annotations import Annotations, Box, read_boxes
 from core.data.walk import walk
 from core.errors import DataError
 from tests.factories.trees import save
@@ -78,8 +78,12 @@ def _csv(root: Path) -> None:
     (root / "boxes.csv").write_text("\n".join(["file;kind;x;y;w;h", *rows]))
 
 
-def _read(root: Path) -> dict[str, list[Box]]:
+def _all(root: Path) -> Annotations:
     return read_boxes(root, [name for name, _, _ in walk(root)])
+
+
+def _read(root: Path) -> Mapping[str, list[Box]]:
+    return _all(root).boxes
 
 
 @pytest.fixture
@@ -160,7 +164,66 @@ def test_a_box_without_finite_numbers_is_left_out(fields: Path, number: str) -> 
     }.items():
         (fields / name).parent.mkdir(exist_ok=True)
         (fields / name).write_text(text.format(number))
-    try:
-        assert not any(read_boxes(fields, [name for name, _, _ in walk(fields)]).values())
-    except DataError as error:
-        assert "holds no boxes" in str(error)
+    with pytest.raises(DataError, match="holds no boxes"):
+        _read(fields)
+
+
+def _unread(root: Path) -> list[str]:
+    return [it.reason for it in _all(root).unread]
+
+
+def test_what_coco_says_of_crowds_polygons_and_nothing(fields: Path) -> None:
+    one = {"image_id": 1, "category_id": 7}
+    document = {
+        "images": [{"id": 1, "file_name": "a.png"}],
+        "categories": [{"id": 7, "name": "WBC"}],
+        "annotations": [
+            {**one, "bbox": [1, 2, 3, 4], "iscrowd": 1},
+            {**one, "segmentation": {"size": [9, 9], "counts": "x"}},
+            {**one, "category_id": 8, "bbox": [1, 2, 3, 4]},
+            {**one, "segmentation": [[5, 6, 15, 6, 15, 26]]},
+            {**one, "bbox": [1, 2, 3, 4], "iscrowd": 0},
+        ],
+    }
+    (fields / "coco.json").write_text(json.dumps(document))
+    assert _read(fields) == {"fields/a.png": [Box("WBC", 5, 6, 10, 20), Box("WBC", 1, 2, 3, 4)]}
+    crowd, *others = _unread(fields)
+    assert "a crowd (iscrowd)" in crowd and len(others) == 2
+    assert others[0].startswith("Annotation 2 has no bbox") and "Annotation 3" in others[1]
+
+
+def test_lines_of_yolo_with_probabilities_polygons_and_faults(fields: Path) -> None:
+    (fields / "my set.yaml").write_text("names: {0: WBC, 4: RBC}\n")
+    lines = ["0 .5 .5 .2 .2 0.9", "4 0 0 .5 0 .5 .5", "1 .5 .5 .1 .1", "0 .5 .5", "0 a b c d", ""]
+    (fields / "a.txt").write_text("\ufeff" + "\n".join(lines), "utf-8")
+    first, second = _read(fields)["fields/a.png"]
+    assert first.class_name == "WBC" and first[1:] == pytest.approx((64, 40, 32, 20))
+    assert second == Box("RBC", 0, 0, WIDTH / 2, HEIGHT / 2)
+    assert [text.partition(";")[0] for text in _unread(fields)] == [
+        "Line 3 is of class 1",
+        "Line 4 is '0 .5 .5'",
+        "Line 5 is '0 a b c d'",
+    ]
+
+
+def test_corners_in_a_csv_are_boxes_too(fields: Path) -> None:
+    (fields / "_annotations.csv").write_text(
+        "filename,width,height,class,xmin,ymin,xmax,ymax\na.png,160,100,WBC,10,20,50,50\n"
+        "a.png,160,100,WBC,10,,50,50\n"
+    )
+    assert _read(fields) == {"fields/a.png": [Box("WBC", 10, 20, 40, 30)]}
+    assert _unread(fields) == ["Row 2 has no four numbers for its box."]
+
+
+def test_of_images_with_one_name_that_beside_the_annotation_is_meant(tmp_path: Path) -> None:
+    for part, width in (("train", 100), ("valid", 200)):
+        save(tmp_path / part / "images/1.png", np.zeros((100, width, 3), np.uint8), "PNG")
+        (tmp_path / part / "labels").mkdir()
+        (tmp_path / part / "labels/1.txt").write_text("0 0.5 0.5 0.1 0.1")
+    (tmp_path / "classes.txt").write_text("WBC")
+    found = {name: [box.w for box in boxes] for name, boxes in _read(tmp_path).items()}
+    assert found == {"train/images/1.png": [10.0], "valid/images/1.png": [20.0]}
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "labels/1.txt").write_text("0 0.5 0.5 0.1 0.1")
+    (reason,) = _unread(tmp_path)
+    assert reason.startswith("'1' can be train/images/1.png or valid/images/1.png.")
