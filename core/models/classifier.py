@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import keras
+import numpy as np
 
-from core.errors import ConfigError
+from core.errors import ConfigError, ModelError
 from core.models import builders, catalog, own_backbone, weights
 from core.models.architecture import Architecture
 from core.models.graph.backbone import GraphBackbone
@@ -99,10 +100,20 @@ def _draw_from(seed: int | None) -> None:
 
 
 def _on_graph(entry: Architecture, **options: float | None) -> Classifier:
-    """A head on a backbone that the user brings."""
+    """A head on a backbone that the user brings, which may say where the head begins."""
     file = own_backbone.require(entry.key)
-    backbone = read_backbone(file, OwnBackbone.parse(entry.backbone_options))
+    described = OwnBackbone.parse(entry.backbone_options)
+    backbone = read_backbone(file, described)
     head = getattr(builders, entry.head)(backbone.shape, **options)
+    if described.start:
+        channels, given = backbone.shape[-1], len(described.start)
+        if given != channels + 1:
+            raise ModelError(
+                f"{file.stem}.json has a start of {given} numbers; {channels} features take as "
+                "many weights and a bias. Correct it, or leave it out."
+            )
+        kernel, bias = np.split(np.array(described.start), [channels])
+        head.get_layer("logit").set_weights([kernel[:, None], bias])
     return Classifier(backbone, head, head)
 
 

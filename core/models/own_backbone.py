@@ -21,9 +21,10 @@ from core.untrusted.fields import Line
 
 PREFIX = "own-"
 FEATURES = ("map", "output")
-HEADS = {"pooled": 1e-3, "linear": 5e-3}  # and the learning rate of each: one layer takes more
+NEW_HEAD, GIVEN_HEAD = 1e-3, 5e-3  # learning rates: one layer takes more than two
 OF_RUN = "the features of run"  # begins the source of one that was made of a run here
 _SUFFIXES = (".onnx", ".xml")
+Weight = Annotated[float, Field(ge=-1e6, le=1e6)]
 
 
 class OwnBackbone(Document):
@@ -32,8 +33,9 @@ class OwnBackbone(Document):
     size: of its images, pixels a side. mean, scale: subtracted from red, green and blue of 0..255,
     and what that is divided by. channels: their order. output: the name of the output to use, where
     it has several, or of a tensor within. features: "map" for the last map that leads to it, or
-    "output" for the output itself, such as a class token. head: what learns on the features, see
-    `core.models.builders`. licence and source: of the weights, for the model card.
+    "output" for the output itself, such as a class token. start: the weights of a head that is
+    linear in the features, its bias last, which learns on from there; () for a head that is drawn
+    anew, `core.models.builders.pooled`. licence and source: of the weights, for the model card.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -47,7 +49,7 @@ class OwnBackbone(Document):
     channels: Annotated[str, Choices(CHANNELS)] = "rgb"
     output: Line | None = None
     features: Annotated[str, Choices(FEATURES)] = "map"
-    head: Annotated[str, Choices(tuple(HEADS))] = "pooled"
+    start: tuple[Weight, ...] = ()
 
 
 def files() -> dict[str, Path]:
@@ -103,7 +105,7 @@ def architecture(key: str) -> Architecture:
         title=f"{name} (own, frozen)",
         backbone="",
         head="pooled",
-        learning_rate=HEADS["pooled"],
+        learning_rate=NEW_HEAD,
         source="a backbone of the user, whose description is not on this machine",
         pretrained=Pretrained(file=name, folder="", md5="", mebibytes=0),
         own=True,
@@ -114,8 +116,8 @@ def architecture(key: str) -> Architecture:
     return replace(
         entry,
         title=f"{described.title or name} (own, frozen)",
-        head=described.head,
-        learning_rate=HEADS[described.head],
+        head="linear" if described.start else "pooled",
+        learning_rate=GIVEN_HEAD if described.start else NEW_HEAD,
         source=f"{described.source}; {described.licence}",
         backbone_options=described.to_json(),
         geometry=Geometry(max(Geometry.window, described.size), described.size),

@@ -1,16 +1,20 @@
-"""The features of a trained model as a frozen backbone, on which a few patients can teach a head.
+"""A trained model as a frozen backbone with the head that it has, which a few patients can teach.
 
-A dozen patients are too few to learn features from: a network trained on them anew can rank cells
-of further patients far worse than the one that reads already (`python -m benchmarks teach`).
+A dozen patients are too few to learn features from: a network trained on them anew ranks cells of
+further patients far worse than the one that reads already. So does a new head on its features,
+while its own head, which learns on, keeps what it knew (`python -m benchmarks teach`).
 """
 
 import shutil
+
+import numpy as np
 
 from core import storage
 from core.data import datasets
 from core.data.geometry import Geometry
 from core.models import own_backbone
 from core.models.catalog import ARCHITECTURES
+from core.models.engine import Engine
 from core.models.own_backbone import OwnBackbone
 from core.runs import about
 from core.runs.run_store import Run
@@ -18,6 +22,7 @@ from core.settings import settings
 from core.teaching import dataset
 
 ZEROS, ONES = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
+ROUNDING = 1e-3  # of a logit
 
 
 def usable(run: Run | None) -> bool:
@@ -39,9 +44,10 @@ def usable(run: Run | None) -> bool:
 
 
 def of_run(run: Run) -> str:
-    """The architecture of a head on the features of a `usable` run.
+    """The architecture of a head on the features of a `usable` run, which begins as the run's own.
 
-    Its graph and description are written into the weights folder unless they are there.
+    Its graph and description are written into the weights folder unless they are there. A head
+    that is not linear in the features, averaged over their places, begins anew.
     """
     if run.config.architecture in own_backbone.files():
         return run.config.architecture
@@ -62,9 +68,22 @@ def of_run(run: Run) -> str:
             source=f"{own_backbone.OF_RUN} {run.run_id}, trained on {run.config.dataset}",
             title=about.called(run),
             output="features",
-            head="linear",
+            start=head_of(run),
         ).write(folder / f"{name}.json")
     return key
+
+
+def head_of(run: Run) -> tuple[float, ...]:
+    """The weights and, last, the bias of a run's head; () if it is not linear in the features."""
+    engine, size = Engine(run.engine_file), run.geometry.size
+    shape = engine(np.zeros((1, size, size, 3), np.uint8)).features.shape[1:]
+    maps = np.random.default_rng(0).standard_normal((2, *shape)).astype(np.float32)
+    read = engine.head(maps)
+    weights = read.gradient[0].sum(axis=(0, 1))
+    bias, other = read.logit - maps.mean(axis=(1, 2)) @ weights
+    if abs(bias - other) > ROUNDING * max(1.0, abs(bias)):
+        return ()
+    return (*weights.tolist(), float(bias))
 
 
 def _made_of_no_cases(run: Run) -> bool:

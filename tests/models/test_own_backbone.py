@@ -156,6 +156,9 @@ def test_what_is_wrong_with_it_is_said() -> None:
     bring("torch", onnx_file.convolution(kernel, 16), 24)
     with pytest.raises(ModelError, match="square images of its own size"):
         classifier.build(catalog.architecture(key))
+    bring("torch", onnx_file.convolution(kernel, 16), 16, start=[1.0, 2.0])
+    with pytest.raises(ModelError, match="start of 2 numbers; 2 features take as many weights"):
+        classifier.build(catalog.architecture(key))
     bring("torch", b"no graph", 16)
     with pytest.raises(ModelError, match=r"torch\.onnx cannot be read"):
         classifier.build(catalog.architecture(key))

@@ -53,6 +53,22 @@ def test_it_gives_the_features_of_the_run(run: Run) -> None:
     assert np.allclose(compiled(pixels)[0], expected, atol=1e-5)
 
 
+def test_the_head_begins_as_that_of_the_run(run: Run) -> None:
+    from core.models import classifier
+
+    made = classifier.build(catalog.architecture(backbone.of_run(run)), seed=0)
+    files = sorted((PROJECT / "artifacts" / "examples").glob("*.png"))
+    output = Engine(run.engine_file)(np.stack([fit(decode(file), run.geometry) for file in files]))
+    assert np.ptp(output.logit) > 1
+    assert np.allclose(made.head(output.features)[:, 0], output.logit, atol=1e-3)
+
+
+def test_a_head_that_is_not_linear_in_the_features_begins_anew() -> None:
+    flat = shipped_run("demo-cnn-16")
+    assert backbone.usable(flat) and backbone.head_of(flat) == ()
+    assert catalog.architecture(backbone.of_run(flat)).head == "pooled"
+
+
 def test_it_is_made_once_for_each_engine(run: Run) -> None:
     key = backbone.of_run(run)
     file = own_backbone.require(key)

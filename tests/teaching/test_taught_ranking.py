@@ -1,0 +1,60 @@
+"""A head that a few patients teach ranks cells of further patients no worse than before."""
+
+import numpy as np
+
+from core.metrics import classification
+from core.models import catalog
+from core.ood import reference
+from core.teaching import backbone, lesson
+from tests.factories import small_trainings
+from tests.factories.archives import shipped_run
+
+# Features of another stain: their contrast, what it adds to the logit of all, noise of each cell.
+CONTRAST, SHIFT, NOISE = 0.5, 2.0, 0.02
+TAUGHT, VALIDATING = 5, 3  # patients
+
+
+def test_few_patients_do_not_undo_what_the_model_knew() -> None:
+    from core.models import classifier
+    from core.training import features, loop
+
+    run = shipped_run("demo-colour-bands")
+    entry = catalog.architecture(backbone.of_run(run))
+    known = reference.load(run)
+    assert known is not None
+    labels, groups = (known.cells[name].to_numpy() for name in ("label", "group"))
+    rng = np.random.default_rng(5)
+    weights = np.array(backbone.head_of(run)[:-1])
+    given = CONTRAST * (known.features + known.centre) + SHIFT * weights / (weights @ weights)
+    given = (given + rng.normal(0, NOISE, given.shape)).astype(np.float32)
+    patients = rng.permutation(np.unique(groups))
+    taught = np.isin(groups, patients[:TAUGHT])
+    validating = np.isin(groups, patients[TAUGHT : TAUGHT + VALIDATING])
+    further = ~(taught | validating)
+
+    head = features.tail(classifier.build(entry, seed=0))
+
+    def measured() -> tuple[float, float]:
+        """ROC AUC and cross-entropy of the further patients."""
+        logits, truth = head.predict_on_batch(given[further])[:, 0], labels[further]
+        found = classification.metrics(truth, 1 / (1 + np.exp(-logits)), 0.5)["roc_auc"]
+        assert found is not None
+        return found, float(np.logaddexp(0, np.where(truth, -logits, logits)).mean())
+
+    ranking, cost = measured()
+    settings = {"class_balance": "weights", "schedule": "cosine"}
+    small_trainings.train(
+        small_trainings.make_run(epochs=100, batch_size=lesson.BATCH, **settings),
+        head,
+        loop.Data(
+            look_up=lambda rows, rng: given[rows],
+            plain=lambda rows: given[rows],
+            labels=labels,
+            train=np.flatnonzero(taught),
+            validation=np.flatnonzero(validating),
+        ),
+        entry.learning_rate,
+    )
+    taught_ranking, taught_cost = measured()
+    assert ranking > 0.8 and taught_ranking > ranking - 0.01
+    assert taught_cost < cost - 0.1
