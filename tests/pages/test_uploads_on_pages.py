@@ -92,6 +92,6 @@ def test_a_run_replaced_under_its_name_is_read_anew(workspace: Path) -> None:
 
 def test_a_file_name_is_shown_as_it_is(workspace: Path) -> None:
     app = open_page("predict")
-    app.file_uploader[0].upload("n_*b*_ $x$ :red[y] _z_.bmp", b"text")
+    app.file_uploader[0].upload("n_*b*_ $x$ :red[y] _z_\u202e\x1b\n\n===.bmp", b"text")
     app.run()
-    assert r"n\_\*b\*\_ \$x\$ \:red\[y\] \_z\_.bmp" in app.warning[0].value
+    assert r"n\_\*b\*\_ \$x\$ \:red\[y\] \_z\_ ===.bmp" in app.warning[0].value

@@ -9,6 +9,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from core.data.indexing import Index
 from core.errors import BlastLensError, DiskError
+from core.untrusted.fields import shown
 from pages.ui.common import compat, people, server
 
 SPLITS = {
@@ -77,8 +78,8 @@ def research_notice() -> None:
 
 
 def plain(text: str) -> str:
-    """Text shown as it is: file names and paths are no Markdown."""
-    return re.sub(r"([\\`*_$\[\]<>~#|:])", r"\\\1", text)
+    """Text shown as it is, in one line: file names and paths are no Markdown, and hide nothing."""
+    return re.sub(r"([\\`*_$\[\]<>~#|:])", r"\\\1", shown(re.sub(r"[\t\r\n]+", " ", text)))
 
 
 def sentence(text: str) -> str:

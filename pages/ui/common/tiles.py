@@ -25,7 +25,7 @@ def tile(index: Index, cell: Any, key: str) -> bool:
             picture = cache.thumbnail(str(index.path(cell.image_id)), cell.mtime_ns)
             st.image(picture, width="stretch", alt=f"{name}{of}")
         except UploadError as error:
-            st.warning(str(error))
+            st.warning(plain(str(error)))
         return st.button(plain(f"{SHAPES[name]} {name}{of}"), key=key, width="stretch")
 
 
