@@ -1,11 +1,11 @@
 """Class, subject and part from a regular expression over the paths of images."""
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from core.data.layouts.labelling import ROLES
 from core.errors import ConfigError
+from core.untrusted import expressions
 
 
 @dataclass(frozen=True)
@@ -39,13 +39,7 @@ class Pattern:
         """
         preset = PRESETS.get(pattern, FileNames(pattern))
         text, self.labels = preset.pattern, preset.labels
-        try:
-            self._pattern = re.compile(text, re.IGNORECASE)
-        except re.error as error:
-            raise ConfigError(
-                f"The pattern {text!r} is not a regular expression: {error}. Correct it or leave "
-                "it out."
-            ) from None
+        self._pattern = expressions.compiled(text)
         self.roles = set(self._pattern.groupindex) & set(ROLES) - {"file"}
         if not self.roles:
             raise ConfigError(

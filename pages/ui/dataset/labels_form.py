@@ -17,6 +17,7 @@ from core.data.layouts.layout import ColumnsUnknownError
 from core.data.layouts.patterns import PRESETS, Pattern
 from core.errors import DataError, UploadError
 from core.people import ADD_DATA
+from core.untrusted import expressions
 from pages.ui.common import cache, people
 from pages.ui.common.choices import encodings
 from pages.ui.common.progress import show_progress
@@ -144,6 +145,8 @@ def _pattern(path: str) -> Labelling | None:
     else:
         st.code(PRESETS[preset].pattern, language=None)
     images, _ = cache.names(path)
+    if preset == _OWN:
+        expressions.require_quick(text, images)
     pattern = Pattern(text)
     matched = sum(map(pattern.matches, images))
     st.caption(f"It finds {matched:,} of {len(images):,} images. The first:")
