@@ -1,9 +1,12 @@
 """Class, subject and part from a table of labels: CSV, TSV or Parquet."""
 
 import codecs
+import csv
 import io
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import BinaryIO
 
 import pandas as pd
@@ -131,6 +134,14 @@ def parts_of_table(
         )
 
 
+def _require_named_apart(head: str, separator: str) -> None:
+    """Raises `ValueError` if two columns have one name, of which pandas would rename one."""
+    with suppress(csv.Error):  # a name without end
+        counts = Counter(map(str.strip, next(csv.reader([head], delimiter=separator), [])))
+        if twice := [name for name, count in counts.items() if name and count > 1]:
+            raise ValueError(f"it has two columns of one name, {twice[0]!r}")
+
+
 def _require_narrow(columns: int) -> None:
     if columns > MOST_COLUMNS:
         raise ValueError(f"it has {columns:,} columns, and {MOST_COLUMNS:,} are the most")
@@ -152,11 +163,13 @@ def _csv(file: BinaryIO, rows: int, encoding: str | None) -> Iterator[pd.DataFra
         start, head = 1, text.readline()
     separator = max(_SEPARATORS, key=head.count)
     _require_narrow(head.count(separator) + 1)
+    _require_named_apart(head, separator)
     text.seek(0)
     for _ in range(start):
         text.readline()
     plain = {"dtype": str, "keep_default_na": False, "na_filter": False}
-    yield from pd.read_csv(text, sep=separator, chunksize=rows, **plain)
+    # Rows that end in one separator more than the header must not shift their values by a column.
+    yield from pd.read_csv(text, sep=separator, chunksize=rows, index_col=False, **plain)
 
 
 def encoding_of(file: BinaryIO, name: str) -> str | None:

@@ -116,6 +116,7 @@ def test_columns_of_other_names_are_asked_for_and_can_be_named() -> None:
         (b"", "not a table that can be read"),
         (b"a,b\n", "holds no row"),
         (b"a,a \n1,2\n", "two columns of one name"),
+        (b"file,class,'class',class\n1,2,3,4\n", "two columns of one name, 'class'"),
         (b"a,b\n1,2\n3,4,5,6\n", "not a table that can be read"),
         (b"," * 200_000 + b"\n", "200,001 columns, and 1,000 are the most"),
         (b'a,b\n"' + b"1,\n" * 1_000_000, "not a table that can be read"),
@@ -127,6 +128,12 @@ def test_what_is_no_table_is_refused_with_the_reason(content: bytes, words: str)
         read_table(content, "labels.csv")
     with pytest.raises(DataError, match="not a table that can be read"):
         read_table(b"PAR1" + content, "labels.parquet")
+
+
+@pytest.mark.filterwarnings("ignore:Length of header")
+def test_a_separator_at_the_end_of_each_row_shifts_nothing() -> None:
+    read = read_table(b"file,class\n1.png,ALL,\n2.png,HEM,\n", "labels.csv")
+    assert read.to_dict("list") == {"file": ["1.png", "2.png"], "class": ["ALL", "HEM"]}
 
 
 BEFUNDE = "file;class;Größe\n" + "".join(
