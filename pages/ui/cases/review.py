@@ -1,5 +1,6 @@
 """Goes through the cells of a case: the board beside the cell that is looked at."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -22,6 +23,7 @@ from pages.ui.common.text import plain, shown_errors
 _HEIGHT = 560  # pixels of the board
 # A blind case has none but that of its pictures.
 _ORDERS = ORDERS | {teaching_order.NAME: teaching_order.STATEMENT}
+_TOLD_SECONDS = 8.0  # that a refusal stands, however fast the reader goes on
 _AHEAD = 2  # cells whose pictures are loaded before they are looked at
 
 
@@ -30,14 +32,14 @@ class ReviewState:
     """What a browser session knows of a case that is gone through.
 
     acknowledged: the keys of the actions that came last. taken: of all that came. own: versions of
-    cells, by identifier, that these have made. problem: why some of the last were refused.
+    cells, by identifier, that these have made. problem: why some were refused, and when (s).
     """
 
     current: str | None = None
     acknowledged: tuple[str, ...] = ()
     taken: set[str] = field(default_factory=set)
     own: set[tuple[str, int]] = field(default_factory=set)
-    problem: str = ""
+    problem: tuple[str, float] = ("", 0.0)
 
     def seen(self, cell: str, version: int) -> int:
         """The version of a cell that a reader knows who saw `version` and acted since."""
@@ -68,8 +70,8 @@ def show(case_id: str, person: Person) -> None:
             return
         left, right = st.columns([5, 4], gap="medium")
         with left:
-            if state.problem:
-                st.warning(plain(state.problem), icon=":material/sync_problem:")
+            if state.problem[0]:
+                st.warning(plain(state.problem[0]), icon=":material/sync_problem:")
             cells = _show_board(listed, person, state)
         place = next((at for at, one in enumerate(cells) if one.id == state.current), 0)
         current = cells[place]
@@ -169,5 +171,6 @@ def take(case_id: str, person: Person, actions: Sequence[Action]) -> None:
             state.own |= made.items()
         except BlastLensError as error:
             problems.append(str(error))
-    if new:
-        state.problem = " ".join(problems)
+    now = time.monotonic()
+    if problems or (new and now - state.problem[1] > _TOLD_SECONDS):
+        state.problem = " ".join(problems), now

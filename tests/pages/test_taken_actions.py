@@ -1,0 +1,31 @@
+"""What a browser sends from the board of a case is taken."""
+
+import pytest
+import streamlit as st
+
+from core.cases import case_store, review
+from core.people import own_machine
+from pages.ui.cases import review as case_review
+from pages.ui.cases.board import Action
+from tests.factories import cases
+
+
+def test_a_refusal_stands_while_the_reader_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    case_id = cases.make([cases.field(("ALL", "ALL"))])
+    case = case_store.get(case_id)
+    first, second = (cell.id for cell in case.cells)
+    review.decide(cases.SECOND, case_id, "HEM", {first: 0})
+    acts = iter("abcd")
+
+    def act(cell: str, version: int) -> str:
+        key = next(acts) * 32
+        sent = Action(case_id, key, case.version, "decide", "ALL", {cell: version})
+        case_review.take(case_id, own_machine("Dr One"), [sent])
+        said: str = st.session_state[f"review_{case_id}"].problem[0]
+        return said
+
+    assert "is HEM, by reader two" in act(first, 0)
+    assert "is HEM, by reader two" in act(second, 0)  # which was taken
+    monkeypatch.setattr(case_review.time, "monotonic", lambda: 1e9)
+    assert act(second, 0) == ""  # its own decision is no other's
+    assert [cell.label for cell in case_store.get(case_id).cells] == ["HEM", "ALL"]
