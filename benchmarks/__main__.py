@@ -32,6 +32,7 @@ BENCHMARKS = {
     "reading": "one cell, a batch, a fresh process and the app, against a bare engine and peers",
     "clusters": "Ray against this machine: rate of scoring, kills, and folds that are the same",
     "score": "a cohort of many cells: rate against a bare loop, memory, and kills",
+    "rows": "cohorts of 10^3 to 10^5 small pictures: does the work of a picture stay the same?",
     "stain": "cells of another stain: normalisations, and what adapting them is worth",
     "jobs": "twelve everyday jobs in a browser: clicks, seconds, words, screens scrolled",
     "cases": "a case gone through by keyboard, and eight readers on one database",

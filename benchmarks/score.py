@@ -212,7 +212,7 @@ def lost(cohort: Cohort, folder: Path) -> int:
     """How many files of a folder have no row in a cohort, or more than one."""
     paths = cohort.rows().to_table(columns=["path", "cell"]).to_pandas()
     found = paths[paths["cell"].isna()]["path"].value_counts()
-    expected = {file.name for file in folder.iterdir()}
+    expected = {str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file()}
     return len(expected - set(found.index)) + int((found > 1).sum())
 
 
