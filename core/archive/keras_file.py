@@ -189,7 +189,8 @@ def require_safe(part: Any, *, legacy: bool = False) -> None:
             where = f"{module}." if module else ""
             raise ModelError(
                 f"A Keras file may hold the layers that BlastLens builds; this one holds {where}"
-                f"{name}, which could run code of its own. Do not use it."
+                f"{name}, which could run code of its own. Do not use it; of a model of your own, "
+                "export a SavedModel (model.export) or ONNX instead."
             )
     _require_known_names(part)
     for item in part.values():

@@ -196,10 +196,15 @@ def take_images(model: openvino.Model, size: int | None = None) -> tuple[openvin
     known = {side.get_length() for side in sides if side.is_static} or {size}
     if None in known:
         raise ModelError("It takes images of any size. Say which: --size 224.")
-    if len(known) > 1 or (size is not None and known != {size}):
+    if len(known) == 1 and size is not None and known != {size}:
+        own = known.pop()
         raise ModelError(
-            f"Its input is {shape}; BlastLens gives it square images of its own size. Export it "
-            "for those, or leave --size out."
+            f"It takes images of {own} x {own} pixels, not of {size}. Leave --size out, or say "
+            f'"size": {own} in the JSON of a backbone.'
+        )
+    if len(known) > 1:
+        raise ModelError(
+            f"Its input is {shape}; BlastLens gives it square images. Export it for those."
         )
     (side,) = known
     try:

@@ -77,9 +77,10 @@ def _one_output(model: openvino.Model, name: str | None) -> openvino.Model:
         if name in value.get_names():
             return openvino.Model([ops.result(value)], model.get_parameters(), "backbone")
     outputs = [output.get_any_name() for output in model.outputs if output.get_names()]
+    lacking = "" if name is None else f"It has no tensor {name!r}. "
     raise ModelError(
-        f"It has the outputs {', '.join(outputs)}. Name one of them, or a tensor within, in its "
-        'JSON: "output": "NAME".'
+        f"{lacking}It has the outputs {', '.join(outputs)}. Name one of them, or a tensor within, "
+        'in its JSON: "output": "NAME".'
     )
 
 
