@@ -25,6 +25,7 @@ from core.jobs.job import Job
 from core.runs import run_store
 from core.tuning import sweep_store
 from core.workers import launcher
+from tests.chaos.documents import where
 from tests.factories.processes import stale_at_once
 
 
@@ -46,7 +47,7 @@ class Ground:
         try:
             check()
         except Exception as problem:
-            detail = f"{type(problem).__name__}: {problem}"[:1500]
+            detail = f"{type(problem).__name__} at {where(problem)}: {problem}"[:1500]
             return Trial(place, outcome, False, self.seed, detail)
         return Trial(place, outcome, True, self.seed)
 
