@@ -1,6 +1,7 @@
 """The case database: SQLite in the artifacts folder, or PostgreSQL by `BLASTLENS_DATABASE_URL`."""
 
 import errno
+import json
 import os
 import sqlite3
 import threading
@@ -35,6 +36,8 @@ _OF_THE_DISK = {
     sqlite3.SQLITE_IOERR: errno.EIO,
 }
 _UPGRADE = threading.Lock()  # of two upgrades at once Alembic mixes up the databases
+# What a damaged row or page ends in, beside what the database says itself.
+DAMAGED = (UnicodeDecodeError, json.JSONDecodeError)
 DRIVERS = {"postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
 
 
@@ -88,6 +91,8 @@ def _refusals() -> Iterator[None]:
         yield
     except DBAPIError as error:
         raise CaseError(f"The case database cannot be used: {_cause(error.orig)}") from error
+    except DAMAGED as error:
+        raise CaseError(f"The case database cannot be used: {_damage(error)}") from error
 
 
 @lru_cache(maxsize=4)
@@ -97,7 +102,9 @@ def _engine(address: str) -> Engine:
         engine = _sqlite(address) if address.startswith("sqlite") else _postgresql(address)
         with locks.lock(storage.cases_dir() / "upgrade"):
             upgrade(engine)
-    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
+    except DAMAGED as error:
+        raise CaseError(f"The case database cannot be opened: {_damage(error)}") from error
+    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError, ValueError) as error:
         raise CaseError(
             f"BLASTLENS_DATABASE_URL cannot be used ({error}). Give postgresql://user@host/name; "
             "PostgreSQL needs the extra blastlens[postgresql]."
@@ -116,6 +123,11 @@ def _sqlite(address: str) -> Engine:
     with disk_errors(storage.cases_dir()):
         storage.cases_dir().mkdir(parents=True, exist_ok=True)
     engine = create_engine(address, connect_args={"timeout": WAIT_SECONDS})
+    if engine.url.database in (None, "", ":memory:"):
+        raise CaseError(
+            "BLASTLENS_DATABASE_URL names no file, so cases would be gone with the process. Give "
+            "sqlite:////path/to/cases.sqlite."
+        )
 
     @event.listens_for(engine, "connect")
     def prepare(connection: sqlite3.Connection, _: Any) -> None:
@@ -179,6 +191,10 @@ def _cause(error: BaseException | None, file: str | None = None) -> str:
         number = _OF_THE_DISK[code]
         return str(DiskError(number, os.strerror(number), file or url().removeprefix("sqlite:///")))
     return " ".join(str(error).split())[:300] + "."
+
+
+def _damage(error: Exception) -> str:
+    return f"it is damaged ({_cause(error)[:-1]}). Bring back a backup."
 
 
 def existing(case: CaseRow | None, case_id: str) -> CaseRow:

@@ -19,7 +19,10 @@ def said(event: EventRow, cells: Mapping[str, CellRow]) -> str:
     `cells` are those of the case by identifier; one that was removed is counted as a cell. If they
     are of several pictures, these are named: "decided: 1 cell (No. 3 of field.png), 1 ALL".
     """
-    changes = json.loads(event.payload or "{}").get("changes", ())
+    try:
+        changes = json.loads(event.payload or "{}").get("changes", ())
+    except (ValueError, TypeError, AttributeError):
+        return f"{event.kind}: what it says is damaged"
     changed = [change for change in changes if change["table"] == CellRow.__tablename__]
     parts = []
     if event.kind == ADDED:
