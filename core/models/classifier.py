@@ -100,19 +100,18 @@ def _draw_from(seed: int | None) -> None:
 
 
 def _on_graph(entry: Architecture, **options: float | None) -> Classifier:
-    """A head on a backbone that the user brings, which may say where the head begins."""
+    """A head on a backbone that the user brings: the one that it comes with, or a new one."""
     file = own_backbone.require(entry.key)
-    described = OwnBackbone.parse(entry.backbone_options)
-    backbone = read_backbone(file, described)
+    backbone = read_backbone(file, OwnBackbone.parse(entry.backbone_options))
     head = getattr(builders, entry.head)(backbone.shape, **options)
-    if described.start:
-        channels, given = backbone.shape[-1], len(described.start)
+    if (known := own_backbone.known_head(entry.key)) is not None:
+        channels, given = backbone.shape[-1], len(known.weights)
         if given != channels + 1:
             raise ModelError(
-                f"{file.stem}.json has a start of {given} numbers; {channels} features take as "
-                "many weights and a bias. Correct it, or leave it out."
+                f"{file.stem}.npz has {given} weights; {channels} features take as many and a "
+                "bias. Make it anew, or remove it."
             )
-        kernel, bias = np.split(np.array(described.start), [channels])
+        kernel, bias = np.split(known.weights, [channels])
         head.get_layer("logit").set_weights([kernel[:, None], bias])
     return Classifier(backbone, head, head)
 

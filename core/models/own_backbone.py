@@ -1,30 +1,33 @@
 """Backbones that a user brings: an ONNX or OpenVINO file in the weights folder, a JSON beside it.
 
 `NAME.json` describes `NAME.onnx`, or `NAME.xml` with its `NAME.bin`, and the architecture is
-`own-NAME`. This module reads the descriptions only, without OpenVINO.
+`own-NAME`. `NAME.npz`, if there, has the head that it comes with. This module reads descriptions
+and heads only, without OpenVINO.
 """
 
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 from pydantic import ConfigDict, Field
 
+from core import storage
 from core.data.geometry import Geometry
 from core.documents import Choices, Document
 from core.errors import ConfigError, ModelError
 from core.models.architecture import Architecture, Pretrained
 from core.models.inputs import CHANNELS
 from core.settings import settings
+from core.untrusted import arrays
 from core.untrusted.fields import Line
 
 PREFIX = "own-"
 FEATURES = ("map", "output")
-NEW_HEAD, GIVEN_HEAD = 1e-3, 5e-3  # learning rates: one layer takes more than two
+NEW_HEAD, KNOWN_HEAD = 1e-3, 5e-2  # learning rates; what a head knows, it is reminded of
 OF_RUN = "the features of run"  # begins the source of one that was made of a run here
 _SUFFIXES = (".onnx", ".xml")
-Weight = Annotated[float, Field(ge=-1e6, le=1e6)]
 
 
 class OwnBackbone(Document):
@@ -33,9 +36,8 @@ class OwnBackbone(Document):
     size: of its images, pixels a side. mean, scale: subtracted from red, green and blue of 0..255,
     and what that is divided by. channels: their order. output: the name of the output to use, where
     it has several, or of a tensor within. features: "map" for the last map that leads to it, or
-    "output" for the output itself, such as a class token. start: the weights of a head that is
-    linear in the features, its bias last, which learns on from there; () for a head that is drawn
-    anew, `core.models.builders.pooled`. licence and source: of the weights, for the model card.
+    "output" for the output itself, such as a class token. licence and source: of the weights, for
+    the model card.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -49,7 +51,47 @@ class OwnBackbone(Document):
     channels: Annotated[str, Choices(CHANNELS)] = "rgb"
     output: Line | None = None
     features: Annotated[str, Choices(FEATURES)] = "map"
-    start: tuple[Weight, ...] = ()
+
+
+@dataclass(frozen=True)
+class KnownHead:
+    """A head, linear in the features of a backbone, that learns on, and what it has learned from.
+
+    weights: float32 (C + 1,), the bias last. features: float32 (M, C), the pooled features of M
+    cells, scaled to length 1. labels: int64 (M,), 1 = ALL.
+    """
+
+    weights: np.ndarray
+    features: np.ndarray
+    labels: np.ndarray
+
+    def write(self, file: Path) -> None:
+        """Writes it as `.npz`."""
+        with storage.atomic(file) as temporary:
+            np.savez(temporary, **vars(self))
+
+
+def known_head(key: str) -> KnownHead | None:
+    """The head that a backbone comes with; None if it has none, and one is to be drawn.
+
+    Raises `ModelError` if its file is damaged or does not fit together.
+    """
+    graph = files().get(key)
+    file = graph.with_suffix(".npz") if graph else None
+    if file is None or not file.exists():
+        return None
+    try:
+        found = arrays.load(file)
+        weights, features = (found[name].astype(np.float32) for name in ("weights", "features"))
+        head = KnownHead(weights, features, found["labels"].astype(np.int64))
+        rows, channels = head.features.shape
+        fits = head.weights.shape == (channels + 1,) and head.labels.shape == (rows,)
+        finite = np.isfinite(head.weights).all() and np.isfinite(head.features).all()
+        if not (fits and finite and np.isin(head.labels, (0, 1)).all()):
+            raise ValueError("its weights, features and labels do not fit together")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"{file} is damaged ({error}). Make it anew, or remove it.") from None
+    return head
 
 
 def files() -> dict[str, Path]:
@@ -113,11 +155,12 @@ def architecture(key: str) -> Architecture:
     if described is None:
         return entry
     file = require(key)
+    known = file.with_suffix(".npz").exists()
     return replace(
         entry,
         title=f"{described.title or name} (own, frozen)",
-        head="linear" if described.start else "pooled",
-        learning_rate=GIVEN_HEAD if described.start else NEW_HEAD,
+        head="linear" if known else "pooled",
+        learning_rate=KNOWN_HEAD if known else NEW_HEAD,
         source=f"{described.source}; {described.licence}",
         backbone_options=described.to_json(),
         geometry=Geometry(max(Geometry.window, described.size), described.size),

@@ -135,7 +135,8 @@ def _backbones() -> Iterator[Path]:
     for key in {*own_backbone.of_runs()} - architectures():
         graph = own_backbone.require(key)
         if leftovers.is_old(graph.with_suffix(".json")):
-            yield from (graph.with_suffix(suffix) for suffix in (".json", ".xml", ".bin"))
+            of_it = (graph.with_suffix(suffix) for suffix in (".json", ".xml", ".bin", ".npz"))
+            yield from (file for file in of_it if file.exists())
 
 
 def _jobs() -> list[Job]:

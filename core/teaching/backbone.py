@@ -2,7 +2,8 @@
 
 A dozen patients are too few to learn features from: a network trained on them anew ranks cells of
 further patients far worse than the one that reads already. So does a new head on its features,
-while its own head, which learns on, keeps what it knew (`python -m benchmarks teach`).
+while its own head, which learns on and is reminded of the cells that it has learned from, keeps
+what it knew (`python -m benchmarks teach`).
 """
 
 import shutil
@@ -15,7 +16,8 @@ from core.data.geometry import Geometry
 from core.models import own_backbone
 from core.models.catalog import ARCHITECTURES
 from core.models.engine import Engine
-from core.models.own_backbone import OwnBackbone
+from core.models.own_backbone import KnownHead, OwnBackbone
+from core.ood import reference
 from core.runs import about
 from core.runs.run_store import Run
 from core.settings import settings
@@ -23,6 +25,7 @@ from core.teaching import dataset
 
 ZEROS, ONES = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
 ROUNDING = 1e-3  # of a logit
+REMEMBERED = 1000  # cells: more would outweigh those of a dozen patients
 
 
 def usable(run: Run | None) -> bool:
@@ -46,8 +49,7 @@ def usable(run: Run | None) -> bool:
 def of_run(run: Run) -> str:
     """The architecture of a head on the features of a `usable` run, which begins as the run's own.
 
-    Its graph and description are written into the weights folder unless they are there. A head
-    that is not linear in the features, averaged over their places, begins anew.
+    Its graph, head and description are written into the weights folder unless they are there.
     """
     if run.config.architecture in own_backbone.files():
         return run.config.architecture
@@ -60,6 +62,8 @@ def of_run(run: Run) -> str:
         for file in (run.engine_file.with_suffix(".bin"), run.engine_file):
             with storage.atomic(folder / f"{name}{file.suffix}") as temporary:
                 shutil.copyfile(file, temporary)
+        if (head := head_of(run)) is not None:
+            head.write(folder / f"{name}.npz")
         OwnBackbone(
             size=run.geometry.size,
             mean=ZEROS,
@@ -68,22 +72,31 @@ def of_run(run: Run) -> str:
             source=f"{own_backbone.OF_RUN} {run.run_id}, trained on {run.config.dataset}",
             title=about.called(run),
             output="features",
-            start=head_of(run),
         ).write(folder / f"{name}.json")
     return key
 
 
-def head_of(run: Run) -> tuple[float, ...]:
-    """The weights and, last, the bias of a run's head; () if it is not linear in the features."""
+def head_of(run: Run) -> KnownHead | None:
+    """A run's head, and some of its training cells, as many of one subject as chance has it.
+
+    None if it is not linear in the features, averaged over their places, or the run kept no cells.
+    """
     engine, size = Engine(run.engine_file), run.geometry.size
     shape = engine(np.zeros((1, size, size, 3), np.uint8)).features.shape[1:]
-    maps = np.random.default_rng(0).standard_normal((2, *shape)).astype(np.float32)
+    rng = np.random.default_rng(0)
+    maps = rng.standard_normal((2, *shape)).astype(np.float32)
     read = engine.head(maps)
     weights = read.gradient[0].sum(axis=(0, 1))
     bias, other = read.logit - maps.mean(axis=(1, 2)) @ weights
-    if abs(bias - other) > ROUNDING * max(1.0, abs(bias)):
-        return ()
-    return (*weights.tolist(), float(bias))
+    kept = reference.load(run)
+    if kept is None or abs(bias - other) > ROUNDING * max(1.0, abs(bias)):
+        return None
+    rows = rng.permutation(len(kept.cells))[:REMEMBERED]
+    return KnownHead(
+        np.append(weights, bias),
+        kept.features[rows] + kept.centre,
+        kept.cells["label"].to_numpy(np.int64)[rows],
+    )
 
 
 def _made_of_no_cases(run: Run) -> bool:

@@ -6,6 +6,7 @@ dihedral view, is computed once; heads then train on the cached features, withou
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -23,12 +24,14 @@ from core.models.classifier import Classifier
 from core.models.conversion import export_features
 from core.models.device import place, planned
 from core.models.graph.backbone import GraphBackbone
+from core.models.own_backbone import KnownHead
 from core.models.runtime import CPU, MappedFile
 from core.models.weights import require
 from core.runs.config import RunConfig
 from core.training import augment
 from core.training.batches import LookUp
 from core.training.device import TrainingDevice, for_engines
+from core.training.loop import Data
 from core.untrusted import arrays
 
 _BATCH = 16
@@ -123,6 +126,24 @@ def look_up(views: list[np.ndarray], config: RunConfig) -> LookUp:
         return np.stack([views[view][row] for view, row in zip(chosen, rows, strict=True)])
 
     return pick
+
+
+def reminded(data: Data, views: list[np.ndarray], known: KnownHead, config: RunConfig) -> Data:
+    """The data with the cells from which a known head has learned, to train on as well.
+
+    Else few patients would make it forget what tells cells of others apart. Only the directions of
+    those features are known: they get the mean length of the new ones.
+    """
+    length = np.linalg.norm(views[0][data.train], axis=1).mean()
+    both = [np.concatenate([view, length * known.features]) for view in views]
+    added = np.arange(len(views[0]), len(both[0]))
+    return replace(
+        data,
+        look_up=look_up(both, config),
+        plain=lambda rows: both[0][rows],
+        labels=np.concatenate([data.labels, known.labels]),
+        train=np.concatenate([data.train, added]),
+    )
 
 
 def tail(classifier: Classifier) -> keras.Model:

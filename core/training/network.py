@@ -13,7 +13,7 @@ import pandas as pd
 from core import storage
 from core.data import splits
 from core.jobs.reporter import Reporter
-from core.models import catalog
+from core.models import catalog, own_backbone
 from core.models.architecture import Architecture
 from core.models.classifier import Classifier, build
 from core.models.conversion import disagreement, to_engine
@@ -132,6 +132,8 @@ def _train_head(
     data = replace(
         images, look_up=features.look_up(views, config), plain=lambda rows: views[0][rows]
     )
+    if (known := own_backbone.known_head(config.architecture)) is not None:
+        data = features.reminded(data, views, known, config)
     stage = Stage(0, config.epochs, learning_rate(config))
     so_far = loop.train(run, reporter, head, data, stage, so_far)
     logits = loop.predict(make_forward(head), data.plain, np.arange(len(array)), 1024)

@@ -1,6 +1,7 @@
 """A backbone that a user brings gives its own features, and a run on it is like any other."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from core.explain.trust import NO_PLACES, judge
 from core.models import catalog, weights
 from core.models.architecture import Architecture
 from core.models.engine import Engine
+from core.models.own_backbone import KnownHead
 from core.reading.reader import Reader
 from core.report.card import render, sections
 from core.runs import config, run_store
@@ -156,9 +158,16 @@ def test_what_is_wrong_with_it_is_said() -> None:
     bring("torch", onnx_file.convolution(kernel, 16), 24)
     with pytest.raises(ModelError, match=r'of 16 x 16 pixels, not of 24\..*"size": 16'):
         classifier.build(catalog.architecture(key))
-    bring("torch", onnx_file.convolution(kernel, 16), 16, start=[1.0, 2.0])
-    with pytest.raises(ModelError, match="start of 2 numbers; 2 features take as many weights"):
+    bring("torch", onnx_file.convolution(kernel, 16), 16)
+    known = (settings().weights / "torch.json").with_suffix(".npz")
+    head = KnownHead(np.ones(4, np.float32), np.eye(3, dtype=np.float32), np.array([0, 1, 1]))
+    head.write(known)
+    with pytest.raises(ModelError, match="has 4 weights; 2 features take as many and a bias"):
         classifier.build(catalog.architecture(key))
+    replace(head, labels=np.array([0, 1, 2])).write(known)
+    with pytest.raises(ModelError, match=r"torch\.npz is damaged .*do not fit together"):
+        classifier.build(catalog.architecture(key))
+    known.unlink()
     bring("torch", b"no graph", 16)
     with pytest.raises(ModelError, match=r"torch\.onnx cannot be read"):
         classifier.build(catalog.architecture(key))
@@ -174,6 +183,13 @@ def test_a_run_on_it_trains_reads_and_says_where_its_weights_are_from(demo_root:
     key = bring("cells", foreign.made("nested").layers[0], 64)
     with pytest.raises(ConfigError, match="weights is 'random'"):
         config.create(key, demo_root, "recommended", weights="random")
+    from core.models import classifier
+
+    rng = np.random.default_rng(0)
+    channels = classifier.build(catalog.architecture(key)).head.input_shape[-1]
+    weights, features = (rng.normal(0, 1, shape) for shape in (channels + 1, (8, channels)))
+    known = KnownHead(weights.astype(np.float32), features.astype(np.float32), np.arange(8) % 2)
+    known.write(settings().weights / "cells.npz")
     run = run_store.create(config.create(key, demo_root, "recommended", epochs=2, views=1))
     training.train(run)
     assert run.geometry.size == 64 and not (run.path / "model.keras").exists()
@@ -183,4 +199,4 @@ def test_a_run_on_it_trains_reads_and_says_where_its_weights_are_from(demo_root:
     (cell,) = Reader(run).read(file.read_bytes(), file.name).cells
     assert cell.heat_map.values.shape == (4, 4)
     card = render.markdown(sections.build(run, diagnoses.examine(run)))
-    assert "Of the user: cells" in card and "MIT" in card
+    assert "Of the user: cells" in card and "MIT" in card and "its head learned on here" in card

@@ -65,7 +65,7 @@ def test_the_head_begins_as_that_of_the_run(run: Run) -> None:
 
 def test_a_head_that_is_not_linear_in_the_features_begins_anew() -> None:
     flat = shipped_run("demo-cnn-16")
-    assert backbone.usable(flat) and backbone.head_of(flat) == ()
+    assert backbone.usable(flat) and backbone.head_of(flat) is None
     assert catalog.architecture(backbone.of_run(flat)).head == "pooled"
 
 
@@ -85,7 +85,8 @@ def test_it_goes_by_clean_once_no_run_uses_it_and_deleting_the_last_one_says_so(
     def listed() -> list[str]:
         return [one.path.name for one in cleaning.removable() if one.why == cleaning.BACKBONE]
 
-    files = [own_backbone.require(key).with_suffix(kind) for kind in (".json", ".xml", ".bin")]
+    kinds = (".json", ".xml", ".bin", ".npz")
+    files = [own_backbone.require(key).with_suffix(kind) for kind in kinds]
     for file in files:
         os.utime(file, (0, 0))
     assert listed() == []

@@ -31,9 +31,12 @@ def model(context: CardContext) -> list[Item]:
         scaling = f"in the {_ORIGINAL}"
     origin = "Random; every weight was trained here."
     if entry.own and entry.pretrained is not None:
+        head = "the head was trained here."
+        if entry.head == "linear":  # the backbone came with it
+            head = "its head learned on here, also from cells that it had learned from before."
         origin = (
             f"Of the user: {entry.pretrained.file}, {entry.source}. The backbone stayed as it was; "
-            "the head was trained here."
+            + head
         )
     elif entry.pretrained is not None and config.weights == "imagenet":
         file = entry.pretrained
