@@ -1,10 +1,13 @@
-"""A split of a data set as a sentence and a table."""
+"""The subjects and the splits of a data set, as sentences and tables."""
 
 from typing import Any
 
 import pandas as pd
 
+from core.data.layouts.described import Described
 from core.data.splits import PARTS, SplitAudit
+
+_NAMED = 3  # subjects, as examples
 
 
 def parts_table(audit: SplitAudit) -> pd.DataFrame:
@@ -41,6 +44,20 @@ def split_verdict(audit: SplitAudit) -> str:
     return " ".join(sentences) or (
         "Nothing crosses: no group of subjects and no copy is in two parts."
     )
+
+
+def subjects_and_parts(found: Described) -> str:
+    """Says which subjects and publisher's parts the images of a data set to be added are of."""
+    parts = ", ".join(f"{name} ({images:,})" for name, images in found.parts.items())
+    text = f" The publisher's parts: {parts}." if parts else ""
+    if not found.subjects:
+        return (
+            "No subject is known, so images of one patient may be on both sides of a split. If a "
+            f"folder, the file names or a column give the subjects, say where.{text}"
+        )
+    names = ", ".join(list(found.subjects)[:_NAMED])
+    more = ", …" if len(found.subjects) > _NAMED else ""
+    return f"Subjects: {len(found.subjects):,} ({names}{more}).{text}"
 
 
 def what_follows(a: Any, b: Any) -> list[str]:

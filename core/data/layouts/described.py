@@ -1,7 +1,7 @@
 """Data sets whose classes come from folders, file names or a table, and are mapped to labels."""
 
 import io
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import PurePosixPath
 
@@ -29,6 +29,7 @@ class Described:
     """Images of any number of classes; see `Labelling` for where their facts come from.
 
     `counts` gives the number of images of each class, `examples` up to three of their paths,
+    `subjects` and `parts` count the images of each known subject and of each publisher's part,
     `columns` the columns of the table by role, of `all_columns`. `levels` names the folders at each
     depth. `classes` is empty if the labels are not known. `encoding` is that of the table, a key of
     `core.data.layouts.labelling.ENCODINGS`, None without one or for one in Parquet.
@@ -68,6 +69,8 @@ class Described:
         self.absent: Mapping[str, str] = table.absent if table else {}
         self.columns: Mapping[str, str] = table.columns if table else {}
         self.all_columns: Sequence[str] = table.all_columns if table else ()
+        self.subjects: Counter[str] = Counter()
+        self.parts: Counter[str] = Counter()
         self.counts, self.examples = self._count(images)
         known = self._pattern.labels if self._pattern and by_name else None
         self.classes: Mapping[str, int | None] = label_classes(self.counts, labelling, known) or {}
@@ -113,11 +116,16 @@ class Described:
         paths: dict[str, list[str]] = defaultdict(list)
         for path in images:
             try:
-                name = self._facts(path).get("class")
+                facts = self._facts(path)
             except DataError:
                 continue  # said of this file when it is read
-            if name is not None:
-                paths[name].append(path)
+            if "class" not in facts:
+                continue
+            paths[facts["class"]].append(path)
+            if subject := facts.get("subject"):
+                self.subjects[subject] += 1
+            if part := part_of(facts.get("part", "")):
+                self.parts[part] += 1
         if not paths:
             raise _unknown(self._found)
         order = sorted(paths, key=natural)

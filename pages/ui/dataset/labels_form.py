@@ -17,6 +17,7 @@ from core.data.layouts.layout import ColumnsUnknownError
 from core.data.layouts.patterns import PRESETS, Pattern
 from core.errors import DataError, UploadError
 from core.people import ADD_DATA
+from core.report.dataset import subjects_and_parts
 from core.untrusted import expressions
 from pages.ui.common import cache, people
 from pages.ui.common.choices import encodings
@@ -43,7 +44,7 @@ def ask(path: str, add: Add) -> None:
     st.caption(plain(path))
     boxes = cache.box_classes(path)
     source = st.segmented_control(
-        "Where is the class of a cell given?",
+        "Where is the class of an image given?",
         [*_SOURCES, _BOXES] if boxes else list(_SOURCES),
         default=_BOXES if boxes else _likely(path),
         required=True,
@@ -62,6 +63,7 @@ def ask(path: str, add: Add) -> None:
             st.caption(plain(f"Columns: {listed}.{absent}"))
             if labelling.encoding is None:
                 encodings.warn(found.encoding, labelling.table or next(iter(found.tables)))
+        st.caption(plain(subjects_and_parts(found)))
         labelling = _classes(path, found, labelling)
         ready = label_classes(found.counts, labelling) is not None
         if st.button("Add this data set", type="primary", disabled=not ready):

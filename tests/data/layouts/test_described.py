@@ -17,6 +17,7 @@ from core.data.layouts.labelling import from_texts
 from core.data.layouts.layout import part_of
 from core.data.layouts.patterns import Pattern
 from core.errors import BlastLensError, ConfigError, DataError
+from core.report.dataset import subjects_and_parts
 
 PARTS = ("train", "validation", "test")
 
@@ -129,6 +130,7 @@ def test_folders_of_patients_above_the_classes_are_not_the_classes():
 def test_names_without_numbers_below_a_class_are_kinds_of_cells_and_not_patients():
     layout = _of(_names("blast/Early", "blast/Pro", "normal/mature"), positive="blast")
     assert layout.facts("blast/Pro/0.png") == _facts("blast", 1)
+    assert "No subject is known" in subjects_and_parts(layout)
 
 
 def test_classes_below_patients_are_found_without_a_word():
@@ -137,6 +139,16 @@ def test_classes_below_patients_are_found_without_a_word():
         positive="blast",
     )
     assert layout.classes == {"blast": 1, "normal": 0}
+
+
+def test_subjects_and_parts_are_shown_before_a_set_is_added():
+    folders = [
+        f"{part}/{kind}/p{n}" for part in ("Train", "val") for kind in "ab" for n in range(4)
+    ]
+    layout = _of(_names(*folders), positive="a")
+    assert subjects_and_parts(layout) == (
+        "Subjects: 4 (p0, p1, p2, …). The publisher's parts: train (24), validation (24)."
+    )
 
 
 @pytest.mark.parametrize(
