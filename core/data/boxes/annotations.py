@@ -27,6 +27,7 @@ _NO_BBOX = (
 )
 _MOST = 1e9  # pixels
 _MOST_OF_A_LIST = 2**16  # bytes: YAML is read slowly
+_MOST_BRACKETS = 200  # of it
 _SHOWN = 40  # characters of a value in a message
 
 
@@ -265,9 +266,14 @@ def _csv(root: Path, names: Sequence[str], _: ImageFinder) -> _Found:
 
 
 def _plain_yaml(text: str) -> Any:
-    """YAML without references: a few of them make one line a text without end."""
-    if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text)):
-        raise yaml.YAMLError("It has references.")
+    """YAML without references: a few of them make one line a text without end.
+
+    Nor many lists within lists, whose reading takes the square of their number.
+    """
+    if text.count("[") + text.count("{") > _MOST_BRACKETS or any(
+        isinstance(token, yaml.AliasToken) for token in yaml.scan(text)
+    ):
+        raise yaml.YAMLError("It is no plain list.")
     return yaml.safe_load(text)
 
 
