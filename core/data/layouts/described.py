@@ -22,6 +22,7 @@ from core.errors import DataError
 
 _MOST = 0.9  # of the images, for a pattern or a table that was not asked for
 _LISTED, _EXAMPLES = 6, 3
+_TABLES = (".csv", ".tsv", ".parquet")  # a text may be anything
 Read = Callable[[str], bytes]
 
 
@@ -52,7 +53,7 @@ class Described:
         if not (self._table or by_name or self._folders.give_classes):
             preset = recognise_preset(images, _MOST)
             if preset is None or self._pattern:
-                raise unread or _unknown(self._found)
+                raise unread or _unknown(self._found, paths)
             self._pattern, by_name = Pattern(preset), True
         self._where = "table" if self._table else "pattern" if by_name else "folders"
         self._listing = PurePosixPath(self._table[0]).name if self._table else ""
@@ -127,7 +128,7 @@ class Described:
             if part := part_of(facts.get("part", "")):
                 self.parts[part] += 1
         if not paths:
-            raise _unknown(self._found)
+            raise _unknown(self._found, images)
         order = sorted(paths, key=natural)
         return (
             {name: len(paths[name]) for name in order},
@@ -185,12 +186,20 @@ class Described:
             raise
 
 
-def _unknown(found: Sequence[str]) -> UnlabelledError:
+def _unknown(found: Sequence[str], paths: Sequence[str]) -> UnlabelledError:
+    """What to say of images in the folders `found`, of no known class, among the files `paths`."""
+    lists = [path for path in paths if path.lower().endswith((*_TABLES, *tables.SPREADSHEETS))]
+    named = ""
+    if lists:
+        named = (
+            f" {lists[0]} does not list nearly all images by columns that are recognised: if it "
+            "holds the labels, name it (--table), a spreadsheet saved as CSV."
+        )
     contents = f"the folders {', '.join(found[:_LISTED])}" if found else "no folders with images"
     return UnlabelledError(
         f"The classes of these images are not known: there are {contents}. Give a folder with a "
         "folder for each class, C-NMC's files (UID_<subject>_<image>_<cell>_<all|hem>, as any "
         "format), or the folder above that of a test phase; or say where the classes stand: in a "
         "table of labels (--table FILE), in the file names (--pattern EXPRESSION), or in which "
-        "level of folders (--class-folder NUMBER)."
+        f"level of folders (--class-folder NUMBER).{named}"
     )

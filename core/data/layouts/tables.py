@@ -18,6 +18,7 @@ from core.errors import DataError
 from core.untrusted import parquet_file
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".parquet")
+SPREADSHEETS = (".xlsx", ".xls", ".ods")  # not read
 # What columns are called, with everything but letters and digits taken out.
 _CALLED = {
     "file": "file filename filepath image imageid imagename imagefile imagepath path img name",
@@ -107,6 +108,8 @@ def parts_of_table(
 
     Raises as `read_table` does.
     """
+    if name.lower().endswith(SPREADSHEETS):
+        raise DataError(f"{name} is a spreadsheet, not a table of text. Save it as CSV.")
     empty = True
     try:
         is_parquet = name.lower().endswith(".parquet")

@@ -85,7 +85,8 @@ def _likely(path: str) -> str:
     except ColumnsUnknownError:
         return "A table"
     except DataError:
-        return "File names"
+        tables = [name for name in cache.names(path)[1] if not name.lower().endswith(".txt")]
+        return "A table" if tables else "File names"
     return _RECOGNISED
 
 

@@ -141,6 +141,12 @@ def test_classes_below_patients_are_found_without_a_word():
     assert layout.classes == {"blast": 1, "normal": 0}
 
 
+@pytest.mark.parametrize("name", ["some.csv", "labels.XLSX"])
+def test_a_table_that_is_not_taken_is_named(name: str):
+    with pytest.raises(BlastLensError, match=rf"--class-folder NUMBER\)\. {name} does not list"):
+        recognise([*_names("pictures"), name], lambda _: b"image,label\n1.png,a\n", from_texts())
+
+
 def test_subjects_and_parts_are_shown_before_a_set_is_added():
     folders = [
         f"{part}/{kind}/p{n}" for part in ("Train", "val") for kind in "ab" for n in range(4)

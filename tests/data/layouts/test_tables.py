@@ -205,3 +205,8 @@ def test_a_parquet_table_whose_rows_all_name_one_long_text_is_refused() -> None:
     assert len(stream.getvalue()) < 2**16
     with pytest.raises(DataError, match="A value of Image has 8,192 bytes; 4,096 are the most"):
         read_table(stream.getvalue(), "labels.parquet")
+
+
+def test_a_spreadsheet_is_refused_as_one():
+    with pytest.raises(DataError, match=r"b\.xlsx is a spreadsheet.*Save it as CSV"):
+        read_table(b"PK", "b.xlsx")
