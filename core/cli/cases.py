@@ -22,7 +22,7 @@ from core.data.images import read_file
 from core.errors import CaseError, ConfigError
 from core.metrics.estimate import Estimate
 from core.people import Person, own_machine
-from core.reading.fields.summary import BLOOD
+from core.reading.fields.summary import BLOOD, FEWEST_FOR_PERCENT
 from core.reading.preparing.options import ReadingOptions
 from core.reading.reader import Reader
 from core.report.share import corrected as corrected_share
@@ -83,12 +83,14 @@ def _shown_in_words(case: Mapping[str, Any]) -> str:
 
 
 def _verdict_in_words(verdict: Mapping[str, Any]) -> str:
-    share = Estimate(verdict["corrected_share"], *(verdict["interval"] or ()))
-    corrected = f"share of blasts, corrected: {corrected_share(share)}"
-    return (
+    counted = (
         f"Blasts: {verdict['blasts']} of the {verdict['cells']} cells that count, of at least "
-        f"{verdict['minimum_cells']} that should; {corrected}."
+        f"{verdict['minimum_cells']} that should."
     )
+    if verdict["cells"] < FEWEST_FOR_PERCENT:
+        return counted
+    share = Estimate(verdict["corrected_share"], *(verdict["interval"] or ()))
+    return f"{counted} Corrected for wrong calls: {corrected_share(share)}."
 
 
 @cases.command()
