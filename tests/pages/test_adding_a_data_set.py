@@ -34,6 +34,7 @@ def test_the_classes_of_a_folder_are_asked_for_and_those_not_named_are_left_out(
     assert not app.exception and not app.error
     assert "Early counts as ALL, the positive class; Benign as HEM. Left out: Other." in words(app)
     assert "The subjects of 4 labelled images are not known" in words(app)
+    assert "C-NMC" not in words(app)  # whose citation other sets do not need
     found = datasets.index(tmp_path / "set").cells
     assert dict(zip(found["class_name"], found["label"].astype(object), strict=True)) == {
         "Early": 1,

@@ -8,6 +8,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from core.data.indexing import Index
+from core.data.layouts.cnmc import Cnmc
 from core.errors import BlastLensError, DiskError
 from core.untrusted.fields import shown
 from pages.ui.common import compat, people, server
@@ -111,10 +112,10 @@ def show_error(error: Exception) -> bool:
 
 
 def citation(index: Index) -> None:
-    """Where the shown cells come from."""
+    """Where the shown cells come from, if that is known."""
     if index.synthetic:
         st.caption("Synthetic cells, drawn by BlastLens. They show no patient and prove nothing.")
-    else:
+    elif index.layout == Cnmc.title:
         st.caption(
             "Where these are cells of C-NMC 2019, cite: Gupta A, Gupta R. ALL Challenge dataset "
             "of ISBI 2019. The Cancer Imaging Archive, 2019, CC BY 3.0."
