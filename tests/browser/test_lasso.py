@@ -53,11 +53,11 @@ def test_a_lasso_picks_the_cells_within_it(chromium: "Browser", app_url: str) ->
     page.mouse.up()
     inside = page.evaluate(_LEFT, 0.5)
     assert 0 < inside < CELLS and right > middle
-    expect(page.get_by_text(f"{inside} of {CELLS} cells")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text(f"{inside} of {CELLS} images")).to_be_visible(timeout=30_000)
     # Whoever opens its address sees the same.
     twin = chromium.new_page(viewport={"width": 1280, "height": 1400})
     twin.goto(page.url)
-    expect(twin.get_by_text(f"{inside} of {CELLS} cells")).to_be_visible(timeout=90_000)
+    expect(twin.get_by_text(f"{inside} of {CELLS} images")).to_be_visible(timeout=90_000)
     expect(twin.locator(".js-plotly-plot .selectionlayer path").first).to_be_attached()
     twin.close()
     # The picture of a tile can be enlarged, so it is a button of that name without the sign.
