@@ -36,7 +36,7 @@ MARKERS = ("process", "browser", "page", "unit")
 # They train, import TensorFlow or start processes.
 PROCESS_FOLDERS = {"benchmarks", "cli", "doctor", "models", "training", "workers"}
 PROCESS_FILES = {"test_marked_cells.py", "test_old_format.py", "test_package.py", "test_peer.py"}
-PROCESS_FILES |= {"test_storage.py", "test_study.py", "test_together.py"}
+PROCESS_FILES |= {"test_storage.py", "test_study.py", "test_taught_ranking.py", "test_together.py"}
 
 
 @pytest.fixture(autouse=True)

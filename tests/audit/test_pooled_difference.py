@@ -91,6 +91,7 @@ def test_what_makes_a_group_hard_for_both_cancels():
     assert widths[0] < 0.6 * widths[1]
 
 
+@pytest.mark.slow
 def test_the_interval_holds_the_true_difference_nearly_as_often_as_it_says():
     rng = np.random.default_rng(4)
     held = 0

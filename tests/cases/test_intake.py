@@ -66,6 +66,7 @@ def test_a_cell_is_kept_as_read_and_a_refused_picture_with_its_reason(
         assert (cell.columns["area_px"], cell.columns["outline"]) == (0, [])
 
 
+@pytest.mark.slow
 def test_metadata_is_not_kept(reader: Reader, demo_root: Path, tmp_path: Path) -> None:
     from PIL import Image
     from PIL.PngImagePlugin import PngInfo

@@ -58,12 +58,14 @@ def test_every_white_cell_of_a_drawn_field_is_found_once_and_nothing_else(look):
     assert cells <= 1.1 * count
 
 
+@pytest.mark.slow
 def test_masks_agree_with_the_drawn_ones():
     for part, least, above in (("mask", 0.8, 0), ("nucleus", 0.8, 128)):
         shares = [dice(laid_out(found(s, "warm"), part), drawn(s).mask > above) for s in SEEDS]
         assert np.mean(shares) > least, (part, shares)
 
 
+@pytest.mark.slow
 def test_a_cell_s_parts_fit_together():
     for seed in SEEDS:
         field = found(seed)

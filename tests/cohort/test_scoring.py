@@ -96,6 +96,7 @@ def assert_same(row: pd.Series, cell: object) -> None:
         assert (row["interval_low"], row["interval_high"]) == pytest.approx(interval, abs=1e-4)
 
 
+@pytest.mark.slow
 def test_what_cannot_be_read_is_a_row_with_its_reason(
     run: Run, drawn: Path, tmp_path: Path
 ) -> None:

@@ -158,6 +158,7 @@ def test_red_cells_and_platelets_stand_out_from_the_glass_but_not_in_the_mask(lo
                 )  # uneven light: the lamp falls off
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("look", LOOKS)
 def test_nuclei_are_darker_and_bluer_than_red_cells_and_these_than_glass(look):
     for seed in SEEDS:

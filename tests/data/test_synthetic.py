@@ -55,6 +55,7 @@ def test_a_cell_depends_on_its_arguments_alone(drawn):
         assert not np.array_equal(again, other)
 
 
+@pytest.mark.slow
 def test_a_cell_is_one_centred_region_on_pure_black(drawn):
     for image in (image for images in drawn.values() for image in images):
         assert image.shape == (SIZE, SIZE, 3)
@@ -123,6 +124,7 @@ def test_files_are_exact_in_number_name_and_format(written):
         assert sum(len(cells) for cells in images.values()) >= 2
 
 
+@pytest.mark.slow
 def test_files_hold_the_drawn_cells_as_rgb(written):
     first = next(path for path in _files(written) if path.name == "UID_H1_1_1_hem.bmp")
     read = cv2.imread(str(first))[..., ::-1]

@@ -78,6 +78,7 @@ def test_distances_of_the_features_are_those_of_the_most_similar_cells() -> None
         assert np.linalg.norm(features[row] - features[1]) == pytest.approx(distance)
 
 
+@pytest.mark.slow
 def test_a_job_draws_the_map_of_a_data_set_and_is_found_again(workspace: Path) -> None:
     index = datasets.index(datasets.resolve("demo"))
     shutil.rmtree(embedding_job.of_data_set(index, "pca").path)  # another test may have drawn it

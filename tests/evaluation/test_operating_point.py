@@ -171,6 +171,7 @@ def _consistent(run: Run) -> None:
         assert sum(map(sum, (c.values() for c in calls.values()))) == len(rows)
 
 
+@pytest.mark.slow
 def test_using_a_point_rewrites_all_that_depends_on_it_and_the_default_comes_back(run: Run) -> None:
     before, table, measured = run.calibration, run.predictions, run.metrics
     assert measured is not None

@@ -43,6 +43,7 @@ def test_the_classes_of_a_folder_are_asked_for_and_those_not_named_are_left_out(
     }
 
 
+@pytest.mark.slow
 def test_the_dialog_says_in_which_encoding_a_table_is_read_and_takes_another(
     artifacts: Path, demo_root: Path, tmp_path: Path
 ) -> None:

@@ -34,6 +34,7 @@ def test_filters_and_view_of_a_data_set_outlive_a_page_switch_and_make_a_link(
     assert [tile.label for tile in tiles(twin)] == before
 
 
+@pytest.mark.slow
 def test_a_link_opens_a_cell_and_a_view(workspace: Path) -> None:
     app = open_page("dataset")
     tiles(app)[0].click().run()
@@ -63,6 +64,7 @@ def test_a_link_opens_the_same_cells_of_a_matrix(workspace: Path) -> None:
     assert "cells of ALL, " not in words(open_link("compare", cells="nothing run-cnn-16"))
 
 
+@pytest.mark.slow
 def test_a_link_shows_an_example_with_the_same_heat_map(workspace: Path) -> None:
     example = sorted((workspace / "examples").glob("*.png"))[0].name
     asked = {"example": example, "models": "run-cnn-16"}
@@ -106,6 +108,7 @@ def test_settings_of_a_training_outlive_a_page_switch(workspace: Path) -> None:
     assert twin.number_input(key="epochs_cnn-16_recommended").value == 7
 
 
+@pytest.mark.slow
 def test_chosen_runs_and_tab_make_a_link_in_names_and_in_ids(workspace: Path) -> None:
     app = open_page("compare")
     app.multiselect(key="runs").set_value(["run-cnn-dropout"]).run()

@@ -101,6 +101,7 @@ def test_it_says_for_which_cells_a_model_fails(workspace: Path) -> None:
     assert not app.exception and len(app.get("plotly_chart")) == charts == 2
 
 
+@pytest.mark.slow
 def test_the_cells_of_a_matrix_open_with_their_heat_maps(workspace: Path) -> None:
     app = open_page("compare")
     run = run_store.get("run-cnn-16")

@@ -38,6 +38,7 @@ def numbers(app: AppTest) -> list[int]:
     return sorted(int(b.label[4:]) for b in app.button if b.label.startswith("No. "))
 
 
+@pytest.mark.slow
 def test_a_field_is_counted_warned_of_and_its_cells_can_be_looked_at(app: AppTest) -> None:
     found = int(metric(app, "Cells found"))
     parts = ("Read", "Refused", "Cut by the border")

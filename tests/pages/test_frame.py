@@ -13,6 +13,7 @@ from tests.conftest import PROJECT
 from tests.factories.app import open_page
 
 
+@pytest.mark.slow
 def test_the_foot_of_a_print_names_version_file_model_and_its_hash(artifacts: Path) -> None:
     for part in ("runs", "examples"):
         shutil.copytree(PROJECT / "artifacts" / part, artifacts / part)

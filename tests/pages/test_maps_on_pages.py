@@ -65,6 +65,7 @@ def test_a_link_shows_the_cells_that_were_picked_on_a_map(workspace: object) -> 
     assert "picked on another map" in words(other) and "Draw around some" in words(other)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_drawn_at_once")
 def test_compare_shows_the_cells_as_a_model_sees_them(finished_run: Run) -> None:
     app = open_page("compare")

@@ -63,6 +63,7 @@ def test_a_run_that_kept_nothing_says_what_was_not_checked(
     assert "Train it again to see them" in said and "; distance " not in said
 
 
+@pytest.mark.slow
 def test_a_whole_field_is_no_cell_and_is_read_as_what_it_is(workspace: Path) -> None:
     drawn = draw_field(seed=3, blasts=3, lymphocytes=2, scale=0.25, size=(480, 640))
     app = upload("field.png", encode(drawn.image))

@@ -58,6 +58,7 @@ def test_without_signed_cases_it_says_what_to_do(make_case: CaseMaker) -> None:
     assert "No case is signed yet" in words(opened())
 
 
+@pytest.mark.slow
 def test_too_few_patients_are_counted_and_cannot_be_trained_on(make_case: CaseMaker) -> None:
     make_case("one", both(2))
     make_case("two", [HEM, None])

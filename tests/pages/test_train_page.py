@@ -120,6 +120,7 @@ def no_weights_anywhere(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Pretrained, "url", property(lambda self: f"http://127.0.0.1:9/{self.file}"))
 
 
+@pytest.mark.slow
 def test_the_original_study_is_queued_whole_once_its_weights_are_settled(
     workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

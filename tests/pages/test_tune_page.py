@@ -34,6 +34,7 @@ def made(kind: str, name: str, **settings: object) -> Sweep:
     return sweep_store.create(Plan(kind=kind, base=base), name)
 
 
+@pytest.mark.slow
 def test_a_cross_validation_is_started_shown_live_stopped_and_resumed(launched: list[str]) -> None:
     app = open_page("tune")
     assert "Nothing crosses" in words(app) and "5 runs on 120 images" in words(app)

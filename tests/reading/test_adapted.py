@@ -225,6 +225,7 @@ def test_cells_of_a_field_are_read_so_and_marked_everywhere(
     assert [one["number"] for one in said["cells"] if one["adapted_stain"]] == marked
 
 
+@pytest.mark.slow
 def test_rows_and_pictures_of_many_cells_are_marked(
     run: Run, cell: np.ndarray, other: np.ndarray
 ) -> None:

@@ -77,6 +77,7 @@ def test_the_network_sees_the_whole_image(run: Run) -> None:
     assert np.array_equal(Reader(run).picture(image).pixels, fit(whole, run.geometry))
 
 
+@pytest.mark.slow
 def test_an_image_is_read_as_it_is_and_nothing_is_measured_on_it(run: Run) -> None:
     reader = Reader(run)
     reading = reader.read(encode(_field(101, 2)), "field.png")
@@ -89,6 +90,7 @@ def test_an_image_is_read_as_it_is_and_nothing_is_measured_on_it(run: Run) -> No
     assert black.gate.code == "not black" and "the image is black" in black.reason
 
 
+@pytest.mark.slow
 def test_a_heat_map_is_judged_by_the_white_cells_that_are_found(run: Run) -> None:
     reader = Reader(run)
     cell = reader.read(encode(_field(101, 2)), "field.png").cells[0]

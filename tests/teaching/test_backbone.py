@@ -53,6 +53,7 @@ def test_it_gives_the_features_of_the_run(run: Run) -> None:
     assert np.allclose(compiled(pixels)[0], expected, atol=1e-5)
 
 
+@pytest.mark.process
 def test_the_head_begins_as_that_of_the_run(run: Run) -> None:
     from core.models import classifier
 

@@ -43,6 +43,7 @@ def test_few_cells_make_more_epochs_and_a_frozen_backbone_needs_weights(
         lesson.start(Person("Reader"), few)
 
 
+@pytest.mark.slow
 def test_the_card_of_a_taught_model_tells_where_its_cells_come_from(
     make_case: CaseMaker, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -216,6 +216,7 @@ def test_a_poor_trial_is_asked_to_stop_and_told_as_pruned(
     assert [row.state for row in rows(unpruned)] == ["finished", "finished"]
 
 
+@pytest.mark.slow
 def test_trials_over_folds_take_their_mean_and_are_pruned_between_folds(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,6 +13,7 @@ def test_what_is_no_expression_is_refused(text: str) -> None:
         compiled(text)
 
 
+@pytest.mark.slow
 def test_one_that_does_not_end_is_refused_and_a_usual_one_is_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

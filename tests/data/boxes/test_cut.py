@@ -50,6 +50,7 @@ def test_each_whole_white_cell_is_cut_at_scale_and_grouped_by_its_field(
     assert index.um_per_px == UM_PER_PX
 
 
+@pytest.mark.slow
 def test_a_box_without_a_nucleus_and_a_cell_of_two_classes_are_left_out(
     drawn: Path, tmp_path: Path
 ) -> None:
