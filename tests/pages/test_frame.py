@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+import pytest
 from streamlit.testing.v1 import AppTest
 
 from core import storage
