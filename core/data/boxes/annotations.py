@@ -28,6 +28,8 @@ _NO_BBOX = (
 _MOST = 1e9  # pixels
 _MOST_OF_A_LIST = 2**16  # bytes: YAML is read slowly
 _MOST_BRACKETS = 200  # of it
+# What reading YAML ends in; beside its own error others, such as for a date that is none.
+_OF_YAML = (yaml.YAMLError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
 _SHOWN = 40  # characters of a value in a message
 
 
@@ -239,7 +241,7 @@ def _class_list(root: Path, names: Sequence[str]) -> Mapping[int, str]:
             listed = _plain_yaml(text)["names"]
             pairs = listed.items() if isinstance(listed, dict) else enumerate(list(listed))
             return {int(number): str(kind) for number, kind in pairs}
-        except (OSError, ValueError, TypeError, KeyError, RecursionError, yaml.YAMLError):
+        except (OSError, RecursionError, *_OF_YAML):
             continue
     return {}
 

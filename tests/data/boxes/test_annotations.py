@@ -120,6 +120,9 @@ def test_the_boxes_are_the_same_in_each_format(fields: Path, write: Callable[[Pa
         ("data.yaml", BILLIONS),
         ("data.yaml", f"names: {'[' * 20_000}"),
         ("data.yaml", f"names: [{'a, ' * 400_000}]"),  # read slowly
+        ("data.yaml", "names: {.inf: WBC}"),
+        ("data.yaml", "names: [WBC]\nmade: !!timestamp never"),
+        ("data.yaml", 'names: [WBC]\nnc: !!int ""'),
     ],
 )
 def test_what_holds_no_boxes_is_refused_with_what_is_read(
