@@ -18,6 +18,7 @@ _PART_NAMES = {
     **dict.fromkeys(("test", "testing", "holdout", "heldout"), "test"),
 }
 _PART_WORDS = re.compile(r"^\d+[\W_]|(?<=.)[\W_]*(data|set|split|images|imgs|part|folder)+$|[\W_]")
+_LONGEST_PART = 40  # characters of the name of a part
 _NAMED = 12  # classes that a message lists
 
 
@@ -44,6 +45,8 @@ def part_of(name: str) -> str | None:
     Case, numbers before it, and words such as "set" and "data" behind it say nothing:
     "02_Training-Set" is "train".
     """
+    if len(name) > _LONGEST_PART:  # the time of the expression grows with their square
+        return None
     return _PART_NAMES.get(_PART_WORDS.sub("", name.lower()))
 
 

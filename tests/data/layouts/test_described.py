@@ -164,6 +164,7 @@ def test_subjects_and_parts_are_shown_before_a_set_is_added():
         *((name, "validation") for name in ("val", "Valid images", "dev-split", "validation_part")),
         *((name, "test") for name in ("Testing", "2. test_dataset", "hold-out", "held_out_data")),
         *((name, None) for name in ("", "data", "set", "contest", "train2", "retest", "all", "1")),
+        ("_" * 1_000_000, None),  # of a table
     ],
 )
 def test_parts_are_known_in_any_spelling(name: str, part: str | None):
