@@ -5,6 +5,7 @@ line on standard error and exit status 2. To add a verb, write a function in one
 beside this one, and add it to the `VERBS` of that module.
 """
 
+import io
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -28,6 +29,7 @@ from core.cli import (
     tune,
 )
 from core.errors import BlastLensError, DiskError
+from core.untrusted.fields import shown
 
 INTERRUPTED = 130  # exit status after Ctrl-C, as shells use it
 # The modules whose verbs stand under each heading of `blastlens --help`.
@@ -95,6 +97,7 @@ for verb in case_reports.VERBS:
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs one verb; returns the exit status."""
+    _encode_all()
     try:
         storage.seed_artifacts()
         blastlens.main(arguments, prog_name="blastlens", standalone_mode=False)
@@ -116,5 +119,12 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _fail(message: str) -> int:
-    click.echo(" ".join(message.split()), err=True)
+    click.echo(shown(" ".join(message.split())), err=True)
     return 2
+
+
+def _encode_all() -> None:
+    """Writes `\\uXXXX` for what an output cannot encode, as a file of Windows cannot."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")

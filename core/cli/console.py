@@ -11,6 +11,7 @@ import click
 from core.documents import to_json
 from core.jobs.job import Job, Status
 from core.runs.run_store import Run
+from core.untrusted.fields import shown_words
 from core.workers import launcher
 from core.workers.clusters import execution_engine
 
@@ -23,7 +24,8 @@ def prints(verb: Callable[..., Any]) -> Callable[..., None]:
 def prints_as(in_words: Callable[[Any], str]) -> Callable[..., Callable[..., None]]:
     """Prints what a verb returns, as `to_json` has it, with --json; else as `in_words` puts it.
 
-    A verb that returns a text has put it in words itself.
+    A verb that returns a text has put it in words itself. Words lose characters that do not show:
+    names from elsewhere could hold what a terminal obeys.
     """
 
     def decorate(verb: Callable[..., Any]) -> Callable[..., None]:
@@ -32,10 +34,11 @@ def prints_as(in_words: Callable[[Any], str]) -> Callable[..., Callable[..., Non
         def run(as_json: bool, **options: Any) -> None:
             returned = verb(**options)
             if as_json:
-                click.echo(json.dumps(to_json(returned), ensure_ascii=False, indent=1))
+                unicode = (sys.stdout.encoding or "utf-8").lower().startswith("utf")
+                click.echo(json.dumps(to_json(returned), ensure_ascii=not unicode, indent=1))
                 return
             text = returned if isinstance(returned, str) else in_words(returned)
-            click.echo(text, nl=not text.endswith("\n"))
+            click.echo(shown_words(text), nl=not text.endswith("\n"))
 
         return run
 

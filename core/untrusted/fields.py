@@ -48,6 +48,11 @@ def shown(text: str) -> str:
     return "".join(character for character in text if not _hidden(character))
 
 
+def shown_words(text: str) -> str:
+    """Lines of text without the characters that do not show."""
+    return "".join(one for one in text if one in "\t\n" or not _hidden(one))
+
+
 def is_file_name(name: str) -> bool:
     """Whether Windows, too, can hold a folder of that name: it has devices, and no last dot."""
     return not _DEVICE.fullmatch(name) and not name.endswith((".", " "))

@@ -22,7 +22,7 @@ from tests.factories.command import document, run
 def test_a_table_has_a_column_for_each_value_that_is_there() -> None:
     rows = [{"Run": "a", "Error": None, "Score": 0.123456}, {"Run": "bcd", "Error": "", "Score": 2}]
     first, rule, *others = printed.table(rows).splitlines()
-    assert first == "Run   Score" and set(rule) == {"─"}
+    assert first == "Run   Score" and set(rule) == {"-"}
     assert others == ["a     0.1235", "bcd   2"]
     assert printed.table(pd.DataFrame(rows)) == printed.table(rows)
     assert printed.table([]) == ""

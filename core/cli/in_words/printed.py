@@ -16,6 +16,7 @@ from core.metrics.estimate import Estimate
 from core.report import phrases
 from core.runs.metrics import PartMetrics
 
+_RULED = box.Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
 _UNLIMITED = 10_000  # characters in a line of what is not read on a terminal
 
 
@@ -30,7 +31,7 @@ def table(rows: Sequence[Mapping[str, object]] | pd.DataFrame) -> str:
     if not rows:
         return ""
     names = [name for name in rows[0] if any(row[name] not in (None, "") for row in rows)]
-    drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    drawn = Table(box=_RULED, pad_edge=False, show_edge=False)
     for name in names:
         drawn.add_column(name, overflow="fold", no_wrap=name == names[0])
     for row in rows:
