@@ -18,6 +18,7 @@ from core.people import DECIDE, SIGN, Person
 
 DECIDED, UNDONE, SETTLED, SEEN = "decided", "undone", "settled", "seen"
 REVIEW = "review"
+_MOST_VERSIONS = 2**31  # of a case, as databases count
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,11 @@ class Sent:
     own: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
-        if not re.fullmatch("[0-9a-f]{32}", self.key):
-            raise CaseError(f"{self.key[:40]!r} is no key of an action. Load the page again.")
+        if not (re.fullmatch("[0-9a-f]{32}", self.key) and 0 <= self.version < _MOST_VERSIONS):
+            raise CaseError(
+                f"{self.key[:40]!r} is no key of an action, or its version is that of no case. "
+                "Load the page again."
+            )
 
 
 def decide(

@@ -152,6 +152,8 @@ def test_what_is_sent_again_is_done_once() -> None:
     assert kinds == [review.DECIDED, review.DECIDED, review.UNDONE]
     with pytest.raises(CaseError, match="no key of an action"):
         review.Sent('%","', 1)
+    with pytest.raises(CaseError, match="its version is that of no case"):
+        review.Sent("c" * 32, 10**30)
 
 
 def test_undo_takes_back_nothing_that_the_person_decided_elsewhere_unseen() -> None:

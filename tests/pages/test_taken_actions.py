@@ -5,6 +5,7 @@ import streamlit as st
 
 from core.cases import case_store, review
 from core.people import own_machine
+from pages.ui.cases import board, outbox
 from pages.ui.cases import review as case_review
 from pages.ui.cases.board import Action
 from tests.factories import cases
@@ -19,7 +20,7 @@ def test_a_refusal_stands_while_the_reader_goes_on(monkeypatch: pytest.MonkeyPat
 
     def act(cell: str, version: int) -> str:
         key = next(acts) * 32
-        sent = Action(case_id, key, case.version, "decide", "ALL", {cell: version})
+        sent = Action(case_id, "Dr One", key, case.version, "decide", "ALL", {cell: version})
         case_review.take(case_id, own_machine("Dr One"), [sent])
         said: str = st.session_state[f"review_{case_id}"].problem[0]
         return said
@@ -29,3 +30,30 @@ def test_a_refusal_stands_while_the_reader_goes_on(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(case_review.time, "monotonic", lambda: 1e9)
     assert act(second, 0) == ""  # its own decision is no other's
     assert [cell.label for cell in case_store.get(case_id).cells] == ["HEM", "ALL"]
+
+
+def test_nobody_is_made_to_decide_what_another_has_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    case_id = cases.make([cases.field(("ALL", "ALL"))])
+    case = case_store.get(case_id)
+    sent = [
+        {"case": case_id, "person": f"Dr {name}", "key": key * 32, "version": case.version}
+        | {"kind": "decide", "label": "ALL", "cells": {cell.id: 0}}
+        for name, key, cell in zip(("One", "Two"), "ab", case.cells, strict=True)
+    ]
+    kept_before = {"person": "Dr Two", "key": "c" * 32, "n": 1}
+    monkeypatch.setattr(outbox.people, "current", lambda: own_machine("Dr Two"))
+    unsent = {"unsent": {"actions": [*sent, kept_before]}}
+    monkeypatch.setitem(st.session_state, "outbox", unsent)
+    outbox.take()
+    assert [cell.label for cell in case_store.get(case_id).cells] == [None, "ALL"]
+    assert st.session_state["outbox_taken"] == ["b" * 32, "c" * 32]
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"version": "x"}, {"version": float("inf")}, {"cells": [1]}, {"cells": {"a": None}}]
+)
+def test_what_is_no_action_is_left_out(wrong: dict[str, object]) -> None:
+    sent = {"case": "c", "person": "Dr One", "key": "a" * 32, "version": 1, "kind": "undo"}
+    assert board.actions([sent | wrong, sent]) == (
+        Action("c", "Dr One", "a" * 32, 1, "undo", "", {}),
+    )

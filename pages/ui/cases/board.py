@@ -1,6 +1,7 @@
 """The board of a case's cells, on which a reader decides by key or click: see board.js."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -44,11 +45,12 @@ class BoardCell:
 class Action:
     """What a reader did in a case: decide cells to be `label`, or undo.
 
-    key: no other action has it. version: of the case that the board showed. cells: the versions
-    of those that it showed, by identifier.
+    person: the name of the reader. key: no other action has it. version: of the case that the board
+    showed. cells: the versions of those that it showed, by identifier.
     """
 
     case: str
+    person: str
     key: str
     version: int
     kind: str
@@ -57,18 +59,22 @@ class Action:
 
 
 def actions(documents: Sequence[Mapping[str, Any]]) -> tuple[Action, ...]:
-    """What a browser has sent."""
-    return tuple(
-        Action(
-            str(one["case"]),
-            str(one["key"]),
-            int(one["version"]),
-            str(one["kind"]),
-            str(one.get("label", "")),
-            {str(cell): int(version) for cell, version in one.get("cells", {}).items()},
-        )
-        for one in documents
-    )
+    """What a browser has sent. What is no action, as one that another version kept, is left out."""
+    found = []
+    for one in documents:
+        with suppress(KeyError, TypeError, ValueError, AttributeError, OverflowError):
+            found.append(
+                Action(
+                    str(one["case"]),
+                    str(one["person"]),
+                    str(one["key"]),
+                    int(one["version"]),
+                    str(one["kind"]),
+                    str(one.get("label", "")),
+                    {str(cell): int(version) for cell, version in one.get("cells", {}).items()},
+                )
+            )
+    return tuple(found)
 
 
 @dataclass(frozen=True)

@@ -24,19 +24,22 @@ def show() -> None:
             key=_KEY,
             data={"person": person.name, "taken": taken},
             height=0,
-            on_unsent_change=_take,
+            on_unsent_change=take,
         )
 
 
-def _take() -> None:
+def take() -> None:
+    """Does what the person who is logged in has sent, and has the browser forget it."""
     from pages.ui.cases import review  # with the database, which other pages do without
 
     unsent = (st.session_state.get(_KEY) or {}).get("unsent") or {}
-    actions = board.actions(unsent.get("actions", ()))
+    sent = unsent.get("actions", ())
     person = people.current()
     if isinstance(person, Person):
-        for case_id, of_case in groupby(
-            sorted(actions, key=attrgetter("case")), attrgetter("case")
-        ):
+        # Another may have logged in since the browser sent them.
+        own = [action for action in board.actions(sent) if action.person == person.name]
+        for case_id, of_case in groupby(sorted(own, key=attrgetter("case")), attrgetter("case")):
             review.take(case_id, person, list(of_case))
-        st.session_state[_TAKEN] = [action.key for action in actions]
+        st.session_state[_TAKEN] = [
+            one.get("key") for one in sent if one.get("person") == person.name
+        ]
