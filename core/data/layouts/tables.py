@@ -139,10 +139,15 @@ def parts_of_table(
 
 def _require_named_apart(head: str, separator: str) -> None:
     """Raises `ValueError` if two columns have one name, of which pandas would rename one."""
-    with suppress(csv.Error):  # a name without end
-        counts = Counter(map(str.strip, next(csv.reader([head], delimiter=separator), [])))
-        if twice := [name for name, count in counts.items() if name and count > 1]:
-            raise ValueError(f"it has two columns of one name, {twice[0]!r}")
+    counts = Counter(map(str.strip, _fields(head, separator)))
+    if twice := [name for name, count in counts.items() if name and count > 1]:
+        raise ValueError(f"it has two columns of one name, {twice[0]!r}")
+
+
+def _fields(line: str, separator: str) -> list[str]:
+    with suppress(csv.Error):  # a field without end
+        return next(csv.reader([line], delimiter=separator), [])
+    return []
 
 
 def _require_narrow(columns: int) -> None:
@@ -167,12 +172,15 @@ def _csv(file: BinaryIO, rows: int, encoding: str | None) -> Iterator[pd.DataFra
     separator = max(_SEPARATORS, key=head.count)
     _require_narrow(head.count(separator) + 1)
     _require_named_apart(head, separator)
+    columns, first = len(_fields(head, separator)), _fields(next(text, ""), separator)
     text.seek(0)
     for _ in range(start):
         text.readline()
     plain = {"dtype": str, "keep_default_na": False, "na_filter": False}
-    # Rows that end in one separator more than the header must not shift their values by a column.
-    yield from pd.read_csv(text, sep=separator, chunksize=rows, index_col=False, **plain)
+    # Of rows with more fields than the header pandas takes the first as names of the rows, as R
+    # writes them; not if they only end in a separator more.
+    named = None if any(first[columns:]) else False
+    yield from pd.read_csv(text, sep=separator, chunksize=rows, index_col=named, **plain)
 
 
 def encoding_of(file: BinaryIO, name: str) -> str | None:

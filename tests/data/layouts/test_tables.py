@@ -136,6 +136,11 @@ def test_a_separator_at_the_end_of_each_row_shifts_nothing() -> None:
     assert read.to_dict("list") == {"file": ["1.png", "2.png"], "class": ["ALL", "HEM"]}
 
 
+def test_names_of_rows_without_a_column_of_their_own_shift_nothing() -> None:
+    read = read_table(b'"file","class"\n"1","1.png","ALL"\n"2","2.png","HEM"\n', "labels.csv")
+    assert read.to_dict("list") == {"file": ["1.png", "2.png"], "class": ["ALL", "HEM"]}
+
+
 BEFUNDE = "file;class;Größe\n" + "".join(
     f"Cell {n};{'Blästen' if n % 2 else 'Normal'};3\n" for n in range(6)
 )
