@@ -164,7 +164,9 @@ def _become(
     os.environ.update(environment)
     _show_as([sys.executable, "-m", *command])
     sys.argv = command
-    sys.stdin = os.fdopen(0)
+    # The server's own believe that they can seek, as those of a file can.
+    sys.stdin, sys.stdout = os.fdopen(0), os.fdopen(1, "w")
+    sys.stderr = os.fdopen(2, "w", buffering=1)
     # A fork of a fork comes from the same server.
     global _server
     _server = forkserver._forkserver  # type: ignore[attr-defined]
