@@ -54,8 +54,6 @@ def perform(job: J, work: Work[J], then: Callable[[], None] = lambda: None) -> N
         with job.claim():
             leftovers.sweep_dead(job.path)
             carry_out(job, work)
-            # One that an earlier worker had started may have lived until now.
-            leftovers.sweep_dead(job.path)
             then()
 
 
