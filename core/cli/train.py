@@ -74,7 +74,7 @@ class ListedRun:
     test: PartMetrics | None
 
 
-def ended_in_words(ended: EndedRun) -> str:
+def _ended_in_words(ended: EndedRun) -> str:
     """What became of a run, and the metrics of its test part."""
     measured = printed.metrics(ended.metrics.test) if ended.metrics else ""
     return printed.paragraphs([f"Run {ended.run} is {STATE_WORDS[ended.status]}.", measured])
@@ -180,7 +180,7 @@ def _parse(assignments: tuple[str, ...]) -> dict[str, str]:
 @training_options
 @click.option("--run-id", help="Name of the run; default: date, time and architecture.")
 @engine_option
-@prints_as(ended_in_words)
+@prints_as(_ended_in_words)
 def train(run_id: str | None, **options: Any) -> EndedRun:
     """Trains an architecture.
 
@@ -194,7 +194,7 @@ def train(run_id: str | None, **options: Any) -> EndedRun:
 @click.command()
 @click.argument("run")
 @engine_option
-@prints_as(ended_in_words)
+@prints_as(_ended_in_words)
 def resume(run: str) -> EndedRun:
     """Resumes a run that failed or was stopped.
 

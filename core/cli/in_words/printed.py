@@ -1,4 +1,4 @@
-"""Tables and sentences of which all consist."""
+"""Tables of rows, tables of metrics, and paragraphs, as verbs print them."""
 
 import io
 import shutil
@@ -20,11 +20,11 @@ _RULED = box.Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
 _UNLIMITED = 10_000  # characters in a line of what is not read on a terminal
 
 
-def table(rows: Sequence[Mapping[str, object]] | pd.DataFrame) -> str:
+def table(rows: Sequence[Mapping[str, object]] | pd.DataFrame, margin: int = 0) -> str:
     """Rows below the names of their columns, which are those of the first row.
 
     A column without any value is left out; "" without rows. On a terminal, long values are broken
-    at its width.
+    at its width, less a `margin` for what is put before each line.
     """
     if isinstance(rows, pd.DataFrame):
         rows = rows.astype(object).where(rows.notna(), None).to_dict("records")
@@ -37,7 +37,7 @@ def table(rows: Sequence[Mapping[str, object]] | pd.DataFrame) -> str:
     for row in rows:
         drawn.add_row(*(Text(_value(row[name])) for name in names))
     on_terminal = sys.stdout.isatty()
-    width = shutil.get_terminal_size().columns if on_terminal else _UNLIMITED
+    width = shutil.get_terminal_size().columns - margin if on_terminal else _UNLIMITED
     console = Console(file=io.StringIO(), width=width, color_system=None)
     with console.capture() as printed:
         console.print(drawn)

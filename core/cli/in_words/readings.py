@@ -14,6 +14,7 @@ from core.report import share
 from core.report.cell import limits, sentences
 from core.report.cell.track_record import RecordInWords
 
+_MARGIN = 2  # spaces before what is said of a picture
 NOTICE = "Research use only, not a medical device: a haematologist checks every call."
 
 
@@ -69,7 +70,7 @@ def _of_field(field: FieldImage) -> Iterator[str]:
     yield from filter(None, (reading.question,))
     yield from _sum(reading.summary)
     if reading.cells:
-        yield from printed.table([_row(cell) for cell in reading.cells]).splitlines()
+        yield from printed.table([_row(cell) for cell in reading.cells], _MARGIN).splitlines()
 
 
 def _sum(summary: Summary) -> Iterator[str]:
