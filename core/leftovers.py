@@ -63,6 +63,17 @@ def is_dead(path: Path) -> bool:
         return True
     except (OSError, OverflowError):
         return False
+    return _is_zombie(int(marked[1]))
+
+
+def _is_zombie(process: int) -> bool:
+    """Whether a process has ended and its parent has not asked for its exit status yet.
+
+    False where the system has no /proc.
+    """
+    with suppress(OSError):
+        fields = Path(f"/proc/{process}/stat").read_text(errors="replace").rpartition(")")[2]
+        return fields.split()[0] == "Z"
     return False
 
 

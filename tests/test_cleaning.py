@@ -136,3 +136,17 @@ def test_what_a_living_process_holds_is_not_dead(tmp_path: Path, dead: int) -> N
     assert not leftovers.is_dead(tmp_path / f".a-{platform.node()}-{os.getpid()}-b")
     assert not leftovers.is_dead(tmp_path / f".a-elsewhere-{dead}-b")
     assert not leftovers.is_dead(tmp_path / f"a-{platform.node()}-{dead}-b")
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="the system has no /proc")
+def test_what_a_process_held_that_its_parent_has_not_asked_about_is_dead(tmp_path: Path) -> None:
+    held = "import sys; sys.stdin.read()"
+    process = subprocess.Popen([sys.executable, "-c", held], stdin=subprocess.PIPE)
+    left = tmp_path / f".a-{platform.node()}-{process.pid}-b"
+    try:
+        assert not leftovers.is_dead(left)
+    finally:
+        process.kill()
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # it stays a zombie
+    assert leftovers.is_dead(left)
+    process.communicate()

@@ -14,6 +14,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from core.cells import staining
 from core.errors import ConfigError
 from core.models import catalog
@@ -168,9 +170,8 @@ def open_study(sweep: Sweep) -> "Iterator[optuna.Study]":
 def next_trial(study: "optuna.Study", plan: Plan) -> "optuna.Trial | None":
     """Returns a trial that nobody works on: a waiting one, else a new one; None after the last.
 
-    Threads that call it side by side each get another one. The sampler is seeded for each trial by
-    its number, so that a resumed search has the trials of an uninterrupted one; the trial holds a
-    study of its own, because the sampler belongs to that.
+    Threads that call it side by side each get another one. The trial holds a study of its own,
+    because the sampler belongs to that, see `suggest`.
     """
     import optuna
 
@@ -180,15 +181,20 @@ def next_trial(study: "optuna.Study", plan: Plan) -> "optuna.Trial | None":
         if not waiting and len(states) >= plan.trials:
             return None
         asked = study.ask()
-    sampler = optuna.samplers.TPESampler(seed=plan.base.seed + asked.number)
-    own = optuna.Study(study.study_name, study._storage, sampler, study.pruner)
+    own = optuna.Study(study.study_name, study._storage, _sampler(plan, asked), study.pruner)
     return optuna.Trial(own, asked._trial_id)
 
 
 def suggest(trial: "optuna.Trial", plan: Plan) -> dict[str, Setting]:
-    """Returns the settings of a trial, the same at every call."""
+    """Returns the settings of a trial of `next_trial`, the same at every call.
+
+    A resumed search has the trials of an uninterrupted one. So the sampler is seeded by the number
+    of the trial, and anew for each setting: a worker may be killed when it has stored some of them.
+    """
     settings: dict[str, Setting] = {}
-    for name, dimension in plan.space.items():
+    _ = trial.relative_params  # drawn together at the first look, by the trial's own sampler
+    for place, (name, dimension) in enumerate(plan.space.items()):
+        trial.study.sampler = _sampler(plan, trial, place)
         if dimension.choices:
             choices: Sequence[Any] = dimension.choices
             settings[name] = trial.suggest_categorical(name, choices)
@@ -196,6 +202,14 @@ def suggest(trial: "optuna.Trial", plan: Plan) -> dict[str, Setting]:
             low, high = dimension.low, dimension.high
             settings[name] = trial.suggest_float(name, low, high, log=dimension.log)
     return settings
+
+
+def _sampler(plan: Plan, trial: "optuna.Trial", *place: int) -> "optuna.samplers.BaseSampler":
+    """The sampler of a trial, or of the setting at a place of the plan's space."""
+    import optuna
+
+    words = np.random.SeedSequence((plan.base.seed, trial.number, *place)).generate_state(1)
+    return optuna.samplers.TPESampler(seed=int(words[0]))
 
 
 def report(trial: "optuna.Trial", values: dict[int, float]) -> bool:

@@ -86,4 +86,6 @@ def _death(code: int) -> str:
 
 
 if __name__ == "__main__":
-    worker.main(Run, work)
+    # Only the trainer writes temporary files. Those of this process would stay if it were killed
+    # when the trainer has ended the run, since nobody resumes that.
+    worker.main(Run, work, temporary_files=False)

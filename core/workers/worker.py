@@ -27,15 +27,16 @@ _TEMPORARY = ".temporary"
 log = logging.getLogger(__name__)
 
 
-def main(kind: Callable[..., J], work: Work[J]) -> NoReturn:
+def main(kind: Callable[..., J], work: Work[J], *, temporary_files: bool = True) -> NoReturn:
     """Performs the job whose folder is the first argument of the command line, and ends.
 
     Nothing of the process outlives the job's lock: neither a thread that still writes nor the
-    seconds that a library takes to be unloaded.
+    seconds that a library takes to be unloaded. `temporary_files`: whether the work writes any.
     """
     start_log()
     job = kind(*map(Path, sys.argv[1:2]))
-    keep_temporary_files_in(job.path)
+    if temporary_files:
+        keep_temporary_files_in(job.path)
     if WITH_PARENT in sys.argv[2:]:
         end_with_parent()
     try:

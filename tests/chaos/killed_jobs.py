@@ -90,7 +90,8 @@ def ended_like(run: Run, straight: Run) -> None:
     assert run.status.state == "succeeded", run.status
     wait_while_processes_end(run)
     require_same(run, straight)
-    assert not run.checkpoint_file.exists() and half_written(run) == []
+    assert not run.checkpoint_file.exists()
+    assert half_written(run) == [], half_written(run)
 
 
 def sweep(ground: Ground) -> Iterator[Trial]:
@@ -110,7 +111,8 @@ def sweep(ground: Ground) -> Iterator[Trial]:
 
     def same(one: Sweep) -> None:
         assert one.status.state == "succeeded" and one.results is not None, one.status
-        assert [(row.settings, row.value) for row in one.results.trials] == expected
+        found = [(row.settings, row.value) for row in one.results.trials]
+        assert found == expected, (found, expected, [row.error for row in one.results.trials])
 
     for number in count():
         one = planned(f"killed{number}")
@@ -125,6 +127,8 @@ def sweep(ground: Ground) -> Iterator[Trial]:
             worker.kill()
             worker.wait(5)
             yield ground.killed("sweep", f"after {one.status.done} trials")
+            if one.status.state == "succeeded":  # the kill came as it ended
+                break
             with mock.patch("core.jobs.job.settings", stale_at_once):
                 time.sleep(0.01)
                 one.requeue()

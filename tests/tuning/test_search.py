@@ -237,9 +237,9 @@ def test_trials_over_folds_take_their_mean_and_are_pruned_between_folds(
 
 @pytest.mark.slow
 def test_a_search_that_was_cut_anywhere_goes_on_as_it_would_have(root: Path) -> None:
-    whole = make(root, 5, ("learning_rate", "batch_size", "l2"), epochs=2)
+    whole = make(root, 5, ("learning_rate", "batch_size", "l2"), epochs=2, seed=1)
     executor.work(whole, Executor(measures=False))
-    cut = make(root, 3, ("learning_rate", "batch_size", "l2"), epochs=2)
+    cut = make(root, 3, ("learning_rate", "batch_size", "l2"), epochs=2, seed=1)
 
     def stop(run: Run, epoch: int) -> None:
         if run.run_id == cut.run_id(1) and epoch == 2:
@@ -262,6 +262,37 @@ def test_a_search_that_was_cut_anywhere_goes_on_as_it_would_have(root: Path) -> 
     assert [[getattr(row, name) for name in kept] for row in rows(cut)] == [
         [getattr(row, name) for name in kept] for row in rows(whole)
     ]
+
+
+@pytest.mark.parametrize("finished", [1, 11], ids=["drawn one by one", "drawn together"])
+def test_a_worker_killed_between_two_settings_draws_the_others_as_it_would_have(
+    finished: int, root: Path
+) -> None:
+    def drawn(*killed_after: int) -> dict[str, Any]:
+        sweep = make(root, 20, ("learning_rate", "batch_size", "l2", "dropout"))
+        plan = sweep.plan
+        with search.open_study(sweep) as study:
+            for number in range(finished):
+                search.suggest(earlier := next_trial(study, plan), plan)
+                study.tell(earlier, number)
+        for settings in killed_after:
+            with search.open_study(sweep) as study:
+                first = dict(list(plan.space.items())[:settings])
+                search.suggest(next_trial(study, plan), plan.replace(space=first))
+                assert study.trials[finished].params.keys() == first.keys()
+        with search.open_study(sweep) as study:
+            return search.suggest(next_trial(study, plan), plan)
+
+    straight = drawn()
+    assert len(straight) == 4
+    assert all(drawn(settings) == straight for settings in (1, 2, 3))
+    assert drawn(1, 2, 2, 3) == straight
+
+
+def next_trial(study: Any, plan: Plan) -> Any:
+    trial = search.next_trial(study, plan)
+    assert trial is not None
+    return trial
 
 
 def test_settings_are_told_in_words() -> None:

@@ -120,6 +120,8 @@ def test_a_run_killed_at_random_points_and_resumed_ends_like_one_left_alone(
     finished: list[dict[str, object]] = []
     for epochs, phase in ((1, "training"), (chance.randint(2, 3), "training"), (5, "exporting")):
         wait_until(run, lambda n=epochs, p=phase: len(run.history) >= n and run.status.phase == p)
+        # The worker has no such folder: nobody would remove it if the worker were killed last.
+        assert len([*run.path.glob(".temporary*")]) <= 1
         time.sleep(chance.uniform(0, 0.15))
         if kill(run, "core.workers.trainer"):
             end(run)
