@@ -32,7 +32,9 @@ def compiled(text: str) -> re.Pattern[str]:
 
 
 def require_quick(text: str, searched: Sequence[str]) -> None:
-    """Raises `ConfigError` if an expression is none, or takes seconds to search these texts."""
+    """Raises `ConfigError` if an expression is none, or takes too long to search these texts, or
+    too much memory.
+    """
     compiled(text)
     path = [str(PROJECT), *filter(None, [os.environ.get("PYTHONPATH")])]
     with tempfile.TemporaryDirectory(prefix="blastlens-") as folder:
@@ -45,10 +47,15 @@ def require_quick(text: str, searched: Sequence[str]) -> None:
                 environment=os.environ | {"PYTHONPATH": os.pathsep.join(path)},
                 seconds=SECONDS,
             )
-        except (subprocess.TimeoutExpired, confined.NoAnswerError):
+        except subprocess.TimeoutExpired:
             raise ConfigError(
                 f"The pattern {text[:200]!r} takes over {SECONDS:.0f} s to search the names. What "
                 "is repeated must not repeat in itself, as in (a+)+: write it simpler."
+            ) from None
+        except confined.NoAnswerError as error:
+            raise ConfigError(
+                f"The names cannot be searched for the pattern {text[:200]!r}: the process that "
+                f"tried ended ({error}). If it ran out of memory, write the pattern simpler."
             ) from None
 
 

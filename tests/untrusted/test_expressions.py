@@ -3,7 +3,7 @@
 import pytest
 
 from core.errors import ConfigError
-from core.untrusted import expressions
+from core.untrusted import confined, expressions
 from core.untrusted.expressions import compiled, require_quick
 
 
@@ -22,3 +22,14 @@ def test_one_that_does_not_end_is_refused_and_a_usual_one_is_not(
     monkeypatch.setattr(expressions, "SECONDS", 1.0)
     with pytest.raises(ConfigError, match="must not repeat in itself"):
         require_quick("(?P<subject>(a+)+)$", names)
+
+
+def test_a_process_that_ends_without_an_answer_is_not_called_slow(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def ended(*_: object, **__: object) -> None:
+        raise confined.NoAnswerError("MemoryError")
+
+    monkeypatch.setattr(confined, "ask", ended)
+    with pytest.raises(ConfigError, match=r"the process that tried ended \(MemoryError\)"):
+        require_quick("a", ["a"])
