@@ -32,6 +32,31 @@ def test_a_refusal_stands_while_the_reader_goes_on(monkeypatch: pytest.MonkeyPat
     assert [cell.label for cell in case_store.get(case_id).cells] == ["HEM", "ALL"]
 
 
+def test_an_error_that_nobody_foresaw_loses_nothing_that_came_behind_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    case_id = cases.make([cases.field(("ALL", "ALL", "ALL"))])
+    case = case_store.get(case_id)
+    sent = [
+        Action(case_id, "Dr One", key * 32, case.version, "decide", "HEM", {cell.id: 0})
+        for key, cell in zip("abc", case.cells, strict=True)
+    ]
+
+    def fails(*_: object) -> None:
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(review, "decide", fails)
+        with pytest.raises(ZeroDivisionError):
+            case_review.take(case_id, own_machine("Dr One"), sent)
+    # What the browser has not been told to forget it sends again.
+    told = st.session_state[f"review_{case_id}"].acknowledged
+    again = [action for action in sent if action.key not in told]
+    assert again == sent[1:]
+    case_review.take(case_id, own_machine("Dr One"), again)
+    assert [cell.label for cell in case_store.get(case_id).cells] == [None, "HEM", "HEM"]
+
+
 def test_nobody_is_made_to_decide_what_another_has_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     case_id = cases.make([cases.field(("ALL", "ALL"))])
     case = case_store.get(case_id)

@@ -154,12 +154,16 @@ def _hear(case_id: str, person: Person, state: ReviewState, key: str) -> None:
 
 
 def take(case_id: str, person: Person, actions: Sequence[Action]) -> None:
-    """Does what a reader has done in a case, in that order, each once."""
+    """Does what a reader has done in a case, in that order, each once.
+
+    After an error that nobody foresaw, the browser sends what came behind it again.
+    """
     state = _state(case_id)
-    state.acknowledged = tuple(action.key for action in actions)
     new = [action for action in actions if action.key not in state.taken]
+    state.acknowledged = tuple(action.key for action in actions if action not in new)
     problems = []
     for action in new:
+        state.acknowledged += (action.key,)
         try:
             sent = review.Sent(action.key, action.version, frozenset(state.taken))
             state.taken.add(action.key)
