@@ -1,5 +1,6 @@
 """Versions and machine of a training, without the names of machine and user."""
 
+import functools
 import os
 import platform
 from importlib import metadata
@@ -22,6 +23,7 @@ def describe() -> Environment:
     )
 
 
+@functools.cache  # pages ask at each run, and what is installed stays for a process
 def _version(package: str) -> str | None:
     try:
         return metadata.version(package)

@@ -1,5 +1,6 @@
 """Plotly figures, in one style. ALL and HEM have one colour and one shape each everywhere."""
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -61,12 +62,14 @@ def show(figure: go.Figure, *, alt: str, key: str) -> None:
 
 def empty(height: int = 300, *, rows: bool = False, **layout: Any) -> go.Figure:
     """A figure in the style of all, without data yet; `rows` if its y axis lists names."""
-    styles = ["blastlens"]
-    if st.context.theme.type == "dark":
-        styles.append("dark")
-    if rows:
-        styles.append("rows")
-    return go.Figure(layout={"template": "+".join(styles), "height": height, **layout})
+    dark = st.context.theme.type == "dark"
+    return go.Figure(layout={"template": _style(dark, rows), "height": height, **layout})
+
+
+@functools.cache  # Plotly takes milliseconds to lay templates over each other
+def _style(dark: bool, rows: bool) -> go.layout.Template:
+    names = ["blastlens", *(["dark"] if dark else []), *(["rows"] if rows else [])]
+    return plotly.io.templates["+".join(names)]
 
 
 def error_bars(estimates: Sequence[Estimate], thickness: float = 2) -> dict[str, Any]:
