@@ -11,6 +11,8 @@ from tests.factories.served import CHROMIUM, FLAGS, free_port, serve
 pytestmark = pytest.mark.skipif(
     CHROMIUM is None, reason="the system has no chromium; install it to run the browser test"
 )
+# Where the secrets are looked for is known when Streamlit is imported.
+pytestmark = [pytestmark, pytest.mark.usefixtures("new_processes")]
 BOSS = {"sub": "u-3", "name": "Bo", "email": "bo@lab.example", "email_verified": True}
 
 

@@ -19,7 +19,7 @@ from core.errors import RunError
 from tests.cases.test_together import PROCESSES, place, work_until_killed
 from tests.chaos.ground import Ground
 from tests.factories import cases
-from tests.factories.served import free_port, serve
+from tests.factories.served import free_port, process_of, serve
 
 PAGES = ("", "dataset", "train", "tune", "compare", "predict", "cases", "cohorts", "models")
 
@@ -115,7 +115,4 @@ def _visit(
 def _served(log: Path) -> Iterator[tuple[int, psutil.Process]]:
     port = free_port()
     with serve(log, port):
-        (process,) = (
-            one for one in psutil.Process().children() if f"--server.port={port}" in one.cmdline()
-        )
-        yield port, process
+        yield port, process_of(port)

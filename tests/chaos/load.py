@@ -23,7 +23,7 @@ from core import storage
 from core.cases import case_store
 from core.runs.run_store import Run
 from tests.chaos.visitor import Person
-from tests.factories.served import CHROMIUM, FLAGS, free_port, serve
+from tests.factories.served import CHROMIUM, FLAGS, free_port, process_of, serve
 
 PEOPLE, APPS = 8, 2
 WARM_SECONDS = 60.0  # after which an app holds what it will
@@ -116,12 +116,7 @@ def _trained(run: Run, seed: int) -> Trial:
 def _served(log: Path) -> Iterator[tuple[str, Watched]]:
     port = free_port()
     with serve(log, port) as address:
-        (process,) = (
-            child
-            for child in psutil.Process().children()
-            if f"--server.port={port}" in child.cmdline()
-        )
-        yield address, Watched(process)
+        yield address, Watched(process_of(port))
 
 
 async def _live(

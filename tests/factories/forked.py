@@ -27,13 +27,14 @@ from core.settings import PROJECT
 _CONTEXT: Any = multiprocessing.get_context("forkserver") if sys.platform == "linux" else None
 _server = forkserver.ForkServer()  # type: ignore[attr-defined]
 SHARED = "BLASTLENS_FORK_SERVER"
+POOL = "pool"  # and the number of the process that opened it: the command line of one of a pool
 _ENVIRONMENT = {
     "PYTHONPATH": str(PROJECT),
     "OPENBLAS_NUM_THREADS": "1",
     "TF_CPP_MIN_LOG_LEVEL": "2",
     "CUDA_VISIBLE_DEVICES": "-1",
 }
-# What is forked: the command line, the workers of this machine, and what benchmarks train with.
+# What is forked: the app, the command line, the workers of this machine, the benchmarks' trainers.
 OURS: tuple[str, ...] = (
     "core",
     "core.archive.examination",
@@ -41,8 +42,9 @@ OURS: tuple[str, ...] = (
     *(f"core.workers.{name}" for name in ("probe", "sweep", "train", "trainer", "verification")),
     *(f"core.workers.{name}" for name in ("clusters.agent", "embedding", "score", "speed_probe")),
     *(f"benchmarks.{name}" for name in ("left_out", "peers", "untrained")),
-    *("tests.factories.executor", "tests.factories.training"),
+    *("tests.factories.executor", "tests.factories.training", "streamlit"),
 )
+NOT_IN_THE_APP = {"keras", "tensorflow"}  # which a fork has imported, and the app never does
 
 
 class Popen(subprocess.Popen[Any]):
@@ -171,11 +173,37 @@ def _become(
     global _server
     _server = forkserver._forkserver  # type: ignore[attr-defined]
     _server.ensure_running = lambda: None
-    sys.modules.pop(command[0], None)  # what runs is `__main__`, as in a new process
+    if not hasattr(sys.modules.get(command[0]), "__path__"):  # a package runs its `__main__`
+        sys.modules.pop(command[0], None)  # what runs is `__main__`, as in a new process
+    if command[0] == "streamlit":
+        for name in [name for name in sys.modules if name.partition(".")[0] in NOT_IN_THE_APP]:
+            del sys.modules[name]
     try:
         runpy.run_module(command[0], run_name="__main__")
     finally:
         atexit._run_exitfuncs()  # as a new process does, and a fork does not
+
+
+if _CONTEXT is not None:
+
+    class _PoolProcess(_CONTEXT.Process):  # type: ignore[misc, name-defined]
+        """Has the environment of the process that opened the pool, and is found by its number."""
+
+        def __init__(self, *args: Any, **more: Any) -> None:
+            super().__init__(*args, **more)
+            self._given = dict(os.environ), os.getpid()
+
+        def run(self) -> None:
+            environment, opener = self._given
+            os.environ.clear()
+            os.environ.update(environment)
+            _show_as([sys.executable, "-m", POOL, str(opener)])
+            super().run()
+
+    class PoolContext(type(_CONTEXT)):  # type: ignore[misc]
+        """In the place of the context "spawn" of a pool: its processes are forks too."""
+
+        Process = _PoolProcess
 
 
 def _show_as(command: Sequence[str]) -> None:

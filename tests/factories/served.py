@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
+
 from tests.conftest import PROJECT
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -35,6 +37,7 @@ _WITHOUT = [
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
+    "--force-prefers-reduced-motion",  # each step of it would be drawn by the processor
     "--disable-quic",
     "--no-first-run",
     "--disable-background-networking",
@@ -49,6 +52,13 @@ def free_port() -> int:
         probe.bind(("localhost", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def process_of(port: int) -> psutil.Process:
+    """The process that serves the app at a port."""
+    running = psutil.process_iter(["cmdline"])
+    (found,) = (one for one in running if f"--server.port={port}" in (one.info["cmdline"] or []))
+    return found
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from core.runs import run_store
 from core.storage import runs_dir
 from core.workers import launcher
 from tests.conftest import PROJECT
+from tests.factories import forked
 
 RUN, CELLS = "demo-colour-bands", 60
 
@@ -55,11 +56,12 @@ def coordinator(cohort: Cohort) -> psutil.Process:
 
 
 def pool(process: psutil.Process) -> list[psutil.Process]:
-    return [
-        child
-        for child in process.children(recursive=True)
-        if any("spawn_main" in word for word in child.cmdline())
-    ]
+    """Its processes: children of it, or forks, see tests/factories/forked.py."""
+    spawned = process.children(recursive=True)
+    spawned = [one for one in spawned if any("spawn_main" in word for word in one.cmdline())]
+    named = [forked.POOL, str(process.pid)]
+    running = psutil.process_iter(["cmdline"])
+    return spawned + [one for one in running if (one.info["cmdline"] or [])[2:4] == named]
 
 
 def parts(cohort: Cohort) -> int:
