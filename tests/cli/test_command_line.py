@@ -4,6 +4,7 @@ Most verbs run within this process; those that a process itself decides run in o
 """
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -127,7 +128,8 @@ def test_a_relative_artifacts_folder_is_the_callers(
     demo_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BLASTLENS_ARTIFACTS", "mine")
-    monkeypatch.setenv("PYTHONPATH", str(PROJECT))
+    nodes = PROJECT / "tests" / "factories" / "on_nodes"  # has what trains be a fork
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(PROJECT), str(nodes)]))
     monkeypatch.chdir(tmp_path)
     command = [sys.executable, "-m", "core", "train", str(demo_root), "--architecture", "compact"]
     options = ["--epochs", "1", "--sample", "30", "--set", "precision=float32", "--json"]
