@@ -13,9 +13,10 @@ from core.people import own_machine
 from tests.factories import cases
 from tests.factories.case_processes import PROCESSES, need_forks, place
 from tests.factories.cases import SECOND
+from tests.factories.processes import crowding
 
 pytestmark = need_forks
-READERS, SECONDS, KILLS = 8, 1.0, 5
+READERS, SECONDS, KILLS = 8, 0.4, 5
 
 
 def holds() -> None:
@@ -96,7 +97,7 @@ def test_a_reader_killed_at_any_moment_leaves_the_case_whole() -> None:
         worker = PROCESSES.Process(target=work_until_killed, args=(place(), case_id, ready))
         worker.start()
         assert ready.wait(60)
-        time.sleep(rng.uniform(0, 0.5))
+        time.sleep(rng.uniform(0, 0.5) * crowding())
         assert worker.pid is not None
         os.kill(worker.pid, signal.SIGKILL)
         worker.join(30)
