@@ -54,13 +54,14 @@ def make_step(
 def additivity_loss(model: keras.Model, features: tf.Tensor, visible: tf.Tensor) -> tf.Tensor:
     """How far the evidence of covered cells is from that of their visible places.
 
-    `features` (2N, h, w, c) are those of N cells and then of the same cells, covered; `visible` is
-    float32 (N, h, w). The mean squared difference of the evidence of each place, relative to the
-    mean square of that evidence, plus the mean squared difference of the logits.
+    `features` (N + C, h, w, c) are those of N cells and then of the first C of them, covered;
+    `visible` is float32 (C, h, w). The mean squared difference of the evidence of each place,
+    relative to the mean square of that evidence, plus the mean squared difference of the logits.
     """
+    cells = tf.shape(visible)[0]
     weights = model.get_layer("head").get_layer("logit").kernel
     evidence = tf.tensordot(tf.cast(features, tf.float32), weights[:, 0], 1)
-    whole, covered = tf.split(evidence, 2)
+    whole, covered = evidence[:cells], evidence[-cells:]
     difference = covered - visible * whole
     size = tf.reduce_mean(tf.square(whole)) + 1e-6
     logits = tf.reduce_mean(difference, [1, 2])

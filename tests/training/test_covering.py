@@ -65,7 +65,8 @@ def test_evidence_that_adds_up_costs_nothing() -> None:
     visible = tf.constant([[[1.0, 0.0]]])
 
     def loss(whole: list[float], part: list[float]) -> float:
-        features = np.float32([whole, part]).reshape(2, 1, 2, 1)
+        other = [7.0, 9.0]  # a cell of the batch that is not covered
+        features = np.float32([whole, other, part]).reshape(3, 1, 2, 1)
         return float(additivity_loss(model, tf.constant(features), visible))
 
     assert loss([3, 1], [3, 0]) == 0

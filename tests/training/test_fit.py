@@ -208,4 +208,4 @@ def test_colour_bands_learn_with_covered_cells_beside_their_class(
     assert run.metrics.training.precision == ("float32" if precision == "auto" else precision)
     history = run.history
     assert (history["penalty"] == 0).all()
-    assert (history["loss"] > history["cross_entropy"] + 0.05).all()
+    assert (history["loss"] > history["cross_entropy"] + 0.02).all()
