@@ -31,9 +31,9 @@ def app_url(_served: tuple[str, Path], workspace: Path) -> Iterator[str]:
     assert "Traceback" not in said, said[-2000:]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def chromium() -> "Iterator[Browser]":
-    """A browser for the tests of a file, each of which opens a window of its own."""
+    """A browser for the tests of this folder, each of which opens a window of its own."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
