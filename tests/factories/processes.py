@@ -36,12 +36,12 @@ def crowding() -> float:
 def wait_until(
     run: Run, true: Callable[[], bool], seconds: float = 120, what: object = None
 ) -> None:
-    """Looks every few milliseconds; fails when the run ends before, or after `seconds`."""
+    """Looks again and again; fails when the run ends before, or after `seconds`."""
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline, run.status
         assert run.status.unfinished or true(), (what, run.status)
-        time.sleep(0.005)
+        time.sleep(0.02)
 
 
 def wait_for_phase(run: Run, phase: str) -> None:
@@ -53,7 +53,7 @@ def end(run: Run, seconds: float = 120) -> float:
     started = time.monotonic()
     while run.status.unfinished:
         assert time.monotonic() - started < seconds, run.status
-        time.sleep(0.005)
+        time.sleep(0.02)
     return time.monotonic() - started
 
 

@@ -16,7 +16,7 @@ from tests.conftest import PROJECT
 
 
 @contextmanager
-def serve(cores: int = 2) -> Iterator[dict[str, str]]:
+def serve(cores: int = 1) -> Iterator[dict[str, str]]:
     """What the environment of a process needs to join; skips where Ray is not installed."""
     pytest.importorskip("ray", reason="Ray is not installed; install it to test on it")
     command = [sys.executable, "-m", "tests.factories.ray_server", str(cores)]
