@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -18,6 +19,7 @@ from core import storage
 from core.data import indexing, measures
 from core.data.indexing import Index
 from core.data.synthetic import dataset
+from core.models.runtime import Compiled
 from core.runs import config, run_store
 from core.runs.run_store import Run
 from tests.factories import forked, training
@@ -31,6 +33,7 @@ hypothesis.settings.load_profile("tests")
 
 PROJECT = Path(__file__).resolve().parent.parent
 CELLS, SUBJECTS = 120, 12
+FEW_OPERATIONS = 300  # of a network: the others take longer to keep than to compile
 # From the slowest kind to the quickest.
 MARKERS = ("process", "browser", "page", "unit")
 # They train, import TensorFlow or start processes.
@@ -64,6 +67,22 @@ def _forked_workers(shared_folder: Path) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(forked.SHARED, str(shared_folder / "fork-server"))
         patch.setattr(subprocess, "Popen", forked.Popen)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _compiled_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """OpenVINO keeps small networks as it has compiled them: those of the shipped runs are read
+    again and again, and their compiling takes longer than what is read with them.
+    """
+    folder, compile_anew = str(tmp_path_factory.mktemp("compiled")), Compiled.__init__
+
+    def compile_once(self: Compiled, model: Any, *args: Any, **options: Any) -> None:
+        kept = {"CACHE_DIR": folder} if len(model.get_ops()) < FEW_OPERATIONS else {}
+        compile_anew(self, model, *args, **kept | options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Compiled, "__init__", compile_once)
         yield
 
 
