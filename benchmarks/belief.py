@@ -17,19 +17,19 @@ from typing import Any
 from benchmarks.measure import Bar, Figures, Limit, Options, above, measure_parts, say
 from benchmarks.workbench import finish, synthetic_cells, train
 from core.audit import ablations
+from core.data.synthetic.dataset import FEW_CELLS, FEW_SUBJECTS
 from core.report import audits
 from core.runs.run_store import Run
 from core.workers import launcher
 
 ARCHITECTURE, EPOCHS = "compact", 20
-CELLS, SUBJECTS = 1000, 40
 GAP = above("leakage gap, lower end", 0.0)
 LEAD = above("lead on {}, lower end", 0.0)
 
 
 def measure(options: Options) -> Figures:
     """What each audit measures. `options.images` cells are drawn in place of the usual number."""
-    with synthetic_cells(options.images or CELLS, SUBJECTS) as drawn:
+    with synthetic_cells(options.images or FEW_CELLS, FEW_SUBJECTS) as drawn:
         return measure_parts(PARTS, options.only, train(ARCHITECTURE, drawn, epochs=EPOCHS))
 
 

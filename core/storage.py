@@ -38,9 +38,9 @@ def sweeps_dir() -> Path:
     return settings().artifacts / "sweeps"
 
 
-def demo_dir() -> Path:
-    """Where the synthetic demo set is drawn."""
-    return datasets_dir() / "demo"
+def demo_dir(name: str = "demo") -> Path:
+    """Where the synthetic demo set is drawn, or another synthetic set of that name."""
+    return datasets_dir() / name
 
 
 def datasets_dir() -> Path:

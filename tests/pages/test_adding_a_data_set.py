@@ -8,7 +8,34 @@ import pytest
 
 from core import storage
 from core.data import datasets
+from core.data.synthetic import dataset
 from tests.factories.app import open_page, words
+
+
+@pytest.mark.slow
+def test_the_synthetic_sets_are_drawn_by_a_click_each_and_the_last_one_is_chosen(
+    artifacts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, number in {"CELLS": 24, "SUBJECTS": 8, "FEW_CELLS": 30, "FEW_SUBJECTS": 6}.items():
+        monkeypatch.setattr(dataset, name, number)
+    app = open_page("dataset")
+    for label, name, root, cells in (
+        ("Draw the synthetic demo set", "Synthetic demo set", storage.demo_dir(), 24),
+        (
+            "Draw one of few patients",
+            "Synthetic cells of few patients",
+            storage.demo_dir(dataset.FEW_PATIENTS),
+            30,
+        ),
+    ):
+        next(b for b in app.button if b.label == label).click().run()
+        assert not app.exception and not app.error
+        chosen = next(b for b in app.selectbox if b.label == "Data set")
+        assert chosen.value == root and name in chosen.options
+        assert f"{cells} of {cells} images" in words(app)
+        assert label not in [b.label for b in app.button]
+    assert datasets.known() == [storage.demo_dir(), storage.demo_dir(dataset.FEW_PATIENTS)]
+    assert datasets.index(storage.demo_dir(dataset.FEW_PATIENTS)).cells["subject"].nunique() == 6
 
 
 @pytest.mark.slow
@@ -127,11 +154,11 @@ def test_a_folder_is_added_by_path_and_a_wrong_one_is_named(
 ) -> None:
     app = open_page("dataset")
     app.text_input[0].set_value(str(tmp_path / "nowhere"))
-    app.button[0].click().run()
+    next(b for b in app.button if b.label == "Add").click().run()
     assert "is not a folder" in app.error[0].value
     try:
         app.text_input[0].set_value(str(demo_root))
-        app.button[0].click().run()
+        next(b for b in app.button if b.label == "Add").click().run()
         assert not app.exception
         assert str(demo_root) in str(app.selectbox[0].options)
     finally:

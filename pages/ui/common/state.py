@@ -4,7 +4,9 @@ from pathlib import Path
 
 import streamlit as st
 
+from core import storage
 from core.data import datasets
+from core.data.synthetic.dataset import FEW_PATIENTS
 from core.runs.config import MIN_SAMPLE
 from pages.ui.common.choices import address
 
@@ -34,7 +36,11 @@ def choose_next(root: Path) -> None:
 
 def dataset_name(root: Path) -> str:
     """How a data set is called on the pages."""
-    return "Synthetic demo set" if datasets.name(root) == datasets.DEMO else str(root)
+    drawn = {
+        storage.demo_dir(): "Synthetic demo set",
+        storage.demo_dir(FEW_PATIENTS): "Synthetic cells of few patients",
+    }
+    return drawn.get(root.absolute(), str(root))
 
 
 def enough_cells(cells: int) -> bool:

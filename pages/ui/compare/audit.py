@@ -5,6 +5,7 @@ import streamlit as st
 
 from core.audit import ablations, subject_probe
 from core.audit.ablations import AblationRuns
+from core.data.datasets import DEMO
 from core.data.pixel_cache import said_of
 from core.errors import BlastLensError
 from core.people import TRAIN
@@ -68,6 +69,12 @@ _METHODS = {
     ),
 }
 
+_SYNTHETIC = "On synthetic cells: it shows how BlastLens works and proves nothing."
+_FEW_CELLS = (
+    " The demo set has six cells of each patient, hardly enough to recognise one. The Dataset page "
+    "draws cells of few patients, whom the Compact CNN comes to recognise."
+)
+
 
 def show(runs: list[Run]) -> None:
     """Shows the three audits of one of the runs, which must have succeeded."""
@@ -116,7 +123,8 @@ def _audit(run: Run, audit: str, existing: list[Run]) -> pd.DataFrame | None:
         result = cache.audit(audit, ablation_runs)
         _show_result(audit, result)
         if result.synthetic:
-            st.caption("On synthetic cells: it shows how BlastLens works and proves nothing.")
+            few = audit == "leakage" and not result.doubt and run.config.dataset == DEMO
+            st.caption(_SYNTHETIC + (_FEW_CELLS if few else ""))
         return audits.table(result)
     st.markdown(_QUESTIONS[audit])
     if ablation_runs.unfinished:

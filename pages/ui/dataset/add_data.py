@@ -25,13 +25,7 @@ _FOLDER = "folder_to_add"
 def show() -> None:
     """All the ways, one below the other; a data set that was added is the chosen one."""
     locked = people.lacks(ADD_DATA)
-    if storage.demo_dir() not in datasets.known() and st.button(
-        "Draw the synthetic demo set", type="primary", icon=":material/add:", disabled=locked
-    ):
-        people.require(ADD_DATA)
-        with show_progress("Drawing", "synthetic cells") as progress:
-            dataset.write_dataset(storage.demo_dir(), progress=progress)
-        st.rerun()
+    _offer_synthetic(locked)
     with st.form("add", border=False):
         path = st.text_input(
             "Folder on this machine",
@@ -46,6 +40,33 @@ def show() -> None:
     focus.on(_FOLDER)
     st.divider()
     _fetch()
+
+
+def _offer_synthetic(locked: bool) -> None:
+    """Buttons that draw the synthetic sets that are not there yet."""
+    known = datasets.known()
+    if storage.demo_dir() not in known and st.button(
+        "Draw the synthetic demo set", type="primary", icon=":material/add:", disabled=locked
+    ):
+        _draw(storage.demo_dir(), dataset.CELLS, dataset.SUBJECTS)
+    if storage.demo_dir(dataset.FEW_PATIENTS) not in known and st.button(
+        "Draw one of few patients",
+        icon=":material/add:",
+        disabled=locked,
+        help=f"{dataset.FEW_CELLS:,} cells of {dataset.FEW_SUBJECTS} patients: networks come to "
+        "recognise them, and the leakage meter shows by how much.",
+    ):
+        _draw(storage.demo_dir(dataset.FEW_PATIENTS), dataset.FEW_CELLS, dataset.FEW_SUBJECTS)
+
+
+def _draw(root: Path, cells: int, subjects: int) -> None:
+    people.require(ADD_DATA)
+    with show_progress("Drawing", "synthetic cells") as progress:
+        dataset.write_dataset(root, cells=cells, subjects=subjects, progress=progress)
+    if root != storage.demo_dir():
+        datasets.add(str(root))
+    state.choose_next(root)
+    st.rerun()
 
 
 def ask_for_labels() -> None:
