@@ -27,9 +27,8 @@ from tests.factories import forked
 subprocess.Popen = forked.Popen  # type: ignore[misc]
 pools: Any = core.workers.pools
 pools.multiprocessing = SimpleNamespace(get_context=lambda kind: forked.PoolContext())
-core.workers.worker.step_back = lambda: (
-    None
-)  # a test waits for the worker, beside which other tests run
+# A test waits for the worker, beside which other tests run.
+core.workers.worker.step_back = lambda: None
 sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
 # What adapting costs is measured last, on cells of the validation part in each of four stains; this
 # would take longer than the rest of a small training.
