@@ -11,9 +11,8 @@ DEMO := artifacts/datasets/demo/dataset.json
 app: $(VENV)/.run $(DEMO)
 	$(BIN)/streamlit run app.py
 
-# Memory in huge pages, where Linux gives them on request, takes the suite some seconds less.
 test: $(VENV)/.dev
-	GLIBC_TUNABLES=glibc.malloc.hugetlb=1 $(PYTEST)
+	$(PYTEST)
 
 # The tests within one process, and those of the pages, but for those of half a second or more.
 test-fast: $(VENV)/.dev
