@@ -17,7 +17,7 @@ from typing import Any
 from benchmarks.measure import Bar, Figures, Limit, Options, above, measure_parts, say
 from benchmarks.workbench import finish, synthetic_cells, train
 from core.audit import ablations
-from core.data.synthetic.dataset import FEW_CELLS, FEW_SUBJECTS
+from core.data.synthetic.dataset import CELLS_OF_FEW, FEW_SUBJECTS
 from core.report import audits
 from core.runs.run_store import Run
 from core.workers import launcher
@@ -29,7 +29,7 @@ LEAD = above("lead on {}, lower end", 0.0)
 
 def measure(options: Options) -> Figures:
     """What each audit measures. `options.images` cells are drawn in place of the usual number."""
-    with synthetic_cells(options.images or FEW_CELLS, FEW_SUBJECTS) as drawn:
+    with synthetic_cells(options.images or CELLS_OF_FEW, FEW_SUBJECTS) as drawn:
         return measure_parts(PARTS, options.only, train(ARCHITECTURE, drawn, epochs=EPOCHS))
 
 

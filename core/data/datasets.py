@@ -18,6 +18,7 @@ from core.errors import DataError
 from core.untrusted.fields import Message, Place
 
 DEMO = "demo"
+FEW_PATIENTS = "few-patients"  # the folder of the synthetic cells of few patients
 
 
 def resolve(name: str) -> Path:

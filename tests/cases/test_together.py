@@ -16,7 +16,7 @@ from tests.factories.cases import SECOND
 from tests.factories.processes import crowding
 
 pytestmark = need_forks
-READERS, SECONDS, KILLS = 8, 0.4, 5
+READERS, SECONDS, KILLS = 8, 1.0, 5
 
 
 def holds() -> None:

@@ -9,14 +9,14 @@ import pytest
 from core import storage
 from core.data import datasets
 from core.data.synthetic import dataset
-from tests.factories.app import open_page, words
+from tests.factories.app import button, open_page, words
 
 
 @pytest.mark.slow
 def test_the_synthetic_sets_are_drawn_by_a_click_each_and_the_last_one_is_chosen(
     artifacts: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, number in {"CELLS": 24, "SUBJECTS": 8, "FEW_CELLS": 30, "FEW_SUBJECTS": 6}.items():
+    for name, number in {"CELLS": 24, "SUBJECTS": 8, "CELLS_OF_FEW": 30, "FEW_SUBJECTS": 6}.items():
         monkeypatch.setattr(dataset, name, number)
     app = open_page("dataset")
     for label, name, root, cells in (
@@ -24,18 +24,18 @@ def test_the_synthetic_sets_are_drawn_by_a_click_each_and_the_last_one_is_chosen
         (
             "Draw one of few patients",
             "Synthetic cells of few patients",
-            storage.demo_dir(dataset.FEW_PATIENTS),
+            storage.demo_dir(datasets.FEW_PATIENTS),
             30,
         ),
     ):
-        next(b for b in app.button if b.label == label).click().run()
+        button(app, label).click().run()
         assert not app.exception and not app.error
         chosen = next(b for b in app.selectbox if b.label == "Data set")
         assert chosen.value == root and name in chosen.options
         assert f"{cells} of {cells} images" in words(app)
         assert label not in [b.label for b in app.button]
-    assert datasets.known() == [storage.demo_dir(), storage.demo_dir(dataset.FEW_PATIENTS)]
-    assert datasets.index(storage.demo_dir(dataset.FEW_PATIENTS)).cells["subject"].nunique() == 6
+    assert datasets.known() == [storage.demo_dir(), storage.demo_dir(datasets.FEW_PATIENTS)]
+    assert datasets.index(storage.demo_dir(datasets.FEW_PATIENTS)).cells["subject"].nunique() == 6
 
 
 @pytest.mark.slow

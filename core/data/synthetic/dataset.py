@@ -22,8 +22,7 @@ from core.errors import ConfigError, disk_errors
 CELLS = 1800
 SUBJECTS = 300  # held-out parts of fewer would differ much in how hard their subjects are
 # So many cells of so few subjects that networks come to recognise them, as in a small study.
-FEW_CELLS, FEW_SUBJECTS = 1000, 40
-FEW_PATIENTS = "few-patients"  # the name of that set
+CELLS_OF_FEW, FEW_SUBJECTS = 1000, 40
 GENERATOR = 4  # raise it whenever the same seed no longer gives the same bytes
 FOLDS = 3
 BLAST_SHARE = 0.6

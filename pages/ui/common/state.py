@@ -6,7 +6,6 @@ import streamlit as st
 
 from core import storage
 from core.data import datasets
-from core.data.synthetic.dataset import FEW_PATIENTS
 from core.runs.config import MIN_SAMPLE
 from pages.ui.common.choices import address
 
@@ -38,7 +37,7 @@ def dataset_name(root: Path) -> str:
     """How a data set is called on the pages."""
     drawn = {
         storage.demo_dir(): "Synthetic demo set",
-        storage.demo_dir(FEW_PATIENTS): "Synthetic cells of few patients",
+        storage.demo_dir(datasets.FEW_PATIENTS): "Synthetic cells of few patients",
     }
     return drawn.get(root.absolute(), str(root))
 

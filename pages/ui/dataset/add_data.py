@@ -49,14 +49,14 @@ def _offer_synthetic(locked: bool) -> None:
         "Draw the synthetic demo set", type="primary", icon=":material/add:", disabled=locked
     ):
         _draw(storage.demo_dir(), dataset.CELLS, dataset.SUBJECTS)
-    if storage.demo_dir(dataset.FEW_PATIENTS) not in known and st.button(
+    if storage.demo_dir(datasets.FEW_PATIENTS) not in known and st.button(
         "Draw one of few patients",
         icon=":material/add:",
         disabled=locked,
-        help=f"{dataset.FEW_CELLS:,} cells of {dataset.FEW_SUBJECTS} patients: networks come to "
+        help=f"{dataset.CELLS_OF_FEW:,} cells of {dataset.FEW_SUBJECTS} patients: networks come to "
         "recognise them, and the leakage meter shows by how much.",
     ):
-        _draw(storage.demo_dir(dataset.FEW_PATIENTS), dataset.FEW_CELLS, dataset.FEW_SUBJECTS)
+        _draw(storage.demo_dir(datasets.FEW_PATIENTS), dataset.CELLS_OF_FEW, dataset.FEW_SUBJECTS)
 
 
 def _draw(root: Path, cells: int, subjects: int) -> None:
