@@ -1,6 +1,5 @@
 """Two people in a browser, the short form of `python -m benchmarks chaos --only load`."""
 
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,6 @@ def test_two_people_on_two_apps_of_one_folder_each_see_what_they_sent(
 ) -> None:
     monkeypatch.setattr(visitor, "PAUSE_SECONDS", (0.0, 0.0))
     cells = sorted(demo_root.rglob("*_all.bmp"))[:2]
-    only_read = partial(visitor.Person.read, blinks=0)
-    tried = list(load.use(cells, tmp_path, 0, 0.1, people=2, jobs=[only_read]))
+    tried = list(load.use(cells, tmp_path, 0, 0.1, people=2, jobs=[visitor.Person.read]))
     assert [it.detail for it in tried if it.place == "errors"] == [""]
     assert sum(it.place == "read a cell" for it in tried) == 2 * len(cells)

@@ -94,15 +94,15 @@ class Person:
             await self.click("next cell", dialog.get_by_role("button", name="Next"))
             await self.act("close", lambda: self.page.keyboard.press("Escape"))
 
-    async def read(self, blinks: int = 2) -> None:
-        """Has cells read, one after another, and looks at them, so often without their maps."""
+    async def read(self) -> None:
+        """Has cells read, one after another, and looks at them."""
         await self.go("Predict")
         for cell in self.rng.sample(self.cells, min(3, len(self.cells))):
             await self.act("read a cell", lambda cell=cell: self._upload(cell))
             await self.page.get_by_text("The model suggests").first.wait_for()
             await self.page.get_by_label(cell.name).first.wait_for()
             await self.look_for_others(cell)
-            for _ in range(blinks):
+            for _ in range(2):
                 await self.click("blink", self.page.get_by_role("button", name="Blink"))
             remove = self.page.get_by_test_id("stFileUploader").get_by_role(
                 "button", name=re.compile("Remove|Delete|Clear", re.IGNORECASE)
