@@ -5,7 +5,6 @@ artifacts/cohorts/elsewhere.json lists the folders elsewhere.
 
 import hashlib
 import re
-import secrets
 import time
 from contextlib import suppress
 from pathlib import Path, PurePath
@@ -21,6 +20,7 @@ from core.cohort.source import Source, with_encoding
 from core.data.layouts import Labelling
 from core.documents import Document
 from core.errors import BlastLensError, ConfigError, RunError, disk_errors
+from core.jobs import naming
 from core.jobs.job import Status
 from core.reading.preparing.options import NO_OPTIONS, ReadingOptions
 from core.runs.run_store import Run
@@ -149,7 +149,7 @@ def cohorts() -> list[Cohort]:
 def _new_name(place: str) -> str:
     """A name that no other cohort has, and that says what is scored."""
     source = re.sub(r"[^A-Za-z0-9]+", "-", PurePath(place).stem)[:40].strip("-") or "cohort"
-    return f"{source}-{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
+    return naming.free_name(f"{source}-{naming.now()}", storage.cohorts_dir())
 
 
 def _elsewhere() -> _Elsewhere:

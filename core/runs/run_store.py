@@ -4,8 +4,6 @@ import csv
 import hashlib
 import io
 import re
-import secrets
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,6 +17,7 @@ from core.cells.staining import Normaliser
 from core.data.geometry import Geometry
 from core.data.images import PIXELS
 from core.errors import RunError, disk_errors
+from core.jobs import naming
 from core.jobs.job import Job, Status
 from core.jobs.listing import newest_first
 from core.runs import evaluations
@@ -232,8 +231,8 @@ def create(config: RunConfig, run_id: str | None = None) -> Run:
     a given one is malformed or taken.
     """
     if run_id is None:
-        stamp = time.strftime("%Y%m%d-%H%M%S")
-        run_id = f"{stamp}-{config.architecture}-{secrets.token_hex(2)}"
+        prefix = f"{naming.now()}-{config.architecture}"
+        run_id = naming.free_name(prefix, storage.runs_dir())
     target = folder(run_id)
     try:
         with storage.new_folder(target) as made:

@@ -8,7 +8,6 @@ file and worker.log. The runs of a sweep are ordinary run folders named after it
 
 import re
 import secrets
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Self
@@ -18,6 +17,7 @@ from pydantic import ConfigDict, Field, model_validator
 from core import extras, storage
 from core.documents import Choices, Document, Section
 from core.errors import ConfigError, RunError
+from core.jobs import naming
 from core.jobs.job import Job, Status
 from core.jobs.listing import newest_first
 from core.runs import run_store
@@ -179,7 +179,7 @@ def create(plan: Plan, name: str | None = None) -> Sweep:
     _require_study(plan, chosen())
     if name is None:
         kind = "tune" if plan.kind == "search" else "cv"
-        name = f"{time.strftime('%Y%m%d-%H%M%S')}-{kind}-{secrets.token_hex(2)}"
+        name = naming.free_name(f"{naming.now()}-{kind}", storage.sweeps_dir())
     sweep = Sweep(_folder(name))
     if sweep.runs:
         raise RunError(f"There is a run {sweep.runs[0].run_id} already. Choose another name.")

@@ -6,7 +6,6 @@ To add a kind of job: derive its class from `core.jobs.job.Job`; write its work 
 """
 
 import os
-import secrets
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ from core.cohort.cohort import Cohort
 from core.data.fetch_job import Fetch
 from core.embedding.embedding_job import EmbeddingJob
 from core.errors import ConfigError, DiskError, disk_errors
+from core.jobs import naming
 from core.jobs.job import Job, Status
 from core.reading.fields.detection_job import DetectionJob
 from core.runs import run_store
@@ -178,4 +178,4 @@ def _audit_run_name(config: RunConfig) -> str:
     """A run's name that says what it is: the split, or the inputs of a control, and the fold."""
     arm = config.inputs if config.is_control else config.split
     number = f"{config.fold + 1}of{config.folds}"
-    return f"audit-{config.architecture}-{arm}-{number}-{secrets.token_hex(2)}"
+    return naming.free_name(f"audit-{config.architecture}-{arm}-{number}", storage.runs_dir())
