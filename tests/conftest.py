@@ -33,6 +33,7 @@ hypothesis.settings.load_profile("tests")
 
 PROJECT = Path(__file__).resolve().parent.parent
 CELLS, SUBJECTS = 120, 12
+OBJECTS_BETWEEN_COLLECTIONS = (20_000, 10, 10)  # Python has 700, 10, 10
 FEW_OPERATIONS = 300  # of a network: the others take longer to keep than to compile
 # From the slowest kind to the quickest.
 MARKERS = ("process", "browser", "page", "unit")
@@ -247,9 +248,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """What was imported lasts: the garbage collection of each test need not look through it."""
+    """What was imported lasts: no garbage collection need look through it, nor come so often."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(*OBJECTS_BETWEEN_COLLECTIONS)
 
 
 @pytest.hookimpl(trylast=True)
