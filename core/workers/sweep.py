@@ -33,7 +33,7 @@ Executor = Callable[[Run], None]
 
 # A local run ends sooner than this after it is asked to; one that does not is left to itself.
 GRACE_SECONDS = 1.4
-_LOOK_EVERY_SECONDS = 0.2
+LOOK_EVERY_SECONDS = 0.2
 # A run is given to a second worker only when the first has been silent for so many times as long as
 # it takes to read as interrupted: on a crowded machine it may be alive, and two would collide.
 _PATIENCE = 2
@@ -78,7 +78,7 @@ def _stop(*runs: Run) -> None:
         run.request_stop()
     deadline = time.monotonic() + GRACE_SECONDS
     while any(run.status.unfinished for run in runs) and time.monotonic() < deadline:
-        time.sleep(_LOOK_EVERY_SECONDS / 4)
+        time.sleep(LOOK_EVERY_SECONDS / 4)
 
 
 @dataclass
@@ -280,7 +280,7 @@ class _Sweeping:
             if give_up(run):
                 _stop(run)
                 raise _GivenUp
-            time.sleep(_LOOK_EVERY_SECONDS)
+            time.sleep(LOOK_EVERY_SECONDS)
 
 
 def _value(run: Run) -> float:

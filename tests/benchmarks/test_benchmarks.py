@@ -219,7 +219,7 @@ def test_speeds_are_compared_by_the_medians_of_their_rounds() -> None:
 
 
 def test_a_trainer_is_watched_to_its_peak(tmp_path: Path) -> None:
-    hold = "import time; held = bytearray(b'1') * 2**27; del held; time.sleep(1)"
+    hold = "import time; held = bytearray(b'1') * 2**27; del held; time.sleep(0.5)"
     command = [sys.executable, "-c", hold, "core.workers.trainer", str(tmp_path)]
     with training.watched(Run(tmp_path)) as peak:
         subprocess.run(command, check=True)

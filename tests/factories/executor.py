@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pandas as pd
@@ -136,15 +137,16 @@ def base(root: Path, **settings: object) -> RunConfig:
 
 
 def work(sweep: Sweep, executor: Executor | None = None) -> Executor:
-    """Does the sweep here and now, with the fake executor."""
+    """Does the sweep here and now, with the fake executor, whose epochs are short."""
     executor = executor or Executor()
-    worker.perform(sweep, partial(sweeping.work, launch=executor))
+    with mock.patch.object(sweeping, "LOOK_EVERY_SECONDS", 0.02):
+        worker.perform(sweep, partial(sweeping.work, launch=executor))
     return executor
 
 
 if __name__ == "__main__":
     # So that a run whose worker was killed reads as interrupted soon.
-    soon = replace(settings(), heartbeat_stale_seconds=1.5)
+    soon = replace(settings(), heartbeat_stale_seconds=0.8)
     job.settings = lambda: soon
     sweeping.settings = lambda: soon
     with suppress(Taken):

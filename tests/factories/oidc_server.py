@@ -109,7 +109,7 @@ def serve() -> Iterator[Provider]:
     provider = Provider()
     server = ThreadingHTTPServer(("localhost", 0), _handler(provider))
     provider.issuer = f"http://localhost:{server.server_port}"
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     try:
         yield provider
     finally:

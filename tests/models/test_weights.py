@@ -52,7 +52,7 @@ class _Publisher(BaseHTTPRequestHandler):
 def publisher(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A server of weight files on this machine; the catalogue's address leads to it."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Publisher)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     address = f"http://127.0.0.1:{server.server_port}"
     url = property(lambda self: f"{address}/{self.folder}/{self.file}")
     monkeypatch.setattr(Pretrained, "url", url)

@@ -127,7 +127,7 @@ def test_after_kill_9_anywhere_nothing_is_trained_twice(
     base = executor.base(artifacts, epochs=6, seed=4)  # of which no trial draws too high a rate
     whole, killed = (searching(base, 4, name) for name in ("whole", "killed"))
     executor.work(whole, executor.Executor(measures=False))
-    worker = start(killed, 0.25)
+    worker = start(killed, 0.15)
     reached = Run(storage.runs_dir() / killed.run_id(1))
     wait_until(lambda: reached.path.exists() and len(reached.history) >= 2)
     os.kill(worker.pid, signal.SIGKILL)
