@@ -186,7 +186,7 @@ def familiar(picture: CheckedPicture) -> Refusal | None:
     instead = "" if offer is None else f"{adapted.WAY_OUT}, "
     return Refusal(
         f"In colour, light or chromatin it is{adapted.even(picture)} unlike the reference "
-        f"{picture.items} (distance {distance:.1f}, at most {limit:.1f}): another stain, another "
+        f"{picture.items} ({_beyond(distance, limit, 1)}): another stain, another "
         f"camera, or another kind of cell.{in_vain}{_why_it_may_be(picture)}",
         f"Have a person look at it, {instead}or use a model trained on cells of this stain.",
         offer,
@@ -219,10 +219,17 @@ def known(picture: CheckedPicture) -> Refusal | None:
         return None
     return Refusal(
         f"To this model it is{adapted.even(picture)} unlike the reference {picture.items} "
-        f"(distance {distance:.2f}, at most {reference.limit:.2f}): another kind of cell, "
-        f"another stain, or no cell.{_why_it_may_be(picture)}",
+        f"({_beyond(distance, reference.limit, 2)}): another kind of cell, another stain, or no "
+        f"cell.{_why_it_may_be(picture)}",
         "Have a person look at it, or use a model trained on such cells.",
     )
+
+
+def _beyond(distance: float, limit: float, digits: int) -> str:
+    """A distance and the limit that it exceeds, in as many digits from `digits` on as differ."""
+    while f"{distance:.{digits}f}" == f"{limit:.{digits}f}":
+        digits += 1
+    return f"distance {distance:.{digits}f}, at most {limit:.{digits}f}"
 
 
 def _why_it_may_be(picture: CheckedPicture) -> str:

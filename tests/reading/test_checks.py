@@ -1,5 +1,6 @@
 """The checks before a reading, in their order, each with its own reason and way out."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -128,6 +129,18 @@ def test_what_an_older_run_did_not_keep_is_said_not_passed_over(
     assert gate.passed and set(gate.unchecked) == {"scale", "sharp", "appearance", "known"}
     assert all("train it again" in why for why in gate.unchecked.values())
     assert set(gate.checks) == set(CHECKS) - set(gate.unchecked)
+
+
+@pytest.mark.parametrize("by", [0.1, 1e-5])
+def test_a_distance_just_beyond_its_limit_is_told_apart_from_it(
+    by: float, reader: Reader, cell: np.ndarray
+) -> None:
+    assert reader._reference is not None
+    limit = judge(reader, cell).figures["distance"] - by
+    kept = replace(reader._reference, limit=limit)
+    gate = examine(CheckedPicture(cell, reader._geometry, kept, reader._engine), CHECKS)
+    said = re.search(r"distance (\d\.\d\d+), at most (-?\d\.\d\d+)\)", gate.reason or "")
+    assert said is not None and float(said[1]) > float(said[2])
 
 
 def test_a_model_without_a_limit_says_why(reader: Reader, cell: np.ndarray) -> None:
