@@ -1,10 +1,9 @@
 # make app: the app in the browser.  make test: the whole suite.  Both set themselves up.
 VENV := .venv
 BIN := $(VENV)/bin
-# Two at once, a file on one, in the order of tests/conftest.py; each with one thread for a library.
+# Two at once, a file on one, in the order of tests/conftest.py; each with one thread for NumPy.
 # What Python compiles is kept, whatever the environment says: it takes each of them seven seconds.
-ONE_THREAD := OPENBLAS_NUM_THREADS=1 OPENCV_FOR_THREADS_NUM=1 TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1
-PYTEST := PYTHONDONTWRITEBYTECODE= $(ONE_THREAD) $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+PYTEST := PYTHONDONTWRITEBYTECODE= OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 DEMO := artifacts/datasets/demo/dataset.json
 
 .PHONY: app test test-fast test-masked check demo-runs lock clean
