@@ -238,16 +238,15 @@ def times(run: Run) -> Figures:
 def lite(bench: Bench) -> Figures:
     """Skill and trust of each EfficientNet-Lite, frozen, and its lead on area alone."""
     figures: dict[str, object] = {}
+    over_area: dict[str, Bar] = {}
     for key in LITE:
         if weights.find(catalog.architecture(key)) is None:
             figures[key] = skipped(f"ImageNet weights of {key}")
             continue
-        mean, found = pretrained(bench, key)
-        figures[key] = found
+        mean, figures[key] = pretrained(bench, key)
         if bench.real:
-            over = LITE_OVER_AREA(mean["real_roc_auc"] - area_alone(bench.real), key)
-            figures[key] = {**found, "over_area": over}
-    return figures
+            over_area[key] = LITE_OVER_AREA(mean["real_roc_auc"] - area_alone(bench.real), key)
+    return {**figures, "over_area": over_area}
 
 
 def pretrained(bench: Bench, key: str, **settings: int) -> tuple[Row, Figures]:
@@ -257,8 +256,8 @@ def pretrained(bench: Bench, key: str, **settings: int) -> tuple[Row, Figures]:
     """
     runs = bench.trained(key, [bench.demo] * bench.seeds, **settings)
     rows = [score(run, bench.real) for run in runs]
-    skill = {"mean": means(rows), **by_seed(rows)}
-    return means(rows), {"skill": skill, "trust": maps(runs, bench.real)}
+    mean = means(rows)
+    return mean, {"skill": {"mean": mean, **by_seed(rows)}, "trust": maps(runs, bench.real)}
 
 
 def densenet(bench: Bench) -> Figures:

@@ -186,7 +186,7 @@ def familiar(picture: CheckedPicture) -> Refusal | None:
     instead = "" if offer is None else f"{adapted.WAY_OUT}, "
     return Refusal(
         f"In colour, light or chromatin it is{adapted.even(picture)} unlike the reference "
-        f"{picture.items} ({_beyond(distance, limit, 1)}): another stain, another "
+        f"{picture.items} ({_distance_and_limit(distance, limit, 1)}): another stain, another "
         f"camera, or another kind of cell.{in_vain}{_why_it_may_be(picture)}",
         f"Have a person look at it, {instead}or use a model trained on cells of this stain.",
         offer,
@@ -219,13 +219,13 @@ def known(picture: CheckedPicture) -> Refusal | None:
         return None
     return Refusal(
         f"To this model it is{adapted.even(picture)} unlike the reference {picture.items} "
-        f"({_beyond(distance, reference.limit, 2)}): another kind of cell, another stain, or no "
-        f"cell.{_why_it_may_be(picture)}",
+        f"({_distance_and_limit(distance, reference.limit, 2)}): another kind of cell, "
+        f"another stain, or no cell.{_why_it_may_be(picture)}",
         "Have a person look at it, or use a model trained on such cells.",
     )
 
 
-def _beyond(distance: float, limit: float, digits: int) -> str:
+def _distance_and_limit(distance: float, limit: float, digits: int) -> str:
     """A distance and the limit that it exceeds, in as many digits from `digits` on as differ."""
     while f"{distance:.{digits}f}" == f"{limit:.{digits}f}":
         digits += 1

@@ -146,7 +146,7 @@ def work(sweep: Sweep, executor: Executor | None = None) -> Executor:
 
 if __name__ == "__main__":
     # So that a run whose worker was killed reads as interrupted soon.
-    soon = replace(settings(), heartbeat_stale_seconds=0.8)
+    soon = replace(settings(), heartbeat_stale_seconds=1.5)
     job.settings = lambda: soon
     sweeping.settings = lambda: soon
     with suppress(Taken):

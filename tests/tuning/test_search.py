@@ -203,7 +203,7 @@ def test_a_poor_trial_is_asked_to_stop_and_told_as_pruned(
     sweep = make(root, 2, pruning=True, epochs=60)
 
     def linger(run: Run, epoch: int) -> None:
-        time.sleep(0.03 if run.run_id == sweep.run_id(1) else 0)
+        time.sleep(0.05 if run.run_id == sweep.run_id(1) else 0)
 
     slow = Executor(seconds=0.001, value=_poor_later, measures=False, before_epoch=linger)
     executor.work(sweep, slow)

@@ -32,8 +32,8 @@ def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str
         monkeypatch.setenv("BLASTLENS_STUDY_STORAGE", f"{server}/{name}")
     elif kind == study_storage.JOURNAL:
         monkeypatch.setenv("BLASTLENS_STUDY_STORAGE", kind)
-    monkeypatch.setattr(study_storage, "HEARTBEAT_SECONDS", 0.1)
-    monkeypatch.setattr(study_storage, "STALE_SECONDS", 0.5)
+    monkeypatch.setattr(study_storage, "HEARTBEAT_SECONDS", 0.2)
+    monkeypatch.setattr(study_storage, "STALE_SECONDS", 1.0)
     return kind
 
 
